@@ -1,0 +1,10 @@
+"""Keras CNNs whose every choice is a toggle: build, train, search and describe them.
+
+The public names are in ``__init__.pyi``; each is loaded on its first use, so that importing this
+package costs nothing and loads no TensorFlow.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+__version__ = "0.1.0"

@@ -1,0 +1,69 @@
+"""Initial weights as a function of a seed and the layers' names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from cnnzoo.seeding import stream
+
+
+def initialize(model: Any, seed: int) -> None:
+    """Set every layer back to its start: weights, statistics and random streams.
+
+    Each layer draws from ``stream(seed, path)``, its path being its name below the model, so
+    layers of one name start alike in two models of one seed whatever else the models hold.
+    Weights that do not follow from the layers' configurations (pretrained ones) are replaced too:
+    name those layers apart or load them afterwards.
+
+    Parameters
+    ----------
+    model
+        A built ``keras.Model`` of any origin.
+    seed
+        0 is a seed like any other.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
+    >>> initialize(model, 0)
+    >>> first = model.get_weights()[0]
+    >>> initialize(model, 0)
+    >>> bool((model.get_weights()[0] == first).all())
+    True
+    """
+    for path, layer in _walk(model):
+        _restart(layer, seed, path)
+
+
+def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the innermost layers with their paths."""
+    for layer in model.layers:
+        path = f"{prefix}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from _walk(layer, f"{path}/")
+        else:
+            yield path, layer
+
+
+def _restart(layer: Any, seed: int, path: str) -> None:
+    if not layer.variables:
+        return
+    # The layer's own class knows how its variables start, so a fresh one is made and copied from.
+    config = _seeded(layer.get_config(), seed, path)
+    fresh = type(layer).from_config(config)
+    fresh.build_from_config(layer.get_build_config() or {})
+    for variable, start in zip(layer.variables, fresh.variables, strict=True):
+        variable.assign(start)
+
+
+def _seeded(config: Any, seed: int, path: str) -> Any:
+    """Copy a configuration with every seed in it drawn from the stream of its place."""
+    if isinstance(config, dict):
+        return {
+            key: stream(seed, path) if key == "seed" else _seeded(value, seed, f"{path}/{key}")
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return [_seeded(value, seed, f"{path}/{index}") for index, value in enumerate(config)]
+    return config

@@ -1,0 +1,121 @@
+"""Keras layers that Keras lacks: borders that are not zeros, and a shortcut without weights."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+PACKAGE = "cnnzoo"
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class BorderPadding(keras.layers.Layer):
+    """Pad the spatial axes by what the map holds instead of by zeros.
+
+    Parameters
+    ----------
+    amounts
+        Pixels added before and after, a pair for each spatial axis.
+    mode
+        "reflect" mirrors the map about its outermost pixels, "replicate" repeats these.
+
+    Notes
+    -----
+    Input (batch, *spatial, channels), or (batch, channels, *spatial) where Keras's image data
+    format is "channels_first"; the output has the spatial axes grown by the amounts.
+
+    Examples
+    --------
+    >>> row = ops.reshape(ops.arange(3.0), (1, 3, 1))
+    >>> BorderPadding([(2, 2)], "reflect")(row)[0, :, 0].numpy().tolist()
+    [2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0]
+    >>> BorderPadding([(2, 2)], "replicate")(row)[0, :, 0].numpy().tolist()
+    [0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        amounts: list[tuple[int, int]],
+        mode: str,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.amounts = [(before, after) for before, after in amounts]
+        self.mode = mode
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def call(self, inputs: Any) -> Any:
+        """Return the padded map."""
+        first = 2 if self.data_format == "channels_first" else 1
+        if self.mode == "reflect":
+            pads = [(0, 0)] * len(inputs.shape)
+            pads[first : first + len(self.amounts)] = self.amounts
+            return ops.pad(inputs, pads, mode="reflect")
+        for axis, (before, after) in enumerate(self.amounts, start=first):
+            size = inputs.shape[axis]
+            nearest = [min(max(i, 0), size - 1) for i in range(-before, size + after)]
+            inputs = ops.take(inputs, nearest, axis=axis)
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the constructor takes."""
+        return {
+            **super().get_config(),
+            "amounts": self.amounts,
+            "mode": self.mode,
+            "data_format": self.data_format,
+        }
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ZeroPadShortcut(keras.layers.Layer):
+    """Bring a map to fewer positions and more (or fewer) channels without weights.
+
+    Option A of He et al. (2015), "Deep residual learning for image recognition", section 4.2:
+    every `strides`-th position is kept, and channels of zeros are appended.
+
+    Parameters
+    ----------
+    filters
+        Channels of the output; surplus ones are dropped.
+    strides
+        Step between the positions kept, on every spatial axis.
+
+    Examples
+    --------
+    >>> ZeroPadShortcut(filters=4, strides=2)(ops.ones((1, 8, 8, 2))).shape
+    TensorShape([1, 4, 4, 4])
+    """
+
+    def __init__(
+        self, filters: int, strides: int = 1, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def call(self, inputs: Any) -> Any:
+        """Return the shortcut's end."""
+        rank = len(inputs.shape)
+        channel_axis = 1 if self.data_format == "channels_first" else rank - 1
+        step = [slice(None, None, self.strides)] * rank
+        step[0] = slice(None)
+        step[channel_axis] = slice(0, self.filters)
+        kept = inputs[tuple(step)]
+        missing = self.filters - kept.shape[channel_axis]
+        if not missing:
+            return kept
+        pads = [(0, 0)] * rank
+        pads[channel_axis] = (0, missing)
+        return ops.pad(kept, pads)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the constructor takes."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,5 @@
+"""The zoo: one module for each family; importing this package registers every model."""
+
+from cnnzoo.models import mlp, plain, residual, separable, sequence, vgg
+
+__all__ = ["mlp", "plain", "residual", "separable", "sequence", "vgg"]

@@ -1,0 +1,24 @@
+"""The dense baseline, which shares no weights between positions."""
+
+from typing import TYPE_CHECKING, Unpack
+
+from cnnzoo.registry import register
+from cnnzoo.vocabulary import HiddenLayers, Shared, Units
+
+if TYPE_CHECKING:
+    import keras
+
+
+@register("003 step 1")
+def mlp(*, units: Units = 128, depth: HiddenLayers = 1, **shared: Unpack[Shared]) -> "keras.Model":
+    """Flatten the input and pass it through dense layers."""
+    import keras
+
+    from cnnzoo.blocks import Blocks
+
+    net = Blocks(**shared)
+    inputs = net.input()
+    x = keras.layers.Flatten(name="flatten")(inputs)
+    for layer in range(depth):
+        x = net.dense(x, units, f"stage{layer + 1}")
+    return net.model(inputs, x)

@@ -1,0 +1,151 @@
+"""Plain CNNs: stages of one convolution each, some of them pooled. Most documents' models."""
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from cnnzoo.registry import preset, register
+from cnnzoo.vocabulary import (
+    Conv,
+    Depth,
+    Dilation,
+    Filters,
+    Growth,
+    Head,
+    KernelSize,
+    Padding,
+    PaddingMode,
+    Pool,
+    PoolSize,
+    PoolStages,
+    Shared,
+    Strides,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+
+def plain(
+    *,
+    filters: Filters = 32,
+    growth: Growth = 2.0,
+    depth: Depth = 2,
+    kernel_size: KernelSize = 3,
+    strides: Strides = 1,
+    padding: Padding = "valid",
+    padding_mode: PaddingMode = "zeros",
+    dilation: Dilation = 1,
+    conv: Conv = "standard",
+    pool: Pool = "max",
+    pool_size: PoolSize = 2,
+    pool_stages: PoolStages = 1,
+    head: Head = "flatten",
+    **shared: Unpack[Shared],
+) -> "keras.Model":
+    """Stack stages of convolution, normalization, activation and, in the first ones, pooling."""
+    from cnnzoo.blocks import Blocks
+
+    net = Blocks(**shared)
+    x = inputs = net.input()
+    for stage in range(depth):
+        role = f"stage{stage + 1}"
+        x = net.unit(
+            x,
+            round(filters * growth**stage),
+            role,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            padding_mode=padding_mode,
+            dilation=dilation,
+            conv=conv,
+        )
+        if stage < pool_stages:
+            x = net.pool(x, pool, pool_size, role)
+    return net.model(inputs, x, head)
+
+
+@preset(plain, "000 ex. 1")
+def downsampling() -> None:
+    """Two convolutions with max pooling between them, to see what downsampling costs."""
+
+
+@preset(plain, "000 ex. 2", filters=16, growth=1.0, pool="none")
+def feature_maps() -> None:
+    """Two convolutions with few filters, to see what more feature maps buy."""
+
+
+@preset(plain, "000 ex. 3", pool="none", normalization="batch", norm_position="after")
+def batch_norm() -> None:
+    """Two convolutions, each normalized after its activation, to see what normalization buys."""
+
+
+@preset(plain, "002", filters=16, padding="same", pool_stages=2)
+def loss_choice() -> None:
+    """A small CNN whose head, labels and metrics follow the loss."""
+
+
+@preset(
+    plain, "003", input_shape=(32, 32, 3), depth=3, padding="same", pool_stages=2, head="average"
+)
+def classic() -> None:
+    """The classic backbone: the map shrinks from stage to stage while the channels grow."""
+
+
+@preset(plain, "004", input_shape=(32, 32, 3), filters=16, depth=1, padding="same")
+def simple_cnn() -> None:
+    """One convolution, one pooling, one linear layer."""
+
+
+@preset(
+    plain,
+    "001 ex. 3",
+    input_shape=(64, 64, 32),
+    filters=64,
+    depth=1,
+    padding="same",
+    conv="separable",
+    pool="none",
+    activation="linear",
+    head="average",
+)
+def depthwise_separable() -> None:
+    """One depthwise separable convolution, a bias in either half, and no activation."""
+
+
+@register("001 ex. 1-2", input_shape=(64, 64, 3), activation="linear")
+def conv_stack(
+    *,
+    filters: Filters = 16,
+    growth: Growth = 2.0,
+    depth: Depth = 2,
+    kernel_size: KernelSize = 3,
+    strides: Strides = 2,
+    padding: Padding = "valid",
+    padding_mode: PaddingMode = "zeros",
+    dilation: Dilation = 1,
+    conv: Conv = "standard",
+    head: Head = "average",
+    **shared: Unpack[Shared],
+) -> "keras.Model":
+    """Convolutions of which the first one sets the size of the map.
+
+    Strides and padding are the first convolution's; the later ones keep the size by zeros.
+    ``conv_stack(depth=1, strides=1, padding="same")`` is the single convolution of example 1.
+    """
+    from cnnzoo.blocks import Blocks
+
+    net = Blocks(**shared)
+    inputs = net.input()
+    kernel: dict[str, Any] = {"kernel_size": kernel_size, "dilation": dilation, "conv": conv}
+    x = net.unit(
+        inputs,
+        filters,
+        "stage1",
+        strides=strides,
+        padding=padding,
+        padding_mode=padding_mode,
+        **kernel,
+    )
+    for stage in range(1, depth):
+        x = net.unit(x, round(filters * growth**stage), f"stage{stage + 1}", **kernel)
+    return net.model(inputs, x, head)

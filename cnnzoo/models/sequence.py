@@ -1,0 +1,18 @@
+"""One-dimensional CNNs, for time series and other sequences."""
+
+from cnnzoo.models.plain import plain
+from cnnzoo.registry import preset
+
+
+@preset(
+    plain,
+    "001 (time series)",
+    input_shape=(40, 1),
+    filters=16,
+    depth=3,
+    kernel_size=5,
+    padding="same",
+    pool_stages=2,
+)
+def sequence() -> None:
+    """Three convolutions along a sequence, pooled after the first two."""

@@ -1,0 +1,1 @@
+from cnnzoo.toggle import *  # noqa
