@@ -272,6 +272,24 @@ class CompiledLoss:
         """Bring labels into the form that the model trains on; see `LossChoice.encode`."""
         return self.choice.encode(labels, self.classes)
 
+    def measure(self, targets: NDArray[Any], outputs: NDArray[Any]) -> float:
+        """Return the mean loss of encoded labels and a model's outputs, both (n, ...).
+
+        Given probabilities alone, Keras clips them at 1e-7, which it does not do in training,
+        where it still knows the logits; so these are recovered first.
+        """
+        function = self.function
+        if "from_logits" in function.get_config() and not self.logits:
+            function = type(function).from_config({**function.get_config(), "from_logits": True})
+            limits = np.finfo("float32")
+            outputs = np.clip(outputs, limits.tiny, None)
+            if self.choice.activation == "sigmoid":
+                outputs = np.clip(outputs, None, 1 - limits.epsneg)
+                outputs = np.log(outputs) - np.log1p(-outputs)
+            else:
+                outputs = np.log(outputs)
+        return float(function(targets, outputs))
+
 
 def loss_of(model: Any) -> CompiledLoss:
     """Read the loss choice off any compiled Keras model with one output.

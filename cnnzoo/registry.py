@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from cnnzoo.toggle import (
     Toggle,
@@ -47,6 +47,12 @@ class Model:
     def toggles(self) -> dict[str, Toggle]:
         """The model's toggles with its defaults, by name."""
         return read_toggles(self.builder)
+
+    def blank(self, **settings: Any) -> "keras.Model":
+        """Build the model without fetching pretrained weights, to look at its shapes."""
+        if "weights" in inspect.signature(self.builder).parameters:
+            settings = {"weights": None, **settings}
+        return self.builder(**settings)
 
     @property
     def summary(self) -> str:
@@ -84,7 +90,7 @@ def register(
     """
 
     def decorate(family: Callable[P, R]) -> Callable[P, R]:
-        return _add(family, family.__name__, family.__doc__, document, task, defaults)
+        return _add(family, family, document, task, defaults)
 
     return decorate
 
@@ -108,19 +114,19 @@ def preset(
     """
 
     def decorate(named: Callable[[], object]) -> Callable[P, R]:
-        return _add(inspect.unwrap(family), named.__name__, named.__doc__, document, task, defaults)
+        return _add(inspect.unwrap(family), named, document, task, defaults)
 
     return decorate
 
 
 def _add(
     family: Callable[P, R],
-    name: str,
-    description: str | None,
+    named: Callable[..., object],
     document: str,
     task: str,
     defaults: Mapping[str, object],
 ) -> Callable[P, R]:
+    name = named.__name__
     if name in _MODELS:
         raise ValueError(f"A model named `{name}` is registered already.")
     signature = _complete_signature(family, defaults)
@@ -133,6 +139,7 @@ def _add(
 
     builder: Any = build_checked
     builder.__name__ = builder.__qualname__ = name
+    builder.__module__ = named.__module__  # where pickle finds it
     builder.__annotations__ = {
         parameter.name: parameter.annotation for parameter in signature.parameters.values()
     }
@@ -147,7 +154,7 @@ def _add(
     known = read_toggles(builder)
     for default in defaults.keys() & known.keys():
         known[default].check(defaults[default], name)
-    builder.__doc__ = _describe(inspect.cleandoc(description or ""), known)
+    builder.__doc__ = _describe(inspect.cleandoc(named.__doc__ or ""), signature, known)
     _MODELS[name] = Model(name=name, document=document, task=task, builder=builder)
     return build_checked
 
@@ -156,13 +163,14 @@ def _complete_signature(
     family: Callable[..., object], defaults: Mapping[str, object]
 ) -> inspect.Signature:
     """Spell out ``**shared`` and put the model's own defaults in place."""
-    own = [
-        parameter
-        for parameter in inspect.signature(family).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    own, taken = [], Shared  # or the part of it that the family takes
+    for parameter in inspect.signature(family).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            own.append(parameter)
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            taken = next(iter(get_args(parameter.annotation)), Shared)
     shared = []
-    for name, annotation in get_type_hints(Shared, include_extras=True).items():
+    for name, annotation in get_type_hints(taken, include_extras=True).items():
         toggle = toggle_of(name, annotation)
         default = PURPOSE[name] if toggle is None else toggle.default
         shared.append(
@@ -217,7 +225,7 @@ def _check_name(name: object, owner: str) -> str:
 def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
     try:
         sizes = tuple(int(size) for size in shape)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         sizes = ()
     if len(sizes) not in (2, 3) or min(sizes) < 1 or sizes != tuple(shape):
         raise ToggleError(
@@ -227,7 +235,9 @@ def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
     return sizes
 
 
-def _describe(description: str, toggles: Mapping[str, Toggle]) -> str:
+def _describe(
+    description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]
+) -> str:
     """Add the parameters to a description, as their declarations tell them."""
     lines = [
         "input_shape",
@@ -243,10 +253,12 @@ def _describe(description: str, toggles: Mapping[str, Toggle]) -> str:
         "name",
         "    Name of the Keras model.",
     ]
+    for name, parameter in signature.parameters.items():
+        if name not in PURPOSE and name not in toggles:
+            lines += [name, *(f"    {text}" for text in parameter.annotation.__metadata__)]
     for toggle in toggles.values():
-        when = f" Only where {toggle.condition}." if toggle.when_among(toggles) else ""
-        meaning = toggle.meaning[0].upper() + toggle.meaning[1:]
-        lines += [toggle.name, f"    {meaning}: {toggle.allowed}.{when}"]
+        text = toggle.describe(toggles)
+        lines += [toggle.name, f"    {text[0].upper()}{text[1:]}."]
     wrapped = [
         textwrap.fill(line, 96, subsequent_indent="    ") if line.startswith(" ") else line
         for line in lines

@@ -95,6 +95,11 @@ class Toggle:
         parent, levels = self.when
         return f"{parent} is {' or '.join(str(level) for level in levels)}"
 
+    def describe(self, toggles: Mapping[str, "Toggle"]) -> str:
+        """Say what the toggle changes, what is allowed, and when it has an effect among others."""
+        only = f"; only where {self.condition}" if self.when_among(toggles) else ""
+        return f"{self.meaning}: {self.allowed}{only}"
+
     def when_among(self, toggles: Mapping[str, "Toggle"]) -> tuple[str, tuple[Level, ...]] | None:
         """Return `when` if the toggle that it names is one of these."""
         return self.when if self.when is not None and self.when[0] in toggles else None
@@ -125,13 +130,34 @@ class Toggle:
         end = did_you_mean(str(value), known, quote="'")
         raise ToggleError(f"`{self.name}` of `{owner}` must be {self.allowed}; got {received}{end}")
 
+    def parse(self, text: str, owner: str) -> Level:
+        """Read a level from text, as `check` would take it.
+
+        Examples
+        --------
+        >>> Toggle("step of the window", low=1, high=8, name="strides", type=int).parse("2", "m")
+        2
+        """
+        value: object = text
+        try:
+            if self.type is bool:
+                value = {"true": True, "false": False}[text.lower()]
+            elif self.type in (int, float):
+                value = self.type(text)
+        except (KeyError, ValueError):
+            pass  # `check` says what is allowed
+        return self.check(value, owner)
+
     def _converted(self, value: object) -> Level | None:
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
             return bool(value) if self.type is bool else None
         if self.type is int and isinstance(value, numbers.Integral):
             return int(value)
         if self.type is float and isinstance(value, numbers.Real):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:  # a whole number of more than 308 digits
+                return None
         if self.type is str and isinstance(value, str):
             return str(value)
         return None
@@ -144,7 +170,7 @@ class Toggle:
             )
         if self.levels:
             return level in self.levels
-        if self.low is None or isinstance(level, str) or not math.isfinite(level):
+        if self.low is None or isinstance(level, str) or level == math.inf:
             return False
         return self.low <= level and (self.high is None or level <= self.high)
 
@@ -193,9 +219,10 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
             levels = metadata.levels
             if typing.get_origin(base) is typing.Literal:
                 levels = typing.get_args(base)
-                base = type(levels[0])
             elif base is bool:
                 levels = (False, True)
+            if not isinstance(base, type):
+                base = type(levels[0])
             return replace(metadata, name=name, type=base, levels=levels)
     return None
 

@@ -4,9 +4,11 @@ A builder takes a toggle by annotating a parameter with its alias::
 
     def tiny(*, filters: Filters = 8, pool_size: PoolSize = 2) -> keras.Model: ...
 
-The ones that every builder takes are the fields of `Shared`.
+The ones that every builder takes are the fields of `Shared`; a builder without hidden layers of its
+own takes those of `SharedByHeads`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypedDict
 
 from cnnzoo.toggle import Toggle
@@ -79,6 +81,27 @@ HiddenLayers = Annotated[int, Toggle("hidden layers", low=0, high=64, search=(1,
 Head = Annotated[
     Literal["flatten", "average"],
     Toggle("what the last layer sees: every position, or each channel's mean over the map"),
+]
+
+Backbone = Annotated[
+    Literal[
+        "mobilenet",
+        "mobilenet_v2",
+        "mobilenet_v3_small",
+        "mobilenet_v3_large",
+        "nasnet_mobile",
+        "efficientnet_b0",
+        "efficientnet_v2_b0",
+        "densenet121",
+        "resnet50",
+        "resnet50_v2",
+        "vgg16",
+        "xception",
+        "inception_v3",
+        "inception_resnet_v2",
+        "convnext_tiny",
+    ],
+    Toggle("network of keras.applications that turns an image into features"),
 ]
 
 Activation = Annotated[
@@ -202,7 +225,9 @@ Augment = Annotated[
     Toggle("random changes to the training images, drawn anew each epoch", joined=True),
 ]
 ClassWeight = Annotated[
-    Literal["none", "balanced"], Toggle("whether rare classes count for more in the loss")
+    # besides its levels a recipe takes the weights themselves
+    str | Sequence[float] | Mapping[int, float],
+    Toggle("how much each class counts in the loss", levels=("none", "balanced")),
 ]
 EarlyStopping = Annotated[
     int,
@@ -242,18 +267,28 @@ Imbalance = Annotated[
 ]
 
 
-class Shared(TypedDict, total=False):
-    """What every builder takes: what the model is for, then the toggles they all have."""
+class Purpose(TypedDict, total=False):
+    """What the model is for."""
 
     input_shape: tuple[int, ...]
     classes: int
     compile: bool
     seed: int | None
     name: str | None
+
+
+class Hidden(TypedDict, total=False):
+    """The toggles of a model that makes hidden layers of its own."""
+
     activation: Activation
     normalization: Normalization
     norm_momentum: NormMomentum
     norm_position: NormPosition
+
+
+class Headed(TypedDict, total=False):
+    """The toggles of every model: its head, and how it is compiled."""
+
     dropout: Dropout
     weight_decay: WeightDecay
     kernel_initializer: KernelInitializer
@@ -262,3 +297,11 @@ class Shared(TypedDict, total=False):
     logits: Logits
     optimizer: Optimizer
     learning_rate: LearningRate
+
+
+class Shared(Purpose, Hidden, Headed, total=False):
+    """What a builder takes: what the model is for, then the toggles that all models have."""
+
+
+class SharedByHeads(Purpose, Headed, total=False):
+    """What a builder takes whose only own layer is the head."""

@@ -47,7 +47,7 @@ EFFICIENTNET = (
 
 
 @register(
-    "001 (recommended study)",
+    "001",
     input_shape=(32, 32, 3),
     normalization="batch",
     norm_momentum=0.9,
@@ -85,7 +85,7 @@ def mobilenet(
 
 
 @register(
-    "001 (recommended study)",
+    "001",
     input_shape=(32, 32, 3),
     activation="silu",
     normalization="batch",

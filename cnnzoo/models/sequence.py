@@ -6,7 +6,7 @@ from cnnzoo.registry import preset
 
 @preset(
     plain,
-    "001 (time series)",
+    "001",
     input_shape=(40, 1),
     filters=16,
     depth=3,

@@ -27,7 +27,7 @@ CONVOLUTIONS = {  # of each stage, by depth: columns A, B, D and E of the paper'
 WIDTHS = (1, 2, 4, 8, 8)  # of the stages, in units of the first
 
 
-@register("001 (recommended study)", input_shape=(32, 32, 3))
+@register("001", input_shape=(32, 32, 3))
 def vgg(
     *,
     filters: Filters = 16,

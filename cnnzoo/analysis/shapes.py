@@ -1,0 +1,43 @@
+"""The layers of a model, their shapes and their parameters."""
+
+from typing import Any
+
+import keras
+import pandas as pd
+
+
+def describe(model: Any) -> pd.DataFrame:
+    """Tabulate the layers of a model, a row a layer.
+
+    Parameters
+    ----------
+    model
+        A built ``keras.Model``; a model nested in it is one row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns ``layer`` (its name), ``kind`` (its class), ``output_shape`` (without
+        the batch axis) and ``params`` (weights, trainable or not).
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> describe(cnnzoo.build("downsampling")).loc[1, ["layer", "output_shape", "params"]].tolist()
+    ['stage1_conv', (26, 26, 32), 320]
+    """
+    rows = [
+        {
+            "layer": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": _output_shape(layer),
+            "params": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+    return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "params"])
+
+
+def _output_shape(layer: Any) -> Any:
+    shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape)[1:], layer.output)
+    return tuple(shapes) if isinstance(shapes, list) else shapes

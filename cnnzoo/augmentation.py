@@ -1,0 +1,154 @@
+"""Random changes to training images, by name, from Keras's layers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo.data import DataInfo
+from cnnzoo.losses import LossChoice
+from cnnzoo.seeding import stream
+from cnnzoo.toggle import ToggleError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One level of the toggle ``augment``.
+
+    Parameters
+    ----------
+    make
+        From the number of channels, and Keras's options for the random stream and the data
+        format, to a Keras layer for pixels from 0 to 1.
+    mixes_labels
+        Whether the layer mixes the labels along with the images.
+    """
+
+    make: Callable[..., Any]
+    mixes_labels: bool = False
+
+
+def _crop(_: int, **options: Any) -> Any:
+    # He et al. (2015) pad 4 of 32 pixels and crop, which moves each image by up to an eighth;
+    # Keras's RandomCrop moves a whole batch alike.
+    return keras.layers.RandomTranslation(
+        1 / 8, 1 / 8, fill_mode="constant", interpolation="nearest", **options
+    )
+
+
+def _flip(_: int, **options: Any) -> Any:
+    return keras.layers.RandomFlip("horizontal", **options)
+
+
+def _vertical_flip(_: int, **options: Any) -> Any:
+    return keras.layers.RandomFlip("vertical", **options)
+
+
+def _color_jitter(channels: int, **options: Any) -> Any:
+    if channels == 3:
+        options |= {"saturation_factor": (0.4, 0.6), "hue_factor": (0.0, 0.05)}
+    return keras.layers.RandomColorJitter(
+        value_range=(0, 1), brightness_factor=0.2, contrast_factor=0.2, **options
+    )
+
+
+def _cutout(_: int, **options: Any) -> Any:
+    # DeVries and Taylor (2017): a square of half the image's side
+    return keras.layers.RandomErasing(
+        scale=(0.25, 0.25), fill_value=0.0, value_range=(0, 1), **options
+    )
+
+
+def _cutmix(_: int, **options: Any) -> Any:
+    return keras.layers.CutMix(**options)  # Yun et al. (2019)
+
+
+def _mixup(_: int, **options: Any) -> Any:
+    return keras.layers.MixUp(alpha=0.2, **options)  # Zhang et al. (2018)
+
+
+AUGMENTATIONS = {
+    "crop": Augmentation(_crop),
+    "flip": Augmentation(_flip),
+    "vertical_flip": Augmentation(_vertical_flip),
+    "color_jitter": Augmentation(_color_jitter),
+    "cutout": Augmentation(_cutout),
+    "cutmix": Augmentation(_cutmix, mixes_labels=True),
+    "mixup": Augmentation(_mixup, mixes_labels=True),
+}
+
+
+def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
+    """Refuse augmentations that the data or the loss cannot take.
+
+    Raises
+    ------
+    ToggleError
+        For data that are not images, and for mixed labels where the loss takes class ids.
+    """
+    if names == "none":
+        return
+    if len(info.input_shape) != 3:
+        raise ToggleError(
+            f"`augment` of `Recipe`: {names} changes images; `{info.name}` has examples of shape "
+            f"{info.input_shape}. Give 'none'."
+        )
+    mixing = [name for name in names.split("+") if AUGMENTATIONS[name].mixes_labels]
+    if mixing and choice.labels != "one-hot":
+        raise ToggleError(
+            f"`augment` of `Recipe`: {mixing[0]} mixes labels, which {choice.name} cannot take. "
+            "Build the model with loss='categorical_crossentropy', which is the same loss on "
+            "labels that are not mixed."
+        )
+    if mixing and info.classes == 1:
+        raise ToggleError(
+            f"`augment` of `Recipe`: {mixing[0]} mixes the labels of classes; `{info.name}` is a "
+            "regression."
+        )
+
+
+def augmenter(names: str, info: DataInfo, seed: int) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """Make the function that changes a batch.
+
+    Parameters
+    ----------
+    names
+        A value of the toggle ``augment``.
+    info
+        Of the data, for the scale of their pixels: the layers work on pixels from 0 to 1.
+    seed
+        Of the trial; each augmentation draws from a stream of its own.
+
+    Returns
+    -------
+    Callable
+        From (images, labels), float tensors of shape (batch, height, width, channels) and
+        (batch, outputs), to the same after the change.
+    """
+    chosen = {name: AUGMENTATIONS[name] for name in names.split("+")}
+    layers = [
+        (
+            augmentation.make(
+                info.input_shape[-1],
+                seed=stream(seed, "augment", name),
+                data_format="channels_last",
+            ),
+            augmentation.mixes_labels,
+        )
+        for name, augmentation in chosen.items()
+    ]
+    scale, offset = np.array((info.scale, info.offset), dtype="float32")
+
+    def augment(images: Any, labels: Any) -> tuple[Any, Any]:
+        images = images * scale + offset
+        for layer, mixes_labels in layers:
+            if mixes_labels:
+                mixed = layer({"images": images, "labels": labels}, training=True)
+                images, labels = mixed["images"], mixed["labels"]
+            else:
+                images = layer(images, training=True)
+        return (images - offset) / scale, labels
+
+    return augment

@@ -1,0 +1,93 @@
+"""What both command lines share: quiet loading, errors in one line, choices from text."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean
+
+
+def load_keras() -> None:
+    """Load Keras without TensorFlow's start-up messages, which no option turns off."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the program with status 2 and the message alone where the user's input is at fault."""
+    import typer
+
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+
+
+def parse_choices(
+    texts: Sequence[str], toggles: Mapping[str, Toggle], owner: str
+) -> dict[str, Level]:
+    """Read choices written as ``toggle=value``.
+
+    Raises
+    ------
+    ToggleError
+        If one is not of that form, not known or not allowed.
+
+    Examples
+    --------
+    >>> from cnnzoo.registry import toggles
+    >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
+    {'pool_size': 3, 'pool': 'average'}
+    """
+    choices: dict[str, Level] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ToggleError(f"A choice is written toggle=value; got {text!r}.")
+        if name not in toggles:
+            raise ToggleError(
+                f"`{owner}` has no toggle `{name}`{did_you_mean(name, toggles)} "
+                f"Its toggles: {', '.join(toggles)}."
+            )
+        choices[name] = toggles[name].parse(value, owner)
+    return choices
+
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    title: str = "",
+) -> Any:
+    """Lay out rows for the terminal; the columns named in `right` are numbers.
+
+    The last column gives way where the terminal is narrow.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    laid_out = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for column in columns:
+        laid_out.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column != columns[-1]
+        )
+    for row in rows:
+        laid_out.add_row(*(Text(str(cell)) for cell in row))
+    return laid_out

@@ -1,0 +1,85 @@
+"""The recipe: how a model is trained, as toggles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from cnnzoo.toggle import ToggleError, check_settings, read_toggles
+from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Epochs, Schedule
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training data.
+    batch_size
+        Examples a step.
+    schedule
+        "constant"; "cosine" to zero over the whole training; "step", a tenth at half and again at
+        three quarters of it (He et al. 2015); or "reduce-on-plateau", half after 2 epochs without
+        a lower validation loss.
+    augment
+        Names of random changes to the training images, several joined by "+", such as
+        "crop+flip".
+    class_weight
+        "none", "balanced" (n / (classes * n of the class)), or the weights themselves: a sequence
+        with one for each class, or a mapping from class id to weight in which absent ids weigh 1.
+    early_stopping
+        Epochs without a lower validation loss after which training stops and the best epoch's
+        weights come back; 0 for never.
+
+    Raises
+    ------
+    ToggleError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> Recipe(epochs=3, augment="crop+flip").batch_size
+    32
+    >>> Recipe(epochs=0)
+    Traceback (most recent call last):
+    cnnzoo.toggle.ToggleError: `epochs` of `Recipe` must be a whole number from 1 to 100000; got 0.
+    """
+
+    epochs: Epochs = 10
+    batch_size: BatchSize = 32
+    schedule: Schedule = "constant"
+    augment: Augment = "none"
+    class_weight: ClassWeight = "none"
+    early_stopping: EarlyStopping = 0
+
+    def __post_init__(self) -> None:
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        weights = given["class_weight"]
+        if not isinstance(weights, str):
+            given["class_weight"] = "none"
+        settings: dict[str, object] = {**check_settings(read_toggles(Recipe), given, "Recipe")}
+        if not isinstance(weights, str):
+            settings["class_weight"] = _check_weights(weights)
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
+
+
+def _check_weights(weights: object) -> tuple[float, ...]:
+    try:
+        if isinstance(weights, Mapping):
+            ids = [int(label) for label in weights]
+            table = {int(label): float(weight) for label, weight in weights.items()}
+            values = tuple(table.get(label, 1.0) for label in range(max(ids, default=-1) + 1))
+            valid = min(ids, default=-1) >= 0
+        else:
+            values = tuple(float(weight) for weight in weights)  # type: ignore[attr-defined]
+            valid = bool(values)
+        valid = valid and all(0 <= weight < float("inf") for weight in values)
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ToggleError(
+            "`class_weight` of `Recipe` must be 'none', 'balanced', or a weight of at least 0 for "
+            f"each class; got {weights!r}."
+        )
+    return values
