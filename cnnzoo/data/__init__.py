@@ -1,0 +1,8 @@
+"""Data to train on: packaged, from TensorFlow Datasets, folders, archives or arrays."""
+
+from cnnzoo.data.dataset import Data, DataInfo, Sizes, Split
+from cnnzoo.data.errors import DataError
+from cnnzoo.data.load import load_data
+from cnnzoo.data.sources import list_data
+
+__all__ = ["Data", "DataError", "DataInfo", "Sizes", "Split", "list_data", "load_data"]

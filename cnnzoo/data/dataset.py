@@ -1,0 +1,101 @@
+"""What `load_data` returns: three splits and what is known about them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
+Task = Literal["classification", "regression"]
+
+
+class Split(NamedTuple):
+    """The examples of one split, in a fixed random order unless the source cut the split itself.
+
+    Attributes
+    ----------
+    x
+        float32, channels last: images (n, height, width, channels) or sequences
+        (n, length, channels).
+    y
+        Class ids, int64 of shape (n,), from 0; for regression the targets, float32 of shape (n,).
+    """
+
+    x: Array
+    y: Array
+
+
+class Sizes(NamedTuple):
+    """Examples in each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is known about the data.
+
+    Attributes
+    ----------
+    name
+        The spec it was loaded from, or "arrays".
+    task
+        "classification" or "regression".
+    input_shape
+        The shape of one example.
+    classes
+        How many classes there are; 1 for regression.
+    class_names
+        The name of every class id; empty for regression.
+    offset, scale
+        One number a channel: ``x * scale + offset`` gives back the pixels on the scale where 0
+        is black and 1 is white, whatever `normalize` was (for other data, where the training
+        examples lie within 0 to 1).
+    sizes
+        Examples in each split.
+    fingerprint
+        SHA-256, in hexadecimal, of the source's arrays and labels before anything was drawn: the
+        same for every seed and toggle.
+    """
+
+    name: str
+    task: Task
+    input_shape: tuple[int, ...]
+    classes: int
+    class_names: tuple[str, ...]
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+    sizes: Sizes
+    fingerprint: str
+
+    def __str__(self) -> str:
+        kind = "images" if len(self.input_shape) == 3 else "sequences"
+        shape = "x".join(str(side) for side in self.input_shape)
+        goal = "regression" if self.task == "regression" else f"{self.classes} classes"
+        sizes = ", ".join(f"{size} {name}" for name, size in self.sizes._asdict().items())
+        return f"{self.name}: {shape} {kind}, {goal}; {sizes}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """Data ready to train on: `train`, `validation`, `test` (each a `Split`) and `info`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cnnzoo.data import load_data
+    >>> load_data((np.zeros((40, 8, 8, 1)), np.arange(40) % 2))
+    <Data arrays: 8x8x1 images, 2 classes; 32 train, 4 validation, 4 test>
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    info: DataInfo
+
+    def __repr__(self) -> str:
+        return f"<Data {self.info}>"

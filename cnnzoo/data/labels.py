@@ -1,0 +1,137 @@
+"""Labels: class ids, class names, one-hot rows or regression targets, told apart and checked."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array
+from cnnzoo.data.errors import DataError
+from cnnzoo.data.pixels import to_array
+from cnnzoo.toggle import did_you_mean, listed
+
+
+def encode_labels(
+    given: Mapping[str, tuple[str, object, int]], names: tuple[str, ...] = ()
+) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The labels of every part as int64 class ids, or as float32 targets.
+
+    Strings become the ids of their sorted names, one-hot rows the id of their column, and floats
+    with a fraction anywhere are targets of a regression.
+
+    Parameters
+    ----------
+    given
+        For every part: where it comes from (for errors), its labels, and how many there must be.
+    names
+        The names of the class ids, where the source has them.
+
+    Returns
+    -------
+    tuple
+        The labels by part, and the class names: empty for regression.
+
+    Raises
+    ------
+    DataError
+        If labels are missing, of a wrong shape or kind, or not class ids from 0 without gaps.
+    """
+    labels = {part: _flat(y, where, count) for part, (where, y, count) in given.items()}
+    places = {part: where for part, (where, _, _) in given.items()}
+    texts = [part for part, y in labels.items() if y.dtype.kind == "U"]
+    if texts and len(texts) < len(labels):
+        raise DataError(
+            f"The labels of {places[texts[0]]} are strings, those of another split are numbers; "
+            "give the same kind everywhere."
+        )
+    if texts:
+        labels, names = _by_name(labels, places)
+    elif any(y.dtype.kind == "f" and np.any(y % 1) for y in labels.values()):
+        return {part: y.astype(np.float32) for part, y in labels.items()}, ()
+    ids = {part: y.astype(np.int64) for part, y in labels.items()}
+    for part, y in ids.items():
+        _check_not_negative(y, places[part])
+    if not names:
+        names = tuple(str(i) for i in range(_count_classes(ids, places["train"])))
+    if len(names) < 2:
+        raise DataError(
+            f"{places['train']} has a single class, {names[0]!r}; to tell classes apart takes two."
+        )
+    return ids, names
+
+
+def _flat(values: object, where: str, count: int) -> Array:
+    """Labels of shape (count,): strings (dtype U), whole numbers or finite floats."""
+    y: Array = to_array(values, f"y of {where}")
+    if y.dtype.kind in "OT" and all(isinstance(label, str) for label in y.flat):
+        y = y.astype(str)
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
+    if y.dtype.kind not in "Ubuif":
+        raise DataError(
+            f"y of {where} must hold class ids, class names or targets; got dtype {y.dtype}."
+        )
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 0 or len(y) != count:
+        got = len(y) if y.ndim else "a single value"
+        raise DataError(f"y of {where} must have one label for each of the {count} x; got {got}.")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
+        raise DataError(
+            f"y of {where} must be finite; {bad.sum()} of its {count} labels are NaN or infinite, "
+            f"the first at index {np.argmax(bad)}."
+        )
+    if y.ndim == 1:
+        return y
+    if y.ndim == 2 and y.dtype.kind != "U" and _is_one_hot(y):
+        ids: Array = np.argmax(y, axis=1)
+        return ids
+    raise DataError(
+        f"y of {where} must have shape (n,), or be one-hot rows of a single 1 and zeros; "
+        f"got shape {y.shape}."
+    )
+
+
+def _is_one_hot(y: Array) -> bool:
+    return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
+
+
+def _by_name(
+    labels: Mapping[str, Array], places: Mapping[str, str]
+) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Names as ids in sorted order; every name has to occur in train."""
+    names = np.unique(labels["train"])
+    for part, y in labels.items():
+        strange = np.setdiff1d(y, names)
+        if len(strange):
+            name = str(strange[0])
+            near = did_you_mean(name, names.tolist(), "'")
+            raise DataError(f"{places[part]} has the class {name!r}, which train lacks{near}")
+    ids = {part: np.searchsorted(names, y) for part, y in labels.items()}
+    return ids, tuple(str(name) for name in names)
+
+
+def _check_not_negative(y: Array, where: str) -> None:
+    negative = y < 0
+    if negative.any():
+        raise DataError(
+            f"y of {where} must hold class ids from 0; {negative.sum()} of them are negative, "
+            f"the first {y[negative][0]} at index {np.argmax(negative)}. "
+            "(Targets of a regression are floats, at least one of them with a fraction.)"
+        )
+
+
+def _count_classes(ids: Mapping[str, Array], where: str) -> int:
+    """How many classes there are, after a check that train has all of them."""
+    seen = np.unique(ids["train"])
+    count = max(int(y.max()) for y in ids.values()) + 1
+    if len(seen) < count:
+        gap = np.flatnonzero(seen != np.arange(len(seen)))
+        missing = int(gap[0]) if len(gap) else len(seen)
+        raise DataError(
+            f"The class ids run to {count - 1}, but {where} has no example of {missing}; ids "
+            f"count from 0 without gaps. Train has {listed(seen[:10].tolist())}"
+            f"{', ...' if len(seen) > 10 else ''}. "
+            "(Targets of a regression are floats, at least one of them with a fraction.)"
+        )
+    return count

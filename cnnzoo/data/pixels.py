@@ -1,0 +1,142 @@
+"""Pixels: what `x` may be, and on which scale it comes out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array
+from cnnzoo.data.errors import DataError
+
+
+def to_array(values: object, what: str) -> Array:
+    """Any array-like as an array; `what` names it in the error."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{what} cannot be made into one array: {error}") from error
+
+
+def check_pixels(values: object, where: str, shape: tuple[int, ...] = ()) -> Array:
+    """Pixels as a uint8 or float32 array, all of them finite.
+
+    Parameters
+    ----------
+    values
+        Any array-like of numbers.
+    where
+        Where they come from, for the error.
+    shape
+        The shape that one example must have; any if empty.
+    """
+    x = to_array(values, f"x of {where}")
+    if x.dtype.kind not in "buif":
+        raise DataError(f"x of {where} must hold real numbers; got dtype {x.dtype}.")
+    if x.ndim not in (3, 4):
+        remedy = " Give single-channel data a last axis: x[..., None]." if x.ndim == 2 else ""
+        raise DataError(
+            f"x of {where} must have shape (n, height, width, channels) for images or "
+            f"(n, length, channels) for sequences; got {x.shape}.{remedy}"
+        )
+    if x.size == 0:
+        raise DataError(f"x of {where} is empty; got shape {x.shape}.")
+    if shape and x.shape[1:] != shape:
+        raise DataError(
+            f"x of {where} must have examples of shape {shape} like those of train; "
+            f"got {x.shape[1:]}."
+        )
+    if x.dtype == np.uint8:
+        return x
+    with np.errstate(over="ignore"):  # what float32 cannot hold is caught below as infinite
+        x = np.asarray(x, np.float32)
+    finite = np.isfinite(x)
+    if not finite.all():
+        first = tuple(int(i) for i in np.unravel_index(np.argmin(finite), x.shape))
+        raise DataError(
+            f"x of {where} must be finite; {np.sum(~finite)} of its {x.size} values are NaN or "
+            f"infinite in float32, the first at index {first}. Replace or remove them."
+        )
+    return x
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Two steps: stored pixels to 0..1 (``(x - low) / span``), then ``(x - mean) / deviation``.
+
+    Parameters
+    ----------
+    low, span
+        The stored value that becomes 0, and how far above it lies what becomes 1.
+    mean, deviation
+        One number a channel, on the scale 0..1.
+    """
+
+    low: float
+    span: float
+    mean: Array
+    deviation: Array
+
+    def apply(self, x: Array) -> Array:
+        """The normalized copy of stored pixels."""
+        x = x.astype(np.float32)
+        for step, by in (
+            (np.subtract, self.low),
+            (np.divide, self.span),
+            (np.subtract, self.mean),
+            (np.divide, self.deviation),
+        ):
+            # Spread over a whole example: NumPy is slow along an axis as short as the channels.
+            spread = np.broadcast_to(np.asarray(by, np.float32), x.shape[1:])
+            step(x, np.ascontiguousarray(spread), out=x)
+        return x
+
+
+def measure_scaling(train: Array, normalize: str) -> tuple[Scaling, Array, Array]:
+    """How to normalize, measured on the training split alone.
+
+    Parameters
+    ----------
+    train
+        The stored pixels of the training split.
+    normalize
+        A level of the toggle `Normalize`.
+
+    Returns
+    -------
+    tuple
+        The scaling, and `offset` and `scale` (one number a channel) that lead from its results
+        back to pixels in 0..1.
+    """
+    low, span = _unit_range(train)
+    channels = train.shape[-1]
+    zeros, ones = np.zeros(channels), np.ones(channels)
+    unit = Scaling(low, span, zeros, ones)
+    if normalize == "none":
+        return Scaling(0.0, 1.0, zeros, ones), zeros - low / span, ones / span
+    if normalize == "unit":
+        return unit, zeros, ones
+    mean, deviation = _moments(train, unit)
+    return Scaling(low, span, mean, deviation), mean, deviation
+
+
+def _unit_range(train: Array) -> tuple[float, float]:
+    """The stored value that becomes 0, and the distance from it to what becomes 1."""
+    if train.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = float(train.min()), float(train.max())
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return low, (high - low) or 1.0
+
+
+def _moments(train: Array, unit: Scaling) -> tuple[Array, Array]:
+    """Mean and deviation of each channel in 0..1; a constant channel has deviation 1."""
+    axes = tuple(range(train.ndim - 2))  # those left when the examples are added up
+    count = train[..., 0].size
+    # In pieces, because float64 copies of a whole image set fill the memory.
+    pieces = [train[start : start + 1024] for start in range(0, len(train), 1024)]
+    total = sum(unit.apply(piece).sum(0, dtype=np.float64) for piece in pieces)
+    mean = np.sum(total, axes) / count
+    middle = np.broadcast_to(mean, train.shape[1:]).copy()
+    squares = sum(np.square(unit.apply(piece) - middle).sum(0) for piece in pieces)
+    constant = train.min(0).min(axes) == train.max(0).max(axes)
+    return mean, np.where(constant, 1.0, np.sqrt(np.sum(squares, axes) / count))

@@ -1,0 +1,126 @@
+"""Cutting: which examples train, validate and test, balanced by class, from the seed alone."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Indices
+from cnnzoo.data.errors import DataError
+from cnnzoo.data.source import Examples
+from cnnzoo.seeding import stream
+
+
+def interleave(y: Array, *, every_class_first: bool = False) -> Indices:
+    """An order of the examples whose every beginning holds the classes in proportion.
+
+    The j-th of n examples of a class stands at (j + 1/2) / n of the way. Taking the beginning
+    therefore stratifies, and a shorter beginning is part of a longer one. Within a class, and
+    where two classes tie, the given order stays.
+
+    Parameters
+    ----------
+    y
+        Class ids of shape (n,), in an order already random.
+    every_class_first
+        Whether one example of every class comes before all others, so that no beginning of at
+        least that length lacks a rare class.
+
+    Examples
+    --------
+    >>> interleave(np.array([0, 0, 0, 0, 1, 1]))
+    array([0, 4, 1, 2, 5, 3])
+    """
+    rank = rank_in_class(y)
+    place = (rank + 0.5) / np.bincount(y)[y]
+    if every_class_first:
+        place[rank == 0] = 0.0
+    return np.argsort(place, kind="stable")
+
+
+def rank_in_class(y: Array) -> Indices:
+    """How many examples of its own class stand before each example.
+
+    Examples
+    --------
+    >>> rank_in_class(np.array([1, 0, 1, 1]))
+    array([0, 0, 1, 2])
+    """
+    rank = np.empty(len(y), dtype=np.intp)
+    rank[np.argsort(y, kind="stable")] = np.concatenate([np.arange(n) for n in np.bincount(y)])
+    return rank
+
+
+def share_of(share: float, count: int) -> int:
+    """A share of a number of examples, as the nearest whole number (halves go up)."""
+    return math.floor(share * count + 0.5)
+
+
+def cut(
+    examples: Examples, seed: int, *, validation: float, test: float
+) -> dict[str, tuple[str, Indices]]:
+    """For train, validation and test: the part of the source they lie in, and the indices there.
+
+    Parameters
+    ----------
+    examples
+        What the source holds; a split that it cuts itself is kept.
+    seed
+        The seed of the trial; its stream "split" is drawn from.
+    validation, test
+        Shares of the source's train part, for those splits that the source does not cut.
+
+    Raises
+    ------
+    DataError
+        If a share leaves a split or a class without examples.
+    """
+    y = examples.parts["train"].y
+    cuts = {
+        part: share_of(share, len(y))
+        for part, share in (("test", test), ("validation", validation))
+        if part not in examples.parts
+    }
+    _check_cuts(examples, cuts, {"test": test, "validation": validation})
+    order = np.random.default_rng(stream(seed, "split")).permutation(len(y))
+    if examples.task == "classification":
+        order = order[interleave(y[order])]
+    pieces = {
+        part: (part, np.arange(len(split.y)))
+        for part, split in examples.parts.items()
+        if part != "train"
+    }
+    for part, count in cuts.items():
+        pieces[part], order = ("train", order[:count]), order[count:]
+    _check_classes_left(examples, order)
+    return {"train": ("train", order)} | pieces
+
+
+def _check_cuts(examples: Examples, cuts: Mapping[str, int], shares: Mapping[str, float]) -> None:
+    y = examples.parts["train"].y
+    for part, count in cuts.items():
+        if shares[part] > 0 and count == 0:
+            raise DataError(
+                f"`{part}={shares[part]}` of the {len(y)} examples of {examples.name!r} is none; "
+                "give a larger share, or 0 to do without."
+            )
+    if not any(cuts.values()) or examples.task == "regression":
+        return
+    for class_id, count in enumerate(np.bincount(y)):
+        if count == 1:
+            raise DataError(
+                f"{examples.name!r} has a single example of class "
+                f"{examples.class_names[class_id]!r}, which cannot be split; it takes at least 2. "
+                "Add examples, leave the class out, or give the splits yourself."
+            )
+
+
+def _check_classes_left(examples: Examples, order: Indices) -> None:
+    y = examples.parts["train"].y
+    lost = np.setdiff1d(y, y[order]) if examples.task == "classification" else y[:0]
+    if len(order) == 0 or len(lost):
+        of = f" of class {examples.class_names[lost[0]]!r}" if len(lost) else ""
+        raise DataError(
+            f"`validation` and `test` leave no training example{of} in {examples.name!r}; "
+            "give smaller shares."
+        )

@@ -1,0 +1,210 @@
+"""Image folders written by Pillow."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnzoo.data import DataError, load_data
+
+
+def write(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path, **options)
+
+
+def fill(folder, classes=("cat", "dog"), n=10, suffix="png"):
+    """Grey 4x6 images; every pixel of image i of class c is 100 c + i."""
+    for c, name in enumerate(classes):
+        for i in range(n):
+            write(folder / name / f"{i}.{suffix}", np.full((4, 6), 100 * c + i))
+    return folder
+
+
+def refusal(spec):
+    with pytest.raises(DataError) as caught:
+        load_data(spec)
+    return str(caught.value)
+
+
+def test_class_folders_give_names_labels_and_exact_png_pixels(tmp_path):
+    data = load_data(f"folder:{fill(tmp_path)}", normalize="none")
+    assert data.info.class_names == ("cat", "dog")
+    assert data.info.input_shape == (4, 6, 1)
+    assert data.info.sizes == (16, 2, 2)
+    everything = np.concatenate([data.train.x, data.validation.x, data.test.x])
+    labels = np.concatenate([data.train.y, data.validation.y, data.test.y])
+    assert np.ptp(everything, axis=(1, 2, 3)).max() == 0
+    values = everything[:, 0, 0, 0]
+    assert sorted(values) == [*range(10), *range(100, 110)]
+    np.testing.assert_array_equal(labels, values // 100)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "JPG"])
+def test_jpeg_pixels_are_those_that_were_written_but_for_compression(suffix, tmp_path):
+    rng = np.random.default_rng(0)
+    colours = {}
+    for c, name in enumerate("ab"):
+        for i in range(5):
+            colours[c, i] = rng.integers(0, 256, 3)
+            write(
+                tmp_path / name / f"{i}.{suffix}",
+                np.broadcast_to(colours[c, i], (8, 8, 3)),
+                format="JPEG",
+                quality=95,
+            )
+    data = load_data(f"folder:{tmp_path}", normalize="none", validation=0, test=0)
+    assert data.info.input_shape == (8, 8, 3)
+    for (c, _), colour in colours.items():
+        distance = np.abs(data.train.x - colour).max(axis=(1, 2, 3))
+        assert distance.min() <= 4
+        assert data.train.y[distance.argmin()] == c
+
+
+@pytest.mark.parametrize("validation", ["val", "validation"])
+def test_folders_of_splits_are_kept(validation, tmp_path):
+    fill(tmp_path / "train", n=10)
+    fill(tmp_path / "test", n=3)
+    fill(tmp_path / validation, n=2)
+    data = load_data(f"folder:{tmp_path}", normalize="none")
+    assert data.info.sizes == (20, 4, 6)
+    np.testing.assert_array_equal(data.test.x[:, 0, 0, 0], [0, 1, 2, 100, 101, 102])
+    np.testing.assert_array_equal(data.test.y, [0, 0, 0, 1, 1, 1])
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    data = load_data(f"folder:{fill(tmp_path, classes=('plane', 'train'))}")
+    assert data.info.class_names == ("plane", "train")
+
+
+def test_grey_images_among_coloured_ones_get_three_equal_channels(tmp_path):
+    fill(tmp_path, n=4)
+    write(tmp_path / "cat" / "colour.png", np.full((4, 6, 3), (1, 2, 3)))
+    data = load_data(f"folder:{tmp_path}", normalize="none", validation=0, test=0)
+    assert data.info.input_shape == (4, 6, 3)
+    pixels = data.train.x[:, 0, 0].astype(int).tolist()
+    assert [1, 2, 3] in pixels
+    assert [103, 103, 103] in pixels
+
+
+def test_palettes_are_resolved_and_transparency_is_dropped(tmp_path):
+    fill(tmp_path, n=4)
+    image = Image.new("RGB", (6, 4), (10, 20, 30))
+    image.convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "cat" / "p.png")
+    write(tmp_path / "dog" / "a.png", np.full((4, 6, 4), (40, 50, 60, 0)))
+    data = load_data(f"folder:{tmp_path}", normalize="none", validation=0, test=0)
+    pixels = data.train.x[:, 0, 0].astype(int).tolist()
+    assert [10, 20, 30] in pixels
+    assert [40, 50, 60] in pixels
+
+
+def test_hidden_and_other_files_are_left_alone(tmp_path):
+    fill(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "README.txt").write_text("about")
+    (tmp_path / "cat" / ".DS_Store").write_text("x")
+    (tmp_path / "cat" / "._0.png").write_text("x")
+    (tmp_path / "cat" / "notes.txt").write_text("x")
+    assert sum(load_data(f"folder:{tmp_path}").info.sizes) == 20
+
+
+def test_a_missing_folder_names_its_nearest_neighbour(tmp_path):
+    fill(tmp_path / "flowers")
+    assert refusal(f"folder:{tmp_path}/flower") == (
+        f"'folder:{tmp_path}/flower' does not exist; did you mean 'flowers'?"
+    )
+
+
+def test_a_file_is_no_folder(tmp_path):
+    file = tmp_path / "a.png"
+    write(file, np.zeros((2, 2)))
+    assert refusal(f"folder:{file}") == (
+        f"'folder:{file}' must be a folder of class folders; it is a file."
+    )
+
+
+def test_images_without_class_folders_are_refused(tmp_path):
+    write(tmp_path / "a.png", np.zeros((2, 2)))
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has no class folders; images belong in one folder a class, such as "
+        f"'{tmp_path}/cat'."
+    )
+
+
+@pytest.mark.parametrize(("other", "holds"), [(None, "nothing"), ("a.gif", "1 other entries")])
+def test_an_empty_class_folder_is_refused(other, holds, tmp_path):
+    fill(tmp_path)
+    (tmp_path / "eel").mkdir()
+    if other:
+        write(tmp_path / "eel" / other, np.zeros((4, 6)))
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The class folder '{tmp_path}/eel' of 'folder:{tmp_path}' has no image (.jpg, .jpeg, "
+        f".png); it holds {holds}."
+    )
+
+
+def test_images_of_several_sizes_are_refused_with_an_example_of_each(tmp_path):
+    fill(tmp_path)
+    write(tmp_path / "dog" / "3.png", np.zeros((5, 9)))
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The images of 'folder:{tmp_path}' differ in size: 'cat/0.png' is 6x4 pixels, 'dog/3.png' "
+        "is 9x5. Resize them to one size."
+    )
+
+
+def test_a_corrupt_image_is_named(tmp_path):
+    fill(tmp_path)
+    file = tmp_path / "dog" / "3.png"
+    file.write_bytes(b"not a picture")
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The image '{file}' of 'folder:{tmp_path}' cannot be read: cannot identify image file "
+        f"'{file}'"
+    )
+
+
+def test_a_picture_cut_off_is_named(tmp_path):
+    fill(tmp_path, suffix="jpg")
+    file = tmp_path / "dog" / "3.jpg"
+    write(file, np.random.default_rng(0).integers(0, 256, (64, 64)))
+    file.write_bytes(file.read_bytes()[:-800])
+    message = refusal(f"folder:{tmp_path}")
+    assert message.startswith(
+        f"The image '{file}' of 'folder:{tmp_path}' cannot be read: image file is truncated ("
+    )
+
+
+def test_a_16_bit_image_is_refused(tmp_path):
+    fill(tmp_path)
+    file = tmp_path / "dog" / "3.png"
+    Image.fromarray(np.full((4, 6), 40000, np.uint16)).save(file)
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The image '{file}' of 'folder:{tmp_path}' has pixels of more than 8 bits (mode I;16); "
+        "convert it to 8 bits."
+    )
+
+
+def test_train_and_test_must_have_the_same_classes(tmp_path):
+    fill(tmp_path / "train")
+    fill(tmp_path / "test", classes=("cat", "dogs"))
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' (test) has the class 'dogs', which train lacks; did you mean 'dog'?"
+    )
+    fill(tmp_path / "b" / "train")
+    fill(tmp_path / "b" / "test", classes=("cat",))
+    assert refusal(f"folder:{tmp_path}/b") == (
+        f"'folder:{tmp_path}/b' (test) lacks the class 'dog', which train has."
+    )
+
+
+def test_a_test_folder_without_train_is_refused(tmp_path):
+    fill(tmp_path / "test")
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has test/ but no class folders in train/."
+    )
+
+
+def test_two_validation_folders_are_refused(tmp_path):
+    for split in ("train", "val", "validation"):
+        fill(tmp_path / split)
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has both val/ and validation/; keep one."
+    )

@@ -1,0 +1,142 @@
+"""Normalization against NumPy's own mean and deviation, and pixels that are refused."""
+
+import numpy as np
+import pytest
+
+from cnnzoo.data import DataError, load_data
+
+RNG = np.random.default_rng(4)
+BYTES = RNG.integers(0, 256, (60, 5, 4, 3), dtype=np.uint8)
+Y = np.arange(60) % 2
+
+
+def whole(x, **options):
+    """Everything in the training split, in the order of the source's first pixel values."""
+    return load_data((x, Y), validation=0, test=0, **options)
+
+
+def test_unit_divides_bytes_by_255():
+    stored = whole(BYTES, normalize="none").train.x
+    assert stored.dtype == np.float32
+    np.testing.assert_array_equal(whole(BYTES).train.x, stored / np.float32(255))
+
+
+def test_unit_leaves_floats_within_0_and_1_as_they_are():
+    x = RNG.uniform(0.2, 0.7, (60, 3, 3, 1))
+    np.testing.assert_array_equal(whole(x).train.x, whole(x, normalize="none").train.x)
+
+
+def test_unit_brings_other_numbers_by_the_training_range():
+    x = RNG.uniform(-3, 9, (60, 8, 2))
+    stored, unit = whole(x, normalize="none").train.x, whole(x).train.x
+    np.testing.assert_allclose(
+        unit, (stored - stored.min()) / (stored.max() - stored.min()), rtol=1e-5, atol=1e-6
+    )
+    assert whole(x.astype(int), normalize="none").train.x.dtype == np.float32
+
+
+def test_standardize_uses_the_training_split_after_its_changes():
+    data = load_data((BYTES, Y), normalize="standardize", train_size=11)
+    plain = load_data((BYTES, Y), train_size=11)
+    mean = plain.train.x.astype(float).mean((0, 1, 2))
+    deviation = plain.train.x.astype(float).std((0, 1, 2))
+    for split in ("train", "validation", "test"):
+        np.testing.assert_allclose(
+            getattr(data, split).x,
+            (getattr(plain, split).x - mean) / deviation,
+            rtol=1e-4,
+            atol=1e-5,
+        )
+    np.testing.assert_allclose(data.info.offset, mean)
+    np.testing.assert_allclose(data.info.scale, deviation)
+    np.testing.assert_allclose(data.train.x.mean((0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(data.train.x.std((0, 1, 2)), 1, rtol=1e-5)
+
+
+def test_more_examples_than_one_piece_are_standardized_alike():
+    x = RNG.integers(0, 256, (2500, 2, 2, 3), dtype=np.uint8)
+    data = load_data((x, np.arange(2500) % 5), normalize="standardize", validation=0, test=0)
+    np.testing.assert_allclose(data.info.offset, (x / 255).mean((0, 1, 2)))
+    np.testing.assert_allclose(data.info.scale, (x / 255).std((0, 1, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0, 7.0, -2.0])
+def test_a_constant_channel_becomes_0_when_standardized(value):
+    x = RNG.uniform(0, 1, (60, 4, 4, 2))
+    x[..., 1] = value
+    data = whole(x, normalize="standardize")
+    np.testing.assert_allclose(data.train.x[..., 1], 0, atol=1e-6)
+    np.testing.assert_allclose(data.train.x[..., 0].std(), 1, rtol=1e-5)
+
+
+def test_constant_images_are_no_division_by_0():
+    np.testing.assert_array_equal(whole(np.full((60, 2, 2, 1), 7.0)).train.x, 0.0)
+
+
+@pytest.mark.parametrize("normalize", ["unit", "standardize", "none"])
+@pytest.mark.parametrize("x", [BYTES, BYTES / 255, BYTES * 3.0 - 50], ids=["bytes", "unit", "any"])
+def test_offset_and_scale_lead_back_to_pixels_from_0_to_1(x, normalize):
+    data = whole(x, normalize=normalize)
+    pixels = data.train.x * np.array(data.info.scale) + np.array(data.info.offset)
+    np.testing.assert_allclose(pixels, whole(x).train.x, rtol=1e-5, atol=1e-6)
+
+
+def with_holes():
+    x = np.zeros((4, 2, 2, 1))
+    x[1, 0, 1, 0] = np.nan
+    x[3, 1, 1, 0] = np.inf
+    x[2, 0, 0, 0] = 1e300
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (
+            with_holes(),
+            "x of 'arrays' must be finite; 3 of its 16 values are NaN or infinite in float32, the "
+            "first at index (1, 0, 1, 0). Replace or remove them.",
+        ),
+        (
+            np.zeros((4, 784)),
+            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "channels) for sequences; got (4, 784). Give single-channel data a last axis: "
+            "x[..., None].",
+        ),
+        (
+            np.zeros((4, 2, 2, 2, 1)),
+            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "channels) for sequences; got (4, 2, 2, 2, 1).",
+        ),
+        (np.zeros((0, 2, 2, 1)), "x of 'arrays' is empty; got shape (0, 2, 2, 1)."),
+        (np.zeros((4, 2, 0, 1)), "x of 'arrays' is empty; got shape (4, 2, 0, 1)."),
+        (
+            np.full((4, 2, 2, 1), "a"),
+            "x of 'arrays' must hold real numbers; got dtype <U1.",
+        ),
+        (
+            np.full((4, 2, 2, 1), {}),
+            "x of 'arrays' must hold real numbers; got dtype object.",
+        ),
+        (
+            [[[1, 2], [3]]] * 4,
+            "x of 'arrays' cannot be made into one array: setting an array element with a "
+            "sequence. The requested array has an inhomogeneous shape after 2 dimensions. The "
+            "detected shape was (4, 2) + inhomogeneous part.",
+        ),
+    ],
+)
+def test_pixels_that_cannot_be_used_are_refused(x, sentence):
+    with pytest.raises(DataError) as caught:
+        load_data((x, [0, 1, 0, 1]))
+    assert str(caught.value) == sentence
+
+
+def test_splits_with_examples_of_other_shapes_are_refused():
+    small, large = np.zeros((4, 8, 8, 1)), np.zeros((4, 9, 8, 1))
+    with pytest.raises(DataError) as caught:
+        load_data({"test": (large, [0, 1] * 2), "train": (small, [0, 1] * 2)})
+    assert str(caught.value) == (
+        "x of 'arrays' (test) must have examples of shape (8, 8, 1) like those of train; "
+        "got (9, 8, 1)."
+    )

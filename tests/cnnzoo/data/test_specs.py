@@ -1,0 +1,153 @@
+"""What a spec may be: names, prefixes, arrays, archives."""
+
+import numpy as np
+import pytest
+
+from cnnzoo.data import DataError, load_data
+
+X = np.arange(80.0).reshape(20, 2, 2, 1)
+Y = np.arange(20) % 2
+KNOWN = (
+    " Known are 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', "
+    "'npz:PATH', and arrays (x, y)."
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ("mnist5", "There is no data 'mnist5'; did you mean 'mnist5k'?" + KNOWN),
+        ("imagenet", "There is no data 'imagenet'." + KNOWN),
+        ("", "There is no data ''." + KNOWN),
+        ("tfd:mnist", "There is no data 'tfd:mnist'; did you mean 'tfds'?" + KNOWN),
+        ("https://x.org/a.npz", "There is no data 'https://x.org/a.npz'." + KNOWN),
+        (
+            None,
+            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
+            "NoneType.",
+        ),
+        (
+            X,
+            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
+            "ndarray.",
+        ),
+        (
+            (X, Y, Y),
+            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
+            "tuple of 3.",
+        ),
+        (
+            {"train": (X, Y), "tset": (X, Y)},
+            "'arrays' has no split 'tset'; did you mean 'test'? The splits: 'train', "
+            "'validation', 'test'.",
+        ),
+        ({"test": (X, Y)}, "'arrays' needs a split 'train'; got 'test'."),
+        ({}, "'arrays' needs a split 'train'; got none."),
+        ({"train": X}, "The split 'train' must be a tuple (x, y); got ndarray."),
+    ],
+)
+def test_what_is_no_data_is_refused(spec, sentence):
+    with pytest.raises(DataError) as caught:
+        load_data(spec)
+    assert str(caught.value) == sentence
+
+
+def test_an_archive_of_x_and_y_is_the_arrays_it_holds(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y, comment="kept out")
+    data = load_data(f"npz:{tmp_path / 'a.npz'}")
+    arrays = load_data((X, Y))
+    assert data.info.fingerprint == arrays.info.fingerprint
+    assert data.info.name == f"npz:{tmp_path / 'a.npz'}"
+    np.testing.assert_array_equal(data.train.x, arrays.train.x)
+
+
+def test_an_archive_may_hold_its_splits(tmp_path):
+    np.savez_compressed(
+        tmp_path / "b.npz",
+        x_train=X,
+        y_train=Y,
+        x_val=X[:4],
+        y_val=Y[:4],
+        x_test=X[:6],
+        y_test=Y[:6],
+    )
+    data = load_data(f"npz:{tmp_path / 'b.npz'}", normalize="none")
+    assert data.info.sizes == (20, 4, 6)
+    np.testing.assert_array_equal(data.test.x, X[:6])
+
+
+def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    assert load_data("npz:~/a.npz").info.sizes == (16, 2, 2)
+
+
+ALLOWED = (
+    " An archive holds x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there "
+    "are)."
+)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "end"),
+    [
+        ({"x": X}, " lacks 'y' for train; it holds 'x'." + ALLOWED),
+        ({"images": X}, " lacks 'x_train' for train; it holds 'images'." + ALLOWED),
+        ({}, " lacks 'x_train' for train; it holds nothing." + ALLOWED),
+        (
+            {"x_train": X, "y_train": Y, "x_test": X},
+            " lacks 'y_test' for test; it holds 'x_train', 'y_train', 'x_test'." + ALLOWED,
+        ),
+        (
+            {"x_train": X, "y_train": Y, "x_tst": X, "y_tst": Y},
+            " holds 'x_tst', which has no use; did you mean 'x_test'? It holds x and y, or x_train "
+            "and y_train (with x_val, y_val, x_test, y_test if there are).",
+        ),
+        (
+            {"x": X, "y": np.array([{}] * 20)},
+            " holds an array of Python objects, which is refused because reading it can run code; "
+            "save numbers or strings of one length.",
+        ),
+    ],
+)
+def test_an_archive_with_other_contents_is_refused(arrays, end, tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, **arrays)
+    with pytest.raises(DataError) as caught:
+        load_data(f"npz:{file}")
+    assert str(caught.value) == f"'npz:{file}'{end}"
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    with pytest.raises(DataError) as caught:
+        load_data(f"npz:{tmp_path / 'a.npy'}")
+    assert str(caught.value) == (
+        f"'npz:{tmp_path / 'a.npy'}' is not an .npz archive; write one by numpy.savez."
+    )
+
+
+def test_an_archive_with_a_flipped_byte_is_refused(tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, x=X, y=Y)
+    content = bytearray(file.read_bytes())
+    content[400] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load_data(f"npz:{file}")
+    assert str(caught.value) == f"'npz:{file}' cannot be read: Bad CRC-32 for file 'x.npy'"
+
+
+def test_a_missing_path_names_its_nearest_neighbour(tmp_path):
+    np.savez(tmp_path / "digits.npz", x=X, y=Y)
+    with pytest.raises(DataError) as caught:
+        load_data(f"npz:{tmp_path}/digit.npz")
+    assert str(caught.value) == (
+        f"'npz:{tmp_path}/digit.npz' does not exist; did you mean 'digits.npz'?"
+    )
+    with pytest.raises(DataError) as caught:
+        load_data(f"npz:{tmp_path}/digits.npz/deep/er.npz")
+    assert str(caught.value) == (
+        f"'npz:{tmp_path}/digits.npz/deep/er.npz' does not exist: there is no folder "
+        f"'{tmp_path}/digits.npz'."
+    )

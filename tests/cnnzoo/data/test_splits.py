@@ -1,0 +1,173 @@
+"""How data is cut: properties that hold for any class sizes and any seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnzoo.data import DataError, load_data
+
+COUNTS = st.lists(st.integers(10, 60), min_size=2, max_size=6)
+SEEDS = st.integers(0, 2**40)
+
+
+def images(counts):
+    """(x, y) where the one pixel of image i is i."""
+    y = np.repeat(np.arange(len(counts)), counts)
+    return np.arange(len(y), dtype=np.float64).reshape(-1, 1, 1, 1), y
+
+
+def origins(split):
+    return split.x[:, 0, 0, 0].astype(int)
+
+
+@given(counts=COUNTS, seed=SEEDS)
+def test_every_example_is_in_exactly_one_split_with_its_own_label(counts, seed):
+    x, y = images(counts)
+    data = load_data((x, y), seed=seed, normalize="none")
+    splits = (data.train, data.validation, data.test)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([origins(split) for split in splits])), np.arange(len(y))
+    )
+    for split in splits:
+        np.testing.assert_array_equal(split.y, y[origins(split)])
+
+
+@given(counts=COUNTS, seed=SEEDS, validation=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4))
+def test_splits_have_the_asked_sizes_and_the_proportions_of_the_classes(
+    counts, seed, validation, test
+):
+    n = sum(counts)
+    data = load_data(images(counts), seed=seed, validation=validation, test=test)
+    for split, share in ((data.validation, validation), (data.test, test)):
+        assert abs(len(split.y) - share * n) <= 0.5
+        per_class = np.bincount(split.y, minlength=len(counts))
+        assert np.abs(per_class - np.array(counts) * len(split.y) / n).max() <= 1.5
+
+
+@given(seed=SEEDS, other=SEEDS)
+def test_the_splits_are_a_function_of_the_seed(seed, other):
+    source = images([30, 30, 30])
+    first, again, different = (
+        load_data(source, seed=s, normalize="none") for s in (seed, seed, other)
+    )
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    assert (seed == other) == np.array_equal(first.train.x, different.train.x)
+
+
+def test_seed_0_is_a_seed_like_any_other():
+    source = images([50, 50])
+    zero, one, unsaid = (
+        origins(load_data(source, normalize="none", **seed).train)
+        for seed in ({"seed": 0}, {"seed": 1}, {})
+    )
+    np.testing.assert_array_equal(zero, unsaid)
+    assert not np.array_equal(zero, one)
+
+
+@given(
+    seed=SEEDS,
+    train_size=st.sampled_from([0.1, 0.5, 12]),
+    label_noise=st.floats(0, 1),
+    imbalance=st.floats(1, 10),
+)
+def test_validation_and_test_are_the_same_whatever_the_toggles(
+    seed, train_size, label_noise, imbalance
+):
+    source = images([40, 40, 40])
+    plain = load_data(source, seed=seed, normalize="none")
+    changed = load_data(
+        source,
+        seed=seed,
+        normalize="none",
+        train_size=train_size,
+        label_noise=label_noise,
+        imbalance=imbalance,
+    )
+    for split in ("validation", "test"):
+        for before, after in zip(getattr(plain, split), getattr(changed, split), strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
+def test_regression_is_cut_at_random_into_the_asked_shares():
+    x = np.arange(200.0).reshape(-1, 1, 1, 1)
+    data = load_data((x, np.linspace(0.25, 9, 200)), normalize="none")
+    assert data.info.sizes == (160, 20, 20)
+    assert data.info.classes == 1
+    assert data.info.class_names == ()
+    assert data.train.y.dtype == np.float32
+    np.testing.assert_allclose(data.test.y, np.linspace(0.25, 9, 200)[origins(data.test)])
+    assert str(data.info) == "arrays: 1x1x1 images, regression; 160 train, 20 validation, 20 test"
+
+
+def test_a_split_that_the_source_cuts_is_kept_and_only_the_rest_is_cut():
+    x, y = images([50, 50])
+    own = np.full((7, 1, 1, 1), -1.0), np.arange(7) % 2
+    data = load_data({"train": (x, y), "test": own}, normalize="none", validation=0.2)
+    assert data.info.sizes == (80, 20, 7)
+    np.testing.assert_array_equal(data.test.x, own[0])
+    np.testing.assert_array_equal(data.test.y, own[1])
+    np.testing.assert_array_equal(np.bincount(data.validation.y), [10, 10])
+
+
+def test_nothing_is_cut_where_the_source_cuts_everything_or_the_shares_are_0():
+    x, y = images([3, 3])
+    data = load_data({"train": (x, y), "validation": (x, y), "test": (x, y)})
+    assert data.info.sizes == (6, 6, 6)
+    data = load_data((x, y), validation=0, test=0)
+    assert data.info.sizes == (6, 0, 0)
+    assert data.test.x.shape == (0, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares", "sentence"),
+    [
+        (
+            [9, 1],
+            {},
+            "'arrays' has a single example of class '1', which cannot be split; it takes at least "
+            "2. Add examples, leave the class out, or give the splits yourself.",
+        ),
+        (
+            [2, 2],
+            {},
+            "`test=0.1` of the 4 examples of 'arrays' is none; give a larger share, or 0 to do "
+            "without.",
+        ),
+        (
+            [20, 2],
+            {"validation": 0.4, "test": 0.4},
+            "`validation` and `test` leave no training example of class '1' in 'arrays'; give "
+            "smaller shares.",
+        ),
+        (
+            [5, 5],
+            {"test": 1},
+            "`test` of `load_data` must be a share from 0 to less than 1; got 1.",
+        ),
+        (
+            [5, 5],
+            {"validation": "0.1"},
+            "`validation` of `load_data` must be a share from 0 to less than 1; got '0.1'.",
+        ),
+        (
+            [5, 5],
+            {"validation": 0.5, "test": 0.5},
+            "`validation` and `test` of `load_data` must leave a share for train; got 0.5 and 0.5.",
+        ),
+        (
+            [5, 5],
+            {"seed": 1.5},
+            "`seed` of `load_data` must be a whole number; got 1.5 (float).",
+        ),
+        (
+            [5, 5],
+            {"seed": None},
+            "`seed` of `load_data` must be a whole number; got None (NoneType).",
+        ),
+    ],
+)
+def test_a_cut_that_cannot_be_made_is_refused(counts, shares, sentence):
+    with pytest.raises(DataError) as caught:
+        load_data(images(counts), **shares)
+    assert str(caught.value) == sentence
