@@ -36,6 +36,29 @@ def initialize(model: Any, seed: int) -> None:
         _restart(layer, seed, path)
 
 
+def restart(model: Any, seed: int) -> None:
+    """Set a compiled model back to its start, and its optimizer with it.
+
+    What the model was traced to is kept, so that it trains again without being traced again; it
+    then trains to the same weights as a model that was built with the seed.
+
+    Parameters
+    ----------
+    model
+        A compiled ``keras.Model``.
+    seed
+        As of `initialize`.
+    """
+    initialize(model, seed)
+    optimizer = model.optimizer
+    if optimizer.built:
+        fresh = type(optimizer).from_config(optimizer.get_config())
+        fresh.build(model.trainable_variables)
+        for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
+            variable.assign(start)
+    model.reset_metrics()
+
+
 def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the innermost layers with their paths."""
     for layer in model.layers:

@@ -158,7 +158,8 @@ class LossChoice:
 
     def _check_ids(self, array: NDArray[Any], classes: int) -> NDArray[Any]:
         whole = array.dtype.kind in "biu" or (
-            array.dtype.kind == "f" and bool((array == np.floor(array)).all())
+            array.dtype.kind == "f"
+            and bool(((array == np.floor(array)) & (np.abs(array) < 2**53)).all())
         )
         if array.ndim != 1 or not whole:
             raise LabelError(
@@ -198,7 +199,7 @@ class LossChoice:
         """
         scores = np.asarray(outputs, dtype="float64")
         if self.labels == "binary":
-            positive = 1.0 / (1.0 + np.exp(-scores)) if logits else scores
+            positive = 0.5 * (1.0 + np.tanh(0.5 * scores)) if logits else scores
             return np.concatenate([1.0 - positive, positive], axis=1)
         if logits or self.activation == "linear":
             exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -311,16 +312,22 @@ def loss_of(model: Any) -> CompiledLoss:
     if loss is None:
         raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
     known = {choice.function: choice for choice in LOSSES.values()}
+    if len(model.outputs) != 1:
+        raise LabelError(
+            f"`{model.name}` has {len(model.outputs)} outputs; the labels of one are known."
+        )
     found = keras.losses.get(loss)
     function = getattr(getattr(found, "fn", found), "__name__", type(found).__name__)
-    if function not in known or len(model.outputs) != 1:
-        raise LabelError(
-            f"`{model.name}` has the loss {function} on {len(model.outputs)} output(s); known are "
-            f"{', '.join(known)}, on one output."
-        )
+    if function not in known:
+        raise LabelError(f"`{model.name}` has the loss {function}; known are {', '.join(known)}.")
     choice = known[function]
     config = found.get_config() if isinstance(found, keras.losses.Loss) else {}
     units = int(model.outputs[0].shape[-1])
+    if choice.labels == "binary" and units != 1:
+        raise LabelError(
+            f"`{model.name}` has the loss {function} on {units} units; only one unit, which tells "
+            "2 classes apart, is known."
+        )
     return CompiledLoss(
         choice=choice,
         classes=2 if choice.labels == "binary" else units,

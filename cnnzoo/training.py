@@ -19,6 +19,9 @@ from cnnzoo.toggle import ToggleError
 
 PREDICTION_BATCH = 256
 
+STEPWISE = ("cosine", "step")
+"""Schedules that set the learning rate at every step."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -49,6 +52,7 @@ def train(
     seed: int = 0,
     callbacks: Sequence[Any] = (),
     verbose: int = 0,
+    steps_per_execution: int = 1,
     **toggles: Any,
 ) -> Trained:
     """Train a model by a recipe and evaluate it on every split.
@@ -69,6 +73,9 @@ def train(
         More Keras callbacks.
     verbose
         As of ``keras.Model.fit``: 0 for silence, 1 for a bar, 2 for a line an epoch.
+    steps_per_execution
+        Steps that run without coming back to Python: faster, but callbacks see only every so
+        many. Where the schedule changes the learning rate at every step it is 1 all the same.
     **toggles
         Of the model that is built here.
 
@@ -98,7 +105,15 @@ def train(
             "`train` takes toggles only with the name of a model to build; got "
             f"{', '.join(toggles)} with the built model `{model.name}`."
         )
-    history = fit(model, data, recipe, seed=seed, callbacks=callbacks, verbose=verbose)
+    history = fit(
+        model,
+        data,
+        recipe,
+        seed=seed,
+        callbacks=callbacks,
+        verbose=verbose,
+        steps_per_execution=steps_per_execution,
+    )
     metrics = {
         f"{name}_{metric}": value
         for name in ("train", "validation", "test")
@@ -116,12 +131,13 @@ def fit(
     seed: int,
     callbacks: Sequence[Any] = (),
     verbose: int = 0,
+    steps_per_execution: int = 1,
 ) -> dict[str, list[float]]:
     """Fit a compiled model to the training split, with the validation split watched.
 
     Parameters
     ----------
-    model, data, recipe, seed, callbacks, verbose
+    model, data, recipe, seed, callbacks, verbose, steps_per_execution
         As of `train`.
 
     Returns
@@ -141,8 +157,11 @@ def fit(
     # What nobody gave a seed (a user's own dropout, say) draws from this one; TensorFlow also
     # mixes it into the seeds of its streams.
     keras.utils.set_random_seed(stream(seed, "training"))
-    rate = float(model.optimizer.learning_rate)
+    rate, steps = float(model.optimizer.learning_rate), model.steps_per_execution
+    if recipe.schedule in STEPWISE:
+        steps_per_execution = 1
     try:
+        model.steps_per_execution = steps_per_execution
         result = model.fit(
             batch_stream(x, targets, data, recipe, seed),
             epochs=recipe.epochs,
@@ -156,7 +175,7 @@ def fit(
             verbose=verbose,
         )
     finally:
-        model.optimizer.learning_rate = rate
+        model.optimizer.learning_rate, model.steps_per_execution = rate, steps
     return {name: [float(value) for value in values] for name, values in result.history.items()}
 
 
@@ -187,8 +206,7 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
 
     loss = loss_of(model)
     targets = loss.encode(labels)
-    outputs = np.asarray(model.predict(_oriented(x), batch_size=PREDICTION_BATCH, verbose=0))
-    outputs = outputs.astype("float32")
+    outputs = _predict(model, x)
     measured = {"loss": loss.measure(targets, outputs)}
     if loss.classes == 1:
         errors = outputs.astype("float64") - targets
@@ -203,6 +221,20 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     measured["macro_f1"] = float(f1_score(ids, predicted, average="macro", zero_division=0))
     measured["nll"] = float(-np.log(np.maximum(likelihoods, np.finfo("float32").tiny)).mean())
     return measured
+
+
+def _predict(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the model's outputs in inference mode.
+
+    All batches are filled up to one size: Keras would trace the model anew for the last one.
+    """
+    batches = []
+    for start in range(0, len(x), PREDICTION_BATCH):
+        batch = _oriented(x[start : start + PREDICTION_BATCH])
+        missing = PREDICTION_BATCH - len(batch)
+        filled = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
+        batches.append(model.predict_on_batch(filled)[: len(batch)])
+    return np.concatenate(batches).astype("float32")
 
 
 def batch_stream(x: NDArray[Any], y: NDArray[Any], data: Data, recipe: Recipe, seed: int) -> Any:

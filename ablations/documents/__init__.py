@@ -1,0 +1,23 @@
+"""The documents' claims as studies, by name."""
+
+from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
+from ablations.study import Study, check_known
+
+STUDIES: dict[str, Study] = {**LOSS_CAUSES}
+
+
+def get_study(name: str) -> Study:
+    """Look up a built-in study.
+
+    Raises
+    ------
+    StudyError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get_study("downsampling").factors["pool_size"]
+    (1, 2, 3, 4)
+    """
+    check_known(name, list(STUDIES), "There is no built-in study")
+    return STUDIES[name]

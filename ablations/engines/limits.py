@@ -1,0 +1,25 @@
+"""What an engine is allowed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an engine is allowed.
+
+    Parameters
+    ----------
+    workers
+        Trials at a time; as many as cores and memory allow if left out.
+    timeout
+        Seconds after which a trial is given up; never if left out.
+    retries
+        How often a trial is tried again after its worker died.
+    renew_after
+        Trials after which a worker is replaced by a fresh one; 0 for never.
+    """
+
+    workers: int | None = None
+    timeout: float | None = None
+    retries: int = 1
+    renew_after: int = 200

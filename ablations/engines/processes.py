@@ -1,0 +1,151 @@
+"""Trials side by side, each in a worker process that has TensorFlow loaded before it starts."""
+
+import multiprocessing
+import os
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from ablations.engines.limits import Limits
+from ablations.study import Trial, TrialResult
+from ablations.trial import prepare_worker
+
+MEMORY_A_WORKER = 1.5 * 2**30
+"""Bytes that a worker with TensorFlow and a small model may come to need."""
+
+PRELOADED = ["tensorflow", "keras", "cnnzoo.training", "ablations.trial"]
+
+
+def processes(
+    function: Callable[[Trial], TrialResult],
+    trials: Sequence[Trial],
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    limits: Limits | None = None,
+) -> Iterator[TrialResult]:
+    """Run trials in worker processes, the seeds of a variant on one worker where possible.
+
+    Each worker is a pool of its own, so that one which dies, for whatever reason, takes one
+    trial with it and leaves the others alone.
+
+    Parameters
+    ----------
+    function
+        What to call with each trial; importable by name.
+    trials
+        What to run.
+    stopping
+        Asked before each start: whether to start no more.
+    limits
+        Workers, time-out, retries and renewal.
+
+    Yields
+    ------
+    TrialResult
+        As each trial ends. A trial that ran out of time or tries has failed, with the reason.
+    """
+    from pebble import ProcessExpired, ProcessPool
+
+    limits = limits or Limits()
+    waiting = _Waiting(trials)
+    gpus = count_gpus()
+    workers = min(limits.workers or default_workers(gpus), len(trials))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    pools = [
+        ProcessPool(
+            max_workers=1,
+            max_tasks=limits.renew_after,
+            initializer=prepare_worker,
+            initargs=(1, index % gpus if gpus else None),
+            context=context,
+        )
+        for index in range(workers)
+    ]
+    idle = deque(range(workers))
+    running: dict[Future[TrialResult], tuple[int, Trial]] = {}
+    tries: dict[Trial, int] = {}
+    try:
+        while True:
+            while idle and waiting and not stopping():
+                index = idle.popleft()
+                trial = waiting.take(index)
+                tries[trial] = tries.get(trial, 0) + 1
+                future = pools[index].schedule(function, args=(trial,), timeout=limits.timeout)
+                running[future] = (index, trial)
+            if not running:
+                return
+            for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
+                index, trial = running.pop(future)
+                idle.append(index)
+                try:
+                    result = future.result()
+                except TimeoutError:
+                    reason = f"took longer than {limits.timeout:g} s"
+                    result = TrialResult(trial, "failed", reason=reason)
+                except ProcessExpired as error:
+                    if tries[trial] <= limits.retries:
+                        waiting.put_back(trial)
+                        continue
+                    reason = f"its worker died {tries[trial]} times, at last with {_exit(error)}"
+                    result = TrialResult(trial, "failed", reason=reason)
+                yield result
+    finally:
+        for pool in pools:
+            pool.stop()
+        for pool in pools:
+            pool.join()
+
+
+class _Waiting:
+    """The trials to come, by variant."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self._queues: OrderedDict[str, deque[Trial]] = OrderedDict()
+        self._warm: dict[int, str] = {}
+        for trial in trials:
+            self._queues.setdefault(trial.variant_key, deque()).append(trial)
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def take(self, worker: int) -> Trial:
+        """Take the worker's next trial: of its own variant, of one without a worker, of any."""
+        own = self._warm.get(worker)
+        if own is None or own not in self._queues:
+            free = [key for key in self._queues if key not in self._warm.values()]
+            own = max(free or self._queues, key=lambda key: len(self._queues[key]))
+        self._warm[worker] = own
+        trial = self._queues[own].popleft()
+        if not self._queues[own]:
+            del self._queues[own]
+        return trial
+
+    def put_back(self, trial: Trial) -> None:
+        """Have a trial tried again."""
+        self._queues.setdefault(trial.variant_key, deque()).append(trial)
+
+
+def default_workers(gpus: int = 0) -> int:
+    """Return one worker a GPU or, without any, a core, as far as memory goes."""
+    if gpus:
+        return gpus
+    cores = len(os.sched_getaffinity(0))
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(cores, int(available / MEMORY_A_WORKER)))
+
+
+def count_gpus() -> int:
+    """Count NVIDIA's GPUs without loading anything."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    devices = Path("/proc/driver/nvidia/gpus")
+    return len(list(devices.iterdir())) if devices.is_dir() else 0
+
+
+def _exit(error: Any) -> str:
+    code = error.exitcode
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"

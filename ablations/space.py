@@ -1,0 +1,125 @@
+"""Where a study meets the toggles: which there are, and what a trial sets.
+
+Signatures are read, Keras is not loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ablations.study import Settings, Study, StudyError, Trial, Variant
+from cnnzoo.data import load_data
+from cnnzoo.recipe import Recipe
+from cnnzoo.registry import get_model
+from cnnzoo.toggle import Level, Toggle, check_settings, did_you_mean, read_toggles
+
+
+@dataclass(frozen=True)
+class Space:
+    """The toggles that a study's factors and baseline may name, in their three groups."""
+
+    model: Mapping[str, Toggle]
+    recipe: Mapping[str, Toggle]
+    data: Mapping[str, Toggle]
+
+    @classmethod
+    def of(cls, model: str) -> "Space":
+        """Read the toggles of a model, of recipes and of the data.
+
+        Raises
+        ------
+        ToggleError
+            If the zoo has no such model.
+        """
+        return cls(get_model(model).toggles, read_toggles(Recipe), read_toggles(load_data))
+
+    def toggle(self, name: str) -> Toggle:
+        """Look up a toggle in all three groups.
+
+        Raises
+        ------
+        StudyError
+            If there is none of that name, with the nearest.
+        """
+        groups = {**self.model, **self.recipe, **self.data}
+        if name not in groups:
+            raise StudyError(
+                f"Neither the model, the recipe nor the data have a toggle `{name}`"
+                f"{did_you_mean(name, groups)} The model's: {', '.join(self.model)}; the recipe's: "
+                f"{', '.join(self.recipe)}; the data's: {', '.join(self.data)}."
+            )
+        return groups[name]
+
+    def factors(self, study: Study) -> dict[str, tuple[Level, ...]]:
+        """Check the levels of a study's factors.
+
+        Returns
+        -------
+        dict
+            Levels as the toggles take them (1 is 1.0 where a number is asked for).
+
+        Raises
+        ------
+        StudyError, ToggleError
+            If a factor is unknown or a level is not allowed or given twice.
+        """
+        checked = {}
+        for name, levels in study.factors.items():
+            toggle = self.toggle(name)
+            taken = tuple(toggle.check(level, study.model) for level in levels)
+            if len(set(taken)) < len(taken):
+                raise StudyError(f"`factors` of a Study: `{name}` has a level twice: {taken}.")
+            checked[name] = taken
+        return checked
+
+    def baseline(self, study: Study) -> Settings:
+        """Return the baseline's levels: what the study says, for factors else the default.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            If a name is unknown or a level is not allowed.
+        """
+        recipe: dict[str, Any] = asdict(study.recipe)
+        given: dict[str, Any] = {
+            name: self.toggle(name).check(level, study.model)
+            for name, level in study.baseline.items()
+        }
+        for name in study.factors:
+            given.setdefault(name, recipe.get(name, self.toggle(name).default))
+        return Settings(given)
+
+    def trial(self, study: Study, variant: Variant, seed: int) -> Trial:
+        """Spell out what a variant sets.
+
+        Levels at the model's own defaults are left out, so that two ways to say the same are the
+        same trial.
+        """
+        levels = {**self.baseline(study), **variant.changes}
+        recipe = {**asdict(study.recipe), **_only(levels, self.recipe)}
+        defaults = {**self.model, **self.data}
+        settings = {
+            name: level
+            for name, level in levels.items()
+            if name in defaults and level != defaults[name].default
+        }
+        return Trial(study.model, study.data, Settings(settings), Recipe(**recipe), seed)
+
+    def check(self, trial: Trial) -> None:
+        """Refuse a trial whose choices do not go together, as far as signatures tell.
+
+        Raises
+        ------
+        ToggleError
+            If a choice has no effect because another one switches it off.
+        """
+        for group in (self.model, self.data):
+            check_settings(group, _only(trial.settings, group), trial.model)
+
+    def by_group(self, settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
+        """Split settings into the model's and the data's."""
+        return _only(settings, self.model), _only(settings, self.data)
+
+
+def _only(levels: Mapping[str, Level], group: Mapping[str, Toggle]) -> dict[str, Level]:
+    return {name: level for name, level in levels.items() if name in group}

@@ -1,0 +1,211 @@
+"""What was run: one SQLite file a study, written by one process, a row a trial as soon as it ends.
+
+Rows of results are only ever added. A result belongs to a context (the data's fingerprint and the
+versions of what computed it); results of another context stay in the file and are left out.
+"""
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ablations.study import StudyError, TrialResult
+
+FILE = "study.sqlite"
+LOCK = "study.lock"
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS study (
+    id INTEGER PRIMARY KEY CHECK (id = 1), spec TEXT NOT NULL, context TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS plan (
+    variant TEXT NOT NULL, changes TEXT NOT NULL, factor TEXT, level TEXT, baseline TEXT,
+    seed INTEGER NOT NULL, key TEXT NOT NULL, infeasible TEXT NOT NULL,
+    PRIMARY KEY (variant, seed)
+);
+CREATE TABLE IF NOT EXISTS results (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, context TEXT NOT NULL, trial TEXT NOT NULL,
+    status TEXT NOT NULL, reason TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL,
+    seconds REAL NOT NULL, params INTEGER, machine TEXT NOT NULL,
+    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
+"""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row of the plan: which trial stands for a variant with a seed.
+
+    Parameters
+    ----------
+    variant, changes
+        The variant's name and the levels that it changes.
+    factor, level, baseline
+        What it changes, to what, and what the baseline has; of several changes joined by " + ";
+        None for the baseline itself.
+    seed, key
+        The trial's seed and digest.
+    infeasible
+        Why it cannot be built; empty if it can.
+    """
+
+    variant: str
+    changes: Mapping[str, Any]
+    factor: str | None
+    level: Any
+    baseline: Any
+    seed: int
+    key: str
+    infeasible: str = ""
+
+
+class Store:
+    """A study's directory, open for reading or, by one process at a time, for writing.
+
+    Parameters
+    ----------
+    directory
+        Where the study lives; made if `write`.
+    write
+        Whether to add to it.
+
+    Raises
+    ------
+    StudyError
+        If there is no study to read, or another process writes to it.
+    """
+
+    def __init__(self, directory: str | Path, *, write: bool = False) -> None:
+        self.directory = Path(directory).expanduser()
+        path = self.directory / FILE
+        self._lock: int | None = None
+        if write:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self.directory / LOCK)
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(SCHEMA)
+        else:
+            if not path.is_file():
+                raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            self._connection.execute("PRAGMA query_only = ON")
+        self._connection.row_factory = sqlite3.Row
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let others write."""
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def spec(self) -> dict[str, Any] | None:
+        """The study that was last run here, as `Study.to_dict` gives it."""
+        row = self._connection.execute("SELECT spec FROM study").fetchone()
+        return json.loads(row["spec"]) if row else None
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The context of that run."""
+        row = self._connection.execute("SELECT context FROM study").fetchone()
+        return json.loads(row["context"]) if row else {}
+
+    def begin(
+        self, spec: Mapping[str, Any], context: Mapping[str, str], plan: Iterable[Planned]
+    ) -> None:
+        """Write down what is about to be run."""
+        rows = [
+            (
+                *(row.variant, json.dumps(dict(row.changes)), row.factor),
+                *(json.dumps(row.level), json.dumps(row.baseline)),
+                *(row.seed, row.key, row.infeasible),
+            )
+            for row in plan
+        ]
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(
+            "INSERT OR REPLACE INTO study VALUES (1, ?, ?)",
+            (json.dumps(spec), json.dumps(context, sort_keys=True)),
+        )
+        self._connection.execute("DELETE FROM plan")
+        self._connection.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.execute("COMMIT")
+
+    def add(
+        self, result: TrialResult, context: Mapping[str, str], machine: Mapping[str, Any]
+    ) -> None:
+        """Add a result, safe on the disk when this returns."""
+        self._connection.execute(
+            "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
+            " params, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(result.trial.key, json.dumps(context, sort_keys=True)),
+                *(json.dumps(result.trial.to_dict()), result.status, result.reason),
+                *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
+                *(result.seconds, result.params, json.dumps(dict(machine))),
+            ),
+        )
+
+    def plan(self) -> list[Planned]:
+        """Read the plan of the last run."""
+        rows = self._connection.execute("SELECT * FROM plan ORDER BY rowid")
+        return [Planned(**_decoded(row, "changes", "level", "baseline")) for row in rows]
+
+    def results(self, context: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Read the results of a context by key: of each trial the done one, else the latest."""
+        rows = self._connection.execute(
+            "SELECT * FROM results WHERE context = ? ORDER BY status = 'done', id",
+            (json.dumps(context, sort_keys=True),),
+        )
+        return {row["key"]: _decoded(row, "trial", "metrics", "history", "machine") for row in rows}
+
+    def contexts(self) -> list[dict[str, str]]:
+        """Read the contexts that results were added in, the first one first."""
+        rows = self._connection.execute(
+            "SELECT context FROM results GROUP BY context ORDER BY MIN(id)"
+        )
+        return [json.loads(row["context"]) for row in rows]
+
+
+def _decoded(row: sqlite3.Row, *names: str) -> dict[str, Any]:
+    """Read a row whose columns of these names hold JSON."""
+    return {
+        name: json.loads(value) if name in names else value
+        for name, value in zip(row.keys(), tuple(row), strict=True)
+    }
+
+
+def _lock(path: Path) -> int:
+    """Take the lock, which the system gives back when this process ends, however it ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = path.read_text().strip() or "unknown"
+        os.close(descriptor)
+        raise StudyError(
+            f"Process {holder} is running the study in {path.parent}; wait for it, stop it, or "
+            "give another directory."
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor

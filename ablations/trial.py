@@ -1,0 +1,143 @@
+"""Run one trial: the one place where a study meets Keras."""
+
+import os
+import time
+from collections import OrderedDict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ablations.progress import report_epoch
+from ablations.space import Space
+from ablations.study import Trial, TrialResult
+from cnnzoo.data import Data, load_data
+from cnnzoo.toggle import Level
+
+STEPS_PER_EXECUTION = 25
+"""Steps that run without coming back to Python; nothing in a trial happens between them."""
+
+_WARM: "OrderedDict[str, Any]" = OrderedDict()
+_WARM_SIZE = 2
+
+
+def prepare_worker(threads: int = 1, gpu: int | None = None) -> None:
+    """Set up a process that runs trials.
+
+    The number of threads changes the order of sums and with it the last bits of a result, so it
+    is fixed, whatever the number of workers.
+
+    Parameters
+    ----------
+    threads
+        For the trial's own computation.
+    gpu
+        The only GPU that the process sees; none sees all.
+    """
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+
+
+def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    """Train and evaluate what a trial says.
+
+    A trial that fails comes back as a result with its reason, so that a study goes on.
+
+    Parameters
+    ----------
+    trial
+        What to run.
+    report_to
+        A folder where its epoch and loss can be followed.
+
+    Returns
+    -------
+    TrialResult
+    """
+    start = time.perf_counter()
+    try:
+        found = _train(trial, report_to)
+    except Exception as error:  # whatever it was, it is one trial's
+        _WARM.clear()
+        first_line = (str(error).splitlines() or [""])[0]
+        found = {"status": "failed", "reason": f"{type(error).__name__}: {first_line}"}
+    return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
+
+
+def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
+    import keras
+
+    from cnnzoo.training import train
+
+    toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+    data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+    model = _model(trial, toggles, data)
+    callbacks = []
+    if report_to is not None:
+        callbacks.append(
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: report_epoch(report_to, trial, epoch + 1, logs)
+            )
+        )
+    trained = train(
+        model,
+        data,
+        trial.recipe,
+        seed=trial.seed,
+        callbacks=callbacks,
+        steps_per_execution=STEPS_PER_EXECUTION,
+    )
+    found = {
+        "metrics": trained.metrics,
+        "history": trained.history,
+        "params": model.count_params(),
+        "fingerprint": data.info.fingerprint,
+    }
+    broken = [name for name, value in trained.metrics.items() if value != value]
+    if broken:
+        epochs = len(trained.history["loss"])
+        reason = f"{broken[0]} is not a number after epoch {epochs} of {trial.recipe.epochs}"
+        return {**found, "status": "failed", "reason": reason}
+    return {**found, "status": "done"}
+
+
+def _model(trial: Trial, toggles: dict[str, Level], data: Data) -> Any:
+    """Build the model, or take the one that the same variant was traced with and start it anew.
+
+    Tracing a model takes longer than an epoch of a small one.
+    """
+    from cnnzoo.initialization import restart
+    from cnnzoo.registry import build
+
+    model = _WARM.pop(trial.variant_key, None)
+    if model is None:
+        model = build(
+            trial.model,
+            input_shape=data.info.input_shape,
+            classes=data.info.classes,
+            seed=trial.seed,
+            **toggles,
+        )
+    else:
+        restart(model, trial.seed)
+    _WARM[trial.variant_key] = model
+    while len(_WARM) > _WARM_SIZE:
+        _WARM.popitem(last=False)
+    return model
+
+
+@lru_cache(maxsize=4)
+def _load(spec: str, seed: int, toggles: tuple[tuple[str, Level], ...]) -> Data:
+    return load_data(spec, seed=seed, **dict(toggles))  # type: ignore[arg-type]
