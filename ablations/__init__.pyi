@@ -2,9 +2,9 @@ from .results import Results as Results
 from .results import open_results as open_results
 from .runner import plan as plan
 from .runner import run as run
-from .study import Settings as Settings
+from .settings import Settings as Settings
 from .study import Study as Study
-from .study import StudyError as StudyError
+from .settings import StudyError as StudyError
 from .study import Trial as Trial
 from .study import TrialResult as TrialResult
 from .study import Variant as Variant

@@ -94,7 +94,7 @@ def _show(results: "Results") -> None:
             f"{name}: deltas from the baseline ({first.factor}={first.baseline}: "
             f"{first.baseline_mean:.4f}) on {study['data']}"
         )
-        columns = ("variant", name, "delta", "95% interval", "p (Holm)", "pairs", "verdict")
+        columns = ("variant", "mean", "delta", "95% interval", "p", "pairs", "verdict")
         console.print(table(columns, cells, right=columns[1:-1], title=title))
     if results.exploratory:
         console.print("Exploratory: fewer than 6 seeds.")

@@ -10,7 +10,8 @@ from ablations import stats
 from ablations.store import Store
 from ablations.study import EXPLORATORY_BELOW
 
-COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", "params", "seconds"]
+COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"]
+LAST = ["reason", "key"]
 
 
 class Results:
@@ -47,8 +48,8 @@ class Results:
         """A row a planned trial.
 
         Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
-        "failed", "infeasible", "pending"), ``params``, ``seconds``, then every metric by split
-        ("test_loss"), ``reason`` and ``key``.
+        "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds``, then every
+        metric by split ("test_loss"), ``reason`` and ``key``.
         """
         rows = []
         for row in self._plan:
@@ -63,16 +64,23 @@ class Results:
                     "seed": row.seed,
                     "status": status,
                     "params": result.get("params"),
+                    "macs": result.get("macs"),
                     "seconds": result.get("seconds"),
                     **result.get("metrics", {}),
                     "reason": row.infeasible or result.get("reason", ""),
                     "key": row.key,
                 }
             )
-        frame = pd.DataFrame(rows)
-        metrics = [name for name in frame if name not in (*COLUMNS, "reason", "key")]
-        return frame[[*COLUMNS, *metrics, "reason", "key"]].astype(
-            dict.fromkeys(("factor", "level", "baseline"), object)
+        metrics = dict.fromkeys(name for row in rows for name in row)
+        names = [*COLUMNS, *(name for name in metrics if name not in (*COLUMNS, *LAST)), *LAST]
+        return pd.DataFrame(
+            {
+                # Left to itself pandas makes one type of levels such as 1 and True.
+                name: pd.Series([row.get(name) for row in rows], dtype=object)
+                if name in ("factor", "level", "baseline")
+                else [row.get(name) for row in rows]
+                for name in names
+            }
         )
 
     @property

@@ -17,9 +17,10 @@ from ablations.engines import get_engine
 from ablations.engines.limits import Limits
 from ablations.progress import Progress
 from ablations.results import Results, open_results
+from ablations.settings import Settings, StudyError
 from ablations.space import Space
 from ablations.store import Planned, Store
-from ablations.study import Settings, Study, StudyError, Trial, Variant
+from ablations.study import Study, Trial, Variant
 from ablations.trial import run_trial
 from cnnzoo.data import load_data
 from cnnzoo.toggle import ToggleError
@@ -125,19 +126,19 @@ def run(
 
 def _planned(study: Study) -> list[tuple[Planned, Trial]]:
     """Work out the trials, after checking all that signatures tell."""
-    space = Space.of(study.model)
-    baseline = space.baseline(study)
-    variants = get_design(study.design)(space.factors(study), baseline)
+    space = Space.of(study.model_name)
+    layout = get_design(study.design)(space.factors(study), space.baseline(study))
     planned = []
-    for variant in variants:
+    for variant in layout.variants:
+        levels = {**layout.baseline, **variant.changes}
         for seed in study.seed_blocks:
-            trial = space.trial(study, variant, seed)
+            trial = space.trial(study, levels, seed)
             try:
                 space.check(trial)
                 infeasible = ""
             except ToggleError as error:
                 infeasible = str(error)
-            planned.append((_row(variant, baseline, seed, trial.key, infeasible), trial))
+            planned.append((_row(variant, layout.baseline, seed, trial.key, infeasible), trial))
     return planned
 
 

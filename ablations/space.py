@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ablations.study import Settings, Study, StudyError, Trial, Variant
+from ablations.models import find_builder
+from ablations.settings import Settings, StudyError
+from ablations.study import Study, Trial
 from cnnzoo.data import load_data
 from cnnzoo.recipe import Recipe
-from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, check_settings, did_you_mean, read_toggles
 
 
@@ -28,10 +29,10 @@ class Space:
 
         Raises
         ------
-        ToggleError
-            If the zoo has no such model.
+        StudyError, ToggleError
+            If there is no such model.
         """
-        return cls(get_model(model).toggles, read_toggles(Recipe), read_toggles(load_data))
+        return cls(find_builder(model).toggles, read_toggles(Recipe), read_toggles(load_data))
 
     def toggle(self, name: str) -> Toggle:
         """Look up a toggle in all three groups.
@@ -66,7 +67,7 @@ class Space:
         checked = {}
         for name, levels in study.factors.items():
             toggle = self.toggle(name)
-            taken = tuple(toggle.check(level, study.model) for level in levels)
+            taken = tuple(toggle.check(level, study.model_name) for level in levels)
             if len(set(taken)) < len(taken):
                 raise StudyError(f"`factors` of a Study: `{name}` has a level twice: {taken}.")
             checked[name] = taken
@@ -82,20 +83,19 @@ class Space:
         """
         recipe: dict[str, Any] = asdict(study.recipe)
         given: dict[str, Any] = {
-            name: self.toggle(name).check(level, study.model)
+            name: self.toggle(name).check(level, study.model_name)
             for name, level in study.baseline.items()
         }
         for name in study.factors:
             given.setdefault(name, recipe.get(name, self.toggle(name).default))
         return Settings(given)
 
-    def trial(self, study: Study, variant: Variant, seed: int) -> Trial:
-        """Spell out what a variant sets.
+    def trial(self, study: Study, levels: Mapping[str, Level], seed: int) -> Trial:
+        """Make the trial that has these levels.
 
         Levels at the model's own defaults are left out, so that two ways to say the same are the
         same trial.
         """
-        levels = {**self.baseline(study), **variant.changes}
         recipe = {**asdict(study.recipe), **_only(levels, self.recipe)}
         defaults = {**self.model, **self.data}
         settings = {
@@ -103,7 +103,7 @@ class Space:
             for name, level in levels.items()
             if name in defaults and level != defaults[name].default
         }
-        return Trial(study.model, study.data, Settings(settings), Recipe(**recipe), seed)
+        return Trial(study.model_name, study.data, Settings(settings), Recipe(**recipe), seed)
 
     def check(self, trial: Trial) -> None:
         """Refuse a trial whose choices do not go together, as far as signatures tell.

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ablations.study import StudyError, TrialResult
+from ablations.settings import StudyError
+from ablations.study import TrialResult
 
 FILE = "study.sqlite"
 LOCK = "study.lock"
@@ -31,7 +32,7 @@ CREATE TABLE IF NOT EXISTS plan (
 CREATE TABLE IF NOT EXISTS results (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, context TEXT NOT NULL, trial TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL,
-    seconds REAL NOT NULL, params INTEGER, machine TEXT NOT NULL,
+    seconds REAL NOT NULL, params INTEGER, macs INTEGER, machine TEXT NOT NULL,
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
@@ -156,12 +157,12 @@ class Store:
         """Add a result, safe on the disk when this returns."""
         self._connection.execute(
             "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
-            " params, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " params, macs, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(result.trial.key, json.dumps(context, sort_keys=True)),
                 *(json.dumps(result.trial.to_dict()), result.status, result.reason),
                 *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
-                *(result.seconds, result.params, json.dumps(dict(machine))),
+                *(result.seconds, result.params, result.macs, json.dumps(dict(machine))),
             ),
         )
 

@@ -1,63 +1,33 @@
 """What is studied, as plain values: Study, Variant, Trial, TrialResult.
 
-They are frozen, checked and hashable, and know nothing of what runs them. Levels keep their type:
-1, True and 1.0 are three levels.
+They are frozen, checked and hashable, and know nothing of what runs them.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ablations.declared import (
+    AUTO,
+    LIST,
+    check_factors,
+    check_margins,
+    check_metrics,
+    check_model,
+    check_name,
+    check_recipe,
+    check_seeds,
+)
+from ablations.settings import Settings, StudyError, check_known, digest
 from cnnzoo.recipe import Recipe
-from cnnzoo.toggle import Level, ToggleError, did_you_mean
+from cnnzoo.toggle import Level
 
 BASELINE = "baseline"
 """The name of the variant that every delta is against."""
 
 EXPLORATORY_BELOW = 6
 """With fewer seeds than this no sign-flip test reaches 5%: 2 / 2**5 is 0.0625."""
-
-
-class StudyError(ValueError):
-    """A study that cannot be run as declared."""
-
-
-class Settings(Mapping[str, Level]):
-    """Levels by toggle: a mapping that neither changes nor confuses 1 with True.
-
-    Examples
-    --------
-    >>> Settings(pool_size=1) == Settings(pool_size=True)
-    False
-    >>> str(Settings(pool_size=4, filters=64))
-    'pool_size=4, filters=64'
-    """
-
-    def __init__(self, levels: Mapping[str, Level] | None = None, /, **more: Level) -> None:
-        self._levels = {**(levels or {}), **more}
-
-    def __getitem__(self, name: str) -> Level:
-        return self._levels[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._levels)
-
-    def __len__(self) -> int:
-        return len(self._levels)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and _canonical(self) == _canonical(other)
-
-    def __hash__(self) -> int:
-        return hash(_canonical(self))
-
-    def __repr__(self) -> str:
-        return f"Settings({self._levels!r})"
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name}={level}" for name, level in self._levels.items())
 
 
 @dataclass(frozen=True)
@@ -67,7 +37,11 @@ class Study:
     Parameters
     ----------
     model
-        A name of the zoo.
+        A name of the zoo; or a builder of one's own, as a function at the top of a module or as
+        "package.module:function". Its factors are the parameters with a default, and
+        ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
+        parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
+        taken too), and its hyperparameters are the factors.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -77,12 +51,22 @@ class Study:
         not change them; of factors or of any other toggle.
     design
         How variants are made of factors: see `ablations.designs.DESIGNS`.
+    variants
+        For the design "list": the levels that each variant changes.
     seeds
-        How many seed blocks, from seed 0 up, or the seeds themselves.
+        How many seed blocks, from seed 0 up; the seeds themselves; or "auto", which adds blocks
+        where a verdict is open.
     recipe
         How every trial is trained.
     metrics
-        What the deltas are of: names that ``cnnzoo.evaluate`` gives, on the test split.
+        What the deltas are of: names that ``cnnzoo.evaluate`` gives, on the test split. The first
+        one decides where the design or the seeds depend on results.
+    margins
+        By metric, the largest difference that does not matter: what makes "equivalent" a verdict.
+    timeout
+        Seconds after which a trial is given up; 0 for never.
+    retries
+        How often a trial is tried again after the process that ran it died.
     name
         For the directory and the title of the report; the model's name if left out.
 
@@ -99,49 +83,99 @@ class Study:
     (0, 1, 2)
     """
 
-    model: str
+    model: str | Callable[..., Any]
     data: str = "mnist5k"
     factors: Mapping[str, Sequence[Level]] = field(default_factory=dict)
     baseline: Mapping[str, Level] = field(default_factory=dict)
     design: str = "one-at-a-time"
-    seeds: int | tuple[int, ...] = 10
+    variants: Sequence[Mapping[str, Level]] = ()
+    seeds: int | Sequence[int] | str = 10
     recipe: Recipe = field(default_factory=Recipe)
     metrics: Sequence[str] = ("loss", "accuracy")
+    margins: Mapping[str, float] = field(default_factory=dict)
+    timeout: float = 0.0
+    retries: int = 1
     name: str = ""
 
     def __post_init__(self) -> None:
-        for attribute in ("model", "data"):
-            if not isinstance(getattr(self, attribute), str):
-                raise StudyError(
-                    f"`{attribute}` of a Study must be a text; got {getattr(self, attribute)!r}."
-                )
-        if not isinstance(self.recipe, Recipe):
-            raise StudyError(f"`recipe` of a Study must be a Recipe; got {self.recipe!r}.")
-        object.__setattr__(self, "factors", _check_factors(self.factors))
-        object.__setattr__(self, "baseline", Settings(self.baseline))
-        object.__setattr__(self, "seeds", _check_seeds(self.seeds))
-        metrics = (self.metrics,) if isinstance(self.metrics, str) else tuple(self.metrics)
-        object.__setattr__(self, "metrics", metrics)
-        object.__setattr__(self, "name", self.name or self.model)
+        checked: dict[str, Any] = {
+            "model": check_model(self.model),
+            "factors": check_factors(self.factors, self.design),
+            "baseline": Settings(self.baseline),
+            "variants": tuple(Settings(changes) for changes in self.variants),
+            "seeds": check_seeds(self.seeds),
+            "recipe": check_recipe(self.recipe),
+            "metrics": check_metrics(self.metrics),
+            "margins": check_margins(self.margins, self.metrics),
+        }
+        if not isinstance(self.data, str):
+            raise StudyError(
+                "`data` of a Study must be a text that `load_data` takes; to study arrays, save "
+                f"them with numpy.savez and give 'npz:PATH'; got {type(self.data).__name__}."
+            )
+        if (self.design == LIST) != bool(self.variants):
+            raise StudyError(
+                f"`variants` of a Study go with the design {LIST!r} and with no other; got "
+                f"{len(self.variants)} variants and the design {self.design!r}."
+            )
+        if not self.timeout >= 0 or not self.retries >= 0:
+            raise StudyError(
+                "`timeout` and `retries` of a Study must be at least 0; got "
+                f"{self.timeout!r} and {self.retries!r}."
+            )
+        checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def __hash__(self) -> int:
         return hash(json.dumps(self.to_dict(), sort_keys=True))
 
     @property
+    def model_name(self) -> str:
+        """The model as a text."""
+        return str(self.model)
+
+    @property
     def seed_blocks(self) -> tuple[int, ...]:
-        """The seeds."""
-        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+        """The seeds that are planned before there are results."""
+        if self.seeds == AUTO:
+            return tuple(range(EXPLORATORY_BELOW))
+        return self.seeds  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as values that JSON and TOML can hold."""
+        plain = ("name", "model", "data", "design", "timeout", "retries")
         return {
-            **{name: getattr(self, name) for name in ("name", "model", "data", "design")},
+            **{name: getattr(self, name) for name in plain},
             "factors": {name: list(levels) for name, levels in self.factors.items()},
             "baseline": dict(self.baseline),
-            "seeds": list(self.seed_blocks),
+            "variants": [dict(changes) for changes in self.variants],
+            "seeds": self.seeds if self.seeds == AUTO else list(self.seed_blocks),
             "recipe": asdict(self.recipe),
             "metrics": list(self.metrics),
+            "margins": dict(self.margins),
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Study":
+        """Make the study that `to_dict` described.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            If a name is unknown or a value is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            check_known(name, known, "A Study has no")
+        if "model" not in values:
+            raise StudyError("A Study needs a `model`.")
+        recipe = values.get("recipe", {})
+        if not isinstance(recipe, Mapping):
+            raise StudyError(f"`recipe` of a Study must be a table; got {recipe!r}.")
+        for name in recipe:
+            check_known(name, [field.name for field in fields(Recipe)], "A Recipe has no")
+        return cls(**{**values, "recipe": Recipe(**recipe)})
 
 
 @dataclass(frozen=True)
@@ -187,12 +221,12 @@ class Trial:
     @property
     def key(self) -> str:
         """A short digest of the trial, the same in every process."""
-        return _digest(self.to_dict())
+        return digest(self.to_dict())
 
     @property
     def variant_key(self) -> str:
         """The same for all seeds of one variant."""
-        return _digest({**self.to_dict(), "seed": None})
+        return digest({**self.to_dict(), "seed": None})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trial as values that JSON can hold."""
@@ -221,8 +255,8 @@ class TrialResult:
         Numbers of each epoch, by name.
     seconds
         That the trial took, loading and building included.
-    params
-        Weights of the model, trainable or not.
+    params, macs
+        Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
         Of the data before anything was drawn.
     reason
@@ -235,84 +269,6 @@ class TrialResult:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
     params: int | None = None
+    macs: int | None = None
     fingerprint: str = ""
     reason: str = ""
-
-
-def _check_factors(factors: Mapping[str, Sequence[Level]]) -> "_Factors":
-    if not isinstance(factors, Mapping) or not factors:
-        raise StudyError(
-            "`factors` of a Study must name at least one toggle with its levels, as in "
-            f"{{'pool_size': [1, 2, 3, 4]}}; got {factors!r}."
-        )
-    for name, levels in factors.items():
-        if isinstance(levels, str) or not isinstance(levels, Sequence) or len(levels) == 0:
-            raise StudyError(
-                f"`factors` of a Study: `{name}` needs a list of levels; got {levels!r}."
-            )
-        seen: set[str] = set()
-        for level in levels:
-            if not isinstance(level, bool | int | float | str):
-                raise StudyError(
-                    f"`factors` of a Study: a level of `{name}` must be a bool, a number or a "
-                    f"text; got {level!r}."
-                )
-            if json.dumps(level) in seen:
-                raise StudyError(f"`factors` of a Study: `{name}` has the level {level!r} twice.")
-            seen.add(json.dumps(level))
-    return _Factors({name: tuple(levels) for name, levels in factors.items()})
-
-
-class _Factors(dict[str, tuple[Level, ...]]):
-    """A dict that says no to changes, for a frozen study."""
-
-    def __setitem__(self, *_: object) -> None:
-        raise TypeError("a Study does not change; make another with dataclasses.replace")
-
-
-def _check_seeds(seeds: object) -> tuple[int, ...]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        return tuple(range(seeds))
-    if isinstance(seeds, Sequence) and not isinstance(seeds, str) and len(seeds):
-        whole = all(
-            isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds
-        )
-        if whole and len(set(seeds)) == len(seeds):
-            return tuple(seeds)
-    raise StudyError(
-        "`seeds` of a Study must be how many (at least 1), or different whole numbers from 0; "
-        f"got {seeds!r}."
-    )
-
-
-def check_known(name: str, known: Sequence[str], what: str) -> None:
-    """Refuse a name that is not among the known ones.
-
-    Raises
-    ------
-    StudyError
-        With the nearest of them.
-    """
-    if name not in known:
-        raise StudyError(f"{what} `{name}`{did_you_mean(name, known)} Known: {', '.join(known)}.")
-
-
-def _digest(described: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:20]
-
-
-def _canonical(settings: Settings) -> str:
-    return json.dumps(dict(settings), sort_keys=True)
-
-
-__all__ = [
-    "BASELINE",
-    "EXPLORATORY_BELOW",
-    "Settings",
-    "Study",
-    "StudyError",
-    "ToggleError",
-    "Trial",
-    "TrialResult",
-    "Variant",
-]

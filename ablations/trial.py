@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ablations.models import find_builder
 from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
@@ -71,14 +72,46 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
         found = _train(trial, report_to)
     except Exception as error:  # whatever it was, it is one trial's
         _WARM.clear()
-        first_line = (str(error).splitlines() or [""])[0]
-        found = {"status": "failed", "reason": f"{type(error).__name__}: {first_line}"}
+        found = {"status": "failed", "reason": _one_line(error)}
     return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
+
+
+def measure_trial(trial: Trial) -> TrialResult:
+    """Build a trial's model and count its cost, training nothing.
+
+    Returns
+    -------
+    TrialResult
+        "done" with parameters and multiplications, or "infeasible" with what the builder says.
+    """
+    from cnnzoo.analysis.cost import macs
+    from cnnzoo.training import check_fit
+
+    toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+    data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+    builder = find_builder(trial.model)
+    try:
+        model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
+        check_fit(model, data, trial.recipe)
+    except Exception as error:  # a user's builder may raise anything
+        return TrialResult(trial, "infeasible", reason=_one_line(error))
+    return TrialResult(
+        trial,
+        "done",
+        params=model.count_params(),
+        macs=macs(model),
+        fingerprint=data.info.fingerprint,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     import keras
 
+    from cnnzoo.analysis.cost import macs
     from cnnzoo.training import train
 
     toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
@@ -103,6 +136,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         "metrics": trained.metrics,
         "history": trained.history,
         "params": model.count_params(),
+        "macs": macs(model),
         "fingerprint": data.info.fingerprint,
     }
     broken = [name for name, value in trained.metrics.items() if value != value]
@@ -113,26 +147,21 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     return {**found, "status": "done"}
 
 
-def _model(trial: Trial, toggles: dict[str, Level], data: Data) -> Any:
+def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:
     """Build the model, or take the one that the same variant was traced with and start it anew.
 
     Tracing a model takes longer than an epoch of a small one.
     """
     from cnnzoo.initialization import restart
-    from cnnzoo.registry import build
 
+    builder = find_builder(trial.model)
     model = _WARM.pop(trial.variant_key, None)
     if model is None:
-        model = build(
-            trial.model,
-            input_shape=data.info.input_shape,
-            classes=data.info.classes,
-            seed=trial.seed,
-            **toggles,
-        )
+        model = builder.build(levels, data.info.input_shape, data.info.classes, trial.seed)
     else:
         restart(model, trial.seed)
-    _WARM[trial.variant_key] = model
+    if builder.reusable:
+        _WARM[trial.variant_key] = model
     while len(_WARM) > _WARM_SIZE:
         _WARM.popitem(last=False)
     return model

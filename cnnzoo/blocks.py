@@ -145,8 +145,8 @@ class Blocks:
         """Apply the chosen normalization.
 
         Layer normalization is group normalization with one group, over all positions and
-        channels of an example; groups are the largest divisor of the channels up to 8 (Wu and He
-        2018, "Group normalization").
+        channels of an example; "group" has 8 groups, or 4, 2 or 1 where 8 do not divide the
+        channels (Wu and He 2018, "Group normalization").
         """
         axis = 1 if _channels_first() else -1
         name = f"{role}_norm"
@@ -275,15 +275,8 @@ class Blocks:
             # as Keras's "same" does it: surplus pixels go behind
             total = max((math.ceil(size / strides) - 1) * strides + span - size, 0)
             amounts.append((total // 2, total - total // 2))
-        widest, inner = max(map(max, amounts)), min(map_size(x)) - 1
-        if mode == "reflect" and widest > inner:
-            raise self.refuse(
-                role,
-                f"padding_mode='reflect' needs {widest} pixels inside the border of a map of "
-                f"{_times(map_size(x))}, which has {inner}; give 'zeros' or 'replicate', or a "
-                "smaller kernel_size or dilation.",
-            )
-        if widest == 0:
+        # Never more than size - 1, which is as far as "reflect" reaches: see _check_window.
+        if not any(map(any, amounts)):
             return x
         return BorderPadding(amounts, mode, name=f"{role}_padding")(x)
 

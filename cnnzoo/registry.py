@@ -235,9 +235,7 @@ def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
     return sizes
 
 
-def _describe(
-    description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]
-) -> str:
+def _describe(description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]) -> str:
     """Add the parameters to a description, as their declarations tell them."""
     lines = [
         "input_shape",
@@ -356,6 +354,6 @@ def build(name: str, /, **settings: Any) -> "keras.Model":
     Examples
     --------
     >>> build("downsampling", pool_size=4).count_params()
-    96266
+    29066
     """
     return get_model(name).builder(**settings)

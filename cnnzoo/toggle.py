@@ -46,7 +46,7 @@ class Toggle:
     default
         The level where nobody chooses; a signature that takes the toggle may set its own.
     name, type
-        Filled in when a signature is read.
+        Filled in when a signature is read; the type ``object`` stands for any level.
 
     Examples
     --------
@@ -83,6 +83,8 @@ class Toggle:
         if self.levels:
             words = f"one of {listed(self.levels)}"
             return f"{words}, or several joined by '+'" if self.joined else words
+        if self.type is object:
+            return "a bool, a number or a text"
         noun = "a whole number" if self.type is int else "a number"
         end = "up" if self.high is None else f"to {self.high:.12g}"
         return f"{noun} from {self.low:.12g} {end}"
@@ -150,7 +152,7 @@ class Toggle:
 
     def _converted(self, value: object) -> Level | None:
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-            return bool(value) if self.type is bool else None
+            return bool(value) if self.type in (bool, object) else None
         if self.type is int and isinstance(value, numbers.Integral):
             return int(value)
         if self.type is float and isinstance(value, numbers.Real):
@@ -160,6 +162,8 @@ class Toggle:
                 return None
         if self.type is str and isinstance(value, str):
             return str(value)
+        if self.type is object and isinstance(value, int | float | str):
+            return value
         return None
 
     def _allows(self, level: Level) -> bool:
@@ -170,6 +174,8 @@ class Toggle:
             )
         if self.levels:
             return level in self.levels
+        if self.type is object:
+            return True
         if self.low is None or isinstance(level, str) or level == math.inf:
             return False
         return self.low <= level and (self.high is None or level <= self.high)
@@ -230,7 +236,7 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
 def check_settings(
     toggles: Mapping[str, Toggle], given: Mapping[str, object], owner: str
 ) -> dict[str, Level]:
-    r"""Complete the given choices by the defaults, after checking every one.
+    """Complete the given choices by the defaults, after checking every one.
 
     Parameters
     ----------
@@ -255,11 +261,13 @@ def check_settings(
     Examples
     --------
     >>> from cnnzoo.vocabulary import Pool, PoolSize
-    >>> def tiny(*, pool: Pool = "max", pool_size: PoolSize = 2): ...
-    >>> check_settings(read_toggles(tiny), {"pool": "none", "pool_size": 3}, "tiny")
+    >>> def net(*, pool: Pool = "max", pool_size: PoolSize = 2): ...
+    >>> check_settings(read_toggles(net), {"pool_size": 3}, "net")
+    {'pool': 'max', 'pool_size': 3}
+    >>> check_settings(read_toggles(net), {"pool": "none", "pool_size": 3}, "net")
+    ... # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    cnnzoo.toggle.ToggleError: `pool_size` of `tiny` has no effect unless pool is max or average; \
-got pool_size=3 with pool='none'.
+    cnnzoo.toggle.ToggleError: `pool_size` of `net` has no effect unless pool is max or average; ...
     """
     for name in given:
         if name not in toggles:

@@ -150,8 +150,7 @@ def fit(
     ToggleError, LabelError
         As of `train`.
     """
-    loss = loss_of(model)
-    _check(model, data, recipe, loss)
+    loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
     # What nobody gave a seed (a user's own dropout, say) draws from this one; TensorFlow also
@@ -286,7 +285,25 @@ def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> dict[in
     }
 
 
-def _check(model: Any, data: Data, recipe: Recipe, loss: CompiledLoss) -> None:
+def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
+    """Refuse a model, data and a recipe that do not go together.
+
+    Parameters
+    ----------
+    model, data, recipe
+        As of `train`.
+
+    Returns
+    -------
+    CompiledLoss
+        The loss choice of the model.
+
+    Raises
+    ------
+    ToggleError, LabelError
+        With what would mend it.
+    """
+    loss = loss_of(model)
     takes = tuple(model.input_shape[1:])
     if keras.config.image_data_format() == "channels_first":
         takes = (*takes[1:], takes[0])
@@ -324,6 +341,7 @@ def _check(model: Any, data: Data, recipe: Recipe, loss: CompiledLoss) -> None:
                 f"`{name}` of `Recipe`: {getattr(recipe, name)!r} watches the validation loss; "
                 f"`{data.info.name}` has no validation split. Load it with validation=0.1."
             )
+    return loss
 
 
 def _callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:

@@ -1,13 +1,18 @@
 """Designs whose variants change a single factor."""
 
-from collections.abc import Mapping
-
-from ablations.study import Settings, StudyError, Variant
-from cnnzoo.toggle import Level, listed
+from ablations.designs.layout import Factors, Layout, check_baseline, check_two_levels, lay_out
+from ablations.settings import Settings
 
 
-def one_at_a_time(factors: Mapping[str, tuple[Level, ...]], baseline: Settings) -> list[Variant]:
-    """Change one factor to one other level at a time.
+def one_at_a_time(factors: Factors, baseline: Settings) -> Layout:
+    """Change one factor of the baseline to one other level at a time.
+
+    Parameters
+    ----------
+    factors
+        Levels by factor; the baseline's is one of them.
+    baseline
+        The baseline's levels.
 
     Raises
     ------
@@ -16,17 +21,64 @@ def one_at_a_time(factors: Mapping[str, tuple[Level, ...]], baseline: Settings) 
 
     Examples
     --------
-    >>> variants = one_at_a_time({"pool_size": (1, 2, 3)}, Settings(pool_size=2))
-    >>> [variant.name for variant in variants]
+    >>> layout = one_at_a_time({"pool_size": (1, 2, 3)}, Settings(pool_size=2))
+    >>> [variant.name for variant in layout.variants]
     ['baseline', 'pool_size=1', 'pool_size=3']
     """
-    variants = [Variant()]
-    for name, levels in factors.items():
-        own = baseline[name]
-        if own not in levels:
-            raise StudyError(
-                f"The baseline's level of `{name}`, {own!r}, is not among the study's levels "
-                f"{listed(levels)}. Add it, or give baseline={{{name!r}: {levels[0]!r}}}."
-            )
-        variants += [Variant(Settings({name: level})) for level in levels if level != own]
-    return variants
+    check_baseline(factors, baseline)
+    rows = ({**baseline, name: level} for name, levels in factors.items() for level in levels)
+    return Layout(baseline, lay_out(baseline, rows))
+
+
+def add_one_in(factors: Factors, baseline: Settings) -> Layout:
+    """Turn one factor on at a time, all others being off.
+
+    Parameters
+    ----------
+    factors
+        Two levels by factor: off, then on.
+    baseline
+        Replaced by every factor's first level.
+
+    Raises
+    ------
+    StudyError
+        If a factor does not have two levels.
+
+    Examples
+    --------
+    >>> factors = {"skip": (False, True), "normalization": ("none", "batch")}
+    >>> layout = add_one_in(factors, Settings(skip=True, normalization="none"))
+    >>> [variant.name for variant in layout.variants]
+    ['baseline', 'skip=True', 'normalization=batch']
+    """
+    check_two_levels(factors, "add-one-in")
+    off = Settings({**baseline, **{name: levels[0] for name, levels in factors.items()}})
+    return one_at_a_time(factors, off)
+
+
+def leave_one_out(factors: Factors, baseline: Settings) -> Layout:
+    """Turn one factor off at a time, all others being on.
+
+    Parameters
+    ----------
+    factors
+        Two levels by factor: off, then on.
+    baseline
+        Replaced by every factor's second level.
+
+    Raises
+    ------
+    StudyError
+        If a factor does not have two levels.
+
+    Examples
+    --------
+    >>> factors = {"skip": (False, True), "normalization": ("none", "batch")}
+    >>> layout = leave_one_out(factors, Settings(skip=True, normalization="none"))
+    >>> [variant.name for variant in layout.variants]
+    ['baseline', 'skip=False', 'normalization=none']
+    """
+    check_two_levels(factors, "leave-one-out")
+    on = Settings({**baseline, **{name: levels[-1] for name, levels in factors.items()}})
+    return one_at_a_time(factors, on)

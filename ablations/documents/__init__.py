@@ -1,7 +1,8 @@
 """The documents' claims as studies, by name."""
 
 from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
-from ablations.study import Study, check_known
+from ablations.settings import check_known
+from ablations.study import Study
 
 STUDIES: dict[str, Study] = {**LOSS_CAUSES}
 

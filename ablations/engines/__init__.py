@@ -6,7 +6,8 @@ from typing import Protocol
 from ablations.engines.limits import Limits
 from ablations.engines.processes import processes
 from ablations.engines.serial import serial
-from ablations.study import Trial, TrialResult, check_known
+from ablations.settings import check_known
+from ablations.study import Trial, TrialResult
 
 RunTrial = Callable[[Trial], TrialResult]
 

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import pandas as pd
 
+from cnnzoo.analysis.cost import macs
+
 
 def describe(model: Any) -> pd.DataFrame:
     """Tabulate the layers of a model, a row a layer.
@@ -18,13 +20,15 @@ def describe(model: Any) -> pd.DataFrame:
     -------
     pandas.DataFrame
         With the columns ``layer`` (its name), ``kind`` (its class), ``output_shape`` (without
-        the batch axis) and ``params`` (weights, trainable or not).
+        the batch axis), ``params`` (weights, trainable or not) and ``macs`` (multiplications of
+        a forward pass of one example).
 
     Examples
     --------
     >>> import cnnzoo
-    >>> describe(cnnzoo.build("downsampling")).loc[1, ["layer", "output_shape", "params"]].tolist()
-    ['stage1_conv', (26, 26, 32), 320]
+    >>> layers = describe(cnnzoo.build("downsampling")).set_index("layer")
+    >>> layers["output_shape"]["stage1_conv"], int(layers["params"]["stage1_conv"])
+    ((26, 26, 32), 320)
     """
     rows = [
         {
@@ -32,10 +36,11 @@ def describe(model: Any) -> pd.DataFrame:
             "kind": type(layer).__name__,
             "output_shape": _output_shape(layer),
             "params": layer.count_params(),
+            "macs": macs(layer),
         }
         for layer in model.layers
     ]
-    return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "params"])
+    return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "params", "macs"])
 
 
 def _output_shape(layer: Any) -> Any:

@@ -1,0 +1,119 @@
+"""What a declared study may hold: the checks behind `Study`."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from ablations.settings import Settings, StudyError, check_known
+from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import Level
+
+AUTO = "auto"
+"""What `Study.seeds` says to have blocks added where a verdict is open."""
+
+LIST = "list"
+"""The design whose variants are the user's own."""
+
+METRICS = ("loss", "accuracy", "macro_f1", "nll", "mae", "rmse")
+"""What ``cnnzoo.evaluate`` measures: the first four of classes, loss and the last of numbers."""
+
+
+def check_model(model: object) -> str:
+    """Return the text by which any process finds the model."""
+    if isinstance(model, str) and model:
+        return model
+    module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", "<")
+    if not callable(model) or module is None or "<" in name:
+        raise StudyError(
+            "`model` of a Study must be a name of the zoo, 'package.module:function', or a "
+            f"function defined at the top of a module; got {model!r}."
+        )
+    return name if module.startswith("cnnzoo.models.") else f"{module}:{name}"
+
+
+def check_recipe(recipe: object) -> Recipe:
+    """Refuse what is no recipe."""
+    if not isinstance(recipe, Recipe):
+        raise StudyError(f"`recipe` of a Study must be a Recipe; got {recipe!r}.")
+    return recipe
+
+
+def check_metrics(metrics: object) -> tuple[str, ...]:
+    """Return the metrics' names, each a known one."""
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)  # type: ignore[arg-type]
+    if not names:
+        raise StudyError(f"`metrics` of a Study must name at least one of {', '.join(METRICS)}.")
+    for name in names:
+        check_known(name, METRICS, "`metrics` of a Study: there is no metric")
+    return names
+
+
+def check_margins(margins: Mapping[str, float], metrics: object) -> Settings:
+    """Refuse margins of other metrics than the study's, and those that are not above 0."""
+    for name, margin in margins.items():
+        check_known(name, check_metrics(metrics), "`margins` of a Study: the study has no metric")
+        if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
+            raise StudyError(
+                f"`margins` of a Study: the margin of {name} must be above 0; got {margin!r}."
+            )
+    return Settings(margins)
+
+
+def check_name(name: object) -> str:
+    """Refuse a name that a folder should not have."""
+    if not isinstance(name, str) or not re.fullmatch(r"[\w][\w .-]*", name):
+        raise StudyError(
+            "`name` of a Study must be of letters, digits, '_', '-', '.' and blanks, since its "
+            f"folder is called so; got {name!r}."
+        )
+    return name
+
+
+def check_factors(factors: Mapping[str, Sequence[Level]], design: str) -> "Factors":
+    """Refuse factors without levels, levels given twice, and levels of other types."""
+    if not isinstance(factors, Mapping) or (not factors and design != LIST):
+        raise StudyError(
+            "`factors` of a Study must name at least one toggle with its levels, as in "
+            f"{{'pool_size': [1, 2, 3, 4]}}; got {factors!r}."
+        )
+    for name, levels in factors.items():
+        if isinstance(levels, str) or not isinstance(levels, Sequence) or len(levels) == 0:
+            raise StudyError(
+                f"`factors` of a Study: `{name}` needs a list of levels; got {levels!r}."
+            )
+        seen: set[str] = set()
+        for level in levels:
+            if not isinstance(level, bool | int | float | str):
+                raise StudyError(
+                    f"`factors` of a Study: a level of `{name}` must be a bool, a number or a "
+                    f"text; got {level!r}."
+                )
+            if json.dumps(level) in seen:
+                raise StudyError(f"`factors` of a Study: `{name}` has the level {level!r} twice.")
+            seen.add(json.dumps(level))
+    return Factors({name: tuple(levels) for name, levels in factors.items()})
+
+
+class Factors(dict[str, tuple[Level, ...]]):
+    """A dict that says no to changes, for a frozen study."""
+
+    def __setitem__(self, *_: object) -> None:
+        raise TypeError("a Study does not change; make another with dataclasses.replace")
+
+
+def check_seeds(seeds: object) -> tuple[int, ...] | str:
+    """Return the seeds: the first so many, the given ones, or "auto"."""
+    if seeds == AUTO:
+        return AUTO
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        return tuple(range(seeds))
+    if isinstance(seeds, Sequence) and not isinstance(seeds, str) and len(seeds):
+        whole = all(
+            isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds
+        )
+        if whole and len(set(seeds)) == len(seeds):
+            return tuple(seeds)
+    raise StudyError(
+        "`seeds` of a Study must be how many (at least 1), different whole numbers from 0, or "
+        f"'auto'; got {seeds!r}."
+    )

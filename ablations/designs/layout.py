@@ -1,0 +1,71 @@
+"""What a design gives: the baseline's levels and the variants."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ablations.settings import Settings, StudyError
+from ablations.study import Variant
+from cnnzoo.toggle import Level, listed
+
+Factors = Mapping[str, tuple[Level, ...]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The plan of a study but for its seeds.
+
+    Parameters
+    ----------
+    baseline
+        The baseline's level of every factor.
+    variants
+        What is trained, the baseline first, all against the baseline.
+    aliases
+        Effects that the design cannot tell apart, as pairs such as ("a", "b:c").
+    """
+
+    baseline: Settings
+    variants: tuple[Variant, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
+
+
+def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Variant, ...]:
+    """Turn rows of levels into variants, the baseline first and each only once."""
+    variants = {Variant(): None}
+    for row in rows:
+        changes = {name: level for name, level in row.items() if level != baseline[name]}
+        variants[Variant(Settings(changes))] = None
+    return tuple(variants)
+
+
+def check_baseline(factors: Factors, baseline: Settings) -> None:
+    """Refuse a baseline that is not among the levels of the design.
+
+    Raises
+    ------
+    StudyError
+        With what would mend it.
+    """
+    for name, levels in factors.items():
+        own = baseline[name]
+        if own not in levels:
+            raise StudyError(
+                f"The baseline's level of `{name}`, {own!r}, is not among the study's levels "
+                f"{listed(levels)}. Add it, or give baseline={{{name!r}: {levels[0]!r}}}."
+            )
+
+
+def check_two_levels(factors: Factors, design: str) -> None:
+    """Refuse factors that do not have two levels, off and on.
+
+    Raises
+    ------
+    StudyError
+        With the factor and its levels.
+    """
+    for name, levels in factors.items():
+        if len(levels) != 2:
+            raise StudyError(
+                f"The design {design} takes two levels a factor, off and on; `{name}` has "
+                f"{len(levels)}: {listed(levels)}."
+            )

@@ -1,0 +1,117 @@
+"""Two-level designs that run a part of all combinations."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
+from ablations.settings import Settings, StudyError
+
+
+def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
+    """Run the smallest fraction that keeps main effects apart from two-way interactions.
+
+    That is resolution IV (Box, Hunter and Hunter 2005, "Statistics for experimenters", chapter
+    6); of three factors a half, resolution III, where each main effect is aliased with an
+    interaction of the others.
+
+    Parameters
+    ----------
+    factors
+        At least three, two levels each: off, then on.
+    baseline
+        Replaced by every factor's first level.
+
+    Returns
+    -------
+    Layout
+        With its alias table.
+
+    Raises
+    ------
+    StudyError
+        If there are fewer than three factors, or one does not have two levels.
+
+    Examples
+    --------
+    >>> factors = {name: (False, True) for name in "abc"}
+    >>> layout = fractional_factorial(factors, Settings())
+    >>> [variant.name for variant in layout.variants]
+    ['baseline', 'a=True, b=True', 'a=True, c=True', 'b=True, c=True']
+    >>> layout.aliases
+    (('a', 'b:c'), ('b', 'a:c'), ('c', 'a:b'))
+    """
+    from pyDOE3 import fracfact, fracfact_by_res
+
+    check_two_levels(factors, "fractional-factorial")
+    _check_enough(factors, "fractional-factorial")
+    few = {3: "a b ab", 4: "a b c abc"}.get(len(factors))  # pyDOE3 starts at five
+    signs = fracfact(few) if few else fracfact_by_res(len(factors), 4)
+    return _two_level(factors, baseline, signs)
+
+
+def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
+    """Screen many factors in few runs, by their main effects.
+
+    Plackett and Burman (1946): n factors in the next multiple of four above n runs. Two-way
+    interactions are spread over the main effects, so follow up on what stands out.
+
+    Parameters
+    ----------
+    factors, baseline
+        As of `fractional_factorial`.
+
+    Raises
+    ------
+    StudyError
+        As `fractional_factorial`.
+
+    Examples
+    --------
+    >>> factors = {name: (False, True) for name in "abcdefghijk"}
+    >>> len(plackett_burman(factors, Settings()).variants)
+    12
+    """
+    from pyDOE3 import pbdesign
+
+    check_two_levels(factors, "plackett-burman")
+    _check_enough(factors, "plackett-burman")
+    return _two_level(factors, baseline, pbdesign(len(factors)))
+
+
+def _check_enough(factors: Factors, design: str) -> None:
+    if len(factors) < 3:
+        raise StudyError(
+            f"The design {design} takes at least 3 factors; got {len(factors)}. "
+            "Give full-factorial."
+        )
+
+
+def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
+    # The published tables hold the run with everything on; their mirror image, an equal design,
+    # holds the one with everything off, which is the baseline.
+    signs = -np.asarray(signs)
+    off = Settings({**baseline, **{name: levels[0] for name, levels in factors.items()}})
+    rows = [
+        {
+            **off,
+            **{
+                name: levels[int(sign > 0)]
+                for (name, levels), sign in zip(factors.items(), row, strict=True)
+            },
+        }
+        for row in signs
+    ]
+    return Layout(off, lay_out(off, rows), _aliases(list(factors), signs))
+
+
+def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str], ...]:
+    """Find main effects and two-way interactions with the same column, but for the sign."""
+    columns = {name: signs[:, index] for index, name in enumerate(names)}
+    columns |= {f"{a}:{b}": columns[a] * columns[b] for a, b in combinations(names, 2)}
+    return tuple(
+        (a, b)
+        for a, b in combinations(columns, 2)
+        if abs(int(columns[a] @ columns[b])) == len(signs)
+    )

@@ -1,0 +1,165 @@
+"""What can be studied: models of the zoo, importable builders, and KerasTuner's ``build(hp)``.
+
+A study names its model by a text, so that any process can find it: a name of the zoo, or
+"package.module:function".
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ablations.settings import StudyError
+from cnnzoo.registry import get_model
+from cnnzoo.toggle import Level, Toggle, read_toggles
+
+PURPOSE = ("input_shape", "classes", "seed", "name", "compile")
+"""Parameters of a builder that say what a model is for, and that are no factors."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A model that can be studied.
+
+    Parameters
+    ----------
+    name
+        As a study names it.
+    toggles
+        What can be chosen.
+    build
+        From the levels chosen, the input shape, the number of classes and the seed to a compiled
+        ``keras.Model``.
+    reusable
+        Whether a model may be started anew instead of built again: known of the zoo's alone.
+    version
+        Digest of the code, if it is not the zoo's.
+    """
+
+    name: str
+    toggles: Mapping[str, Toggle]
+    build: Callable[[Mapping[str, Level], tuple[int, ...], int, int], Any]
+    reusable: bool = False
+    version: str = ""
+
+
+def find_builder(model: str) -> Builder:
+    """Find the model that a study names.
+
+    Raises
+    ------
+    StudyError, ToggleError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> sorted(find_builder("mlp").toggles)[:3]
+    ['activation', 'depth', 'dropout']
+    """
+    if ":" not in model:
+        entry = get_model(model)
+
+        def build(
+            levels: Mapping[str, Level], input_shape: tuple[int, ...], classes: int, seed: int
+        ) -> Any:
+            return entry.builder(input_shape=input_shape, classes=classes, seed=seed, **levels)
+
+        return Builder(model, entry.toggles, build, reusable=True)
+    function = _import(model)
+    version = _digest(function)
+    if _takes_hyperparameters(function):
+        return _tuned(model, function, version)
+    return _custom(model, function, version)
+
+
+def _import(model: str) -> Any:
+    module, _, name = model.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise StudyError(
+            f"`model` of a Study: {model!r} cannot be imported ({error}). It is written "
+            "'package.module:function'."
+        ) from error
+    return found
+
+
+def _digest(function: Any) -> str:
+    try:
+        source = Path(inspect.getfile(inspect.unwrap(function))).read_bytes()
+    except (TypeError, OSError):
+        return "unknown"
+    return hashlib.sha256(source).hexdigest()[:12]
+
+
+def _takes_hyperparameters(function: Any) -> bool:
+    if hasattr(function, "build"):
+        return True
+    parameters = list(inspect.signature(function).parameters.values())
+    return len(parameters) > 0 and parameters[0].name == "hp"
+
+
+def _custom(model: str, function: Any, version: str) -> Builder:
+    parameters = inspect.signature(function).parameters
+    toggles = {
+        name: Toggle(
+            "a parameter of the builder", name=name, default=parameter.default, type=object
+        )
+        for name, parameter in parameters.items()
+        if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
+    }
+    toggles.update(read_toggles(function))
+
+    def build(
+        levels: Mapping[str, Level], input_shape: tuple[int, ...], classes: int, seed: int
+    ) -> Any:
+        purpose = {"input_shape": input_shape, "classes": classes, "seed": seed}
+        given = {name: value for name, value in purpose.items() if name in parameters}
+        return _start(lambda: function(**given, **levels), seed)
+
+    return Builder(model, toggles, build, version=version)
+
+
+def _tuned(model: str, function: Any, version: str) -> Builder:
+    """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
+    import keras_tuner
+
+    hypermodel = function() if isinstance(function, type) else function
+    make = getattr(hypermodel, "build", hypermodel)
+    discovered = keras_tuner.HyperParameters()
+    _quietly(lambda: make(discovered))
+    toggles = {
+        hp.name: Toggle("a hyperparameter", name=hp.name, default=hp.default, type=object)
+        for hp in discovered.space
+    }
+
+    def build(levels: Mapping[str, Level], _: tuple[int, ...], __: int, seed: int) -> Any:
+        chosen = keras_tuner.HyperParameters()
+        chosen.values.update(levels)
+        return _start(lambda: make(chosen), seed)
+
+    return Builder(model, toggles, build, version=version)
+
+
+def _start(make: Callable[[], Any], seed: int) -> Any:
+    """Build a model and set its initial weights by the seed and the layers' names."""
+    from cnnzoo.initialization import initialize
+
+    model = _quietly(make)
+    initialize(model, seed)
+    return model
+
+
+def _quietly(make: Callable[[], Any]) -> Any:
+    """Build with fresh name counters, so that layers without a name get the same one each time."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.utils.clear_session(free_memory=False)
+    keras.config.set_dtype_policy(policy)  # which clearing the session forgets
+    return make()
