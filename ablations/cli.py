@@ -28,7 +28,7 @@ def list_command() -> None:
     rows = [
         (
             name,
-            study.model,
+            study.model_name,
             study.data,
             len(study.seed_blocks),
             "; ".join(
@@ -41,9 +41,23 @@ def list_command() -> None:
     Console().print(table(("study", "model", "data", "seeds", "factors"), rows, right=("seeds",)))
 
 
+@app.command("new")
+def new_command(
+    path: Annotated[Path, typer.Argument(help="The file to write, such as my_study.toml.")],
+) -> None:
+    """Write a commented study to start from."""
+    with one_line_errors():
+        from ablations.files import write_template
+
+        write_template(path)
+    typer.echo(f"Edit {path}, then: ablations run {path}")
+
+
 @app.command("run")
 def run_command(
-    study: Annotated[str, typer.Argument(help="A name out of `ablations list`.")],
+    study: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.toml", help="Of `ablations list`, or a file.")
+    ],
     directory: Annotated[
         Path | None, typer.Option("--to", help="Where results go; studies/NAME if left out.")
     ] = None,
@@ -53,52 +67,48 @@ def run_command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; by cores if left out.")
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed trials again.")
+    ] = False,
 ) -> None:
     """Run a study, or what is missing of it, and show what each choice is worth."""
     from dataclasses import replace
 
     with one_line_errors():
         from ablations.documents import get_study
+        from ablations.files import read_study
 
-        asked = get_study(study)
+        asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if seeds is not None:
             asked = replace(asked, seeds=seeds)
         from ablations.runner import run
 
-        results = run(asked, directory, workers=workers)
+        results = run(asked, directory, workers=workers, retry_failed=retry_failed)
     _show(results)
 
 
 def _show(results: "Results") -> None:
     from rich.console import Console
 
+    from ablations.terminal import deltas_table
+
     console = Console()
-    deltas = results.deltas()
     study = results.study
-    for metric, rows in deltas.groupby("metric", sort=False):
-        name = str(metric).replace("_", " ")
-        cells = [
-            (
-                f"{row.factor}={row.level}",
-                f"{row.level_mean:.4f}",
-                f"{row.delta:+.4f}",
-                f"{row.ci_low:+.4f} to {row.ci_high:+.4f}" if row.n_pairs > 1 else "",
-                f"{row.p_adjusted:.2g}",
-                row.n_pairs,
-                row.verdict,
-            )
-            for row in rows.itertuples()
-        ]
+    for metric, rows in results.deltas().groupby("metric", sort=False):
         first = rows.iloc[0]
         title = (
-            f"{name}: deltas from the baseline ({first.factor}={first.baseline}: "
-            f"{first.baseline_mean:.4f}) on {study['data']}"
+            f"{str(metric).replace('_', ' ')} on {study['data']}: deltas from the baseline's "
+            f"{first.baseline_mean:.4f}"
         )
-        columns = ("variant", "mean", "delta", "95% interval", "p", "pairs", "verdict")
-        console.print(table(columns, cells, right=columns[1:-1], title=title))
+        console.print(deltas_table(rows, title))
     if results.exploratory:
         console.print("Exploratory: fewer than 6 seeds.")
-    failed = int((results.trials["status"] == "failed").sum())
+    trials = results.trials
+    failed = int((trials["status"] == "failed").sum())
     if failed:
         console.print(f"{failed} trials failed; their reasons are in `open_results(...).trials`.")
+    for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
+        example = rows["findings"].iloc[0]
+        line = f"{variant}, {len(rows)} trials, for instance: {example}"
+        console.print(line, markup=False, highlight=False)
     console.print(f"Results are in {results.directory}", markup=False, highlight=False)

@@ -5,17 +5,19 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ablations.study import Trial, TrialResult
+import pandas as pd
 
+from ablations import stats
+from ablations.store import Planned
+from ablations.study import Study, Trial, TrialResult
 
-def label(trial: Trial) -> str:
-    """Name a trial for people."""
-    return f"{trial.settings or 'defaults'}, seed {trial.seed}"
+REDRAW_AFTER = 2.0
+"""Seconds between two tables of deltas."""
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
@@ -23,9 +25,7 @@ def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any]
 
     Files need no lock that a killed process could keep.
     """
-    loss = (logs or {}).get("loss")
-    word = f"{label(trial)}: epoch {epoch}/{trial.recipe.epochs}"
-    word += "" if loss is None else f", loss {float(loss):.4f}"
+    word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
     scratch = folder / f".{os.getpid()}"
     scratch.write_text(json.dumps(word))
     scratch.replace(folder / f"{os.getpid()}.json")
@@ -36,8 +36,8 @@ class Progress:
 
     Parameters
     ----------
-    total
-        Trials to run.
+    study
+        What is run.
     shown
         Whether to show anything.
 
@@ -47,48 +47,31 @@ class Progress:
         Where running trials leave word of their epochs.
     """
 
-    def __init__(self, total: int, *, shown: bool = True) -> None:
+    def __init__(self, study: Study, *, shown: bool = True) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import Progress as Bar
+        from rich.live import Live
 
+        self.study = study
         self.console = Console(file=sys.stderr, quiet=not shown)
-        self.total, self.done, self.failed = total, 0, 0
-        self.start = time.monotonic()
         self._temporary = tempfile.TemporaryDirectory(prefix="ablations-")
         self.folder = Path(self._temporary.name)
-        columns = (
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("trials, {task.fields[failed]} failed,"),
-            TimeElapsedColumn(),
-            TextColumn("gone,"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("left"),
-        )
-        followed = self
-
-        class Display(Bar):
-            def get_renderables(self) -> Any:
-                yield self.make_tasks_table(self.tasks)
-                yield from followed.running()
-
-        self._bar = Display(
-            *columns,
+        self._total = self._done = self._failed = 0
+        self._start = time.monotonic()
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._deltas: Any = ""
+        self._drawn = 0.0
+        self._status = ""
+        self._live = Live(
             console=self.console,
+            get_renderable=self._render,
             refresh_per_second=2,
-            disable=not (shown and self.console.is_terminal and total),
+            transient=True,
         )
-        self._task = self._bar.add_task("", total=total, failed=0)
+        self._lively = shown and self.console.is_terminal
 
     def __enter__(self) -> "Progress":
-        self._bar.start()
+        if self._lively:
+            self._live.start()
         return self
 
     def __exit__(
@@ -97,38 +80,108 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for word in self.folder.glob("*.json"):
-            word.unlink(missing_ok=True)
-        self._bar.stop()
+        if self._lively:
+            self._live.stop()
         self._temporary.cleanup()
 
     def say(self, message: str) -> None:
         """Print a line."""
         self.console.print(message, highlight=False, markup=False)
 
-    def running(self) -> list[str]:
+    def say_briefly(self, message: str) -> None:
+        """Show a line in the live display until there is more to show."""
+        self._status = message
+
+    def expect(
+        self,
+        rows: Iterable[tuple[Planned, Trial]],
+        stored: Mapping[str, Mapping[str, Any]],
+        trials: Sequence[Trial],
+    ) -> None:
+        """Take in what is planned, what is stored, and what is about to run."""
+        self._total += len(trials)
+        self._status = ""
+        self._rows = {}
+        for row, trial in rows:
+            known = stored.get(row.key, {})
+            self._rows[row.key] = {
+                **vars(row),
+                "name": f"{row.variant}, seed {row.seed}",
+                "epochs": trial.recipe.epochs,
+                "status": known.get("status", "pending"),
+                **known.get("metrics", {}),
+            }
+        for row, _ in rows:
+            if row.infeasible and row.seed == self.study.seed_blocks[0]:
+                self.say(f"cannot be built: {row.variant}: {row.infeasible}")
+
+    def ended(self, result: TrialResult) -> None:
+        """Count a trial, and say why if it failed."""
+        row = self._rows[result.trial.key]
+        row.update(status=result.status, **result.metrics)
+        self._done += 1
+        self._failed += result.status != "done"
+        if result.status != "done":
+            self.say(f"failed: {row['name']}: {result.reason}")
+        if self._lively:
+            self._tabulate()
+            return
+        measured = "".join(
+            f", test {metric} {result.metrics[f'test_{metric}']:.4f}"
+            for metric in self.study.metrics
+            if f"test_{metric}" in result.metrics
+        )
+        self.say(
+            f"{self._done}/{self._total} {row['name']}{measured}, {result.seconds:.1f} s"
+            f"{self._left()}"
+        )
+
+    def _left(self) -> str:
+        if not self._done or self._done >= self._total:
+            return ""
+        seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
+        return f", {seconds // 60:.0f}:{seconds % 60:02.0f} left"
+
+    def _tabulate(self) -> None:
+        """Work out the deltas so far, but not at every trial of a fast study."""
+        if time.monotonic() - self._drawn < REDRAW_AFTER:
+            return
+        from ablations.terminal import deltas_table
+
+        metric = f"test_{self.study.metrics[0]}"
+        trials = pd.DataFrame(list(self._rows.values()))
+        if metric in trials:
+            self._deltas = deltas_table(stats.deltas(trials, [metric]), "so far")
+        self._drawn = time.monotonic()
+
+    def _render(self) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if not self._total:
+            return Text(self._status)
+        line = Table.grid(padding=(0, 1))
+        rate = self._done / max(time.monotonic() - self._start, 1e-9) * 60
+        line.add_row(
+            ProgressBar(total=self._total, completed=self._done, width=24),
+            f"{self._done}/{self._total} trials, {self._failed} failed, {rate:.1f} a minute"
+            f"{self._left()}",
+        )
+        return Group(line, *(Text(f"  {word}") for word in self._running()), self._deltas)
+
+    def _running(self) -> list[str]:
         """Read how far the running trials are."""
         words = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                words.append(f"  {json.loads(path.read_text())}")
+                word = json.loads(path.read_text())
             except (OSError, ValueError):  # being replaced right now
                 continue
+            row = self._rows.get(word["key"], {"status": ""})
+            if row["status"] == "pending":
+                words.append(
+                    f"{row['name']}: epoch {word['epoch']}/{row['epochs']}, loss {word['loss']:.4f}"
+                )
         return words
-
-    def ended(self, result: TrialResult) -> None:
-        """Count a trial, and say why if it failed."""
-        failed = result.status != "done"
-        self.done += 1
-        self.failed += failed
-        self._bar.update(self._task, advance=1, failed=self.failed)
-        if failed:
-            self.say(f"failed: {label(result.trial)}: {result.reason}")
-        if self._bar.disable:
-            rate = (time.monotonic() - self.start) / self.done
-            loss = result.metrics.get("test_loss")
-            measured = "" if loss is None else f", test loss {loss:.4f}"
-            self.say(
-                f"{self.done}/{self.total} {label(result.trial)}{measured}, "
-                f"{result.seconds:.1f} s, {rate * (self.total - self.done):.0f} s left"
-            )

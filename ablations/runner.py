@@ -1,10 +1,7 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
 import platform
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,36 +9,44 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.designs import get_design
-from ablations.engines import get_engine
+from ablations.declared import AUTO
+from ablations.engines import start_engine
 from ablations.engines.limits import Limits
+from ablations.interruption import interruptible
+from ablations.models import find_builder
+from ablations.planning import Planner
 from ablations.progress import Progress
 from ablations.results import Results, open_results
-from ablations.settings import Settings, StudyError
-from ablations.space import Space
+from ablations.settings import StudyError
+from ablations.stats import direction, open_variants
 from ablations.store import Planned, Store
-from ablations.study import Study, Trial, Variant
-from ablations.trial import run_trial
-from cnnzoo.data import load_data
-from cnnzoo.toggle import ToggleError
+from ablations.study import BASELINE, Study, Trial, TrialResult
+from ablations.trial import measure_trial, run_trial
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
 
+MACS_A_SECOND = 15e9
+"""What one core manages in the small convolutions of the zoo, for estimates of time."""
 
-def plan(study: Study) -> pd.DataFrame:
+
+def plan(study: Study, *, workers: int | None = None, engine: str = "processes") -> pd.DataFrame:
     """Check a study and list its trials, training nothing.
 
     Parameters
     ----------
     study
         The study.
+    workers, engine
+        What builds the variants' models; as of `run`.
 
     Returns
     -------
     pandas.DataFrame
-        A row a trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``key``, and
-        ``infeasible``, why it cannot be built (empty if it can).
+        A row a trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
+        ``macs`` (multiplications of a forward pass), ``seconds`` (a rough estimate of the
+        training on one core), ``infeasible`` (why it cannot be built; empty if it can) and
+        ``key``. Where the design or the seeds depend on results, the trials to begin with.
 
     Raises
     ------
@@ -50,11 +55,25 @@ def plan(study: Study) -> pd.DataFrame:
 
     Examples
     --------
-    >>> study = Study("downsampling", factors={"pool_size": [1, 2]}, seeds=2)
-    >>> plan(study)[["variant", "seed"]].values.tolist()
-    [['baseline', 0], ['baseline', 1], ['pool_size=1', 0], ['pool_size=1', 1]]
+    >>> study = Study("downsampling", "digits", factors={"pool_size": [2, 4]}, seeds=2)
+    >>> plan(study, engine="serial")[["variant", "seed", "params"]]
+           variant  seed   params
+    0     baseline     0  19466.0
+    1     baseline     1  19466.0
+    2  pool_size=4     0      NaN
+    3  pool_size=4     1      NaN
     """
-    return pd.DataFrame([vars(row) for row, _ in _planned(study)]).drop(columns="changes")
+    planner = Planner.of(study)
+    with start_engine(_engine_for(study, engine), Limits(workers=workers)) as running:
+        measured = _measure(planner, running, planner.layout.variants)
+    reasons = _infeasible(measured)
+    rows = []
+    for row, trial in planner.rows(planner.layout.variants, {}, reasons):
+        cost = measured.get(row.variant)
+        known = {"params": cost.params, "macs": cost.macs} if cost else {}
+        rows.append({**vars(row), **known, "seconds": _estimate(cost, trial)})
+    columns = ["variant", "factor", "level", "baseline", "seed", "params", "macs", "seconds"]
+    return pd.DataFrame(rows, dtype=object)[[*columns, "infeasible", "key"]].infer_objects()
 
 
 def run(
@@ -63,12 +82,13 @@ def run(
     *,
     workers: int | None = None,
     engine: str = "processes",
+    retry_failed: bool = False,
     progress: bool = True,
 ) -> Results:
     """Run what a study plans and its directory does not hold yet.
 
-    Interrupted once (Ctrl-C), it ends after the trial at hand; twice, at once. Run again, it goes
-    on where it was.
+    Interrupted once (Ctrl-C), it ends after the running trials; twice, at once. Run again, it
+    goes on where it was.
 
     Parameters
     ----------
@@ -81,6 +101,8 @@ def run(
         on it.
     engine
         What runs the trials: see `ablations.engines.ENGINES`.
+    retry_failed
+        Whether to try trials again that have failed in an earlier run.
     progress
         Whether to show it.
 
@@ -90,67 +112,131 @@ def run(
 
     Raises
     ------
-    StudyError, ToggleError, DataError
+    StudyError, ToggleError
         Before any training: if the study cannot be run as declared, or the directory holds
         another one or is being written to.
     """
-    planned = _planned(study)
-    run_engine = get_engine(engine)
+    planner = Planner.of(study)
     directory = Path(directory) if directory is not None else DIRECTORY / study.name
-    data = load_data(study.data, seed=study.seed_blocks[0])
-    context = _context(data.info.fingerprint)
-    with Store(directory, write=True) as store:
+    limits = Limits(
+        workers=workers,
+        timeout=study.timeout,
+        retries=study.retries,
+        log=directory / "workers.log",
+    )
+    with (
+        Store(directory, write=True) as store,
+        start_engine(_engine_for(study, engine), limits) as running,
+        Progress(study, shown=progress) as shown,
+        interruptible(shown.say) as stopping,
+    ):
         _check_same_study(store.spec, study, directory)
+        if running.name != engine:
+            shown.say(f"{study.model} is defined in the program itself: one trial after the other.")
+        shown.say_briefly("checking the study")
+        variants, blocks = list(planner.layout.variants), dict[str, range]()
+        measured = _measure(planner, running, variants[:1])
+        context = _context(study, measured[BASELINE])
         others = [known for known in store.contexts() if known != context]
-        store.begin(study.to_dict(), context, [row for row, _ in planned])
-        stored = store.results(context)
-        trials = {
-            trial.key: trial
-            for row, trial in planned
-            if not row.infeasible and row.key not in stored
-        }
-        machine = _machine()
-        with Progress(len(trials), shown=progress) as shown, _interruptible(shown) as stopping:
-            if others:
-                shown.say(_difference(others[-1], context))
-            for result in run_engine(
-                partial(run_trial, report_to=shown.folder),
-                list(trials.values()),
-                stopping=stopping,
-                limits=Limits(workers=workers),
+        if others:
+            shown.say(_difference(others[-1], context))
+        while not stopping():
+            stored = store.results(context)
+            unknown = [
+                variant
+                for variant in variants
+                if variant.name not in measured
+                and not any(row.key in stored for row, _ in planner.rows([variant], blocks, {}))
+            ]
+            measured |= _measure(planner, running, unknown)
+            rows = planner.rows(variants, blocks, _infeasible(measured))
+            spec = {**study.to_dict(), "baseline": dict(planner.layout.baseline)}
+            store.begin(spec, context, [row for row, _ in rows])
+            trials = _pending(rows, stored, retry_failed)
+            shown.expect(rows, stored, trials)
+            for result in running.run(
+                partial(run_trial, report_to=shown.folder), trials, stopping=stopping
             ):
-                store.add(result, context, machine)
+                store.add(result, context, _machine())
                 shown.ended(result)
+            results = open_results(directory)
+            more = planner.layout.grow(_losses(study, results))
+            wanted = _open_blocks(study, results)
+            if not more and not wanted:
+                break
+            variants += more
+            blocks |= wanted
     return open_results(directory)
 
 
-def _planned(study: Study) -> list[tuple[Planned, Trial]]:
-    """Work out the trials, after checking all that signatures tell."""
-    space = Space.of(study.model_name)
-    layout = get_design(study.design)(space.factors(study), space.baseline(study))
-    planned = []
-    for variant in layout.variants:
-        levels = {**layout.baseline, **variant.changes}
-        for seed in study.seed_blocks:
-            trial = space.trial(study, levels, seed)
-            try:
-                space.check(trial)
-                infeasible = ""
-            except ToggleError as error:
-                infeasible = str(error)
-            planned.append((_row(variant, layout.baseline, seed, trial.key, infeasible), trial))
-    return planned
+def _engine_for(study: Study, engine: str) -> str:
+    """Return the engine, or the one for a builder that other processes cannot import."""
+    return "serial" if study.model_name.startswith("__main__:") else engine
 
 
-def _row(variant: Variant, baseline: Settings, seed: int, key: str, infeasible: str) -> Planned:
-    changes = dict(variant.changes)
-    if len(changes) == 1:
-        (factor, level), own = next(iter(changes.items())), baseline[next(iter(changes))]
-    else:
-        factor = " + ".join(changes) or None  # type: ignore[assignment]
-        level = " + ".join(str(level) for level in changes.values()) or None  # type: ignore[assignment]
-        own = " + ".join(str(baseline[name]) for name in changes) or None  # type: ignore[assignment]
-    return Planned(variant.name, changes, factor, level, own, seed, key, infeasible)
+def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialResult]:
+    """Build a model of each variant, and return its cost or why it cannot be built."""
+    first = {
+        trial.key: (row.variant, trial)
+        for row, trial in planner.rows(variants, {}, {})
+        if trial.seed == planner.study.seed_blocks[0] and not row.infeasible
+    }
+    trials = [trial for _, trial in first.values()]
+    measured = {}
+    for result in engine.run(measure_trial, trials):
+        measured[first[result.trial.key][0]] = result
+    baseline = measured.get(BASELINE)
+    if baseline is not None and baseline.status != "done":
+        raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
+    return measured
+
+
+def _infeasible(measured: Mapping[str, TrialResult]) -> dict[str, str]:
+    return {name: result.reason for name, result in measured.items() if result.status != "done"}
+
+
+def _pending(
+    rows: list[tuple[Planned, Trial]], stored: Mapping[str, Any], retry_failed: bool
+) -> list[Trial]:
+    over = {key for key, row in stored.items() if row["status"] == "done" or not retry_failed}
+    trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
+    return list(trials.values())
+
+
+def _losses(study: Study, results: Results) -> dict[str, float]:
+    """Return what each variant came to in the first metric, lower being better.
+
+    A variant of which nothing is done counts as the worst.
+    """
+    metric = f"test_{study.metrics[0]}"
+    sign = 1.0 if direction(metric) == "lower" else -1.0
+    trials = results.trials
+    ended = trials[trials["status"].isin(["done", "failed", "infeasible"])]
+    if metric not in ended:
+        return dict.fromkeys(ended["variant"], float("inf"))
+    means = ended.assign(value=ended[metric].where(ended["status"] == "done"))
+    means = means.groupby("variant")["value"].mean() * sign
+    return {str(name): float(mean) for name, mean in means.fillna(float("inf")).items()}
+
+
+def _open_blocks(study: Study, results: Results) -> dict[str, range]:
+    """Return the seeds of the variants whose verdict is open, and of the baseline."""
+    if study.seeds != AUTO:
+        return {}
+    wanted = open_variants(results.trials, f"test_{study.metrics[0]}")
+    if not wanted:
+        return {}
+    return {
+        name: range(count) for name, count in (wanted | {BASELINE: max(wanted.values())}).items()
+    }
+
+
+def _estimate(cost: TrialResult | None, trial: Trial) -> float | None:
+    """Return the seconds that a trial may take: a backward pass costs two forward ones."""
+    if cost is None or cost.macs is None:
+        return None
+    passes = 3 * cost.metrics["examples"] * trial.recipe.epochs
+    return round(passes * cost.macs / MACS_A_SECOND + 1, 1)
 
 
 def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: Path) -> None:
@@ -164,10 +250,12 @@ def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: P
             )
 
 
-def _context(fingerprint: str) -> dict[str, str]:
+def _context(study: Study, baseline: TrialResult) -> dict[str, str]:
     """Return what a result depends on besides its trial."""
     packages = ("cnnzoo", "keras", "tensorflow", "numpy")
-    return {**{name: _version(name) for name in packages}, "data": fingerprint}
+    context = {name: _version(name) for name in packages}
+    code = find_builder(study.model_name).version
+    return {**context, "data": baseline.fingerprint, **({"model": code} if code else {})}
 
 
 def _version(package: str) -> str:
@@ -188,27 +276,3 @@ def _difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
         if before.get(name) != now[name]
     ]
     return f"Not reusing earlier results, since what they depend on changed: {'; '.join(changed)}."
-
-
-@contextmanager
-def _interruptible(shown: Progress) -> Iterator[Callable[[], bool]]:
-    """Turn a first Ctrl-C into a wish to stop, and a second one into an interruption."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        shown.say("Stopping after the running trials; Ctrl-C again stops at once.")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-__all__: Sequence[str] = ["DIRECTORY", "plan", "run"]

@@ -86,7 +86,8 @@ class Space:
             name: self.toggle(name).check(level, study.model_name)
             for name, level in study.baseline.items()
         }
-        for name in study.factors:
+        varied = [*study.factors, *(name for changes in study.variants for name in changes)]
+        for name in varied:
             given.setdefault(name, recipe.get(name, self.toggle(name).default))
         return Settings(given)
 

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS plan (
 CREATE TABLE IF NOT EXISTS results (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, context TEXT NOT NULL, trial TEXT NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL,
-    seconds REAL NOT NULL, params INTEGER, macs INTEGER, machine TEXT NOT NULL,
+    seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
+    machine TEXT NOT NULL,
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
@@ -157,12 +158,13 @@ class Store:
         """Add a result, safe on the disk when this returns."""
         self._connection.execute(
             "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
-            " params, macs, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " params, macs, findings, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(result.trial.key, json.dumps(context, sort_keys=True)),
                 *(json.dumps(result.trial.to_dict()), result.status, result.reason),
                 *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
-                *(result.seconds, result.params, result.macs, json.dumps(dict(machine))),
+                *(result.seconds, result.params, result.macs),
+                *(json.dumps(list(result.findings)), json.dumps(dict(machine))),
             ),
         )
 
@@ -177,7 +179,10 @@ class Store:
             "SELECT * FROM results WHERE context = ? ORDER BY status = 'done', id",
             (json.dumps(context, sort_keys=True),),
         )
-        return {row["key"]: _decoded(row, "trial", "metrics", "history", "machine") for row in rows}
+        return {
+            row["key"]: _decoded(row, "trial", "metrics", "history", "findings", "machine")
+            for row in rows
+        }
 
     def contexts(self) -> list[dict[str, str]]:
         """Read the contexts that results were added in, the first one first."""

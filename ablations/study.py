@@ -259,6 +259,8 @@ class TrialResult:
         Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
         Of the data before anything was drawn.
+    findings
+        What the doctor says of it.
     reason
         Why it failed: the error in one line.
     """
@@ -271,4 +273,5 @@ class TrialResult:
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""
+    findings: Sequence[str] = ()
     reason: str = ""

@@ -1,5 +1,6 @@
 """Run one trial: the one place where a study meets Keras."""
 
+import math
 import os
 import time
 from collections import OrderedDict
@@ -21,22 +22,27 @@ _WARM: "OrderedDict[str, Any]" = OrderedDict()
 _WARM_SIZE = 2
 
 
-def prepare_worker(threads: int = 1, gpu: int | None = None) -> None:
-    """Set up a process that runs trials.
+THREADS = 1
+"""Of a trial's own computation. Their number changes the order of sums and with it the last bits
+of a result, so it does not depend on how many trials run at a time."""
 
-    The number of threads changes the order of sums and with it the last bits of a result, so it
-    is fixed, whatever the number of workers.
+
+def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
+    """Set up a process that runs trials.
 
     Parameters
     ----------
-    threads
-        For the trial's own computation.
+    log
+        A file that what is written to stderr is added to.
     gpu
         The only GPU that the process sees; none sees all.
     """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
+    if log is not None:
+        with log.open("a") as file:
+            os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
     import keras
@@ -45,8 +51,8 @@ def prepare_worker(threads: int = 1, gpu: int | None = None) -> None:
         return
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
 
@@ -87,10 +93,10 @@ def measure_trial(trial: Trial) -> TrialResult:
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import check_fit
 
-    toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
-    data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
-    builder = find_builder(trial.model)
     try:
+        toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+        data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+        builder = find_builder(trial.model)
         model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
         check_fit(model, data, trial.recipe)
     except Exception as error:  # a user's builder may raise anything
@@ -100,6 +106,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         "done",
         params=model.count_params(),
         macs=macs(model),
+        metrics={"examples": data.info.sizes.train},
         fingerprint=data.info.fingerprint,
     )
 
@@ -138,6 +145,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         "params": model.count_params(),
         "macs": macs(model),
         "fingerprint": data.info.fingerprint,
+        "findings": _findings(model, trained, data, trial),
     }
     broken = [name for name, value in trained.metrics.items() if value != value]
     if broken:
@@ -145,6 +153,15 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         reason = f"{broken[0]} is not a number after epoch {epochs} of {trial.recipe.epochs}"
         return {**found, "status": "failed", "reason": reason}
     return {**found, "status": "done"}
+
+
+def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:
+    from cnnzoo.doctor.moving_averages import check_moving_averages
+
+    epochs = trained.history["loss"]
+    steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
+    found = check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps)
+    return (str(found),) if found else ()
 
 
 def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:

@@ -25,6 +25,7 @@ from .recipe import Recipe as Recipe
 from .registry import build as build
 from .registry import list_models as list_models
 from .registry import toggles as toggles
+from .saving import load_model as load_model
 from .toggle import Toggle as Toggle
 from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained

@@ -1,6 +1,7 @@
 """Random changes to training images, by name, from Keras's layers."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,8 @@ class Augmentation:
     Parameters
     ----------
     make
-        From the number of channels, and Keras's options for the random stream and the data
-        format, to a Keras layer for pixels from 0 to 1.
+        From the number of channels and Keras's option for the random stream to a Keras layer for
+        pixels from 0 to 1.
     mixes_labels
         Whether the layer mixes the labels along with the images.
     """
@@ -50,14 +51,19 @@ def _color_jitter(channels: int, **options: Any) -> Any:
     if channels == 3:
         options |= {"saturation_factor": (0.4, 0.6), "hue_factor": (0.0, 0.05)}
     return keras.layers.RandomColorJitter(
-        value_range=(0, 1), brightness_factor=0.2, contrast_factor=0.2, **options
+        # two numbers each, or Keras would draw contrast from 1 to 1.2 alone
+        value_range=(0, 1),
+        brightness_factor=(-0.2, 0.2),
+        contrast_factor=(0.2, 0.2),
+        **options,
     )
 
 
 def _cutout(_: int, **options: Any) -> Any:
-    # DeVries and Taylor (2017): a square of half the image's side
+    # DeVries and Taylor (2017): a square of half the image's side, in every image; of one number
+    # Keras would draw the probability itself, and erase in every other image
     return keras.layers.RandomErasing(
-        scale=(0.25, 0.25), fill_value=0.0, value_range=(0, 1), **options
+        factor=(1.0, 1.0), scale=(0.25, 0.25), fill_value=0.0, value_range=(0, 1), **options
     )
 
 
@@ -128,17 +134,14 @@ def augmenter(names: str, info: DataInfo, seed: int) -> Callable[[Any, Any], tup
         (batch, outputs), to the same after the change.
     """
     chosen = {name: AUGMENTATIONS[name] for name in names.split("+")}
-    layers = [
-        (
-            augmentation.make(
-                info.input_shape[-1],
-                seed=stream(seed, "augment", name),
-                data_format="channels_last",
-            ),
-            augmentation.mixes_labels,
-        )
-        for name, augmentation in chosen.items()
-    ]
+    with _plain_pixels():
+        layers = [
+            (
+                augmentation.make(info.input_shape[-1], seed=stream(seed, "augment", name)),
+                augmentation.mixes_labels,
+            )
+            for name, augmentation in chosen.items()
+        ]
     scale, offset = np.array((info.scale, info.offset), dtype="float32")
 
     def augment(images: Any, labels: Any) -> tuple[Any, Any]:
@@ -152,3 +155,19 @@ def augmenter(names: str, info: DataInfo, seed: int) -> Callable[[Any, Any], tup
         return (images - offset) / scale, labels
 
     return augment
+
+
+@contextlib.contextmanager
+def _plain_pixels() -> Iterator[None]:
+    """Make layers for float32 images with channels last, whatever the model computes in.
+
+    Options of the layers would not reach the ones that some of them consist of.
+    """
+    policy, data_format = keras.config.dtype_policy(), keras.config.image_data_format()
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        keras.config.set_image_data_format(data_format)

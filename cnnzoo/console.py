@@ -10,18 +10,30 @@ from typing import Any
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean
 
 
-def load_keras() -> None:
-    """Load Keras without TensorFlow's start-up messages, which no option turns off."""
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Send what this process and those it starts write to stderr nowhere, for a while.
+
+    TensorFlow's start-up messages come from C++ and heed no option.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def load_keras() -> None:
+    """Load Keras without TensorFlow's start-up messages."""
+    with quiet_stderr():
+        import keras
+
+        keras.ops.zeros(())  # the devices have something to say too
 
 
 @contextlib.contextmanager
@@ -75,18 +87,29 @@ def table(
 ) -> Any:
     """Lay out rows for the terminal; the columns named in `right` are numbers.
 
-    The last column gives way where the terminal is narrow.
+    Where the terminal is narrow the last column gives way or, if it holds numbers, those that do
+    not: numbers are cut last.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     laid_out = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
+    texts = [column for column in columns if column not in right]
+    flexible = columns[-1:] if columns[-1] in texts else texts
     for column in columns:
         laid_out.add_column(
-            column, justify="right" if column in right else "left", no_wrap=column != columns[-1]
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column not in flexible,
+            overflow="fold",
         )
     for row in rows:
         laid_out.add_row(*(Text(str(cell)) for cell in row))

@@ -1,7 +1,10 @@
 """The recipe: how a model is trained, as toggles."""
 
+import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from cnnzoo.toggle import ToggleError, check_settings, read_toggles
 from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Epochs, Schedule
@@ -26,7 +29,8 @@ class Recipe:
         "crop+flip".
     class_weight
         "none", "balanced" (n / (classes * n of the class)), or the weights themselves: a sequence
-        with one for each class, or a mapping from class id to weight in which absent ids weigh 1.
+        with one for each class, or a mapping from class id to weight in which absent ids weigh 1
+        (kept as pairs, in the order of the ids).
     early_stopping
         Epochs without a lower validation loss after which training stops and the best epoch's
         weights come back; 0 for never.
@@ -57,29 +61,39 @@ class Recipe:
         weights = given["class_weight"]
         if not isinstance(weights, str):
             given["class_weight"] = "none"
-        settings: dict[str, object] = {**check_settings(read_toggles(Recipe), given, "Recipe")}
+        settings: dict[str, Any] = {**check_settings(read_toggles(Recipe), given, "Recipe")}
         if not isinstance(weights, str):
             settings["class_weight"] = _check_weights(weights)
         for name, value in settings.items():
             object.__setattr__(self, name, value)
 
 
-def _check_weights(weights: object) -> tuple[float, ...]:
+Weights = tuple[float, ...] | tuple[tuple[int, float], ...]
+
+
+def _check_weights(given: Any) -> Weights:
     try:
-        if isinstance(weights, Mapping):
-            ids = [int(label) for label in weights]
-            table = {int(label): float(weight) for label, weight in weights.items()}
-            values = tuple(table.get(label, 1.0) for label in range(max(ids, default=-1) + 1))
-            valid = min(ids, default=-1) >= 0
+        # pairs are what a mapping was made into, as it was or read back from JSON
+        if isinstance(given, Mapping) or isinstance(given[0], tuple | list):
+            pairs = given.items() if isinstance(given, Mapping) else given
+            table = {_class_id(label): float(weight) for label, weight in pairs}
+            weights: Weights = tuple(sorted(table.items()))
+            values = [*table.values()]
+            valid = len(table) == len(pairs) and min(table) >= 0
         else:
-            values = tuple(float(weight) for weight in weights)  # type: ignore[attr-defined]
+            weights = tuple(float(given[index]) for index in range(len(given)))
+            values = [*weights]
             valid = bool(values)
-        valid = valid and all(0 <= weight < float("inf") for weight in values)
-    except (TypeError, ValueError):
+        valid = valid and all(0 <= weight < math.inf for weight in values)
+    except (TypeError, ValueError, LookupError, OverflowError):
         valid = False
     if not valid:
         raise ToggleError(
             "`class_weight` of `Recipe` must be 'none', 'balanced', or a weight of at least 0 for "
-            f"each class; got {weights!r}."
+            f"each class; got {given!r}."
         )
-    return values
+    return weights
+
+
+def _class_id(label: Any) -> int:
+    return int(label) if isinstance(label, str) else operator.index(label)

@@ -1,6 +1,5 @@
 """Train and evaluate one model: the one training path, whoever asks for it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,12 @@ from cnnzoo.data import Data
 from cnnzoo.losses import CompiledLoss, LabelError, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
+from cnnzoo.schedules import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import ToggleError
+from cnnzoo.weighting import check_class_weight, class_weights
 
 PREDICTION_BATCH = 256
-
-STEPWISE = ("cosine", "step")
-"""Schedules that set the learning rate at every step."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Trained:
         The model.
     history
         Keras's numbers of each epoch by name: loss and metrics in training, the same with
-        "val_" before them on the validation data, and "learning_rate".
+        "val_" before them on the validation data, and "learning_rate", that of the last step.
     metrics
         What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
         on; those of the training split are in inference mode.
@@ -76,6 +74,7 @@ def train(
     steps_per_execution
         Steps that run without coming back to Python: faster, but callbacks see only every so
         many. Where the schedule changes the learning rate at every step it is 1 all the same.
+        The model keeps the number, as it keeps what was traced for it.
     **toggles
         Of the model that is built here.
 
@@ -156,11 +155,13 @@ def fit(
     # What nobody gave a seed (a user's own dropout, say) draws from this one; TensorFlow also
     # mixes it into the seeds of its streams.
     keras.utils.set_random_seed(stream(seed, "training"))
-    rate, steps = float(model.optimizer.learning_rate), model.steps_per_execution
+    rate = float(model.optimizer.learning_rate)
     if recipe.schedule in STEPWISE:
         steps_per_execution = 1
-    try:
+    if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
+        model.train_function = model.test_function = None  # traced for another number
+    try:
         result = model.fit(
             batch_stream(x, targets, data, recipe, seed),
             epochs=recipe.epochs,
@@ -169,13 +170,17 @@ def fit(
             else None,
             validation_batch_size=PREDICTION_BATCH,
             class_weight=class_weights(recipe, labels, loss.classes),
-            callbacks=[*_callbacks(recipe, rate, len(x)), *callbacks],
+            callbacks=[*recipe_callbacks(recipe, rate, len(x)), *callbacks],
             shuffle=False,  # the stream does it
             verbose=verbose,
         )
     finally:
-        model.optimizer.learning_rate, model.steps_per_execution = rate, steps
-    return {name: [float(value) for value in values] for name, values in result.history.items()}
+        if recipe.schedule != "constant":
+            model.optimizer.learning_rate = rate
+    history = {name: [float(value) for value in values] for name, values in result.history.items()}
+    if not has_own_schedule(model.optimizer):
+        history.setdefault("learning_rate", [rate] * len(result.epoch))
+    return history
 
 
 def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
@@ -192,17 +197,15 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     -------
     dict
         "loss", the model's own without any penalty on its weights. For classes also "accuracy",
-        "macro_f1" (the mean over the classes of 2 TP / (2 TP + FP + FN)) and "nll", the mean
-        negative log-likelihood in nats of the outputs brought to probabilities; for a regression
-        "mae" and "rmse".
+        "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among the
+        labels or the predictions) and "nll", the mean negative log-likelihood in nats of the
+        outputs brought to probabilities; for a regression "mae" and "rmse".
 
     Raises
     ------
     LabelError
         If the labels do not fit the loss.
     """
-    from sklearn.metrics import f1_score
-
     loss = loss_of(model)
     targets = loss.encode(labels)
     outputs = _predict(model, x)
@@ -217,9 +220,17 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     predicted = probabilities.argmax(1)
     likelihoods = probabilities[np.arange(len(ids)), ids]
     measured["accuracy"] = float((predicted == ids).mean())
-    measured["macro_f1"] = float(f1_score(ids, predicted, average="macro", zero_division=0))
+    measured["macro_f1"] = _macro_f1(ids, predicted)
     measured["nll"] = float(-np.log(np.maximum(likelihoods, np.finfo("float32").tiny)).mean())
     return measured
+
+
+def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
+    classes = int(max(ids.max(), predicted.max())) + 1
+    hits = np.bincount(ids[predicted == ids], minlength=classes)
+    both = np.bincount(ids, minlength=classes) + np.bincount(predicted, minlength=classes)
+    seen = both > 0
+    return float((2 * hits[seen] / both[seen]).mean())
 
 
 def _predict(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
@@ -265,26 +276,6 @@ def batch_stream(x: NDArray[Any], y: NDArray[Any], data: Data, recipe: Recipe, s
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> dict[int, float] | None:
-    """Return the weight of each class in the loss, as Keras takes it.
-
-    Examples
-    --------
-    >>> class_weights(Recipe(class_weight="balanced"), np.array([0, 0, 0, 1]), 2)
-    {0: 0.6666666666666666, 1: 2.0}
-    """
-    if recipe.class_weight == "none":
-        return None
-    if not isinstance(recipe.class_weight, str):
-        weights = tuple(recipe.class_weight)
-        return {label: float(weight) for label, weight in enumerate(weights)}
-    counts = np.bincount(labels, minlength=classes)
-    return {
-        label: float(len(labels) / (classes * count)) if count else 0.0
-        for label, count in enumerate(counts)
-    }
-
-
 def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
     """Refuse a model, data and a recipe that do not go together.
 
@@ -304,13 +295,20 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
         With what would mend it.
     """
     loss = loss_of(model)
+    if len(model.inputs) != 1:
+        raise ToggleError(
+            f"`{model.name}` has {len(model.inputs)} inputs; `{data.info.name}` has one."
+        )
     takes = tuple(model.input_shape[1:])
     if keras.config.image_data_format() == "channels_first":
         takes = (*takes[1:], takes[0])
-    if takes != data.info.input_shape:
+    given = data.info.input_shape
+    if len(takes) != len(given) or any(
+        size not in (None, side) for size, side in zip(takes, given, strict=True)
+    ):
         raise ToggleError(
             f"`{model.name}` takes examples of shape {takes}; `{data.info.name}` has "
-            f"{data.info.input_shape}. Build it with input_shape={data.info.input_shape}."
+            f"{given}. Build it with input_shape={given}."
         )
     if (loss.classes == 1) != (data.info.classes == 1) or loss.classes < data.info.classes:
         kind = "a regression" if data.info.classes == 1 else f"{data.info.classes} classes"
@@ -320,17 +318,14 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
             f"`{data.info.name}` has {kind}. Build it with "
             f"{fitting or f'classes={data.info.classes}'}."
         )
+    if recipe.schedule != "constant" and has_own_schedule(model.optimizer):
+        raise ToggleError(
+            f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, and the "
+            f"optimizer of `{model.name}` has a schedule of its own. Compile it with a number, or "
+            "give 'constant'."
+        )
     check_augmentation(recipe.augment, data.info, loss.choice)
-    weights = recipe.class_weight
-    if weights != "none" and loss.classes == 1:
-        raise ToggleError(
-            f"`class_weight` of `Recipe` weighs classes; `{data.info.name}` is a regression."
-        )
-    if not isinstance(weights, str) and len(weights) != loss.classes:
-        raise ToggleError(
-            f"`class_weight` of `Recipe` must have a weight for each of the {loss.classes} "
-            f"classes of `{model.name}`; got {len(weights)}."
-        )
+    check_class_weight(recipe, data.info, model.name, loss.classes)
     watchers = {
         "schedule": recipe.schedule == "reduce-on-plateau",
         "early_stopping": recipe.early_stopping > 0,
@@ -342,48 +337,6 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
                 f"`{data.info.name}` has no validation split. Load it with validation=0.1."
             )
     return loss
-
-
-def _callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
-    callbacks: list[Any] = [keras.callbacks.TerminateOnNaN()]
-    epoch = math.ceil(examples / recipe.batch_size)
-    steps = recipe.epochs * epoch
-    if recipe.schedule == "cosine":
-        schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-        callbacks.append(_Schedule(schedule, epoch))
-    elif recipe.schedule == "step":
-        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [steps // 2, steps * 3 // 4], [rate, rate / 10, rate / 100]
-        )
-        callbacks.append(_Schedule(schedule, epoch))
-    elif recipe.schedule == "reduce-on-plateau":
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2))
-    if recipe.early_stopping:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(patience=recipe.early_stopping, restore_best_weights=True)
-        )
-    return callbacks
-
-
-class _Schedule(keras.callbacks.Callback):
-    """Let the learning rate follow a schedule over all steps of the training."""
-
-    def __init__(self, schedule: Any, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.schedule = schedule
-        self.steps_per_epoch = steps_per_epoch
-        self.epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        step = self.epoch * self.steps_per_epoch + batch
-        self.model.optimizer.learning_rate = self.schedule(step)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
 def _channels_first() -> bool:

@@ -1,9 +1,11 @@
 """Designs: from factors with levels to the variants of a study."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from ablations.declared import LIST
 from ablations.designs.factorial import full_factorial
-from ablations.designs.layout import Layout
+from ablations.designs.layout import Layout, lay_out
+from ablations.designs.path import path
 from ablations.designs.single import add_one_in, leave_one_out, one_at_a_time
 from ablations.designs.two_level import fractional_factorial, plackett_burman
 from ablations.settings import Settings, check_known
@@ -18,17 +20,36 @@ DESIGNS: dict[str, Design] = {
     "full-factorial": full_factorial,
     "fractional-factorial": fractional_factorial,
     "plackett-burman": plackett_burman,
+    "path": path,
 }
 """By name: from the factors' levels and what the study says of its baseline to the layout."""
 
 
-def get_design(name: str) -> Design:
-    """Look up a design.
+def design(
+    name: str,
+    factors: Mapping[str, tuple[Level, ...]],
+    baseline: Settings,
+    variants: Sequence[Mapping[str, Level]] = (),
+) -> Layout:
+    """Lay out a study.
+
+    Parameters
+    ----------
+    name
+        Of the design, or "list" for variants of one's own.
+    factors
+        Levels by factor.
+    baseline
+        What the study says of its baseline, completed by the defaults.
+    variants
+        For "list": the levels that each variant changes.
 
     Raises
     ------
     StudyError
-        If there is none of that name.
+        If there is no such design, or it does not fit the factors.
     """
-    check_known(name, list(DESIGNS), "There is no design")
-    return DESIGNS[name]
+    check_known(name, [*DESIGNS, LIST], "There is no design")
+    if name == LIST:
+        return Layout(baseline, lay_out(baseline, ({**baseline, **row} for row in variants)))
+    return DESIGNS[name](factors, baseline)

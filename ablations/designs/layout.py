@@ -1,6 +1,6 @@
 """What a design gives: the baseline's levels and the variants."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ablations.settings import Settings, StudyError
@@ -22,11 +22,15 @@ class Layout:
         What is trained, the baseline first, all against the baseline.
     aliases
         Effects that the design cannot tell apart, as pairs such as ("a", "b:c").
+    grow
+        From what each variant so far came to, by name, lower being better, to the variants to be
+        tried next; none when the design is complete.
     """
 
     baseline: Settings
     variants: tuple[Variant, ...]
     aliases: tuple[tuple[str, str], ...] = ()
+    grow: Callable[[Mapping[str, float]], tuple[Variant, ...]] = lambda _: ()
 
 
 def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Variant, ...]:

@@ -5,12 +5,14 @@ import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
 from ablations.engines.limits import Limits
 from ablations.study import Trial, TrialResult
 from ablations.trial import prepare_worker
+from cnnzoo.console import quiet_stderr
 
 MEMORY_A_WORKER = 1.5 * 2**30
 """Bytes that a worker with TensorFlow and a small model may come to need."""
@@ -18,62 +20,78 @@ MEMORY_A_WORKER = 1.5 * 2**30
 PRELOADED = ["tensorflow", "keras", "cnnzoo.training", "ablations.trial"]
 
 
-def processes(
-    function: Callable[[Trial], TrialResult],
-    trials: Sequence[Trial],
-    *,
-    stopping: Callable[[], bool] = lambda: False,
-    limits: Limits | None = None,
-) -> Iterator[TrialResult]:
-    """Run trials in worker processes, the seeds of a variant on one worker where possible.
+class Processes:
+    """Worker processes that run trials, the seeds of a variant on one worker where possible.
 
     Each worker is a pool of its own, so that one which dies, for whatever reason, takes one
     trial with it and leaves the others alone.
 
     Parameters
     ----------
-    function
-        What to call with each trial; importable by name.
-    trials
-        What to run.
-    stopping
-        Asked before each start: whether to start no more.
     limits
         Workers, time-out, retries and renewal.
-
-    Yields
-    ------
-    TrialResult
-        As each trial ends. A trial that ran out of time or tries has failed, with the reason.
     """
-    from pebble import ProcessExpired, ProcessPool
 
-    limits = limits or Limits()
-    waiting = _Waiting(trials)
-    gpus = count_gpus()
-    workers = min(limits.workers or default_workers(gpus), len(trials))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    pools = [
-        ProcessPool(
-            max_workers=1,
-            max_tasks=limits.renew_after,
-            initializer=prepare_worker,
-            initargs=(1, index % gpus if gpus else None),
-            context=context,
-        )
-        for index in range(workers)
-    ]
-    idle = deque(range(workers))
-    running: dict[Future[TrialResult], tuple[int, Trial]] = {}
-    tries: dict[Trial, int] = {}
-    try:
+    name = "processes"
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._gpus = count_gpus()
+        self._size = limits.workers or default_workers(self._gpus)
+        self._pools: list[Any] = []
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+        with quiet_stderr():
+            forkserver.ensure_running()
+
+    def __enter__(self) -> "Processes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools:
+            pool.stop()
+        for pool in self._pools:
+            pool.join()
+
+    def run(
+        self,
+        function: Callable[[Trial], TrialResult],
+        trials: Sequence[Trial],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Iterator[TrialResult]:
+        """Run trials, and yield what comes of each as it ends.
+
+        Parameters
+        ----------
+        function
+            What to call with each trial; importable by name.
+        trials
+            What to run.
+        stopping
+            Asked before each start: whether to start no more.
+
+        Yields
+        ------
+        TrialResult
+            A trial that ran out of time or tries has failed, with the reason.
+        """
+        from pebble import ProcessExpired
+
+        waiting = _Waiting(trials)
+        workers = min(self._size, len(trials))
+        while len(self._pools) < workers:
+            self._pools.append(self._new_pool(len(self._pools)))
+        idle = deque(range(workers))
+        running: dict[Future[TrialResult], tuple[int, Trial]] = {}
+        tries: dict[Trial, int] = {}
         while True:
             while idle and waiting and not stopping():
                 index = idle.popleft()
                 trial = waiting.take(index)
                 tries[trial] = tries.get(trial, 0) + 1
-                future = pools[index].schedule(function, args=(trial,), timeout=limits.timeout)
+                future = self._pools[index].schedule(
+                    function, args=(trial,), timeout=self.limits.timeout or None
+                )
                 running[future] = (index, trial)
             if not running:
                 return
@@ -83,20 +101,26 @@ def processes(
                 try:
                     result = future.result()
                 except TimeoutError:
-                    reason = f"took longer than {limits.timeout:g} s"
+                    reason = f"took longer than {self.limits.timeout:g} s"
                     result = TrialResult(trial, "failed", reason=reason)
                 except ProcessExpired as error:
-                    if tries[trial] <= limits.retries:
+                    if tries[trial] <= self.limits.retries:
                         waiting.put_back(trial)
                         continue
                     reason = f"its worker died {tries[trial]} times, at last with {_exit(error)}"
                     result = TrialResult(trial, "failed", reason=reason)
                 yield result
-    finally:
-        for pool in pools:
-            pool.stop()
-        for pool in pools:
-            pool.join()
+
+    def _new_pool(self, index: int) -> Any:
+        from pebble import ProcessPool
+
+        return ProcessPool(
+            max_workers=1,
+            max_tasks=self.limits.renew_after,
+            initializer=prepare_worker,
+            initargs=(self.limits.log, index % self._gpus if self._gpus else None),
+            context=self._context,
+        )
 
 
 class _Waiting:

@@ -6,15 +6,34 @@ from ablations.engines.limits import Limits
 from ablations.study import Trial, TrialResult
 
 
-def serial(
-    function: Callable[[Trial], TrialResult],
-    trials: Sequence[Trial],
-    *,
-    stopping: Callable[[], bool] = lambda: False,
-    limits: Limits | None = None,  # noqa: ARG001 - there is no one to hold to them
-) -> Iterator[TrialResult]:
-    """Run the trials in order, checking before each whether to stop; limits do not apply."""
-    for trial in trials:
-        if stopping():
-            return
-        yield function(trial)
+class Serial:
+    """The process itself, which has no one to hold to limits.
+
+    Parameters
+    ----------
+    limits
+        Taken for the sake of the other engines, and not used.
+    """
+
+    name = "serial"
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def __enter__(self) -> "Serial":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(
+        self,
+        function: Callable[[Trial], TrialResult],
+        trials: Sequence[Trial],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Iterator[TrialResult]:
+        """Run the trials in order, and yield what comes of each."""
+        for trial in trials:
+            if stopping():
+                return
+            yield function(trial)

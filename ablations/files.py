@@ -1,0 +1,82 @@
+"""Studies as TOML files."""
+
+import tomllib
+from pathlib import Path
+
+from ablations.settings import StudyError
+from ablations.study import Study
+
+TEMPLATE = """\
+# A study: run it with `ablations run {path}`, which goes on where it was if run again.
+
+name = "{name}"  # of its folder and its report
+model = "downsampling"  # of `cnnzoo list`, or "package.module:function" of your own
+data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
+
+# How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,
+# fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own.
+design = "one-at-a-time"
+
+seeds = 10  # seed blocks; fewer than 6 are exploratory; "auto" adds blocks where it is open
+metrics = ["loss", "accuracy"]  # and macro_f1, nll; mae, rmse of a regression
+
+# timeout = 600  # seconds after which a trial is given up
+# retries = 1  # how often a trial is tried again after its process died
+
+[factors]  # the levels of toggles of the model, the recipe or the data
+pool_size = [1, 2, 3, 4]
+
+[baseline]  # what differs from the defaults in every variant that does not change it
+# filters = 16
+
+[recipe]  # of every trial
+epochs = 3
+batch_size = 32
+
+[margins]  # by metric, the largest difference that does not matter
+# accuracy = 0.005
+"""
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study from a TOML file.
+
+    Parameters
+    ----------
+    path
+        A file with the fields of `Study`; ``recipe`` is a table with the fields of `Recipe`.
+
+    Raises
+    ------
+    StudyError, ToggleError
+        If there is no such file, it is not TOML, or the study cannot be run as declared.
+
+    Examples
+    --------
+    >>> path = write_template("my_study.toml")
+    >>> read_study(path).factors["pool_size"]
+    (1, 2, 3, 4)
+    """
+    path = Path(path).expanduser()
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} is not TOML: {error}.") from error
+    return Study.from_dict({"name": path.stem, **values})
+
+
+def write_template(path: str | Path) -> Path:
+    """Write a commented study to start from.
+
+    Raises
+    ------
+    StudyError
+        If the file is there already.
+    """
+    path = Path(path).expanduser()
+    if path.exists():
+        raise StudyError(f"{path} is there already; give another name.")
+    path.write_text(TEMPLATE.format(name=path.stem, path=path), encoding="utf-8")
+    return path

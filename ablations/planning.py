@@ -1,0 +1,88 @@
+"""From a study to the trials that it plans, as far as its results so far tell."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ablations.designs import design
+from ablations.designs.layout import Layout
+from ablations.settings import Settings
+from ablations.space import Space
+from ablations.store import Planned
+from ablations.study import Study, Trial, Variant
+from cnnzoo.toggle import ToggleError
+
+
+@dataclass(frozen=True)
+class Planner:
+    """A checked study: its space and its layout.
+
+    Parameters
+    ----------
+    study, space, layout
+        The study, the toggles that it may set, and what its design gives.
+    """
+
+    study: Study
+    space: Space
+    layout: Layout
+
+    @classmethod
+    def of(cls, study: Study) -> "Planner":
+        """Check all of a study that signatures tell.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            If the study cannot be run as declared.
+        """
+        space = Space.of(study.model_name)
+        factors, baseline = space.factors(study), space.baseline(study)
+        return cls(study, space, design(study.design, factors, baseline, study.variants))
+
+    def rows(
+        self,
+        variants: Sequence[Variant],
+        blocks: Mapping[str, Sequence[int]],
+        infeasible: Mapping[str, str],
+    ) -> list[tuple[Planned, Trial]]:
+        """Return the trials of some variants.
+
+        Parameters
+        ----------
+        variants
+            The variants.
+        blocks
+            Seeds by variant; the study's own for those left out.
+        infeasible
+            By variant, why it cannot be built.
+        """
+        rows = []
+        for variant in variants:
+            levels = {**self.layout.baseline, **variant.changes}
+            for seed in blocks.get(variant.name, self.study.seed_blocks):
+                trial = self.space.trial(self.study, levels, seed)
+                row = planned(variant, self.layout.baseline, trial)
+                reason = infeasible.get(variant.name) or self._clash(trial)
+                rows.append((replace(row, infeasible=reason), trial))
+        return rows
+
+    def _clash(self, trial: Trial) -> str:
+        try:
+            self.space.check(trial)
+        except ToggleError as error:
+            return str(error)
+        return ""
+
+
+def planned(variant: Variant, baseline: Settings, trial: Trial) -> Planned:
+    """Write a variant's trial as a row of the plan."""
+    changes = dict(variant.changes)
+    own = {name: baseline[name] for name in changes}
+    if len(changes) == 1:
+        ((name, changed),) = changes.items()
+        return Planned(variant.name, changes, name, changed, own[name], trial.seed, trial.key)
+    factor, level, before = (
+        " + ".join(str(part) for part in parts) or None
+        for parts in (changes, changes.values(), own.values())
+    )
+    return Planned(variant.name, changes, factor, level, before, trial.seed, trial.key)
