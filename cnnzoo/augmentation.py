@@ -68,7 +68,8 @@ def _cutout(_: int, **options: Any) -> Any:
 
 
 def _cutmix(_: int, **options: Any) -> Any:
-    return keras.layers.CutMix(**options)  # Yun et al. (2019)
+    # Yun et al. (2019): alpha is 1; of one number Keras would draw it for each batch
+    return keras.layers.CutMix(factor=(1.0, 1.0), **options)
 
 
 def _mixup(_: int, **options: Any) -> Any:

@@ -210,6 +210,8 @@ class Blocks:
                 loss=choice.loss(label_smoothing=self.label_smoothing, logits=self.logits),
                 metrics=choice.metrics(self.classes, logits=self.logits),
             )
+            # or a model saved before its first step could not be loaded without a warning
+            model.optimizer.build(model.trainable_variables)
         return model
 
     def _layer(self, kind: str) -> Any:

@@ -311,11 +311,11 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
             f"{given}. Build it with input_shape={given}."
         )
     if (loss.classes == 1) != (data.info.classes == 1) or loss.classes < data.info.classes:
-        kind = "a regression" if data.info.classes == 1 else f"{data.info.classes} classes"
+        kind = "is a regression" if data.info.classes == 1 else f"has {data.info.classes} classes"
         fitting = "classes=1 and loss='mse'" if data.info.classes == 1 else ""
         raise LabelError(
             f"`{model.name}` has classes={loss.classes} with {loss.choice.name}; "
-            f"`{data.info.name}` has {kind}. Build it with "
+            f"`{data.info.name}` {kind}. Build it with "
             f"{fitting or f'classes={data.info.classes}'}."
         )
     if recipe.schedule != "constant" and has_own_schedule(model.optimizer):

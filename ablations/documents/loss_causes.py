@@ -1,13 +1,34 @@
-"""Document 000, "What causes loss in convolutional layers?": its ablations."""
+"""Document 000, "What causes loss in convolutional layers?": its three ablations."""
 
 from ablations.study import Study
 from cnnzoo.recipe import Recipe
 
+RECIPE = Recipe(epochs=3)
+
 STUDIES = {
-    "downsampling": Study(  # C01: the larger the pooling window, the higher the loss
+    # C01: the larger the pooling window and its step, the higher the loss
+    "downsampling": Study(
         "downsampling",
         factors={"pool_size": [1, 2, 3, 4]},
         seeds=6,
-        recipe=Recipe(epochs=3),
+        recipe=RECIPE,
+    ),
+    # C02: more filters, lower loss
+    "feature-maps": Study(
+        "feature_maps",
+        factors={"filters": [16, 32, 64]},
+        seeds=6,
+        recipe=RECIPE,
+        name="feature-maps",
+    ),
+    # C04: normalization stabilizes training and may lower the loss, more so in deeper nets
+    "batch-norm": Study(
+        "batch_norm",
+        factors={"normalization": ["none", "batch"], "depth": [2, 4]},
+        baseline={"normalization": "none", "filters": 8},
+        design="full-factorial",
+        seeds=6,
+        recipe=RECIPE,
+        name="batch-norm",
     ),
 }

@@ -1,0 +1,68 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ablations.stats import variance_reduction
+from ablations.stats.blocking import _blocks, _welch
+
+nan = float("nan")
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 20))
+def test_welchs_half_width_agrees_with_scipy(seed, n):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=n), rng.normal(scale=3, size=n)
+    interval = stats.ttest_ind(x, y, equal_var=False).confidence_interval()
+    ours = _welch(n, x.var(ddof=1), y.var(ddof=1), 0.95)
+    assert 2 * ours == pytest.approx(interval.high - interval.low, rel=1e-10)
+
+
+@given(st.floats(0.05, 5.0), st.floats(0.0, 4.0), st.floats(0.1, 4.0))
+def test_the_blocks_are_the_fewest_that_are_no_wider(half, first, second):
+    n = int(_blocks(half, first, second, 0.95))
+    assert _welch(n, first, second, 0.95) <= half
+    assert n == 2 or _welch(n - 1, first, second, 0.95) > half
+
+
+def test_shared_seeds_save_trials(trials_of):
+    rng = np.random.default_rng(0)
+    block = rng.normal(size=10)
+    base, level = block + 0.1 * rng.normal(size=10), block + 0.1 * rng.normal(size=10)
+    row = variance_reduction(trials_of({"baseline": base, 3: level}), "test_loss").iloc[0]
+    assert row["correlation"] == pytest.approx(np.corrcoef(base, level)[0, 1])
+    spread = (level - base).var(ddof=1)
+    assert row["variance_ratio"] == pytest.approx((base.var(ddof=1) + level.var(ddof=1)) / spread)
+    interval = stats.ttest_rel(level, base).confidence_interval()
+    assert 2 * row["paired_half_width"] == pytest.approx(interval.high - interval.low)
+    assert row["trials_paired"] == 20
+    assert row["trials_independent"] > 200
+    assert row["trials_ratio"] == row["trials_independent"] / 20
+
+
+def test_seeds_that_share_nothing_save_none_in_large_numbers(trials_of):
+    rng = np.random.default_rng(0)
+    values = {"baseline": rng.normal(size=2000), 3: rng.normal(size=2000)}
+    row = variance_reduction(trials_of(values), "test_loss").iloc[0]
+    assert row["trials_ratio"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_deltas_without_spread_cannot_be_matched(trials_of):
+    row = variance_reduction(trials_of({"baseline": [1.0, 2, 3], 3: [2.0, 3, 4]}), "test_loss")
+    assert row["trials_independent"].tolist() == [math.inf]
+
+
+def test_too_few_pairs_and_no_spread_at_all_are_nan(trials_of):
+    values = {"baseline": [1.0, 1.0], 3: [nan, 2.0], 4: [1.0, 1.0]}
+    table = variance_reduction(trials_of(values), "test_loss")
+    assert table["n_pairs"].tolist() == [1, 2]
+    assert table["trials_independent"].isna().all()
+
+
+def test_an_empty_table_has_the_columns(trials_of):
+    trials = trials_of({"baseline": [1.0, 2.0], 3: [1.0, 3.0]})
+    full = variance_reduction(trials, "test_loss")
+    assert list(variance_reduction(trials.iloc[:0], "test_loss").columns) == list(full.columns)

@@ -1,0 +1,58 @@
+"""The promises of the simulation in small: 1,000 repetitions, with three standard errors."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ablations.stats.student import equivalence_p, paired_t
+from ablations.stats.verdicts import holm
+
+REPETITIONS = 1000
+SLACK = 3 * math.sqrt(0.05 * 0.95 / REPETITIONS)
+
+
+def draw(name, shape):
+    rng = np.random.default_rng(11)
+    return {
+        "normal": lambda: rng.normal(size=shape),
+        "t3": lambda: rng.standard_t(3, shape),
+        "mildly skewed": lambda: rng.gamma(4, size=shape) - 4,
+        "tied": lambda: np.round(rng.normal(size=shape)),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["normal", "t3", "mildly skewed", "tied"])
+def test_intervals_cover_what_they_say(name):
+    found = paired_t(draw(name, (REPETITIONS, 10)))
+    given = np.isfinite(found.low)
+    covered = ((found.low <= 0) & (found.high >= 0))[given].mean()
+    assert covered > (0.95 if name == "normal" else 0.93) - SLACK
+    if name == "normal":
+        assert covered < 0.95 + SLACK
+
+
+def test_a_family_of_ten_errs_in_at_most_5_percent():
+    values = draw("normal", (REPETITIONS, 11, 10))
+    p = paired_t(values[:, 1:] - values[:, :1]).p
+    assert (holm(p) < 0.05).any(axis=1).mean() < 0.05 + SLACK
+    assert (p < 0.05).any(axis=1).mean() > 0.2
+
+
+def test_a_delta_at_the_margin_is_called_equivalent_in_at_most_5_percent():
+    p = equivalence_p(draw("normal", (REPETITIONS, 10)) + 1.0, 1.0)
+    assert (p < 0.05).mean() < 0.05 + SLACK
+
+
+def test_importing_the_statistics_loads_no_keras_and_nothing_slow():
+    program = (
+        "import sys, ablations.stats; "
+        "slow = ('keras', 'tensorflow', 'ray', 'statsmodels', 'scipy.stats', 'altair'); "
+        "print([name for name in slow if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,96 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ablations.stats.signs import EXACT_TO, p_better, sign_flip_p, wilcoxon_p
+
+whole_numbers = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
+samples = st.tuples(st.integers(1, 11), st.integers(0, 2**32 - 1))
+
+
+def brute_force(deltas):
+    flips = np.array(list(product([1, -1], repeat=len(deltas))))
+    return (np.abs(flips @ deltas) >= abs(np.sum(deltas)) - 1e-9).mean()
+
+
+@given(whole_numbers)
+def test_sign_flips_with_ties_agree_with_enumeration(deltas):
+    assert sign_flip_p(deltas) == pytest.approx(brute_force(np.array(deltas)), abs=1e-15)
+
+
+@given(samples)
+def test_sign_flips_of_real_deltas_agree_with_enumeration(sample):
+    n, seed = sample
+    deltas = np.random.default_rng(seed).normal(0.5, 1.0, size=n)
+    assert sign_flip_p(deltas) == pytest.approx(brute_force(deltas), abs=1e-15)
+
+
+@pytest.mark.parametrize("n", [5, 8, 10])
+def test_sign_flips_agree_with_scipy_permutations(n):
+    deltas = np.random.default_rng(n).normal(0.4, 1.0, size=n)
+    theirs = stats.permutation_test(
+        (deltas,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True
+    )
+    assert sign_flip_p(deltas) == pytest.approx(theirs.pvalue, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 10, 32])
+def test_deltas_that_point_one_way_reach_2_in_2_to_the_n_and_no_less(n):
+    assert sign_flip_p(np.linspace(1, 2, n)) == 2 / 2**n
+
+
+def test_many_pairs_are_drawn_and_come_close_to_the_exact_p():
+    deltas = np.random.default_rng(1).normal(0.25, 1.0, size=EXACT_TO + 8)
+    drawn = sign_flip_p(deltas)
+    assert drawn == sign_flip_p(deltas)
+    assert drawn == pytest.approx(stats.ttest_1samp(deltas, 0).pvalue, abs=0.02)
+    assert sign_flip_p(np.ones(EXACT_TO + 8)) > 0
+
+
+def test_a_mean_of_zero_has_p_1():
+    assert sign_flip_p([1.0, -1.0]) == 1
+    assert sign_flip_p([0.0, 0.0, 0.0]) == 1
+
+
+def test_sums_within_the_rounding_of_float32_are_ties():
+    deltas = np.array([np.float32(0.9) - np.float32(0.6), 0.3, -0.1, 0.1], dtype=float)
+    assert sign_flip_p(deltas, noise=1e-6) == brute_force(np.array([3, 3, -1, 1]))
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_wilcoxon_without_ties_agrees_with_scipy(n, seed):
+    deltas = np.random.default_rng(seed).normal(0.3, 1.0, size=n)
+    assert wilcoxon_p(deltas) == pytest.approx(
+        stats.wilcoxon(deltas, method="exact").pvalue, abs=1e-12
+    )
+
+
+@given(whole_numbers.filter(lambda deltas: any(deltas)))
+def test_wilcoxon_with_ties_is_the_sign_flip_test_of_the_ranks(deltas):
+    kept = np.array([delta for delta in deltas if delta])
+    ranks = stats.rankdata(np.abs(kept)) * np.sign(kept)
+    assert wilcoxon_p(deltas) == pytest.approx(brute_force(ranks), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_wilcoxon_with_ties_agrees_with_scipy_permutations(seed):
+    deltas = np.random.default_rng(seed).integers(1, 4, size=9) * np.array([1, -1, 1] * 3)
+    theirs = stats.wilcoxon(deltas, method=stats.PermutationMethod(n_resamples=10**6))
+    assert wilcoxon_p(deltas) == pytest.approx(theirs.pvalue, abs=1e-12)
+
+
+def test_wilcoxon_of_zeros_is_1():
+    assert wilcoxon_p([0.0, 0.0]) == 1
+
+
+def test_nothing_has_no_p():
+    assert np.isnan([sign_flip_p([]), wilcoxon_p([]), p_better([], True)]).all()
+
+
+def test_ties_count_half_for_better():
+    assert p_better([-1.0, 0.0, 1.0, 1.0], lower_is_better=True) == 0.375
+    assert p_better([-1.0, 0.0, 1.0, 1.0], lower_is_better=False) == 0.625

@@ -1,0 +1,123 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ablations.stats import trend
+
+nan = float("nan")
+
+
+def blocks_of(rng, blocks, levels, slope=0.0):
+    return (
+        rng.normal(size=(blocks, 1)) + rng.normal(size=(blocks, levels)) + slope * np.arange(levels)
+    )
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.integers(3, 5))
+def test_the_trend_agrees_with_scipy(seed, blocks, levels):
+    rng = np.random.default_rng(seed)
+    values = blocks_of(rng, blocks, levels, 0.3)
+    row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    rises, falls = stats.page_trend_test(values), stats.page_trend_test(values[:, ::-1])
+    assert row["page_l"] == rises.statistic
+    assert row["p_rises"] == pytest.approx(rises.pvalue, rel=1e-10)
+    assert row["p_falls"] == pytest.approx(falls.pvalue, rel=1e-10)
+    assert row["p"] == pytest.approx(min(1, 2 * min(rises.pvalue, falls.pvalue)))
+    rho = [stats.spearmanr(range(levels), block).statistic for block in values]
+    assert row["rho"] == pytest.approx(np.mean(rho), abs=1e-10)
+    slopes = [stats.linregress(range(1, levels + 1), block).slope for block in values]
+    interval = stats.ttest_1samp(slopes, 0).confidence_interval()
+    assert row["slope"] == pytest.approx(np.mean(slopes), abs=1e-10)
+    assert (row["slope_low"], row["slope_high"]) == pytest.approx((interval.low, interval.high))
+
+
+def table_of(values, baseline=1):
+    """Return trials of levels 1, 2, ... in columns, one of them the baseline's, shuffled."""
+    rows = []
+    for seed, block in enumerate(values):
+        for level, value in enumerate(block, start=1):
+            base = level == baseline
+            rows.append(
+                {
+                    "variant": "baseline" if base else f"pool_size={level}",
+                    "factor": None if base else "pool_size",
+                    "level": None if base else level,
+                    "baseline": None if base else baseline,
+                    "seed": seed,
+                    "status": "done" if np.isfinite(value) else "failed",
+                    "test_loss": value,
+                }
+            )
+    table = pd.DataFrame(rows).astype({"level": object, "baseline": object})
+    table["level"] = pd.Series([row["level"] for row in rows], dtype=object)
+    table["baseline"] = pd.Series([row["baseline"] for row in rows], dtype=object)
+    return table.sample(frac=1, random_state=0)
+
+
+@pytest.mark.parametrize("baseline", [1, 2, 4])
+def test_the_baseline_takes_its_place_among_the_levels(baseline):
+    values = blocks_of(np.random.default_rng(0), 6, 4)
+    row = trend(table_of(values, baseline), "pool_size", "test_loss").iloc[0]
+    assert row["levels"] == "1, 2, 3, 4"
+    assert row["page_l"] == stats.page_trend_test(values).statistic
+
+
+def test_a_fall_is_found_as_a_rise_is():
+    values = blocks_of(np.random.default_rng(0), 8, 4, slope=2.0)
+    up = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    down = trend(table_of(-values), "pool_size", "test_loss").iloc[0]
+    assert (up["trend"], down["trend"]) == ("rises", "falls")
+    assert up["p"] == down["p"]
+    assert up["slope"] == -down["slope"]
+
+
+def test_only_complete_blocks_count():
+    values = blocks_of(np.random.default_rng(0), 5, 3)
+    values[1, 2] = nan
+    row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    assert row["n_blocks"] == 4
+    assert row["page_l"] == stats.page_trend_test(np.delete(values, 1, axis=0)).statistic
+
+
+def reason_of(trials):
+    row = trend(trials, "pool_size", "test_loss").iloc[0]
+    assert np.isnan([row["p"], row["slope"], row["page_l"]]).all()
+    assert row["trend"] == ""
+    return row["notes"]
+
+
+def test_names_have_no_order(trials_of):
+    trials = trials_of(
+        {"baseline": [1.0, 2], "max": [1.0, 2], "none": [1.0, 2]}, baseline="average"
+    )
+    assert reason_of(trials) == "its levels are no numbers: they have no order"
+
+
+def test_booleans_have_no_order(trials_of):
+    trials = trials_of({"baseline": [1.0, 2], True: [1.0, 2], 3: [1.0, 2]})
+    assert reason_of(trials) == "its levels are no numbers: they have no order"
+
+
+def test_one_and_one_point_zero_have_no_order(trials_of):
+    trials = trials_of({"baseline": [1.0, 2], 1.0: [1.0, 2], 3: [1.0, 2]}, baseline=1)
+    assert reason_of(trials) == "two of its levels are the same number: they have no order"
+
+
+def test_two_levels_are_no_trend(trials_of):
+    assert reason_of(trials_of({"baseline": [1.0, 2], 3: [1.0, 2]})) == (
+        "2 levels: a trend needs at least 3"
+    )
+
+
+def test_one_block_is_no_trend(trials_of):
+    assert reason_of(trials_of({"baseline": [1.0, nan], 3: [1.0, 2], 4: [1.0, 2]})) == (
+        "1 complete seed blocks: a trend needs at least 2"
+    )
+
+
+def test_a_factor_that_was_not_studied_says_so(trials_of):
+    assert reason_of(trials_of({"baseline": [1.0, 2]})) == "no trials change this factor alone"

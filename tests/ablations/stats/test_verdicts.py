@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from ablations.stats.verdicts import holm, holm_level, verdicts
+
+nan = float("nan")
+p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+def test_holm_by_hand():
+    # Sorted 0.01, 0.02, 0.03, 0.04: times 4, 3, 2, 1 is 0.04, 0.06, 0.06, 0.04; then never falling.
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+
+
+@settings(max_examples=30)
+@given(p_values)
+def test_holm_agrees_with_statsmodels(p):
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-12)
+
+
+@given(p_values, st.integers(0, 5))
+def test_what_has_no_p_is_no_comparison(p, place):
+    with_gap = [*p[:place], nan, *p[place:]]
+    adjusted = holm(with_gap)
+    assert np.isnan(adjusted[min(place, len(p))])
+    assert np.delete(adjusted, min(place, len(p))) == pytest.approx(holm(p))
+
+
+@given(p_values)
+def test_a_p_at_its_level_is_where_holm_rejects(p):
+    adjusted, alpha = holm(p), 0.05
+    level = holm_level(adjusted, alpha)
+    clear = np.abs(np.array(p) - level) > 1e-12
+    assert ((np.array(p) < level) == (adjusted < alpha))[clear].all()
+
+
+def test_families_in_rows_are_apart():
+    assert holm([[0.01, 0.02], [nan, 0.5]])[0] == pytest.approx([0.02, 0.02])
+    assert holm([[0.01, 0.02], [nan, 0.5]])[1, 1] == 0.5
+
+
+def test_nothing_but_nan_stays_nan():
+    assert np.isnan(holm([nan, nan])).all()
+    assert holm([]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("delta", "p", "p_equivalence", "lower", "word"),
+    [
+        (-1.0, 0.01, nan, True, "better"),
+        (1.0, 0.01, nan, True, "worse"),
+        (1.0, 0.01, nan, False, "better"),
+        (-1.0, 0.01, nan, False, "worse"),
+        (1.0, 0.2, nan, True, "inconclusive"),
+        (1.0, 0.2, 0.01, True, "equivalent"),
+        (1.0, 0.01, 0.01, True, "equivalent"),
+        (1.0, 0.01, 0.2, True, "worse"),
+        (1.0, 0.05, 0.05, True, "inconclusive"),
+        (1.0, nan, nan, True, ""),
+    ],
+)
+def test_the_rule_of_the_verdict(delta, p, p_equivalence, lower, word):
+    found = verdicts([delta], [p], [p_equivalence], alpha=0.05, lower_is_better=lower)
+    assert found.tolist() == [word]

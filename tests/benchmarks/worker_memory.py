@@ -1,0 +1,52 @@
+"""Whether a worker's memory stays flat: resident memory while one process runs 200 trials.
+
+::
+
+    python tests/benchmarks/worker_memory.py
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from ablations.settings import Settings
+from ablations.study import Trial
+from ablations.trial import prepare_worker, run_trial
+from cnnzoo.recipe import Recipe
+
+
+def resident():
+    """Return the resident memory of this process in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def main():
+    """Run the trials and print the memory now and then."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=10, help="of a variant, one after the other")
+    asked = parser.parse_args()
+    prepare_worker()
+    after_warm_up = 0.0
+    for number in range(asked.trials):
+        filters = 4 + number // asked.seeds % 8
+        trial = Trial(
+            "downsampling",
+            "digits",
+            Settings(filters=filters, pool_size=1 + filters % 2),
+            Recipe(epochs=1),
+            number % asked.seeds,
+        )
+        result = run_trial(trial)
+        if result.status != "done":
+            raise SystemExit(result.reason)
+        if number + 1 == asked.trials // 4:
+            after_warm_up = resident()
+        if (number + 1) % (asked.trials // 10) == 0:
+            print(f"{number + 1:5} trials  {resident():7.0f} MiB", flush=True)
+    print(f"grown by {resident() / after_warm_up - 1:.1%} over the last three quarters")
+
+
+if __name__ == "__main__":
+    main()
