@@ -175,7 +175,7 @@ def fit(
             verbose=verbose,
         )
     finally:
-        if recipe.schedule != "constant":
+        if not has_own_schedule(model.optimizer):
             model.optimizer.learning_rate = rate
     history = {name: [float(value) for value in values] for name, values in result.history.items()}
     if not has_own_schedule(model.optimizer):
@@ -207,6 +207,11 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
         If the labels do not fit the loss.
     """
     loss = loss_of(model)
+    if not len(x) == len(labels) > 0:
+        raise LabelError(
+            "`evaluate` takes examples with a label each; "
+            f"got {len(x)} examples and {len(labels)} labels."
+        )
     targets = loss.encode(labels)
     outputs = _predict(model, x)
     measured = {"loss": loss.measure(targets, outputs)}

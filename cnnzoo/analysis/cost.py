@@ -1,14 +1,14 @@
 """What a model costs to run."""
 
+import math
 from typing import Any
 
 import keras
-import numpy as np
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
-def macs(model: Any) -> int:
+def macs(model: Any) -> int | None:
     """Count the multiplications of one forward pass of one example.
 
     Every weight of a convolution is used once at each position of its output, every weight of a
@@ -22,8 +22,8 @@ def macs(model: Any) -> int:
 
     Returns
     -------
-    int
-        Multiply-accumulate operations.
+    int or None
+        Multiply-accumulate operations; None where the size of a map is open.
 
     Examples
     --------
@@ -32,16 +32,22 @@ def macs(model: Any) -> int:
     True
     """
     if isinstance(model, keras.Model):
-        return sum(macs(layer) for layer in model.layers)
+        counts = [macs(layer) for layer in model.layers]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
     kernels = [weight for weight in model.weights if weight.name in KERNELS]
     if not kernels:
         return 0
-    return sum(int(np.prod(kernel.shape)) for kernel in kernels) * _positions(model)
+    sizes = _map_size(model)
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return None
+    return sum(int(math.prod(kernel.shape)) for kernel in kernels) * math.prod(known)
 
 
-def _positions(layer: Any) -> int:
-    """Count the places where a layer applies its kernel."""
-    shape = tuple(layer.output.shape)[1:]
+def _map_size(layer: Any) -> tuple[int | None, ...]:
+    """Return the sizes of the map of places where a layer applies its kernel."""
+    shape = tuple(keras.tree.flatten(layer.output)[0].shape)[1:]
     if getattr(layer, "data_format", "channels_last") == "channels_first":
-        return int(np.prod(shape[1:], dtype=int))
-    return int(np.prod(shape[:-1], dtype=int))
+        return shape[1:]
+    return shape[:-1]
