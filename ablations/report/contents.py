@@ -1,0 +1,139 @@
+"""Everything that a report shows, and nothing that it would have to work out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+DELTA_COLUMNS = (
+    "factor",
+    "level",
+    "baseline",
+    "metric",
+    "baseline_mean",
+    "level_mean",
+    "delta",
+    "ci_low",
+    "ci_high",
+    "p_adjusted",
+    "n_pairs",
+    "n_failed",
+    "verdict",
+    "variant",
+)
+TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
+
+
+class ReportError(ValueError):
+    """A report that cannot be written: what stands in the way, and what would do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContents:
+    """What a report is made of.
+
+    Parameters
+    ----------
+    study
+        As `Study.to_dict` gives it.
+    deltas
+        As `ablations.stats.deltas` gives it: a row a variant and metric.
+    trials
+        As `Results.trials`: a row a planned trial.
+    history
+        As `Results.history`: a row an epoch of a trial. Left out, there are no curves.
+    directory
+        Where the study is stored.
+    findings
+        Sentences that concern the whole study.
+    variant_findings
+        Sentences by variant, shown beside its deltas.
+    changes
+        By variant, the levels that it changes, as `Results.changes`. Left out, there is no
+        plot of interactions.
+    costs
+        As `ablations.stats.pareto` gives it, of any metrics one below the other: variant, metric,
+        value, any of params, macs and seconds, and optimal. Left out, means of the trials.
+    tables
+        More tables by title: stability, main effects, trends.
+    directions
+        By metric whether "lower" or "higher" is better, where its name does not tell.
+    versions, machine
+        Of what computed it, and where.
+    rerun
+        Shell commands that run the study again, where there are any.
+    confidence
+        Of the intervals in `deltas`.
+
+    Raises
+    ------
+    ReportError
+        If a table lacks a column that the report reads.
+    """
+
+    study: Mapping[str, Any]
+    deltas: pd.DataFrame
+    trials: pd.DataFrame
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    directory: str | Path = ""
+    findings: Sequence[str] = ()
+    variant_findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    costs: pd.DataFrame | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    directions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    rerun: str = ""
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        needed = {"deltas": DELTA_COLUMNS, "trials": TRIAL_COLUMNS}
+        if len(self.history):
+            needed["history"] = ("variant", "seed", "epoch")
+        if self.costs is not None:
+            needed["costs"] = ("variant", "metric", "value")
+        for name, columns in needed.items():
+            table = getattr(self, name)
+            lacking = [column for column in columns if column not in table]
+            if lacking:
+                raise ReportError(
+                    f"`{name}` of a report lacks {', '.join(lacking)}; "
+                    f"it has {', '.join(map(str, table.columns)) or 'no columns'}."
+                )
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.study.get("name") or self.study.get("model") or "study")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that deltas are of, in their order."""
+        return tuple(dict.fromkeys(self.deltas["metric"]))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of the plan, in its order."""
+        return tuple(dict.fromkeys(self.trials["variant"]))
+
+    @property
+    def interval(self) -> str:
+        """What the intervals are called."""
+        return f"{self.confidence * 100:g}% interval"
+
+    def deltas_of(self, metric: str) -> pd.DataFrame:
+        """Return the deltas of one metric."""
+        return self.deltas[self.deltas["metric"] == metric]
+
+    def with_status(self, status: str) -> pd.DataFrame:
+        """Return the trials that are "done", "failed", "infeasible" or "pending"."""
+        return self.trials[self.trials["status"] == status]
+
+    def notes_of(self, row: Mapping[str, Any]) -> list[str]:
+        """Return what must be said beside one delta."""
+        noted = row.get("notes")
+        said = noted.split("; ") if isinstance(noted, str) and noted else []
+        return [*said, *self.variant_findings.get(str(row["variant"]), ())]

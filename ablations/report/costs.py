@@ -1,0 +1,144 @@
+"""Cost against what it buys: a point a variant."""
+
+from typing import Any
+
+import pandas as pd
+
+from ablations.report.contents import ReportContents
+from ablations.report.drawing import OTHER, Figure, Palette, Theme, chart_of_rows, legend_of, slug
+from ablations.report.words import better_when, metric_words, rows_of
+
+AXES = {
+    "params": "parameters",
+    "macs": "multiply-accumulates of one example",
+    "seconds": "seconds a trial",
+}
+HEIGHT = 280
+
+
+def costs_of(contents: ReportContents) -> pd.DataFrame:
+    """Return the costs handed over, or else the means of the trials that are done."""
+    if contents.costs is not None:
+        return contents.costs
+    done = contents.with_status("done")
+    metrics = [metric for metric in contents.metrics if metric in done]
+    names = [name for name in (*AXES, *metrics) if name in done]
+    numbers = done[["variant", *names]].astype(dict.fromkeys(names, float))
+    means = numbers.groupby("variant", sort=False).mean().reset_index()
+    kept = [name for name in means if name not in metrics]
+    return means.melt(kept, metrics, "metric", "value")
+
+
+def costs_table(contents: ReportContents) -> pd.DataFrame:
+    """Return the costs with a row a variant and a column a metric."""
+    table = costs_of(contents)
+    axes = [name for name in AXES if name in table and table[name].notna().any()]
+    wide = table.drop_duplicates("variant")[["variant", *axes]].set_index("variant")
+    for metric, rows in table.groupby("metric", sort=False):
+        wide[metric] = rows.set_index("variant")["value"]
+        if "optimal" in rows:
+            optimal = rows.set_index("variant")["optimal"].map({True: "yes", False: "no"})
+            wide[f"Pareto-optimal in {metric}"] = optimal
+    shown = wide.index.isin(table.loc[table["value"].notna(), "variant"])
+    return wide[shown].reset_index()
+
+
+def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
+    """Draw each metric against the first cost in which the variants differ."""
+    table = costs_of(contents)
+    axis = next((name for name in AXES if name in table and _differs(table[name])), None)
+    if axis is None:
+        return []
+    figures = []
+    for metric in contents.metrics:
+        shown = table[table["metric"] == metric].dropna(subset=[axis, "value"])
+        if len(shown):
+            figures.append(_figure(contents, shown, axis, metric, palette, theme))
+    return figures
+
+
+def _differs(cost: pd.Series) -> bool:
+    return bool(cost.max() > cost.min())
+
+
+def _figure(
+    contents: ReportContents,
+    table: pd.DataFrame,
+    axis: str,
+    metric: str,
+    palette: Palette,
+    theme: Theme,
+) -> Figure:
+    import altair as alt
+
+    rows: list[dict[str, Any]] = []
+    for row in rows_of(table):
+        name = row["variant"]
+        rows.append(
+            {
+                "variant": name,
+                "group": name if name in palette.variants else OTHER,
+                "cost": row[axis],
+                "metric": row["value"],
+                "pareto": "Pareto-optimal" if row.get("optimal") else "dominated",
+            }
+        )
+    marked = "optimal" in table
+    words = metric_words(metric)
+    hint = {"lower": " (lower is better)", "higher": " (higher is better)"}
+    seen = {row["group"] for row in rows}
+    domain = [*palette.variants, OTHER] if OTHER in seen else list(palette.variants)
+    span = [row["cost"] for row in rows if row["cost"] > 0]
+    wide = len(span) == len(rows) and max(span) > 20 * min(span)
+    x = alt.X(
+        "cost",
+        type="quantitative",
+        title=AXES[axis],
+        scale=alt.Scale(type="log" if wide else "linear", zero=False, nice=True, padding=16),
+        axis=alt.Axis(format="~s", grid=False),
+    )
+    y = alt.Y(
+        "metric",
+        type="quantitative",
+        title=words + hint.get(better_when(contents, metric), ""),
+        scale=alt.Scale(zero=False, nice=True, padding=12),
+    )
+    base = chart_of_rows().encode(
+        x=x,
+        y=y,
+        tooltip=[
+            alt.Tooltip("variant", type="nominal"),
+            alt.Tooltip("cost", type="quantitative", title=AXES[axis], format=",.4~r"),
+            alt.Tooltip("metric", type="quantitative", title=words, format=".4g"),
+            *([alt.Tooltip("pareto", type="nominal", title="Pareto")] if marked else []),
+        ],
+    )
+    points = base.mark_point(size=120, filled=True, opacity=0.95).encode(
+        color=alt.Color(
+            "group",
+            type="nominal",
+            scale=alt.Scale(
+                domain=domain, range=[*palette.colours(theme), theme["other"]][: len(domain)]
+            ),
+            legend=legend_of(theme),
+        ),
+    )
+    chart = points
+    if marked:
+        best = base.transform_filter(alt.datum.pareto == "Pareto-optimal")
+        rings = best.mark_point(size=330, strokeWidth=1.6, stroke=theme["ink"], filled=False)
+        chart = rings + points
+    caption = f"Mean {words} of each variant against what it costs."
+    if marked:
+        caption += " Ringed: Pareto-optimal, none beats it on all counts."
+    if OTHER in seen:
+        caption += " Coloured: the baseline and the largest deltas."
+    return Figure(
+        name=slug("cost", axis, metric),
+        title=f"{words.capitalize()} against {AXES[axis]}",
+        caption=caption,
+        section="costs",
+        metric=metric,
+        chart=chart.properties(width="container", height=HEIGHT),
+        rows=rows,
+    )

@@ -1,0 +1,130 @@
+"""Training curves by variant: the mean over seeds, and the band that holds half of them."""
+
+from typing import Any
+
+import pandas as pd
+
+from ablations.report.contents import ReportContents
+from ablations.report.drawing import Figure, Palette, Theme, chart_of_rows, legend_of, slug, thinned
+from ablations.report.words import metric_words
+
+MOST_EPOCHS = 150
+MOST_METRICS = 3
+MOST_POINTS = 30
+LOG_FROM = 4
+"""Losses that fall by this factor are drawn in equal ratios, or the last epochs are one line."""
+HEIGHT = 240
+SPLITS = {"": "training", "val_": "validation"}
+
+
+def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
+    """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
+    figures = []
+    if len(contents.history):
+        shown = contents.history[contents.history["variant"].isin(palette.variants)]
+        for metric in _measured(contents)[:MOST_METRICS]:
+            tables = {
+                prefix: _bands(shown, prefix + metric)
+                for prefix in SPLITS
+                if prefix + metric in shown and shown[prefix + metric].notna().any()
+            }
+            if not tables:
+                continue
+            ends = [table["low"].min() for table in tables.values()]
+            ends += [table["high"].max() for table in tables.values()]
+            figures += [
+                _curve(metric, prefix, table, (min(ends), max(ends)), palette, theme)
+                for prefix, table in tables.items()
+            ]
+    return figures
+
+
+def _measured(contents: ReportContents) -> list[str]:
+    """Return what was measured in training, the study's own metrics first."""
+    known = ("variant", "seed", "epoch")
+    names = [
+        str(name)
+        for name in contents.history.columns
+        if name not in known and "learning_rate" not in name and not name.startswith("val_")
+    ]
+    asked = [str(metric) for metric in contents.study.get("metrics", ())]
+    return sorted(names, key=lambda name: asked.index(name) if name in asked else len(asked))
+
+
+def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
+    kept = thinned(sorted(history["epoch"].unique().tolist()), MOST_EPOCHS)
+    groups = history[history["epoch"].isin(kept)].groupby(["variant", "epoch"], sort=False)[column]
+    table = pd.DataFrame(
+        {"mean": groups.mean(), "low": groups.quantile(0.25), "high": groups.quantile(0.75)}
+    )
+    # A mean that one far seed pulls out of the band stays in sight with it.
+    table["low"] = table[["low", "mean"]].min(axis=1)
+    table["high"] = table[["high", "mean"]].max(axis=1)
+    return table.assign(seeds=groups.count()).dropna().reset_index()
+
+
+def _curve(
+    metric: str,
+    prefix: str,
+    table: pd.DataFrame,
+    ends: tuple[float, float],
+    palette: Palette,
+    theme: Theme,
+) -> Figure:
+    import altair as alt
+
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    words, split = metric_words(metric), SPLITS[prefix]
+    domain = list(palette.variants)
+    legend = legend_of(theme, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1)
+    colours = alt.Scale(domain=domain, range=palette.colours(theme))
+    colour = alt.Color("variant", type="nominal", scale=colours, legend=legend)
+    dash = alt.StrokeDash(
+        "variant",
+        type="nominal",
+        scale=alt.Scale(domain=domain, range=palette.dashes),
+        legend=legend,
+    )
+    x = alt.X(
+        "epoch",
+        type="quantitative",
+        title="epoch",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
+    )
+    low, high = ends
+    falling = metric.endswith("loss") and low > 0 and high > LOG_FROM * low
+    scale = (
+        alt.Scale(type="log", domain=[0.95 * low, 1.05 * high], nice=False)
+        if falling
+        else alt.Scale(domain=[low, high], nice=True, zero=False)
+    )
+    axis = alt.Axis(format="~g" if falling else "~r", tickCount=5)
+    few = table["epoch"].nunique() <= MOST_POINTS
+    points = {"size": 18, "filled": True} if few else False
+    base = chart_of_rows().encode(x=x)
+    band = base.mark_area(opacity=0.14, strokeWidth=0).encode(
+        y=alt.Y("low", type="quantitative", scale=scale, axis=axis, title=words),
+        y2="high",
+        color=colour,
+    )
+    line = base.mark_line(strokeWidth=2, point=points).encode(
+        y=alt.Y("mean", type="quantitative", scale=scale, axis=axis, title=words),
+        color=colour,
+        strokeDash=dash,
+        tooltip=[
+            alt.Tooltip("variant", type="nominal"),
+            alt.Tooltip("epoch", type="quantitative"),
+            alt.Tooltip("mean", type="quantitative", format=".4g"),
+            alt.Tooltip("seeds", type="quantitative"),
+        ],
+    )
+    return Figure(
+        name=slug("curves", split, metric),
+        title=f"{words.capitalize()} in {split}",
+        caption=f"Mean over seeds; the band holds the middle half of them.{palette.note}",
+        section="curves",
+        metric=metric,
+        chart=(band + line).properties(width="container", height=HEIGHT),
+        rows=rows,
+    )

@@ -1,0 +1,37 @@
+"""All figures of a report, for the page and as files."""
+
+from typing import Any
+
+from ablations.report import costs, curves, effects, interactions
+from ablations.report.contents import ReportContents
+from ablations.report.drawing import ROWS, Figure, Theme, palette, plain
+from ablations.report.theme import LIGHT, config
+
+FILE_WIDTH = 560
+
+
+def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
+    """Draw all that the contents allow."""
+    colours = palette(contents)
+    drawn: list[Figure | None] = []
+    for metric in contents.metrics:
+        drawn += [effects.forest(contents, metric, theme), effects.pairs(contents, metric, theme)]
+    drawn += curves.curves(contents, colours, theme)
+    drawn += interactions.interactions(contents, theme)
+    drawn += costs.costs(contents, colours, theme)
+    return [figure for figure in drawn if figure is not None]
+
+
+def spec(figure: Figure, theme: Theme) -> dict[str, Any]:
+    """Return a figure as Vega-Lite has it, for the page."""
+    described: dict[str, Any] = figure.chart.to_dict(validate=False)
+    rows = [{key: plain(value) for key, value in row.items()} for row in figure.rows]
+    return described | {"config": config(theme), "datasets": {ROWS: rows}}
+
+
+def file_spec(figure: Figure) -> dict[str, Any]:
+    """Return a figure as Vega-Lite has it, for a file: with its words, and a width of its own."""
+    import textwrap
+
+    title = {"text": figure.title, "subtitle": textwrap.wrap(figure.caption, 90)}
+    return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}

@@ -1,0 +1,123 @@
+"""Interactions: what a factor does at each level of another one."""
+
+from itertools import combinations
+from typing import Any
+
+from ablations.report.contents import ReportContents
+from ablations.report.drawing import Figure, Theme, chart_of_rows, slug
+from ablations.report.theme import DASHES, SERIES
+from ablations.report.words import level_words, metric_words
+from ablations.study import BASELINE
+
+MOST_FIGURES = 6
+HEIGHT = 220
+
+
+def interactions(contents: ReportContents, theme: Theme) -> list[Figure]:
+    """Draw pairs of factors that were changed together, in every combination, at one metric."""
+    factors = [name for name, levels in contents.study.get("factors", {}).items() if len(levels)]
+    if not contents.metrics or not any(len(changes) > 1 for changes in contents.changes.values()):
+        return []
+    figures = []
+    for across, along in combinations(factors, 2):
+        for metric in contents.metrics[:1]:
+            cells = _cells(contents, across, along, metric)
+            if cells:
+                figures.append(_figure(across, along, metric, cells, theme))
+    return figures[:MOST_FIGURES]
+
+
+def _cells(
+    contents: ReportContents, across: str, along: str, metric: str
+) -> list[dict[str, Any]] | None:
+    """Return the mean of each combination over the seeds that all of them finished."""
+    factors, baseline = contents.study["factors"], contents.study.get("baseline", {})
+    done = contents.with_status("done")
+    if metric not in done or BASELINE not in set(done["variant"]):
+        return None
+    held = _baseline_levels(contents)
+    table = done.pivot_table(index="seed", columns="variant", values=metric)
+    # By combination, and by what else is changed: only what is there in every combination counts,
+    # or the means would differ by what else was tried.
+    where: dict[tuple[str, str], dict[str, str]] = {}
+    for variant in table.columns:
+        changes = {} if variant == BASELINE else contents.changes.get(variant)
+        if changes is None:
+            continue
+        levels = [changes.get(name, held.get(name, baseline.get(name))) for name in (across, along)]
+        rest = {name: level for name, level in changes.items() if name not in (across, along)}
+        cell = (level_words(levels[0]), level_words(levels[1]))
+        where.setdefault(cell, {})[repr(sorted(rest.items()))] = variant
+    grid = [
+        (level_words(first), level_words(second))
+        for first in factors[across]
+        for second in factors[along]
+    ]
+    shared = set.intersection(*(set(where.get(cell, ())) for cell in grid))
+    if not shared:
+        return None
+    members = {cell: [where[cell][rest] for rest in sorted(shared)] for cell in grid}
+    used = table[[variant for cell in grid for variant in members[cell]]].dropna()
+    if used.empty:
+        return None
+    return [
+        {"across": cell[0], "along": cell[1], "mean": float(used[members[cell]].mean(axis=None))}
+        for cell in grid
+    ]
+
+
+def _baseline_levels(contents: ReportContents) -> dict[str, Any]:
+    """Return the baseline's level of each factor, which variants of that factor alone name."""
+    single = contents.trials.drop_duplicates("variant")
+    pairs = zip(single["factor"], single["baseline"], strict=True)
+    return {factor: level for factor, level in pairs if isinstance(factor, str)}
+
+
+def _figure(
+    across: str, along: str, metric: str, cells: list[dict[str, Any]], theme: Theme
+) -> Figure:
+    import altair as alt
+
+    levels = list(dict.fromkeys(cell["along"] for cell in cells))
+    order = list(dict.fromkeys(cell["across"] for cell in cells))
+    names = [*SERIES, "baseline", "other"]
+    scale = alt.Scale(
+        domain=levels, range=[theme[names[at % len(names)]] for at in range(len(levels))]
+    )
+    dashes = alt.Scale(domain=levels, range=[DASHES[at % len(DASHES)] for at in range(len(levels))])
+    legend = alt.Legend(title=along, symbolType="stroke", symbolStrokeWidth=2.5)
+    words = metric_words(metric)
+    chart = (
+        chart_of_rows()
+        .mark_line(strokeWidth=2.2, point={"size": 60, "filled": True})
+        .encode(
+            x=alt.X(
+                "across",
+                type="ordinal",
+                sort=order,
+                title=across,
+                axis=alt.Axis(labelAngle=0),
+                scale=alt.Scale(padding=0.4),
+            ),
+            y=alt.Y("mean", type="quantitative", title=words, scale=alt.Scale(zero=False)),
+            color=alt.Color("along", type="nominal", scale=scale, legend=legend),
+            strokeDash=alt.StrokeDash("along", type="nominal", scale=dashes, legend=legend),
+            tooltip=[
+                alt.Tooltip("across", type="nominal", title=across),
+                alt.Tooltip("along", type="nominal", title=along),
+                alt.Tooltip("mean", type="quantitative", title=words, format=".4g"),
+            ],
+        )
+    )
+    return Figure(
+        name=slug("interaction", across, along),
+        title=f"{across} by {along}",
+        caption=(
+            f"Mean {words} of each combination, over the seeds that all of them finished. Parallel "
+            "lines are two factors that do not interact."
+        ),
+        section="interactions",
+        metric=metric,
+        chart=chart.properties(width="container", height=HEIGHT),
+        rows=cells,
+    )

@@ -1,0 +1,242 @@
+"""The HTML page: one file, which asks the network for nothing."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ablations.report import tables
+from ablations.report.bundle import vega_bundle
+from ablations.report.contents import ReportContents
+from ablations.report.costs import costs_table
+from ablations.report.drawing import Figure, palette, slug
+from ablations.report.figures import figures, spec
+from ablations.report.rerun import snippet
+from ablations.report.rounding import brief
+from ablations.report.theme import DARK, LIGHT, PAGE, VERDICTS, css
+from ablations.report.words import (
+    biggest,
+    delta_words,
+    level_words,
+    metric_words,
+    summary,
+    warnings,
+)
+
+MOST_SENTENCES = 12
+
+ORDER = ("worse", "better", "equivalent", "inconclusive", "")
+
+SECTIONS = {
+    "pairs": "Paired seeds",
+    "curves": "Training curves",
+    "interactions": "Interactions",
+    "costs": "Cost beside effect",
+}
+
+
+def page(contents: ReportContents) -> str:
+    """Return a study's page."""
+    drawn = figures(contents, PAGE)
+    scripts = {"bundle": _script(vega_bundle()), "code": _script(_asset("page.js"))}
+    rendered: str = _template().render(
+        contents=contents,
+        css=_markup(_asset("page.css")),
+        light=_markup(css(LIGHT)),
+        dark=_markup(css(DARK)),
+        scripts=scripts,
+        policy=_policy(scripts.values()),
+        facts=facts(contents),
+        cards=_cards(contents),
+        warnings=warnings(contents),
+        summary=_summaries(contents),
+        metrics=[_metric(contents, metric, drawn) for metric in contents.metrics],
+        sections=[
+            {"id": key, "title": title, "figures": found}
+            for key, title in SECTIONS.items()
+            if (found := [figure for figure in drawn if figure.section == key])
+        ],
+        specs=[(figure.name, _json(spec(figure, PAGE))) for figure in drawn],
+        costs=tables.any_table("Mean cost and outcome of each variant", costs_table(contents)),
+        extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
+        failures=[
+            table
+            for table in (
+                tables.failures_table(contents),
+                tables.infeasible_table(contents),
+                tables.pending_table(contents),
+            )
+            if table.rows
+        ],
+        snippet=snippet(contents),
+        looked="look" in contents.deltas,
+        legend=palette(contents).legend,
+        with_legend=("curves", "costs"),
+        with_verdicts=("deltas", "pairs"),
+        verdicts=tuple(VERDICTS),
+        slug=slug,
+        words=metric_words,
+    )
+    return rendered
+
+
+def facts(contents: ReportContents) -> dict[str, str]:
+    """Return what the study is, by word."""
+    study = contents.study
+    found = {
+        "Model": study.get("model"),
+        "Data": study.get("data"),
+        "Design": study.get("design"),
+        "Seeds": _seeds(study.get("seeds", ())),
+        "Factors": "; ".join(
+            f"{name} ({', '.join(map(level_words, levels))})"
+            for name, levels in study.get("factors", {}).items()
+        ),
+        "Baseline": _settings(study.get("baseline", {})) or "the defaults",
+        "Margins": _settings(study.get("margins", {})),
+        "Recipe": _settings(study.get("recipe", {})),
+    }
+    return {word: str(value) for word, value in found.items() if value}
+
+
+def _cards(contents: ReportContents) -> list[dict[str, str]]:
+    """Return the numbers at the top: a word, a number, what it means."""
+    counts = contents.trials["status"].value_counts()
+    done, failed = int(counts.get("done", 0)), int(counts.get("failed", 0))
+    rest = [f"{counts[name]:,} {name}" for name in ("infeasible", "pending") if name in counts]
+    seeds = contents.with_status("done")["seed"].nunique()
+    most = biggest(contents)
+    verdicts = contents.deltas["verdict"].value_counts()
+    said = [
+        {
+            "word": "Trials done",
+            "number": f"{done:,}",
+            "more": f"of {len(contents.trials):,} planned",
+            "kind": "",
+        },
+        {
+            "word": "Failed",
+            "number": f"{failed:,}",
+            "more": ", ".join(rest) or "none pending",
+            "kind": "worse" if failed else "",
+        },
+        {
+            "word": "Seed blocks",
+            "number": f"{seeds:,}",
+            "more": "deltas are paired in them",
+            "kind": "",
+        },
+        {
+            "word": "Verdicts",
+            "number": f"{sum(verdicts.get(word, 0) for word in ORDER[:3]):,}",
+            "more": f"of {len(contents.deltas):,} comparisons are settled",
+            "kind": "",
+        },
+    ]
+    if most is None:
+        return [
+            *said,
+            {"word": "Biggest effect", "number": "none", "more": "none was shown", "kind": ""},
+        ]
+    of = f"{metric_words(most['metric'])}, {most['variant']}"
+    verdict = str(most["verdict"])
+    return [
+        *said,
+        {
+            "word": f"Biggest effect: {verdict}",
+            "number": delta_words(most),
+            "more": of,
+            "kind": verdict,
+        },
+    ]
+
+
+def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
+    """Return the sentences by metric: all where they are few, else the settled ones first."""
+    found = []
+    for metric, said in summary(contents).items():
+        if len(said) > MOST_SENTENCES:
+            said = sorted(said, key=lambda one: ORDER.index(one.verdict))
+        found.append(
+            {
+                "metric": metric_words(metric),
+                "first": said[:MOST_SENTENCES],
+                "rest": said[MOST_SENTENCES:],
+            }
+        )
+    return found
+
+
+def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[str, Any]:
+    further = tables.statistics_table(contents, metric)
+    return {
+        "name": metric_words(metric),
+        "figures": [fig for fig in drawn if fig.section == "deltas" and fig.metric == metric],
+        "table": tables.with_footnotes(tables.deltas_table(contents, metric)),
+        "further": further if len(further.headers) > 1 else None,
+    }
+
+
+def _settings(settings: Any) -> str:
+    return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
+
+
+def _seeds(seeds: Any) -> str:
+    if isinstance(seeds, str):
+        return seeds
+    listed = list(seeds)
+    if not listed:
+        return ""
+    if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
+        return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
+    return f"{len(listed):,} ({', '.join(map(str, listed))})"
+
+
+def _json(value: Any) -> Any:
+    """Write JSON that no text in it can end, or turn into, markup."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return _markup(text)
+
+
+def _script(code: str) -> Any:
+    """Return code of ours as it stands in the page."""
+    if "</script" in code.lower() or "<!--" in code:
+        code = code.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    return _markup(code)
+
+
+def _policy(scripts: Any) -> str:
+    """Allow these scripts by their digests, and no request at all."""
+    digests = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+        for code in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  (only for texts of this package)
+
+
+def _asset(name: str) -> str:
+    return files("ablations.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["brief"] = brief
+    return environment.from_string(_asset("page.html.jinja"))

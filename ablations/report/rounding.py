@@ -1,0 +1,101 @@
+"""Numbers as a reader wants them: as many digits as their interval justifies."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+MINUS = "\N{MINUS SIGN}"
+MOST_DECIMALS = 8
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number, which True is not.
+
+    Examples
+    --------
+    >>> is_number(2), is_number(True), is_number(float("nan"))
+    (True, False, False)
+    """
+    if isinstance(value, bool | str) or value is None or type(value).__name__ == "bool":
+        return False
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False
+
+
+def decimals_for(*sizes: float) -> int:
+    """Return the decimals that show two digits of the first of these sizes that is above 0.
+
+    Examples
+    --------
+    >>> decimals_for(0.040), decimals_for(12.0), decimals_for(float("nan"), 0.3)
+    (3, 0, 2)
+    """
+    for size in sizes:
+        if is_number(size) and size > 0:
+            return min(max(1 - math.floor(math.log10(size)), 0), MOST_DECIMALS)
+    return 3
+
+
+def fixed(value: Any, decimals: int, *, signed: bool = False) -> str:
+    """Write a number with so many decimals; nothing where there is none.
+
+    Examples
+    --------
+    >>> fixed(0.1084, 3, signed=True), fixed(-0.00001, 3), fixed(float("nan"), 3), fixed(1234.5, 0)
+    ('+0.108', '0.000', '', '1,234')
+    """
+    if not is_number(value):
+        return ""
+    text = f"{value:,.{decimals}f}"
+    if not text.strip("-0.,"):
+        return text.lstrip("-")
+    if text.startswith("-"):
+        return MINUS + text[1:]
+    return f"+{text}" if signed else text
+
+
+def bracket(low: Any, high: Any, decimals: int) -> str:
+    """Write an interval; nothing where there is none.
+
+    Examples
+    --------
+    >>> bracket(0.0899, 0.1301, 3)
+    '[0.090, 0.130]'
+    """
+    if not (is_number(low) and is_number(high)):
+        return ""
+    return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
+
+
+def p_value(value: Any) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> p_value(0.00002), p_value(0.0312), p_value(0.4), p_value(1.0)
+    ('<0.001', '0.031', '0.40', '1.00')
+    """
+    if not is_number(value):
+        return ""
+    return "<0.001" if value < 0.001 else fixed(value, 2 if value >= 0.1 else 3)
+
+
+def brief(value: Any) -> str:
+    """Write any value of a table in a few characters.
+
+    Examples
+    --------
+    >>> [brief(value) for value in (12345, 0.123456, 3e-9, True, None, "text", 2.0, 48211.4)]
+    ['12,345', '0.1235', '3e-09', 'True', '', 'text', '2', '48,211']
+    """
+    if not is_number(value):
+        return "" if value is None or value is pd.NA or value != value else str(value)
+    if value == int(value) and abs(value) < 1e15:
+        return fixed(int(value), 0)
+    size = abs(value)
+    if size < 1e-4:
+        return f"{value:.3g}".replace("-", MINUS, 1) if value < 0 else f"{value:.3g}"
+    return fixed(value, max(3 - math.floor(math.log10(size)), 0))

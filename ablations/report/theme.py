@@ -1,0 +1,117 @@
+"""Colours and type, declared once for the page in both modes and for the figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LIGHT = {
+    "surface": "#ffffff",
+    "page": "#f7f8fa",
+    "ink": "#17202b",
+    "muted": "#586474",
+    "line": "#d5dbe3",
+    "grid": "#e9edf2",
+    "accent": "#1f5fa8",
+    "better": "#0f6cb6",
+    "worse": "#b8480b",
+    "equivalent": "#0a7a5c",
+    "inconclusive": "#667180",
+    "baseline": "#17202b",
+    "series1": "#4477aa",
+    "series2": "#e5566b",
+    "series3": "#228833",
+    "series4": "#b39b1e",
+    "series5": "#aa3377",
+    "series6": "#2fa8cc",
+    "other": "#a4adb8",
+}
+DARK = {
+    "surface": "#171c23",
+    "page": "#0f1318",
+    "ink": "#e8ecf1",
+    "muted": "#a3adba",
+    "line": "#39424e",
+    "grid": "#272e38",
+    "accent": "#7db7f0",
+    "better": "#63b1f2",
+    "worse": "#f59354",
+    "equivalent": "#3fc79e",
+    "inconclusive": "#98a3b1",
+    "baseline": "#e8ecf1",
+    "series1": "#7fb0e0",
+    "series2": "#ff8f9d",
+    "series3": "#62c46d",
+    "series4": "#dccb52",
+    "series5": "#e283bb",
+    "series6": "#86dcf2",
+    "other": "#66717f",
+}
+"""Series after Paul Tol's "bright" scheme, the verdicts after Okabe and Ito: told apart by
+colour-blind readers, and at least 4.5 : 1 against the surface where they are text."""
+
+PAGE = {name: f"var(--{name})" for name in LIGHT}
+"""The page's charts name the page's colours, and so follow its mode and its printing."""
+
+SERIES = tuple(name for name in LIGHT if name.startswith("series"))
+
+DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [10, 3], [1, 3])
+
+VERDICTS = {
+    "better": "circle",
+    "worse": "square",
+    "equivalent": "diamond",
+    "inconclusive": "triangle-up",
+    "none": "cross",
+}
+"""The shape of each verdict, for colour is not seen by all."""
+
+
+def config(theme: Mapping[str, str]) -> dict[str, Any]:
+    """Return what all charts share."""
+    font = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+    text = {"labelColor": theme["muted"], "titleColor": theme["ink"], "labelFontSize": 12}
+    return {
+        "background": theme["surface"],
+        "font": font,
+        "aria": False,
+        "view": {"stroke": None},
+        "axis": {
+            **text,
+            "titleFontSize": 12,
+            "titleFontWeight": 500,
+            "titlePadding": 10,
+            "labelPadding": 6,
+            "gridColor": theme["grid"],
+            "domainColor": theme["line"],
+            "tickColor": theme["line"],
+        },
+        "axisY": {"domain": False, "ticks": False, "labelLimit": 260},
+        "axisX": {"labelFlush": False, "tickCount": 6, "labelOverlap": True, "labelSeparation": 8},
+        "legend": {
+            **text,
+            "labelColor": theme["ink"],
+            "title": None,
+            "orient": "top",
+            "direction": "horizontal",
+            "columns": 4,
+            "labelLimit": 240,
+            "symbolSize": 90,
+            "rowPadding": 6,
+            "columnPadding": 18,
+            "offset": 10,
+        },
+        "title": {
+            "anchor": "start",
+            "color": theme["ink"],
+            "subtitleColor": theme["muted"],
+            "fontSize": 14,
+            "fontWeight": 600,
+            "subtitleFontSize": 12,
+            "subtitlePadding": 6,
+            "offset": 14,
+        },
+    }
+
+
+def css(theme: Mapping[str, str]) -> str:
+    """Write a mode's colours as the page's variables."""
+    return " ".join(f"--{name}: {colour};" for name, colour in theme.items())

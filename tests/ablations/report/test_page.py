@@ -1,0 +1,231 @@
+"""The page without a browser: what is in it, what is not, and how fast it is made."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from ablations.report import write_report
+from ablations.report.figures import figures
+from ablations.report.theme import DARK, LIGHT, PAGE
+
+
+@pytest.fixture(scope="module")
+def html(contents, tmp_path_factory):
+    path = write_report(contents, tmp_path_factory.mktemp("page") / "report.html")
+    return path.read_text(encoding="utf-8")
+
+
+class Structure(HTMLParser):
+    VOID = ("meta", "link", "br", "input")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.scripts, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        (self.scripts if self.open and self.open[-1] == "script" else self.text).append(data)
+
+
+@pytest.fixture(scope="module")
+def structure(html):
+    parsed = Structure()
+    parsed.feed(html)
+    parsed.close()
+    assert parsed.open == []
+    return parsed
+
+
+def test_it_names_no_address_to_load(structure):
+    addresses = [
+        value
+        for _, attributes in structure.tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "action", "data", "srcset")
+    ]
+    assert all(value.startswith(("#", "data:,")) for value in addresses)
+    policy = next(a["content"] for t, a in structure.tags if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert "http" not in policy
+
+
+def test_charts_are_inert_json(structure, html):
+    specs = re.findall(r'<script type="application/json" id="spec-[\w-]+">(.*?)</script>', html)
+    assert len(specs) == 11
+    for spec in specs:
+        assert not re.search("[<>&]", spec)
+        assert json.loads(spec)["datasets"]["rows"]
+    assert len([tag for tag, _ in structure.tags if tag == "script"]) == 11 + 2
+    assert any('<b>&"x"</b>' in json.dumps(json.loads(s), ensure_ascii=False).replace('\\"', '"')
+               for s in specs)  # fmt: skip
+
+
+def test_hostile_texts_are_escaped(contents, tmp_path):
+    evil = "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}"
+    study = contents.study | {"name": evil, "data": evil, "factors": {evil: [evil, 1]}}
+    deltas = contents.deltas.assign(variant=evil, factor=evil, notes=evil)
+    shown = replace(
+        contents,
+        study=study,
+        deltas=deltas,
+        findings=[evil],
+        tables={evil: contents.tables["Stability"].rename(columns={"std": evil})},
+        versions={evil: evil},
+        machine={evil: evil},
+        rerun=evil,
+        directory=evil,
+    )
+    parsed = Structure()
+    parsed.feed(write_report(shown, tmp_path / "evil.html").read_text(encoding="utf-8"))
+    assert not [tag for tag, _ in parsed.tags if tag == "img"]
+    assert all("alert(1)" not in code for code in parsed.scripts if not code.startswith("{"))
+    assert "49" not in {text.strip() for text in parsed.text}
+    assert evil in parsed.text
+
+
+def test_it_can_be_read_without_eyes(structure):
+    names = [tag for tag, _ in structure.tags]
+    attributes = dict(structure.tags)
+    assert attributes["html"]["lang"] == "en"
+    assert names.count("h1") == names.count("main") == 1
+    assert names.count("caption") == names.count("table")
+    assert all(a.get("scope") in ("col", "row") for t, a in structure.tags if t == "th")
+    charts = [a for t, a in structure.tags if a.get("class") == "chart"]
+    assert len(charts) == 11
+    assert all(a["role"] == "img" and a["aria-label"] for a in charts)
+    ids = [a["id"] for _, a in structure.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    links = [a["href"][1:] for t, a in structure.tags if t == "a"]
+    assert set(links) <= set(ids)
+
+
+def luminance(colour):
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "name", ["ink", "muted", "accent", "better", "worse", "equivalent", "inconclusive"]
+)
+def test_text_stands_out(theme, name):
+    for ground in ("surface", "page"):
+        darker, lighter = sorted([luminance(theme[name]), luminance(theme[ground])])
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def test_every_figure_is_there(contents):
+    assert [figure.name for figure in figures(contents, PAGE)] == [
+        "forest-test_loss",
+        "pairs-test_loss",
+        "forest-test_accuracy",
+        "pairs-test_accuracy",
+        "curves-training-loss",
+        "curves-validation-loss",
+        "curves-training-accuracy",
+        "curves-validation-accuracy",
+        "interaction-pool_size-normalization",
+        "cost-params-test_loss",
+        "cost-params-test_accuracy",
+    ]
+
+
+def test_figures_are_capped_and_say_so(many):
+    drawn = {figure.name: figure for figure in figures(many, PAGE)}
+    assert len(drawn["forest-test_loss"].rows) == 100
+    assert len(drawn["pairs-test_loss"].rows) == 240
+    assert drawn["pairs-test_loss"].caption.endswith(
+        "Drawn are 240 of 1,000 pairs, the first ones."
+    )
+    assert len(drawn["curves-training-loss"].rows) == 7 * 20
+    assert "the 6 largest deltas" in drawn["curves-training-loss"].caption
+
+
+def test_interactions_use_the_seeds_that_all_finished(contents):
+    drawn = {figure.name: figure for figure in figures(contents, PAGE)}
+    rows = drawn["interaction-pool_size-normalization"].rows
+    done = contents.trials.groupby("variant")["test_loss"].mean()
+    assert [(row["across"], row["along"]) for row in rows] == [
+        ("2", "none"),
+        ("2", "batch"),
+        ("4", "none"),
+        ("4", "batch"),
+    ]
+    names = ["baseline", "normalization=batch", "pool_size=4", "pool_size=4, normalization=batch"]
+    assert [row["mean"] for row in rows] == pytest.approx(done[names].tolist(), rel=1e-12)
+
+
+def test_curves_are_means_and_quartiles(contents):
+    drawn = {figure.name: figure for figure in figures(contents, PAGE)}
+    history = contents.history
+    values = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]["val_loss"]
+    row = next(
+        row
+        for row in drawn["curves-validation-loss"].rows
+        if row["variant"] == "baseline" and row["epoch"] == 3
+    )
+    assert row["mean"] == pytest.approx(values.mean(), rel=1e-12)
+    assert row["low"] == pytest.approx(values.quantile(0.25), rel=1e-12)
+    assert row["high"] == pytest.approx(values.quantile(0.75), rel=1e-12)
+
+
+def test_a_thousand_trials_take_under_two_seconds(many, tmp_path):
+    write_report(many, tmp_path / "first.html")  # makes the bundle where it is not kept yet
+    start = time.process_time()
+    path = write_report(many, tmp_path / "many.html")
+    assert time.process_time() - start < 2
+    assert path.stat().st_size < 2_000_000
+
+
+def test_the_bundle_is_made_once(contents, tmp_path, monkeypatch):
+    import vl_convert
+
+    from ablations.report.bundle import vega_bundle
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = []
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda code: made.append(code) or "js")
+    assert [vega_bundle(), vega_bundle()] == ["js", "js"]
+    assert len(made) == 1
+    (kept,) = (tmp_path / "cnnzoo").iterdir()
+    assert kept.name.startswith("vega-bundle-")
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    import vl_convert
+
+    from ablations.report.bundle import vega_bundle
+
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda code: "js")
+    assert vega_bundle() == "js"
+
+
+def test_reports_load_neither_keras_nor_ray():
+    code = (
+        "import sys, ablations.report, ablations.report.page, ablations.report.files\n"
+        "heavy = {'keras', 'tensorflow', 'ray', 'keras_tuner'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert 'altair' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -1,0 +1,176 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ablations.report.words import biggest, comparison, delta_words, sentence, summary, warnings
+
+ROW = {
+    "factor": "pool_size",
+    "level": 4,
+    "baseline": 2,
+    "metric": "test_loss",
+    "delta": 0.1084,
+    "ci_low": 0.0899,
+    "ci_high": 0.1302,
+    "p_adjusted": 0.001,
+    "n_pairs": 10,
+    "verdict": "worse",
+    "seeds_needed": 10.0,
+    "notes": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {},
+            "pool_size 4 instead of 2 raises test loss by 0.108 [0.090, 0.130] over 10 paired "
+            "seeds: worse",
+        ),
+        (
+            {"delta": -0.1084, "ci_low": -0.1302, "ci_high": -0.0899, "verdict": "better"},
+            "pool_size 4 instead of 2 lowers test loss by 0.108 [0.090, 0.130] over 10 paired "
+            "seeds: better",
+        ),
+        (
+            {"metric": "test_accuracy", "delta": -0.0231, "ci_low": -0.0288, "ci_high": -0.0174},
+            "pool_size 4 instead of 2 lowers test accuracy by 2.3 percentage points [1.7, 2.9] "
+            "over 10 paired seeds: worse",
+        ),
+        (
+            {"n_pairs": 4},
+            "pool_size 4 instead of 2 raises test loss by 0.108 [0.090, 0.130] over 4 paired "
+            "seeds: worse (exploratory: fewer than 6 seeds)",
+        ),
+        (
+            {
+                "factor": "pool_size + normalization",
+                "level": "4 + batch",
+                "baseline": "2 + none",
+            },
+            "pool_size 4 and normalization batch instead of 2 and none raise test loss by 0.108 "
+            "[0.090, 0.130] over 10 paired seeds: worse",
+        ),
+        (
+            {"ci_low": np.nan, "ci_high": np.nan},
+            "pool_size 4 instead of 2 raises test loss by 0.11 over 10 paired seeds: worse",
+        ),
+        (
+            {"verdict": "equivalent", "delta": -0.002, "ci_low": -0.006, "ci_high": 0.002},
+            "pool_size 4 instead of 2: test loss \N{MINUS SIGN}0.0020 [\N{MINUS SIGN}0.0060, "
+            "0.0020] over 10 paired seeds, equivalent: the difference is shown to be within "
+            "the margin",
+        ),
+        (
+            {
+                "verdict": "inconclusive",
+                "delta": 0.004,
+                "ci_low": -0.01,
+                "ci_high": 0.018,
+                "seeds_needed": 23.2,
+            },
+            "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
+            "paired seeds, inconclusive: the interval includes no difference; at least 14 more "
+            "seeds would be needed to settle it",
+        ),
+        (
+            {
+                "verdict": "inconclusive",
+                "delta": 0.004,
+                "ci_low": -0.01,
+                "ci_high": 0.018,
+                "seeds_needed": np.inf,
+            },
+            "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
+            "paired seeds, inconclusive: the interval includes no difference",
+        ),
+        (
+            {"verdict": "inconclusive", "p_adjusted": 0.071, "seeds_needed": 11.0},
+            "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 10 paired seeds, "
+            "inconclusive: not shown once corrected for the other comparisons (adjusted p 0.071); "
+            "at least 1 more seed would be needed to settle it",
+        ),
+        (
+            {"n_pairs": 1, "ci_low": np.nan, "ci_high": np.nan, "verdict": ""},
+            "pool_size 4 instead of 2: test loss +0.11 with one seed, which gives neither interval "
+            "nor verdict",
+        ),
+        (
+            {"n_pairs": 0, "delta": np.nan, "verdict": ""},
+            "pool_size 4 instead of 2: no pairs, nothing to compare (test loss)",
+        ),
+        (
+            {"n_pairs": 0, "delta": np.nan, "verdict": "", "notes": "infeasible: not trained"},
+            "pool_size 4 instead of 2: infeasible: not trained (test loss)",
+        ),
+    ],
+)
+def test_a_sentence_says_what_was_found(changed, said):
+    assert sentence(ROW | changed) == said
+
+
+@pytest.mark.parametrize(
+    ("level", "baseline", "said"),
+    [
+        (True, False, "skip True instead of False"),
+        (1, True, "skip 1 instead of True"),
+        ("1", 1, "skip '1' instead of 1"),
+        ("True", 1.0, "skip 'True' instead of 1.0"),
+        ("a + b", "none", "skip a + b instead of none"),
+    ],
+)
+def test_levels_of_different_types_read_differently(level, baseline, said):
+    assert comparison({"factor": "skip", "level": level, "baseline": baseline}) == said
+
+
+def test_the_summary_has_a_sentence_for_each_comparison(contents):
+    said = summary(contents)
+    assert list(said) == ["test_loss", "test_accuracy"]
+    assert [len(sentences) for sentences in said.values()] == [9, 9]
+    assert said["test_loss"][2].text.startswith("pool_size 4 instead of 2 raises test loss by 0.1")
+    assert said["test_loss"][2].subject == "pool_size 4 instead of 2"
+
+
+def test_notes_stand_beside_their_delta(contents):
+    said = summary(contents)["test_loss"]
+    assert said[1].notes == ("1 of 10 pairs are missing",)
+    assert said[3].notes[0].startswith("training loss in inference mode is 0.4 above")
+
+
+def test_warnings_name_what_is_lacking(contents):
+    assert warnings(contents) == [
+        "The data has 12 duplicates between training and test.",
+        "1 of 100 trials failed; what they lack is shown, never filled in.",
+        "10 of 100 trials have not run yet; the numbers may still change.",
+    ]
+
+
+def test_few_seeds_are_said_once(contents):
+    few = contents.deltas.assign(n_pairs=4, notes="exploratory: fewer than 6 seeds; wide")
+    exploratory = replace(contents, deltas=few, variant_findings={}, findings=())
+    assert warnings(exploratory)[:2] == [
+        "All comparisons are exploratory: they have fewer than 6 paired seeds.",
+        "Of every comparison: wide.",
+    ]
+    assert {said.notes for said in summary(exploratory)["test_loss"]} == {()}
+
+
+def test_the_biggest_effect_has_a_verdict(contents):
+    found = biggest(contents)
+    assert found["variant"] == "pool_size=4"
+    assert delta_words(found).startswith("+0.1")
+    assert biggest(replace(contents, deltas=contents.deltas.assign(verdict="inconclusive"))) is None
+
+
+def test_the_statistics_of_this_project_can_be_reported(contents):
+    from ablations.stats.comparisons import deltas
+
+    table = deltas(contents.trials, ["test_loss", "test_accuracy"], margins={"test_loss": 0.02})
+    said = summary(replace(contents, deltas=table))
+    assert said["test_loss"][2].text.endswith("over 10 paired seeds: worse")
+    assert len(said["test_accuracy"]) == table["variant"].nunique()
+    assert isinstance(table["level"][0], int | str)
+    assert pd.api.types.is_object_dtype(table["level"])
