@@ -3,8 +3,8 @@ from .results import open_results as open_results
 from .runner import plan as plan
 from .runner import run as run
 from .settings import Settings as Settings
-from .study import Study as Study
 from .settings import StudyError as StudyError
+from .study import Study as Study
 from .study import Trial as Trial
 from .study import TrialResult as TrialResult
 from .study import Variant as Variant

@@ -87,6 +87,36 @@ def run_command(
     _show(results)
 
 
+@app.command("report")
+def report_command(
+    directory: Annotated[Path, typer.Argument(help="Where the study's results are.")],
+    to: Annotated[
+        list[Path] | None,
+        typer.Option("--to", help="Files: .html .md .csv .tex .json; DIRECTORY/report.html."),
+    ] = None,
+    beside: Annotated[
+        Path | None, typer.Option("--beside", help="Another study, to stand side by side.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="A folder for SVG, PNG and PDF figures.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there.")
+    ] = False,
+) -> None:
+    """Write reports of stored results."""
+    with one_line_errors():
+        from ablations.results import open_results
+
+        results = open_results(directory)
+        other = open_results(beside) if beside else None
+        for path in to or [directory / "report.html"]:
+            typer.echo(results.report(path, beside=other, overwrite=overwrite))
+        if figures is not None:
+            for path in results.figures(figures, overwrite=overwrite):
+                typer.echo(path)
+
+
 def _show(results: "Results") -> None:
     from rich.console import Console
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ablations.settings import Settings, StudyError, check_known
 from cnnzoo.recipe import Recipe
@@ -40,23 +40,76 @@ def check_recipe(recipe: object) -> Recipe:
 
 def check_metrics(metrics: object) -> tuple[str, ...]:
     """Return the metrics' names, each a known one."""
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)  # type: ignore[arg-type]
-    if not names:
+    names = (metrics,) if isinstance(metrics, str) else metrics
+    if not isinstance(names, Sequence) or not names:
         raise StudyError(f"`metrics` of a Study must name at least one of {', '.join(METRICS)}.")
     for name in names:
         check_known(name, METRICS, "`metrics` of a Study: there is no metric")
-    return names
+    return tuple(names)
 
 
-def check_margins(margins: Mapping[str, float], metrics: object) -> Settings:
+def check_levels(levels: object, field: str) -> Settings:
+    """Refuse what is no table of levels by toggle."""
+    if not isinstance(levels, Mapping):
+        raise StudyError(
+            f"`{field}` of a Study must give levels by toggle, as in {{'pool_size': 2}}; got "
+            f"{levels!r}."
+        )
+    return Settings(levels)
+
+
+def check_variants(variants: object, design: object) -> tuple[Settings, ...]:
+    """Refuse variants where the design makes them, and a list of none."""
+    if isinstance(variants, str) or not isinstance(variants, Sequence):
+        raise StudyError(
+            "`variants` of a Study must be a list of levels by toggle, as in "
+            f"[{{'pool_size': 2}}]; got {variants!r}."
+        )
+    if (design == LIST) != bool(variants):
+        raise StudyError(
+            f"`variants` of a Study go with the design {LIST!r} and with no other; got "
+            f"{len(variants)} variants and the design {design!r}."
+        )
+    return tuple(check_levels(changes, "variants") for changes in variants)
+
+
+def check_text(text: object, field: str) -> str:
+    """Refuse what is no text."""
+    if not isinstance(text, str):
+        raise StudyError(f"`{field}` of a Study must be a text; got {text!r}.")
+    return text
+
+
+def check_timeout(timeout: object) -> float:
+    """Refuse what is no number of seconds."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise StudyError(
+            f"`timeout` of a Study must be a number of seconds from 0 up; got {timeout!r}."
+        )
+    return float(timeout)
+
+
+def check_retries(retries: object) -> int:
+    """Refuse what is no count."""
+    if isinstance(retries, bool) or not isinstance(retries, int) or not retries >= 0:
+        raise StudyError(f"`retries` of a Study must be a whole number from 0 up; got {retries!r}.")
+    return retries
+
+
+def check_margins(margins: object, metrics: object) -> Settings:
     """Refuse margins of other metrics than the study's, and those that are not above 0."""
+    if not isinstance(margins, Mapping):
+        raise StudyError(
+            "`margins` of a Study must give a margin by metric, as in {'accuracy': 0.005}; got "
+            f"{margins!r}."
+        )
     for name, margin in margins.items():
         check_known(name, check_metrics(metrics), "`margins` of a Study: the study has no metric")
         if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
             raise StudyError(
                 f"`margins` of a Study: the margin of {name} must be above 0; got {margin!r}."
             )
-    return Settings(margins)
+    return Settings({name: float(margin) for name, margin in margins.items()})
 
 
 def check_name(name: object) -> str:
@@ -69,7 +122,7 @@ def check_name(name: object) -> str:
     return name
 
 
-def check_factors(factors: Mapping[str, Sequence[Level]], design: str) -> "Factors":
+def check_factors(factors: object, design: object) -> "Factors":
     """Refuse factors without levels, levels given twice, and levels of other types."""
     if not isinstance(factors, Mapping) or (not factors and design != LIST):
         raise StudyError(
@@ -94,11 +147,23 @@ def check_factors(factors: Mapping[str, Sequence[Level]], design: str) -> "Facto
     return Factors({name: tuple(levels) for name, levels in factors.items()})
 
 
-class Factors(dict[str, tuple[Level, ...]]):
-    """A dict that says no to changes, for a frozen study."""
+class Factors(Mapping[str, tuple[Level, ...]]):
+    """Levels by factor, for a frozen study."""
 
-    def __setitem__(self, *_: object) -> None:
-        raise TypeError("a Study does not change; make another with dataclasses.replace")
+    def __init__(self, levels: Mapping[str, tuple[Level, ...]]) -> None:
+        self._levels = {**levels}
+
+    def __getitem__(self, name: str) -> tuple[Level, ...]:
+        return self._levels[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._levels)
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def __repr__(self) -> str:
+        return repr(self._levels)
 
 
 def check_seeds(seeds: object) -> tuple[int, ...] | str:

@@ -7,7 +7,8 @@ A study names its model by a text, so that any process can find it: a name of th
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -125,18 +126,21 @@ def _custom(model: str, function: Any, version: str) -> Builder:
     return Builder(model, toggles, build, version=version)
 
 
+@lru_cache(maxsize=8)
 def _tuned(model: str, function: Any, version: str) -> Builder:
     """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
     import keras_tuner
 
     hypermodel = function() if isinstance(function, type) else function
     make = getattr(hypermodel, "build", hypermodel)
-    discovered = keras_tuner.HyperParameters()
-    _quietly(lambda: make(discovered))
-    toggles = {
-        hp.name: Toggle("a hyperparameter", name=hp.name, default=hp.default, type=object)
-        for hp in discovered.space
-    }
+    toggles: dict[str, Toggle] = {}
+    for hp in _discover(make):
+        known = toggles.get(hp.name)
+        toggle = _toggle(hp)
+        # one name in two branches may have two ranges
+        toggles[hp.name] = (
+            toggle if known is None else replace(toggle, levels=(), when=None, type=object)
+        )
 
     def build(levels: Mapping[str, Level], _: tuple[int, ...], __: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
@@ -144,6 +148,42 @@ def _tuned(model: str, function: Any, version: str) -> Builder:
         return _start(lambda: make(chosen), seed)
 
     return Builder(model, toggles, build, version=version)
+
+
+def _discover(make: Callable[[Any], Any]) -> list[Any]:
+    """Return all hyperparameters, by building once more for every branch not taken yet."""
+    import keras_tuner
+
+    found: list[Any] = []
+    branches: list[Any] = [[]]
+    seen: list[Any] = []
+    while branches:
+        conditions = branches.pop(0)
+        if conditions in seen:
+            continue
+        seen.append(conditions)
+        attempt = keras_tuner.HyperParameters()
+        attempt.values.update({condition.name: condition.values[0] for condition in conditions})
+        _quietly(partial(make, attempt))
+        known = [(hp.name, hp.conditions) for hp in found]
+        found += [hp for hp in attempt.space if (hp.name, hp.conditions) not in known]
+        seen += attempt.active_scopes
+        branches += attempt.inactive_scopes
+    return found
+
+
+def _toggle(hp: Any) -> Toggle:
+    """Read a hyperparameter's values or range, and the choice that it depends on."""
+    when = (hp.conditions[-1].name, tuple(hp.conditions[-1].values)) if hp.conditions else None
+    toggle = Toggle("a hyperparameter", name=hp.name, default=hp.default, type=object, when=when)
+    kind = type(hp).__name__
+    if kind in ("Boolean", "Choice", "Fixed"):
+        levels = tuple(hp.values)
+        return replace(toggle, levels=levels, type=type(levels[0]))
+    if kind in ("Int", "Float"):
+        number = int if kind == "Int" else float
+        return replace(toggle, low=hp.min_value, high=hp.max_value, type=number)
+    return toggle
 
 
 def _start(make: Callable[[], Any], seed: int) -> Any:

@@ -9,7 +9,7 @@ from ablations.settings import Settings
 from ablations.space import Space
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
-from cnnzoo.toggle import ToggleError
+from cnnzoo.toggle import Level, ToggleError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Planner:
         """
         space = Space.of(study.model_name)
         factors, baseline = space.factors(study), space.baseline(study)
-        return cls(study, space, design(study.design, factors, baseline, study.variants))
+        variants = space.variants(study)
+        return cls(study, space, design(study.design, factors, baseline, variants))
 
     def rows(
         self,
@@ -58,13 +59,20 @@ class Planner:
         """
         rows = []
         for variant in variants:
-            levels = {**self.layout.baseline, **variant.changes}
+            levels = self._levels(variant)
             for seed in blocks.get(variant.name, self.study.seed_blocks):
                 trial = self.space.trial(self.study, levels, seed)
                 row = planned(variant, self.layout.baseline, trial)
                 reason = infeasible.get(variant.name) or self._clash(trial)
                 rows.append((replace(row, infeasible=reason), trial))
         return rows
+
+    def _levels(self, variant: Variant) -> Mapping[str, Level]:
+        levels = {**self.layout.baseline, **variant.changes}
+        if not variant.changes:
+            return levels
+        crossed = self.study.factors if self.layout.crossed else ()
+        return self.space.effective(levels, {*variant.changes, *crossed})
 
     def _clash(self, trial: Trial) -> str:
         try:

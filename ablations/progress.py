@@ -60,6 +60,7 @@ class Progress:
         self._rows: dict[str, dict[str, Any]] = {}
         self._deltas: Any = ""
         self._drawn = 0.0
+        self._told: set[str] = set()
         self._status = ""
         self._live = Live(
             console=self.console,
@@ -112,7 +113,8 @@ class Progress:
                 **known.get("metrics", {}),
             }
         for row, _ in rows:
-            if row.infeasible and row.seed == self.study.seed_blocks[0]:
+            if row.infeasible and row.variant not in self._told:
+                self._told.add(row.variant)
                 self.say(f"cannot be built: {row.variant}: {row.infeasible}")
 
     def ended(self, result: TrialResult) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.declared import AUTO
+from ablations.settings import Settings, StudyError
 from ablations.store import Store
 from ablations.study import BASELINE, EXPLORATORY_BELOW
 
@@ -34,8 +35,10 @@ class Results:
 
     def __init__(self, directory: str | Path) -> None:
         with Store(directory) as store:
+            if store.spec is None:
+                raise StudyError(f"There is no study in {store.directory}: none was begun.")
             self.directory = store.directory
-            self.study: dict[str, Any] = store.spec or {}
+            self.study: dict[str, Any] = store.spec
             self.versions = store.context
             self._plan = store.plan()
             self._results = store.results(store.context)
@@ -106,6 +109,11 @@ class Results:
         return {row.variant: dict(row.changes) for row in self._plan}
 
     @property
+    def machine(self) -> dict[str, Any]:
+        """What computed the results."""
+        return next((row["machine"] for row in self._results.values()), {})
+
+    @property
     def exploratory(self) -> bool:
         """Whether there are too few seeds for more than a first impression."""
         return len({row.seed for row in self._plan}) < EXPLORATORY_BELOW
@@ -122,20 +130,35 @@ class Results:
         -------
         pandas.DataFrame
             A row a variant and metric: see `ablations.stats.deltas`, or `sequential` for a study
-            whose seeds are "auto". Where a factor changes the loss itself, test_loss is not
-            compared but test_nll.
+            whose seeds are "auto". Of the columns that `compared` names.
         """
-        names = self._metrics(metrics)
-        margins = {f"test_{name}": margin for name, margin in self.study["margins"].items()}
-        kinds = self._loss_kinds()
-        if len(set(kinds.values())) > 1:
-            names = list(dict.fromkeys("test_nll" if n == "test_loss" else n for n in names))
         compare = stats.sequential if self.study["seeds"] == AUTO else stats.deltas
-        return compare(self.trials, names, margins=margins, loss_kinds=kinds)
+        return compare(self.trials, self.compared(metrics), **self._rules())
+
+    def open_variants(self) -> dict[str, int]:
+        """Return the variants on whose first metric the verdict is open.
+
+        With the number of seed blocks that each should have next; for a study whose seeds are
+        "auto", by the rule that `deltas` judges by.
+        """
+        return stats.open_variants(self.trials, self.compared()[0], **self._rules())
+
+    def aliases(self) -> pd.DataFrame:
+        """Return the effects that the design cannot tell apart, a row a pair."""
+        from ablations.designs import design
+
+        study = self.study
+        layout = design(
+            study["design"],
+            {name: tuple(levels) for name, levels in study["factors"].items()},
+            Settings(study["baseline"]),
+            study["variants"],
+        )
+        return pd.DataFrame(layout.aliases, columns=["effect", "aliased_with"])
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
         """Test for a trend over the ordered levels of each factor; see `ablations.stats.trend`."""
-        (name,) = self._metrics([metric] if metric else self.study["metrics"][:1])
+        name = self.compared([metric] if metric else None)[0]
         trials = self.trials
         tables = [stats.trend(trials, factor, name) for factor in self.study["factors"]]
         return pd.concat(tables, ignore_index=True)
@@ -148,11 +171,11 @@ class Results:
         for factor in self.study["factors"]:
             levels = [changes[name].get(factor, own[factor]) for name in trials["variant"]]
             trials[f"factor:{factor}"] = pd.Series(levels, dtype=object)
-        return stats.effects(trials, list(self.study["factors"]), self._metrics(metrics))
+        return stats.effects(trials, list(self.study["factors"]), self.compared(metrics))
 
     def stability(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
-        return stats.stability(self.trials, self._metrics(metrics))
+        return stats.stability(self.trials, self.compared(metrics))
 
     def convergence(self) -> pd.DataFrame:
         """Count the epochs to the baseline's final loss; see `ablations.stats.convergence`."""
@@ -162,7 +185,7 @@ class Results:
 
     def costs(self) -> pd.DataFrame:
         """Set the first metric against parameters and time; see `ablations.stats.pareto`."""
-        return stats.pareto(self.trials, self._metrics(None)[0])
+        return stats.pareto(self.trials, self.compared()[0])
 
     def best(self) -> dict[str, Any]:
         """Return the levels of the variant with the best mean of the first metric.
@@ -170,19 +193,113 @@ class Results:
         The mean is over seeds; there is no best seed. The levels are what the variant sets, and
         what the study's baseline sets, of the model's toggles: what ``cnnzoo.build`` takes.
         """
-        from ablations.models import find_builder
+        from ablations.space import Space
 
-        metric = self._metrics(None)[0]
+        metric = self.compared()[0]
         trials = self.trials
+        if not (trials["status"] == "done").any():
+            raise StudyError(f"No trial of the study in {self.directory} is done.")
         means = trials[trials["status"] == "done"].groupby("variant", sort=False)[metric].mean()
         lower = stats.direction(metric) == "lower"
         name = str(means.idxmin() if lower else means.idxmax())
-        levels = {**self.study["baseline"], **self.changes[name]}
-        toggles = find_builder(self.study["model"]).toggles
-        return {name: level for name, level in levels.items() if name in toggles}
+        space = Space.of(self.study["model"])
+        levels = space.effective({**self.study["baseline"], **self.changes[name]}, ())
+        return {name: level for name, level in levels.items() if name in space.model}
 
-    def _metrics(self, metrics: Sequence[str] | None) -> list[str]:
-        return [f"test_{metric}" for metric in metrics or self.study["metrics"]]
+    def compared(self, metrics: Sequence[str] | None = None) -> list[str]:
+        """Name the columns that variants are compared on.
+
+        Where a factor changes the loss itself, they stand in for test_loss: test_nll or, of a
+        regression, test_rmse.
+
+        Parameters
+        ----------
+        metrics
+            As of `deltas`.
+        """
+        names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
+        if len(set(self._loss_kinds().values())) > 1:
+            common = "test_rmse" if "test_rmse" in self.trials else "test_nll"
+            names = [common if name == "test_loss" else name for name in names]
+        return list(dict.fromkeys(names))
+
+    def report(
+        self, path: str | Path, *, beside: "Results | None" = None, overwrite: bool = False
+    ) -> Path:
+        """Write a report.
+
+        Parameters
+        ----------
+        path
+            Where to; its suffix says what: .html, .md, .csv, .tex or .json.
+        beside
+            The results of another study, whose deltas are to stand beside these.
+        overwrite
+            Whether a file that is there may be replaced.
+
+        Returns
+        -------
+        Path
+            Of the report.
+
+        Raises
+        ------
+        ReportError
+            If the suffix is another one, or the file is there already.
+        """
+        from ablations.report import write_report
+        from ablations.reporting import contents_of
+
+        return write_report(contents_of(self, beside), path, overwrite=overwrite)
+
+    def plot(self, metric: str | None = None) -> Any:
+        """Draw the deltas of a metric with their intervals.
+
+        Parameters
+        ----------
+        metric
+            On the test split; the study's first if left out.
+
+        Returns
+        -------
+        altair.Chart
+        """
+        from ablations.report.figures import forest_chart
+        from ablations.reporting import contents_of
+
+        return forest_chart(contents_of(self), self.compared([metric] if metric else None)[0])
+
+    def figures(
+        self,
+        directory: str | Path,
+        formats: Sequence[str] = ("svg", "png", "pdf"),
+        *,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write the report's figures as files of their own.
+
+        Parameters
+        ----------
+        directory
+            Where to.
+        formats
+            Of "svg", "png" and "pdf".
+        overwrite
+            Whether files that are there may be replaced.
+
+        Returns
+        -------
+        list of Path
+        """
+        from ablations.report import write_figures
+        from ablations.reporting import contents_of
+
+        return write_figures(contents_of(self), directory, formats, overwrite=overwrite)
+
+    def _rules(self) -> dict[str, Any]:
+        """Return the rules of comparison."""
+        margins = {f"test_{name}": margin for name, margin in self.study["margins"].items()}
+        return {"margins": margins, "loss_kinds": self._loss_kinds()}
 
     def _loss_kinds(self) -> dict[str, str]:
         """Return by variant what is minimized, label smoothing included."""

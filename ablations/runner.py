@@ -1,7 +1,8 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
+import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,10 +19,10 @@ from ablations.planning import Planner
 from ablations.progress import Progress
 from ablations.results import Results, open_results
 from ablations.settings import StudyError
-from ablations.stats import direction, open_variants
+from ablations.stats import direction
 from ablations.store import Planned, Store
 from ablations.study import BASELINE, Study, Trial, TrialResult
-from ablations.trial import measure_trial, run_trial
+from ablations.trial import forget, measure_trial, run_trial
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
@@ -64,6 +65,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     3  pool_size=4     1      NaN
     """
     planner = Planner.of(study)
+    forget()
     with start_engine(_engine_for(study, engine), Limits(workers=workers)) as running:
         measured = _measure(planner, running, planner.layout.variants)
     reasons = _infeasible(measured)
@@ -117,6 +119,7 @@ def run(
         another one or is being written to.
     """
     planner = Planner.of(study)
+    forget()
     directory = Path(directory) if directory is not None else DIRECTORY / study.name
     limits = Limits(
         workers=workers,
@@ -135,11 +138,17 @@ def run(
             shown.say(f"{study.model} is defined in the program itself: one trial after the other.")
         shown.say_briefly("checking the study")
         variants, blocks = list(planner.layout.variants), dict[str, range]()
+        tried = set[str]()
         measured = _measure(planner, running, variants[:1])
         context = _context(study, measured[BASELINE])
-        others = [known for known in store.contexts() if known != context]
-        if others:
-            shown.say(_difference(others[-1], context))
+        known, last, recipe = store.contexts(), store.spec, _recipe(study)
+        if known and context not in known:
+            changed = _difference(known[-1], context)
+            shown.say(f"Not reusing earlier results, since what they depend on changed: {changed}.")
+        if last is not None and last["recipe"] != recipe:
+            shown.say(
+                f"The recipe changed since the last run: {_difference(last['recipe'], recipe)}."
+            )
         while not stopping():
             stored = store.results(context)
             unknown = [
@@ -152,15 +161,16 @@ def run(
             rows = planner.rows(variants, blocks, _infeasible(measured))
             spec = {**study.to_dict(), "baseline": dict(planner.layout.baseline)}
             store.begin(spec, context, [row for row, _ in rows])
-            trials = _pending(rows, stored, retry_failed)
+            trials = _pending(rows, stored, tried if retry_failed else None)
             shown.expect(rows, stored, trials)
             for result in running.run(
                 partial(run_trial, report_to=shown.folder), trials, stopping=stopping
             ):
                 store.add(result, context, _machine())
+                tried.add(result.trial.key)
                 shown.ended(result)
             results = open_results(directory)
-            more = planner.layout.grow(_losses(study, results))
+            more = planner.layout.grow(_losses(results))
             wanted = _open_blocks(study, results)
             if not more and not wanted:
                 break
@@ -176,15 +186,19 @@ def _engine_for(study: Study, engine: str) -> str:
 
 def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialResult]:
     """Build a model of each variant, and return its cost or why it cannot be built."""
-    first = {
-        trial.key: (row.variant, trial)
-        for row, trial in planner.rows(variants, {}, {})
-        if trial.seed == planner.study.seed_blocks[0] and not row.infeasible
+    trials: dict[str, Trial] = {}
+    names: dict[str, list[str]] = {}
+    for row, trial in planner.rows(variants, {}, {}):
+        if row.infeasible and row.variant == BASELINE:
+            raise StudyError(f"The baseline of the study cannot be trained: {row.infeasible}")
+        if trial.seed == planner.study.seed_blocks[0] and not row.infeasible:
+            trials[trial.key] = trial
+            names.setdefault(trial.key, []).append(row.variant)
+    measured = {
+        name: result
+        for result in engine.run(measure_trial, list(trials.values()))
+        for name in names[result.trial.key]
     }
-    trials = [trial for _, trial in first.values()]
-    measured = {}
-    for result in engine.run(measure_trial, trials):
-        measured[first[result.trial.key][0]] = result
     baseline = measured.get(BASELINE)
     if baseline is not None and baseline.status != "done":
         raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
@@ -196,19 +210,24 @@ def _infeasible(measured: Mapping[str, TrialResult]) -> dict[str, str]:
 
 
 def _pending(
-    rows: list[tuple[Planned, Trial]], stored: Mapping[str, Any], retry_failed: bool
+    rows: list[tuple[Planned, Trial]], stored: Mapping[str, Any], tried: Collection[str] | None
 ) -> list[Trial]:
-    over = {key for key, row in stored.items() if row["status"] == "done" or not retry_failed}
+    """Return the trials without a result and, unless `tried` is None, the failed ones not in it."""
+    over = {
+        key
+        for key, row in stored.items()
+        if row["status"] == "done" or tried is None or key in tried
+    }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())
 
 
-def _losses(study: Study, results: Results) -> dict[str, float]:
+def _losses(results: Results) -> dict[str, float]:
     """Return what each variant came to in the first metric, lower being better.
 
     A variant of which nothing is done counts as the worst.
     """
-    metric = f"test_{study.metrics[0]}"
+    metric = results.compared()[0]
     sign = 1.0 if direction(metric) == "lower" else -1.0
     trials = results.trials
     ended = trials[trials["status"].isin(["done", "failed", "infeasible"])]
@@ -223,7 +242,7 @@ def _open_blocks(study: Study, results: Results) -> dict[str, range]:
     """Return the seeds of the variants whose verdict is open, and of the baseline."""
     if study.seeds != AUTO:
         return {}
-    wanted = open_variants(results.trials, f"test_{study.metrics[0]}")
+    wanted = results.open_variants()
     if not wanted:
         return {}
     return {
@@ -258,6 +277,11 @@ def _context(study: Study, baseline: TrialResult) -> dict[str, str]:
     return {**context, "data": baseline.fingerprint, **({"model": code} if code else {})}
 
 
+def _recipe(study: Study) -> dict[str, Any]:
+    recipe: dict[str, Any] = json.loads(json.dumps(study.to_dict()["recipe"]))
+    return recipe
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -269,10 +293,9 @@ def _machine() -> dict[str, Any]:
     return {"python": platform.python_version(), "system": platform.platform()}
 
 
-def _difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    changed = [
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    return "; ".join(
         f"{name} from {before.get(name)} to {now[name]}"
         for name in now
         if before.get(name) != now[name]
-    ]
-    return f"Not reusing earlier results, since what they depend on changed: {'; '.join(changed)}."
+    )

@@ -45,7 +45,12 @@ class Settings(Mapping[str, Level]):
         return f"Settings({self._levels!r})"
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={level}" for name, level in self._levels.items())
+        return ", ".join(f"{name}={_written(level)}" for name, level in self._levels.items())
+
+
+def same(level: object, other: object) -> bool:
+    """Tell whether two levels are one; 1, True and 1.0 are three."""
+    return type(level) is type(other) and level == other
 
 
 def check_known(name: str, known: Sequence[str], what: str) -> None:
@@ -63,6 +68,17 @@ def check_known(name: str, known: Sequence[str], what: str) -> None:
 def digest(described: Mapping[str, Any]) -> str:
     """Return a short digest of values that JSON can hold, the same in every process."""
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _written(level: Level) -> str:
+    """Write a level plainly, but a text that reads like another level in quotes."""
+    if isinstance(level, str):
+        try:
+            float(level)
+        except ValueError:
+            return repr(level) if level in ("True", "False") else level
+        return repr(level)
+    return str(level)
 
 
 def _canonical(settings: Settings) -> str:

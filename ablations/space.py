@@ -3,16 +3,23 @@
 Signatures are read, Keras is not loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablations.models import find_builder
-from ablations.settings import Settings, StudyError
+from ablations.settings import Settings, StudyError, same
 from ablations.study import Study, Trial
 from cnnzoo.data import load_data
 from cnnzoo.recipe import Recipe
-from cnnzoo.toggle import Level, Toggle, check_settings, did_you_mean, read_toggles
+from cnnzoo.toggle import (
+    Level,
+    Toggle,
+    check_settings,
+    did_you_mean,
+    read_toggles,
+    switched_off_by,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Space:
         for name, levels in study.factors.items():
             toggle = self.toggle(name)
             taken = tuple(toggle.check(level, study.model_name) for level in levels)
-            if len(set(taken)) < len(taken):
+            if len({(type(level), level) for level in taken}) < len(taken):
                 raise StudyError(f"`factors` of a Study: `{name}` has a level twice: {taken}.")
             checked[name] = taken
         return checked
@@ -88,8 +95,43 @@ class Space:
         }
         varied = [*study.factors, *(name for changes in study.variants for name in changes)]
         for name in varied:
-            given.setdefault(name, recipe.get(name, self.toggle(name).default))
+            given.setdefault(name, recipe.get(name, self._default(name, study.model_name)))
         return Settings(given)
+
+    def variants(self, study: Study) -> tuple[Settings, ...]:
+        """Check the variants that a study lists.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            As `factors`.
+        """
+        return tuple(
+            Settings(
+                {
+                    name: self.toggle(name).check(level, study.model_name)
+                    for name, level in changes.items()
+                }
+            )
+            for changes in study.variants
+        )
+
+    def effective(self, levels: Mapping[str, Level], chosen: Collection[str]) -> dict[str, Level]:
+        """Leave out levels that others switch off, but for those that were chosen.
+
+        Without normalization, the momentum that the baseline gives it is nobody's mistake.
+        """
+        off = set()
+        for group in (self.model, self.data):
+            own = _only(levels, group)
+            settings: Any = {name: own.get(name, toggle.default) for name, toggle in group.items()}
+            off |= {name for name in own if switched_off_by(name, group, settings)}
+        return {n: level for n, level in levels.items() if n in chosen or n not in off}
+
+    def _default(self, name: str, owner: str) -> Any:
+        """Return the default as the toggle takes it, such as 1.0 for 1; None if it has none."""
+        toggle = self.toggle(name)
+        return None if toggle.default is None else toggle.check(toggle.default, owner)
 
     def trial(self, study: Study, levels: Mapping[str, Level], seed: int) -> Trial:
         """Make the trial that has these levels.
@@ -98,11 +140,10 @@ class Space:
         same trial.
         """
         recipe = {**asdict(study.recipe), **_only(levels, self.recipe)}
-        defaults = {**self.model, **self.data}
         settings = {
             name: level
             for name, level in levels.items()
-            if name in defaults and level != defaults[name].default
+            if name not in self.recipe and not same(level, self._default(name, study.model_name))
         }
         return Trial(study.model_name, study.data, Settings(settings), Recipe(**recipe), seed)
 

@@ -99,6 +99,7 @@ class Store:
                 raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("PRAGMA query_only = ON")
+            self._check()
         self._connection.row_factory = sqlite3.Row
 
     def __enter__(self) -> "Store":
@@ -111,6 +112,17 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _check(self) -> None:
+        try:
+            known = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")}
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            path = self.directory / FILE
+            raise StudyError(f"There is no study in {path}: {error}.") from error
+        if not {"study", "plan", "results"} <= known:
+            self._connection.close()
+            raise StudyError(f"There is no study in {self.directory}: none was begun.")
 
     def close(self) -> None:
         """Close the file and let others write."""

@@ -10,14 +10,18 @@ from typing import Any
 
 from ablations.declared import (
     AUTO,
-    LIST,
     check_factors,
+    check_levels,
     check_margins,
     check_metrics,
     check_model,
     check_name,
     check_recipe,
+    check_retries,
     check_seeds,
+    check_text,
+    check_timeout,
+    check_variants,
 )
 from ablations.settings import Settings, StudyError, check_known, digest
 from cnnzoo.recipe import Recipe
@@ -100,35 +104,35 @@ class Study:
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "model": check_model(self.model),
+            "design": check_text(self.design, "design"),
             "factors": check_factors(self.factors, self.design),
-            "baseline": Settings(self.baseline),
-            "variants": tuple(Settings(changes) for changes in self.variants),
+            "baseline": check_levels(self.baseline, "baseline"),
+            "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
             "recipe": check_recipe(self.recipe),
             "metrics": check_metrics(self.metrics),
             "margins": check_margins(self.margins, self.metrics),
+            "timeout": check_timeout(self.timeout),
+            "retries": check_retries(self.retries),
         }
         if not isinstance(self.data, str):
             raise StudyError(
                 "`data` of a Study must be a text that `load_data` takes; to study arrays, save "
                 f"them with numpy.savez and give 'npz:PATH'; got {type(self.data).__name__}."
             )
-        if (self.design == LIST) != bool(self.variants):
-            raise StudyError(
-                f"`variants` of a Study go with the design {LIST!r} and with no other; got "
-                f"{len(self.variants)} variants and the design {self.design!r}."
-            )
-        if not self.timeout >= 0 or not self.retries >= 0:
-            raise StudyError(
-                "`timeout` and `retries` of a Study must be at least 0; got "
-                f"{self.timeout!r} and {self.retries!r}."
-            )
         checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    def __eq__(self, other: object) -> bool:
+        # as text, which tells 1 from True and 1.0
+        return isinstance(other, Study) and self._canonical() == other._canonical()
+
     def __hash__(self) -> int:
-        return hash(json.dumps(self.to_dict(), sort_keys=True))
+        return hash(self._canonical())
+
+    def _canonical(self) -> str:
+        return json.dumps(self.to_dict(), sort_keys=True)
 
     @property
     def model_name(self) -> str:

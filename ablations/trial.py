@@ -1,5 +1,6 @@
 """Run one trial: the one place where a study meets Keras."""
 
+import gc
 import math
 import os
 import time
@@ -19,7 +20,7 @@ STEPS_PER_EXECUTION = 25
 """Steps that run without coming back to Python; nothing in a trial happens between them."""
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()
-_WARM_SIZE = 2
+_WARM_SIZE = 1
 
 
 THREADS = 1
@@ -57,6 +58,12 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
         tf.config.experimental.set_memory_growth(device, True)
 
 
+def forget() -> None:
+    """Forget the data and the models of earlier trials, for files may have changed since."""
+    _WARM.clear()
+    _load.cache_clear()
+
+
 def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     """Train and evaluate what a trial says.
 
@@ -76,7 +83,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     start = time.perf_counter()
     try:
         found = _train(trial, report_to)
-    except Exception as error:  # whatever it was, it is one trial's
+    except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
         found = {"status": "failed", "reason": _one_line(error)}
     return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
@@ -99,7 +106,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         builder = find_builder(trial.model)
         model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
         check_fit(model, data, trial.recipe)
-    except Exception as error:  # a user's builder may raise anything
+    except (Exception, SystemExit) as error:  # a user's builder may raise anything
         return TrialResult(trial, "infeasible", reason=_one_line(error))
     return TrialResult(
         trial,
@@ -111,7 +118,7 @@ def measure_trial(trial: Trial) -> TrialResult:
     )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
@@ -181,6 +188,7 @@ def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:
         _WARM[trial.variant_key] = model
     while len(_WARM) > _WARM_SIZE:
         _WARM.popitem(last=False)
+        gc.collect()  # a traced model is full of cycles
     return model
 
 

@@ -26,4 +26,4 @@ def full_factorial(factors: Factors, baseline: Settings) -> Layout:
         {**baseline, **dict(zip(factors, levels, strict=True))}
         for levels in product(*factors.values())
     )
-    return Layout(baseline, lay_out(baseline, rows))
+    return Layout(baseline, lay_out(baseline, rows), crossed=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ablations.settings import Settings, StudyError
+from ablations.settings import Settings, StudyError, same
 from ablations.study import Variant
 from cnnzoo.toggle import Level, listed
 
@@ -22,6 +22,8 @@ class Layout:
         What is trained, the baseline first, all against the baseline.
     aliases
         Effects that the design cannot tell apart, as pairs such as ("a", "b:c").
+    crossed
+        Whether factors are set against each other, as in a factorial.
     grow
         From what each variant so far came to, by name, lower being better, to the variants to be
         tried next; none when the design is complete.
@@ -30,6 +32,7 @@ class Layout:
     baseline: Settings
     variants: tuple[Variant, ...]
     aliases: tuple[tuple[str, str], ...] = ()
+    crossed: bool = False
     grow: Callable[[Mapping[str, float]], tuple[Variant, ...]] = lambda _: ()
 
 
@@ -37,7 +40,7 @@ def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Va
     """Turn rows of levels into variants, the baseline first and each only once."""
     variants = {Variant(): None}
     for row in rows:
-        changes = {name: level for name, level in row.items() if level != baseline[name]}
+        changes = {n: level for n, level in row.items() if not same(level, baseline[n])}
         variants[Variant(Settings(changes))] = None
     return tuple(variants)
 
@@ -52,7 +55,7 @@ def check_baseline(factors: Factors, baseline: Settings) -> None:
     """
     for name, levels in factors.items():
         own = baseline[name]
-        if own not in levels:
+        if not any(same(own, level) for level in levels):
             raise StudyError(
                 f"The baseline's level of `{name}`, {own!r}, is not among the study's levels "
                 f"{listed(levels)}. Add it, or give baseline={{{name!r}: {levels[0]!r}}}."

@@ -103,7 +103,7 @@ def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
         }
         for row in signs
     ]
-    return Layout(off, lay_out(off, rows), _aliases(list(factors), signs))
+    return Layout(off, lay_out(off, rows), _aliases(list(factors), signs), crossed=True)
 
 
 def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.study import Trial, TrialResult
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -27,3 +29,9 @@ class Limits:
     retries: int = 1
     renew_after: int = 200
     log: Path | None = None
+
+
+def failed(trial: Trial, error: BaseException) -> TrialResult:
+    """Return the result of a trial whose function raised."""
+    line = (str(error).splitlines() or [""])[0]
+    return TrialResult(trial, "failed", reason=f"{type(error).__name__}: {line}")

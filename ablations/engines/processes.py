@@ -1,15 +1,16 @@
 """Trials side by side, each in a worker process that has TensorFlow loaded before it starts."""
 
-import multiprocessing
 import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from ablations.engines.limits import Limits
+from ablations.engines.context import WorkerContext
+from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
 from ablations.trial import prepare_worker
 from cnnzoo.console import quiet_stderr
@@ -39,7 +40,7 @@ class Processes:
         self._gpus = count_gpus()
         self._size = limits.workers or default_workers(self._gpus)
         self._pools: list[Any] = []
-        self._context = multiprocessing.get_context("forkserver")
+        self._context = WorkerContext()
         self._context.set_forkserver_preload(PRELOADED)
         with quiet_stderr():
             forkserver.ensure_running()
@@ -75,8 +76,6 @@ class Processes:
         TrialResult
             A trial that ran out of time or tries has failed, with the reason.
         """
-        from pebble import ProcessExpired
-
         waiting = _Waiting(trials)
         workers = min(self._size, len(trials))
         while len(self._pools) < workers:
@@ -89,27 +88,58 @@ class Processes:
                 index = idle.popleft()
                 trial = waiting.take(index)
                 tries[trial] = tries.get(trial, 0) + 1
-                future = self._pools[index].schedule(
-                    function, args=(trial,), timeout=self.limits.timeout or None
-                )
-                running[future] = (index, trial)
+                running[self._start(index, function, trial)] = (index, trial)
             if not running:
                 return
-            for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
-                index, trial = running.pop(future)
+            wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            for future in [*running]:
+                index, trial = running[future]
+                if not future.done() and self._pools[index].active:
+                    continue
+                del running[future]
                 idle.append(index)
-                try:
-                    result = future.result()
-                except TimeoutError:
-                    reason = f"took longer than {self.limits.timeout:g} s"
-                    result = TrialResult(trial, "failed", reason=reason)
-                except ProcessExpired as error:
-                    if tries[trial] <= self.limits.retries:
-                        waiting.put_back(trial)
-                        continue
-                    reason = f"its worker died {tries[trial]} times, at last with {_exit(error)}"
-                    result = TrialResult(trial, "failed", reason=reason)
-                yield result
+                result = self._outcome(future, trial, tries[trial])
+                if result is None:
+                    waiting.put_back(trial)
+                else:
+                    yield result
+
+    def _start(
+        self, index: int, function: Callable[[Trial], TrialResult], trial: Trial
+    ) -> "Future[TrialResult]":
+        while True:
+            try:
+                future: Future[TrialResult] = self._pools[index].schedule(
+                    function, args=(trial,), timeout=self.limits.timeout or None
+                )
+            except RuntimeError:  # a worker that dies without a trial breaks its pool
+                self._pools[index].stop()
+                self._pools[index].join()
+                self._pools[index] = self._new_pool(index)
+            else:
+                return future
+
+    def _outcome(
+        self, future: "Future[TrialResult]", trial: Trial, tries: int
+    ) -> TrialResult | None:
+        """Return what came of a trial, or None if it is to be tried again."""
+        from pebble import ProcessExpired
+
+        error = future.exception() if future.done() else BrokenProcessPool()
+        if error is None:
+            return future.result()
+        if isinstance(error, ProcessExpired | BrokenProcessPool):
+            if tries <= self.limits.retries:
+                return None
+            often = f" {tries} times" if tries > 1 else ""
+            how = _exit(error)
+            last = how and f"{', at last' if often else ''} with {how}"
+            reason = f"its worker died{often}{last}"
+        elif isinstance(error, TimeoutError) and self.limits.timeout:
+            reason = f"took longer than {self.limits.timeout:g} s"
+        else:
+            return failed(trial, error)
+        return TrialResult(trial, "failed", reason=reason)
 
     def _new_pool(self, index: int) -> Any:
         from pebble import ProcessPool
@@ -171,5 +201,7 @@ def count_gpus() -> int:
 
 
 def _exit(error: Any) -> str:
-    code = error.exitcode
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    code = getattr(error, "exitcode", None)
+    if code is None:  # it died before anything was heard of its trial
+        return ""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ablations.engines.limits import Limits
+from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
 
 
@@ -36,4 +36,8 @@ class Serial:
         for trial in trials:
             if stopping():
                 return
-            yield function(trial)
+            try:
+                result = function(trial)
+            except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
+                result = failed(trial, error)
+            yield result

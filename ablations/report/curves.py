@@ -90,7 +90,7 @@ def _curve(
         type="quantitative",
         title="epoch",
         scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
+        axis=alt.Axis(grid=False, format="d", values=_whole(table["epoch"].max())),
     )
     low, high = ends
     falling = metric.endswith("loss") and low > 0 and high > LOG_FROM * low
@@ -128,3 +128,11 @@ def _curve(
         chart=(band + line).properties(width="container", height=HEIGHT),
         rows=rows,
     )
+
+
+def _whole(last: float) -> list[int]:
+    """Return some epochs for the axis, which left to itself marks halves of them."""
+    step = 1
+    while last / step > 8:
+        step *= 2
+    return list(range(step, int(last) + 1, step))

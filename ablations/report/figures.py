@@ -3,7 +3,7 @@
 from typing import Any
 
 from ablations.report import costs, curves, effects, interactions
-from ablations.report.contents import ReportContents
+from ablations.report.contents import ReportContents, ReportError
 from ablations.report.drawing import ROWS, Figure, Theme, palette, plain
 from ablations.report.theme import LIGHT, config
 
@@ -35,3 +35,23 @@ def file_spec(figure: Figure) -> dict[str, Any]:
 
     title = {"text": figure.title, "subtitle": textwrap.wrap(figure.caption, 90)}
     return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}
+
+
+def forest_chart(contents: ReportContents, metric: str) -> Any:
+    """Draw the deltas of a metric as a chart for a notebook.
+
+    Returns
+    -------
+    altair.Chart
+
+    Raises
+    ------
+    ReportError
+        If the contents have no delta of the metric.
+    """
+    import altair as alt
+
+    figure = effects.forest(contents, metric, LIGHT)
+    if figure is None:
+        raise ReportError(f"There is no delta of {metric} to draw.")
+    return alt.Chart.from_dict(file_spec(figure))
