@@ -134,6 +134,9 @@ def _show(results: "Results") -> None:
     if results.exploratory:
         console.print("Exploratory: fewer than 6 seeds.")
     trials = results.trials
+    pending = int((trials["status"] == "pending").sum())
+    if pending:
+        console.print(f"{pending} trials have not run yet; the same command goes on with them.")
     failed = int((trials["status"] == "failed").sum())
     if failed:
         console.print(f"{failed} trials failed; their reasons are in `open_results(...).trials`.")
@@ -142,3 +145,5 @@ def _show(results: "Results") -> None:
         line = f"{variant}, {len(rows)} trials, for instance: {example}"
         console.print(line, markup=False, highlight=False)
     console.print(f"Results are in {results.directory}", markup=False, highlight=False)
+    hint = f"For a report of them: ablations report {results.directory}"
+    console.print(hint, markup=False, highlight=False)

@@ -153,7 +153,9 @@ class Progress:
         metric = f"test_{self.study.metrics[0]}"
         trials = pd.DataFrame(list(self._rows.values()))
         if metric in trials:
-            self._deltas = deltas_table(stats.deltas(trials, [metric]), "so far")
+            self._deltas = deltas_table(
+                stats.deltas(trials, [metric]), f"{metric.replace('_', ' ')}: deltas so far"
+            )
         self._drawn = time.monotonic()
 
     def _render(self) -> Any:

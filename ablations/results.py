@@ -76,13 +76,15 @@ class Results:
                 }
             )
         metrics = dict.fromkeys(name for row in rows for name in row)
+        if not any(name.startswith("test_") for name in metrics):  # nothing is done yet
+            metrics |= dict.fromkeys(f"test_{name}" for name in self.study["metrics"])
         names = [*COLUMNS, *(name for name in metrics if name not in (*COLUMNS, *LAST)), *LAST]
         return pd.DataFrame(
             {
                 # Left to itself pandas makes one type of levels such as 1 and True.
                 name: pd.Series([row.get(name) for row in rows], dtype=object)
                 if name in ("factor", "level", "baseline")
-                else [row.get(name) for row in rows]
+                else [row.get(name, float("nan")) for row in rows]
                 for name in names
             }
         )
@@ -219,8 +221,9 @@ class Results:
         """
         names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
         if len(set(self._loss_kinds().values())) > 1:
-            common = "test_rmse" if "test_rmse" in self.trials else "test_nll"
-            names = [common if name == "test_loss" else name for name in names]
+            known = self.trials.columns
+            common = [name for name in ("test_rmse", "test_nll", "test_loss") if name in known]
+            names = [common[0] if name == "test_loss" else name for name in names]
         return list(dict.fromkeys(names))
 
     def report(
