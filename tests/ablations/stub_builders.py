@@ -1,0 +1,71 @@
+"""Builders of a user's own, in every form that a study takes."""
+
+from typing import Annotated
+
+import keras
+import keras_tuner
+
+from cnnzoo.toggle import Toggle
+from cnnzoo.vocabulary import Units
+
+
+def _dense(input_shape, classes, units, rate=0.0):
+    layers = [keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(units)]
+    if rate:
+        layers.append(keras.layers.Dropout(rate))
+    model = keras.Sequential([*layers, keras.layers.Dense(classes, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def annotated(
+    *,
+    input_shape,
+    classes,
+    units: Units = 8,
+    rate: Annotated[float, Toggle("dropout rate", low=0, high=0.9)] = 0,
+):
+    return _dense(input_shape, classes, units, rate)
+
+
+def plain(input_shape, classes, units=8, rate=0.0, wide=False, kind="relu"):
+    return _dense(input_shape, classes, units * (4 if wide else 1), rate)
+
+
+def unnamed(input_shape, classes, *, extra=0):
+    return _dense(input_shape, classes, 8)
+
+
+def refusing(input_shape, classes, *, units=8):
+    if units > 8:
+        raise ValueError(f"{units} are too many\nfor this builder")
+    return _dense(input_shape, classes, units)
+
+
+def leaving(input_shape, classes, *, units=8):
+    if units > 8:
+        raise SystemExit(3)
+    return _dense(input_shape, classes, units)
+
+
+def tuned(hp):
+    """The way KerasTuner's guide writes it, with a branch that the defaults do not take."""
+    units = hp.Int("units", 4, 16, step=4, default=8)
+    wide = hp.Boolean("wide")
+    kind = hp.Choice("kind", ["dense", "dropout"])
+    rate = 0.0
+    with hp.conditional_scope("kind", ["dropout"]):
+        if kind == "dropout":
+            rate = hp.Float("rate", 0.1, 0.5, default=0.2)
+    return _dense((8, 8, 1), 10, units * (4 if wide else 1), rate)
+
+
+class Tuned(keras_tuner.HyperModel):
+    def build(self, hp):
+        return tuned(hp)
+
+
+class Outer:
+    @staticmethod
+    def build_inner(input_shape, classes, units=8):
+        return _dense(input_shape, classes, units)

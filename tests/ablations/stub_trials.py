@@ -1,0 +1,119 @@
+"""What takes the place of training in tests: quick, and told by the trial what to do."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from ablations.study import Trial, TrialResult
+from cnnzoo.seeding import stream
+
+CALLS: list[Trial] = []
+"""The trials run in this process."""
+
+MEASURED: list[Trial] = []
+"""The trials measured in this process."""
+
+
+def noise(trial: Trial) -> float:
+    """A number from 0 to 1 that is a function of the trial."""
+    return stream(trial.seed, trial.key) % 10**6 / 10**6
+
+
+def measure_trial(trial: Trial) -> TrialResult:
+    MEASURED.append(trial)
+    if trial.settings.get("units") == 13:
+        return TrialResult(trial, "infeasible", reason="ValueError: 13 is bad luck")
+    return TrialResult(
+        trial, "done", params=100, macs=1000, metrics={"examples": 100}, fingerprint="stub"
+    )
+
+
+def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    """Fail where `units` is 66; else the loss is 1, less 0.1 for each toggle set, plus noise."""
+    CALLS.append(trial)
+    if trial.settings.get("units") == 66:
+        return TrialResult(trial, "failed", reason="ValueError: 66")
+    loss = 1.0 - 0.1 * len(trial.settings) + 0.01 * noise(trial)
+    metrics = {"test_loss": loss, "test_accuracy": 1 - loss / 2, "test_nll": loss + 1}
+    return TrialResult(trial, "done", metrics=metrics, history={"loss": [2.0, loss]}, seconds=0.1)
+
+
+def slow_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    time.sleep(0.03 + 0.05 * noise(trial))
+    return run_trial(trial)
+
+
+def tell_pid(trial: Trial) -> TrialResult:
+    return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
+
+
+def raise_for_odd(trial: Trial) -> TrialResult:
+    if trial.seed % 2:
+        raise ValueError(f"seed {trial.seed} is odd\nand there is more to say")
+    return tell_pid(trial)
+
+
+def leave_for_odd(trial: Trial) -> TrialResult:
+    if trial.seed % 2:
+        raise SystemExit(5)
+    return tell_pid(trial)
+
+
+def die_for_odd(trial: Trial) -> TrialResult:
+    """Leave a mark, so that tries can be counted, then die."""
+    if trial.seed % 2:
+        with Path(trial.data).open("a") as file:
+            file.write(f"{trial.seed}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tell_pid(trial)
+
+
+def die_once(trial: Trial) -> TrialResult:
+    """Die where no one left a mark yet."""
+    mark = Path(f"{trial.data}.{trial.seed}")
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tell_pid(trial)
+
+
+def exit_with_7(trial: Trial) -> TrialResult:
+    time.sleep(0.3)  # long enough to be heard of
+    os._exit(7)
+
+
+def sleep_for_odd(trial: Trial) -> TrialResult:
+    if trial.seed % 2:
+        time.sleep(60)
+    return tell_pid(trial)
+
+
+def sleep_a_little(trial: Trial) -> TrialResult:
+    time.sleep(0.1)
+    return tell_pid(trial)
+
+
+def die_when_idle(trial: Trial) -> TrialResult:
+    """Return a result and die a little later, while the worker waits for more."""
+    import threading
+
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    return tell_pid(trial)
+
+
+def write_to_stderr(trial: Trial) -> TrialResult:
+    os.write(2, f"seed {trial.seed} was here\n".encode())
+    return tell_pid(trial)
+
+
+def return_a_lambda(trial: Trial) -> TrialResult:
+    return TrialResult(trial, "done", metrics={"f": lambda: 0})  # which cannot be pickled
+
+
+def no_preparation(log: Path | None = None, gpu: int | None = None) -> None:
+    """In the place of `prepare_worker`, which loads Keras."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if log is not None:
+        with log.open("a") as file:
+            os.dup2(file.fileno(), 2)

@@ -1,0 +1,292 @@
+import subprocess
+import sys
+import time
+
+import pytest
+import stub_trials
+from typer.testing import CliRunner
+
+from ablations import TrialResult, open_results, runner
+from ablations.cli import app
+from ablations.documents import STUDIES, get_study
+from ablations.planning import Planner
+from ablations.settings import StudyError
+
+TINY = """
+model = "mlp"
+data = "digits"
+seeds = 4
+[factors]
+units = [4, 8]
+[baseline]
+units = 8
+train_size = 100
+[recipe]
+epochs = 1
+"""
+
+
+@pytest.fixture
+def tell(monkeypatch, tmp_path):
+    """Return a function that runs a command in an empty folder, 200 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    cli = CliRunner()
+    return lambda *words: cli.invoke(app, [*map(str, words)])
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def serially(stubbed, monkeypatch):
+    """Run stub trials, in this process."""
+    from ablations.engines.serial import Serial
+
+    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    return stub_trials
+
+
+def command(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-c", "from ablations.cli import app; app()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+# Studies that are built in
+
+
+def test_the_built_in_studies_are_listed(tell):
+    answer = tell("list")
+    assert answer.exit_code == 0
+    for name, study in STUDIES.items():
+        (line,) = [ln for ln in answer.output.splitlines() if ln.split()[:1] == [name]]
+        assert line.split()[1:4] == [study.model_name, study.data, str(len(study.seed_blocks))]
+    assert "pool_size: 1, 2, 3, 4" in answer.output
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_built_in_study_can_be_planned(name):
+    planner = Planner.of(get_study(name))
+    rows = planner.rows(planner.layout.variants, {}, {})
+    assert len(rows) >= 2
+    assert not any(row.infeasible for row, _ in rows)
+
+
+def test_an_unknown_study_is_answered_with_the_nearest():
+    with pytest.raises(StudyError) as refused:
+        get_study("downsamplin")
+    assert str(refused.value) == (
+        "There is no built-in study `downsamplin`; did you mean `downsampling`? Known: "
+        f"{', '.join(STUDIES)}."
+    )
+
+
+# New ones
+
+
+def test_new_writes_a_study_that_can_be_run(tell, tmp_path):
+    answer = tell("new", "mine.toml")
+    assert answer.exit_code == 0
+    assert answer.output == "Edit mine.toml, then: ablations run mine.toml\n"
+    assert 'name = "mine"' in (tmp_path / "mine.toml").read_text()
+
+
+def test_new_does_not_overwrite(tell, tmp_path):
+    (tmp_path / "mine.toml").write_text("precious")
+    answer = tell("new", "mine.toml")
+    assert answer.exit_code == 2
+    assert answer.stderr == "StudyError: mine.toml is there already; give another name.\n"
+    assert (tmp_path / "mine.toml").read_text() == "precious"
+
+
+def test_new_says_that_a_folder_is_missing(tell):
+    answer = tell("new", "nowhere/mine.toml")
+    assert answer.exit_code == 2
+    assert answer.stderr.count("\n") == 1
+    assert "No such file or directory" in answer.stderr
+
+
+# Runs
+
+
+def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    assert "test loss on digits: deltas from the baseline's " in answer.stdout
+    assert "test accuracy on digits: deltas from the baseline's " in answer.stdout
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith("units=4")]
+    assert len(rows) == 2
+    assert "Exploratory: fewer than 6 seeds." in answer.stdout
+    assert "Results are in there" in answer.stdout.splitlines()
+    assert len(open_results(tmp_path / "there").trials) == 8
+    assert answer.stderr.splitlines()[-1].startswith("8/8 units=4, seed 3, test loss ")
+
+
+def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", 1, "--to", "there").exit_code == 0
+    assert len(open_results(tmp_path / "there").trials) == 2
+    assert len(serially.CALLS) == 2
+    assert tell("run", tiny, "--seeds", 3, "--to", "there").exit_code == 0
+    assert len(serially.CALLS) == 6
+
+
+def test_results_go_to_a_folder_of_the_studys_name(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0
+    assert len(open_results(tmp_path / "studies" / "tiny").trials) == 2
+
+
+def test_a_built_in_study_is_run_by_its_name(tell, serially, tmp_path):
+    answer = tell("run", "downsampling", "--seeds", 1)
+    assert answer.exit_code == 0, answer.output
+    trials = open_results(tmp_path / "studies" / "downsampling").trials
+    assert list(trials["level"].dropna()) == [1, 3, 4]
+
+
+def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        if trial.seed == 3:
+            return TrialResult(trial, "failed", reason="ValueError: bad luck")
+        result = stub_trials.run_trial(trial)
+        found = ("It is [too] slow.",) if trial.settings.get("units") == 4 else ()
+        return TrialResult(trial, "done", metrics=result.metrics, findings=found)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 0
+    assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
+    assert "units=4, 3 trials, for instance: It is [too] slow." in answer.stdout
+    assert "failed: units=4, seed 3: ValueError: bad luck" in answer.stderr
+
+
+def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypatch):
+    monkeypatch.setattr(
+        runner, "run_trial", lambda trial, report_to=None: TrialResult(trial, "failed", reason="no")
+    )
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0  # though there are no deltas
+    monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0
+    assert not serially.CALLS
+    assert tell("run", tiny, "--seeds", 1, "--retry-failed").exit_code == 0
+    assert len(serially.CALLS) == 2
+
+
+# What is wrong ends with status 2 and one line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "seeds = = 3",
+            "StudyError: bad.toml is not TOML: Invalid value (at line 1, column 9).",
+        ),
+        ("seeds = 3", "StudyError: A Study needs a `model`."),
+        (
+            TINY.replace("units = [4, 8]", "unit = [4, 8]").replace("units = 8", "epochs = 1"),
+            None,
+        ),
+        (
+            TINY.replace("[4, 8]", "[8, 0]"),
+            "ToggleError: `units` of `mlp` must be a whole number from 1 to 65536; got 0.",
+        ),
+        (
+            TINY.replace("seeds = 4", "metrics = 4"),
+            "StudyError: `metrics` of a Study must name at least one of loss, accuracy, macro_f1, "
+            "nll, mae, rmse.",
+        ),
+        (
+            TINY.replace("seeds = 4", "timeout = 'long'"),
+            "StudyError: `timeout` of a Study must be a number of seconds from 0 up; got 'long'.",
+        ),
+    ],
+)
+def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
+    (tmp_path / "bad.toml").write_text(text)
+    answer = tell("run", "bad.toml")
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    if line is None:
+        assert answer.stderr.startswith(
+            "StudyError: Neither the model, the recipe nor the data have a toggle `unit`; did you "
+            "mean `units`? The model's: units, depth, "
+        )
+    else:
+        assert answer.stderr == f"{line}\n"
+    assert not (tmp_path / "studies").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ("run", "downsamplin"),
+            "StudyError: There is no built-in study `downsamplin`; did you mean `downsampling`? "
+            f"Known: {', '.join(STUDIES)}.",
+        ),
+        (
+            ("run", "missing.toml"),
+            "StudyError: missing.toml cannot be read: No such file or directory.",
+        ),
+    ],
+)
+def test_an_unknown_study_ends_with_one_line(tell, words, line):
+    answer = tell(*words)
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "x", "--seeds", "0"), ("fly",)])
+def test_a_wrong_command_ends_with_status_2(tell, words):
+    assert tell(*words).exit_code == 2
+
+
+# As a command
+
+
+def test_help_loads_neither_pandas_nor_keras():
+    code = (
+        "import sys\n"
+        "from ablations.cli import app\n"
+        "try:\n"
+        "    app(['--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "heavy = ('pandas', 'keras', 'tensorflow', 'scipy', 'numpy', 'pebble', 'sqlite3')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    start = time.perf_counter()
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert "Usage:" in answer.stdout
+    assert time.perf_counter() - start < 5  # 0.3 s on a machine with nothing else to do
+
+
+def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
+    import os
+
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "COLUMNS": "200"}
+    answer = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert "1/2 baseline, seed 0, test loss " in answer.stderr
+    assert "Results are in there" in answer.stdout.splitlines()
+    trials = open_results(tmp_path / "there").trials
+    assert (trials["status"] == "done").all()
+    again = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == answer.stdout
+    assert again.stderr == ""  # nothing was left to do, and TensorFlow is not heard

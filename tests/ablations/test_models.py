@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+import stub_builders
+
+from ablations import Study, StudyError
+from ablations.models import find_builder
+from ablations.space import Space
+from cnnzoo import ToggleError
+
+SHAPE = (8, 8, 1)
+
+
+def kernels(model):
+    return [np.asarray(variable) for variable in model.trainable_variables]
+
+
+def build(name, levels=None, seed=0):
+    return find_builder(name).build(levels or {}, SHAPE, 10, seed)
+
+
+def units_of(model):
+    import keras
+
+    return [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+
+
+# Where models are found
+
+
+def test_a_zoo_model_is_built_for_the_data():
+    builder = find_builder("mlp")
+    model = builder.build({"units": 8}, SHAPE, 3, 0)
+    assert model.input_shape == (None, 8, 8, 1)
+    assert model.output_shape == (None, 3)
+    assert (builder.reusable, builder.version) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "nowhere.at.all:build",
+            "`model` of a Study: 'nowhere.at.all:build' cannot be imported (No module named "
+            "'nowhere'). It is written 'package.module:function'.",
+        ),
+        (
+            "stub_builders:nothing",
+            "`model` of a Study: 'stub_builders:nothing' cannot be imported (module "
+            "'stub_builders' has no attribute 'nothing'). It is written "
+            "'package.module:function'.",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_is_said(name, sentence):
+    with pytest.raises(StudyError) as refused:
+        find_builder(name)
+    assert str(refused.value) == sentence
+
+
+def test_an_unknown_zoo_model_is_answered_with_the_nearest():
+    with pytest.raises(ToggleError, match="did you mean `downsampling`"):
+        find_builder("downsamplin")
+
+
+def test_a_function_in_a_class_is_found():
+    assert units_of(build("stub_builders:Outer.build_inner", {"units": 4})) == [4, 10]
+
+
+def test_the_code_of_ones_own_model_has_a_version(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "versioned_builder.py"
+    path.write_text("def build(input_shape, classes, units=8): ...\n")
+    before = find_builder("versioned_builder:build").version
+    assert len(before) == 12
+    assert find_builder("versioned_builder:build").version == before
+    path.write_text("def build(input_shape, classes, units=9): ...\n")
+    assert find_builder("versioned_builder:build").version != before
+
+
+# Builders of one's own
+
+
+def test_an_annotated_builder_offers_its_toggles():
+    toggles = find_builder("stub_builders:annotated").toggles
+    assert {name: toggle.default for name, toggle in toggles.items()} == {"units": 8, "rate": 0}
+    assert toggles["units"].allowed == "a whole number from 1 to 65536"
+    with pytest.raises(ToggleError) as refused:
+        toggles["rate"].check(0.95, "annotated")
+    assert str(refused.value) == "`rate` of `annotated` must be a number from 0 to 0.9; got 0.95."
+
+
+def test_a_plain_builder_offers_its_parameters_with_a_default_at_any_level():
+    toggles = find_builder("stub_builders:plain").toggles
+    assert {name: toggle.default for name, toggle in toggles.items()} == {
+        "units": 8,
+        "rate": 0.0,
+        "wide": False,
+        "kind": "relu",
+    }
+    study = Study(stub_builders.plain, factors={"units": [8, 16], "kind": ["relu", 7, True]})
+    assert Space.of(study.model_name).factors(study) == {
+        "units": (8, 16),
+        "kind": ("relu", 7, True),
+    }
+
+
+def test_levels_reach_a_builder_and_what_it_does_not_take_does_not():
+    assert units_of(build("stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
+
+
+# KerasTuner
+
+
+@pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
+def test_the_hyperparameters_of_kerastuner_are_the_toggles(name):
+    toggles = find_builder(name).toggles
+    assert {n: t.default for n, t in toggles.items()} == {
+        "units": 8,
+        "wide": False,
+        "kind": "dense",
+        "rate": 0.2,  # of a branch that the defaults do not take
+    }
+    assert {n: t.allowed for n, t in toggles.items()} == {
+        "units": "a whole number from 4 to 16",
+        "wide": "one of True, False",
+        "kind": "one of 'dense', 'dropout'",
+        "rate": "a number from 0.1 to 0.5",
+    }
+    assert toggles["rate"].condition == "kind is dropout"
+
+
+@pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
+def test_levels_reach_kerastuners_builder(name):
+    import keras
+
+    assert units_of(build(name)) == [8, 10]
+    assert units_of(build(name, {"units": 4, "wide": True})) == [16, 10]
+    model = build(name, {"kind": "dropout", "rate": 0.4})
+    (dropout,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert dropout.rate == 0.4
+
+
+@pytest.mark.parametrize(
+    ("factors", "sentence"),
+    [
+        (
+            {"units": [8, 64]},
+            "`units` of `stub_builders:tuned` must be a whole number from 4 to 16; got 64.",
+        ),
+        (
+            {"wide": [False, 1]},
+            "`wide` of `stub_builders:tuned` must be one of True, False; got 1 (int).",
+        ),
+        (
+            {"kind": ["dense", "drop"]},
+            "`kind` of `stub_builders:tuned` must be one of 'dense', 'dropout'; got 'drop'; did "
+            "you mean 'dropout'?",
+        ),
+    ],
+)
+def test_a_level_out_of_kerastuners_range_is_refused(factors, sentence):
+    study = Study(stub_builders.tuned, factors=factors)
+    with pytest.raises(ToggleError) as refused:
+        Space.of(study.model_name).factors(study)
+    assert str(refused.value) == sentence
+
+
+# Initial weights
+
+
+@pytest.mark.parametrize("name", ["stub_builders:unnamed", "stub_builders:tuned"])
+def test_layers_without_names_start_alike_whatever_was_built_before(name):
+    import keras
+
+    first = kernels(build(name))
+    for _ in range(3):
+        keras.layers.Dense(3)  # moves Keras's name counters on
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    again = kernels(build(name))
+    other = kernels(build(name, seed=1))
+    assert all((one == two).all() for one, two in zip(first, again, strict=True))
+    assert not (first[0] == other[0]).all()
+
+
+def test_building_leaves_the_dtype_policy_as_it_was(mixed_precision):
+    import keras
+
+    build("stub_builders:unnamed")
+    assert keras.config.dtype_policy().name == "mixed_float16"

@@ -1,0 +1,188 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from ablations import Study, TrialResult
+from ablations.planning import Planner
+from ablations.progress import Progress, report_epoch
+from ablations.terminal import deltas_table
+
+STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
+
+
+def rows_of(study=STUDY, infeasible=None):
+    planner = Planner.of(study)
+    return planner.rows(planner.layout.variants, {}, infeasible or {})
+
+
+def done(trial, loss=0.25):
+    metrics = {"test_loss": loss, "test_accuracy": 0.75}
+    return TrialResult(trial, "done", metrics=metrics, seconds=1.5)
+
+
+@pytest.fixture
+def progress():
+    """A display that is no terminal, and the text that it wrote."""
+    with Progress(STUDY) as progress:
+        text = io.StringIO()
+        progress.console = Console(file=text, width=200)
+        yield progress, text
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A display in a terminal, and the text that it wrote."""
+    text = io.StringIO()
+    progress = Progress(STUDY)
+    progress.console = Console(file=text, force_terminal=True, width=120)
+    progress._live.console = progress.console
+    progress._lively = True
+    with progress:
+        yield progress, text
+
+
+def test_without_a_terminal_every_trial_is_a_line(progress, monkeypatch):
+    shown, text = progress
+    rows = rows_of()
+    trials = [trial for _, trial in rows]
+    shown.expect(rows, {}, trials)
+    for trial in trials:
+        shown.ended(done(trial))
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith(
+        "1/4 baseline, seed 0, test loss 0.2500, test accuracy 0.7500, 1.5 s, 0:0"
+    )
+    assert lines[-1] == "4/4 units=8, seed 1, test loss 0.2500, test accuracy 0.7500, 1.5 s"
+
+
+def test_what_is_stored_already_is_not_counted(progress):
+    shown, text = progress
+    rows = rows_of()
+    stored = {row.key: {"status": "done", "metrics": {"test_loss": 1.0}} for row, _ in rows[:3]}
+    shown.expect(rows, stored, [rows[3][1]])
+    shown.ended(done(rows[3][1]))
+    assert text.getvalue().startswith("1/1 units=8, seed 1, ")
+
+
+def test_a_trial_that_failed_is_told_with_its_reason(progress):
+    shown, text = progress
+    rows = rows_of()
+    shown.expect(rows, {}, [rows[0][1]])
+    shown.ended(TrialResult(rows[0][1], "failed", reason="ValueError: [bold]no[/bold]"))
+    assert text.getvalue().splitlines() == [
+        "failed: baseline, seed 0: ValueError: [bold]no[/bold]",
+        "1/1 baseline, seed 0, 0.0 s",
+    ]
+
+
+def test_a_variant_that_cannot_be_built_is_told_once(progress):
+    shown, text = progress
+    for _ in range(2):
+        shown.expect(rows_of(infeasible={"units=8": "too few"}), {}, [])
+    assert text.getvalue() == "cannot be built: units=8: too few\n"
+
+
+def test_nothing_is_shown_where_nothing_is_to_be_shown(capsys):
+    with Progress(STUDY, shown=False) as shown:
+        shown.say("hush")
+        rows = rows_of()
+        shown.expect(rows, {}, [rows[0][1]])
+        shown.ended(done(rows[0][1]))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_folder_of_words_is_there_and_goes():
+    with Progress(STUDY, shown=False) as shown:
+        assert shown.folder.is_dir()
+    assert not shown.folder.exists()
+
+
+def test_a_word_replaces_the_one_before(tmp_path):
+    trial = rows_of()[0][1]
+    for epoch in (1, 2):
+        report_epoch(tmp_path, trial, epoch, {"loss": 1 / epoch})
+    (path,) = tmp_path.glob("*.json")
+    assert json.loads(path.read_text()) == {"key": trial.key, "epoch": 2, "loss": 0.5}
+    report_epoch(tmp_path, trial, 3, None)
+    assert json.loads(path.read_text())["epoch"] == 3
+
+
+def rendered(shown):
+    console = Console(file=io.StringIO(), width=120)
+    console.print(shown._render())
+    return console.file.getvalue()
+
+
+def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(terminal):
+    shown, _ = terminal
+    shown.say_briefly("checking the study")
+    assert rendered(shown) == "checking the study\n"
+    rows = rows_of()
+    trials = [trial for _, trial in rows]
+    shown.expect(rows, {}, trials)
+    shown.ended(done(trials[0], 0.25))
+    shown._drawn = -1e9
+    shown.ended(done(trials[2], 0.5))
+    report_epoch(shown.folder, trials[3], 4, {"loss": 0.125})
+    report_epoch(shown.folder, trials[3], 4, {"loss": 0.125})
+    text = rendered(shown)
+    assert "2/4 trials, 0 failed, " in text
+    assert " a minute, 0:0" in text
+    assert "units=8, seed 1: epoch 4/10, loss 0.1250" in text
+    assert "deltas so far" in text
+    assert "+0.2500" in text
+
+
+def test_a_trial_that_ended_no_longer_runs(terminal):
+    shown, _ = terminal
+    rows = rows_of()
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    report_epoch(shown.folder, rows[0][1], 4, {"loss": 0.125})
+    assert "epoch 4/10" in rendered(shown)
+    shown.ended(done(rows[0][1]))
+    assert "epoch 4/10" not in rendered(shown)
+
+
+def test_a_word_that_is_half_written_is_passed_over(terminal):
+    shown, _ = terminal
+    rows = rows_of()
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    (shown.folder / "1.json").write_text('{"key": ')
+    (shown.folder / "2.json").write_text(json.dumps({"key": "?", "epoch": 1, "loss": 1.0}))
+    assert "0/4 trials, 0 failed, 0.0 a minute" in rendered(shown)
+
+
+def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
+    import pandas as pd
+
+    row = {
+        "variant": "units=8",
+        "level_mean": 0.5,
+        "delta": 0.25,
+        "ci_low": 0.125,
+        "ci_high": 0.375,
+        "p_adjusted": 0.0123,
+        "n_pairs": 3,
+        "verdict": "worse",
+    }
+    nan = float("nan")
+    alone = {**row, "n_pairs": 1, "ci_low": nan, "ci_high": nan, "p_adjusted": nan, "verdict": ""}
+    none = {**alone, "n_pairs": 0, "delta": nan, "level_mean": nan}
+    console = Console(file=io.StringIO(), width=120)
+    console.print(deltas_table(pd.DataFrame([row, alone, none]), "loss"))
+    cells = [line.split() for line in console.file.getvalue().splitlines()]
+    assert [
+        "units=8",
+        "0.5000",
+        "+0.2500",
+        "+0.1250",
+        "to",
+        "+0.3750",
+        "0.012",
+        "3",
+        "worse",
+    ] in cells
+    assert ["units=8", "0.5000", "+0.2500", "1"] in cells
+    assert ["units=8", "0"] in cells

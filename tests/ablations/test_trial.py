@@ -1,0 +1,156 @@
+"""Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
+
+import numpy as np
+import pytest
+
+from ablations import Settings, Trial
+from ablations import trial as module
+from ablations.trial import forget, measure_trial, run_trial
+from cnnzoo import Recipe
+
+TINY = {"units": 8, "train_size": 100.0}
+
+
+def trial(model="mlp", data="digits", seed=0, epochs=1, **levels):
+    settings = Settings({**(TINY if model == "mlp" else {"train_size": 100.0}), **levels})
+    return Trial(model, str(data), settings, Recipe(epochs=epochs), seed)
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    forget()
+    yield
+    forget()
+
+
+def test_a_trial_is_trained_and_measured_on_every_split():
+    asked = trial(epochs=2)
+    result = run_trial(asked)
+    assert (result.trial, result.status, result.reason) == (asked, "done", "")
+    names = {"loss", "accuracy", "macro_f1", "nll"}
+    splits = ("train", "validation", "test")
+    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names}
+    assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
+    assert result.params == 64 * 8 + 8 + 8 * 10 + 10
+    assert result.macs == 64 * 8 + 8 * 10
+    assert result.seconds > 0
+    assert result.findings == ()
+
+
+def test_measuring_trains_nothing_and_agrees_with_training():
+    measured = measure_trial(trial())
+    trained = run_trial(trial())
+    assert measured.status == "done"
+    assert measured.metrics == {"examples": 100}
+    for name in ("params", "macs", "fingerprint"):
+        assert getattr(measured, name) == getattr(trained, name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (
+            trial(data="mnist5kk"),
+            "DataError: There is no data 'mnist5kk'; did you mean 'mnist5k'? Known are 'mnist5k', "
+            "'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH', and arrays "
+            "(x, y).",
+        ),
+        (
+            trial("stub_builders:refusing", units=16),  # in two lines, of which the first is told
+            "ValueError: 16 are too many",
+        ),
+        (
+            trial("downsampling", kernel_size=31),
+            "ToggleError: `stage1_conv` of `downsampling`: kernel_size=31 does not fit a map of "
+            "8x8 with padding='valid'; at most 8 fits.",
+        ),
+        (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
+    ],
+)
+def test_what_cannot_be_built_is_infeasible_and_fails_with_the_same_reason(asked, reason):
+    measured, run = measure_trial(asked), run_trial(asked)
+    assert (measured.status, measured.reason) == ("infeasible", reason)
+    assert (run.status, run.reason) == ("failed", reason)
+
+
+def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
+    diverging = {"optimizer": "sgd", "learning_rate": 100.0, "activation": "linear", "depth": 4}
+    result = run_trial(trial(epochs=2, **diverging))
+    assert result.status == "failed"
+    assert result.reason == "train_loss is not a number after epoch 1 of 2"
+    assert len(result.history["loss"]) == 1
+
+
+def test_a_repeated_trial_is_the_same_bit_for_bit():
+    forget()
+    first = run_trial(trial())
+    forget()
+    again = run_trial(trial())
+    assert first.metrics == again.metrics
+    assert first.history == again.history
+    assert run_trial(trial(seed=1)).metrics != first.metrics
+
+
+@pytest.mark.parametrize(
+    ("model", "levels"),
+    [
+        ("batch_norm", {"filters": 4, "dropout": 0.5, "optimizer": "adam"}),
+        ("mlp", {"optimizer": "sgd"}),
+    ],
+)
+def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
+    fresh = {}
+    for seed in (0, 1):
+        forget()
+        fresh[seed] = run_trial(trial(model, seed=seed, **levels))
+    for seed in (0, 1, 0):
+        warm = run_trial(trial(model, seed=seed, **levels))
+        assert warm.metrics == fresh[seed].metrics
+        assert warm.history == fresh[seed].history
+    assert len(module._WARM) == 1
+
+
+def test_a_trial_after_one_that_failed_equals_a_fresh_one():
+    fresh = run_trial(trial())
+    run_trial(trial(data="mnist5kk"))
+    assert run_trial(trial()).metrics == fresh.metrics
+
+
+def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
+    asked = [trial("stub_builders:plain", rate=0.5, seed=seed) for seed in (0, 1, 0)]
+    one, other, again = map(run_trial, asked)
+    assert one.status == "done"
+    assert one.metrics == again.metrics != other.metrics
+    assert not module._WARM
+
+
+@pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])
+def test_a_builder_of_kerastuner_is_trained(model):
+    result = run_trial(trial(model, kind="dropout", wide=True))
+    assert (result.status, result.reason) == ("done", "")
+    assert result.params == 64 * 32 + 32 + 32 * 10 + 10
+
+
+def test_the_epochs_of_a_running_trial_can_be_followed(tmp_path):
+    import json
+    import os
+
+    asked = trial(epochs=2)
+    result = run_trial(asked, report_to=tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    assert path.name == f"{os.getpid()}.json"
+    word = json.loads(path.read_text())
+    assert (word["key"], word["epoch"]) == (asked.key, 2)
+    assert word["loss"] == pytest.approx(result.history["loss"][-1])
+
+
+def test_a_file_that_changed_is_read_again_after_forgetting(tmp_path):
+    path = tmp_path / "data.npz"
+    fingerprints = []
+    for shift in (0, 1):
+        x = np.random.default_rng(shift).random((60, 8, 8, 1))
+        np.savez(path, x=x, y=np.arange(60) % 3)
+        asked = Trial("mlp", f"npz:{path}", Settings(units=8), Recipe(epochs=1), 0)
+        fingerprints.append(measure_trial(asked).fingerprint)
+        forget()
+    assert fingerprints[0] != fingerprints[1]

@@ -1,0 +1,395 @@
+import re
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+import cnnzoo
+from cnnzoo.toggle import ToggleError
+
+
+def kinds(model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "sentence"),
+    [
+        (
+            "loss_choice",
+            {"input_shape": (4, 4, 1), "pool_size": 3, "kernel_size": 1},
+            "`stage2_pool` of `loss_choice`: pool_size=3 does not fit a map of 1x1; "
+            "at most 1 fits.",
+        ),
+        (
+            "simple_cnn",
+            {"input_shape": (9, 3, 1), "pool_size": 4},
+            "`stage1_pool` of `simple_cnn`: pool_size=4 does not fit a map of 9x3; at most 3 fits.",
+        ),
+        (
+            "downsampling",
+            {"input_shape": (5, 7, 1), "kernel_size": 6},
+            "`stage1_conv` of `downsampling`: kernel_size=6 does not fit a map of 5x7 with "
+            "padding='valid'; at most 5 fits.",
+        ),
+        (
+            "simple_cnn",
+            {"input_shape": (4, 6, 1), "kernel_size": 8},
+            "`stage1_conv` of `simple_cnn`: kernel_size=8 does not fit a map of 4x6 with "
+            "padding='same'; at most 7 fits.",
+        ),
+        (
+            "feature_maps",
+            {"input_shape": (8, 8, 1), "dilation": 4, "name": "mine"},
+            "`stage1_conv` of `mine`: kernel_size=3 with dilation=4 does not fit a map of 8x8 "
+            "with padding='valid'; at most 2 fits.",
+        ),
+        (
+            "depthwise_separable",
+            {"input_shape": (2, 2, 3), "kernel_size": 5},
+            "`stage1_depthwise` of `depthwise_separable`: kernel_size=5 does not fit a map of 2x2 "
+            "with padding='same'; at most 3 fits.",
+        ),
+        (
+            "sequence",
+            {"input_shape": (3, 2), "padding": "valid"},
+            "`stage1_conv` of `sequence`: kernel_size=5 does not fit a map of 3 with "
+            "padding='valid'; at most 3 fits.",
+        ),
+        (
+            "conv_stack",
+            {"dilation": 2},
+            "`stage1_conv` of `conv_stack`: strides=2 and dilation=2 do not go together; "
+            "one of them must be 1.",
+        ),
+        (
+            "classic",
+            {"filters": 2049, "growth": 8.0, "kernel_size": 1},
+            "`stage2_conv` of `classic`: would have 16392 channels; from 1 to 16384 are allowed. "
+            "Change filters, growth or depth.",
+        ),
+        (
+            "classic",
+            {"filters": 1, "growth": 0.25},
+            "`stage2_conv` of `classic`: would have 0 channels; from 1 to 16384 are allowed. "
+            "Change filters, growth or depth.",
+        ),
+        (
+            "vgg",
+            {"input_shape": (16, 16, 1), "filters": 1, "kernel_size": 1},
+            "`stage5_pool` of `vgg`: pool_size=2 does not fit a map of 1x1; at most 1 fits.",
+        ),
+        (
+            "mobilenet",
+            {"input_shape": (16, 16, 1), "filters": 1},
+            "`block13_spatial_depthwise` of `mobilenet`: kernel_size=3 does not fit a map of 1x1 "
+            "with padding='same'; at most 1 fits.",
+        ),
+    ],
+)
+def test_a_size_that_does_not_fit_is_refused_at_its_layer(model, given, sentence):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build(model, compile=False, **given)
+    assert str(caught.value) == sentence
+
+
+@given(
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    kernel_size=st.integers(1, 31),
+    dilation=st.integers(1, 4),
+    padding=st.sampled_from(["valid", "same"]),
+)
+@settings(max_examples=60)
+def test_the_kernel_that_is_said_to_fit_is_the_largest_that_does(
+    height, width, kernel_size, dilation, padding
+):
+    def build(size):
+        return cnnzoo.build(
+            "feature_maps",
+            input_shape=(height, width, 1),
+            depth=1,
+            filters=1,
+            kernel_size=size,
+            dilation=dilation,
+            padding=padding,
+            compile=False,
+        )
+
+    try:
+        build(kernel_size)
+    except ToggleError as error:
+        fits = int(re.search(r"at most (\d+) fits", str(error))[1])
+        assert 1 <= fits < kernel_size
+        build(fits)
+        with pytest.raises(ToggleError):
+            build(fits + 1)
+
+
+@given(size=st.integers(1, 6), kernel_size=st.integers(1, 12), padding=st.just("same"))
+@settings(max_examples=30)
+def test_a_refused_kernel_would_have_had_taps_that_see_nothing_but_padding(
+    size, kernel_size, padding
+):
+    positions = np.arange(size)[:, None] + np.arange(kernel_size)[None] - (kernel_size - 1) // 2
+    every_tap_sees = ((positions >= 0) & (positions < size)).any(axis=0).all()
+    arguments = {"input_shape": (size, 1), "depth": 1, "filters": 1, "compile": False}
+    if every_tap_sees:
+        cnnzoo.build("feature_maps", kernel_size=kernel_size, padding=padding, **arguments)
+    else:
+        with pytest.raises(ToggleError):
+            cnnzoo.build("feature_maps", kernel_size=kernel_size, padding=padding, **arguments)
+
+
+# Borders
+
+
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    kernel_size=st.integers(1, 7),
+    strides=st.integers(1, 3),
+    dilation=st.integers(1, 3),
+)
+@settings(max_examples=60)
+def test_borders_are_as_wide_as_those_of_keras_same(height, width, kernel_size, strides, dilation):
+    assume(strides == 1 or dilation == 1)
+    assume((kernel_size - 1) * dilation + 1 <= 2 * min(height, width) - 1)
+    model = cnnzoo.build(
+        "conv_stack",
+        input_shape=(height, width, 1),
+        depth=1,
+        filters=1,
+        kernel_size=kernel_size,
+        strides=strides,
+        dilation=dilation,
+        padding="same",
+        padding_mode="reflect",
+        compile=False,
+    )
+    padding = [layer.amounts for layer in model.layers if layer.name == "stage1_conv_padding"]
+    amounts = padding[0] if padding else [(0, 0), (0, 0)]
+
+    x = np.random.default_rng(0).normal(size=(1, height, width, 1)).astype("float32")
+    kernel = np.random.default_rng(1).normal(size=(kernel_size, kernel_size, 1, 1))
+    kernel = kernel.astype("float32")
+    options = {"strides": strides, "dilation_rate": dilation}
+    zeros = np.pad(x, [(0, 0), *amounts, (0, 0)])
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.conv(zeros, kernel, padding="valid", **options)),
+        ops.convert_to_numpy(ops.conv(x, kernel, padding="same", **options)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    assert model.get_layer("stage1_conv").output.shape[1:3] == (
+        -(-height // strides),
+        -(-width // strides),
+    )
+
+
+@pytest.mark.parametrize("conv", ["standard", "separable"])
+@pytest.mark.parametrize(("mode", "numpys"), [("reflect", "reflect"), ("replicate", "edge")])
+def test_a_border_changes_the_border_of_the_map_and_nothing_else(mode, numpys, conv):
+    arguments = {
+        "input_shape": (6, 5, 2),
+        "filters": 3,
+        "kernel_size": 3,
+        "conv": conv,
+        "seed": 0,
+        "compile": False,
+    }
+    zeros = cnnzoo.build("simple_cnn", **arguments)
+    other = cnnzoo.build("simple_cnn", padding_mode=mode, **arguments)
+    role = "stage1_conv" if conv == "standard" else "stage1_depthwise"
+    x = np.random.default_rng(0).normal(size=(2, 6, 5, 2)).astype("float32")
+    first = keras.Model(zeros.input, zeros.get_layer(role).output)(x)
+    second = keras.Model(other.input, other.get_layer(role).output)(x)
+    first, second = ops.convert_to_numpy(first), ops.convert_to_numpy(second)
+    np.testing.assert_allclose(first[:, 1:-1, 1:-1], second[:, 1:-1, 1:-1], rtol=1e-5, atol=1e-6)
+    assert (np.abs(first - second)[:, 0] > 1e-4).any()
+    wide = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode=numpys)
+    layer = other.get_layer(role)
+    by_hand = ops.convert_to_numpy(layer(ops.convert_to_tensor(wide)))
+    np.testing.assert_allclose(second, by_hand, rtol=1e-5, atol=1e-6)
+
+
+def test_a_kernel_of_one_pixel_needs_no_border():
+    model = cnnzoo.build("simple_cnn", kernel_size=1, padding_mode="reflect", filters=1)
+    assert "BorderPadding" not in kinds(model)
+
+
+# Classes
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"loss": "binary_crossentropy"},
+            "`loss` of `mlp`: binary_crossentropy tells 2 classes apart; got classes=10. "
+            "Give classes=2 or a categorical loss.",
+        ),
+        (
+            {"loss": "binary_crossentropy", "classes": 1, "name": "mine"},
+            "`loss` of `mine`: binary_crossentropy tells 2 classes apart; got classes=1. "
+            "Give classes=2 or a categorical loss.",
+        ),
+        (
+            {"classes": 1},
+            "`loss` of `mlp`: sparse_categorical_crossentropy needs at least 2 classes; "
+            "got classes=1, a regression. Give one of mse, mae, huber, or more classes.",
+        ),
+        (
+            {"classes": 1, "loss": "categorical_hinge"},
+            "`loss` of `mlp`: categorical_hinge needs at least 2 classes; "
+            "got classes=1, a regression. Give one of mse, mae, huber, or more classes.",
+        ),
+    ],
+)
+def test_a_loss_that_cannot_tell_the_classes_apart_is_refused(given, sentence):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build("mlp", **given)
+    assert str(caught.value) == sentence
+
+
+# What the shared toggles do
+
+
+@pytest.mark.parametrize(
+    ("given", "units", "activation"),
+    [
+        ({}, 10, "softmax"),
+        ({"logits": True}, 10, "linear"),
+        ({"loss": "categorical_hinge"}, 10, "linear"),
+        ({"loss": "binary_crossentropy", "classes": 2}, 1, "sigmoid"),
+        ({"loss": "binary_crossentropy", "classes": 2, "logits": True}, 1, "linear"),
+        ({"loss": "mse", "classes": 2}, 2, "softmax"),
+        ({"loss": "mse", "classes": 1}, 1, "linear"),
+        ({"loss": "huber", "classes": 1}, 1, "linear"),
+        ({"loss": "focal", "classes": 3}, 3, "softmax"),
+    ],
+)
+def test_the_head_follows_the_loss(given, units, activation):
+    head = cnnzoo.build("mlp", units=2, **given).get_layer("head")
+    assert head.units == units
+    assert head.activation.__name__ == activation
+
+
+@pytest.mark.parametrize(
+    ("position", "order"),
+    [
+        ("before", ["stage1_conv", "stage1_norm", "stage1_activation"]),
+        ("after", ["stage1_conv", "stage1_activation", "stage1_norm"]),
+    ],
+)
+@pytest.mark.parametrize("normalization", ["batch", "layer", "group"])
+def test_normalization_stands_where_it_is_put(normalization, position, order):
+    model = cnnzoo.build(
+        "downsampling", filters=4, normalization=normalization, norm_position=position
+    )
+    names = [layer.name for layer in model.layers]
+    assert names[1:4] == order
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (6, 3)])
+@pytest.mark.parametrize("filters", [6, 8, 12, 16])
+@pytest.mark.parametrize("normalization", ["layer", "group"])
+def test_a_group_is_normalized_over_positions_and_its_channels(normalization, filters, shape):
+    model = cnnzoo.build(
+        "simple_cnn",
+        input_shape=shape,
+        filters=filters,
+        normalization=normalization,
+        activation="linear",
+        seed=0,
+    )
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    conv, norm = model.get_layer("stage1_conv"), model.get_layer("stage1_norm")
+    groups = 1 if normalization == "layer" else {6: 2, 8: 8, 12: 4, 16: 8}[filters]
+    before = ops.convert_to_numpy(conv(x))
+    after = ops.convert_to_numpy(norm(conv(x)))
+    split = before.reshape(2, -1, groups, filters // groups)
+    mean = split.mean(axis=(1, 3), keepdims=True)
+    deviation = np.sqrt(split.var(axis=(1, 3), keepdims=True) + norm.epsilon)
+    np.testing.assert_allclose(
+        after, ((split - mean) / deviation).reshape(before.shape), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_batch_normalization_takes_the_chosen_momentum():
+    model = cnnzoo.build("downsampling", filters=2, normalization="batch", norm_momentum=0.5)
+    assert model.get_layer("stage1_norm").momentum == 0.5
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum", "rmsprop"])
+def test_weight_decay_is_a_penalty_on_the_kernels_alone(optimizer):
+    model = cnnzoo.build(
+        "depthwise_separable",
+        input_shape=(5, 5, 2),
+        filters=3,
+        weight_decay=0.25,
+        optimizer=optimizer,
+        seed=0,
+    )
+    kernels = [w for w in model.trainable_weights if "kernel" in w.name]
+    assert len(kernels) == 3
+    expected = sum(0.25 * np.square(ops.convert_to_numpy(w)).sum() for w in kernels)
+    np.testing.assert_allclose(float(sum(model.losses)), expected, rtol=1e-5)
+
+
+def test_adamw_decays_by_itself_without_a_penalty():
+    model = cnnzoo.build("mlp", units=2, weight_decay=0.25, optimizer="adamw")
+    assert model.losses == []
+    assert model.optimizer.weight_decay == 0.25
+
+
+def test_dropout_stands_before_the_last_layer():
+    model = cnnzoo.build("downsampling", filters=1, dropout=0.25)
+    assert [layer.name for layer in model.layers][-2:] == ["dropout", "head"]
+    assert model.get_layer("dropout").rate == 0.25
+    assert "dropout" not in [layer.name for layer in cnnzoo.build("mlp", units=1).layers]
+
+
+@pytest.mark.parametrize("initializer", list(cnnzoo.toggles("mlp")["kernel_initializer"].levels))
+def test_every_kernel_starts_from_the_chosen_distribution(initializer):
+    model = cnnzoo.build(
+        "depthwise_separable", input_shape=(5, 5, 2), filters=3, kernel_initializer=initializer
+    )
+    chosen = type(keras.initializers.get(initializer))
+    assert type(model.get_layer("stage1_depthwise").depthwise_initializer) is chosen
+    assert type(model.get_layer("stage1_pointwise").kernel_initializer) is chosen
+    assert type(model.get_layer("head").kernel_initializer) is chosen
+
+
+@pytest.mark.parametrize(("pool", "value"), [("max", 4.0), ("average", 2.5)])
+def test_pooling_takes_the_largest_or_the_mean(pool, value):
+    model = cnnzoo.build("simple_cnn", input_shape=(2, 2, 1), filters=1, pool=pool)
+    layer = model.get_layer("stage1_pool")
+    window = ops.convert_to_tensor(np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]], "float32"))
+    assert ops.convert_to_numpy(layer(window)).item() == value
+
+
+def test_squeeze_and_excitation_scales_each_channel_by_one_number_from_0_to_1():
+    model = cnnzoo.build("efficientnet", input_shape=(8, 8, 1), filters=8, depth=1, seed=0)
+    before = model.get_layer("stage1_block1_spatial_activation").output
+    after = model.get_layer("stage1_block1_scale").output
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    before, after = map(ops.convert_to_numpy, keras.Model(model.input, [before, after])(x))
+    ratio = after / before
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1, :1], ratio.shape), rtol=1e-3)
+    assert ((ratio > 0) & (ratio < 1)).all()
+
+
+def test_without_squeeze_and_excitation_its_layers_are_gone_and_the_others_stay():
+    settings = {"input_shape": (8, 8, 1), "filters": 8, "depth": 2}
+    names = {layer.name for layer in cnnzoo.build("efficientnet", **settings).layers}
+    without = cnnzoo.build("efficientnet", squeeze_excite=False, **settings)
+    gone = names - {layer.name for layer in without.layers}
+    assert gone
+    assert all("squeeze" in name or "excite" in name or "scale" in name for name in gone)

@@ -1,0 +1,51 @@
+"""What is loaded when."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("tensorflow", "keras", "torch", "jax", "pandas", "scipy", "sklearn", "ray", "altair")
+
+
+def loaded_by(code: str) -> list[str]:
+    """Names out of HEAVY that a fresh interpreter has loaded after running the code."""
+    probe = f"{code}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    )
+    return eval(answer.stdout.splitlines()[-1])  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cnnzoo; dir(cnnzoo)",
+        "import cnnzoo.vocabulary, cnnzoo.toggle, cnnzoo.seeding",
+        "import cnnzoo; cnnzoo.list_models(); cnnzoo.toggles('residual'); cnnzoo.residual.__doc__",
+    ],
+)
+def test_importing_and_listing_load_no_framework(code):
+    assert loaded_by(code) == []
+
+
+def test_an_argument_that_is_not_allowed_is_refused_before_keras_is_loaded():
+    code = """
+import cnnzoo
+try:
+    cnnzoo.build("downsampling", pool_size=5)
+except cnnzoo.ToggleError as error:
+    assert str(error) == "`pool_size` of `downsampling` must be one of 1, 2, 3, 4; got 5."
+else:
+    raise AssertionError("not refused")
+"""
+    assert loaded_by(code) == []
+
+
+def test_every_public_name_is_there():
+    import cnnzoo
+
+    assert {"build", "list_models", "toggles", "Toggle", "ToggleError"} <= set(cnnzoo.__all__)
+    assert set(cnnzoo.list_models()) <= set(cnnzoo.__all__)
+    for name in ("build", "list_models", "toggles", "Toggle", "ToggleError"):
+        assert getattr(cnnzoo, name).__name__ == name

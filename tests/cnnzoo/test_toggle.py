@@ -1,0 +1,432 @@
+import math
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnzoo.toggle import (
+    Toggle,
+    ToggleError,
+    check_settings,
+    did_you_mean,
+    read_toggles,
+    switched_off_by,
+    toggle_of,
+)
+
+SIZE = Toggle("side of a window", levels=(1, 2, 3, 4), name="pool_size", type=int)
+FILTERS = Toggle("channels", low=1, high=4096, search=(8, 128), log=True, name="filters", type=int)
+RATE = Toggle("size of the steps", low=1e-8, high=100.0, name="learning_rate", type=float)
+POOL = Toggle("what pooling takes", levels=("max", "average", "none"), name="pool", type=str)
+SKIP = Toggle("whether shortcuts", levels=(False, True), name="skip", type=bool)
+SEED = Toggle("seed", low=0, name="seed", type=int)
+AUGMENT = Toggle("changes", levels=("none", "crop", "flip"), joined=True, name="augment", type=str)
+
+
+@pytest.mark.parametrize(
+    ("toggle", "value", "sentence"),
+    [
+        (SIZE, 5, "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got 5."),
+        (SIZE, 2.0, "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got 2.0 (float)."),
+        (SIZE, True, "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got True (bool)."),
+        (SIZE, "2", "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got '2' (str)."),
+        (SIZE, None, "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got None (NoneType)."),
+        (SIZE, [2], "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got [2] (list)."),
+        (
+            SIZE,
+            np.array(2),
+            "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got array(2) (ndarray).",
+        ),
+        (FILTERS, 0, "`filters` of `tiny` must be a whole number from 1 to 4096; got 0."),
+        (FILTERS, 4097, "`filters` of `tiny` must be a whole number from 1 to 4096; got 4097."),
+        (
+            FILTERS,
+            16.5,
+            "`filters` of `tiny` must be a whole number from 1 to 4096; got 16.5 (float).",
+        ),
+        (
+            FILTERS,
+            math.nan,
+            "`filters` of `tiny` must be a whole number from 1 to 4096; got nan (float).",
+        ),
+        (RATE, 0, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got 0."),
+        (RATE, math.nan, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got nan."),
+        (RATE, math.inf, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got inf."),
+        (
+            RATE,
+            -math.inf,
+            "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got -inf.",
+        ),
+        (
+            RATE,
+            True,
+            "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got True (bool).",
+        ),
+        (
+            RATE,
+            1 + 0j,
+            "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got (1+0j) (complex).",
+        ),
+        (
+            RATE,
+            Decimal("0.1"),
+            "`learning_rate` of `tiny` must be a number from 1e-08 to 100; "
+            "got Decimal('0.1') (Decimal).",
+        ),
+        (
+            POOL,
+            "avrage",
+            "`pool` of `tiny` must be one of 'max', 'average', 'none'; got 'avrage'; "
+            "did you mean 'average'?",
+        ),
+        (POOL, "Max", "`pool` of `tiny` must be one of 'max', 'average', 'none'; got 'Max'; "
+            "did you mean 'max'?"),
+        (POOL, "blur", "`pool` of `tiny` must be one of 'max', 'average', 'none'; got 'blur'."),
+        (POOL, "", "`pool` of `tiny` must be one of 'max', 'average', 'none'; got ''."),
+        (
+            POOL,
+            "max+none",
+            "`pool` of `tiny` must be one of 'max', 'average', 'none'; got 'max+none'; "
+            "did you mean 'none'?",
+        ),
+        (
+            POOL,
+            None,
+            "`pool` of `tiny` must be one of 'max', 'average', 'none'; got None (NoneType).",
+        ),
+        (SKIP, 1, "`skip` of `tiny` must be one of False, True; got 1 (int)."),
+        (SKIP, "True", "`skip` of `tiny` must be one of False, True; got 'True' (str)."),
+        (SEED, -1, "`seed` of `tiny` must be a whole number from 0 up; got -1."),
+        (
+            AUGMENT,
+            "crop+none",
+            "`augment` of `tiny` must be one of 'none', 'crop', 'flip', or several joined by '+'; "
+            "got 'crop+none'; did you mean 'none'?",
+        ),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_not_allowed_is_refused_in_one_sentence(toggle, value, sentence):
+    with pytest.raises(ToggleError) as caught:
+        toggle.check(value, "tiny")
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "value", ["crop+crop", "crop+", "+", "crop+blur", "none+none", "crop flip"]
+)
+def test_levels_are_joined_only_if_each_is_known_and_given_once(value):
+    with pytest.raises(ToggleError):
+        AUGMENT.check(value, "tiny")
+
+
+@pytest.mark.parametrize("value", ["none", "crop", "flip", "crop+flip", "flip+crop"])
+def test_joined_levels_are_taken_as_they_are_given(value):
+    assert AUGMENT.check(value, "tiny") == value
+
+
+@pytest.mark.parametrize(
+    ("toggle", "value", "expected"),
+    [
+        (SIZE, np.int64(3), 3),
+        (SIZE, np.uint8(3), 3),
+        (FILTERS, 4096, 4096),
+        (FILTERS, 1, 1),
+        (RATE, np.float32(0.5), 0.5),
+        (RATE, np.float64(1e-8), 1e-8),
+        (RATE, np.int32(1), 1.0),
+        (RATE, 100, 100.0),
+        (RATE, Fraction(1, 4), 0.25),
+        (SKIP, np.True_, True),
+        (SKIP, False, False),
+        (POOL, np.str_("max"), "max"),
+        (SEED, 2**70, 2**70),
+    ],
+)
+def test_an_allowed_value_becomes_pythons_own(toggle, value, expected):
+    level = toggle.check(value, "tiny")
+    assert level == expected
+    assert type(level) is type(expected)
+
+
+@given(value=st.integers() | st.integers(0, 20) | st.just(10**400))
+def test_a_whole_number_is_allowed_exactly_within_the_range(value):
+    toggle = Toggle("some", low=3, high=11, name="some", type=int)
+    if 3 <= value <= 11:
+        assert toggle.check(value, "tiny") == value
+    else:
+        with pytest.raises(ToggleError):
+            toggle.check(value, "tiny")
+
+
+@given(value=st.floats() | st.floats(-1, 2) | st.integers() | st.just(10**400))
+def test_a_number_is_allowed_exactly_within_the_range(value):
+    toggle = Toggle("some", low=0.25, high=1.5, name="some", type=float)
+    if 0.25 <= value <= 1.5:
+        assert toggle.check(value, "tiny") == value
+    else:
+        with pytest.raises(ToggleError):
+            toggle.check(value, "tiny")
+
+
+@given(
+    toggle=st.sampled_from([SIZE, FILTERS, RATE, POOL, SKIP, SEED, AUGMENT]),
+    value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+)
+def test_whatever_is_given_is_either_a_level_of_the_toggles_type_or_refused(toggle, value):
+    try:
+        level = toggle.check(value, "tiny")
+    except ToggleError as error:
+        sentence = str(error)
+    else:
+        assert type(level) is toggle.type
+        assert level == value
+        return
+    assert sentence.startswith(f"`{toggle.name}` of `tiny` must be {toggle.allowed}; got ")
+
+
+def test_an_open_range_still_refuses_infinity():
+    toggle = Toggle("some", low=0.0, name="some", type=float)
+    assert toggle.check(1e300, "tiny") == 1e300
+    with pytest.raises(ToggleError) as caught:
+        toggle.check(math.inf, "tiny")
+    assert str(caught.value) == "`some` of `tiny` must be a number from 0 up; got inf."
+
+
+def test_a_search_explores_its_part_of_the_range_or_else_the_whole():
+    assert FILTERS.search_range == (8, 128)
+    assert RATE.search_range == (1e-8, 100.0)
+
+
+def test_levels_have_no_search_range():
+    with pytest.raises(TypeError) as caught:
+        _ = POOL.search_range
+    assert str(caught.value) == "`pool` has levels, not a range."
+
+
+@pytest.mark.parametrize(
+    ("toggle", "text", "level"),
+    [
+        (SIZE, "2", 2),
+        (FILTERS, "16", 16),
+        (RATE, "1e-3", 1e-3),
+        (RATE, "1", 1.0),
+        (SKIP, "true", True),
+        (SKIP, "False", False),
+        (POOL, "max", "max"),
+        (AUGMENT, "crop+flip", "crop+flip"),
+    ],
+)
+def test_a_level_is_read_from_text(toggle, text, level):
+    read = toggle.parse(text, "tiny")
+    assert read == level
+    assert type(read) is toggle.type
+
+
+@pytest.mark.parametrize(
+    ("toggle", "text", "sentence"),
+    [
+        (SIZE, "5", "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got 5."),
+        (SIZE, "two", "`pool_size` of `tiny` must be one of 1, 2, 3, 4; got 'two' (str)."),
+        (
+            FILTERS,
+            "16.0",
+            "`filters` of `tiny` must be a whole number from 1 to 4096; got '16.0' (str).",
+        ),
+        (RATE, "nan", "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got nan."),
+        (SKIP, "yes", "`skip` of `tiny` must be one of False, True; got 'yes' (str)."),
+        (
+            POOL,
+            "maxx",
+            "`pool` of `tiny` must be one of 'max', 'average', 'none'; got 'maxx'; "
+            "did you mean 'max'?",
+        ),
+    ],
+)
+def test_text_that_is_no_level_is_refused_in_the_same_sentence(toggle, text, sentence):
+    with pytest.raises(ToggleError) as caught:
+        toggle.parse(text, "tiny")
+    assert str(caught.value) == sentence
+
+
+def test_a_condition_is_told_in_words():
+    assert Toggle("some", when=("pool", ("max", "average"))).condition == "pool is max or average"
+    assert Toggle("some").condition == ""
+
+
+# Settings
+
+
+def tiny(
+    *,
+    filters: Annotated[int, Toggle("channels", low=1, high=64)] = 8,
+    pool: Annotated[Literal["max", "none"], Toggle("pooling")] = "max",
+    pool_kind: Annotated[
+        Literal["hard", "soft"], Toggle("kind of pooling", when=("pool", ("max",)))
+    ] = "hard",
+    sharpness: Annotated[
+        float, Toggle("sharpness", low=0.0, high=9.0, when=("pool_kind", ("soft",)))
+    ] = 1.0,
+    tag: str = "no toggle",
+) -> None: ...
+
+
+TINY = read_toggles(tiny)
+
+
+def test_settings_are_completed_by_the_defaults_in_the_order_of_the_signature():
+    settings = check_settings(TINY, {"pool_kind": "soft"}, "tiny")
+    assert settings == {"filters": 8, "pool": "max", "pool_kind": "soft", "sharpness": 1.0}
+    assert list(settings) == ["filters", "pool", "pool_kind", "sharpness"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"filter": 8},
+            "`tiny` has no toggle `filter`; did you mean `filters`? "
+            "Its toggles: filters, pool, pool_kind, sharpness.",
+        ),
+        (
+            {"tag": "x"},
+            "`tiny` has no toggle `tag`. Its toggles: filters, pool, pool_kind, sharpness.",
+        ),
+        (
+            {"pool": "none", "pool_kind": "soft"},
+            "`pool_kind` of `tiny` has no effect unless pool is max; "
+            "got pool_kind='soft' with pool='none'.",
+        ),
+        (
+            {"sharpness": 2},
+            "`sharpness` of `tiny` has no effect unless pool_kind is soft; "
+            "got sharpness=2.0 with pool_kind='hard'.",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_in_a_sentence(given, sentence):
+    with pytest.raises(ToggleError) as caught:
+        check_settings(TINY, given, "tiny")
+    assert str(caught.value) == sentence
+
+
+def test_a_toggle_is_switched_off_by_what_switches_off_its_switch():
+    settings = {"filters": 8, "pool": "none", "pool_kind": "soft", "sharpness": 1.0}
+    assert switched_off_by("sharpness", TINY, settings) == "pool"
+    assert switched_off_by("filters", TINY, settings) is None
+
+
+def test_a_switched_off_toggle_may_be_given_at_its_default():
+    given = {"pool": "none", "pool_kind": "hard", "sharpness": 1}
+    assert check_settings(TINY, given, "tiny")["pool_kind"] == "hard"
+
+
+def test_a_condition_on_a_toggle_that_is_not_there_is_no_condition():
+    lonely = {"sharpness": TINY["sharpness"]}
+    assert check_settings(lonely, {"sharpness": 2.0}, "tiny") == {"sharpness": 2.0}
+
+
+def test_a_default_that_is_not_allowed_is_refused_too():
+    def wrong(*, filters: Annotated[int, Toggle("channels", low=1, high=64)] = 0): ...
+
+    with pytest.raises(ToggleError) as caught:
+        check_settings(read_toggles(wrong), {}, "wrong")
+    assert str(caught.value) == "`filters` of `wrong` must be a whole number from 1 to 64; got 0."
+
+
+def test_a_toggle_without_any_default_must_be_given():
+    def bare(*, filters: Annotated[int, Toggle("channels", low=1, high=64)]): ...
+
+    toggles = read_toggles(bare)
+    assert check_settings(toggles, {"filters": 3}, "bare") == {"filters": 3}
+    with pytest.raises(ToggleError) as caught:
+        check_settings(toggles, {}, "bare")
+    assert str(caught.value) == (
+        "`filters` of `bare` must be a whole number from 1 to 64; got None (NoneType)."
+    )
+
+
+# Reading
+
+
+def test_a_signature_gives_names_types_levels_and_defaults():
+    assert list(TINY) == ["filters", "pool", "pool_kind", "sharpness"]
+    assert [toggle.name for toggle in TINY.values()] == list(TINY)
+    assert [toggle.type for toggle in TINY.values()] == [int, str, str, float]
+    assert [toggle.levels for toggle in TINY.values()] == [
+        (),
+        ("max", "none"),
+        ("hard", "soft"),
+        (),
+    ]
+    assert [toggle.default for toggle in TINY.values()] == [8, "max", "hard", 1.0]
+
+
+def test_a_bool_has_two_levels():
+    toggle = toggle_of("skip", Annotated[bool, Toggle("shortcuts")])
+    assert toggle is not None
+    assert toggle.levels == (False, True)
+    assert toggle.type is bool
+
+
+@pytest.mark.parametrize("annotation", [None, int, Annotated[int, "not a toggle"], "Filters"])
+def test_an_annotation_without_a_toggle_gives_none(annotation):
+    assert toggle_of("some", annotation) is None
+
+
+def test_a_signatures_default_goes_before_the_alias_own():
+    alias = Annotated[float, Toggle("size of the steps", low=0.0, high=1.0, default=0.5)]
+
+    def both(*, own: alias = 0.25, inherited: alias): ...
+
+    toggles = read_toggles(both)
+    assert toggles["own"].default == 0.25
+    assert toggles["inherited"].default == 0.5
+
+
+def test_a_users_builder_with_annotations_kept_as_text_is_read(tmp_path: Path):
+    source = """
+from __future__ import annotations
+import functools
+from typing import TYPE_CHECKING
+from cnnzoo.vocabulary import Filters, Pool, PoolSize
+if TYPE_CHECKING:
+    import nowhere_to_be_found
+
+def logged(function):
+    @functools.wraps(function)
+    def call(**settings):
+        return function(**settings)
+    return call
+
+def mine(*, filters: Filters = 4, pool: Pool = "none", pool_size: PoolSize = 3,
+         note: str = "") -> nowhere_to_be_found.Model:
+    return None
+
+wrapped = logged(mine)
+"""
+    namespace = {"__name__": "users_own"}
+    exec(compile(source, str(tmp_path / "users_own.py"), "exec"), namespace)  # noqa: S102
+    for function in (namespace["mine"], namespace["wrapped"]):
+        toggles = read_toggles(function)
+        assert list(toggles) == ["filters", "pool", "pool_size"]
+        assert toggles["filters"].default == 4
+        assert toggles["pool_size"].levels == (1, 2, 3, 4)
+        assert toggles["pool_size"].condition == "pool is max or average"
+
+
+def test_a_function_without_toggles_has_none():
+    assert read_toggles(lambda x: x) == {}
+
+
+# Words
+
+
+def test_the_nearest_known_name_is_offered():
+    assert did_you_mean("batchnorm", ["batch_norm", "vgg"]) == "; did you mean `batch_norm`?"
+    assert did_you_mean("xyz", ["batch_norm", "vgg"]) == "."
+    assert did_you_mean("xyz", []) == "."

@@ -1,0 +1,49 @@
+"""What all tests share: quiet and repeatable Hypothesis, Keras's global settings put back."""
+
+import os
+
+# TensorFlow reads these when it is imported, which no test does before this file.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile(
+    "cnnzoo",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("cnnzoo")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # TensorFlow's variables and NumPy 2 disagree about `__array__`; Keras's saving meets it.
+    config.addinivalue_line(
+        "filterwarnings",
+        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    )
+
+
+@pytest.fixture
+def mixed_precision():
+    """Keras's mixed precision, for one test."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture
+def channels_first():
+    """Keras's image data format "channels_first", for one test."""
+    import keras
+
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format(before)
