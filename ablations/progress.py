@@ -150,8 +150,11 @@ class Progress:
             return
         from ablations.terminal import deltas_table
 
-        metric = f"test_{self.study.metrics[0]}"
         trials = pd.DataFrame(list(self._rows.values()))
+        metric = f"test_{self.study.metrics[0]}"
+        changed = {name for row in self._rows.values() for name in row["changes"]}
+        if metric == "test_loss" and changed & {"loss", "label_smoothing"}:
+            metric = "test_rmse" if "test_rmse" in trials else "test_nll"
         if metric in trials:
             self._deltas = deltas_table(
                 stats.deltas(trials, [metric]), f"{metric.replace('_', ' ')}: deltas so far"

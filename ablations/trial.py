@@ -46,6 +46,17 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    fix_threads()
+
+
+def fix_threads() -> None:
+    """Give TensorFlow `THREADS` threads, and GPU memory only as it grows.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has computed something in this process before.
+    """
     import keras
 
     if keras.backend.backend() != "tensorflow":

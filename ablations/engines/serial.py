@@ -1,9 +1,11 @@
 """One trial after the other, in this process."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
+from ablations.trial import fix_threads
 
 
 class Serial:
@@ -21,6 +23,9 @@ class Serial:
         self.limits = limits
 
     def __enter__(self) -> "Serial":
+        # Where TensorFlow has started already it keeps its threads, and the last bits may differ.
+        with contextlib.suppress(RuntimeError):
+            fix_threads()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,1 +1,0 @@
-from cnnzoo.toggle import *  # noqa
