@@ -14,8 +14,13 @@ AUTO = "auto"
 LIST = "list"
 """The design whose variants are the user's own."""
 
-METRICS = ("loss", "accuracy", "macro_f1", "nll", "mae", "rmse")
-"""What ``cnnzoo.evaluate`` measures: the first four of classes, loss and the last of numbers."""
+METRICS_OF = {
+    "classification": ("loss", "accuracy", "macro_f1", "nll"),
+    "regression": ("loss", "mae", "rmse"),
+}
+"""What ``cnnzoo.evaluate`` measures, by task."""
+
+METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
 
 
 def check_model(model: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.declared import AUTO
+from ablations.declared import AUTO, METRICS_OF
 from ablations.engines import start_engine
 from ablations.engines.limits import Limits
 from ablations.interruption import interruptible
@@ -202,7 +202,19 @@ def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialRes
     baseline = measured.get(BASELINE)
     if baseline is not None and baseline.status != "done":
         raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
+    if baseline is not None:
+        _check_metrics(planner.study, baseline)
     return measured
+
+
+def _check_metrics(study: Study, baseline: TrialResult) -> None:
+    task = "regression" if baseline.metrics["classes"] == 1 else "classification"
+    for name in study.metrics:
+        if name not in METRICS_OF[task]:
+            raise StudyError(
+                f"`metrics` of the study: {study.data} is a {task}, which is measured by "
+                f"{', '.join(METRICS_OF[task])}; got {name}."
+            )
 
 
 def _infeasible(measured: Mapping[str, TrialResult]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is studied, as plain values: Study, Variant, Trial, TrialResult.
 
-They are frozen, checked and hashable, and know nothing of what runs them.
+They are frozen, all but the result are hashable, and they know nothing of what runs them. What a
+study declares is checked.
 """
 
 import json
@@ -252,7 +253,7 @@ class TrialResult:
     trial
         The trial.
     status
-        "done", or "failed" with the reason.
+        "done", or "failed" or "infeasible" with the reason.
     metrics
         What `cnnzoo.train` measured, by split: "test_loss", "train_accuracy", ...
     history

@@ -17,11 +17,11 @@ def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
             f"{_number(row.ci_low, '+')} to {_number(row.ci_high, '+')}" if row.n_pairs > 1 else "",
             f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
             row.n_pairs,
-            row.verdict,
+            row.verdict or ("infeasible" if "infeasible" in str(row.notes) else ""),
         )
         for row in deltas.itertuples()
     ]
-    columns = ("variant", "mean", "delta", "95% interval", "p", "pairs", "verdict")
+    columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
     return table(columns, cells, right=columns[1:-1], title=title)
 
 

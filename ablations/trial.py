@@ -124,7 +124,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         "done",
         params=model.count_params(),
         macs=macs(model),
-        metrics={"examples": data.info.sizes.train},
+        metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
         fingerprint=data.info.fingerprint,
     )
 

@@ -1,4 +1,4 @@
-"""Keras CNNs whose every choice is a toggle: build, train, search and describe them.
+"""Keras CNNs whose every choice is a toggle: build, train and describe them.
 
 The public names are in ``__init__.pyi``; each is loaded on its first use, so that importing this
 package costs nothing and loads no TensorFlow.

@@ -140,6 +140,11 @@ class LossChoice:
                 f"{self.name} with classes=1 is a regression to one number and takes numbers of "
                 f"shape (n,); the labels have shape {array.shape} and type {array.dtype}."
             )
+        if not np.isfinite(array).all():
+            raise LabelError(
+                f"{self.name} takes finite numbers; {int((~np.isfinite(array)).sum())} of the "
+                f"{len(array)} labels are not."
+            )
         return array.astype("float32")[:, None]
 
     def _check_one_hot(self, array: NDArray[Any], classes: int) -> NDArray[Any]:
@@ -154,7 +159,10 @@ class LossChoice:
                 f"{self.name} with classes={classes} takes one-hot labels of shape (n, {classes}); "
                 f"the labels have shape {array.shape}."
             )
-        return array.astype("float32")
+        shares = array.astype("float32")
+        if not ((shares >= 0).all() and np.allclose(shares.sum(axis=1), 1, atol=1e-3)):
+            raise LabelError(f"{self.name} takes rows of shares that sum to 1; the labels do not.")
+        return shares
 
     def _check_ids(self, array: NDArray[Any], classes: int) -> NDArray[Any]:
         whole = array.dtype.kind in "biu" or (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.augmentation import augmenter, check_augmentation
-from cnnzoo.data import Data
+from cnnzoo.data import Data, DataError
 from cnnzoo.losses import CompiledLoss, LabelError, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
@@ -96,6 +96,7 @@ def train(
     True
     """
     recipe = recipe or Recipe()
+    _check_kinds(model, data, recipe)
     if isinstance(model, str):
         purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
         model = build(model, seed=seed, **{**purpose, **toggles})
@@ -279,6 +280,21 @@ def batch_stream(x: NDArray[Any], y: NDArray[Any], data: Data, recipe: Recipe, s
         axes = (0, x.ndim - 1, *range(1, x.ndim - 1))
         batches = batches.map(lambda images, labels: (tf.transpose(images, axes), labels))
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _check_kinds(model: object, data: object, recipe: object) -> None:
+    if not isinstance(model, str | keras.Model):
+        raise ToggleError(
+            "`model` of `train` must be a name of the zoo or a compiled keras.Model; "
+            f"got {model!r}."
+        )
+    if not isinstance(data, Data):
+        raise DataError(
+            "`data` of `train` must be what `cnnzoo.load_data` returns, as in "
+            f"cnnzoo.load_data('mnist5k'); got {type(data).__name__}."
+        )
+    if not isinstance(recipe, Recipe):
+        raise ToggleError(f"`recipe` of `train` must be a cnnzoo.Recipe; got {recipe!r}.")
 
 
 def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:

@@ -18,7 +18,13 @@ Filters = Annotated[
 ]
 Growth = Annotated[
     float,
-    Toggle("factor by which the channels grow a stage", low=0.25, high=8.0, search=(1.0, 3.0)),
+    Toggle(
+        "factor by which the channels grow a stage",
+        low=0.25,
+        high=8.0,
+        search=(1.0, 3.0),
+        when=("depth", tuple(range(2, 129))),
+    ),
 ]
 Depth = Annotated[int, Toggle("convolution stages", low=1, high=64, search=(1, 6))]
 ResidualDepth = Annotated[
@@ -47,7 +53,14 @@ PaddingMode = Annotated[
     Toggle("what stands beyond the border", when=("padding", ("same",))),
 ]
 Dilation = Annotated[
-    int, Toggle("distance between the taps of a kernel, in pixels", low=1, high=16, search=(1, 3))
+    int,
+    Toggle(
+        "distance between the taps of a kernel, in pixels",
+        low=1,
+        high=16,
+        search=(1, 3),
+        when=("kernel_size", tuple(range(2, 32))),
+    ),
 ]
 Conv = Annotated[
     Literal["standard", "separable"],

@@ -30,6 +30,12 @@ def describe(model: Any) -> pd.DataFrame:
     >>> layers["output_shape"]["stage1_conv"], int(layers["params"]["stage1_conv"])
     ((26, 26, 32), 320)
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"`describe` takes a keras.Model, as cnnzoo.build({model!r}) makes one; got {model!r}."
+            if isinstance(model, str)
+            else f"`describe` takes a keras.Model; got {type(model).__name__}."
+        )
     rows = [
         {
             "layer": layer.name,

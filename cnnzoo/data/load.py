@@ -10,8 +10,11 @@ from cnnzoo.data.pixels import measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
-from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, read_toggles
+from cnnzoo.toggle import Level, ToggleError, check_settings, read_toggles
 from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TrainSize
+
+SHARES = {"validation": 0.1, "test": 0.1}
+"""Of the examples that are cut off, unless told otherwise."""
 
 
 def load_data(
@@ -22,8 +25,8 @@ def load_data(
     train_size: TrainSize = 1.0,
     label_noise: LabelNoise = 0.0,
     imbalance: Imbalance = 1.0,
-    validation: float = 0.1,
-    test: float = 0.1,
+    validation: float = SHARES["validation"],
+    test: float = SHARES["test"],
 ) -> Data:
     """Load data, cut it into train, validation and test, and change the training split.
 
@@ -111,7 +114,10 @@ def load_data(
             f"got {validation} and {test}."
         )
     if isinstance(spec, Data):
-        _check_unchanged(settings, toggles)
+        _check_unchanged(
+            {**settings, "validation": validation, "test": test},
+            {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES},
+        )
         return spec
     examples = check_source(open_source(spec))
     pieces = cut(examples, seed, validation=validation, test=test)
@@ -166,9 +172,9 @@ def _check_share(name: str, share: object) -> None:
         )
 
 
-def _check_unchanged(settings: Mapping[str, Level], toggles: Mapping[str, Toggle]) -> None:
+def _check_unchanged(settings: Mapping[str, Level], defaults: Mapping[str, Level | None]) -> None:
     for name, level in settings.items():
-        if level != toggles[name].default:
+        if level != defaults[name]:
             raise DataError(
                 f"A ready `Data` is taken as it is; got {name}={level!r}. "
                 "Give `load_data` what the data was made from."

@@ -25,7 +25,12 @@ def measure_trial(trial: Trial) -> TrialResult:
     if trial.settings.get("units") == 13:
         return TrialResult(trial, "infeasible", reason="ValueError: 13 is bad luck")
     return TrialResult(
-        trial, "done", params=100, macs=1000, metrics={"examples": 100}, fingerprint="stub"
+        trial,
+        "done",
+        params=100,
+        macs=1000,
+        metrics={"examples": 100, "classes": 10},
+        fingerprint="stub",
     )
 
 

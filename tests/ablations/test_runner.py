@@ -458,3 +458,19 @@ def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
     assert (results.trials["status"] == "done").all()
     assert list(results.trials["params"]) == [64 * 8 + 8 + 90, 64 * 32 + 32 + 330]
     assert len(results.versions["model"]) == 12
+
+
+def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
+    study = Study(
+        "mlp",
+        "rotation",
+        factors={"units": [4, 8]},
+        baseline={"loss": "mse", "units": 4},
+        seeds=1,
+    )
+    with pytest.raises(StudyError) as refusal:
+        run(study, tmp_path, engine="serial", progress=False)
+    assert str(refusal.value) == (
+        "`metrics` of the study: rotation is a regression, which is measured by loss, mae, rmse; "
+        "got accuracy."
+    )

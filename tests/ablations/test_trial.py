@@ -41,7 +41,7 @@ def test_measuring_trains_nothing_and_agrees_with_training():
     measured = measure_trial(trial())
     trained = run_trial(trial())
     assert measured.status == "done"
-    assert measured.metrics == {"examples": 100}
+    assert measured.metrics == {"examples": 100, "classes": 10}
     for name in ("params", "macs", "fingerprint"):
         assert getattr(measured, name) == getattr(trained, name)
 

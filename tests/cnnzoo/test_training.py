@@ -10,7 +10,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 import cnnzoo
-from cnnzoo import LabelError, Recipe, ToggleError
+from cnnzoo import DataError, LabelError, Recipe, ToggleError
 from cnnzoo.data import Data, Split
 from cnnzoo.initialization import restart
 from cnnzoo.training import class_weights, fit, train
@@ -711,3 +711,23 @@ def test_a_model_that_is_not_compiled_is_refused():
     assert refusal(model, digits(), error=LabelError) == (
         "`mlp` is not compiled; build it with compile=True."
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ("mlp", "digits"),
+            "`data` of `train` must be what `cnnzoo.load_data` returns, as in "
+            "cnnzoo.load_data('mnist5k'); got str.",
+        ),
+        (
+            (3, None),
+            "`model` of `train` must be a name of the zoo or a compiled keras.Model; got 3.",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments, sentence):
+    with pytest.raises((ToggleError, DataError)) as refusal:
+        train(*arguments)
+    assert str(refusal.value) == sentence
