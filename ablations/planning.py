@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ablations.designs import design
 from ablations.designs.layout import Layout
-from ablations.settings import Settings
+from ablations.settings import Settings, StudyError, same
 from ablations.space import Space
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
@@ -38,7 +38,15 @@ class Planner:
         space = Space.of(study.model_name)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)
-        return cls(study, space, design(study.design, factors, baseline, variants))
+        layout = design(study.design, factors, baseline, variants)
+        for name in study.baseline:
+            if name in factors and not same(baseline[name], layout.baseline[name]):
+                raise StudyError(
+                    f"The design {study.design} makes {layout.baseline[name]!r} the baseline's "
+                    f"level of `{name}`; the study's baseline says {baseline[name]!r}. Leave it "
+                    "out, or change the order of the levels."
+                )
+        return cls(study, space, layout)
 
     def rows(
         self,

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.report.contents import ReportContents
+from ablations.study import BASELINE
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -35,14 +36,15 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
     if beside is not None:
         title = f"Side by side with {beside.study['name']} ({beside.directory})"
         tables[title] = side_by_side(results, beside)
+    found = _findings(trials)
     return ReportContents(
         study=results.study,
         deltas=results.deltas(),
         trials=trials,
         history=results.history,
         directory=results.directory,
-        findings=_aliases(results),
-        variant_findings=_findings(trials),
+        findings=[*_aliases(results), *(f"Baseline: {said}" for said in found.pop(BASELINE, []))],
+        variant_findings=found,
         changes=results.changes,
         costs=pd.concat([stats.pareto(trials, name) for name in known]) if known else None,
         tables={title: table for title, table in tables.items() if len(table)},

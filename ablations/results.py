@@ -92,18 +92,16 @@ class Results:
     @property
     def history(self) -> pd.DataFrame:
         """The training curves, a row an epoch: ``variant``, ``seed``, ``epoch``, the numbers."""
-        frames = []
+        rows = []
         for row in self._plan:
             history = self._results.get(row.key, {}).get("history", {})
-            if history:
-                frame = pd.DataFrame(history)
-                frame.insert(0, "epoch", range(1, len(frame) + 1))
-                frame.insert(0, "seed", row.seed)
-                frame.insert(0, "variant", row.variant)
-                frames.append(frame)
-        if not frames:
-            return pd.DataFrame(columns=["variant", "seed", "epoch"])
-        return pd.concat(frames, ignore_index=True)
+            epochs = max(map(len, history.values()), default=0)
+            rows += [
+                {"variant": row.variant, "seed": row.seed, "epoch": epoch + 1}
+                | {name: values[epoch] for name, values in history.items()}
+                for epoch in range(epochs)
+            ]
+        return pd.DataFrame(rows, columns=None if rows else ["variant", "seed", "epoch"])
 
     @property
     def changes(self) -> dict[str, dict[str, Any]]:

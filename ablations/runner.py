@@ -159,7 +159,12 @@ def run(
             ]
             measured |= _measure(planner, running, unknown)
             rows = planner.rows(variants, blocks, _infeasible(measured))
-            spec = {**study.to_dict(), "baseline": dict(planner.layout.baseline)}
+            factors = planner.space.factors(study)
+            spec = {
+                **study.to_dict(),
+                "factors": {name: list(levels) for name, levels in factors.items()},
+                "baseline": dict(planner.layout.baseline),
+            }
             store.begin(spec, context, [row for row, _ in rows])
             trials = _pending(rows, stored, tried if retry_failed else None)
             shown.expect(rows, stored, trials)

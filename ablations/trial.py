@@ -165,10 +165,10 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         "fingerprint": data.info.fingerprint,
         "findings": _findings(model, trained, data, trial),
     }
-    broken = [name for name, value in trained.metrics.items() if value != value]
+    broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
     if broken:
         epochs = len(trained.history["loss"])
-        reason = f"{broken[0]} is not a number after epoch {epochs} of {trial.recipe.epochs}"
+        reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
         return {**found, "status": "failed", "reason": reason}
     return {**found, "status": "done"}
 

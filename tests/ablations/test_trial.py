@@ -77,7 +77,7 @@ def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
     diverging = {"optimizer": "sgd", "learning_rate": 100.0, "activation": "linear", "depth": 4}
     result = run_trial(trial(epochs=2, **diverging))
     assert result.status == "failed"
-    assert result.reason == "train_loss is not a number after epoch 1 of 2"
+    assert result.reason == "train_loss is not a finite number after epoch 1 of 2"
     assert len(result.history["loss"]) == 1
 
 
