@@ -17,7 +17,7 @@ def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
             f"{_number(row.ci_low, '+')} to {_number(row.ci_high, '+')}" if row.n_pairs > 1 else "",
             f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
             row.n_pairs,
-            row.verdict or ("infeasible" if "infeasible" in str(row.notes) else ""),
+            row.verdict or ("infeasible" if "infeasible" in getattr(row, "notes", "") else ""),
         )
         for row in deltas.itertuples()
     ]

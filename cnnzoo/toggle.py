@@ -40,8 +40,7 @@ class Toggle:
     log
         Whether the range is explored in equal ratios instead of equal steps.
     when
-        The toggle that switches this one on, and its levels that do: ``("pool", ("max",))``. For
-        a range, all from some number up.
+        The toggle that switches this one on, and its levels that do: ``("pool", ("max",))``.
     joined
         Whether several levels may be given at once, joined by "+".
     default
@@ -96,8 +95,6 @@ class Toggle:
         if self.when is None:
             return ""
         parent, levels = self.when
-        if len(levels) > 9:  # the upper part of a range
-            return f"{parent} is at least {levels[0]}"
         return f"{parent} is {' or '.join(str(level) for level in levels)}"
 
     def describe(self, toggles: Mapping[str, "Toggle"]) -> str:

@@ -23,7 +23,6 @@ Growth = Annotated[
         low=0.25,
         high=8.0,
         search=(1.0, 3.0),
-        when=("depth", tuple(range(2, 129))),
     ),
 ]
 Depth = Annotated[int, Toggle("convolution stages", low=1, high=64, search=(1, 6))]
@@ -59,7 +58,6 @@ Dilation = Annotated[
         low=1,
         high=16,
         search=(1, 3),
-        when=("kernel_size", tuple(range(2, 32))),
     ),
 ]
 Conv = Annotated[

@@ -309,12 +309,3 @@ def test_a_default_that_is_not_allowed_is_refused_on_registering(own_registry):
         "`filters` of `family` must be a whole number from 1 to 4096; got 0."
     )
     assert "family" not in cnnzoo.list_models()
-
-
-def test_growth_has_no_effect_on_a_single_stage():
-    with pytest.raises(ToggleError) as refusal:
-        cnnzoo.build("simple_cnn", growth=4.0)
-    assert str(refusal.value) == (
-        "`growth` of `simple_cnn` has no effect unless depth is at least 2; "
-        "got growth=4.0 with depth=1."
-    )
