@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import stub_trials
@@ -126,14 +127,32 @@ def test_a_trial_whose_worker_died_once_is_done_at_the_second_try(tmp_path):
 
 
 def test_the_exit_code_of_a_worker_is_told():
-    (result,) = run(stub_trials.exit_with_7, trials(seeds=1), retries=0).values()
-    assert (result.status, result.reason) == ("failed", "its worker died with exit code 7")
+    asked = [replace(trials(seeds=1)[0], seed=code) for code in (0, 1, 7, 255)]
+    results = run(stub_trials.exit_with_seed, asked, retries=0)
+    assert {trial.seed: (result.status, result.reason) for trial, result in results.items()} == {
+        code: ("failed", f"its worker died with exit code {code}") for code in (0, 1, 7, 255)
+    }
 
 
-def test_a_worker_that_dies_between_trials_costs_none():
+def test_a_worker_that_ends_as_if_all_were_well_has_died():
+    results = run(stub_trials.exit_for_odd, trials(), retries=1)
+    assert statuses(results) == alternating(4)
+    reasons = {result.reason for result in results.values()}
+    died = "its worker died 2 times"
+    assert reasons <= {"", died, f"{died}, at last with exit code 0"}
+
+
+def test_a_worker_that_ends_in_its_preparation_has_died(monkeypatch):
+    monkeypatch.setattr(processes, "prepare_worker", stub_trials.exit_in_preparation)
+    results = run(stub_trials.tell_pid, trials(seeds=2), retries=1)
+    assert {result.reason for result in results.values()} == {"its worker died 2 times"}
+
+
+@pytest.mark.parametrize("end", [stub_trials.die_when_idle, stub_trials.exit_when_idle])
+def test_a_worker_that_dies_between_trials_costs_none(end):
     with start_engine("processes", Limits(workers=1, retries=1)) as running:
         for _ in range(2):
-            (result,) = running.run(stub_trials.die_when_idle, trials(seeds=1))
+            (result,) = running.run(end, trials(seeds=1))
             assert result.status == "done"
             time.sleep(0.6)  # it dies now
         results = list(running.run(stub_trials.tell_pid, trials()))
