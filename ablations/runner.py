@@ -89,8 +89,8 @@ def run(
 ) -> Results:
     """Run what a study plans and its directory does not hold yet.
 
-    Interrupted once (Ctrl-C), it ends after the running trials; twice, at once. Run again, it
-    goes on where it was.
+    Interrupted once (Ctrl-C), it ends after the running trials; twice, or while no trial runs, at
+    once with a KeyboardInterrupt. Run again, it goes on where it was.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def run(
         Store(directory, write=True) as store,
         start_engine(_engine_for(study, engine), limits) as running,
         Progress(study, shown=progress) as shown,
-        interruptible(shown.say) as stopping,
+        interruptible(shown.say) as interruption,
     ):
         _check_same_study(store.spec, study, directory)
         if running.name != engine:
@@ -149,7 +149,7 @@ def run(
             shown.say(
                 f"The recipe changed since the last run: {_difference(last['recipe'], recipe)}."
             )
-        while not stopping():
+        while not interruption.asked():
             stored = store.results(context)
             unknown = [
                 variant
@@ -168,12 +168,12 @@ def run(
             store.begin(spec, context, [row for row, _ in rows])
             trials = _pending(rows, stored, tried if retry_failed else None)
             shown.expect(rows, stored, trials)
-            for result in running.run(
-                partial(run_trial, report_to=shown.folder), trials, stopping=stopping
-            ):
-                store.add(result, context, _machine())
-                tried.add(result.trial.key)
-                shown.ended(result)
+            train = partial(run_trial, report_to=shown.folder)
+            with interruption.draining():
+                for result in running.run(train, trials, stopping=interruption.asked):
+                    store.add(result, context, _machine())
+                    tried.add(result.trial.key)
+                    shown.ended(result)
             results = open_results(directory)
             more = planner.layout.grow(_losses(results))
             wanted = _open_blocks(study, results)

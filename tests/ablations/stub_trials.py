@@ -49,6 +49,17 @@ def slow_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     return run_trial(trial)
 
 
+def never_measured(trial: Trial) -> TrialResult:
+    time.sleep(600)
+    return measure_trial(trial)
+
+
+def ended_for_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    if trial.seed:
+        time.sleep(600)
+    return run_trial(trial)
+
+
 def tell_pid(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
 
