@@ -1,7 +1,9 @@
 """Show how a study gets on: a live display in a terminal, plain lines elsewhere."""
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -21,14 +23,15 @@ REDRAW_AFTER = 2.0
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
-    """Leave word of a trial's epoch in a folder; losing it loses nothing.
+    """Leave word of a trial's epoch in a folder; where that fails the trial goes on.
 
     Files need no lock that a killed process could keep.
     """
     word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
     scratch = folder / f".{os.getpid()}"
-    scratch.write_text(json.dumps(word))
-    scratch.replace(folder / f"{os.getpid()}.json")
+    with contextlib.suppress(OSError):  # the folder or the coordinator is gone, or the disk full
+        scratch.write_text(json.dumps(word))
+        scratch.replace(folder / f"{os.getpid()}.json")
 
 
 class Progress:
@@ -53,8 +56,7 @@ class Progress:
 
         self.study = study
         self.console = Console(file=sys.stderr, quiet=not shown)
-        self._temporary = tempfile.TemporaryDirectory(prefix="ablations-")
-        self.folder = Path(self._temporary.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="ablations-"))
         self._total = self._done = self._failed = 0
         self._start = time.monotonic()
         self._rows: dict[str, dict[str, Any]] = {}
@@ -81,9 +83,11 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lively:
-            self._live.stop()
-        self._temporary.cleanup()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            if self._lively:
+                self._live.stop()
+        # a worker that is being stopped may still write there
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def say(self, message: str) -> None:
         """Print a line."""

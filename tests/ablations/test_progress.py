@@ -1,5 +1,8 @@
+import errno
 import io
 import json
+import os
+import shutil
 
 import pytest
 from rich.console import Console
@@ -107,6 +110,42 @@ def test_a_word_replaces_the_one_before(tmp_path):
     assert json.loads(path.read_text()) == {"key": trial.key, "epoch": 2, "loss": 0.5}
     report_epoch(tmp_path, trial, 3, None)
     assert json.loads(path.read_text())["epoch"] == 3
+
+
+def test_a_word_that_cannot_be_left_is_lost_alone(tmp_path):
+    trial = rows_of()[0][1]
+    gone = tmp_path / "gone"
+    report_epoch(gone, trial, 1, {"loss": 1.0})
+    assert not gone.exists()
+    full = tmp_path / f".{os.getpid()}"
+    full.symlink_to("/dev/full")
+    report_epoch(tmp_path, trial, 1, {"loss": 1.0})
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_folder_of_words_that_cannot_be_removed_stays(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError("refused")
+
+    with Progress(STUDY, shown=False) as shown:
+        report_epoch(shown.folder, rows_of()[0][1], 1, {"loss": 1.0})
+        monkeypatch.setattr(os, "rmdir", refuse)
+    assert shown.folder.exists()
+    monkeypatch.undo()
+    shutil.rmtree(shown.folder)
+
+
+def test_a_terminal_that_is_gone_is_no_error_at_the_end(monkeypatch):
+    def refuse():
+        raise OSError(errno.EIO, "Input/output error")
+
+    shown = Progress(STUDY, shown=False)
+    monkeypatch.setattr(shown, "_lively", True)
+    with shown:
+        stop = shown._live.stop
+        monkeypatch.setattr(shown._live, "stop", refuse)
+    stop()
+    assert not shown.folder.exists()
 
 
 def rendered(shown):
