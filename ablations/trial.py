@@ -28,7 +28,7 @@ THREADS = 1
 of a result, so it does not depend on how many trials run at a time."""
 
 
-def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
+def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     """Set up a process that runs trials.
 
     Parameters
@@ -36,7 +36,8 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
     log
         A file that what is written to stderr is added to.
     gpu
-        The only GPU that the process sees; none sees all.
+        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; left out, it
+        sees what that variable says.
     """
     import signal
 
@@ -45,12 +46,14 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
         with log.open("a") as file:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     fix_threads()
 
 
 def fix_threads() -> None:
-    """Give TensorFlow `THREADS` threads, and GPU memory only as it grows.
+    """Have TensorFlow compute alike each time: on `THREADS` threads; on GPUs in a fixed order.
+
+    GPU memory is taken only as it is needed, so that several processes may share one.
 
     Raises
     ------
@@ -63,10 +66,20 @@ def fix_threads() -> None:
         return
     import tensorflow as tf
 
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def count_gpus() -> int:
+    """Count the GPUs that TensorFlow can use: none, for one that was built without CUDA."""
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def forget() -> None:

@@ -1,26 +1,22 @@
 """Trials side by side, each in a worker process that has TensorFlow loaded before it starts."""
 
-import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import cached_property, partial
 from multiprocessing import forkserver
-from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
 from ablations.engines.context import VANISHED, WorkerContext
 from ablations.engines.limits import Limits, failed
+from ablations.engines.machine import default_workers, find_gpus
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
-from ablations.trial import prepare_worker
+from ablations.trial import count_gpus, prepare_worker
 from cnnzoo.console import quiet_stderr
-
-MEMORY_A_WORKER = 1.5 * 2**30
-"""Bytes that a worker with TensorFlow and a small model may come to need."""
 
 PRELOADED = ["tensorflow", "keras", "cnnzoo.training", "ablations.trial"]
 
@@ -41,13 +37,8 @@ class Processes:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._gpus = count_gpus()
-        self._size = limits.workers or default_workers(self._gpus)
         self._workers: list[Worker] = []
         self._context = WorkerContext()
-        self._context.set_forkserver_preload(PRELOADED)
-        with quiet_stderr():
-            forkserver.ensure_running()
 
     def __enter__(self) -> "Processes":
         return self
@@ -80,11 +71,13 @@ class Processes:
         TrialResult
             A trial that ran out of time or tries has failed, with the reason.
         """
+        if not trials:
+            return
+        self._start()
         waiting = _Waiting(trials)
-        size = min(self._size, len(trials))
-        while len(self._workers) < size:
+        idle = deque(range(min(self._size, len(trials))))
+        while len(self._workers) < len(idle):
             self._workers.append(self._new_worker(len(self._workers)))
-        idle = deque(range(size))
         running: dict[Future[TrialResult], tuple[int, Trial]] = {}
         tries: dict[Trial, int] = {}
         while True:
@@ -114,6 +107,30 @@ class Processes:
                 else:
                     yield self._failed(trial, error, tries[trial])
 
+    def _start(self) -> None:
+        """Have TensorFlow loaded where workers come from, if it is not yet."""
+        self._context.set_forkserver_preload(PRELOADED)
+        with quiet_stderr():
+            forkserver.ensure_running()
+
+    @cached_property
+    def _gpus(self) -> list[str]:
+        return find_gpus(self._count_gpus)
+
+    @cached_property
+    def _size(self) -> int:
+        return self.limits.workers or default_workers(len(self._gpus))
+
+    def _count_gpus(self) -> int:
+        """Ask a process that has TensorFlow, and ends again, for what it holds of a GPU."""
+        with ProcessPool(max_workers=1, context=self._context) as pool:
+            try:
+                count: int = pool.schedule(count_gpus).result(timeout=120)
+            except Exception:  # of whatever kind: a GPU that cannot be counted cannot be used
+                count = 0
+            pool.stop()
+        return count
+
     def _failed(self, trial: Trial, error: BaseException, tries: int) -> TrialResult:
         if isinstance(error, ProcessExpired | BrokenProcessPool):
             often = f" {tries} times" if tries > 1 else ""
@@ -127,11 +144,12 @@ class Processes:
         return TrialResult(trial, "failed", reason=reason)
 
     def _new_worker(self, index: int) -> Worker:
+        gpu = self._gpus[index % len(self._gpus)] if self._gpus else None
         new_pool = partial(
             ProcessPool,
             max_workers=1,
             initializer=prepare_worker,
-            initargs=(self.limits.log, index % self._gpus if self._gpus else None),
+            initargs=(self.limits.log, gpu),
             context=self._context,
         )
         return Worker(new_pool, self.limits.timeout, self.limits.renew_after)
@@ -164,24 +182,6 @@ class _Waiting:
     def put_back(self, trial: Trial) -> None:
         """Have a trial tried again."""
         self._queues.setdefault(trial.variant_key, deque()).append(trial)
-
-
-def default_workers(gpus: int = 0) -> int:
-    """Return one worker a GPU or, without any, a core, as far as memory goes."""
-    if gpus:
-        return gpus
-    cores = len(os.sched_getaffinity(0))
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores, int(available / MEMORY_A_WORKER)))
-
-
-def count_gpus() -> int:
-    """Count NVIDIA's GPUs without loading anything."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
-    devices = Path("/proc/driver/nvidia/gpus")
-    return len(list(devices.iterdir())) if devices.is_dir() else 0
 
 
 def _exit(error: Any) -> str:

@@ -146,6 +146,20 @@ def exit_in_preparation(log: Path | None = None, gpu: str | None = None) -> None
     os._exit(0)
 
 
+def raise_in_counting() -> int:
+    raise RuntimeError("no driver")
+
+
+def prepare_gpu(log: Path | None = None, gpu: str | None = None) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = "left out" if gpu is None else gpu
+
+
+def tell_gpu(trial: Trial) -> TrialResult:
+    time.sleep(0.3)  # so that every worker gets one
+    visible = os.environ["CUDA_VISIBLE_DEVICES"]
+    return TrialResult(trial, "done", reason=visible, metrics={"pid": os.getpid()})
+
+
 def no_preparation(log: Path | None = None, gpu: str | None = None) -> None:
     """In the place of `prepare_worker`, which loads Keras."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
