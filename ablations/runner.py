@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from ablations.stats import direction
 from ablations.store import Planned, Store
 from ablations.study import BASELINE, Study, Trial, TrialResult
 from ablations.trial import forget, measure_trial, run_trial
+from cnnzoo.data import load_data
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
@@ -104,7 +106,7 @@ def run(
     engine
         What runs the trials: see `ablations.engines.ENGINES`.
     retry_failed
-        Whether to try trials again that have failed in an earlier run.
+        Whether to try again what has failed, or could not be built, in an earlier run.
     progress
         Whether to show it.
 
@@ -139,8 +141,14 @@ def run(
         shown.say_briefly("checking the study")
         variants, blocks = list(planner.layout.variants), dict[str, range]()
         tried = set[str]()
-        measured = _measure(planner, running, variants[:1])
-        context = _context(study, measured[BASELINE])
+        refused = {} if retry_failed else _refused(store)
+        measured: dict[str, TrialResult] = {}
+        context = _unchanged(planner, store, refused)
+        if context is None:
+            measured = _measure(planner, running, variants[:1])
+            context = _context(study, measured[BASELINE].fingerprint)
+        if context != store.context:
+            refused = {}
         known, last, recipe = store.contexts(), store.spec, _recipe(study)
         if known and context not in known:
             changed = _difference(known[-1], context)
@@ -157,7 +165,7 @@ def run(
                 if variant.name not in measured
                 and not any(row.key in stored for row, _ in planner.rows([variant], blocks, {}))
             ]
-            measured |= _measure(planner, running, unknown)
+            measured |= _measure(planner, running, unknown, refused)
             rows = planner.rows(variants, blocks, _infeasible(measured))
             factors = planner.space.factors(study)
             spec = {
@@ -189,8 +197,40 @@ def _engine_for(study: Study, engine: str) -> str:
     return "serial" if study.model_name.startswith("__main__:") else engine
 
 
-def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialResult]:
-    """Build a model of each variant, and return its cost or why it cannot be built."""
+def _refused(store: Store) -> dict[str, str]:
+    """Return by trial why, in the last run's context, its model could not be built."""
+    return {row.key: row.infeasible for row in store.plan() if row.infeasible}
+
+
+def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the last run's context, if it still holds and has a result for all that is planned.
+
+    To see that nothing is to be done no TensorFlow is loaded, which takes far longer than the
+    rest. Where there is something to do, it is the workers that load the data.
+    """
+    study, stored = planner.study, store.results(store.context)
+    rows = planner.rows(planner.layout.variants, {}, {})
+    over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
+    if not all(over) or study.data.startswith("tfds:"):  # which TensorFlow reads
+        return None
+    try:
+        info = load_data(study.data).info
+    except (ValueError, OSError):  # in a worker it will fail with the baseline's trial
+        return None
+    context = _context(study, info.fingerprint)
+    if context != store.context:
+        return None
+    _check_metrics(study, info.classes)
+    return context
+
+
+def _measure(
+    planner: Planner, engine: Any, variants: Any, refused: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, TrialResult]:
+    """Build a model of each variant, and return its cost or why it cannot be built.
+
+    Those `refused` before, by trial, are not built again.
+    """
     trials: dict[str, Trial] = {}
     names: dict[str, list[str]] = {}
     for row, trial in planner.rows(variants, {}, {}):
@@ -199,21 +239,24 @@ def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialRes
         if trial.seed == planner.study.seed_blocks[0] and not row.infeasible:
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.variant)
-    measured = {
-        name: result
-        for result in engine.run(measure_trial, list(trials.values()))
-        for name in names[result.trial.key]
-    }
+    new = [trial for key, trial in trials.items() if key not in refused]
+    results = [
+        TrialResult(trial, "infeasible", reason=refused[key])
+        for key, trial in trials.items()
+        if key in refused
+    ]
+    results += engine.run(measure_trial, new)
+    measured = {name: result for result in results for name in names[result.trial.key]}
     baseline = measured.get(BASELINE)
     if baseline is not None and baseline.status != "done":
         raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
     if baseline is not None:
-        _check_metrics(planner.study, baseline)
+        _check_metrics(planner.study, baseline.metrics["classes"])
     return measured
 
 
-def _check_metrics(study: Study, baseline: TrialResult) -> None:
-    task = "regression" if baseline.metrics["classes"] == 1 else "classification"
+def _check_metrics(study: Study, classes: float) -> None:
+    task = "regression" if classes == 1 else "classification"
     for name in study.metrics:
         if name not in METRICS_OF[task]:
             raise StudyError(
@@ -286,12 +329,12 @@ def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: P
             )
 
 
-def _context(study: Study, baseline: TrialResult) -> dict[str, str]:
+def _context(study: Study, fingerprint: str) -> dict[str, str]:
     """Return what a result depends on besides its trial."""
     packages = ("cnnzoo", "keras", "tensorflow", "numpy")
     context = {name: _version(name) for name in packages}
     code = find_builder(study.model_name).version
-    return {**context, "data": baseline.fingerprint, **({"model": code} if code else {})}
+    return {**context, "data": fingerprint, **({"model": code} if code else {})}
 
 
 def _recipe(study: Study) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from ablations.engines.context import VANISHED, WorkerContext
 from ablations.engines.limits import Limits, failed
-from ablations.engines.machine import default_workers, find_gpus
+from ablations.engines.room import default_workers, find_gpus
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
 from ablations.trial import count_gpus, prepare_worker

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ablations.engines.machine import DRIVERS
+from ablations.engines.room import DRIVERS
 
 PROGRAM = """
 import sys

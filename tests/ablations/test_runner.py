@@ -1,7 +1,10 @@
 import dataclasses
 import os
 import signal
+import subprocess
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import stub_trials
 from ablations import Study, StudyError, TrialResult, open_results, run, runner
 from ablations.designs.path import steps
 from cnnzoo import Recipe
+from cnnzoo.data import DataError
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=2)
 
@@ -188,6 +192,76 @@ def test_a_baseline_that_cannot_be_trained_raises_before_any_training(
         run(study, tmp_path / "study", engine="serial")
     assert str(refused.value) == sentence
     assert not stub_trials.CALLS
+
+
+def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
+    study = dataclasses.replace(STUDY, factors={"units": [13, 16, 128]})
+    first, _ = go(study)
+    again, ran = go(study)
+    assert ran == []
+    assert again.trials.equals(first.trials)
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
+    again, ran = go(study, retry_failed=True)
+    assert ran == []
+    assert again.trials.equals(first.trials)
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == ["", "units=13"]
+
+
+# Nothing to do
+
+
+@pytest.fixture
+def same_data(monkeypatch):
+    """Data of the fingerprint that stubs give; what it holds is not looked at."""
+    info = SimpleNamespace(fingerprint="stub", classes=10)
+    monkeypatch.setattr(runner, "load_data", lambda spec: SimpleNamespace(info=info))
+    return info
+
+
+def test_where_nothing_changed_and_all_is_stored_nothing_is_measured(go, same_data):
+    study = dataclasses.replace(STUDY, factors={"units": [13, 66, 16, 128]})
+    first, _ = go(study)
+    again, ran = go(study)
+    assert (ran, stub_trials.MEASURED) == ([], [])
+    assert again.trials.equals(first.trials)
+    assert statuses(again)["units=13", 0] == "infeasible"
+    assert statuses(again)["units=66", 0] == "failed"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seeds": 3}, {"factors": {"units": [8, 128], "dropout": [0.0, 0.5]}}]
+)
+def test_where_something_is_to_be_done_the_baseline_is_measured_first(go, same_data, change):
+    go()
+    go(dataclasses.replace(STUDY, **change))
+    assert str(stub_trials.MEASURED[0].settings) == ""
+
+
+def test_where_the_data_changed_the_baseline_is_measured(go, same_data):
+    go()
+    same_data.fingerprint = "another"
+    go()
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
+
+
+def test_where_the_data_cannot_be_loaded_a_worker_tells(go, monkeypatch):
+    def refuse(spec):
+        raise DataError("it is gone")
+
+    go()
+    monkeypatch.setattr(runner, "load_data", refuse)
+    assert go()[1] == []
+    assert len(stub_trials.MEASURED) == 1
+
+
+def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go, same_data):
+    go()
+    with pytest.raises(StudyError) as refused:
+        go(dataclasses.replace(STUDY, metrics=["mae"]))
+    assert str(refused.value) == (
+        "`metrics` of the study: digits is a classification, which is measured by loss, accuracy, "
+        "macro_f1, nll; got mae."
+    )
 
 
 # What does not belong together
@@ -413,6 +487,28 @@ def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
         assert measured.equals(found[0].trials[measured.columns])
         assert results.history.equals(found[0].history)
     assert len(set(found[0].trials["test_loss"])) == 4
+
+
+RERUN = """
+import sys
+from multiprocessing import forkserver
+from ablations import Study, run
+study = Study.from_dict(%r)
+print(run(study, sys.argv[1], progress=False).trials["status"].tolist())
+print([name for name in ("keras", "tensorflow", "sklearn") if name in sys.modules])
+print(forkserver._forkserver._forkserver_pid)
+"""
+
+
+def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tmp_path):
+    run(TINY, tmp_path, engine="serial", progress=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", RERUN % TINY.to_dict(), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stderr == ""
+    assert answer.stdout.splitlines() == [str(["done"] * 4), "[]", "None"]
 
 
 def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(tmp_path):

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from ablations.engines import machine
-from ablations.engines.machine import available_memory, default_workers, find_gpus
+from ablations.engines import room
+from ablations.engines.room import available_memory, default_workers, find_gpus
 
 GIGABYTE = 2**30
 
@@ -99,14 +99,14 @@ def test_this_machine_tells_something():
 def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     for gigabytes, workers in [(0, 1), (1, 1), (3, 2), (6, 4), (100, 8), (math.inf, 8)]:
-        monkeypatch.setattr(machine, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023
+        monkeypatch.setattr(room, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023
         assert default_workers() == workers
     assert default_workers(gpus=3) == 3
 
 
 @pytest.fixture
 def driver(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "DRIVERS", (tmp_path / "none", tmp_path))
+    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none", tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,6 @@ def test_tensorflow_is_not_asked_where_gpus_are_hidden(driver, monkeypatch, visi
 
 
 def test_tensorflow_is_not_asked_where_there_is_no_driver(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "DRIVERS", (tmp_path / "none",))
+    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none",))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert find_gpus(pytest.fail) == []
