@@ -46,7 +46,8 @@ class Study:
         "package.module:function". Its factors are the parameters with a default, and
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
-        taken too), and its hyperparameters are the factors.
+        taken too), and its hyperparameters are the factors. Changed code makes new trials:
+        `ablations.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors

@@ -252,6 +252,21 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    """As of a notebook, whose cells no file holds."""
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
+    counts = []
+    for body in ("...", "...", "return 1"):
+        namespace = {"__name__": "__main__"}
+        exec(f"def build_here(input_shape, classes, units=8): {body}", namespace)  # noqa: S102
+        monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+        results, ran = go(study)
+        counts.append(len(ran))
+    assert counts == [2, 0, 2]
+    assert len(results.versions["model"]) == 12
+    assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
     from ablations.store import Store
 
