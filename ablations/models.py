@@ -74,7 +74,7 @@ def find_builder(model: str) -> Builder:
 
         return Builder(model, entry.toggles, build, reusable=True)
     function = _import(model)
-    if _takes_hyperparameters(function):
+    if _takes_hyperparameters(model, function):
         return _tuned(model, function)
     return _custom(model, function)
 
@@ -96,11 +96,24 @@ def _import(model: str) -> Any:
     return found
 
 
-def _takes_hyperparameters(function: Any) -> bool:
-    if hasattr(function, "build"):
+def _takes_hyperparameters(model: str, found: Any) -> bool:
+    """Tell KerasTuner's ``build(hp)`` from a function with parameters of its own.
+
+    A ``keras.Model`` has a method ``build`` too, and is neither.
+    """
+    kind = found if isinstance(found, type) else type(found)
+    # by name, for KerasTuner loads TensorFlow
+    if ("keras_tuner", "HyperModel") in {
+        (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
+    }:
         return True
-    parameters = list(inspect.signature(function).parameters.values())
-    return len(parameters) > 0 and parameters[0].name == "hp"
+    if not (inspect.isroutine(found) or isinstance(found, partial)):
+        what = "the class" if found is kind else "of the type"
+        raise StudyError(
+            f"`model` of a Study: {model!r} is {what} {kind.__name__}; it must be a function that "
+            "returns a compiled keras.Model, KerasTuner's build(hp), or a keras_tuner.HyperModel."
+        )
+    return next(iter(inspect.signature(found).parameters), None) == "hp"
 
 
 def _custom(model: str, function: Any) -> Builder:
@@ -129,7 +142,13 @@ def _tuned(model: str, function: Any) -> Builder:
     """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
     import keras_tuner
 
-    hypermodel = function() if isinstance(function, type) else function
+    try:
+        hypermodel = function() if isinstance(function, type) else function
+    except TypeError as error:
+        raise StudyError(
+            f"`model` of a Study: {model!r} cannot be made without arguments ({error}). Name an "
+            "instance of it, made at the top of a module."
+        ) from error
     make = getattr(hypermodel, "build", hypermodel)
     toggles: dict[str, Toggle] = {}
     for hp in _discover(make):
