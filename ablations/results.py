@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.declared import AUTO
+from ablations.machine import all_machines
 from ablations.settings import Settings, StudyError
 from ablations.store import Store
 from ablations.study import BASELINE, EXPLORATORY_BELOW
@@ -110,8 +111,8 @@ class Results:
 
     @property
     def machine(self) -> dict[str, Any]:
-        """What computed the results."""
-        return next((row["machine"] for row in self._results.values()), {})
+        """What computed the results; of several machines, what differs is joined by ";"."""
+        return all_machines([row["machine"] for row in self._results.values()])
 
     @property
     def exploratory(self) -> bool:

@@ -240,6 +240,94 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     assert (results.trials["status"] == "done").all()
 
 
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
+    """The second trial finds other files than the study was checked with."""
+    from PIL import Image
+
+    from ablations import trial as module
+
+    path = tmp_path / ("data.npz" if kind == "npz" else "data")
+
+    def write(draw):
+        images = np.random.default_rng(draw).integers(0, 256, (60, 8, 8, 1), dtype="uint8")
+        if kind == "npz":
+            np.savez(path, x=images, y=np.arange(60) % 3)
+            return
+        for index, image in enumerate(images):
+            file = path / "abc"[index % 3] / f"{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(file)
+
+    def changing(trial, report_to=None):
+        stub_trials.CALLS.append(trial)
+        if len(stub_trials.CALLS) == 2 and changes:
+            write(changes.pop())
+            module.forget()
+        return module.run_trial(trial)
+
+    write(0)
+    changes = [1]
+    monkeypatch.setattr(runner, "measure_trial", module.measure_trial)
+    monkeypatch.setattr(runner, "run_trial", changing)
+    study = Study(
+        "mlp",
+        f"{kind}:{path}",
+        factors={"units": [4, 8]},
+        baseline={"units": 8},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results, ran = go(study)
+    assert ran == [("units=8", 0), ("units=8", 1)]
+    assert list(results.trials["status"]) == ["done", *["pending"] * 3]
+    first = results.versions["data"]
+    capsys.readouterr()
+    again, ran = go(study)
+    # the trial on the changed data is there, the one on the data as they were is not mixed in
+    assert ran == [("units=8", 0), ("units=4", 0), ("units=4", 1)]
+    assert (again.trials["status"] == "done").all()
+    second = again.versions["data"]
+    assert first != second
+    assert (
+        "Going on with other results than the last run's, since what they depend on changed: data "
+        f"from {first} to {second}."
+    ) in " ".join(capsys.readouterr().err.split())
+    write(0)
+    back, ran = go(study)
+    assert (back.versions["data"], len(ran)) == (first, 3)
+
+
+def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
+    def changing(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        late = len(stub_trials.CALLS) > 3
+        return dataclasses.replace(result, fingerprint="late" if late else "stub")
+
+    monkeypatch.setattr(runner, "run_trial", changing)
+    results, ran = go(dataclasses.replace(STUDY, seeds="auto"))
+    assert len(ran) == 4
+    assert (results.trials["status"] == "done").sum() == 3
+    assert (
+        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
+        "changed data are kept apart; the same command goes on with the data as they are then."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeypatch, capsys):
+    go()
+    capsys.readouterr()
+    here = runner.describe_machine()
+    monkeypatch.setattr(runner, "describe_machine", lambda: {**here, "cpu": "Other CPU"})
+    results, _ = go(dataclasses.replace(STUDY, seeds=3))
+    assert (
+        f"Some results here come from another machine: cpu {here['cpu']}, here Other CPU. Trials "
+        "repeat bit for bit on one machine only; between two, training may amplify a difference "
+        "in the last bits."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert results.machine == {**here, "cpu": f"{here['cpu']}; Other CPU"}
+
+
 def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "changing_builder.py"
