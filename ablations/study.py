@@ -261,6 +261,9 @@ class TrialResult:
         Numbers of each epoch, by name.
     seconds
         That the trial took, loading and building included.
+    fit_seconds
+        That the fit alone took. The first seed of a variant on a worker includes tracing the
+        model, so that over seeds the median tells more than the mean.
     params, macs
         Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
@@ -276,6 +279,7 @@ class TrialResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
+    fit_seconds: float | None = None
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""

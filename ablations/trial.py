@@ -160,6 +160,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     found = {
         "metrics": trained.metrics,
         "history": trained.history,
+        "fit_seconds": trained.seconds,
         "params": model.count_params(),
         "macs": macs(model),
         "fingerprint": data.info.fingerprint,

@@ -59,7 +59,7 @@ def page(contents: ReportContents) -> str:
             if (found := [figure for figure in drawn if figure.section == key])
         ],
         specs=[(figure.name, _json(spec(figure, PAGE))) for figure in drawn],
-        costs=tables.any_table("Mean cost and outcome of each variant", costs_table(contents)),
+        costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
         extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
         failures=[
             table
