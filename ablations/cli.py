@@ -92,7 +92,11 @@ def report_command(
     directory: Annotated[Path, typer.Argument(help="Where the study's results are.")],
     to: Annotated[
         list[Path] | None,
-        typer.Option("--to", help="Files: .html .md .csv .tex .json; DIRECTORY/report.html."),
+        typer.Option(
+            "--to",
+            help="Files: .html .md .csv .tex .json. If left out DIRECTORY/report.html, where "
+            "an earlier report is replaced.",
+        ),
     ] = None,
     beside: Annotated[
         Path | None, typer.Option("--beside", help="Another study, to stand side by side.")
@@ -110,8 +114,15 @@ def report_command(
 
         results = open_results(directory)
         other = open_results(beside) if beside else None
-        for path in to or [directory / "report.html"]:
+        for path in to or []:
             typer.echo(results.report(path, beside=other, overwrite=overwrite))
+        if not to:
+            from ablations.report.page import is_page
+
+            place = directory / "report.html"
+            replaced = place.is_file() and (overwrite or is_page(place))
+            results.report(place, beside=other, overwrite=replaced)
+            typer.echo(f"{place} (replaced)" if replaced else place)
         if figures is not None:
             for path in results.figures(figures, overwrite=overwrite):
                 typer.echo(path)

@@ -8,11 +8,13 @@ import pandas as pd
 
 from ablations import stats
 from ablations.declared import AUTO
+from ablations.machine import all_machines
 from ablations.settings import Settings, StudyError
 from ablations.store import Store
 from ablations.study import BASELINE, EXPLORATORY_BELOW
 
-COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"]
+COSTS = ["params", "macs", "seconds", "fit_seconds"]
+COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
 LAST = ["findings", "reason", "key"]
 
 
@@ -53,8 +55,9 @@ class Results:
         """A row a planned trial.
 
         Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
-        "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds``, then every metric
-        by split ("test_loss"), ``findings`` of the doctor, ``reason`` and ``key``.
+        "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds`` of the
+        whole trial and ``fit_seconds`` of its training alone, then every metric by split
+        ("test_loss"), ``findings`` of the doctor, ``reason`` and ``key``.
         """
         rows = []
         for row in self._plan:
@@ -68,7 +71,7 @@ class Results:
                     "baseline": row.baseline,
                     "seed": row.seed,
                     "status": status,
-                    **{name: result.get(name) for name in ("params", "macs", "seconds")},
+                    **{name: result.get(name) for name in COSTS},
                     **result.get("metrics", {}),
                     "findings": " ".join(result.get("findings", ())),
                     "reason": row.infeasible or result.get("reason", ""),
@@ -110,8 +113,8 @@ class Results:
 
     @property
     def machine(self) -> dict[str, Any]:
-        """What computed the results."""
-        return next((row["machine"] for row in self._results.values()), {})
+        """What computed the results; of several machines, what differs is joined by ";"."""
+        return all_machines([row["machine"] for row in self._results.values()])
 
     @property
     def exploratory(self) -> bool:

@@ -1,21 +1,19 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
-import json
-import platform
 from collections.abc import Collection, Mapping
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from ablations.context import changes, context_of
 from ablations.declared import AUTO, METRICS_OF
 from ablations.engines import start_engine
 from ablations.engines.limits import Limits
 from ablations.interruption import interruptible
-from ablations.models import find_builder
+from ablations.machine import describe_machine
 from ablations.planning import Planner
 from ablations.progress import Progress
 from ablations.results import Results, open_results
@@ -146,17 +144,14 @@ def run(
         context = _unchanged(planner, store, refused)
         if context is None:
             measured = _measure(planner, running, variants[:1])
-            context = _context(study, measured[BASELINE].fingerprint)
+            found = measured[BASELINE]
+            context = context_of(study.model_name, found.fingerprint, found.arithmetic)
         if context != store.context:
             refused = {}
-        known, last, recipe = store.contexts(), store.spec, _recipe(study)
-        if known and context not in known:
-            changed = _difference(known[-1], context)
-            shown.say(f"Not reusing earlier results, since what they depend on changed: {changed}.")
-        if last is not None and last["recipe"] != recipe:
-            shown.say(
-                f"The recipe changed since the last run: {_difference(last['recipe'], recipe)}."
-            )
+        machine = describe_machine()
+        for said in changes(store, study, context, machine):
+            shown.say(said)
+        apart: list[str] = []
         while not interruption.asked():
             stored = store.results(context)
             unknown = [
@@ -178,10 +173,23 @@ def run(
             shown.expect(rows, stored, trials)
             train = partial(run_trial, report_to=shown.folder)
             with interruption.draining():
-                for result in running.run(train, trials, stopping=interruption.asked):
-                    store.add(result, context, _machine())
+                for result in running.run(
+                    train, trials, stopping=lambda: bool(apart) or interruption.asked()
+                ):
                     tried.add(result.trial.key)
-                    shown.ended(result)
+                    if result.fingerprint in ("", context["data"]):
+                        store.add(result, context, machine)
+                        shown.ended(result)
+                    else:  # files changed since the study was checked
+                        store.add(result, {**context, "data": result.fingerprint}, machine)
+                        apart.append(result.fingerprint)
+            if apart:
+                shown.say(
+                    f"The data changed during the run, from {context['data']} to {apart[0]}: no "
+                    f"more trials were started. {len(apart)} on the changed data are kept apart; "
+                    "the same command goes on with the data as they are then."
+                )
+                break
             results = open_results(directory)
             more = planner.layout.grow(_losses(results))
             wanted = _open_blocks(study, results)
@@ -217,7 +225,9 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
         info = load_data(study.data).info
     except (ValueError, OSError):  # in a worker it will fail with the baseline's trial
         return None
-    context = _context(study, info.fingerprint)
+    # how a process would compute is of no matter where none is to
+    arithmetic = store.context.get("arithmetic", "")
+    context = context_of(study.model_name, info.fingerprint, arithmetic)
     if context != store.context:
         return None
     _check_metrics(study, info.classes)
@@ -327,35 +337,3 @@ def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: P
                 f"{directory} holds a study with {name} {spec[name]!r}; this one has "
                 f"{getattr(study, name)!r}. Give another directory."
             )
-
-
-def _context(study: Study, fingerprint: str) -> dict[str, str]:
-    """Return what a result depends on besides its trial."""
-    packages = ("cnnzoo", "keras", "tensorflow", "numpy")
-    context = {name: _version(name) for name in packages}
-    code = find_builder(study.model_name).version
-    return {**context, "data": fingerprint, **({"model": code} if code else {})}
-
-
-def _recipe(study: Study) -> dict[str, Any]:
-    recipe: dict[str, Any] = json.loads(json.dumps(study.to_dict()["recipe"]))
-    return recipe
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _machine() -> dict[str, Any]:
-    return {"python": platform.python_version(), "system": platform.platform()}
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    return "; ".join(
-        f"{name} from {before.get(name)} to {now[name]}"
-        for name in now
-        if before.get(name) != now[name]
-    )

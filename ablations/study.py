@@ -46,7 +46,8 @@ class Study:
         "package.module:function". Its factors are the parameters with a default, and
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
-        taken too), and its hyperparameters are the factors.
+        taken too), and its hyperparameters are the factors. Changed code makes new trials:
+        `ablations.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -260,10 +261,15 @@ class TrialResult:
         Numbers of each epoch, by name.
     seconds
         That the trial took, loading and building included.
+    fit_seconds
+        That the fit alone took. The first seed of a variant on a worker includes tracing the
+        model, so that over seeds the median tells more than the mean.
     params, macs
         Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
         Of the data before anything was drawn.
+    arithmetic
+        How the process computes that measured the trial's model; see `cnnzoo.processes`.
     findings
         What the doctor says of it.
     reason
@@ -275,8 +281,10 @@ class TrialResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
+    fit_seconds: float | None = None
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""
+    arithmetic: str = ""
     findings: Sequence[str] = ()
     reason: str = ""

@@ -14,18 +14,11 @@ from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
+from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.toggle import Level
-
-STEPS_PER_EXECUTION = 25
-"""Steps that run without coming back to Python; nothing in a trial happens between them."""
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()
 _WARM_SIZE = 1
-
-
-THREADS = 1
-"""Of a trial's own computation. Their number changes the order of sums and with it the last bits
-of a result, so it does not depend on how many trials run at a time."""
 
 
 def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
@@ -47,32 +40,7 @@ def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    fix_threads()
-
-
-def fix_threads() -> None:
-    """Have TensorFlow compute alike each time: on `THREADS` threads; on GPUs in a fixed order.
-
-    GPU memory is taken only as it is needed, so that several processes may share one.
-
-    Raises
-    ------
-    RuntimeError
-        If TensorFlow has computed something in this process before.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        tf.config.experimental.enable_op_determinism()
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    fix_arithmetic()
 
 
 def count_gpus() -> int:
@@ -139,6 +107,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         macs=macs(model),
         metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
         fingerprint=data.info.fingerprint,
+        arithmetic=arithmetic(),
     )
 
 
@@ -173,6 +142,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     found = {
         "metrics": trained.metrics,
         "history": trained.history,
+        "fit_seconds": trained.seconds,
         "params": model.count_params(),
         "macs": macs(model),
         "fingerprint": data.info.fingerprint,

@@ -1,5 +1,6 @@
 """Train and evaluate one model: the one training path, whoever asks for it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +36,15 @@ class Trained:
     metrics
         What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
         on; those of the training split are in inference mode.
+    seconds
+        That the fit took, validation included and, where the model had not been fitted before,
+        tracing it; not building, loading or the last evaluation.
     """
 
     model: Any
     history: dict[str, list[float]]
     metrics: dict[str, float]
+    seconds: float
 
 
 def train(
@@ -105,6 +110,7 @@ def train(
             "`train` takes toggles only with the name of a model to build; got "
             f"{', '.join(toggles)} with the built model `{model.name}`."
         )
+    start = time.perf_counter()
     history = fit(
         model,
         data,
@@ -114,13 +120,14 @@ def train(
         verbose=verbose,
         steps_per_execution=steps_per_execution,
     )
+    seconds = time.perf_counter() - start
     metrics = {
         f"{name}_{metric}": value
         for name in ("train", "validation", "test")
         if len(getattr(data, name).x)
         for metric, value in evaluate(model, *getattr(data, name)).items()
     }
-    return Trained(model=model, history=history, metrics=metrics)
+    return Trained(model=model, history=history, metrics=metrics, seconds=seconds)
 
 
 def fit(

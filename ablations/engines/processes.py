@@ -18,7 +18,7 @@ from ablations.study import Trial, TrialResult
 from ablations.trial import count_gpus, prepare_worker
 from cnnzoo.console import quiet_stderr
 
-PRELOADED = ["tensorflow", "keras", "cnnzoo.training", "ablations.trial"]
+PRELOADED = ["ablations.engines.preload"]
 
 
 class Processes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
-from ablations.trial import fix_threads
+from cnnzoo.processes import fix_arithmetic
 
 
 class Serial:
@@ -36,9 +36,9 @@ class Serial:
     ) -> Iterator[TrialResult]:
         """Run the trials in order, and yield what comes of each."""
         if trials:
-            # where TensorFlow has started already it keeps its threads, and last bits may differ
+            # where TensorFlow has started already it goes on as it does; the context says so
             with contextlib.suppress(RuntimeError):
-                fix_threads()
+                fix_arithmetic()
         for trial in trials:
             if stopping():
                 return

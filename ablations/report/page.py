@@ -5,6 +5,7 @@ import hashlib
 import json
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ablations.report import tables
@@ -27,6 +28,9 @@ from ablations.report.words import (
 
 MOST_SENTENCES = 12
 
+GENERATOR = '<meta name="generator" content="cnnzoo ablations">'
+"""What tells a page of this program from others."""
+
 ORDER = ("worse", "better", "equivalent", "inconclusive", "")
 
 SECTIONS = {
@@ -47,6 +51,7 @@ def page(contents: ReportContents) -> str:
         light=_markup(css(LIGHT)),
         dark=_markup(css(DARK)),
         scripts=scripts,
+        generator=_markup(GENERATOR),
         policy=_policy(scripts.values()),
         facts=facts(contents),
         cards=_cards(contents),
@@ -59,7 +64,7 @@ def page(contents: ReportContents) -> str:
             if (found := [figure for figure in drawn if figure.section == key])
         ],
         specs=[(figure.name, _json(spec(figure, PAGE))) for figure in drawn],
-        costs=tables.any_table("Mean cost and outcome of each variant", costs_table(contents)),
+        costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
         extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
         failures=[
             table
@@ -80,6 +85,12 @@ def page(contents: ReportContents) -> str:
         words=metric_words,
     )
     return rendered
+
+
+def is_page(path: Path) -> bool:
+    """Tell whether a file is a page that this program wrote."""
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(1000)
 
 
 def facts(contents: ReportContents) -> dict[str, str]:

@@ -31,6 +31,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         macs=1000,
         metrics={"examples": 100, "classes": 10},
         fingerprint="stub",
+        arithmetic="mental",
     )
 
 

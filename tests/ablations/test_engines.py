@@ -222,6 +222,30 @@ def test_workers_are_kept_when_they_are_not_to_be_replaced():
     assert len({result.metrics["pid"] for result in results.values()}) == 1
 
 
+ARITHMETIC = """
+from ablations import Settings, Trial
+from ablations.engines import start_engine
+from ablations.engines.limits import Limits
+from ablations.trial import measure_trial
+from cnnzoo import Recipe
+
+with start_engine("processes", Limits(workers=1)) as running:
+    asked = Trial("mlp", "digits", Settings(), Recipe(), 0)
+    print([result.arithmetic for result in running.run(measure_trial, [asked])])
+"""
+
+
+def test_workers_compute_on_one_thread_by_one_library_whatever_the_program_does():
+    program = subprocess.run(
+        [sys.executable, "-c", ARITHMETIC],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert program.stdout == "['threads: 1, kernels: oneDNN']\n"
+
+
 def test_what_workers_write_to_stderr_goes_to_the_log(tmp_path, capfd):
     log = tmp_path / "log"
     log.write_text("from before\n")

@@ -25,6 +25,7 @@ def outcome(stubbed, monkeypatch, tmp_path):
                 metrics=dict(zip(METRICS, found, strict=False)),
                 history={"loss": [1.0, found[0]], "val_loss": [1.5, found[0]]},
                 seconds=2.0,
+                fit_seconds=1.5,
                 params=10,
                 macs=20,
                 findings=("Too slow.", "Too wide.") if trial.settings.get("units") == 8 else (),
@@ -55,13 +56,14 @@ def test_the_columns_of_trials_are_as_documented(outcome):
     trials = outcome(STUDY, told).trials
     assert list(trials.columns) == [
         *("variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"),
-        *("test_loss", "test_accuracy"),
+        *("fit_seconds", "test_loss", "test_accuracy"),
         *("findings", "reason", "key"),
     ]
     assert len(trials) == 9
     row = trials.iloc[3]
     assert (row.variant, row.factor, row.level, row.baseline) == ("units=8", "units", 8, 128)
-    assert (row.params, row.macs, row.seconds, row.test_loss) == (10, 20, 2.0, 0.5)
+    assert (row.params, row.macs, row.seconds, row.fit_seconds) == (10, 20, 2.0, 1.5)
+    assert row.test_loss == 0.5
     assert row.findings == "Too slow. Too wide."
     failed = trials[trials["status"] == "failed"].iloc[0]
     assert (failed.variant, failed.seed, failed.reason) == ("units=16", 2, "ValueError: bad luck")

@@ -207,6 +207,18 @@ def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
     assert [str(trial.settings) for trial in stub_trials.MEASURED] == ["", "units=13"]
 
 
+def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch, capsys):
+    go()
+    measure = stub_trials.measure_trial
+    monkeypatch.setattr(
+        runner, "measure_trial", lambda one: dataclasses.replace(measure(one), arithmetic="written")
+    )
+    again, ran = go()
+    assert len(ran) == len(again.trials)
+    said = "".join(capsys.readouterr().err.split())
+    assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
+
+
 # Nothing to do
 
 
@@ -314,6 +326,94 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     assert (results.trials["status"] == "done").all()
 
 
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
+    """The second trial finds other files than the study was checked with."""
+    from PIL import Image
+
+    from ablations import trial as module
+
+    path = tmp_path / ("data.npz" if kind == "npz" else "data")
+
+    def write(draw):
+        images = np.random.default_rng(draw).integers(0, 256, (60, 8, 8, 1), dtype="uint8")
+        if kind == "npz":
+            np.savez(path, x=images, y=np.arange(60) % 3)
+            return
+        for index, image in enumerate(images):
+            file = path / "abc"[index % 3] / f"{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(file)
+
+    def changing(trial, report_to=None):
+        stub_trials.CALLS.append(trial)
+        if len(stub_trials.CALLS) == 2 and changes:
+            write(changes.pop())
+            module.forget()
+        return module.run_trial(trial)
+
+    write(0)
+    changes = [1]
+    monkeypatch.setattr(runner, "measure_trial", module.measure_trial)
+    monkeypatch.setattr(runner, "run_trial", changing)
+    study = Study(
+        "mlp",
+        f"{kind}:{path}",
+        factors={"units": [4, 8]},
+        baseline={"units": 8},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results, ran = go(study)
+    assert ran == [("units=8", 0), ("units=8", 1)]
+    assert list(results.trials["status"]) == ["done", *["pending"] * 3]
+    first = results.versions["data"]
+    capsys.readouterr()
+    again, ran = go(study)
+    # the trial on the changed data is there, the one on the data as they were is not mixed in
+    assert ran == [("units=8", 0), ("units=4", 0), ("units=4", 1)]
+    assert (again.trials["status"] == "done").all()
+    second = again.versions["data"]
+    assert first != second
+    assert (
+        "Going on with other results than the last run's, since what they depend on changed: data "
+        f"from {first} to {second}."
+    ) in " ".join(capsys.readouterr().err.split())
+    write(0)
+    back, ran = go(study)
+    assert (back.versions["data"], len(ran)) == (first, 3)
+
+
+def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
+    def changing(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        late = len(stub_trials.CALLS) > 3
+        return dataclasses.replace(result, fingerprint="late" if late else "stub")
+
+    monkeypatch.setattr(runner, "run_trial", changing)
+    results, ran = go(dataclasses.replace(STUDY, seeds="auto"))
+    assert len(ran) == 4
+    assert (results.trials["status"] == "done").sum() == 3
+    assert (
+        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
+        "changed data are kept apart; the same command goes on with the data as they are then."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeypatch, capsys):
+    go()
+    capsys.readouterr()
+    here = runner.describe_machine()
+    monkeypatch.setattr(runner, "describe_machine", lambda: {**here, "cpu": "Other CPU"})
+    results, _ = go(dataclasses.replace(STUDY, seeds=3))
+    assert (
+        f"Some results here come from another machine: cpu {here['cpu']}, here Other CPU. Trials "
+        "repeat bit for bit on one machine only; between two, training may amplify a difference "
+        "in the last bits."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert results.machine == {**here, "cpu": f"{here['cpu']}; Other CPU"}
+
+
 def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "changing_builder.py"
@@ -323,6 +423,21 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
         path.write_text(f"def build(input_shape, classes, units=8): ...\n{text}")
         counts.append(len(go(study)[1]))
     assert counts == [2, 0, 2]
+    assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    """As of a notebook, whose cells no file holds."""
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
+    counts = []
+    for body in ("...", "...", "return 1"):
+        namespace = {"__name__": "__main__"}
+        exec(f"def build_here(input_shape, classes, units=8): {body}", namespace)  # noqa: S102
+        monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+        results, ran = go(study)
+        counts.append(len(ran))
+    assert counts == [2, 0, 2]
+    assert len(results.versions["model"]) == 12
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
@@ -483,7 +598,7 @@ def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
     for results in found:
         trials = results.trials
         assert (trials["status"] == "done").all()
-        measured = trials[[name for name in trials if name != "seconds"]]
+        measured = trials[[name for name in trials if "seconds" not in name]]
         assert measured.equals(found[0].trials[measured.columns])
         assert results.history.equals(found[0].history)
     assert len(set(found[0].trials["test_loss"])) == 4
