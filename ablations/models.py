@@ -15,9 +15,7 @@ from ablations.code_version import code_version
 from ablations.settings import StudyError
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
-
-PURPOSE = ("input_shape", "classes", "seed", "name", "compile")
-"""Parameters of a builder that say what a model is for, and that are no factors."""
+from cnnzoo.vocabulary import PURPOSE
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data
 from .data import load_data as load_data
-from .losses import LabelError as LabelError
+from .encoding import LabelError as LabelError
 from .losses import encode_labels as encode_labels
 from .models.mlp import mlp as mlp
 from .models.plain import batch_norm as batch_norm

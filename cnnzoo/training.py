@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cnnzoo.augmentation import augmenter, check_augmentation
 from cnnzoo.data import Data, DataError
-from cnnzoo.losses import CompiledLoss, LabelError, loss_of
+from cnnzoo.encoding import LabelError
+from cnnzoo.losses import CompiledLoss, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
 from cnnzoo.schedules import STEPWISE, has_own_schedule, recipe_callbacks
