@@ -85,6 +85,7 @@ def run(
     workers: int | None = None,
     engine: str = "processes",
     retry_failed: bool = False,
+    renew_after: int = Limits.renew_after,
     progress: bool = True,
 ) -> Results:
     """Run what a study plans and its directory does not hold yet.
@@ -105,6 +106,8 @@ def run(
         What runs the trials: see `ablations.engines.ENGINES`.
     retry_failed
         Whether to try again what has failed, or could not be built, in an earlier run.
+    renew_after
+        Trials after which a worker is replaced by a fresh one; 0 for never.
     progress
         Whether to show it.
 
@@ -125,6 +128,7 @@ def run(
         workers=workers,
         timeout=study.timeout,
         retries=study.retries,
+        renew_after=renew_after,
         log=directory / "workers.log",
     )
     with (

@@ -65,6 +65,10 @@ def tell_pid(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
 
 
+def pid_as_loss(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    return TrialResult(trial, "done", metrics={"test_loss": float(os.getpid())})
+
+
 def raise_for_odd(trial: Trial) -> TrialResult:
     if trial.seed % 2:
         raise ValueError(f"seed {trial.seed} is odd\nand there is more to say")

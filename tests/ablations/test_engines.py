@@ -290,6 +290,22 @@ def test_an_unknown_engine_is_answered_with_the_nearest():
     )
 
 
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"workers": 0}, "`workers` must be a whole number from 1 up; got 0."),
+        ({"workers": True}, "`workers` must be a whole number from 1 up; got True."),
+        ({"workers": 2.0}, "`workers` must be a whole number from 1 up; got 2.0."),
+        ({"renew_after": -1}, "`renew_after` must be a whole number from 0 up; got -1."),
+        ({"renew_after": None}, "`renew_after` must be a whole number from 0 up; got None."),
+    ],
+)
+def test_limits_that_are_none_are_refused(limits, sentence):
+    with pytest.raises(StudyError) as refused:
+        Limits(**limits)
+    assert str(refused.value) == sentence
+
+
 # GPUs
 
 

@@ -12,6 +12,7 @@ import stub_trials
 
 from ablations import Study, StudyError, TrialResult, open_results, run, runner
 from ablations.designs.path import steps
+from ablations.engines import processes
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
 
@@ -498,6 +499,28 @@ def test_a_study_runs_in_another_thread_too(go):
     thread.start()
     thread.join()
     assert (found[0].trials["status"] == "done").all()
+
+
+# Workers
+
+
+@pytest.mark.parametrize(("renew_after", "counts"), [(4, [1, 4, 4]), (0, [9]), (200, [9])])
+def test_workers_are_replaced_after_as_many_trials_as_asked_for(
+    stubbed, monkeypatch, tmp_path, renew_after, counts
+):
+    monkeypatch.setattr(processes, "prepare_worker", stub_trials.no_preparation)
+    monkeypatch.setattr(runner, "run_trial", stub_trials.pid_as_loss)
+    study = dataclasses.replace(STUDY, seeds=3)
+    results = run(study, tmp_path, workers=1, renew_after=renew_after, progress=False)
+    # the first worker has measured the three variants before
+    assert sorted(results.trials["test_loss"].value_counts()) == counts
+
+
+def test_a_number_of_workers_that_is_none_is_refused_before_anything_starts(tmp_path):
+    with pytest.raises(StudyError) as refused:
+        run(STUDY, tmp_path / "study", workers=0)
+    assert str(refused.value) == "`workers` must be a whole number from 1 up; got 0."
+    assert not (tmp_path / "study").exists()
 
 
 # Seeds that are added, and a path
