@@ -1,6 +1,7 @@
 """The results of a study: what `run` returns and `open_results` opens, without Keras."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ LAST = ["findings", "reason", "key"]
 
 
 class Results:
-    """Stored trials of a study, as tables.
+    """Stored trials of a study, as tables: what was there when it was opened.
 
     Parameters
     ----------
@@ -42,9 +43,10 @@ class Results:
             self.versions = store.context
             self._plan = store.plan()
             self._results = store.results(store.context)
+        self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def __repr__(self) -> str:
-        statuses = self.trials["status"].value_counts()
+        statuses = self._trials["status"].value_counts()
         counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
         return f"<Results of {self.study['name']} in {self.directory}: {counts}>"
 
@@ -56,6 +58,10 @@ class Results:
         "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds``, then every metric
         by split ("test_loss"), ``findings`` of the doctor, ``reason`` and ``key``.
         """
+        return self._trials.copy()
+
+    @cached_property
+    def _trials(self) -> pd.DataFrame:
         rows = []
         for row in self._plan:
             result = self._results.get(row.key, {})
@@ -92,6 +98,10 @@ class Results:
     @property
     def history(self) -> pd.DataFrame:
         """The training curves, a row an epoch: ``variant``, ``seed``, ``epoch``, the numbers."""
+        return self._history.copy()
+
+    @cached_property
+    def _history(self) -> pd.DataFrame:
         rows = []
         for row in self._plan:
             history = self._results.get(row.key, {}).get("history", {})
@@ -132,8 +142,11 @@ class Results:
             A row a variant and metric: see `ablations.stats.deltas`, or `sequential` for a study
             whose seeds are "auto". Of the columns that `compared` names.
         """
-        compare = stats.sequential if self.study["seeds"] == AUTO else stats.deltas
-        return compare(self.trials, self.compared(metrics), **self._rules())
+        names = tuple(self.compared(metrics))
+        if names not in self._deltas:
+            compare = stats.sequential if self.study["seeds"] == AUTO else stats.deltas
+            self._deltas[names] = compare(self._trials, names, **self._rules())
+        return self._deltas[names].copy()
 
     def open_variants(self) -> dict[str, int]:
         """Return the variants on whose first metric the verdict is open.
@@ -141,7 +154,7 @@ class Results:
         With the number of seed blocks that each should have next; for a study whose seeds are
         "auto", by the rule that `deltas` judges by.
         """
-        return stats.open_variants(self.trials, self.compared()[0], **self._rules())
+        return stats.open_variants(self._trials, self.compared()[0], **self._rules())
 
     def aliases(self) -> pd.DataFrame:
         """Return the effects that the design cannot tell apart, a row a pair."""
@@ -175,7 +188,7 @@ class Results:
 
     def stability(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
-        return stats.stability(self.trials, self.compared(metrics))
+        return stats.stability(self._trials, self.compared(metrics))
 
     def convergence(self) -> pd.DataFrame:
         """Count the epochs to the baseline's final loss; see `ablations.stats.convergence`."""
@@ -185,7 +198,7 @@ class Results:
 
     def costs(self) -> pd.DataFrame:
         """Set the first metric against parameters and time; see `ablations.stats.pareto`."""
-        return stats.pareto(self.trials, self.compared()[0])
+        return stats.pareto(self._trials, self.compared()[0])
 
     def best(self) -> dict[str, Any]:
         """Return the levels of the variant with the best mean of the first metric.
@@ -219,7 +232,7 @@ class Results:
         """
         names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
         if len(set(self._loss_kinds().values())) > 1:
-            known = self.trials.columns
+            known = self._trials.columns
             common = [name for name in ("test_rmse", "test_nll", "test_loss") if name in known]
             names = [common[0] if name == "test_loss" else name for name in names]
         return list(dict.fromkeys(names))

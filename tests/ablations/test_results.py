@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -95,6 +96,17 @@ def test_the_history_has_a_row_an_epoch(outcome):
     rows = history[(history["variant"] == "units=8") & (history["seed"] == 1)]
     assert list(rows["epoch"]) == [1, 2]
     assert list(rows["val_loss"]) == [1.5, 0.6]
+
+
+def test_what_a_user_does_to_a_table_does_no_harm(outcome):
+    results = outcome(STUDY, told)
+    for make in (lambda: results.trials, lambda: results.history, results.deltas):
+        first = make()
+        kept = first.copy()
+        first.iloc[0, first.columns.get_loc("variant")] = "another"
+        first["seed"] = 0
+        assert make().equals(kept)
+        assert not first.equals(kept)
 
 
 def test_studies_below_six_seeds_are_exploratory(outcome):
@@ -279,6 +291,27 @@ def test_convergence_and_costs_have_a_row_a_variant(outcome):
 
 
 # Without Keras
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_a_report_loads_nothing_that_is_slow(outcome, tmp_path, suffix):
+    study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=20)
+    results = outcome(study, lambda trial: told(trial) if trial.seed != 2 else (1.0, 0.5))
+    results.report(tmp_path / f"first.{suffix}")  # which makes the bundle of the page
+    code = (
+        f"import ablations; results = ablations.open_results({str(results.directory)!r}); "
+        f"results.report({str(tmp_path / f'second.{suffix}')!r}); import sys; "
+        "slow = ('altair', 'vl_convert', 'scipy.stats', 'statsmodels', 'pyDOE3', 'keras'); "
+        "print([name for name in slow if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.splitlines() == ["[]"]
 
 
 def test_a_stored_study_is_read_without_keras(outcome):
