@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations import stats
+from ablations.comparing import compare
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -156,9 +156,8 @@ class Progress:
         if metric == "test_loss" and changed & {"loss", "label_smoothing"}:
             metric = "test_rmse" if "test_rmse" in trials else "test_nll"
         if metric in trials:
-            self._deltas = deltas_table(
-                stats.deltas(trials, [metric]), f"{metric.replace('_', ' ')}: deltas so far"
-            )
+            deltas = compare(self.study.to_dict(), trials, [metric])
+            self._deltas = deltas_table(deltas, f"{metric.replace('_', ' ')}: deltas so far")
         self._drawn = time.monotonic()
 
     def _render(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ablations import stats
-from ablations.declared import AUTO
+from ablations.comparing import compare, looks_of, margins_of
 from ablations.settings import Settings, StudyError
 from ablations.store import Store
 from ablations.study import BASELINE, EXPLORATORY_BELOW
@@ -144,8 +144,8 @@ class Results:
         """
         names = tuple(self.compared(metrics))
         if names not in self._deltas:
-            compare = stats.sequential if self.study["seeds"] == AUTO else stats.deltas
-            self._deltas[names] = compare(self._trials, names, **self._rules())
+            kinds = self._loss_kinds()
+            self._deltas[names] = compare(self.study, self._trials, names, kinds)
         return self._deltas[names].copy()
 
     def open_variants(self) -> dict[str, int]:
@@ -154,7 +154,13 @@ class Results:
         With the number of seed blocks that each should have next; for a study whose seeds are
         "auto", by the rule that `deltas` judges by.
         """
-        return stats.open_variants(self._trials, self.compared()[0], **self._rules())
+        return stats.open_variants(
+            self._trials,
+            self.compared()[0],
+            looks_of(self.study),
+            margins=margins_of(self.study),
+            loss_kinds=self._loss_kinds(),
+        )
 
     def aliases(self) -> pd.DataFrame:
         """Return the effects that the design cannot tell apart, a row a pair."""
@@ -309,11 +315,6 @@ class Results:
         from ablations.reporting import contents_of
 
         return write_figures(contents_of(self), directory, formats, overwrite=overwrite)
-
-    def _rules(self) -> dict[str, Any]:
-        """Return the rules of comparison."""
-        margins = {f"test_{name}": margin for name, margin in self.study["margins"].items()}
-        return {"margins": margins, "loss_kinds": self._loss_kinds()}
 
     def _loss_kinds(self) -> dict[str, str]:
         """Return by variant what is minimized, label smoothing included."""
