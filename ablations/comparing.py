@@ -44,3 +44,36 @@ def looks_of(study: Mapping[str, Any]) -> tuple[int, ...]:
 def margins_of(study: Mapping[str, Any]) -> dict[str, float]:
     """Return the margins by column."""
     return {f"test_{name}": margin for name, margin in study["margins"].items()}
+
+
+def changed_rules(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which rules were changed after there were results.
+
+    Parameters
+    ----------
+    specs
+        The study as it was run, from the first run with results on.
+
+    Examples
+    --------
+    >>> first = {"seeds": [0], "margins": {}}
+    >>> changed_rules([first, {**first, "margins": {"accuracy": 0.005}}])[0][:78]
+    'The margins were changed after there were results, from none to accuracy 0.005'
+    """
+    margins = [
+        ", ".join(f"{name} {margin:g}" for name, margin in spec["margins"].items()) or "none"
+        for spec in specs
+    ]
+    caps = [str(looks_of(spec)[-1]) for spec in specs if spec["seeds"] == AUTO]
+    said = []
+    for what, verdicts, values in (
+        ("margins were", '"equivalent" errs', margins),
+        ("cap of the seed blocks was", "verdicts err", caps),
+    ):
+        then = [value for place, value in enumerate(values) if values[place - 1 : place] != [value]]
+        if len(then) > 1:
+            said.append(
+                f"The {what} changed after there were results, from {' to '.join(then)}: how often "
+                f"{verdicts} is known only where such rules are fixed beforehand."
+            )
+    return said

@@ -89,6 +89,12 @@ class Progress:
         """Print a line."""
         self.console.print(message, highlight=False, markup=False)
 
+    def say_once(self, message: str) -> None:
+        """Print a line, unless it is empty or was printed before."""
+        if message and message not in self._told:
+            self._told.add(message)
+            self.say(message)
+
     def say_briefly(self, message: str) -> None:
         """Show a line in the live display until there is more to show."""
         self._status = message
@@ -113,9 +119,8 @@ class Progress:
                 **known.get("metrics", {}),
             }
         for row, _ in rows:
-            if row.infeasible and row.variant not in self._told:
-                self._told.add(row.variant)
-                self.say(f"cannot be built: {row.variant}: {row.infeasible}")
+            if row.infeasible:
+                self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")
 
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and say why if it failed."""

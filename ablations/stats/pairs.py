@@ -93,8 +93,8 @@ def by_seed(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table.set_axis(table.columns.astype(object), axis=1)
 
 
-def pair(table: pd.DataFrame, variant: str, planned: int) -> Pairs:
-    """Pair a variant with the baseline.
+def pair(table: pd.DataFrame, variant: str, planned: int, baseline: str = BASELINE) -> Pairs:
+    """Pair a variant with the baseline, or with what stands for it.
 
     Parameters
     ----------
@@ -104,16 +104,18 @@ def pair(table: pd.DataFrame, variant: str, planned: int) -> Pairs:
         A name in its columns, or one that never ran.
     planned
         How many trials of the variant ended, done or failed.
+    baseline
+        A name in its columns too.
     """
-    if BASELINE not in table.columns or variant not in table.columns:
+    if baseline not in table.columns or variant not in table.columns:
         nothing = np.empty(0)
         return Pairs(np.empty(0, dtype=object), nothing, nothing, planned)
-    baseline = table[BASELINE].to_numpy()
+    before = table[baseline].to_numpy()
     level = table[variant].to_numpy()
-    both = np.isfinite(baseline) & np.isfinite(level)
+    both = np.isfinite(before) & np.isfinite(level)
     return Pairs(
         table.index.to_numpy(dtype=object)[both],
-        baseline[both],
+        before[both],
         level[both],
         planned - int(both.sum()),
     )

@@ -379,7 +379,8 @@ def test_a_path_is_followed_to_its_end_by_the_first_metric(go, monkeypatch):
     assert len(ran) == len(set(ran)) == 14
     means = results.trials.groupby("variant")["test_accuracy"].mean()
     losses = {str(name): -mean for name, mean in means.items()}
-    assert steps({"units": 8, "dropout": 0.5, "depth": 2}, losses) == ["dropout", "units", "depth"]
+    made = steps({"units": 8, "dropout": 0.5, "depth": 2}, losses)
+    assert [step.factor for step in made] == ["dropout", "units", "depth"]
     assert go(PATH)[1] == []
 
 
