@@ -28,8 +28,8 @@ def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:
     Returns
     -------
     dict
-        Versions of packages; ``data``, the fingerprint; ``arithmetic``; and ``model``, the version of a builder's
-        own code, if it is not the zoo's.
+        Versions of packages; ``data``, the fingerprint; ``arithmetic``; and ``model``, the
+        version of a builder's own code, if it is not the zoo's.
     """
     code = find_builder(model).version
     packages = {name: _version(name) for name in PACKAGES}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations import stats
+from ablations.comparing import compare
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -93,6 +93,12 @@ class Progress:
         """Print a line."""
         self.console.print(message, highlight=False, markup=False)
 
+    def say_once(self, message: str) -> None:
+        """Print a line, unless it is empty or was printed before."""
+        if message and message not in self._told:
+            self._told.add(message)
+            self.say(message)
+
     def say_briefly(self, message: str) -> None:
         """Show a line in the live display until there is more to show."""
         self._status = message
@@ -117,9 +123,8 @@ class Progress:
                 **known.get("metrics", {}),
             }
         for row, _ in rows:
-            if row.infeasible and row.variant not in self._told:
-                self._told.add(row.variant)
-                self.say(f"cannot be built: {row.variant}: {row.infeasible}")
+            if row.infeasible:
+                self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")
 
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and say why if it failed."""
@@ -160,9 +165,8 @@ class Progress:
         if metric == "test_loss" and changed & {"loss", "label_smoothing"}:
             metric = "test_rmse" if "test_rmse" in trials else "test_nll"
         if metric in trials:
-            self._deltas = deltas_table(
-                stats.deltas(trials, [metric]), f"{metric.replace('_', ' ')}: deltas so far"
-            )
+            deltas = compare(self.study.to_dict(), trials, [metric])
+            self._deltas = deltas_table(deltas, f"{metric.replace('_', ' ')}: deltas so far")
         self._drawn = time.monotonic()
 
     def _render(self) -> Any:

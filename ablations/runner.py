@@ -18,7 +18,6 @@ from ablations.planning import Planner
 from ablations.progress import Progress
 from ablations.results import Results, open_results
 from ablations.settings import StudyError
-from ablations.stats import direction
 from ablations.store import Planned, Store
 from ablations.study import BASELINE, Study, Trial, TrialResult
 from ablations.trial import forget, measure_trial, run_trial
@@ -166,6 +165,7 @@ def run(
             ]
             measured |= _measure(planner, running, unknown, refused)
             rows = planner.rows(variants, blocks, _infeasible(measured))
+            shown.say_once(planner.orthogonality([row for row, _ in rows]))
             factors = planner.space.factors(study)
             spec = {
                 **study.to_dict(),
@@ -195,7 +195,7 @@ def run(
                 )
                 break
             results = open_results(directory)
-            more = planner.layout.grow(_losses(results))
+            more = planner.layout.grow(results.losses())
             wanted = _open_blocks(study, results)
             if not more and not wanted:
                 break
@@ -294,22 +294,6 @@ def _pending(
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())
-
-
-def _losses(results: Results) -> dict[str, float]:
-    """Return what each variant came to in the first metric, lower being better.
-
-    A variant of which nothing is done counts as the worst.
-    """
-    metric = results.compared()[0]
-    sign = 1.0 if direction(metric) == "lower" else -1.0
-    trials = results.trials
-    ended = trials[trials["status"].isin(["done", "failed", "infeasible"])]
-    if metric not in ended:
-        return dict.fromkeys(ended["variant"], float("inf"))
-    means = ended.assign(value=ended[metric].where(ended["status"] == "done"))
-    means = means.groupby("variant")["value"].mean() * sign
-    return {str(name): float(mean) for name, mean in means.fillna(float("inf")).items()}
 
 
 def _open_blocks(study: Study, results: Results) -> dict[str, range]:

@@ -24,6 +24,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
     id INTEGER PRIMARY KEY CHECK (id = 1), spec TEXT NOT NULL, context TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS specs (id INTEGER PRIMARY KEY, spec TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS plan (
     variant TEXT NOT NULL, changes TEXT NOT NULL, factor TEXT, level TEXT, baseline TEXT,
     seed INTEGER NOT NULL, key TEXT NOT NULL, infeasible TEXT NOT NULL,
@@ -150,6 +151,15 @@ class Store:
         row = self._connection.execute("SELECT context FROM study").fetchone()
         return json.loads(row["context"]) if row else {}
 
+    @property
+    def specs(self) -> list[dict[str, Any]]:
+        """The studies that were run here one after the other, from the first with results on."""
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'specs'")
+        if not found.fetchone():  # a file of an earlier version
+            return [self.spec] if self.spec else []
+        rows = self._connection.execute("SELECT spec FROM specs ORDER BY id")
+        return [json.loads(row["spec"]) for row in rows]
+
     def begin(
         self, spec: Mapping[str, Any], context: Mapping[str, str], plan: Iterable[Planned]
     ) -> None:
@@ -163,6 +173,15 @@ class Store:
             for row in plan
         ]
         self._connection.execute("BEGIN IMMEDIATE")
+        # What was declared before anything was seen does not count, but for the last of it.
+        self._connection.execute("DELETE FROM specs WHERE NOT EXISTS (SELECT 1 FROM results)")
+        self._connection.execute(  # of a file of an earlier version
+            "INSERT INTO specs (spec) SELECT spec FROM study"
+            " WHERE NOT EXISTS (SELECT 1 FROM specs) AND EXISTS (SELECT 1 FROM results)"
+        )
+        last = self._connection.execute("SELECT spec FROM specs ORDER BY id DESC").fetchone()
+        if last is None or last["spec"] != json.dumps(spec):
+            self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (json.dumps(spec),))
         self._connection.execute(
             "INSERT OR REPLACE INTO study VALUES (1, ?, ?)",
             (json.dumps(spec), json.dumps(context, sort_keys=True)),

@@ -11,9 +11,11 @@ from typing import Any
 
 from ablations.declared import (
     AUTO,
+    MAX_SEEDS,
     check_factors,
     check_levels,
     check_margins,
+    check_max_seeds,
     check_metrics,
     check_model,
     check_name,
@@ -73,6 +75,9 @@ class Study:
         Seconds after which a trial is given up; 0 for never.
     retries
         How often a trial is tried again after the process that ran it died.
+    max_seeds
+        How many seed blocks there may be where the seeds are "auto", fixed before the first trial:
+        what a look may spend depends on it.
     name
         For the directory and the title of the report; the model's name if left out.
 
@@ -101,6 +106,7 @@ class Study:
     margins: Mapping[str, float] = field(default_factory=dict)
     timeout: float = 0.0
     retries: int = 1
+    max_seeds: int = MAX_SEEDS
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -111,6 +117,7 @@ class Study:
             "baseline": check_levels(self.baseline, "baseline"),
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
+            "max_seeds": check_max_seeds(self.max_seeds, EXPLORATORY_BELOW),
             "recipe": check_recipe(self.recipe),
             "metrics": check_metrics(self.metrics),
             "margins": check_margins(self.margins, self.metrics),
@@ -150,7 +157,7 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as values that JSON and TOML can hold."""
-        plain = ("name", "model", "data", "design", "timeout", "retries")
+        plain = ("name", "model", "data", "design", "max_seeds", "timeout", "retries")
         return {
             **{name: getattr(self, name) for name in plain},
             "factors": {name: list(levels) for name, levels in self.factors.items()},

@@ -100,7 +100,7 @@ def facts(contents: ReportContents) -> dict[str, str]:
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
-        "Seeds": _seeds(study.get("seeds", ())),
+        "Seeds": _seeds(study.get("seeds", ()), study.get("max_seeds")),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
@@ -194,9 +194,9 @@ def _settings(settings: Any) -> str:
     return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
 
 
-def _seeds(seeds: Any) -> str:
+def _seeds(seeds: Any, most: int | None) -> str:
     if isinstance(seeds, str):
-        return seeds
+        return f"{seeds}, at most {most:,}" if most else seeds
     listed = list(seeds)
     if not listed:
         return ""

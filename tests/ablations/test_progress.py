@@ -3,9 +3,11 @@ import io
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
 from ablations.planning import Planner
@@ -172,6 +174,24 @@ def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(ter
     assert "units=8, seed 1: epoch 4/10, loss 0.1250" in text
     assert "deltas so far" in text
     assert "+0.2500" in text
+
+
+def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
+    shown, _ = terminal
+    shown.study = replace(STUDY, seeds="auto", max_seeds=12)
+    rows = rows_of(shown.study)
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    losses = {"baseline": [0.0] * 6, "units=8": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]}
+    for row, trial in rows[:-1]:
+        shown.ended(done(trial, losses[row.variant][trial.seed]))
+    shown._drawn = -1e9
+    shown._tabulate()
+    assert "+2.0" not in rendered(shown)  # before the first look there is no delta
+    shown.ended(done(rows[-1][1], losses["units=8"][5]))
+    shown._drawn = -1e9
+    shown._tabulate()
+    p = ttest_1samp(losses["units=8"], 0).pvalue
+    assert f" {2 * p:.2g} " in rendered(shown)  # the first of two looks, at half of the blocks
 
 
 def test_a_trial_that_ended_no_longer_runs(terminal):

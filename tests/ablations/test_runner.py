@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import stub_trials
 
-from ablations import Study, StudyError, TrialResult, open_results, run, runner
+from ablations import Study, StudyError, TrialResult, open_results, run, runner, stats
 from ablations.designs.path import steps
 from ablations.engines import processes
 from cnnzoo import Recipe
@@ -526,7 +527,8 @@ def test_a_number_of_workers_that_is_none_is_refused_before_anything_starts(tmp_
 # Seeds that are added, and a path
 
 
-def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch):
+@pytest.mark.parametrize(("cap", "looks"), [(30, [6, 10, 15, 20, 30]), (8, [6, 8])])
+def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch, cap, looks):
     """units=8 is worse beyond doubt; units=16 is a coin toss, and goes on to the cap."""
 
     def told(trial, report_to=None):
@@ -537,16 +539,20 @@ def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch):
         return TrialResult(trial, "done", metrics=metrics)
 
     monkeypatch.setattr(runner, "run_trial", told)
-    study = dataclasses.replace(STUDY, seeds="auto")
+    study = dataclasses.replace(STUDY, seeds="auto", max_seeds=cap)
     results, ran = go(study)
     counts = results.trials["variant"].value_counts().to_dict()
-    assert counts == {"baseline": 30, "units=8": 6, "units=16": 30}
-    assert len(ran) == 66
-    assert len(set(ran)) == 66
-    # 6 of each first, then blocks up to the looks at 10, 15, 20 and 30 of what is open
-    assert ran[:18] == [(name, seed) for name in ("", "units=8", "units=16") for seed in range(6)]
-    assert ran[18:26] == [(name, seed) for name in ("", "units=16") for seed in range(6, 10)]
+    assert counts == {"baseline": cap, "units=8": 6, "units=16": cap}
+    # 6 of each first, then blocks up to the next looks of what is open
+    expected = [(name, seed) for name in ("", "units=8", "units=16") for seed in range(6)]
+    for least, most in itertools.pairwise(looks):
+        expected += [(name, seed) for name in ("", "units=16") for seed in range(least, most)]
+    assert ran == expected
     deltas = results.deltas(["loss"]).set_index("variant")
+    assert deltas.loc["units=16", "look"] == len(looks)
+    at_first = stats.deltas(results.trials[results.trials["seed"] < 6], ["test_loss"])
+    p = at_first.set_index("variant").loc["units=8", "p"]
+    assert deltas.loc["units=8", "p"] == pytest.approx(p * cap / 6, rel=1e-10)
     assert deltas.loc["units=8", "verdict"] == "worse"
     assert deltas.loc["units=16", "verdict"] == "inconclusive"
     again, ran = go(study)
@@ -585,7 +591,8 @@ def test_a_path_is_followed_to_its_end_by_the_first_metric(go, monkeypatch):
     assert len(ran) == len(set(ran)) == 14
     means = results.trials.groupby("variant")["test_accuracy"].mean()
     losses = {str(name): -mean for name, mean in means.items()}
-    assert steps({"units": 8, "dropout": 0.5, "depth": 2}, losses) == ["dropout", "units", "depth"]
+    made = steps({"units": 8, "dropout": 0.5, "depth": 2}, losses)
+    assert [step.factor for step in made] == ["dropout", "units", "depth"]
     assert go(PATH)[1] == []
 
 

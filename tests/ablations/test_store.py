@@ -142,6 +142,28 @@ def test_a_plan_comes_back_with_the_types_of_its_levels(store):
     assert (store.spec, store.context) == ({"name": "s", "seeds": "auto"}, CONTEXT)
 
 
+def test_what_was_run_is_kept_from_the_first_result_on(store):
+    for name in ("one", "two", "two"):
+        store.begin({"name": name}, CONTEXT, [])
+    assert store.specs == [{"name": "two"}]
+    store.add(result(), CONTEXT, {})
+    for name in ("two", "three", "three", "two"):
+        store.begin({"name": name}, CONTEXT, [])
+    assert store.specs == [{"name": "two"}, {"name": "three"}, {"name": "two"}]
+
+
+def test_a_file_of_an_earlier_version_has_what_was_last_run(store, tmp_path):
+    store.begin({"name": "one"}, CONTEXT, [])
+    store.add(result(), CONTEXT, {})
+    store._connection.execute("DROP TABLE specs")
+    assert store.specs == [{"name": "one"}]
+    directory = store.directory
+    store.close()
+    with Store(directory, write=True) as again:
+        again.begin({"name": "two"}, CONTEXT, [])
+        assert again.specs == [{"name": "one"}, {"name": "two"}]
+
+
 def test_a_new_plan_replaces_the_old_one_and_no_result(store):
     store.begin({"name": "one"}, CONTEXT, [Planned("a", {}, None, None, None, 0, "k")])
     store.add(result(), CONTEXT, {})

@@ -82,6 +82,13 @@ def test_more_may_be_better():
     assert (row["baseline_epochs"], row["level_epochs"], row["delta"]) == (3, 2, -1)
 
 
+def test_the_metric_is_named_and_read():
+    histories = histories_of({("baseline", 0): [0.5, 0.9], ("a", 0): [0.95, 0.9]})
+    histories = histories.rename(columns={"value": "val_accuracy"}).assign(loss=1.0)
+    row = convergence(histories, "val_accuracy", lower_is_better=False).iloc[0]
+    assert (row["metric"], row["delta"]) == ("val_accuracy", -1)
+
+
 def test_seeds_without_the_baseline_are_no_pairs():
     row = convergence(histories_of({("baseline", 0): [1.0], ("a", 0): [1.0], ("a", 1): [1.0]}))
     assert row["n_pairs"].tolist() == [1]
