@@ -34,7 +34,7 @@ def test_each_step_is_paired_with_the_one_before_as_scipy_pairs(seed, n):
     total = values[NAMES[-1]].mean() - values["baseline"].mean()
     means = [values[name].mean() for name in NAMES]
     expected = np.diff(means) / total
-    assert table["share"].iloc[1:].to_numpy() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert table["share"].iloc[1:].to_numpy() == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
 def test_the_start_has_a_mean_and_no_delta():
