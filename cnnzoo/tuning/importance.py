@@ -24,12 +24,13 @@ def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
     """Estimate how much of the scores each hyperparameter decides.
 
     A random forest learns the scores from the hyperparameters on four fifths of the
-    configurations; on the last fifth one hyperparameter is shuffled, and its importance is the
-    growth of the squared error (permutation importance, Breiman 2001), as a share of the scores'
-    variance. This is repeated over 5 folds, twice; since their training sets overlap, intervals
-    are Nadeau and Bengio's (2003) corrected resampled t, at 95%. Scores enter as ranks, so that one
-    diverged training does not decide everything, and a lower or a higher direction does not
-    matter.
+    configurations; on the last fifth one hyperparameter is shuffled, and its importance is half
+    the growth of the squared error (permutation importance, Breiman 2001), as a share of the
+    scores' variance. Half of it, since that estimates the total Sobol index: the share of the
+    variance in which the hyperparameter has a part, alone or with others (Gregorutti, Michel and
+    Saint-Pierre 2017). This is repeated over 5 folds, twice; since their training sets overlap,
+    intervals are Nadeau and Bengio's (2003) corrected resampled t, at 95%. Scores enter as ranks,
+    so that one diverged training does not decide everything, and the direction does not matter.
 
     Where a hyperparameter is switched off by another one, it is given a level drawn from those
     tried elsewhere: a forest then has no way to tell from it that it is off, and what switching
@@ -46,7 +47,7 @@ def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row a hyperparameter, the most important first: ``toggle``, ``importance`` (1 is all of
-        the variance; interactions are counted for each who takes part, so that the sum may be
+        the variance; what several decide together is counted for each, so that the sum may be
         more), ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``: what stands against
         believing it, such as too few trials. Without numbers where there are fewer than 20
         configurations. ``attrs["predicted"]`` holds the share of the held-out variance that the
@@ -101,7 +102,7 @@ def _measure(settings: pd.DataFrame, scores: Any) -> tuple[Any, Any]:
                 n_repeats=SHUFFLES,
                 random_state=repeat,
             )
-            drops.append(shuffled.importances_mean)
+            drops.append(shuffled.importances_mean / 2)
     return np.array(errors), np.array(drops)
 
 
