@@ -172,13 +172,16 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     if len(optimism) and optimism["seeds"].iloc[0]:
         row = optimism.iloc[0]
         decimals = decimals_for(row["ci_high"] - row["ci_low"], abs(row["optimism"]))
-        gap, low, high = (
-            fixed(row[name], decimals, signed=True) for name in ("optimism", "ci_low", "ci_high")
+        gap, low, high, fresh, searched = (
+            fixed(row[name], decimals, signed=name not in ("fresh_mean", "search_score"))
+            for name in ("optimism", "ci_low", "ci_high", "fresh_mean", "search_score")
+        )
+        interval = (
+            f"95% interval {low} to {high}" if low else "of one fresh seed there is no interval"
         )
         return [
-            f"The search's best score was too good by {gap} [{low}, {high}]: on {row['seeds']} "
-            f"fresh seeds its configuration came to {fixed(row['fresh_mean'], decimals)}, not to "
-            f"{fixed(row['search_score'], decimals)}."
+            f"On {row['seeds']} fresh seeds the search's best configuration came to {fresh}, not "
+            f"to {searched}: its score was too good by {gap} ({interval})."
         ]
     if count < 2:
         return []

@@ -157,8 +157,8 @@ def test_optimism_is_said_and_tabulated(search):
 
     contents = contents_of(cnnzoo.open_search(search), Tried())
     assert contents.warnings == (
-        "The search's best score was too good by +0.040 [+0.030, +0.050]: on 8 fresh seeds its "
-        "configuration came to 0.910, not to 0.950.",
+        "On 8 fresh seeds the search's best configuration came to 0.910, not to 0.950: its score "
+        "was too good by +0.040 (95% interval +0.030 to +0.050).",
     )
 
 
