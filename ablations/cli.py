@@ -1,5 +1,7 @@
 """The command line of the studies."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,7 +91,9 @@ def run_command(
 
 @app.command("report")
 def report_command(
-    directory: Annotated[Path, typer.Argument(help="Where the study's results are.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Where the results of the study, or the search, are.")
+    ],
     to: Annotated[
         list[Path] | None,
         typer.Option(
@@ -108,8 +112,22 @@ def report_command(
         bool, typer.Option("--overwrite", help="Replace files that are there.")
     ] = False,
 ) -> None:
-    """Write reports of stored results."""
+    """Write reports of stored results: of a study, or of a search with KerasTuner.
+
+    A search's directory is not written to: without --to its report goes beside it.
+    """
     with one_line_errors():
+        if (directory / "oracle.json").is_file():
+            if beside is not None or figures is not None:
+                raise typer.BadParameter("--beside and --figures are for studies, not for searches")
+            from ablations.search.report import search_report
+
+            for path in to or []:
+                typer.echo(search_report(directory, path, overwrite=overwrite))
+            if not to:
+                place = directory.resolve().with_name(f"{directory.resolve().name}.html")
+                _replace(place, overwrite, partial(search_report, directory))
+            return
         from ablations.results import open_results
 
         results = open_results(directory)
@@ -117,15 +135,19 @@ def report_command(
         for path in to or []:
             typer.echo(results.report(path, beside=other, overwrite=overwrite))
         if not to:
-            from ablations.report.page import is_page
-
-            place = directory / "report.html"
-            replaced = place.is_file() and (overwrite or is_page(place))
-            results.report(place, beside=other, overwrite=replaced)
-            typer.echo(f"{place} (replaced)" if replaced else place)
+            _replace(directory / "report.html", overwrite, partial(results.report, beside=other))
         if figures is not None:
             for path in results.figures(figures, overwrite=overwrite):
                 typer.echo(path)
+
+
+def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
+    """Write a report to its own place, where an earlier one of this program gives way."""
+    from ablations.report.rendering import is_page
+
+    replaced = place.is_file() and (overwrite or is_page(place))
+    write(place, overwrite=replaced)
+    typer.echo(f"{place} (replaced)" if replaced else place)
 
 
 def _show(results: "Results") -> None:

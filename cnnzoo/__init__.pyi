@@ -31,3 +31,6 @@ from .toggle import Toggle as Toggle
 from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained
 from .training import train as train
+from .tuning.records import SearchError as SearchError
+from .tuning.results import SearchResults as SearchResults
+from .tuning.results import open_search as open_search

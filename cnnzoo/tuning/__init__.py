@@ -1,0 +1,1 @@
+"""Searches with KerasTuner over the toggles, and what came of them."""

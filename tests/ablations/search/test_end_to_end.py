@@ -1,0 +1,129 @@
+"""A ``build(hp)`` as users have it: studied, searched by KerasTuner, the search ablated."""
+
+import contextlib
+import importlib
+import textwrap
+import warnings
+
+import numpy as np
+import pytest
+
+import ablations
+import cnnzoo
+from ablations import runner
+from ablations.study import TrialResult
+
+BUILDER = """
+    import keras
+
+    def build(hp):
+        units = hp.Int("units", 4, 16, step=4)
+        rate = hp.Float("learning_rate", 1e-4, 1e-1, sampling="log", default=1e-3)
+        regularize = hp.Choice("regularize", ["none", "dropout"])
+        layers = [keras.Input((4, 4, 1)), keras.layers.Flatten()]
+        if hp.Boolean("wide"):
+            units *= 2
+        layers.append(keras.layers.Dense(units, activation="relu"))
+        with hp.conditional_scope("regularize", ["dropout"]):
+            if regularize == "dropout":
+                layers.append(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5, default=0.2)))
+        model = keras.Sequential([*layers, keras.layers.Dense(3, activation="softmax")])
+        model.compile(
+            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
+        return model
+"""
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
+
+
+@pytest.fixture
+def builder(tmp_path, monkeypatch):
+    (tmp_path / "my_builder.py").write_text(textwrap.dedent(BUILDER))
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return importlib.import_module("my_builder").build
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Write 90 images of three kinds, told apart by where they are bright."""
+    random = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    x = random.random((90, 4, 4, 1))
+    x[np.arange(90), y] += 1
+    path = tmp_path / "data.npz"
+    np.savez(path, x=x.astype("float32"), y=y)
+    return f"npz:{path}"
+
+
+def test_any_builder_of_kerastuner_becomes_a_study(builder, data, tmp_path):
+    study = ablations.Study(
+        builder,
+        data=data,
+        factors={"wide": [False, True], "learning_rate": [1e-3, 1e-2], "rate": [0.2, 0.4]},
+        baseline={"regularize": "dropout"},
+        seeds=1,
+        recipe=cnnzoo.Recipe(epochs=1),
+    )
+    results = ablations.run(study, tmp_path / "study", engine="serial", progress=False)
+    trials = results.trials
+    assert set(trials["status"]) == {"done"}
+    assert list(dict.fromkeys(trials["variant"])) == [
+        *("baseline", "wide=True", "learning_rate=0.01", "rate=0.4")
+    ]
+    params = trials.groupby("variant")["params"].first()
+    assert params["baseline"] == (16 * 4 + 4) + (4 * 3 + 3)  # units at its default, 4
+    assert params["wide=True"] == (16 * 8 + 8) + (8 * 3 + 3)
+    assert set(results.deltas()["factor"]) == {"wide", "learning_rate", "rate"}
+
+
+def formula(trial, report_to=None):
+    """Take the place of training, of which a path needs many."""
+    score = 0.5 + 0.01 * trial.settings.get("units", 4) + 0.001 * trial.seed
+    metrics = {"validation_accuracy": score, "test_accuracy": score, "test_loss": 1 - score}
+    return TrialResult(trial, "done", metrics=metrics)
+
+
+def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
+    import keras_tuner
+
+    monkeypatch.setattr(runner, "run_trial", formula)
+
+    with np.load(data.removeprefix("npz:")) as arrays:
+        x, y = arrays["x"], arrays["y"]
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(None):
+        tuner = keras_tuner.RandomSearch(
+            builder,
+            objective=keras_tuner.Objective("val_accuracy", "max"),
+            max_trials=3,
+            seed=1,
+            directory=tmp_path / "tuned",
+            project_name="mine",
+        )
+        tuner.search(x[:60], y[:60], validation_data=(x[60:], y[60:]), epochs=1, verbose=0)
+        best = tuner.get_best_hyperparameters()[0].values
+    search = cnnzoo.open_search(tmp_path / "tuned" / "mine")
+    assert search.best() == best
+    assert {name: type(level) for name, level in search.best().items()} == {
+        name: type(level) for name, level in best.items()
+    }
+    recipe = cnnzoo.Recipe(epochs=1)
+    studies = ablations.from_search(
+        search, model=builder, data=data, recipe=recipe, seeds=3, rivals=1
+    )
+    found = studies.run(tmp_path / "studies", engine="serial", progress=False)
+    table = found.optimism()
+    assert table["search_score"][0] == search.configurations["score"][0]
+    assert table["seeds"].tolist() == [3, 3]
+    fresh = found.rivals.trials
+    assert table["fresh_mean"][0] == pytest.approx(
+        fresh.loc[fresh["variant"] == "baseline", "validation_accuracy"].mean()
+    )
+    target = {name: levels[-1] for name, levels in studies.path.factors.items()}
+    assert target == {name: best[name] for name in target}
+    assert found.path.changes[found.path.trials["variant"].iloc[-1]] == target
+    page = found.report(tmp_path / "search.html").read_text()
+    assert "On fresh seeds" in page
+    assert "On 3 fresh seeds the search" in page
+    assert "The path from the defaults to the winner" in page
