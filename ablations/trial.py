@@ -14,18 +14,11 @@ from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
+from cnnzoo.processes import STEPS_PER_EXECUTION, fix_threads
 from cnnzoo.toggle import Level
-
-STEPS_PER_EXECUTION = 25
-"""Steps that run without coming back to Python; nothing in a trial happens between them."""
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()
 _WARM_SIZE = 1
-
-
-THREADS = 1
-"""Of a trial's own computation. Their number changes the order of sums and with it the last bits
-of a result, so it does not depend on how many trials run at a time."""
 
 
 def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
@@ -47,26 +40,6 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
     fix_threads()
-
-
-def fix_threads() -> None:
-    """Give TensorFlow `THREADS` threads, and GPU memory only as it grows.
-
-    Raises
-    ------
-    RuntimeError
-        If TensorFlow has computed something in this process before.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
 
 
 def forget() -> None:

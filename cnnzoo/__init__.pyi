@@ -31,3 +31,6 @@ from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained
 from .training import evaluate as evaluate
 from .training import train as train
+from .tuning.hypermodel import hypermodel as hypermodel
+from .tuning.tune import tune as tune
+from .tuning.writing import SearchError as SearchError

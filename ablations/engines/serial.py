@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
-from ablations.trial import fix_threads
+from cnnzoo.processes import fix_threads
 
 
 class Serial:
