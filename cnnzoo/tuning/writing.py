@@ -108,7 +108,7 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
     path = directory / SEARCH
     plain = json.loads(json.dumps(description, default=str))
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = read_search(directory)
         different = [
             f"{name} was {before.get(name)!r}, and is {plain[name]!r}"
             for name in plain
@@ -125,3 +125,9 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         )
     else:
         write_json(path, {**plain, "versions": dict(versions)})
+
+
+def read_search(directory: str | Path) -> dict[str, Any]:
+    """Return what was written down of a search."""
+    found: dict[str, Any] = json.loads((Path(directory) / SEARCH).read_text(encoding="utf-8"))
+    return found

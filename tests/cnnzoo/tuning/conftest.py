@@ -1,6 +1,5 @@
 """What the tests of the searches share."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import cnnzoo
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers import the stubs by their names
 
+from search_files import trials_of
+
 
 def pytest_collection_modifyitems(items):
     """KerasTuner 1.4.8 asks for the current thread's name in a way that Python 3.10 gave up."""
@@ -18,16 +19,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(
                 pytest.mark.filterwarnings("ignore:currentThread|getName:DeprecationWarning")
             )
-
-
-def trials_of(directory):
-    """KerasTuner's trials as they were written, in order, each with its executions."""
-    trials = []
-    for folder in sorted(Path(directory).glob("trial_*")):
-        trial = json.loads((folder / "trial.json").read_text())
-        executions = json.loads((folder / "executions.json").read_text())
-        trials.append({**trial, "values": trial["hyperparameters"]["values"], "rows": executions})
-    return trials
 
 
 @pytest.fixture
