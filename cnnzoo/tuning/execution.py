@@ -100,6 +100,7 @@ class Trainer:
         history = fit(model, data, recipe, seed=seed, steps_per_execution=STEPS_PER_EXECUTION)
         if save_to is not None:
             model.save(save_to)
+        history.pop("learning_rate", None)  # which is no result
         last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
         validation = evaluate(model, *data.validation)
         metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
