@@ -89,7 +89,9 @@ def run_command(
 
 @app.command("report")
 def report_command(
-    directory: Annotated[Path, typer.Argument(help="Where the study's results are.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Where the results of the study, or the search, are.")
+    ],
     to: Annotated[
         list[Path] | None,
         typer.Option("--to", help="Files: .html .md .csv .tex .json; DIRECTORY/report.html."),
@@ -104,8 +106,20 @@ def report_command(
         bool, typer.Option("--overwrite", help="Replace files that are there.")
     ] = False,
 ) -> None:
-    """Write reports of stored results."""
+    """Write reports of stored results: of a study, or of a search with KerasTuner.
+
+    A search's directory is not written to: without --to its report goes beside it.
+    """
     with one_line_errors():
+        if (directory / "oracle.json").is_file():
+            if beside is not None or figures is not None:
+                raise typer.BadParameter("--beside and --figures are for studies, not for searches")
+            from ablations.search.report import search_report
+
+            beside_it = directory.resolve().with_name(f"{directory.resolve().name}.html")
+            for path in to or [beside_it]:
+                typer.echo(search_report(directory, path, overwrite=overwrite))
+            return
         from ablations.results import open_results
 
         results = open_results(directory)

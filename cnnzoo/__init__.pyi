@@ -32,5 +32,7 @@ from .training import Trained as Trained
 from .training import evaluate as evaluate
 from .training import train as train
 from .tuning.hypermodel import hypermodel as hypermodel
+from .tuning.records import SearchError as SearchError
+from .tuning.results import SearchResults as SearchResults
+from .tuning.results import open_search as open_search
 from .tuning.tune import tune as tune
-from .tuning.writing import SearchError as SearchError

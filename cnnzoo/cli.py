@@ -1,6 +1,6 @@
 """The command line of the zoo."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -130,20 +130,17 @@ def tune_command(
         names = [name.strip() for name in search.split(",") if name.strip()] or None
         with console.status("loading"):
             load_keras()
-            from cnnzoo.tuning.best import as_python, best_trials
             from cnnzoo.tuning.tune import tune
-            from cnnzoo.tuning.writing import read_search
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
-        directory = Path(to or Path("searches") / model)
         try:
-            tune(
+            found = tune(
                 model,
                 data,
                 names,
                 seeds=seeds,
                 recipe=Recipe(epochs=epochs),
                 workers=workers,
-                directory=directory,
+                directory=to or None,
                 seed=seed,
                 **options,
                 **fixed,
@@ -151,27 +148,35 @@ def tune_command(
         except KeyboardInterrupt:
             typer.echo("Interrupted; the same command goes on.", err=True)
             raise typer.Exit(130) from None
-    direction = read_search(directory)["objective"]["direction"]
-    found = best_trials(directory, direction)
-    if not found:
-        typer.echo(f"No trial came to a score; {directory} says why.", err=True)
+    best = found.configurations.head(SHOWN)
+    if best.empty:
+        typer.echo(f"No trial came to a score; {found.directory} says why.", err=True)
         raise typer.Exit(1)
-    columns = [*dict.fromkeys(name for row in found for name in row["levels"])]
-    rows = [
-        (row["trial"], f"{row['score']:.4f}", *(_level(row["levels"].get(n)) for n in columns))
-        for row in found[:SHOWN]
-    ]
-    title = f"{model} on {data}: the best of {len(found)} by {objective}"
+    columns = ("trial", "score", *(n for n in best.columns if n in found.hyperparameters))
+    cells = [[_level(cell) for cell in row] for row in best[list(columns)].to_numpy()]
+    title = f"{model} on {data}: the best of {len(found.comparable)} by {objective}"
     console.print(title, style="bold", highlight=False, markup=False)
-    console.print(table(("trial", "score", *columns), rows, right=("trial", "score")))
-    python = as_python(model, data, found[0]["levels"], fixed, {"epochs": epochs})
-    console.print(python, highlight=False, markup=False, soft_wrap=True)
+    console.print(table(columns, cells, right=columns[:2]))
+    console.print(_python(found, fixed), highlight=False, markup=False, soft_wrap=True)
+
+
+def _python(found: Any, fixed: Mapping[str, Any]) -> str:
+    """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
+    from cnnzoo.registry import toggles
+
+    best: dict[str, Any] = found.best()
+    if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
+        return str(found.best_line())
+    arguments = [found.model, *best.values()]
+    texts = [repr(argument).replace("'", '"') for argument in arguments]
+    named = [f"{name}={text}" for name, text in zip(best, texts[1:], strict=True)]
+    return f"cnnzoo.build({', '.join([texts[0], *named])})"
 
 
 def _level(level: object) -> str:
-    if level is None:
-        return ""
-    return f"{level:.4g}" if isinstance(level, float) else str(level)
+    if not isinstance(level, float):
+        return str(level)
+    return "" if level != level else f"{level:.4g}"
 
 
 def _times(shape: object) -> str:

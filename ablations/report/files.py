@@ -20,7 +20,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def csv_report(contents: ReportContents) -> str:
     """Return the deltas, all columns, every digit."""
-    frame = contents.deltas
+    return csv_of(contents.deltas)
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """Return a table as CSV in which no text is a formula to a spreadsheet."""
     safe = {_text_safe(name): frame[name].map(_text_safe).astype(object) for name in frame.columns}
     text: str = pd.DataFrame(safe).to_csv(index=False, lineterminator="\n")
     return text
@@ -44,19 +48,24 @@ def json_report(contents: ReportContents) -> str:
         "versions": contents.versions,
         "machine": contents.machine,
     }
+    return json_text(everything)
+
+
+def json_text(everything: dict[str, Any]) -> str:
+    """Return values as JSON; what is missing or infinite is null."""
     return json.dumps(_plain(everything), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def markdown_report(contents: ReportContents) -> str:
     """Return the summary and the tables in Markdown."""
     parts = [f"# {markdown_text(contents.name)}\n"]
-    parts.append(_bullets(f"{word}: {value}" for word, value in facts(contents).items()))
+    parts.append(bullets(f"{word}: {value}" for word, value in facts(contents).items()))
     parts.append("## Summary\n")
     if said := warnings(contents):
         parts.append("".join(f"> {markdown_text(text)}\n>\n" for text in said))
     for metric, sentences in summary(contents).items():
         parts.append(f"### {markdown_text(metric_words(metric).capitalize())}\n")
-        parts.append(_bullets(f"{said.text}." for said in sentences))
+        parts.append(bullets(f"{said.text}." for said in sentences))
     parts.append("## Deltas\n")
     shown = [tables.deltas_table(contents, metric) for metric in contents.metrics]
     shown += [tables.any_table(title, frame) for title, frame in contents.tables.items()]
@@ -70,10 +79,10 @@ def markdown_report(contents: ReportContents) -> str:
         for table in shown
         if table.rows
     ]
-    parts += ["## Run it again\n", _fenced(contents.rerun, "sh")]
-    parts.append(_fenced(snippet(contents), "python"))
+    parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
+    parts.append(fenced(snippet(contents), "python"))
     known = {**contents.versions, **contents.machine}
-    parts.append(_bullets(f"{metric_words(str(word))}: {value}" for word, value in known.items()))
+    parts.append(bullets(f"{metric_words(str(word))}: {value}" for word, value in known.items()))
     return "\n".join(part for part in parts if part)
 
 
@@ -100,11 +109,13 @@ def _text_safe(value: Any) -> Any:
     return f"'{text}" if value.startswith(FORMULA) else text
 
 
-def _bullets(texts: Any) -> str:
+def bullets(texts: Any) -> str:
+    """Return texts as a list in Markdown."""
     return "".join(f"- {markdown_text(text)}\n" for text in texts)
 
 
-def _fenced(code: str, language: str) -> str:
+def fenced(code: str, language: str) -> str:
+    """Return code between fences that it does not hold itself."""
     if not code:
         return ""
     fence = "```"

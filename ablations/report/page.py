@@ -1,21 +1,15 @@
 """The HTML page: one file, which asks the network for nothing."""
 
-import base64
-import hashlib
-import json
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ablations.report import tables
-from ablations.report.bundle import vega_bundle
 from ablations.report.contents import ReportContents
 from ablations.report.costs import costs_table
 from ablations.report.drawing import Figure, palette, slug
 from ablations.report.figures import figures, spec
+from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rerun import snippet
-from ablations.report.rounding import brief
-from ablations.report.theme import DARK, LIGHT, PAGE, VERDICTS, css
+from ablations.report.theme import PAGE, VERDICTS
 from ablations.report.words import (
     biggest,
     delta_words,
@@ -40,14 +34,9 @@ SECTIONS = {
 def page(contents: ReportContents) -> str:
     """Return a study's page."""
     drawn = figures(contents, PAGE)
-    scripts = {"bundle": _script(vega_bundle()), "code": _script(_asset("page.js"))}
-    rendered: str = _template().render(
+    rendered: str = template("page.html.jinja").render(
+        **frame_of(),
         contents=contents,
-        css=_markup(_asset("page.css")),
-        light=_markup(css(LIGHT)),
-        dark=_markup(css(DARK)),
-        scripts=scripts,
-        policy=_policy(scripts.values()),
         facts=facts(contents),
         cards=_cards(contents),
         warnings=warnings(contents),
@@ -58,7 +47,7 @@ def page(contents: ReportContents) -> str:
             for key, title in SECTIONS.items()
             if (found := [figure for figure in drawn if figure.section == key])
         ],
-        specs=[(figure.name, _json(spec(figure, PAGE))) for figure in drawn],
+        specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         costs=tables.any_table("Mean cost and outcome of each variant", costs_table(contents)),
         extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
         failures=[
@@ -192,51 +181,3 @@ def _seeds(seeds: Any) -> str:
     if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
         return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
     return f"{len(listed):,} ({', '.join(map(str, listed))})"
-
-
-def _json(value: Any) -> Any:
-    """Write JSON that no text in it can end, or turn into, markup."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return _markup(text)
-
-
-def _script(code: str) -> Any:
-    """Return code of ours as it stands in the page."""
-    if "</script" in code.lower() or "<!--" in code:
-        code = code.replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    return _markup(code)
-
-
-def _policy(scripts: Any) -> str:
-    """Allow these scripts by their digests, and no request at all."""
-    digests = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
-        for code in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _markup(text: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704  (only for texts of this package)
-
-
-def _asset(name: str) -> str:
-    return files("ablations.report").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["brief"] = brief
-    return environment.from_string(_asset("page.html.jinja"))

@@ -1,1 +1,1 @@
-"""Search over the toggles with KerasTuner."""
+"""Searches with KerasTuner over the toggles, and what came of them."""

@@ -110,8 +110,9 @@ def tune(
     ...     "mlp", "digits", {"units": [8, 16]}, tuner="grid", recipe=Recipe(epochs=1),
     ...     directory=folder.name, progress=False,
     ... )
-    >>> sorted(path.name for path in results.path.glob("trial_*"))
-    ['trial_0000', 'trial_0001']
+    >>> results.trials["units"].to_list()
+    [8, 16]
+    >>> folder.cleanup()
     """
     recipe = recipe or Recipe()
     hypermodel = ZooHyperModel(model, make_space(model, search, recipe, fixed), recipe)
@@ -216,7 +217,9 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
     space = hypermodel.space
     called = tuner if isinstance(tuner, type | str) else type(tuner)
     return {
-        "model": plan.model if isinstance(plan.model, str) else space.owner,
+        "model": plan.model
+        if isinstance(plan.model, str)
+        else f"{plan.model.__module__}:{plan.model.__qualname__}",
         "data": plan.data if isinstance(plan.data, str) else str(info),
         "search": [*space.searched],
         "space": space.describe(),

@@ -30,9 +30,10 @@ from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hypermodel import ZooHyperModel
 from cnnzoo.tuning.objective import Objective
+from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.tuner import SearchTuner
 from cnnzoo.tuning.wanted import Search, make_space
-from cnnzoo.tuning.writing import Execution, SearchError, read_executions, write_executions
+from cnnzoo.tuning.writing import Execution, read_executions, write_executions
 
 TRIES = 2
 """How often a trial is begun whose worker dies, and a worker that dies without a trial."""

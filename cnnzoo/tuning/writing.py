@@ -9,12 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cnnzoo.tuning.records import SearchError
+
 SEARCH, EXECUTIONS = "search.json", "executions.json"
 Status = Literal["done", "failed", "invalid"]
-
-
-class SearchError(ValueError):
-    """A search that cannot be begun or gone on with."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
     path = directory / SEARCH
     plain = json.loads(json.dumps(description, default=str))
     if path.exists():
-        before = read_search(directory)
+        before = json.loads(path.read_text(encoding="utf-8"))
         different = [
             f"{name} was {before.get(name)!r}, and is {plain[name]!r}"
             for name in plain
@@ -125,9 +123,3 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         )
     else:
         write_json(path, {**plain, "versions": dict(versions)})
-
-
-def read_search(directory: str | Path) -> dict[str, Any]:
-    """Return what was written down of a search."""
-    found: dict[str, Any] = json.loads((Path(directory) / SEARCH).read_text(encoding="utf-8"))
-    return found

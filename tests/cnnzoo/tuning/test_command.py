@@ -41,7 +41,7 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     lines = [line.split() for line in result.text.splitlines() if line.strip()]
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
-    assert first[1:] == [f"{best / 1000 + 0.035:.4f}", str(best)]
+    assert first[1:] == [f"{best / 1000 + 0.035:.4g}", str(best)]
     assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()
@@ -58,17 +58,19 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
     assert result.exit_code == 0, result.output
     best = max((levels for levels, *_ in calls), key=lambda levels: response(levels, 0))
     assert result.text.splitlines()[-1] == (
-        'cnnzoo.train("mlp", cnnzoo.load_data("digits", label_noise=0.1), '
-        f"cnnzoo.Recipe(epochs=3, batch_size={best['batch_size']}), units={best['units']})"
+        "cnnzoo.train('mlp', cnnzoo.load_data('digits', label_noise=0.1), "
+        f"cnnzoo.Recipe(epochs=3, batch_size={best['batch_size']}), seed=0, units={best['units']})"
     )
     assert (tmp_path / "searches" / "mlp" / "search.json").exists()
 
 
-def test_a_search_without_a_score_says_so(run, stub_training):
+def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     stub_training(lambda levels, seed: 1 / 0)
     result = run("mlp", "--search", "units", "--data", "digits", "--trials", "2")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == "No trial came to a score; searches/mlp says why."
+    assert result.stderr.splitlines()[-1] == (
+        f"No trial came to a score; {tmp_path / 'searches' / 'mlp'} says why."
+    )
 
 
 def test_an_interruption_says_how_to_go_on(run, stub_training):

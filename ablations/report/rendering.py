@@ -1,0 +1,74 @@
+"""How a page is put together: texts that end no markup, scripts by their digests, the template."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ablations.report.bundle import vega_bundle
+from ablations.report.rounding import brief
+from ablations.report.theme import DARK, LIGHT, css
+
+
+def frame_of() -> dict[str, Any]:
+    """Return what every page has: its style in both modes, its scripts, and their policy."""
+    scripts = {"bundle": _script(vega_bundle()), "code": _script(_asset("page.js"))}
+    return {
+        "css": _markup(_asset("page.css")),
+        "light": _markup(css(LIGHT)),
+        "dark": _markup(css(DARK)),
+        "scripts": scripts,
+        "policy": _policy(scripts.values()),
+    }
+
+
+def json_of(value: Any) -> Any:
+    """Write JSON that no text in it can end, or turn into, markup."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return _markup(text)
+
+
+@cache
+def template(name: str) -> Any:
+    """Return a page's template, with the macros that pages share."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["brief"] = brief
+    return environment.from_string(_asset("macros.html.jinja") + _asset(name))
+
+
+def _script(code: str) -> Any:
+    """Return code of ours as it stands in the page."""
+    if "</script" in code.lower() or "<!--" in code:
+        code = code.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    return _markup(code)
+
+
+def _policy(scripts: Iterable[Any]) -> str:
+    """Allow these scripts by their digests, and no request at all."""
+    digests = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+        for code in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _markup(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  (only for texts of this package)
+
+
+def _asset(name: str) -> str:
+    return files("ablations.report").joinpath(name).read_text(encoding="utf-8")

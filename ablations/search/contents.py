@@ -1,0 +1,203 @@
+"""What the report of a search shows, gathered once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablations.report.rounding import decimals_for, fixed
+from ablations.report.words import level_words, metric_words
+from cnnzoo.tuning.records import Hyperparameter
+from cnnzoo.tuning.results import SearchResults
+
+if TYPE_CHECKING:
+    from ablations.search.from_search import SearchAblation
+
+
+@dataclass(frozen=True)
+class SearchContents:
+    """Everything that the report of a search shows.
+
+    Parameters
+    ----------
+    name
+        Of the search.
+    facts
+        What was searched, by word.
+    objective
+        The metric in words.
+    lower
+        Whether lower is better.
+    trials, best, importance
+        As of `cnnzoo.SearchResults`.
+    hyperparameters
+        What was searched, by the name of its column, the most important first.
+    compared
+        The ids of the trials whose scores can be compared.
+    warnings
+        What must be said before the numbers.
+    optimism
+        As of `SearchAblation.optimism`; empty if that was not tried.
+    tables
+        More tables by title.
+    line
+        The best configuration, as a line of Python.
+    code
+        How to go on, as Python.
+    versions
+        Of what computed it.
+    directory
+        Where the search is.
+    """
+
+    name: str
+    facts: Mapping[str, str]
+    objective: str
+    lower: bool
+    trials: pd.DataFrame
+    best: pd.DataFrame
+    importance: pd.DataFrame
+    hyperparameters: Mapping[str, Hyperparameter]
+    compared: frozenset[str]
+    warnings: tuple[str, ...]
+    optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    line: str = ""
+    code: str = ""
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    directory: Path = Path()
+
+    @property
+    def hint(self) -> str:
+        """Which direction is better."""
+        return "lower is better" if self.lower else "higher is better"
+
+    @property
+    def not_done(self) -> pd.DataFrame:
+        """The executions without a score."""
+        return self.trials[self.trials["status"] != "done"]
+
+
+def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None) -> SearchContents:
+    """Gather what the report of a search shows.
+
+    Parameters
+    ----------
+    results
+        The search.
+    ablation
+        What became of its best on fresh seeds.
+    """
+    from cnnzoo.tuning.frames import column_of
+
+    objective = results.objective
+    importance = results.importance()
+    optimism = ablation.optimism() if ablation else pd.DataFrame()
+    known = results.project.hyperparameters
+    tables = {}
+    for title, study in (
+        ("The winner with one choice at its default", ablation and ablation.one_at_a_time),
+        ("The path from the defaults to the winner", ablation and ablation.path),
+    ):
+        if study:
+            tables[title] = _deltas(study)
+    return SearchContents(
+        name=results.model.rpartition(":")[2] or results.directory.resolve().name,
+        facts=_facts(results),
+        objective=metric_words(objective.name) if objective else "score",
+        lower=objective is None or objective.lower,
+        trials=results.trials,
+        best=results.best(10),
+        importance=importance,
+        hyperparameters={column_of(name): known[name] for name in importance["toggle"]},
+        compared=frozenset(trial.name for trial in results.comparable),
+        warnings=(*results.notes, *_optimism_words(results, optimism)),
+        optimism=optimism,
+        tables=tables,
+        line=results.best_line() if objective and len(results.comparable) else "",
+        code=_code(results),
+        versions=results.project.search.get("versions") or {},
+        directory=results.directory,
+    )
+
+
+def _deltas(study: Any) -> pd.DataFrame:
+    shown = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pairs", "verdict"]
+    deltas: pd.DataFrame = study.deltas()[shown]
+    return deltas
+
+
+def _facts(results: SearchResults) -> dict[str, str]:
+    said, known = results.project.search, results.project.hyperparameters
+    searched = results.hyperparameters
+    objective = results.objective
+    recipe = said.get("recipe")
+    fixed_levels = {
+        **{
+            hp.name: hp.default
+            for hp in results.project.hyperparameters.values()
+            if hp.name not in searched
+        },
+        **(said["fixed"] if isinstance(said.get("fixed"), dict) else {}),
+    }
+    found = {
+        "Model": results.model,
+        "Data": results.data,
+        "Tuner": said.get("tuner"),
+        "Objective": f"{objective.name} ({objective.direction})" if objective else "",
+        "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched),
+        "Fixed": _settings(fixed_levels),
+        "Recipe": _settings(recipe if isinstance(recipe, dict) else {}),
+        "Seeds": ", ".join(map(str, results.seeds)),
+        "Directory": results.directory,
+    }
+    return {word: str(value) for word, value in found.items() if value}
+
+
+def _range(hp: Hyperparameter) -> str:
+    if hp.low is None or hp.high is None:
+        return ", ".join(map(level_words, hp.levels))
+    return f"{hp.low:g} to {hp.high:g}{', log' if hp.log else ''}"
+
+
+def _settings(levels: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {level_words(level)}" for name, level in levels.items())
+
+
+def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]:
+    """Say that the best of many is too good on average, and by how much if that is known."""
+    count = len(results.configurations)
+    if len(optimism) and optimism["seeds"].iloc[0]:
+        row = optimism.iloc[0]
+        decimals = decimals_for(row["ci_high"] - row["ci_low"], abs(row["optimism"]))
+        gap, low, high = (
+            fixed(row[name], decimals, signed=True) for name in ("optimism", "ci_low", "ci_high")
+        )
+        return [
+            f"The search's best score was too good by {gap} [{low}, {high}]: on {row['seeds']} "
+            f"fresh seeds its configuration came to {fixed(row['fresh_mean'], decimals)}, not to "
+            f"{fixed(row['search_score'], decimals)}."
+        ]
+    if count < 2:
+        return []
+    return [
+        f"The best score is the best of {count:,} configurations and so too good on average: the "
+        "winner was also the luckiest. ablations.from_search tries it and its rivals again on "
+        "fresh seeds, and says by how much."
+    ]
+
+
+def _code(results: SearchResults) -> str:
+    place = str(results.directory)
+    lines = ["import ablations", "import cnnzoo", "", f"search = cnnzoo.open_search({place!r})"]
+    elsewhere = "" if results.model else 'model="package.module:build", data="mnist5k"'
+    return "\n".join(
+        [
+            *lines,
+            f"studies = ablations.from_search(search{', ' if elsewhere else ''}{elsewhere})",
+            "found = studies.run()  # goes on where it was",
+            'found.report("search.html")',
+        ]
+    )

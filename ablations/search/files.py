@@ -1,0 +1,52 @@
+"""The report of a search as Markdown, CSV and JSON."""
+
+from ablations.report.files import bullets, csv_of, fenced, json_text
+from ablations.report.markup import markdown_table, markdown_text
+from ablations.report.words import metric_words, rows_of
+from ablations.search import tables
+from ablations.search.contents import SearchContents
+
+
+def csv_report(contents: SearchContents) -> str:
+    """Return the trials, all columns, every digit."""
+    return csv_of(contents.trials)
+
+
+def json_report(contents: SearchContents) -> str:
+    """Return everything, every digit; what is missing or infinite is null."""
+    return json_text(
+        {
+            "name": contents.name,
+            "facts": contents.facts,
+            "warnings": list(contents.warnings),
+            "best": rows_of(contents.best),
+            "importance": rows_of(contents.importance),
+            "optimism": rows_of(contents.optimism),
+            "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
+            "trials": rows_of(contents.trials),
+            "versions": contents.versions,
+        }
+    )
+
+
+def markdown_report(contents: SearchContents) -> str:
+    """Return the tables in Markdown."""
+    parts = [f"# Search: {markdown_text(contents.name)}\n"]
+    parts.append(bullets(f"{word}: {value}" for word, value in contents.facts.items()))
+    parts.append("".join(f"> {markdown_text(said)}\n>\n" for said in contents.warnings))
+    shown = [
+        tables.best_table(contents),
+        tables.optimism_table(contents),
+        *(tables.plain_table(title, frame) for title, frame in contents.tables.items()),
+        tables.importance_table(contents),
+        tables.failures_table(contents),
+        tables.trials_table(contents),
+    ]
+    parts += [
+        f"## {markdown_text(table.title)}\n\n{markdown_table(table)}"
+        for table in shown
+        if table.rows
+    ]
+    parts += ["## How to go on\n", fenced(contents.code, "python")]
+    parts.append(bullets(f"{metric_words(n)}: {v}" for n, v in contents.versions.items()))
+    return "\n".join(part for part in parts if part)

@@ -1,0 +1,261 @@
+"""From a search to an ablation: how good its best really is, and which of its choices matter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.declared import LIST, METRICS
+from ablations.search.optimism import optimism
+from ablations.settings import StudyError, same
+from ablations.space import Space
+from ablations.study import Study
+from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import Level
+from cnnzoo.tuning.records import Objective, SearchTrial
+from cnnzoo.tuning.results import SearchResults, open_search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablations.results import Results
+
+FOLDERS = ("rivals", "one-at-a-time", "path")
+"""Where `SearchStudies.run` puts the results of each study."""
+
+
+@dataclass(frozen=True)
+class SearchStudies:
+    """The studies that a search leads to, all on seeds that it has not seen.
+
+    Parameters
+    ----------
+    search
+        The search.
+    rivals
+        Its best configurations, the winner being the baseline.
+    one_at_a_time
+        The winner, from which one choice at a time is taken back to its default; None where the
+        winner is the default configuration.
+    path
+        The way from the defaults to the winner by the best single change each step; None as
+        above.
+    contenders
+        The best configurations' trials, the winner first.
+    """
+
+    search: SearchResults
+    rivals: Study
+    one_at_a_time: Study | None
+    path: Study | None
+    contenders: tuple[SearchTrial, ...]
+
+    @property
+    def studies(self) -> dict[str, Study]:
+        """The studies that there are, by the folder of their results."""
+        all_three = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
+        return {name: study for name, study in all_three if study is not None}
+
+    def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
+        """Run the studies, or what is missing of them.
+
+        Parameters
+        ----------
+        directory
+            Where their results go, each in a folder of its own; ``studies/NAME`` if left out.
+        options
+            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``progress``.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            As `ablations.run`.
+        """
+        from ablations import runner
+
+        place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
+        found = {
+            name: runner.run(study, place / name, **options) for name, study in self.studies.items()
+        }
+        return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class SearchAblation:
+    """What came of the studies that a search led to.
+
+    Parameters
+    ----------
+    studies
+        The studies.
+    rivals, one_at_a_time, path
+        Their results; None where there is no such study.
+    """
+
+    studies: SearchStudies
+    rivals: "Results"
+    one_at_a_time: "Results | None"
+    path: "Results | None"
+
+    def optimism(self) -> "pd.DataFrame":
+        """Set the scores of the search against the means over fresh seeds.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
+            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric,
+            ``seeds``, ``optimism`` (by how much the search's score was too good; below 0 where it
+            was too bad) and its 95% interval ``ci_low`` and ``ci_high``.
+        """
+        search = self.studies.search
+        names = [contender.name for contender in self.studies.contenders]
+        scores = search.configurations.set_index("trial").loc[names, "score"]
+        return optimism(
+            self.rivals.trials, scores, _objective_of(search), self.rivals.study["metrics"][0]
+        )
+
+    def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the report of the search with how optimistic it was and which choices mattered.
+
+        Parameters
+        ----------
+        path
+            Where to; its suffix says what: .html, .md, .csv or .json.
+        overwrite
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        ReportError
+            If the suffix is another one, or the file is there already.
+        """
+        from ablations.search.report import search_report
+
+        return search_report(self.studies.search, path, ablation=self, overwrite=overwrite)
+
+
+def from_search(
+    search: SearchResults | str | Path,
+    *,
+    seeds: int | Sequence[int] = 10,
+    rivals: int = 3,
+    model: Any = None,
+    data: str | None = None,
+    recipe: Recipe | None = None,
+    metric: str | None = None,
+) -> SearchStudies:
+    """Make the studies that say what a search's best is worth.
+
+    The best of many noisy scores is too good on average: the winner was also the luckiest. So the
+    winner and its rivals are trained again, on seeds that the search did not use. Then the winner
+    is ablated: one choice at a time back to its default, and along the path from the defaults.
+
+    Parameters
+    ----------
+    search
+        The search, or its directory.
+    seeds
+        How many fresh seeds, from the first that the search did not use; or the seeds themselves.
+    rivals
+        How many configurations to try again beside the winner.
+    model, data, recipe
+        As of `Study`; what the search was of, if left out. A search made elsewhere does not say
+        it: its model is the ``build(hp)`` that was searched.
+    metric
+        That the studies compare first; the search's objective if left out.
+
+    Returns
+    -------
+    SearchStudies
+        To be run by its method ``run``.
+
+    Raises
+    ------
+    SearchError, StudyError
+        If there is no search, nothing in it is done, or it cannot be studied.
+    """
+    found = search if isinstance(search, SearchResults) else open_search(search)
+    contenders = tuple(found.ranked(rivals + 1))
+    missing = [
+        name
+        for name, given, kept in (("model", model, found.model), ("data", data, found.data))
+        if given is None and not kept
+    ]
+    if missing:
+        words = " and ".join(f"`{name}`" for name in missing)
+        raise StudyError(f"The search in {found.directory} does not say its {words}; give them.")
+    common: dict[str, Any] = {
+        "model": model if model is not None else found.model,
+        "data": data if data is not None else found.data,
+        "recipe": recipe if recipe is not None else Recipe(**found.recipe),
+        "seeds": _fresh(seeds, found.seeds),
+        "metrics": _metrics(metric, found),
+    }
+    winner = found.levels_of(contenders[0])
+    others = [_changes(found.levels_of(trial), winner) for trial in contenders[1:]]
+    base = Study(**common, design=LIST, variants=[{}, *others], baseline=winner)
+    base = replace(base, name=f"{base.name}-search")
+    factors = _factors(base, winner, found.hyperparameters)
+    if not factors:
+        return SearchStudies(found, base, None, None, contenders)
+    kept = {name: level for name, level in winner.items() if name not in factors}
+    one, along = (
+        replace(
+            base,
+            design=design,
+            factors=factors,
+            variants=(),
+            baseline=kept,
+            name=f"{base.name}-{end}",
+        )
+        for design, end in (("leave-one-out", FOLDERS[1]), ("path", FOLDERS[2]))
+    )
+    return SearchStudies(found, base, one, along, contenders)
+
+
+def _fresh(seeds: int | Sequence[int], used: Sequence[int]) -> list[int]:
+    """Return seeds that the search has not used."""
+    if isinstance(seeds, int):
+        start = max(used, default=-1) + 1
+        return list(range(start, start + seeds))
+    again = sorted(set(seeds) & set(used))
+    if again:
+        raise StudyError(
+            f"`seeds` must be others than those of the search; it has used "
+            f"{', '.join(map(str, again))} of them."
+        )
+    return list(seeds)
+
+
+def _metrics(metric: str | None, search: SearchResults) -> list[str]:
+    """Return the metrics to compare, the objective first where the studies measure it."""
+    objective = _objective_of(search).name.removeprefix("val_")
+    first = metric or (objective if objective in METRICS else "loss")
+    return list(dict.fromkeys([first, "loss"]))
+
+
+def _objective_of(search: SearchResults) -> Objective:
+    return search.objective or Objective("", "min")
+
+
+def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[str, Level]:
+    return {n: v for n, v in levels.items() if n not in winner or not same(v, winner[n])}
+
+
+def _factors(
+    study: Study, winner: Mapping[str, Level], searched: Sequence[str]
+) -> dict[str, list[Level]]:
+    """Return the searched toggles that the winner does not leave at their defaults: off, on."""
+    space = Space.of(study.model_name)
+    usual: dict[str, Any] = asdict(study.recipe)
+    factors = {}
+    for name in searched:
+        if name not in winner:
+            continue
+        toggle = space.toggle(name)
+        default = usual.get(name, toggle.default)
+        level = toggle.check(winner[name], study.model_name)
+        if default is not None and not same(toggle.check(default, study.model_name), level):
+            factors[name] = [default, level]
+    return factors

@@ -1,0 +1,70 @@
+"""By how much the best score of a search was too good."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ablations.study import BASELINE
+
+if TYPE_CHECKING:
+    from cnnzoo.tuning.records import Objective
+
+COLUMNS = (
+    *("rank", "trial", "variant", "search_score", "fresh_mean", "seeds"),
+    *("optimism", "ci_low", "ci_high"),
+)
+
+
+def optimism(
+    trials: pd.DataFrame, scores: pd.Series, objective: "Objective", metric: str
+) -> pd.DataFrame:
+    """Set scores of a search against means over fresh seeds.
+
+    The search's score is taken as the number that it is; the interval is Student's, of the mean
+    over the fresh seeds.
+
+    Parameters
+    ----------
+    trials
+        As `ablations.Results.trials` of the study that tried the configurations again; its
+        variants are in the order of the scores, the baseline being the first.
+    scores
+        The search's, by trial, the best first.
+    objective
+        Of the search.
+    metric
+        Of the study, where its trials do not measure the objective on the validation split.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `ablations.search.from_search.SearchAblation.optimism`.
+    """
+    from scipy import stats
+
+    column = f"validation_{objective.name.removeprefix('val_')}"
+    column = column if column in trials else f"test_{metric}"
+    names = _variants(trials, len(scores))
+    sign = -1.0 if objective.lower else 1.0
+    rows = []
+    for place, (trial, score) in enumerate(scores.items()):
+        name = names[place]
+        own = trials[(trials["variant"] == name) & (trials["status"] == "done")]
+        values = own[column].dropna().astype(float) if column in own else pd.Series(dtype=float)
+        count, mean = len(values), float(values.mean()) if len(values) else math.nan
+        half = (
+            float(stats.t.ppf(0.975, count - 1) * values.std() / math.sqrt(count))
+            if count > 1
+            else math.nan
+        )
+        gap = sign * (float(score) - mean)
+        rows.append((place + 1, trial, name, score, mean, count, gap, gap - half, gap + half))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _variants(trials: pd.DataFrame, count: int) -> Sequence[str]:
+    """Return the variants in their order, the winner being the baseline."""
+    others = [name for name in dict.fromkeys(trials["variant"]) if name != BASELINE]
+    return [BASELINE, *others][:count]

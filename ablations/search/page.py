@@ -1,0 +1,68 @@
+"""The page of a search: one file, which asks the network for nothing."""
+
+from typing import Any
+
+from ablations.report.drawing import slug
+from ablations.report.rendering import frame_of, json_of, template
+from ablations.report.rounding import brief
+from ablations.report.theme import PAGE
+from ablations.report.words import metric_words
+from ablations.search import tables
+from ablations.search.contents import SearchContents
+from ablations.search.figures import search_figures, search_spec
+
+
+def page(contents: SearchContents) -> str:
+    """Return a search's page."""
+    drawn = search_figures(contents, PAGE)
+    by_section: dict[str, list[Any]] = {}
+    for figure in drawn:
+        by_section.setdefault(figure.section, []).append(figure)
+    rendered: str = template("search.html.jinja").render(
+        **frame_of(),
+        contents=contents,
+        cards=_cards(contents),
+        figures=by_section,
+        best=tables.best_table(contents),
+        importance=tables.importance_table(contents),
+        optimism=tables.optimism_table(contents),
+        extra=[tables.plain_table(title, frame) for title, frame in contents.tables.items()],
+        trials=tables.trials_table(contents),
+        failures=tables.failures_table(contents),
+        specs=[(figure.name, json_of(search_spec(figure, PAGE))) for figure in drawn],
+        with_verdicts=(),
+        verdicts=(),
+        slug=slug,
+        words=metric_words,
+    )
+    return rendered
+
+
+def _cards(contents: SearchContents) -> list[dict[str, str]]:
+    """Return the numbers at the top: a word, a number, what it means."""
+    by_trial = contents.trials.groupby("trial", sort=False)["status"]
+    done = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
+    count = int(contents.trials["trial"].nunique())
+    lost = contents.not_done
+    unfinished = lost.loc[lost["status"] == "unfinished", "trial"].nunique()
+    failed = lost.loc[lost["status"] != "unfinished", "trial"].nunique()
+    best = brief(contents.best["score"].iloc[0]) if len(contents.best) else "none"
+    known = contents.importance[contents.importance["ci_low"] > 0]
+    said = [
+        ("Trials done", f"{done:,}", f"of {count:,} begun", ""),
+        ("Failed", f"{failed:,}", f"{unfinished:,} unfinished", "worse" if failed else ""),
+        ("Compared", f"{len(contents.compared):,}", "trials with whole scores", ""),
+        ("Best score", best, f"{contents.objective}, {contents.hint}", ""),
+        (
+            "Matters most",
+            known["toggle"].iloc[0] if len(known) else "unknown",
+            f"{known['importance'].iloc[0]:.0%} of the variance" if len(known) else _why(contents),
+            "",
+        ),
+    ]
+    return [dict(zip(("word", "number", "more", "kind"), card, strict=True)) for card in said]
+
+
+def _why(contents: SearchContents) -> str:
+    notes = [note for note in contents.importance["note"] if note.startswith("too few")]
+    return "too few trials" if notes else "no choice stands out"

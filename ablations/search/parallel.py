@@ -1,0 +1,145 @@
+"""Parallel coordinates: all configurations of a search at once."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ablations.report.drawing import Figure, Theme
+from ablations.report.rounding import is_number
+from ablations.report.words import level_words, rows_of
+from ablations.search.contents import SearchContents
+from ablations.search.scores import Spec, chart_of, ordered, scored_trials, where
+from cnnzoo.tuning.records import Hyperparameter
+
+MOST_AXES = 12
+
+BEST_SHARE = 10
+"""One in so many configurations is drawn as one of the best."""
+
+
+def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
+    """Draw a line a configuration through all hyperparameters, one below the other."""
+    scored = scored_trials(contents)
+    scored = scored[scored["compared"]].sort_values("score", ascending=contents.lower)
+    axes = {
+        column: hp
+        for column, hp in contents.hyperparameters.items()
+        if column in scored and len(set(scored[column].dropna())) > 1
+    }
+    if len(scored) < 2 or len(axes) < 2:
+        return None
+    axes = dict(list(axes.items())[:MOST_AXES])
+    best = set(scored["trial"].head(max(len(scored) // BEST_SHARE, 1)))
+    names = [hp.name for hp in axes.values()]
+    rows: list[dict[str, Any]] = []
+    ends: dict[str, Mapping[Any, float]] = {}
+    for column, hp in axes.items():
+        ends[hp.name] = _positions(scored[column].dropna().tolist(), hp)
+    for row in rows_of(scored):
+        for column, hp in axes.items():
+            value = row[column]
+            known = value is not None and value is not pd.NA and value == value
+            rows.append(
+                {
+                    "trial": row["trial"],
+                    "toggle": hp.name,
+                    "axis": names.index(hp.name),
+                    "at": ends[hp.name][value] if known else None,
+                    "level": level_words(value) if known else "off",
+                    "score": row["score"],
+                    "group": "best" if row["trial"] in best else "rest",
+                }
+            )
+    labels = [
+        {
+            "toggle": name,
+            "at": at,
+            "level": f"{level:.3g}" if is_number(level) else level_words(level),
+        }
+        for name, at_level in ends.items()
+        for level, at in _labelled(at_level)
+    ]
+    # The names stand as text above their axes, so that a phone's width is all for the lines.
+    y = {"field": "toggle", "type": "nominal", "sort": names, "title": None, "axis": None}
+    x = {
+        "field": "at",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "nice": False, "padding": 14},
+        "axis": None,
+    }
+    tooltip = [
+        {"field": "trial", "type": "nominal"},
+        {"field": "toggle", "type": "nominal"},
+        {"field": "level", "type": "nominal"},
+        {"field": "score", "type": "quantitative", "title": contents.objective, "format": ".4g"},
+    ]
+    across = {"x": x, "y": y, "detail": {"field": "trial", "type": "nominal"}, "tooltip": tooltip}
+    across["order"] = {"field": "axis", "type": "quantitative"}
+    line = {"type": "line", "orient": "vertical"}
+    axis = {"type": "rule", "color": theme["line"]}
+    text = {"type": "text", "fontSize": 11, "color": theme["muted"], "baseline": "top", "dy": 6}
+    title = {**text, "color": theme["ink"], "fontSize": 12, "fontWeight": 600, "align": "left"}
+    title |= {"baseline": "bottom", "dy": -7, "dx": -8}
+    heads = [{"toggle": name, "at": 0} for name in names]
+    layers: list[Spec] = [
+        {
+            "data": {"values": [{"toggle": name, "at": 0, "end": 1} for name in names]},
+            "mark": axis,
+            "encoding": {"y": y, "x": x, "x2": {"field": "end"}},
+        },
+        {
+            "mark": {**line, "color": theme["other"], "opacity": 0.35, "strokeWidth": 1.2},
+            "encoding": across,
+        }
+        | where("datum.group === 'rest'"),
+        {
+            "mark": {**line, "color": theme["accent"], "opacity": 0.9, "strokeWidth": 2.2},
+            "encoding": across,
+        }
+        | where("datum.group === 'best'"),
+        *_over(
+            labels, {"x": x, "y": y, "text": {"field": "level", "type": "nominal"}}, text, theme
+        ),
+        *_over(
+            heads, {"x": x, "y": y, "text": {"field": "toggle", "type": "nominal"}}, title, theme
+        ),
+    ]
+    return Figure(
+        "parallel",
+        "From choice to choice",
+        f"A line a configuration; blue: the best {len(best):,} of "
+        f"{len(scored):,}. A line has a gap where a choice is switched off.",
+        "parallel",
+        contents.objective,
+        chart_of(layers, 70 * len(names)),
+        rows,
+    )
+
+
+def _over(values: list[Spec], encoding: Spec, style: Spec, theme: Theme) -> list[Spec]:
+    """Return text that can be read over the lines: on a rim of the page's colour."""
+    rim = {"stroke": theme["surface"], "strokeWidth": 4, "strokeJoin": "round", "opacity": 0.9}
+    about: Spec = {"data": {"values": values}, "encoding": encoding}
+    return [about | {"mark": {**style, **rim}}, about | {"mark": style}]
+
+
+def _positions(values: list[Any], hp: Hyperparameter) -> dict[Any, float]:
+    """Return where on its axis, from 0 to 1, each level that was tried lies."""
+    levels = ordered(set(values), hp)
+    numbers = all(map(is_number, levels)) and hp.kind in ("Int", "Float")
+    if numbers and levels[0] != levels[-1]:
+        log = hp.log and levels[0] > 0
+        at = [math.log(level) if log else level for level in levels]
+        return {
+            level: (place - at[0]) / (at[-1] - at[0])
+            for level, place in zip(levels, at, strict=True)
+        }
+    return {level: at / max(len(levels) - 1, 1) for at, level in enumerate(levels)}
+
+
+def _labelled(positions: Mapping[Any, float]) -> list[tuple[Any, float]]:
+    """Return the levels that have room for their name: all of a few, else the ends."""
+    items = list(positions.items())
+    return items if len(items) <= 5 else [items[0], items[-1]]

@@ -1,0 +1,170 @@
+import math
+
+import pandas as pd
+import pytest
+import scipy.stats
+
+import ablations
+import cnnzoo
+from ablations import runner
+from ablations.search.optimism import optimism
+from ablations.study import TrialResult
+from cnnzoo import Recipe
+from cnnzoo.seeding import stream
+from cnnzoo.tuning.records import Objective
+
+
+def level(trial, name):
+    return trial.settings.get(name, cnnzoo.toggles("downsampling")[name].default)
+
+
+def formula(trial, report_to=None):
+    """Train nothing: learning_rate decides, then normalization; with noise by seed."""
+    score = 0.9 - 0.03 * (math.log10(level(trial, "learning_rate")) + 2) ** 2
+    score += 0.03 * (level(trial, "normalization") == "batch") + 0.0005 * level(trial, "filters")
+    score += 0.004 * ((stream(trial.seed, trial.key) % 1000) / 500 - 1)
+    metrics = {"validation_accuracy": score, "test_accuracy": score - 0.01, "test_loss": 1 - score}
+    return TrialResult(trial, "done", metrics={**metrics, "test_nll": 2.0})
+
+
+def measured(trial):
+    about = {"examples": 100, "classes": 10}
+    return TrialResult(trial, "done", params=1, macs=1, metrics=about, fingerprint="f")
+
+
+@pytest.fixture
+def ablation(search, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_trial", formula)
+    monkeypatch.setattr(runner, "measure_trial", measured)
+    studies = ablations.from_search(search, seeds=8, rivals=4)
+    return studies.run(tmp_path / "studies", engine="serial", progress=False)
+
+
+def test_the_winner_is_the_baseline_and_its_rivals_the_variants(search):
+    results = cnnzoo.open_search(search)
+    studies = ablations.from_search(results, seeds=6, rivals=2)
+    assert studies.rivals.design == "list"
+    assert studies.rivals.seeds == (2, 3, 4, 5, 6, 7)  # the search used 0 and 1
+    assert studies.rivals.recipe == Recipe(epochs=3)
+    assert studies.rivals.metrics == ("accuracy", "loss")
+    assert dict(studies.rivals.baseline) == results.levels_of(results.winner)
+    assert studies.rivals.baseline["kernel_size"] == 3
+    for trial, changes in zip(results.ranked(3)[1:], studies.rivals.variants[1:], strict=True):
+        tried = {**studies.rivals.baseline, **changes}
+        for name, chosen in trial.levels.items():
+            assert tried[name] == chosen
+            assert type(tried[name]) is type(chosen)
+
+
+def test_the_factors_are_the_choices_that_differ_from_the_defaults(search):
+    studies = ablations.from_search(search)
+    winner = cnnzoo.open_search(search).winner.levels
+    factors = studies.one_at_a_time.factors
+    defaults = {n: t.default for n, t in cnnzoo.toggles("downsampling").items()}
+    defaults["batch_size"] = 32
+    assert {n: tuple(levels) for n, levels in factors.items()} == {
+        name: (defaults[name], chosen)
+        for name, chosen in winner.items()
+        if chosen != defaults[name]
+    }
+    assert studies.path.factors == factors
+    assert (studies.one_at_a_time.design, studies.path.design) == ("leave-one-out", "path")
+    assert studies.one_at_a_time.baseline["kernel_size"] == 3
+    assert not set(factors) & set(studies.one_at_a_time.baseline)
+
+
+def test_the_best_score_of_a_search_is_shown_to_be_optimistic(ablation):
+    table = ablation.optimism()
+    trials = ablation.rivals.trials
+    assert table["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert table["seeds"].tolist() == [8] * 5
+    search = ablation.studies.search.configurations
+    for row in table.itertuples():
+        own = trials.loc[trials["variant"] == row.variant, "validation_accuracy"]
+        score = search.set_index("trial").loc[row.trial, "score"]
+        interval = scipy.stats.ttest_1samp(own, score).confidence_interval(0.95)
+        assert row.search_score == score
+        assert row.fresh_mean == pytest.approx(own.mean(), rel=1e-12)
+        assert row.optimism == pytest.approx(score - own.mean(), abs=1e-12)
+        assert row.ci_low == pytest.approx(score - interval.high, abs=1e-12)
+        assert row.ci_high == pytest.approx(score - interval.low, abs=1e-12)
+
+
+def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
+    trials = pd.DataFrame(
+        {"variant": "baseline", "status": "done", "validation_loss": [0.5, 0.6, 0.7]}
+    )
+    scores = pd.Series({"3": 0.4})
+    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    half = 4.302652729911275 * 0.1 / math.sqrt(3)  # t of 2 degrees of freedom
+    assert row["optimism"] == pytest.approx(0.2)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * half)
+    trials["status"] = "failed"
+    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    assert row["seeds"] == 0
+    assert math.isnan(row["optimism"])
+
+
+def test_the_winner_is_ablated_and_the_path_leads_to_it(ablation):
+    deltas = ablation.one_at_a_time.deltas(["accuracy"]).set_index("factor")
+    assert deltas.loc["learning_rate", "verdict"] == "worse"
+    assert set(deltas.index) == set(ablation.studies.one_at_a_time.factors)
+    path = ablation.path.trials
+    last = path["variant"].iloc[-1]
+    assert ablation.path.changes[last] == {
+        name: levels[-1] for name, levels in ablation.studies.path.factors.items()
+    }
+    done = path[path["status"] == "done"].groupby("variant")["test_accuracy"].mean()
+    assert done[last] > done["baseline"]
+    assert set(ablation.one_at_a_time.trials["seed"]) == set(range(2, 10))
+
+
+def test_run_again_nothing_is_trained_again(ablation, tmp_path, monkeypatch):
+    def refuse(trial, report_to=None):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(runner, "run_trial", refuse)
+    again = ablation.studies.run(tmp_path / "studies", engine="serial", progress=False)
+    assert again.optimism().equals(ablation.optimism())
+
+
+def test_a_winner_that_is_the_default_has_nothing_to_ablate(written, tmp_path):
+    defaults = {"normalization": "none", "filters": 32, "learning_rate": 1e-3, "logits": False}
+    said = {"model": "downsampling", "data": "digits", "seeds": [0]}
+    place = written(tmp_path / "one", {"0": (defaults, 0.9, None)}, search=said)
+    studies = ablations.from_search(place, rivals=0, seeds=[4, 5])
+    assert studies.one_at_a_time is None
+    assert list(studies.studies) == ["rivals"]
+    assert studies.rivals.seeds == (4, 5)
+
+
+def test_seeds_of_the_search_are_refused(search):
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(search, seeds=[5, 1, 0])
+    assert str(refused.value) == (
+        "`seeds` must be others than those of the search; it has used 0, 1 of them."
+    )
+
+
+def test_a_search_made_elsewhere_needs_its_model_and_data(written, tmp_path):
+    space = [
+        ("Int", {"name": "units", "min_value": 4, "max_value": 16, "step": 4, "default": 8}),
+        ("Boolean", {"name": "wide", "default": False}),
+    ]
+    trials = {"0": ({"units": 16, "wide": True}, 0.9, None), "1": ({"units": 8}, 0.8, None)}
+    place = written(tmp_path / "elsewhere", trials, space=space)
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(place)
+    assert str(refused.value) == (
+        f"The search in {place} does not say its `model` and `data`; give them."
+    )
+    studies = ablations.from_search(place, model="stub_builders:tuned", data="digits", rivals=1)
+    assert studies.rivals.seeds == tuple(range(10))
+    assert studies.one_at_a_time.factors == {"units": (8, 16), "wide": (False, True)}
+
+
+def test_a_search_without_a_result_has_no_winner(written, tmp_path):
+    place = written(tmp_path / "none", {"0": ({"filters": 8}, "FAILED", None)})
+    with pytest.raises(cnnzoo.SearchError) as refused:
+        ablations.from_search(place)
+    assert str(refused.value) == f"No trial of the search in {place} is done."

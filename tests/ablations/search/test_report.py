@@ -1,0 +1,190 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import ablations
+import cnnzoo
+from ablations.cli import app
+from ablations.report import ReportError
+from ablations.report.theme import LIGHT, PAGE
+from ablations.search.contents import contents_of
+from ablations.search.figures import search_figures, search_spec
+from ablations.search.optimism import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def contents(search):
+    return contents_of(cnnzoo.open_search(search))
+
+
+@pytest.fixture(scope="module")
+def page(search, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "search.html"
+    return ablations.search_report(search, path).read_text()
+
+
+def files_of(place):
+    return {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def test_a_report_needs_no_tensorflow_and_leaves_the_search_as_it_is(search, tmp_path):
+    before = files_of(search)
+    code = """
+import sys
+from ablations import search_report
+search_report(sys.argv[1], sys.argv[2])
+assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
+"""
+    subprocess.run([sys.executable, "-c", code, search, tmp_path / "a.html"], check=True)
+    assert files_of(search) == before
+
+
+def test_the_page_shows_what_a_user_looks_for(page, contents):
+    for said in (
+        "57</span> <span class=\"more\">of 60 begun",
+        "The best score is the best of 57 configurations and so too good on average",
+        "normalization (none, batch), norm_momentum (0.5 to 0.99)",
+        "early: 57 configurations for 6 hyperparameters",
+        "ToggleError: `filters` must be less",
+        "studies = ablations.from_search(search)",
+        "cnnzoo.train(&#39;downsampling&#39;, cnnzoo.load_data(&#39;digits&#39;)",
+    ):  # fmt: skip
+        assert said in page
+    assert contents.best["score"].iloc[0] == contents.best["score"].max()
+
+
+def test_hostile_texts_stay_texts(page):
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert 'http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;' in page
+
+
+def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
+    import altair as alt
+
+    figures = {figure.name: figure for figure in search_figures(contents, LIGHT)}
+    assert list(figures) == [
+        *("progress", "importance"),
+        *(f"slice-{name}" for name in contents.importance["toggle"]),
+        "parallel",
+    ]
+    for figure in figures.values():
+        alt.Chart.from_dict(search_spec(figure, LIGHT))
+        assert search_spec(figure, PAGE)["datasets"]["rows"]
+    means = contents.trials.dropna(subset="score").groupby("trial")["score"].mean()
+    shown = pd.DataFrame(figures["progress"].rows)
+    assert shown["score"].tolist() == means.tolist()
+    assert shown["best"].tolist() == means.cummax().tolist()
+    assert shown["place"].tolist() == [at + 1 for at in range(60) if at not in (7, 20, 59)]
+
+
+def test_a_slice_leaves_out_where_the_choice_is_off(contents):
+    (figure,) = [
+        figure for figure in search_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
+    ]
+    done = contents.trials.dropna(subset="score").drop_duplicates("trial")
+    on = done[done["normalization"] == "batch"]
+    assert [row["level"] for row in figure.rows] == on["norm_momentum"].tolist()
+    assert f"{len(done) - len(on)} in which it is switched off are left out." in figure.caption
+
+
+def test_a_diverged_score_does_not_press_the_others_together(written, tmp_path):
+    trials = {str(at): ({"filters": 8 * at + 8}, 1 + at / 10, None) for at in range(8)}
+    trials["8"] = ({"filters": 8}, 1e9, None)
+    said = {"objective": {"name": "val_accuracy", "direction": "min"}}
+    place = written(tmp_path / "wild", trials, search=said)
+    figure = search_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
+    scale = figure.chart["layer"][0]["encoding"]["y"]["scale"]
+    assert scale["clamp"]
+    assert scale["domainMax"] < 10
+    assert "are drawn at the edge" in figure.caption
+
+
+def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
+    def levels(at, epochs):
+        return {"filters": at, "tuner/epochs": epochs, "tuner/bracket": 1, "tuner/round": 0}
+
+    trials = {str(at): (levels(8 * at + 8, 1 if at < 3 else 9), at / 10, None) for at in range(6)}
+    trials["0"] = (levels(8, 1), 0.99, None)  # good, but of one epoch
+    contents = contents_of(cnnzoo.open_search(written(tmp_path / "hyper", trials, max_epochs=9)))
+    rows = search_figures(contents, PAGE)[0].rows
+    assert [row["kind"] for row in rows] == ["fewer epochs"] * 3 + ["compared"] * 3
+    assert [row["best"] for row in rows[3:]] == [0.3, 0.4, 0.5]
+    assert contents.best["score"].iloc[0] == 0.5
+    assert "3 trials were given fewer than 9 epochs by Hyperband" in contents.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [{}, {"0": ({"filters": 8}, "FAILED", None)}, {"0": ({"filters": 8}, 0.5, None)}],
+    ids=["none", "failed", "one"],
+)
+@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json"])
+def test_a_search_of_almost_nothing_has_a_report(written, tmp_path, trials, suffix):
+    place = written(tmp_path / "small", trials)
+    assert ablations.search_report(place, tmp_path / f"report{suffix}").stat().st_size > 0
+
+
+def test_the_other_formats_hold_the_trials(search, tmp_path):
+    trials = cnnzoo.open_search(search).trials
+    rows = list(
+        csv.DictReader(io.StringIO(ablations.search_report(search, tmp_path / "a.csv").read_text()))
+    )
+    assert [row["trial"] for row in rows] == trials["trial"].tolist()
+    told = json.loads(ablations.search_report(search, tmp_path / "a.json").read_text())
+    assert [row["score"] for row in told["trials"]] == [
+        None if score != score else score for score in trials["score"]
+    ]
+    assert told["importance"][0]["toggle"] == "learning_rate"
+    text = ablations.search_report(search, tmp_path / "a.md").read_text()
+    assert "# Search: downsampling" in text
+    assert "\\<b\\>" in text
+
+
+def test_optimism_is_said_and_tabulated(search):
+    class Tried:
+        one_at_a_time = path = None
+
+        def optimism(self):
+            row = (1, "11", "baseline", 0.95, 0.91, 8, 0.04, 0.03, 0.05)
+            return pd.DataFrame([row], columns=COLUMNS)
+
+    contents = contents_of(cnnzoo.open_search(search), Tried())
+    assert contents.warnings == (
+        "The search's best score was too good by +0.040 [+0.030, +0.050]: on 8 fresh seeds its "
+        "configuration came to 0.910, not to 0.950.",
+    )
+
+
+def test_a_report_that_is_there_is_kept(search, tmp_path):
+    path = tmp_path / "a.md"
+    ablations.search_report(search, path)
+    with pytest.raises(ReportError) as refused:
+        ablations.search_report(search, path)
+    assert str(refused.value) == (
+        f"{path} is there already; give another name, or overwrite=True to replace it."
+    )
+    ablations.search_report(search, path, overwrite=True)
+    with pytest.raises(ReportError) as refused:
+        ablations.search_report(search, "a.tex")
+    assert str(refused.value) == (
+        "a search report's name must end in one of .html, .md, .csv, .json; got 'a.tex'."
+    )
+
+
+def test_the_command_line_knows_a_search(written, tmp_path):
+    place = written(tmp_path / "small", {"0": ({"filters": 8}, 0.5, None)})
+    before = files_of(place)
+    ran = CliRunner().invoke(app, ["report", str(place)])
+    assert ran.exit_code == 0, ran.output
+    assert "<title>small: search</title>" in (tmp_path / "small.html").read_text()
+    assert files_of(place) == before
+    ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
+    assert ran.exit_code == 0, ran.output
+    assert (tmp_path / "a.csv").exists()
