@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -156,7 +157,12 @@ def _search(oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: b
     with contextlib.redirect_stdout(None):  # where KerasTuner says that it reloads
         tuner = plan.tuner(oracle, trainer)
     tuner.save()
-    with Progress(plan.objective, oracle.max_trials, shown=shown) as progress:
+    with (
+        warnings.catch_warnings(),
+        Progress(plan.objective, oracle.max_trials, shown=shown) as progress,
+    ):
+        # KerasTuner asks for its threads' names in a way that Python has given up
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")
         progress.resume([oracle.trials[name] for name in oracle.end_order])
         oracle.report = progress.report
         if role() == "chief":
