@@ -208,6 +208,18 @@ def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
     assert [str(trial.settings) for trial in stub_trials.MEASURED] == ["", "units=13"]
 
 
+def test_a_variant_whose_measurement_failed_is_tried_all_the_same(go, monkeypatch):
+    def died(trial):
+        if trial.settings:
+            return TrialResult(trial, "failed", reason="its worker died 2 times")
+        return stub_trials.measure_trial(trial)
+
+    monkeypatch.setattr(runner, "measure_trial", died)
+    results, ran = go()
+    assert len(ran) == 6
+    assert (results.trials["status"] == "done").all()
+
+
 # Nothing to do
 
 
