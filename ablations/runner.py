@@ -280,7 +280,10 @@ def _check_metrics(study: Study, classes: float) -> None:
 
 
 def _infeasible(measured: Mapping[str, TrialResult]) -> dict[str, str]:
-    return {name: result.reason for name, result in measured.items() if result.status != "done"}
+    """Return why variants cannot be built; one whose worker died in the attempt may be yet."""
+    return {
+        name: result.reason for name, result in measured.items() if result.status == "infeasible"
+    }
 
 
 def _pending(

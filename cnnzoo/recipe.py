@@ -4,10 +4,11 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from cnnzoo.keywords import refuse_unknown
-from cnnzoo.toggle import ToggleError, check_settings, read_toggles
+from cnnzoo.toggle import Toggle, ToggleError, check_settings, read_toggles
 from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Epochs, Schedule
 
 
@@ -62,7 +63,7 @@ class Recipe:
         weights = given["class_weight"]
         if not isinstance(weights, str):
             given["class_weight"] = "none"
-        settings: dict[str, Any] = {**check_settings(read_toggles(Recipe), given, "Recipe")}
+        settings: dict[str, Any] = {**check_settings(_toggles(), given, "Recipe")}
         if not isinstance(weights, str):
             settings["class_weight"] = _check_weights(weights)
         for name, value in settings.items():
@@ -70,6 +71,12 @@ class Recipe:
 
 
 Recipe.__init__ = refuse_unknown(Recipe.__init__)  # type: ignore[method-assign]
+
+
+@cache
+def _toggles() -> dict[str, Toggle]:
+    return read_toggles(Recipe)  # once, for a study makes a recipe for every trial
+
 
 Weights = tuple[float, ...] | tuple[tuple[int, float], ...]
 

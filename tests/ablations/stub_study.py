@@ -10,7 +10,11 @@ from ablations.engines import processes
 from cnnzoo import Recipe
 
 MANY = Study(
-    "mlp", "digits", factors={"units": [8, 16, 32, 128], "dropout": [0.0, 0.5]}, seeds=50, retries=3
+    "mlp",
+    "digits",
+    factors={"units": [8, 16, 32, 128], "dropout": [0.0, 0.5]},
+    seeds=150,
+    retries=50,
 )
 
 FEW = replace(MANY, seeds=10)
@@ -20,13 +24,14 @@ REAL = Study(
     "digits",
     factors={"units": [4, 8]},
     baseline={"units": 8, "train_size": 100},
-    seeds=3,
+    seeds=10,
     recipe=Recipe(epochs=1),
     retries=3,
 )
 
 PROGRAMS = {
     "MANY": (MANY, stub_trials.measure_trial, stub_trials.slow_trial),
+    "QUICK": (MANY, stub_trials.measure_trial, stub_trials.run_trial),
     "FEW": (FEW, stub_trials.measure_trial, stub_trials.slow_trial),
     "STUCK": (FEW, stub_trials.never_measured, stub_trials.slow_trial),
     "HELD": (FEW, stub_trials.measure_trial, stub_trials.ended_for_seed_0),
@@ -38,7 +43,7 @@ PROGRAMS = {
 def main(directory: str, which: str) -> None:
     study, runner.measure_trial, runner.run_trial = PROGRAMS[which]
     if which != "REAL":
-        processes.PRELOADED.clear()
+        processes.PRELOADED[:] = ["ablations.engines"]
         processes.prepare_worker = stub_trials.no_preparation
     results = runner.run(study, directory, workers=2)
     print(results.trials["status"].value_counts().to_dict())

@@ -221,6 +221,18 @@ def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch,
     assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
 
 
+def test_a_variant_whose_measurement_failed_is_tried_all_the_same(go, monkeypatch):
+    def died(trial):
+        if trial.settings:
+            return TrialResult(trial, "failed", reason="its worker died 2 times")
+        return stub_trials.measure_trial(trial)
+
+    monkeypatch.setattr(runner, "measure_trial", died)
+    results, ran = go()
+    assert len(ran) == 6
+    assert (results.trials["status"] == "done").all()
+
+
 # Nothing to do
 
 
