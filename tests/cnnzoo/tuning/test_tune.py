@@ -1,7 +1,10 @@
 """A search proposes, trains, keeps every score, and can be gone on with."""
 
+import contextlib
+import itertools
 import json
 import math
+import os
 
 import keras_tuner
 import numpy as np
@@ -69,6 +72,34 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
         assert [row[1:] for row in resumed] == [row[1:] for row in whole]
     else:
         assert summary(resumed) == summary(whole)
+
+
+@pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
+def test_a_search_that_dies_at_any_write_goes_on_as_if_nothing_had_been(
+    searched, stub_training, tmp_path, monkeypatch, tuner
+):
+    calls = stub_training(response)
+    options = {"tuner": tuner, "trials": 4, "recipe": Recipe(epochs=3)}
+    whole = searched("mlp", "digits", SPACE, directory=tmp_path / "whole", **options)
+    for dies_at in itertools.count():
+        directory = tmp_path / str(dies_at)
+        with monkeypatch.context() as patch:
+            writes = itertools.count()
+
+            def sync(_):
+                if next(writes) == dies_at:  # noqa: B023
+                    raise KeyboardInterrupt
+
+            patch.setattr(os, "fsync", sync)
+            with contextlib.suppress(KeyboardInterrupt):
+                searched("mlp", "digits", SPACE, directory=directory, **options)
+        if next(writes) <= dies_at:
+            break
+        calls.clear()
+        found = searched("mlp", "digits", SPACE, directory=directory, **options)
+        assert summary(found) == summary(whole)
+        assert len(calls) <= 4
+    assert dies_at > 4 * 4
 
 
 @pytest.mark.parametrize("tuner", TUNERS)
