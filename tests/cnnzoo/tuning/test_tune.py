@@ -220,6 +220,18 @@ def test_another_search_in_the_same_directory_is_refused(searched, stub_training
     )
 
 
+@pytest.mark.parametrize("name", ["oracle.json", "trial_1/trial.json"])
+def test_a_file_that_something_else_cut_off_is_named(searched, stub_training, tmp_path, name):
+    stub_training(response)
+    searched("mlp", "digits", SPACE, trials=2)
+    damaged = tmp_path / "search" / name
+    damaged.write_text(damaged.read_text()[:5])
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", SPACE, trials=3)
+    assert str(refusal.value).startswith(f"{damaged} cannot be read (")
+    assert str(refusal.value).endswith("Put a copy of it back, or give another directory.")
+
+
 def test_a_tuner_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
     stub_training(response)
     options = {"trials": 4, "directory": tmp_path / "class"}
