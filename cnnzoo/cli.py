@@ -122,12 +122,14 @@ def tune_command(
     from cnnzoo.recipe import Recipe
     from cnnzoo.registry import get_model
     from cnnzoo.toggle import read_toggles
+    from cnnzoo.tuning.wanted import make_space
 
     console = Console()
     with one_line_errors():
         known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
         fixed: Any = parse_choices(choices or [], known, model)
         names = [name.strip() for name in search.split(",") if name.strip()] or None
+        make_space(model, names, fixed=fixed)  # says what is wrong before anything is loaded
         with console.status("loading"):
             load_keras()
             from cnnzoo.tuning.tune import tune
@@ -153,7 +155,10 @@ def tune_command(
         typer.echo(f"No trial came to a score; {found.directory} says why.", err=True)
         raise typer.Exit(1)
     columns = ("trial", "score", *(n for n in best.columns if n in found.hyperparameters))
-    cells = [[_level(cell) for cell in row] for row in best[list(columns)].to_numpy()]
+    cells = [
+        (row.trial, f"{row.score:.4f}", *(_level(row[name]) for name in columns[2:]))
+        for _, row in best.iterrows()
+    ]
     title = f"{model} on {data}: the best of {len(found.comparable)} by {objective}"
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(table(columns, cells, right=columns[:2]))
@@ -173,10 +178,12 @@ def _python(found: Any, fixed: Mapping[str, Any]) -> str:
     return f"cnnzoo.build({', '.join([texts[0], *named])})"
 
 
-def _level(level: object) -> str:
-    if not isinstance(level, float):
-        return str(level)
-    return "" if level != level else f"{level:.4g}"
+def _level(level: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(level):  # another choice switches it off
+        return ""
+    return f"{level:.4g}" if isinstance(level, float) else str(level)
 
 
 def _times(shape: object) -> str:

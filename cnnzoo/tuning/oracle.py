@@ -5,6 +5,7 @@ files and what it makes of them, never what it proposes.
 """
 
 import inspect
+import json
 import math
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import ToggleError, did_you_mean
 from cnnzoo.tuning.objective import Objective
+from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.space import within
 from cnnzoo.tuning.writing import Execution, read_executions, write_json
 
@@ -84,7 +86,22 @@ class SafeOracle(keras_tuner.Oracle):
             write_json(self._get_oracle_fname(), self.get_state())
 
     def reload(self) -> None:
-        """Take up a search where its files left it."""
+        """Take up a search where its files left it.
+
+        Raises
+        ------
+        SearchError
+            If a file is not whole, which no death of a search leads to.
+        """
+        place = Path(self._project_dir)
+        for path in (place / "oracle.json", *sorted(place.glob("trial_*/trial.json"))):
+            try:
+                json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise SearchError(
+                    f"{path} cannot be read ({error}). Put a copy of it back, or give another "
+                    "directory."
+                ) from error
         rounds = getattr(self, "hyperband_iterations", None)  # as asked for now
         super().reload()
         if rounds is not None:

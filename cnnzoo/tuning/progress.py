@@ -36,7 +36,7 @@ class Progress:
         self._bar = Bar(
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("trials {task.description}"),
+            TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
@@ -55,7 +55,8 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self._lively:
+            self._bar.stop()
 
     def say(self, message: str) -> None:
         """Print a line."""
@@ -66,7 +67,7 @@ class Progress:
         for trial in trials:
             self._count(trial)
         if trials:
-            self.say(f"Going on after {self._done} trials.")
+            self.say(f"Going on after {self._done} trial{'s' * (self._done > 1)}.")
         self._draw()
 
     def report(self, trial: Any, executions: Sequence[Execution]) -> None:
@@ -83,7 +84,7 @@ class Progress:
         )
         seconds = sum(execution.seconds for execution in executions)
         self.say(
-            f"trial {trial.trial_id} ({self._done}{of}): {what}; {seconds:.1f} s{self._words()}"
+            f"trial {trial.trial_id} ({self._done}{of}): {what}; {seconds:.1f} s; {self._words()}"
         )
 
     def _count(self, trial: Any) -> None:
@@ -95,8 +96,8 @@ class Progress:
         self._best = trial.score if self._best is None else better(self._best, trial.score)
 
     def _words(self) -> str:
-        best = "" if self._best is None else f"; best {self._best:.4f}"
-        return f"{best}; {self._failed} failed" if self._failed else best
+        words = "no score yet" if self._best is None else f"best {self._best:.4f}"
+        return f"{words}, {self._failed} failed" if self._failed else words
 
     def _draw(self) -> None:
-        self._bar.update(self._task, completed=self._done, description=self._words())
+        self._bar.update(self._task, completed=self._done, description=f"trials; {self._words()}")

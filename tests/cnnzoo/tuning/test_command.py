@@ -41,7 +41,7 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     lines = [line.split() for line in result.text.splitlines() if line.strip()]
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
-    assert first[1:] == [f"{best / 1000 + 0.035:.4g}", str(best)]
+    assert first[1:] == [f"{best / 1000 + 0.035:.4f}", str(best)]
     assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()

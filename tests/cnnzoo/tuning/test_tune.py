@@ -1,7 +1,10 @@
 """A search proposes, trains, keeps every score, and can be gone on with."""
 
+import contextlib
+import itertools
 import json
 import math
+import os
 
 import keras_tuner
 import numpy as np
@@ -69,6 +72,34 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
         assert [row[1:] for row in resumed] == [row[1:] for row in whole]
     else:
         assert summary(resumed) == summary(whole)
+
+
+@pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
+def test_a_search_that_dies_at_any_write_goes_on_as_if_nothing_had_been(
+    searched, stub_training, tmp_path, monkeypatch, tuner
+):
+    calls = stub_training(response)
+    options = {"tuner": tuner, "trials": 4, "recipe": Recipe(epochs=3)}
+    whole = searched("mlp", "digits", SPACE, directory=tmp_path / "whole", **options)
+    for dies_at in itertools.count():
+        directory = tmp_path / str(dies_at)
+        with monkeypatch.context() as patch:
+            writes = itertools.count()
+
+            def sync(_):
+                if next(writes) == dies_at:  # noqa: B023
+                    raise KeyboardInterrupt
+
+            patch.setattr(os, "fsync", sync)
+            with contextlib.suppress(KeyboardInterrupt):
+                searched("mlp", "digits", SPACE, directory=directory, **options)
+        if next(writes) <= dies_at:
+            break
+        calls.clear()
+        found = searched("mlp", "digits", SPACE, directory=directory, **options)
+        assert summary(found) == summary(whole)
+        assert len(calls) <= 4
+    assert dies_at > 4 * 4
 
 
 @pytest.mark.parametrize("tuner", TUNERS)
@@ -187,6 +218,18 @@ def test_another_search_in_the_same_directory_is_refused(searched, stub_training
         f"Another search was begun in {tmp_path / 'search'}: seeds was [0], and is [0, 1]. "
         "Give another directory."
     )
+
+
+@pytest.mark.parametrize("name", ["oracle.json", "trial_1/trial.json"])
+def test_a_file_that_something_else_cut_off_is_named(searched, stub_training, tmp_path, name):
+    stub_training(response)
+    searched("mlp", "digits", SPACE, trials=2)
+    damaged = tmp_path / "search" / name
+    damaged.write_text(damaged.read_text()[:5])
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", SPACE, trials=3)
+    assert str(refusal.value).startswith(f"{damaged} cannot be read (")
+    assert str(refusal.value).endswith("Put a copy of it back, or give another directory.")
 
 
 def test_a_tuner_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
