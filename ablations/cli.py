@@ -1,5 +1,6 @@
 """The command line of the studies."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +95,11 @@ def report_command(
     ],
     to: Annotated[
         list[Path] | None,
-        typer.Option("--to", help="Files: .html .md .csv .tex .json; DIRECTORY/report.html."),
+        typer.Option(
+            "--to",
+            help="Files: .html .md .csv .tex .json. If left out DIRECTORY/report.html, where "
+            "an earlier report is replaced.",
+        ),
     ] = None,
     beside: Annotated[
         Path | None, typer.Option("--beside", help="Another study, to stand side by side.")
@@ -111,21 +116,27 @@ def report_command(
     A search's directory is not written to: without --to its report goes beside it.
     """
     with one_line_errors():
+        from ablations.report.rendering import is_page
+
         if (directory / "oracle.json").is_file():
             if beside is not None or figures is not None:
                 raise typer.BadParameter("--beside and --figures are for studies, not for searches")
             from ablations.search.report import search_report
 
-            beside_it = directory.resolve().with_name(f"{directory.resolve().name}.html")
-            for path in to or [beside_it]:
-                typer.echo(search_report(directory, path, overwrite=overwrite))
-            return
-        from ablations.results import open_results
+            usual = directory.resolve().with_name(f"{directory.resolve().name}.html")
+            write = partial(search_report, directory)
+        else:
+            from ablations.results import open_results
 
-        results = open_results(directory)
-        other = open_results(beside) if beside else None
-        for path in to or [directory / "report.html"]:
-            typer.echo(results.report(path, beside=other, overwrite=overwrite))
+            results = open_results(directory)
+            other = open_results(beside) if beside else None
+            usual, write = directory / "report.html", partial(results.report, beside=other)
+        for path in to or []:
+            typer.echo(write(path, overwrite=overwrite))
+        if not to:
+            replaced = usual.is_file() and (overwrite or is_page(usual))
+            write(usual, overwrite=replaced)
+            typer.echo(f"{usual} (replaced)" if replaced else usual)
         if figures is not None:
             for path in results.figures(figures, overwrite=overwrite):
                 typer.echo(path)

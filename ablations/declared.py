@@ -11,6 +11,9 @@ from cnnzoo.toggle import Level
 AUTO = "auto"
 """What `Study.seeds` says to have blocks added where a verdict is open."""
 
+MAX_SEEDS = 30
+"""How many seed blocks "auto" adds at most, unless a study says otherwise."""
+
 LIST = "list"
 """The design whose variants are the user's own."""
 
@@ -187,3 +190,13 @@ def check_seeds(seeds: object) -> tuple[int, ...] | str:
         "`seeds` of a Study must be how many (at least 1), different whole numbers from 0, or "
         f"'auto'; got {seeds!r}."
     )
+
+
+def check_max_seeds(count: object, least: int) -> int:
+    """Refuse what is no count, or fewer than "auto" begins with."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise StudyError(
+            f"`max_seeds` of a Study must be a whole number from {least} up, at which seeds='auto' "
+            f"looks first; got {count!r}."
+        )
+    return count

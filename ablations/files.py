@@ -18,6 +18,7 @@ data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PAT
 design = "one-at-a-time"
 
 seeds = 10  # seed blocks; fewer than 6 are exploratory; "auto" adds blocks where it is open
+# max_seeds = 30  # and at most so many
 metrics = ["loss", "accuracy"]  # and macro_f1, nll; mae, rmse of a regression
 
 # timeout = 600  # seconds after which a trial is given up

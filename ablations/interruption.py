@@ -6,33 +6,74 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+class Interruption:
+    """What the user wants: Ctrl-C stops at once or, while trials run, first after these.
+
+    Parameters
+    ----------
+    say
+        What tells the user.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._asked = self._draining = False
+        self._telling: threading.Thread | None = None
+
+    def asked(self) -> bool:
+        """Return whether to start nothing more."""
+        return self._asked
+
+    @contextmanager
+    def draining(self) -> Iterator[None]:
+        """Let the first Ctrl-C be a wish only, for what runs now is worth waiting for."""
+        self._draining = True
+        try:
+            yield
+        finally:
+            self._draining = False
+
+    def hear(self, *_: object) -> None:
+        """Take a Ctrl-C."""
+        if self._asked or not self._draining:
+            raise KeyboardInterrupt
+        self._asked = True
+        words = "Stopping after the running trials; Ctrl-C again stops at once."
+        # by a thread, since this may interrupt the writing of other words
+        self._telling = threading.Thread(target=self._say, args=(words,))
+        self._telling.start()
+
+    def end(self) -> None:
+        """Wait until all is said."""
+        if self._telling is not None:
+            self._telling.join()
+
+
 @contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Turn a first Ctrl-C into a wish to stop, and a second one into an interruption.
+def interruptible(say: Callable[[str], None]) -> Iterator[Interruption]:
+    """Hear of Ctrl-C, in the main thread; in others nothing changes.
 
     Parameters
     ----------
     say
         What tells the user.
 
-    Yields
+    Raises
     ------
-    Callable
-        Whether stopping is wished for.
+    KeyboardInterrupt
+        When Ctrl-C stops at once.
     """
-    asked = threading.Event()
+    interruption = Interruption(say)
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # only the main thread hears of Ctrl-C
+        yield interruption
         return
-
-    def ask(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        say("Stopping after the running trials; Ctrl-C again stops at once.")
-
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, interruption.hear)
     try:
-        yield asked.is_set
+        yield interruption
+    except KeyboardInterrupt:
+        interruption.end()
+        say("Stopped. What has ended is stored, and running the study again goes on from there.")
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
+        interruption.end()

@@ -4,21 +4,18 @@ A study names its model by a text, so that any process can find it: a name of th
 "package.module:function".
 """
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
+from ablations.code_version import code_version
 from ablations.settings import StudyError
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
-
-PURPOSE = ("input_shape", "classes", "seed", "name", "compile")
-"""Parameters of a builder that say what a model is for, and that are no factors."""
+from cnnzoo.vocabulary import PURPOSE
 
 
 @dataclass(frozen=True)
@@ -36,15 +33,20 @@ class Builder:
         ``keras.Model``.
     reusable
         Whether a model may be started anew instead of built again: known of the zoo's alone.
-    version
-        Digest of the code, if it is not the zoo's.
+    code
+        What is watched for changes, if it is not the zoo's: the function and its module.
     """
 
     name: str
     toggles: Mapping[str, Toggle]
     build: Callable[[Mapping[str, Level], tuple[int, ...], int, int], Any]
     reusable: bool = False
-    version: str = ""
+    code: tuple[Any, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Digest of the code; empty for the zoo's. See `ablations.code_version`."""
+        return code_version(*self.code) if self.code else ""
 
 
 def find_builder(model: str) -> Builder:
@@ -70,17 +72,19 @@ def find_builder(model: str) -> Builder:
 
         return Builder(model, entry.toggles, build, reusable=True)
     function = _import(model)
-    version = _digest(function)
-    if _takes_hyperparameters(function):
-        return _tuned(model, function, version)
-    return _custom(model, function, version)
+    if _takes_hyperparameters(model, function):
+        return _tuned(model, function)
+    return _custom(model, function)
+
+
+def _module(model: str) -> Any:
+    return import_module(model.partition(":")[0])
 
 
 def _import(model: str) -> Any:
-    module, _, name = model.partition(":")
     try:
-        found: Any = import_module(module)
-        for part in name.split("."):
+        found = _module(model)
+        for part in model.partition(":")[2].split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise StudyError(
@@ -90,22 +94,27 @@ def _import(model: str) -> Any:
     return found
 
 
-def _digest(function: Any) -> str:
-    try:
-        source = Path(inspect.getfile(inspect.unwrap(function))).read_bytes()
-    except (TypeError, OSError):
-        return "unknown"
-    return hashlib.sha256(source).hexdigest()[:12]
+def _takes_hyperparameters(model: str, found: Any) -> bool:
+    """Tell KerasTuner's ``build(hp)`` from a function with parameters of its own.
 
-
-def _takes_hyperparameters(function: Any) -> bool:
-    if hasattr(function, "build"):
+    A ``keras.Model`` has a method ``build`` too, and is neither.
+    """
+    kind = found if isinstance(found, type) else type(found)
+    # by name, for KerasTuner loads TensorFlow
+    if ("keras_tuner", "HyperModel") in {
+        (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
+    }:
         return True
-    parameters = list(inspect.signature(function).parameters.values())
-    return len(parameters) > 0 and parameters[0].name == "hp"
+    if not (inspect.isroutine(found) or isinstance(found, partial)):
+        what = "the class" if found is kind else "of the type"
+        raise StudyError(
+            f"`model` of a Study: {model!r} is {what} {kind.__name__}; it must be a function that "
+            "returns a compiled keras.Model, KerasTuner's build(hp), or a keras_tuner.HyperModel."
+        )
+    return next(iter(inspect.signature(found).parameters), None) == "hp"
 
 
-def _custom(model: str, function: Any, version: str) -> Builder:
+def _custom(model: str, function: Any) -> Builder:
     parameters = inspect.signature(function).parameters
     toggles = {
         name: Toggle(
@@ -123,15 +132,21 @@ def _custom(model: str, function: Any, version: str) -> Builder:
         given = {name: value for name, value in purpose.items() if name in parameters}
         return _start(lambda: function(**given, **levels), seed)
 
-    return Builder(model, toggles, build, version=version)
+    return Builder(model, toggles, build, code=(function, _module(model)))
 
 
 @lru_cache(maxsize=8)
-def _tuned(model: str, function: Any, version: str) -> Builder:
+def _tuned(model: str, function: Any) -> Builder:
     """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
     import keras_tuner
 
-    hypermodel = function() if isinstance(function, type) else function
+    try:
+        hypermodel = function() if isinstance(function, type) else function
+    except TypeError as error:
+        raise StudyError(
+            f"`model` of a Study: {model!r} cannot be made without arguments ({error}). Name an "
+            "instance of it, made at the top of a module."
+        ) from error
     make = getattr(hypermodel, "build", hypermodel)
     toggles: dict[str, Toggle] = {}
     for hp in _discover(make):
@@ -147,7 +162,7 @@ def _tuned(model: str, function: Any, version: str) -> Builder:
         chosen.values.update(levels)
         return _start(lambda: make(chosen), seed)
 
-    return Builder(model, toggles, build, version=version)
+    return Builder(model, toggles, build, code=(function, _module(model)))
 
 
 def _discover(make: Callable[[Any], Any]) -> list[Any]:

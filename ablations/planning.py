@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablations.designs import design
-from ablations.designs.layout import Layout
+from ablations.designs.layout import Layout, check_different
+from ablations.designs.orthogonality import lost_orthogonality
 from ablations.settings import Settings, StudyError, same
 from ablations.space import Space
 from ablations.store import Planned
@@ -38,6 +39,7 @@ class Planner:
         space = Space.of(study.model_name)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)
+        check_different(baseline, variants)
         layout = design(study.design, factors, baseline, variants)
         for name in study.baseline:
             if name in factors and not same(baseline[name], layout.baseline[name]):
@@ -74,6 +76,14 @@ class Planner:
                 reason = infeasible.get(variant.name) or self._clash(trial)
                 rows.append((replace(row, infeasible=reason), trial))
         return rows
+
+    def orthogonality(self, rows: Sequence[Planned]) -> str:
+        """Say what the rows that cannot be built do to main effects; empty if nothing."""
+        if not self.layout.crossed:
+            return ""
+        variants = {row.variant: row.changes for row in rows}
+        infeasible = {row.variant for row in rows if row.infeasible}
+        return lost_orthogonality(list(self.study.factors), variants, infeasible)
 
     def _levels(self, variant: Variant) -> Mapping[str, Level]:
         levels = {**self.layout.baseline, **variant.changes}

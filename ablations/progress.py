@@ -1,7 +1,9 @@
 """Show how a study gets on: a live display in a terminal, plain lines elsewhere."""
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -12,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations import stats
+from ablations.comparing import compare
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -21,14 +23,15 @@ REDRAW_AFTER = 2.0
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
-    """Leave word of a trial's epoch in a folder; losing it loses nothing.
+    """Leave word of a trial's epoch in a folder; where that fails the trial goes on.
 
     Files need no lock that a killed process could keep.
     """
     word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
     scratch = folder / f".{os.getpid()}"
-    scratch.write_text(json.dumps(word))
-    scratch.replace(folder / f"{os.getpid()}.json")
+    with contextlib.suppress(OSError):  # the folder or the coordinator is gone, or the disk full
+        scratch.write_text(json.dumps(word))
+        scratch.replace(folder / f"{os.getpid()}.json")
 
 
 class Progress:
@@ -53,8 +56,7 @@ class Progress:
 
         self.study = study
         self.console = Console(file=sys.stderr, quiet=not shown)
-        self._temporary = tempfile.TemporaryDirectory(prefix="ablations-")
-        self.folder = Path(self._temporary.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="ablations-"))
         self._total = self._done = self._failed = 0
         self._start = time.monotonic()
         self._rows: dict[str, dict[str, Any]] = {}
@@ -81,13 +83,21 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lively:
-            self._live.stop()
-        self._temporary.cleanup()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            if self._lively:
+                self._live.stop()
+        # a worker that is being stopped may still write there
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def say(self, message: str) -> None:
         """Print a line."""
         self.console.print(message, highlight=False, markup=False)
+
+    def say_once(self, message: str) -> None:
+        """Print a line, unless it is empty or was printed before."""
+        if message and message not in self._told:
+            self._told.add(message)
+            self.say(message)
 
     def say_briefly(self, message: str) -> None:
         """Show a line in the live display until there is more to show."""
@@ -113,9 +123,8 @@ class Progress:
                 **known.get("metrics", {}),
             }
         for row, _ in rows:
-            if row.infeasible and row.variant not in self._told:
-                self._told.add(row.variant)
-                self.say(f"cannot be built: {row.variant}: {row.infeasible}")
+            if row.infeasible:
+                self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")
 
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and say why if it failed."""
@@ -156,9 +165,8 @@ class Progress:
         if metric == "test_loss" and changed & {"loss", "label_smoothing"}:
             metric = "test_rmse" if "test_rmse" in trials else "test_nll"
         if metric in trials:
-            self._deltas = deltas_table(
-                stats.deltas(trials, [metric]), f"{metric.replace('_', ' ')}: deltas so far"
-            )
+            deltas = compare(self.study.to_dict(), trials, [metric])
+            self._deltas = deltas_table(deltas, f"{metric.replace('_', ' ')}: deltas so far")
         self._drawn = time.monotonic()
 
     def _render(self) -> Any:

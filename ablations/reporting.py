@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablations import stats
+from ablations.choosing import PATH
 from ablations.report.contents import ReportContents
 from ablations.study import BASELINE
 
 if TYPE_CHECKING:
     from ablations.results import Results
+
+MOST_ALIASES = 12
 
 
 def contents_of(results: "Results", beside: "Results | None" = None) -> ReportContents:
@@ -28,11 +31,13 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
     tables: dict[str, pd.DataFrame] = {}
     if known:
         tables["Trends over ordered levels"] = _trends(results)
-        if results.study["design"].endswith(("factorial", "burman")):
+        if results.study["design"] == PATH:
+            tables["The path, step by step"] = results.path()
+        if results.crossed:
             tables["Main effects and interactions"] = results.effects()
         tables["Stability over seeds"] = results.stability()
     if len(results.history):
-        tables["Epochs to the baseline's final loss"] = results.convergence()
+        tables["Epochs to where the baseline ends"] = results.convergence()
     if beside is not None:
         title = f"Side by side with {beside.study['name']} ({beside.directory})"
         tables[title] = side_by_side(results, beside)
@@ -43,7 +48,11 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         trials=trials,
         history=results.history,
         directory=results.directory,
-        findings=[*_aliases(results), *(f"Baseline: {said}" for said in found.pop(BASELINE, []))],
+        findings=[
+            *results.changed_rules,
+            *_of_design(results),
+            *(f"Baseline: {said}" for said in found.pop(BASELINE, [])),
+        ],
         variant_findings=found,
         changes=results.changes,
         costs=pd.concat([stats.pareto(trials, name) for name in known]) if known else None,
@@ -86,10 +95,22 @@ def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def _aliases(results: "Results") -> list[str]:
+def _of_design(results: "Results") -> list[str]:
     """Say what the design cannot tell apart."""
     aliases = results.aliases()
-    if aliases.empty:
-        return []
-    pairs = "; ".join(f"{first} and {second}" for first, second in aliases.to_numpy())
-    return [f"The design cannot tell apart: {pairs}."]
+    size = aliases["correlation"].abs()
+    whole, part = aliases[size == 1], size[size < 1]
+    said = [results.orthogonality] if results.orthogonality else []
+    if len(whole):
+        pairs = zip(whole["effect"], whole["aliased_with"], strict=True)
+        listed = "; ".join(f"{first} and {second}" for first, second in [*pairs][:MOST_ALIASES])
+        more = len(whole) - MOST_ALIASES
+        rest = f"; and {more:,} more pairs that `results.aliases()` lists" if more > 0 else ""
+        said.append(f"The design cannot tell apart: {listed}{rest}.")
+    if len(part):
+        said.append(
+            f"The design tells {len(part):,} pairs of main effects and two-way interactions apart "
+            f"only in part: their columns correlate by up to {part.max():.2f}, and each carries "
+            "that share of the other; `results.aliases()` lists them."
+        )
+    return said

@@ -1,23 +1,26 @@
 """The results of a study: what `run` returns and `open_results` opens, without Keras."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablations import stats
-from ablations.declared import AUTO
-from ablations.settings import Settings, StudyError
-from ablations.store import Store
-from ablations.study import BASELINE, EXPLORATORY_BELOW
+from ablations.choosing import best_variant, losses_of, path_table
+from ablations.comparing import changed_rules, compare, looks_of, margins_of
+from ablations.settings import Settings, StudyError, check_known
+from ablations.stored import StoredStudy
 
-COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"]
-LAST = ["findings", "reason", "key"]
+if TYPE_CHECKING:
+    from ablations.designs.layout import Layout
+
+GROUPS = ["model", "recipe", "data"]
 
 
-class Results:
-    """Stored trials of a study, as tables.
+class Results(StoredStudy):
+    """Stored trials of a study, as tables: what was there when it was opened.
 
     Parameters
     ----------
@@ -34,89 +37,8 @@ class Results:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        with Store(directory) as store:
-            if store.spec is None:
-                raise StudyError(f"There is no study in {store.directory}: none was begun.")
-            self.directory = store.directory
-            self.study: dict[str, Any] = store.spec
-            self.versions = store.context
-            self._plan = store.plan()
-            self._results = store.results(store.context)
-
-    def __repr__(self) -> str:
-        statuses = self.trials["status"].value_counts()
-        counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
-        return f"<Results of {self.study['name']} in {self.directory}: {counts}>"
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """A row a planned trial.
-
-        Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
-        "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds``, then every metric
-        by split ("test_loss"), ``findings`` of the doctor, ``reason`` and ``key``.
-        """
-        rows = []
-        for row in self._plan:
-            result = self._results.get(row.key, {})
-            status = "infeasible" if row.infeasible else result.get("status", "pending")
-            rows.append(
-                {
-                    "variant": row.variant,
-                    "factor": row.factor,
-                    "level": row.level,
-                    "baseline": row.baseline,
-                    "seed": row.seed,
-                    "status": status,
-                    **{name: result.get(name) for name in ("params", "macs", "seconds")},
-                    **result.get("metrics", {}),
-                    "findings": " ".join(result.get("findings", ())),
-                    "reason": row.infeasible or result.get("reason", ""),
-                    "key": row.key,
-                }
-            )
-        metrics = dict.fromkeys(name for row in rows for name in row)
-        if not any(name.startswith("test_") for name in metrics):  # nothing is done yet
-            metrics |= dict.fromkeys(f"test_{name}" for name in self.study["metrics"])
-        names = [*COLUMNS, *(name for name in metrics if name not in (*COLUMNS, *LAST)), *LAST]
-        return pd.DataFrame(
-            {
-                # Left to itself pandas makes one type of levels such as 1 and True.
-                name: pd.Series([row.get(name) for row in rows], dtype=object)
-                if name in ("factor", "level", "baseline")
-                else [row.get(name, float("nan")) for row in rows]
-                for name in names
-            }
-        )
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """The training curves, a row an epoch: ``variant``, ``seed``, ``epoch``, the numbers."""
-        rows = []
-        for row in self._plan:
-            history = self._results.get(row.key, {}).get("history", {})
-            epochs = max(map(len, history.values()), default=0)
-            rows += [
-                {"variant": row.variant, "seed": row.seed, "epoch": epoch + 1}
-                | {name: values[epoch] for name, values in history.items()}
-                for epoch in range(epochs)
-            ]
-        return pd.DataFrame(rows, columns=None if rows else ["variant", "seed", "epoch"])
-
-    @property
-    def changes(self) -> dict[str, dict[str, Any]]:
-        """By variant, the levels that it changes; none for the baseline."""
-        return {row.variant: dict(row.changes) for row in self._plan}
-
-    @property
-    def machine(self) -> dict[str, Any]:
-        """What computed the results."""
-        return next((row["machine"] for row in self._results.values()), {})
-
-    @property
-    def exploratory(self) -> bool:
-        """Whether there are too few seeds for more than a first impression."""
-        return len({row.seed for row in self._plan}) < EXPLORATORY_BELOW
+        super().__init__(directory)
+        self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def deltas(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Compare every variant to the baseline, pair by pair of one seed.
@@ -132,8 +54,18 @@ class Results:
             A row a variant and metric: see `ablations.stats.deltas`, or `sequential` for a study
             whose seeds are "auto". Of the columns that `compared` names.
         """
-        compare = stats.sequential if self.study["seeds"] == AUTO else stats.deltas
-        return compare(self.trials, self.compared(metrics), **self._rules())
+        names = tuple(self.compared(metrics))
+        if names not in self._deltas:
+            kinds = self._loss_kinds()
+            self._deltas[names] = compare(self.study, self._trials, names, kinds)
+        return self._deltas[names].copy()
+
+    def losses(self) -> dict[str, float]:
+        """Return what each variant that ended came to in the first metric, lower being better.
+
+        A variant of which nothing is done counts as the worst. A path goes by them.
+        """
+        return losses_of(self._trials, self.compared()[0])
 
     def open_variants(self) -> dict[str, int]:
         """Return the variants on whose first metric the verdict is open.
@@ -141,20 +73,89 @@ class Results:
         With the number of seed blocks that each should have next; for a study whose seeds are
         "auto", by the rule that `deltas` judges by.
         """
-        return stats.open_variants(self.trials, self.compared()[0], **self._rules())
+        return stats.open_variants(
+            self._trials,
+            self.compared()[0],
+            looks_of(self.study),
+            margins=margins_of(self.study),
+            loss_kinds=self._loss_kinds(),
+        )
 
     def aliases(self) -> pd.DataFrame:
-        """Return the effects that the design cannot tell apart, a row a pair."""
+        """Return the effects that the design cannot tell apart, or not wholly.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pair of main effects or two-way interactions: ``effect``, ``aliased_with`` and
+            ``correlation`` of their columns: 1 or -1 where they are one and the same, less where
+            one carries a part of the other, as in Plackett-Burman designs.
+        """
+        columns = ["effect", "aliased_with", "correlation"]
+        return pd.DataFrame(list(self._layout.aliases), columns=columns)
+
+    @property
+    def changed_rules(self) -> list[str]:
+        """What is to be said of rules that were not kept from the first result on."""
+        return changed_rules(self._specs)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the design sets factors against each other, as a factorial does."""
+        return self._layout.crossed
+
+    @property
+    def orthogonality(self) -> str:
+        """What is to be said of main effects that are not orthogonal; empty if they are.
+
+        Of designs that cross factors, where some combinations cannot be built.
+        """
+        from ablations.designs.orthogonality import lost_orthogonality
+
+        if not self._layout.crossed:
+            return ""
+        infeasible = {row.variant for row in self._plan if row.infeasible}
+        return lost_orthogonality(list(self.study["factors"]), self.changes, infeasible)
+
+    @cached_property
+    def _layout(self) -> "Layout":
         from ablations.designs import design
 
         study = self.study
-        layout = design(
+        return design(
             study["design"],
             {name: tuple(levels) for name, levels in study["factors"].items()},
             Settings(study["baseline"]),
             study["variants"],
         )
-        return pd.DataFrame(layout.aliases, columns=["effect", "aliased_with"])
+
+    def path(self, metric: str | None = None) -> pd.DataFrame:
+        """Return the steps from one configuration to the other, of the design "path".
+
+        Each step changes the factor that helps the study's first metric most, so that its delta
+        is optimistic: the same trials chose it.
+
+        Parameters
+        ----------
+        metric
+            On the test split, to show the steps by; the study's first if left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a step, from 0 for the start, as far as the path is known: ``step``, ``factor``,
+            ``from_level``, ``to_level``, ``metric``, ``mean`` after the step, ``delta`` to the
+            step before, paired by seed, with ``ci_low`` and ``ci_high``, ``n_pairs``, ``share`` of
+            the change so far, ``runner_up`` (the factor that helped next most there) with
+            ``runner_up_mean`` of the first metric, and ``variant``.
+
+        Raises
+        ------
+        StudyError
+            If the design is another one.
+        """
+        name = self.compared([metric] if metric else None)[0]
+        return path_table(self.study, self._trials, name, self.compared()[0])
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
         """Test for a trend over the ordered levels of each factor; see `ablations.stats.trend`."""
@@ -175,54 +176,76 @@ class Results:
 
     def stability(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
-        return stats.stability(self.trials, self.compared(metrics))
+        return stats.stability(self._trials, self.compared(metrics))
 
     def convergence(self) -> pd.DataFrame:
-        """Count the epochs to the baseline's final loss; see `ablations.stats.convergence`."""
-        history = self.history
-        name = "val_loss" if "val_loss" in history else "loss"
-        return stats.convergence(history.rename(columns={name: "value"}))
+        """Count the epochs to where the baseline ends; see `ablations.stats.convergence`.
+
+        By the validation loss, or the training loss where there is no validation. Where a factor
+        changes the loss itself, by the accuracy or, of a regression, the root mean squared error,
+        which mean the same under every loss; without rows if the epochs have neither. The column
+        ``metric`` says which.
+        """
+        history = self._history
+        same = len(set(self._loss_kinds().values())) == 1
+        names = ("loss",) if same else ("accuracy", "rmse", "mae")
+        known = [name for each in names for name in (f"val_{each}", each) if name in history]
+        if not known:
+            return stats.convergence(history.iloc[:0].assign(value=0.0))
+        lower = stats.direction(known[0]) == "lower"
+        return stats.convergence(history, known[0], lower_is_better=lower)
 
     def costs(self) -> pd.DataFrame:
         """Set the first metric against parameters and time; see `ablations.stats.pareto`."""
-        return stats.pareto(self.trials, self.compared()[0])
+        return stats.pareto(self._trials, self.compared()[0])
 
-    def best(self) -> dict[str, Any]:
-        """Return the levels of the variant with the best mean of the first metric.
+    def best_variant(self) -> str:
+        """Return the name of the variant with the best mean of the first metric.
 
-        The mean is over seeds; there is no best seed. The levels are what the variant sets, and
-        what the study's baseline sets, of the model's toggles: what ``cnnzoo.build`` takes.
+        The mean is over the seed blocks in which every variant that is compared is done; there is
+        no best seed. A variant that is done in less than half of them is not compared.
+
+        Raises
+        ------
+        StudyError
+            If nothing is done, or no seed block is whole.
         """
-        from ablations.space import Space
-
-        metric = self.compared()[0]
-        trials = self.trials
-        if not (trials["status"] == "done").any():
+        if not (self._trials["status"] == "done").any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
-        means = trials[trials["status"] == "done"].groupby("variant", sort=False)[metric].mean()
-        lower = stats.direction(metric) == "lower"
-        name = str(means.idxmin() if lower else means.idxmax())
-        space = Space.of(self.study["model"])
-        levels = space.effective({**self.study["baseline"], **self.changes[name]}, ())
-        return {name: level for name, level in levels.items() if name in space.model}
+        return best_variant(self._trials, self.compared()[0])
 
-    def compared(self, metrics: Sequence[str] | None = None) -> list[str]:
-        """Name the columns that variants are compared on.
-
-        Where a factor changes the loss itself, they stand in for test_loss: test_nll or, of a
-        regression, test_rmse.
+    def best(self, group: str = "model") -> dict[str, Any]:
+        """Return the levels of the best variant, for what builds, trains or loads it.
 
         Parameters
         ----------
-        metrics
-            As of `deltas`.
+        group
+            Whose toggles: "model", for ``cnnzoo.build(study_model, **results.best())``; "recipe",
+            for ``cnnzoo.Recipe(**results.best("recipe"))``; or "data", for
+            ``cnnzoo.load_data(study_data, **results.best("data"))``. Where factors are of the
+            recipe or the data, the best model alone is not the best variant.
+
+        Returns
+        -------
+        dict
+            What the study's baseline and the variant set; of the recipe, all of it.
+
+        Raises
+        ------
+        StudyError
+            As of `best_variant`, or if there is no such group.
         """
-        names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
-        if len(set(self._loss_kinds().values())) > 1:
-            known = self.trials.columns
-            common = [name for name in ("test_rmse", "test_nll", "test_loss") if name in known]
-            names = [common[0] if name == "test_loss" else name for name in names]
-        return list(dict.fromkeys(names))
+        from ablations.space import Space
+
+        check_known(group, GROUPS, "`group` of the best variant: there is none called")
+        space = Space.of(self.study["model"])
+        levels = {**self.study["baseline"], **self.changes[self.best_variant()]}
+        toggles = getattr(space, group)
+        if group == "recipe":
+            chosen = {name: level for name, level in levels.items() if name in toggles}
+            return {**self.study["recipe"], **chosen}
+        levels = space.effective(levels, ())
+        return {name: level for name, level in levels.items() if name in toggles}
 
     def report(
         self, path: str | Path, *, beside: "Results | None" = None, overwrite: bool = False
@@ -296,21 +319,6 @@ class Results:
         from ablations.reporting import contents_of
 
         return write_figures(contents_of(self), directory, formats, overwrite=overwrite)
-
-    def _rules(self) -> dict[str, Any]:
-        """Return the rules of comparison."""
-        margins = {f"test_{name}": margin for name, margin in self.study["margins"].items()}
-        return {"margins": margins, "loss_kinds": self._loss_kinds()}
-
-    def _loss_kinds(self) -> dict[str, str]:
-        """Return by variant what is minimized, label smoothing included."""
-        baseline = self.study["baseline"]
-        kinds = {BASELINE: baseline}
-        kinds |= {row.variant: {**baseline, **row.changes} for row in self._plan}
-        return {
-            name: f"{levels.get('loss', '')} {levels.get('label_smoothing', 0.0)}"
-            for name, levels in kinds.items()
-        }
 
 
 def open_results(directory: str | Path) -> Results:

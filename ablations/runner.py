@@ -1,28 +1,27 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
-import json
-import platform
 from collections.abc import Collection, Mapping
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from ablations.context import changes, context_of
 from ablations.declared import AUTO, METRICS_OF
 from ablations.engines import start_engine
 from ablations.engines.limits import Limits
 from ablations.interruption import interruptible
-from ablations.models import find_builder
+from ablations.machine import describe_machine
 from ablations.planning import Planner
 from ablations.progress import Progress
 from ablations.results import Results, open_results
 from ablations.settings import StudyError
-from ablations.stats import direction
 from ablations.store import Planned, Store
 from ablations.study import BASELINE, Study, Trial, TrialResult
 from ablations.trial import forget, measure_trial, run_trial
+from cnnzoo.data import load_data
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
@@ -85,12 +84,13 @@ def run(
     workers: int | None = None,
     engine: str = "processes",
     retry_failed: bool = False,
+    renew_after: int = Limits.renew_after,
     progress: bool = True,
 ) -> Results:
     """Run what a study plans and its directory does not hold yet.
 
-    Interrupted once (Ctrl-C), it ends after the running trials; twice, at once. Run again, it
-    goes on where it was.
+    Interrupted once (Ctrl-C), it ends after the running trials; twice, or while no trial runs, at
+    once with a KeyboardInterrupt. Run again, it goes on where it was.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ def run(
     engine
         What runs the trials: see `ablations.engines.ENGINES`.
     retry_failed
-        Whether to try trials again that have failed in an earlier run.
+        Whether to try again what has failed, or could not be built, in an earlier run.
+    renew_after
+        Trials after which a worker is replaced by a fresh one; 0 for never.
     progress
         Whether to show it.
 
@@ -125,13 +127,14 @@ def run(
         workers=workers,
         timeout=study.timeout,
         retries=study.retries,
+        renew_after=renew_after,
         log=directory / "workers.log",
     )
     with (
         Store(directory, write=True) as store,
         start_engine(_engine_for(study, engine), limits) as running,
         Progress(study, shown=progress) as shown,
-        interruptible(shown.say) as stopping,
+        interruptible(shown.say) as interruption,
     ):
         _check_same_study(store.spec, study, directory)
         if running.name != engine:
@@ -139,17 +142,20 @@ def run(
         shown.say_briefly("checking the study")
         variants, blocks = list(planner.layout.variants), dict[str, range]()
         tried = set[str]()
-        measured = _measure(planner, running, variants[:1])
-        context = _context(study, measured[BASELINE])
-        known, last, recipe = store.contexts(), store.spec, _recipe(study)
-        if known and context not in known:
-            changed = _difference(known[-1], context)
-            shown.say(f"Not reusing earlier results, since what they depend on changed: {changed}.")
-        if last is not None and last["recipe"] != recipe:
-            shown.say(
-                f"The recipe changed since the last run: {_difference(last['recipe'], recipe)}."
-            )
-        while not stopping():
+        refused = {} if retry_failed else _refused(store)
+        measured: dict[str, TrialResult] = {}
+        context = _unchanged(planner, store, refused)
+        if context is None:
+            measured = _measure(planner, running, variants[:1])
+            found = measured[BASELINE]
+            context = context_of(study.model_name, found.fingerprint, found.arithmetic)
+        if context != store.context:
+            refused = {}
+        machine = describe_machine()
+        for said in changes(store, study, context, machine):
+            shown.say(said)
+        apart: list[str] = []
+        while not interruption.asked():
             stored = store.results(context)
             unknown = [
                 variant
@@ -157,8 +163,9 @@ def run(
                 if variant.name not in measured
                 and not any(row.key in stored for row, _ in planner.rows([variant], blocks, {}))
             ]
-            measured |= _measure(planner, running, unknown)
+            measured |= _measure(planner, running, unknown, refused)
             rows = planner.rows(variants, blocks, _infeasible(measured))
+            shown.say_once(planner.orthogonality([row for row, _ in rows]))
             factors = planner.space.factors(study)
             spec = {
                 **study.to_dict(),
@@ -168,14 +175,27 @@ def run(
             store.begin(spec, context, [row for row, _ in rows])
             trials = _pending(rows, stored, tried if retry_failed else None)
             shown.expect(rows, stored, trials)
-            for result in running.run(
-                partial(run_trial, report_to=shown.folder), trials, stopping=stopping
-            ):
-                store.add(result, context, _machine())
-                tried.add(result.trial.key)
-                shown.ended(result)
+            train = partial(run_trial, report_to=shown.folder)
+            with interruption.draining():
+                for result in running.run(
+                    train, trials, stopping=lambda: bool(apart) or interruption.asked()
+                ):
+                    tried.add(result.trial.key)
+                    if result.fingerprint in ("", context["data"]):
+                        store.add(result, context, machine)
+                        shown.ended(result)
+                    else:  # files changed since the study was checked
+                        store.add(result, {**context, "data": result.fingerprint}, machine)
+                        apart.append(result.fingerprint)
+            if apart:
+                shown.say(
+                    f"The data changed during the run, from {context['data']} to {apart[0]}: no "
+                    f"more trials were started. {len(apart)} on the changed data are kept apart; "
+                    "the same command goes on with the data as they are then."
+                )
+                break
             results = open_results(directory)
-            more = planner.layout.grow(_losses(results))
+            more = planner.layout.grow(results.losses())
             wanted = _open_blocks(study, results)
             if not more and not wanted:
                 break
@@ -189,8 +209,42 @@ def _engine_for(study: Study, engine: str) -> str:
     return "serial" if study.model_name.startswith("__main__:") else engine
 
 
-def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialResult]:
-    """Build a model of each variant, and return its cost or why it cannot be built."""
+def _refused(store: Store) -> dict[str, str]:
+    """Return by trial why, in the last run's context, its model could not be built."""
+    return {row.key: row.infeasible for row in store.plan() if row.infeasible}
+
+
+def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the last run's context, if it still holds and has a result for all that is planned.
+
+    To see that nothing is to be done no TensorFlow is loaded, which takes far longer than the
+    rest. Where there is something to do, it is the workers that load the data.
+    """
+    study, stored = planner.study, store.results(store.context)
+    rows = planner.rows(planner.layout.variants, {}, {})
+    over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
+    if not all(over) or study.data.startswith("tfds:"):  # which TensorFlow reads
+        return None
+    try:
+        info = load_data(study.data).info
+    except (ValueError, OSError):  # in a worker it will fail with the baseline's trial
+        return None
+    # how a process would compute is of no matter where none is to
+    arithmetic = store.context.get("arithmetic", "")
+    context = context_of(study.model_name, info.fingerprint, arithmetic)
+    if context != store.context:
+        return None
+    _check_metrics(study, info.classes)
+    return context
+
+
+def _measure(
+    planner: Planner, engine: Any, variants: Any, refused: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, TrialResult]:
+    """Build a model of each variant, and return its cost or why it cannot be built.
+
+    Those `refused` before, by trial, are not built again.
+    """
     trials: dict[str, Trial] = {}
     names: dict[str, list[str]] = {}
     for row, trial in planner.rows(variants, {}, {}):
@@ -199,21 +253,24 @@ def _measure(planner: Planner, engine: Any, variants: Any) -> dict[str, TrialRes
         if trial.seed == planner.study.seed_blocks[0] and not row.infeasible:
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.variant)
-    measured = {
-        name: result
-        for result in engine.run(measure_trial, list(trials.values()))
-        for name in names[result.trial.key]
-    }
+    new = [trial for key, trial in trials.items() if key not in refused]
+    results = [
+        TrialResult(trial, "infeasible", reason=refused[key])
+        for key, trial in trials.items()
+        if key in refused
+    ]
+    results += engine.run(measure_trial, new)
+    measured = {name: result for result in results for name in names[result.trial.key]}
     baseline = measured.get(BASELINE)
     if baseline is not None and baseline.status != "done":
         raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
     if baseline is not None:
-        _check_metrics(planner.study, baseline)
+        _check_metrics(planner.study, baseline.metrics["classes"])
     return measured
 
 
-def _check_metrics(study: Study, baseline: TrialResult) -> None:
-    task = "regression" if baseline.metrics["classes"] == 1 else "classification"
+def _check_metrics(study: Study, classes: float) -> None:
+    task = "regression" if classes == 1 else "classification"
     for name in study.metrics:
         if name not in METRICS_OF[task]:
             raise StudyError(
@@ -237,22 +294,6 @@ def _pending(
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())
-
-
-def _losses(results: Results) -> dict[str, float]:
-    """Return what each variant came to in the first metric, lower being better.
-
-    A variant of which nothing is done counts as the worst.
-    """
-    metric = results.compared()[0]
-    sign = 1.0 if direction(metric) == "lower" else -1.0
-    trials = results.trials
-    ended = trials[trials["status"].isin(["done", "failed", "infeasible"])]
-    if metric not in ended:
-        return dict.fromkeys(ended["variant"], float("inf"))
-    means = ended.assign(value=ended[metric].where(ended["status"] == "done"))
-    means = means.groupby("variant")["value"].mean() * sign
-    return {str(name): float(mean) for name, mean in means.fillna(float("inf")).items()}
 
 
 def _open_blocks(study: Study, results: Results) -> dict[str, range]:
@@ -284,35 +325,3 @@ def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: P
                 f"{directory} holds a study with {name} {spec[name]!r}; this one has "
                 f"{getattr(study, name)!r}. Give another directory."
             )
-
-
-def _context(study: Study, baseline: TrialResult) -> dict[str, str]:
-    """Return what a result depends on besides its trial."""
-    packages = ("cnnzoo", "keras", "tensorflow", "numpy")
-    context = {name: _version(name) for name in packages}
-    code = find_builder(study.model_name).version
-    return {**context, "data": baseline.fingerprint, **({"model": code} if code else {})}
-
-
-def _recipe(study: Study) -> dict[str, Any]:
-    recipe: dict[str, Any] = json.loads(json.dumps(study.to_dict()["recipe"]))
-    return recipe
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _machine() -> dict[str, Any]:
-    return {"python": platform.python_version(), "system": platform.platform()}
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    return "; ".join(
-        f"{name} from {before.get(name)} to {now[name]}"
-        for name in now
-        if before.get(name) != now[name]
-    )

@@ -24,6 +24,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
     id INTEGER PRIMARY KEY CHECK (id = 1), spec TEXT NOT NULL, context TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS specs (id INTEGER PRIMARY KEY, spec TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS plan (
     variant TEXT NOT NULL, changes TEXT NOT NULL, factor TEXT, level TEXT, baseline TEXT,
     seed INTEGER NOT NULL, key TEXT NOT NULL, infeasible TEXT NOT NULL,
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS results (
     status TEXT NOT NULL, reason TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL,
     seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
     machine TEXT NOT NULL,
-    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 """
@@ -94,6 +95,7 @@ class Store:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(SCHEMA)
+            self._complete()
         else:
             if not path.is_file():
                 raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
@@ -124,6 +126,12 @@ class Store:
             self._connection.close()
             raise StudyError(f"There is no study in {self.directory}: none was begun.")
 
+    def _complete(self) -> None:
+        """Add the column that files of an earlier version lack."""
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(results)")}
+        if "fit_seconds" not in columns:
+            self._connection.execute("ALTER TABLE results ADD COLUMN fit_seconds REAL")
+
     def close(self) -> None:
         """Close the file and let others write."""
         self._connection.close()
@@ -143,6 +151,15 @@ class Store:
         row = self._connection.execute("SELECT context FROM study").fetchone()
         return json.loads(row["context"]) if row else {}
 
+    @property
+    def specs(self) -> list[dict[str, Any]]:
+        """The studies that were run here one after the other, from the first with results on."""
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'specs'")
+        if not found.fetchone():  # a file of an earlier version
+            return [self.spec] if self.spec else []
+        rows = self._connection.execute("SELECT spec FROM specs ORDER BY id")
+        return [json.loads(row["spec"]) for row in rows]
+
     def begin(
         self, spec: Mapping[str, Any], context: Mapping[str, str], plan: Iterable[Planned]
     ) -> None:
@@ -156,6 +173,15 @@ class Store:
             for row in plan
         ]
         self._connection.execute("BEGIN IMMEDIATE")
+        # What was declared before anything was seen does not count, but for the last of it.
+        self._connection.execute("DELETE FROM specs WHERE NOT EXISTS (SELECT 1 FROM results)")
+        self._connection.execute(  # of a file of an earlier version
+            "INSERT INTO specs (spec) SELECT spec FROM study"
+            " WHERE NOT EXISTS (SELECT 1 FROM specs) AND EXISTS (SELECT 1 FROM results)"
+        )
+        last = self._connection.execute("SELECT spec FROM specs ORDER BY id DESC").fetchone()
+        if last is None or last["spec"] != json.dumps(spec):
+            self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (json.dumps(spec),))
         self._connection.execute(
             "INSERT OR REPLACE INTO study VALUES (1, ?, ?)",
             (json.dumps(spec), json.dumps(context, sort_keys=True)),
@@ -170,13 +196,15 @@ class Store:
         """Add a result, safe on the disk when this returns."""
         self._connection.execute(
             "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
-            " params, macs, findings, machine) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " params, macs, findings, machine, fit_seconds)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(result.trial.key, json.dumps(context, sort_keys=True)),
                 *(json.dumps(result.trial.to_dict()), result.status, result.reason),
                 *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
                 *(result.seconds, result.params, result.macs),
                 *(json.dumps(list(result.findings)), json.dumps(dict(machine))),
+                result.fit_seconds,
             ),
         )
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from ablations.declared import (
     AUTO,
+    MAX_SEEDS,
     check_factors,
     check_levels,
     check_margins,
+    check_max_seeds,
     check_metrics,
     check_model,
     check_name,
@@ -46,7 +48,8 @@ class Study:
         "package.module:function". Its factors are the parameters with a default, and
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
-        taken too), and its hyperparameters are the factors.
+        taken too), and its hyperparameters are the factors. Changed code makes new trials:
+        `ablations.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -72,6 +75,9 @@ class Study:
         Seconds after which a trial is given up; 0 for never.
     retries
         How often a trial is tried again after the process that ran it died.
+    max_seeds
+        How many seed blocks there may be where the seeds are "auto", fixed before the first trial:
+        what a look may spend depends on it.
     name
         For the directory and the title of the report; the model's name if left out.
 
@@ -100,6 +106,7 @@ class Study:
     margins: Mapping[str, float] = field(default_factory=dict)
     timeout: float = 0.0
     retries: int = 1
+    max_seeds: int = MAX_SEEDS
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -110,6 +117,7 @@ class Study:
             "baseline": check_levels(self.baseline, "baseline"),
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
+            "max_seeds": check_max_seeds(self.max_seeds, EXPLORATORY_BELOW),
             "recipe": check_recipe(self.recipe),
             "metrics": check_metrics(self.metrics),
             "margins": check_margins(self.margins, self.metrics),
@@ -149,7 +157,7 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as values that JSON and TOML can hold."""
-        plain = ("name", "model", "data", "design", "timeout", "retries")
+        plain = ("name", "model", "data", "design", "max_seeds", "timeout", "retries")
         return {
             **{name: getattr(self, name) for name in plain},
             "factors": {name: list(levels) for name, levels in self.factors.items()},
@@ -260,10 +268,15 @@ class TrialResult:
         Numbers of each epoch, by name.
     seconds
         That the trial took, loading and building included.
+    fit_seconds
+        That the fit alone took. The first seed of a variant on a worker includes tracing the
+        model, so that over seeds the median tells more than the mean.
     params, macs
         Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
         Of the data before anything was drawn.
+    arithmetic
+        How the process computes that measured the trial's model; see `cnnzoo.processes`.
     findings
         What the doctor says of it.
     reason
@@ -275,8 +288,10 @@ class TrialResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0
+    fit_seconds: float | None = None
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""
+    arithmetic: str = ""
     findings: Sequence[str] = ()
     reason: str = ""

@@ -14,21 +14,14 @@ from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
+from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.toggle import Level
-
-STEPS_PER_EXECUTION = 25
-"""Steps that run without coming back to Python; nothing in a trial happens between them."""
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()
 _WARM_SIZE = 1
 
 
-THREADS = 1
-"""Of a trial's own computation. Their number changes the order of sums and with it the last bits
-of a result, so it does not depend on how many trials run at a time."""
-
-
-def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
+def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     """Set up a process that runs trials.
 
     Parameters
@@ -36,7 +29,8 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
     log
         A file that what is written to stderr is added to.
     gpu
-        The only GPU that the process sees; none sees all.
+        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; left out, it
+        sees what that variable says.
     """
     import signal
 
@@ -45,28 +39,15 @@ def prepare_worker(log: Path | None = None, gpu: int | None = None) -> None:
         with log.open("a") as file:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    fix_threads()
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    fix_arithmetic()
 
 
-def fix_threads() -> None:
-    """Give TensorFlow `THREADS` threads, and GPU memory only as it grows.
-
-    Raises
-    ------
-    RuntimeError
-        If TensorFlow has computed something in this process before.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return
+def count_gpus() -> int:
+    """Count the GPUs that TensorFlow can use: none, for one that was built without CUDA."""
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
+    return len(tf.config.list_physical_devices("GPU"))
 
 
 def forget() -> None:
@@ -126,6 +107,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         macs=macs(model),
         metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
         fingerprint=data.info.fingerprint,
+        arithmetic=arithmetic(),
     )
 
 
@@ -160,6 +142,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     found = {
         "metrics": trained.metrics,
         "history": trained.history,
+        "fit_seconds": trained.seconds,
         "params": model.count_params(),
         "macs": macs(model),
         "fingerprint": data.info.fingerprint,

@@ -3,7 +3,8 @@ from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data
 from .data import load_data as load_data
-from .losses import LabelError as LabelError
+from .encoding import LabelError as LabelError
+from .evaluation import evaluate as evaluate
 from .losses import encode_labels as encode_labels
 from .models.mlp import mlp as mlp
 from .models.plain import batch_norm as batch_norm
@@ -29,7 +30,6 @@ from .saving import load_model as load_model
 from .toggle import Toggle as Toggle
 from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained
-from .training import evaluate as evaluate
 from .training import train as train
 from .tuning.records import SearchError as SearchError
 from .tuning.results import SearchResults as SearchResults

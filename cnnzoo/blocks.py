@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo.axes import channels, channels_first, map_size
 from cnnzoo.initialization import initialize
 from cnnzoo.layers import BorderPadding
 from cnnzoo.losses import LOSSES
@@ -58,7 +59,7 @@ class Blocks:
     def input(self) -> Any:
         """Make the input tensor, in Keras's image data format."""
         *spatial, channels = self.input_shape
-        shape = (channels, *spatial) if _channels_first() else (*spatial, channels)
+        shape = (channels, *spatial) if channels_first() else (*spatial, channels)
         return keras.Input(shape, name="input")
 
     def unit(self, x: Any, filters: int, role: str, **conv: Any) -> Any:
@@ -148,7 +149,7 @@ class Blocks:
         channels of an example; "group" has 8 groups, or 4, 2 or 1 where 8 do not divide the
         channels (Wu and He 2018, "Group normalization").
         """
-        axis = 1 if _channels_first() else -1
+        axis = 1 if channels_first() else -1
         name = f"{role}_norm"
         if self.normalization == "batch":
             return keras.layers.BatchNormalization(
@@ -281,20 +282,6 @@ class Blocks:
         if not any(map(any, amounts)):
             return x
         return BorderPadding(amounts, mode, name=f"{role}_padding")(x)
-
-
-def map_size(x: Any) -> tuple[int, ...]:
-    """Return the spatial sizes of a batch of maps."""
-    return tuple(x.shape[2:] if _channels_first() else x.shape[1:-1])
-
-
-def channels(x: Any) -> int:
-    """Return the number of channels of a batch of maps."""
-    return int(x.shape[1 if _channels_first() else -1])
-
-
-def _channels_first() -> bool:
-    return bool(keras.config.image_data_format() == "channels_first")
 
 
 def _span(kernel_size: int, dilation: int) -> int:

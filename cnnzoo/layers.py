@@ -7,6 +7,9 @@ from keras import ops
 
 PACKAGE = "cnnzoo"
 
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+"""What Keras's layers call the weights that they multiply maps with."""
+
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class BorderPadding(keras.layers.Layer):

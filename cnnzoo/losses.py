@@ -8,11 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.encoding import LabelError, encode
 from cnnzoo.toggle import ToggleError
-
-
-class LabelError(ValueError):
-    """Labels that do not fit the loss, with both named."""
 
 
 @dataclass(frozen=True)
@@ -94,101 +91,14 @@ class LossChoice:
         return [keras.metrics.CategoricalAccuracy(name="accuracy")]
 
     def encode(self, labels: Any, classes: int) -> NDArray[Any]:
-        """Bring labels into the form that the loss takes.
-
-        Parameters
-        ----------
-        labels
-            Class ids of shape (n,) or (n, 1); for a loss on one-hot labels also (n, classes); for
-            a regression (`classes` is 1) numbers of shape (n,) or (n, 1).
-        classes
-            The model's number of classes.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of shape (n,) for class ids, else (n, outputs of the head), float32.
-
-        Raises
-        ------
-        LabelError
-            If the labels do not fit the loss or the number of classes.
+        """Bring labels into the form that the loss takes; see `cnnzoo.encoding.encode`.
 
         Examples
         --------
         >>> LOSSES["categorical_crossentropy"].encode([0, 2], classes=3).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
         """
-        array = np.asarray(labels)
-        if array.ndim == 2 and array.shape[1] == 1:
-            array = array[:, 0]
-        if classes == 1:
-            return self._check_numbers(array)
-        if array.ndim == 2:
-            return self._check_one_hot(array, classes)
-        ids = self._check_ids(array, classes)
-        if self.labels == "ids":
-            return ids
-        if self.labels == "binary":
-            return ids.astype("float32")[:, None]
-        one_hot: NDArray[Any] = np.eye(classes, dtype="float32")[ids]
-        return one_hot
-
-    def _check_numbers(self, array: NDArray[Any]) -> NDArray[Any]:
-        if array.ndim != 1 or array.dtype.kind not in "iuf":
-            raise LabelError(
-                f"{self.name} with classes=1 is a regression to one number and takes numbers of "
-                f"shape (n,); the labels have shape {array.shape} and type {array.dtype}."
-            )
-        if not np.isfinite(array).all():
-            raise LabelError(
-                f"{self.name} takes finite numbers; {int((~np.isfinite(array)).sum())} of the "
-                f"{len(array)} labels are not."
-            )
-        return array.astype("float32")[:, None]
-
-    def _check_one_hot(self, array: NDArray[Any], classes: int) -> NDArray[Any]:
-        if self.labels != "one-hot":
-            raise LabelError(
-                f"{self.name} takes class ids of shape (n,); the labels are one-hot of shape "
-                f"{array.shape}. Give labels.argmax(-1), or a loss on one-hot labels, such as "
-                "categorical_crossentropy."
-            )
-        if array.shape[1] != classes:
-            raise LabelError(
-                f"{self.name} with classes={classes} takes one-hot labels of shape (n, {classes}); "
-                f"the labels have shape {array.shape}."
-            )
-        shares = array.astype("float32")
-        if not ((shares >= 0).all() and np.allclose(shares.sum(axis=1), 1, atol=1e-3)):
-            raise LabelError(f"{self.name} takes rows of shares that sum to 1; the labels do not.")
-        return shares
-
-    def _check_ids(self, array: NDArray[Any], classes: int) -> NDArray[Any]:
-        whole = array.dtype.kind in "biu" or (
-            array.dtype.kind == "f"
-            and bool(((array == np.floor(array)) & (np.abs(array) < 2**53)).all())
-        )
-        if array.ndim != 1 or not whole:
-            raise LabelError(
-                f"{self.name} takes class ids, whole numbers of shape (n,); the labels have shape "
-                f"{array.shape} and type {array.dtype}. For a regression to one number build the "
-                "model with classes=1 and loss='mse'."
-            )
-        ids = array.astype("int64")
-        seen = np.unique(ids)
-        if seen.size and (seen[0] < 0 or seen[-1] >= classes):
-            if self.labels == "binary":
-                raise LabelError(
-                    f"{self.name} tells 2 classes apart, 0 and 1; the labels have {seen.size} "
-                    f"classes, from {seen[0]} to {seen[-1]}. Give a categorical loss and "
-                    f"classes={seen[-1] + 1}."
-                )
-            raise LabelError(
-                f"{self.name} with classes={classes} takes class ids from 0 to {classes - 1}; "
-                f"the labels reach from {seen[0]} to {seen[-1]}."
-            )
-        return ids
+        return encode(labels, classes, self.labels, self.name)
 
     def probabilities(self, outputs: NDArray[Any], *, logits: bool = False) -> NDArray[Any]:
         """Turn a model's outputs into class probabilities, so that any two losses compare.

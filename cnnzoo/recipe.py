@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cnnzoo.keywords import refuse_unknown
 from cnnzoo.toggle import ToggleError, check_settings, read_toggles
 from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Epochs, Schedule
 
@@ -38,7 +39,7 @@ class Recipe:
     Raises
     ------
     ToggleError
-        If a value is not allowed.
+        If there is no such toggle, or a value is not allowed.
 
     Examples
     --------
@@ -67,6 +68,8 @@ class Recipe:
         for name, value in settings.items():
             object.__setattr__(self, name, value)
 
+
+Recipe.__init__ = refuse_unknown(Recipe.__init__)  # type: ignore[method-assign]
 
 Weights = tuple[float, ...] | tuple[tuple[int, float], ...]
 

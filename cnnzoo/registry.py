@@ -7,31 +7,20 @@ use its arguments as they are. Keras is loaded by the first build, not here.
 
 import functools
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from cnnzoo.toggle import (
-    Toggle,
-    ToggleError,
-    check_settings,
-    did_you_mean,
-    read_toggles,
-    toggle_of,
-)
-from cnnzoo.vocabulary import Shared
+from cnnzoo.signature import check_arguments, complete_signature, describe_parameters
+from cnnzoo.toggle import Toggle, ToggleError, did_you_mean, read_toggles
 
 if TYPE_CHECKING:
     import keras
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-PURPOSE = {"input_shape": (28, 28, 1), "classes": 10, "compile": True, "seed": None, "name": None}
-"""What every builder takes besides toggles, and the values where a model has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +118,13 @@ def _add(
     name = named.__name__
     if name in _MODELS:
         raise ValueError(f"A model named `{name}` is registered already.")
-    signature = _complete_signature(family, defaults)
+    signature = complete_signature(family, defaults)
 
     @functools.wraps(family)
     def build_checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if args:
             raise ToggleError(f"`{name}` takes its arguments by keyword only; got {args[0]!r}.")
-        return family(**_check_arguments(name, signature, known, kwargs))  # type: ignore[call-arg]
+        return family(**check_arguments(name, signature, known, kwargs))  # type: ignore[call-arg]
 
     builder: Any = build_checked
     builder.__name__ = builder.__qualname__ = name
@@ -154,124 +143,9 @@ def _add(
     known = read_toggles(builder)
     for default in defaults.keys() & known.keys():
         known[default].check(defaults[default], name)
-    builder.__doc__ = _describe(inspect.cleandoc(named.__doc__ or ""), signature, known)
+    builder.__doc__ = describe_parameters(inspect.cleandoc(named.__doc__ or ""), signature, known)
     _MODELS[name] = Model(name=name, document=document, task=task, builder=builder)
     return build_checked
-
-
-def _complete_signature(
-    family: Callable[..., object], defaults: Mapping[str, object]
-) -> inspect.Signature:
-    """Spell out ``**shared`` and put the model's own defaults in place."""
-    own, taken = [], Shared  # or the part of it that the family takes
-    for parameter in inspect.signature(family).parameters.values():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            own.append(parameter)
-        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            taken = next(iter(get_args(parameter.annotation)), Shared)
-    shared = []
-    for name, annotation in get_type_hints(taken, include_extras=True).items():
-        toggle = toggle_of(name, annotation)
-        default = PURPOSE[name] if toggle is None else toggle.default
-        shared.append(
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-            )
-        )
-    purpose, toggles = shared[: len(PURPOSE)], shared[len(PURPOSE) :]
-    parameters = {parameter.name: parameter for parameter in (*purpose, *own, *toggles)}
-    unknown = defaults.keys() - parameters.keys()
-    if unknown:
-        raise ValueError(f"{family.__name__} does not take {', '.join(sorted(unknown))}.")
-    return inspect.Signature(
-        [
-            parameter.replace(default=defaults.get(parameter.name, parameter.default))
-            for parameter in parameters.values()
-        ],
-        return_annotation="keras.Model",
-    )
-
-
-def _check_arguments(
-    owner: str,
-    signature: inspect.Signature,
-    toggles: Mapping[str, Toggle],
-    given: Mapping[str, object],
-) -> dict[str, Any]:
-    others = {
-        name: given.get(name, parameter.default)
-        for name, parameter in signature.parameters.items()
-        if name not in toggles
-    }
-    chosen = {name: value for name, value in given.items() if name not in others}
-    settings = check_settings(toggles, chosen, owner)
-    others["name"] = _check_name(others["name"] or owner, owner)
-    others["compile"] = bool(others["compile"])
-    others["input_shape"] = _check_input_shape(others["input_shape"], owner)
-    for name, low in (("classes", 1), ("seed", 0)):
-        if name == "seed" and others[name] is None:
-            continue
-        count = Toggle(name, low=low, name=name, type=int)
-        others[name] = count.check(others[name], owner)
-    return {**others, **settings}
-
-
-def _check_name(name: object, owner: str) -> str:
-    if not isinstance(name, str) or "/" in name:
-        raise ToggleError(f"`name` of `{owner}` must be a text without '/'; got {name!r}.")
-    return name
-
-
-def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(int(size) for size in shape)
-    except (TypeError, ValueError, OverflowError):
-        sizes = ()
-    if len(sizes) not in (2, 3) or min(sizes) < 1 or sizes != tuple(shape):
-        raise ToggleError(
-            f"`input_shape` of `{owner}` must be (height, width, channels) or (length, channels), "
-            f"whole numbers from 1; got {shape!r}."
-        )
-    return sizes
-
-
-def _describe(description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]) -> str:
-    """Add the parameters to a description, as their declarations tell them."""
-    lines = [
-        "input_shape",
-        "    (height, width, channels) or, for sequences, (length, channels), in this order "
-        "whatever Keras's image data format.",
-        "classes",
-        "    Number of classes; 1 for a regression to one number.",
-        "compile",
-        "    Whether to compile the model with its optimizer, loss and metrics.",
-        "seed",
-        "    With a seed, every layer's initial weights and its dropout are functions of the seed "
-        "and the layer's name; without one, Keras draws them.",
-        "name",
-        "    Name of the Keras model.",
-    ]
-    for name, parameter in signature.parameters.items():
-        if name not in PURPOSE and name not in toggles:
-            lines += [name, *(f"    {text}" for text in parameter.annotation.__metadata__)]
-    for toggle in toggles.values():
-        text = toggle.describe(toggles)
-        lines += [toggle.name, f"    {text[0].upper()}{text[1:]}."]
-    wrapped = [
-        textwrap.fill(line, 96, subsequent_indent="    ") if line.startswith(" ") else line
-        for line in lines
-    ]
-    tail = """
-Returns
--------
-keras.Model
-    A functional model, compiled unless asked otherwise.
-
-Raises
-------
-ToggleError
-    If a choice is unknown, not allowed, without effect, or does not fit the others."""
-    return "\n".join([description, "", "Parameters", "----------", *wrapped, tail])
 
 
 def get_model(name: str) -> Model:

@@ -1,24 +1,25 @@
-"""Train and evaluate one model: the one training path, whoever asks for it."""
+"""Train one model: the one training path, whoever asks for it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from cnnzoo.augmentation import augmenter, check_augmentation
+from cnnzoo.augmentation import check_augmentation
+from cnnzoo.axes import channels_first, oriented
+from cnnzoo.batches import batch_stream
 from cnnzoo.data import Data, DataError
-from cnnzoo.losses import CompiledLoss, LabelError, loss_of
+from cnnzoo.encoding import LabelError
+from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
+from cnnzoo.losses import CompiledLoss, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
 from cnnzoo.schedules import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import ToggleError
 from cnnzoo.weighting import check_class_weight, class_weights
-
-PREDICTION_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,15 @@ class Trained:
     metrics
         What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
         on; those of the training split are in inference mode.
+    seconds
+        That the fit took, validation included and, where the model had not been fitted before,
+        tracing it; not building, loading or the last evaluation.
     """
 
     model: Any
     history: dict[str, list[float]]
     metrics: dict[str, float]
+    seconds: float
 
 
 def train(
@@ -105,6 +110,7 @@ def train(
             "`train` takes toggles only with the name of a model to build; got "
             f"{', '.join(toggles)} with the built model `{model.name}`."
         )
+    start = time.perf_counter()
     history = fit(
         model,
         data,
@@ -114,13 +120,14 @@ def train(
         verbose=verbose,
         steps_per_execution=steps_per_execution,
     )
+    seconds = time.perf_counter() - start
     metrics = {
         f"{name}_{metric}": value
         for name in ("train", "validation", "test")
         if len(getattr(data, name).x)
         for metric, value in evaluate(model, *getattr(data, name)).items()
     }
-    return Trained(model=model, history=history, metrics=metrics)
+    return Trained(model=model, history=history, metrics=metrics, seconds=seconds)
 
 
 def fit(
@@ -166,7 +173,7 @@ def fit(
         result = model.fit(
             batch_stream(x, targets, data, recipe, seed),
             epochs=recipe.epochs,
-            validation_data=(_oriented(validation.x), loss.encode(validation.y))
+            validation_data=(oriented(validation.x), loss.encode(validation.y))
             if len(validation.x)
             else None,
             validation_batch_size=PREDICTION_BATCH,
@@ -182,104 +189,6 @@ def fit(
     if not has_own_schedule(model.optimizer):
         history.setdefault("learning_rate", [rate] * len(result.epoch))
     return history
-
-
-def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
-    """Measure a compiled model, in numbers that compare across losses.
-
-    Parameters
-    ----------
-    model
-        A compiled ``keras.Model`` with one output.
-    x, labels
-        Examples, and class ids or numbers, of shape (n,).
-
-    Returns
-    -------
-    dict
-        "loss", the model's own without any penalty on its weights. For classes also "accuracy",
-        "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among the
-        labels or the predictions) and "nll", the mean negative log-likelihood in nats of the
-        outputs brought to probabilities; for a regression "mae" and "rmse".
-
-    Raises
-    ------
-    LabelError
-        If the labels do not fit the loss.
-    """
-    loss = loss_of(model)
-    if not len(x) == len(labels) > 0:
-        raise LabelError(
-            "`evaluate` takes examples with a label each; "
-            f"got {len(x)} examples and {len(labels)} labels."
-        )
-    targets = loss.encode(labels)
-    outputs = _predict(model, x)
-    measured = {"loss": loss.measure(targets, outputs)}
-    if loss.classes == 1:
-        errors = outputs.astype("float64") - targets
-        measured["mae"] = float(np.abs(errors).mean())
-        measured["rmse"] = float(np.sqrt(np.square(errors).mean()))
-        return measured
-    probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
-    ids = targets.argmax(1) if loss.choice.labels == "one-hot" else targets.ravel().astype("int64")
-    predicted = probabilities.argmax(1)
-    likelihoods = probabilities[np.arange(len(ids)), ids]
-    measured["accuracy"] = float((predicted == ids).mean())
-    measured["macro_f1"] = _macro_f1(ids, predicted)
-    measured["nll"] = float(-np.log(np.maximum(likelihoods, np.finfo("float32").tiny)).mean())
-    return measured
-
-
-def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
-    classes = int(max(ids.max(), predicted.max())) + 1
-    hits = np.bincount(ids[predicted == ids], minlength=classes)
-    both = np.bincount(ids, minlength=classes) + np.bincount(predicted, minlength=classes)
-    seen = both > 0
-    return float((2 * hits[seen] / both[seen]).mean())
-
-
-def _predict(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the model's outputs in inference mode.
-
-    All batches are filled up to one size: Keras would trace the model anew for the last one.
-    """
-    batches = []
-    for start in range(0, len(x), PREDICTION_BATCH):
-        batch = _oriented(x[start : start + PREDICTION_BATCH])
-        missing = PREDICTION_BATCH - len(batch)
-        filled = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
-        batches.append(model.predict_on_batch(filled)[: len(batch)])
-    return np.concatenate(batches).astype("float32")
-
-
-def batch_stream(x: NDArray[Any], y: NDArray[Any], data: Data, recipe: Recipe, seed: int) -> Any:
-    """Make the stream of batches: a new order each epoch, then the augmentation.
-
-    The order is drawn before the batches are cut, so it does not depend on their size.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Of pairs (examples, targets); one pass is one epoch.
-    """
-    import tensorflow as tf
-
-    with tf.device("CPU"):
-        inputs, targets = tf.constant(x), tf.constant(y)
-    batches = (
-        tf.data.Dataset.range(len(x))
-        .shuffle(len(x), seed=stream(seed, "order"), reshuffle_each_iteration=True)
-        .batch(recipe.batch_size)
-        .map(lambda index: (tf.gather(inputs, index), tf.gather(targets, index)))
-    )
-    if recipe.augment != "none":
-        # one batch after the other, or the random stream would depend on who comes first
-        batches = batches.map(augmenter(recipe.augment, data.info, seed))
-    if _channels_first():
-        axes = (0, x.ndim - 1, *range(1, x.ndim - 1))
-        batches = batches.map(lambda images, labels: (tf.transpose(images, axes), labels))
-    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _check_kinds(model: object, data: object, recipe: object) -> None:
@@ -321,7 +230,7 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
             f"`{model.name}` has {len(model.inputs)} inputs; `{data.info.name}` has one."
         )
     takes = tuple(model.input_shape[1:])
-    if keras.config.image_data_format() == "channels_first":
+    if channels_first():
         takes = (*takes[1:], takes[0])
     given = data.info.input_shape
     if len(takes) != len(given) or any(
@@ -358,12 +267,3 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
                 f"`{data.info.name}` has no validation split. Load it with validation=0.1."
             )
     return loss
-
-
-def _channels_first() -> bool:
-    return bool(keras.config.image_data_format() == "channels_first")
-
-
-def _oriented(x: NDArray[Any]) -> NDArray[Any]:
-    """Bring examples with channels last into Keras's image data format."""
-    return np.moveaxis(x, -1, 1) if _channels_first() else x

@@ -288,6 +288,12 @@ class Purpose(TypedDict, total=False):
     name: str | None
 
 
+PURPOSE: Mapping[str, object] = Purpose(
+    input_shape=(28, 28, 1), classes=10, compile=True, seed=None, name=None
+)
+"""The values where a model has none of its own. They are no toggles, and no factors of a study."""
+
+
 class Hidden(TypedDict, total=False):
     """The toggles of a model that makes hidden layers of its own."""
 

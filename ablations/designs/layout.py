@@ -1,6 +1,6 @@
 """What a design gives: the baseline's levels and the variants."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.settings import Settings, StudyError, same
@@ -21,7 +21,8 @@ class Layout:
     variants
         What is trained, the baseline first, all against the baseline.
     aliases
-        Effects that the design cannot tell apart, as pairs such as ("a", "b:c").
+        Effects that the design cannot tell apart, or not wholly: pairs such as ("a", "b:c") with
+        the correlation of their columns, 1 or -1 where they are one and the same.
     crossed
         Whether factors are set against each other, as in a factorial.
     grow
@@ -31,7 +32,7 @@ class Layout:
 
     baseline: Settings
     variants: tuple[Variant, ...]
-    aliases: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[tuple[str, str, float], ...] = ()
     crossed: bool = False
     grow: Callable[[Mapping[str, float]], tuple[Variant, ...]] = lambda _: ()
 
@@ -76,3 +77,26 @@ def check_two_levels(factors: Factors, design: str) -> None:
                 f"The design {design} takes two levels a factor, off and on; `{name}` has "
                 f"{len(levels)}: {listed(levels)}."
             )
+
+
+def check_different(baseline: Settings, variants: Sequence[Mapping[str, Level]]) -> None:
+    """Refuse listed variants that are the baseline, or one another, by another name.
+
+    A trial is a function of its configuration and its seed, so their deltas would all be 0.
+
+    Raises
+    ------
+    StudyError
+        With the variant, and what it is the same as.
+    """
+    known = {Variant(): "the baseline"}
+    for place, changes in enumerate(variants, start=1):
+        row = {n: level for n, level in changes.items() if not same(level, baseline[n])}
+        variant = Variant(Settings(dict(sorted(row.items()))))
+        if variant in known:
+            raise StudyError(
+                f"`variants` of a Study: number {place}, {dict(changes)}, is {known[variant]} by "
+                "another name. The same configuration and seed give the same numbers, so it would "
+                "say nothing: leave it out."
+            )
+        known[variant] = f"number {place}"

@@ -1,11 +1,32 @@
 """The ablation path: from one configuration to another by the best single change each step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
 from ablations.settings import Settings
 from ablations.study import Variant
 from cnnzoo.toggle import Level
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change that the path made.
+
+    Parameters
+    ----------
+    factor
+        What was changed.
+    variant
+        Where that led.
+    runner_up
+        The factor that would have been next best, and the variant that it would have led to; none
+        at the last step, where there is no choice.
+    """
+
+    factor: str
+    variant: Variant
+    runner_up: tuple[str, Variant] | None
 
 
 def path(factors: Factors, baseline: Settings) -> Layout:
@@ -39,28 +60,38 @@ def path(factors: Factors, baseline: Settings) -> Layout:
     target = {name: levels[1] for name, levels in factors.items()}
 
     def grow(losses: Mapping[str, float]) -> tuple[Variant, ...]:
-        return tuple(variant for variant in _step(target, losses)[1] if variant.name not in losses)
+        tried = _follow(target, losses)[1]
+        return tuple(variant for variant in tried if variant.name not in losses)
 
     first = [{**start, name: level} for name, level in target.items()]
     return Layout(start, lay_out(start, first), grow=grow)
 
 
-def steps(target: Mapping[str, Level], losses: Mapping[str, float]) -> list[str]:
-    """Return the factors in the order in which the path changes them, as far as it is known."""
-    return list(_step(target, losses)[0])
+def steps(target: Mapping[str, Level], losses: Mapping[str, float]) -> list[Step]:
+    """Return the steps of the path, as far as it is known.
+
+    Parameters
+    ----------
+    target
+        The level of every factor at the path's end.
+    losses
+        What each variant so far came to, by name, lower being better.
+    """
+    return _follow(target, losses)[0]
 
 
-def _step(
+def _follow(
     target: Mapping[str, Level], losses: Mapping[str, float]
-) -> tuple[dict[str, Level], Sequence[Variant]]:
-    """Follow the path as far as results reach: the changes made, and those to be tried next."""
-    made: dict[str, Level] = {}
+) -> tuple[list[Step], Sequence[Variant]]:
+    """Follow the path as far as results reach: the steps made, and what is to be tried next."""
+    made: list[Step] = []
     while len(made) < len(target):
-        tried = {name: _variant(target, {*made, name}) for name in target if name not in made}
+        done = {step.factor for step in made}
+        tried = {name: _variant(target, {*done, name}) for name in target if name not in done}
         if any(variant.name not in losses for variant in tried.values()):
             return made, list(tried.values())
-        best = min(tried, key=lambda name: losses[tried[name].name])
-        made[best] = target[best]
+        best, *others = sorted(tried, key=lambda name: losses[tried[name].name])
+        made.append(Step(best, tried[best], (others[0], tried[others[0]]) if others else None))
     return made, []
 
 

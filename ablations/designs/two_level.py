@@ -40,7 +40,7 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
     >>> [variant.name for variant in layout.variants]
     ['baseline', 'a=True, b=True', 'a=True, c=True', 'b=True, c=True']
     >>> layout.aliases
-    (('a', 'b:c'), ('b', 'a:c'), ('c', 'a:b'))
+    (('a', 'b:c', -1.0), ('b', 'a:c', -1.0), ('c', 'a:b', -1.0))
     """
     from pyDOE3 import fracfact, fracfact_by_res
 
@@ -55,7 +55,8 @@ def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
     """Screen many factors in few runs, by their main effects.
 
     Plackett and Burman (1946): n factors in the next multiple of four above n runs. Two-way
-    interactions are spread over the main effects, so follow up on what stands out.
+    interactions are spread over the main effects, so follow up on what stands out: with 12 runs
+    each main effect carries a third of every interaction of two others, more or less.
 
     Parameters
     ----------
@@ -106,12 +107,15 @@ def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
     return Layout(off, lay_out(off, rows), _aliases(list(factors), signs), crossed=True)
 
 
-def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str], ...]:
-    """Find main effects and two-way interactions with the same column, but for the sign."""
-    columns = {name: signs[:, index] for index, name in enumerate(names)}
+def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str, float], ...]:
+    """Find main effects and two-way interactions whose columns are correlated."""
+    columns = {name: signs[:, index].astype(int) for index, name in enumerate(names)}
     columns |= {f"{a}:{b}": columns[a] * columns[b] for a, b in combinations(names, 2)}
+    effects = list(columns)
+    table = np.column_stack(list(columns.values()))
+    # All columns are balanced, those of interactions since the main effects' are orthogonal.
+    products = np.triu(table.T @ table, k=1)
     return tuple(
-        (a, b)
-        for a, b in combinations(columns, 2)
-        if abs(int(columns[a] @ columns[b])) == len(signs)
+        (effects[a], effects[b], float(products[a, b] / len(table)))
+        for a, b in np.argwhere(products)
     )

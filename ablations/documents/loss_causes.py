@@ -1,4 +1,4 @@
-"""Document 000, "What causes loss in convolutional layers?": its three ablations."""
+"""Document 000, "What causes loss in convolutional layers?": its ablations."""
 
 from ablations.study import Study
 from cnnzoo.recipe import Recipe
@@ -6,12 +6,20 @@ from cnnzoo.recipe import Recipe
 RECIPE = Recipe(epochs=3)
 
 STUDIES = {
-    # C01: the larger the pooling window and its step, the higher the loss
+    # C01: the larger the pooling window and its step, the higher the loss; of either pooling
     "downsampling": Study(
         "downsampling",
         factors={"pool_size": [1, 2, 3, 4]},
         seeds=6,
         recipe=RECIPE,
+    ),
+    "downsampling-average": Study(
+        "downsampling",
+        factors={"pool_size": [1, 2, 3, 4]},
+        baseline={"pool": "average"},
+        seeds=6,
+        recipe=RECIPE,
+        name="downsampling-average",
     ),
     # C02: more filters, lower loss
     "feature-maps": Study(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.settings import StudyError
 from ablations.study import Trial, TrialResult
 
 
@@ -22,6 +23,11 @@ class Limits:
         Trials after which a worker is replaced by a fresh one; 0 for never.
     log
         A file for what workers write to stderr; nowhere if left out.
+
+    Raises
+    ------
+    StudyError
+        If `workers` or `renew_after` is no such number.
     """
 
     workers: int | None = None
@@ -29,6 +35,16 @@ class Limits:
     retries: int = 1
     renew_after: int = 200
     log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None:
+            _check_number("workers", self.workers, 1)
+        _check_number("renew_after", self.renew_after, 0)
+
+
+def _check_number(name: str, number: object, least: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise StudyError(f"`{name}` must be a whole number from {least} up; got {number!r}.")
 
 
 def failed(trial: Trial, error: BaseException) -> TrialResult:

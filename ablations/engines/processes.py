@@ -1,24 +1,24 @@
 """Trials side by side, each in a worker process that has TensorFlow loaded before it starts."""
 
-import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property, partial
 from multiprocessing import forkserver
-from pathlib import Path
 from typing import Any
 
-from ablations.engines.context import WorkerContext
+from pebble import ProcessExpired, ProcessPool
+
+from ablations.engines.context import VANISHED, WorkerContext
 from ablations.engines.limits import Limits, failed
+from ablations.engines.room import default_workers, find_gpus
+from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
-from ablations.trial import prepare_worker
+from ablations.trial import count_gpus, prepare_worker
 from cnnzoo.console import quiet_stderr
 
-MEMORY_A_WORKER = 1.5 * 2**30
-"""Bytes that a worker with TensorFlow and a small model may come to need."""
-
-PRELOADED = ["tensorflow", "keras", "cnnzoo.training", "ablations.trial"]
+PRELOADED = ["ablations.engines.preload"]
 
 
 class Processes:
@@ -37,22 +37,17 @@ class Processes:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._gpus = count_gpus()
-        self._size = limits.workers or default_workers(self._gpus)
-        self._pools: list[Any] = []
+        self._workers: list[Worker] = []
         self._context = WorkerContext()
-        self._context.set_forkserver_preload(PRELOADED)
-        with quiet_stderr():
-            forkserver.ensure_running()
 
     def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pool in self._pools:
-            pool.stop()
-        for pool in self._pools:
-            pool.join()
+        for worker in self._workers:
+            worker.stop()
+        for worker in self._workers:
+            worker.end()
 
     def run(
         self,
@@ -76,11 +71,13 @@ class Processes:
         TrialResult
             A trial that ran out of time or tries has failed, with the reason.
         """
+        if not trials:
+            return
+        self._start()
         waiting = _Waiting(trials)
-        workers = min(self._size, len(trials))
-        while len(self._pools) < workers:
-            self._pools.append(self._new_pool(len(self._pools)))
-        idle = deque(range(workers))
+        idle = deque(range(min(self._size, len(trials))))
+        while len(self._workers) < len(idle):
+            self._workers.append(self._new_worker(len(self._workers)))
         running: dict[Future[TrialResult], tuple[int, Trial]] = {}
         tries: dict[Trial, int] = {}
         while True:
@@ -88,49 +85,54 @@ class Processes:
                 index = idle.popleft()
                 trial = waiting.take(index)
                 tries[trial] = tries.get(trial, 0) + 1
-                running[self._start(index, function, trial)] = (index, trial)
+                running[self._workers[index].start(function, trial)] = (index, trial)
             if not running:
                 return
             wait(running, timeout=1, return_when=FIRST_COMPLETED)
             for future in [*running]:
                 index, trial = running[future]
-                if not future.done() and self._pools[index].active:
+                worker = self._workers[index]
+                if not future.done() and worker.active:
                     continue
                 del running[future]
                 idle.append(index)
-                result = self._outcome(future, trial, tries[trial])
-                if result is None:
+                error = future.exception() if future.done() else BrokenProcessPool()
+                died = isinstance(error, ProcessExpired | BrokenProcessPool)
+                if died:
+                    worker.end()
+                if died and tries[trial] <= self.limits.retries:
                     waiting.put_back(trial)
+                elif error is None:
+                    yield future.result()
                 else:
-                    yield result
+                    yield self._failed(trial, error, tries[trial])
 
-    def _start(
-        self, index: int, function: Callable[[Trial], TrialResult], trial: Trial
-    ) -> "Future[TrialResult]":
-        while True:
+    def _start(self) -> None:
+        """Have TensorFlow loaded where workers come from, if it is not yet."""
+        self._context.set_forkserver_preload(PRELOADED)
+        with quiet_stderr():
+            forkserver.ensure_running()
+
+    @cached_property
+    def _gpus(self) -> list[str]:
+        return find_gpus(self._count_gpus)
+
+    @cached_property
+    def _size(self) -> int:
+        return self.limits.workers or default_workers(len(self._gpus))
+
+    def _count_gpus(self) -> int:
+        """Ask a process that has TensorFlow, and ends again, for what it holds of a GPU."""
+        with ProcessPool(max_workers=1, context=self._context) as pool:
             try:
-                future: Future[TrialResult] = self._pools[index].schedule(
-                    function, args=(trial,), timeout=self.limits.timeout or None
-                )
-            except RuntimeError:  # a worker that dies without a trial breaks its pool
-                self._pools[index].stop()
-                self._pools[index].join()
-                self._pools[index] = self._new_pool(index)
-            else:
-                return future
+                count: int = pool.schedule(count_gpus).result(timeout=120)
+            except Exception:  # of whatever kind: a GPU that cannot be counted cannot be used
+                count = 0
+            pool.stop()
+        return count
 
-    def _outcome(
-        self, future: "Future[TrialResult]", trial: Trial, tries: int
-    ) -> TrialResult | None:
-        """Return what came of a trial, or None if it is to be tried again."""
-        from pebble import ProcessExpired
-
-        error = future.exception() if future.done() else BrokenProcessPool()
-        if error is None:
-            return future.result()
+    def _failed(self, trial: Trial, error: BaseException, tries: int) -> TrialResult:
         if isinstance(error, ProcessExpired | BrokenProcessPool):
-            if tries <= self.limits.retries:
-                return None
             often = f" {tries} times" if tries > 1 else ""
             how = _exit(error)
             last = how and f"{', at last' if often else ''} with {how}"
@@ -141,16 +143,16 @@ class Processes:
             return failed(trial, error)
         return TrialResult(trial, "failed", reason=reason)
 
-    def _new_pool(self, index: int) -> Any:
-        from pebble import ProcessPool
-
-        return ProcessPool(
+    def _new_worker(self, index: int) -> Worker:
+        gpu = self._gpus[index % len(self._gpus)] if self._gpus else None
+        new_pool = partial(
+            ProcessPool,
             max_workers=1,
-            max_tasks=self.limits.renew_after,
             initializer=prepare_worker,
-            initargs=(self.limits.log, index % self._gpus if self._gpus else None),
+            initargs=(self.limits.log, gpu),
             context=self._context,
         )
+        return Worker(new_pool, self.limits.timeout, self.limits.renew_after)
 
 
 class _Waiting:
@@ -182,26 +184,8 @@ class _Waiting:
         self._queues.setdefault(trial.variant_key, deque()).append(trial)
 
 
-def default_workers(gpus: int = 0) -> int:
-    """Return one worker a GPU or, without any, a core, as far as memory goes."""
-    if gpus:
-        return gpus
-    cores = len(os.sched_getaffinity(0))
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores, int(available / MEMORY_A_WORKER)))
-
-
-def count_gpus() -> int:
-    """Count NVIDIA's GPUs without loading anything."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
-    devices = Path("/proc/driver/nvidia/gpus")
-    return len(list(devices.iterdir())) if devices.is_dir() else 0
-
-
 def _exit(error: Any) -> str:
     code = getattr(error, "exitcode", None)
     if code is None:  # it died before anything was heard of its trial
         return ""
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"signal {-code}" if code < 0 else f"exit code {0 if code == VANISHED else code}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
-from ablations.trial import fix_threads
+from cnnzoo.processes import fix_arithmetic
 
 
 class Serial:
@@ -23,9 +23,6 @@ class Serial:
         self.limits = limits
 
     def __enter__(self) -> "Serial":
-        # Where TensorFlow has started already it keeps its threads, and the last bits may differ.
-        with contextlib.suppress(RuntimeError):
-            fix_threads()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,6 +35,10 @@ class Serial:
         stopping: Callable[[], bool] = lambda: False,
     ) -> Iterator[TrialResult]:
         """Run the trials in order, and yield what comes of each."""
+        if trials:
+            # where TensorFlow has started already it goes on as it does; the context says so
+            with contextlib.suppress(RuntimeError):
+                fix_arithmetic()
         for trial in trials:
             if stopping():
                 return

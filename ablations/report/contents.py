@@ -55,7 +55,7 @@ class ReportContents:
         plot of interactions.
     costs
         As `ablations.stats.pareto` gives it, of any metrics one below the other: variant, metric,
-        value, any of params, macs and seconds, and optimal. Left out, means of the trials.
+        value, any of params, macs and fit_seconds, and optimal. Left out, made of the trials.
     tables
         More tables by title: stability, main effects, trends.
     directions

@@ -5,26 +5,38 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.contents import ReportContents
-from ablations.report.drawing import OTHER, Figure, Palette, Theme, chart_of_rows, legend_of, slug
+from ablations.report.drawing import (
+    OTHER,
+    Figure,
+    Palette,
+    Theme,
+    chart_of,
+    layer,
+    legend_of,
+    shown,
+    slug,
+)
 from ablations.report.words import better_when, metric_words, rows_of
 
 AXES = {
     "params": "parameters",
     "macs": "multiply-accumulates of one example",
-    "seconds": "seconds a trial",
+    "fit_seconds": "seconds of training",
 }
 HEIGHT = 280
 
 
 def costs_of(contents: ReportContents) -> pd.DataFrame:
-    """Return the costs handed over, or else the means of the trials that are done."""
+    """Return the costs handed over, or else what the trials that are done come to."""
     if contents.costs is not None:
         return contents.costs
     done = contents.with_status("done")
     metrics = [metric for metric in contents.metrics if metric in done]
     names = [name for name in (*AXES, *metrics) if name in done]
     numbers = done[["variant", *names]].astype(dict.fromkeys(names, float))
-    means = numbers.groupby("variant", sort=False).mean().reset_index()
+    groups = numbers.groupby("variant", sort=False)
+    # the first seed of a variant also pays for tracing the model
+    means = groups.agg({n: "mean" if n in metrics else "median" for n in names}).reset_index()
     kept = [name for name in means if name not in metrics]
     return means.melt(kept, metrics, "metric", "value")
 
@@ -39,8 +51,8 @@ def costs_table(contents: ReportContents) -> pd.DataFrame:
         if "optimal" in rows:
             optimal = rows.set_index("variant")["optimal"].map({True: "yes", False: "no"})
             wide[f"Pareto-optimal in {metric}"] = optimal
-    shown = wide.index.isin(table.loc[table["value"].notna(), "variant"])
-    return wide[shown].reset_index()
+    known = wide.index.isin(table.loc[table["value"].notna(), "variant"])
+    return wide[known].reset_index()
 
 
 def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
@@ -51,9 +63,9 @@ def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figu
         return []
     figures = []
     for metric in contents.metrics:
-        shown = table[table["metric"] == metric].dropna(subset=[axis, "value"])
-        if len(shown):
-            figures.append(_figure(contents, shown, axis, metric, palette, theme))
+        known = table[table["metric"] == metric].dropna(subset=[axis, "value"])
+        if len(known):
+            figures.append(_figure(contents, known, axis, metric, palette, theme))
     return figures
 
 
@@ -69,8 +81,6 @@ def _figure(
     palette: Palette,
     theme: Theme,
 ) -> Figure:
-    import altair as alt
-
     rows: list[dict[str, Any]] = []
     for row in rows_of(table):
         name = row["variant"]
@@ -90,44 +100,34 @@ def _figure(
     domain = [*palette.variants, OTHER] if OTHER in seen else list(palette.variants)
     span = [row["cost"] for row in rows if row["cost"] > 0]
     wide = len(span) == len(rows) and max(span) > 20 * min(span)
-    x = alt.X(
+    x = shown(
         "cost",
-        type="quantitative",
+        "quantitative",
         title=AXES[axis],
-        scale=alt.Scale(type="log" if wide else "linear", zero=False, nice=True, padding=16),
-        axis=alt.Axis(format="~s", grid=False),
+        scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 16},
+        axis={"format": "~s", "grid": False},
     )
-    y = alt.Y(
+    y = shown(
         "metric",
-        type="quantitative",
+        "quantitative",
         title=words + hint.get(better_when(contents, metric), ""),
-        scale=alt.Scale(zero=False, nice=True, padding=12),
+        scale={"zero": False, "nice": True, "padding": 12},
     )
-    base = chart_of_rows().encode(
-        x=x,
-        y=y,
-        tooltip=[
-            alt.Tooltip("variant", type="nominal"),
-            alt.Tooltip("cost", type="quantitative", title=AXES[axis], format=",.4~r"),
-            alt.Tooltip("metric", type="quantitative", title=words, format=".4g"),
-            *([alt.Tooltip("pareto", type="nominal", title="Pareto")] if marked else []),
-        ],
-    )
-    points = base.mark_point(size=120, filled=True, opacity=0.95).encode(
-        color=alt.Color(
-            "group",
-            type="nominal",
-            scale=alt.Scale(
-                domain=domain, range=[*palette.colours(theme), theme["other"]][: len(domain)]
-            ),
-            legend=legend_of(theme),
-        ),
-    )
-    chart = points
+    tooltip = [
+        shown("variant", "nominal"),
+        shown("cost", "quantitative", title=AXES[axis], format=",.4~r"),
+        shown("metric", "quantitative", title=words, format=".4g"),
+        *([shown("pareto", "nominal", title="Pareto")] if marked else []),
+    ]
+    base = {"x": x, "y": y, "tooltip": tooltip}
+    colours = [*palette.colours(theme), theme["other"]][: len(domain)]
+    scale = {"domain": domain, "range": colours}
+    colour = shown("group", "nominal", scale=scale, legend=legend_of(theme))
+    layers = [layer("point", base | {"color": colour}, size=120, filled=True, opacity=0.95)]
     if marked:
-        best = base.transform_filter(alt.datum.pareto == "Pareto-optimal")
-        rings = best.mark_point(size=330, strokeWidth=1.6, stroke=theme["ink"], filled=False)
-        chart = rings + points
+        ring = {"size": 330, "strokeWidth": 1.6, "stroke": theme["ink"], "filled": False}
+        best = {"filter": "datum.pareto === 'Pareto-optimal'"}
+        layers.insert(0, layer("point", base, **ring) | {"transform": [best]})
     caption = f"Mean {words} of each variant against what it costs."
     if marked:
         caption += " Ringed: Pareto-optimal, none beats it on all counts."
@@ -139,6 +139,6 @@ def _figure(
         caption=caption,
         section="costs",
         metric=metric,
-        chart=chart.properties(width="container", height=HEIGHT),
+        chart=chart_of(layers, HEIGHT),
         rows=rows,
     )

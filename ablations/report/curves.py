@@ -5,7 +5,17 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.contents import ReportContents
-from ablations.report.drawing import Figure, Palette, Theme, chart_of_rows, legend_of, slug, thinned
+from ablations.report.drawing import (
+    Figure,
+    Palette,
+    Theme,
+    chart_of,
+    layer,
+    legend_of,
+    shown,
+    slug,
+    thinned,
+)
 from ablations.report.words import metric_words
 
 MOST_EPOCHS = 150
@@ -21,12 +31,12 @@ def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Fig
     """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
     figures = []
     if len(contents.history):
-        shown = contents.history[contents.history["variant"].isin(palette.variants)]
+        history = contents.history[contents.history["variant"].isin(palette.variants)]
         for metric in _measured(contents)[:MOST_METRICS]:
             tables = {
-                prefix: _bands(shown, prefix + metric)
+                prefix: _bands(history, prefix + metric)
                 for prefix in SPLITS
-                if prefix + metric in shown and shown[prefix + metric].notna().any()
+                if prefix + metric in history and history[prefix + metric].notna().any()
             }
             if not tables:
                 continue
@@ -71,61 +81,56 @@ def _curve(
     palette: Palette,
     theme: Theme,
 ) -> Figure:
-    import altair as alt
-
     rows: list[dict[str, Any]] = table.to_dict("records")
     words, split = metric_words(metric), SPLITS[prefix]
     domain = list(palette.variants)
     legend = legend_of(theme, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1)
-    colours = alt.Scale(domain=domain, range=palette.colours(theme))
-    colour = alt.Color("variant", type="nominal", scale=colours, legend=legend)
-    dash = alt.StrokeDash(
-        "variant",
-        type="nominal",
-        scale=alt.Scale(domain=domain, range=palette.dashes),
-        legend=legend,
+    colours, dashes = (
+        shown("variant", "nominal", scale={"domain": domain, "range": looks}, legend=legend)
+        for looks in (palette.colours(theme), palette.dashes)
     )
-    x = alt.X(
+    x = shown(
         "epoch",
-        type="quantitative",
+        "quantitative",
         title="epoch",
-        scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(grid=False, format="d", values=_whole(table["epoch"].max())),
+        scale={"zero": False, "nice": False},
+        axis={"grid": False, "format": "d", "values": _whole(table["epoch"].max())},
     )
     low, high = ends
     falling = metric.endswith("loss") and low > 0 and high > LOG_FROM * low
     scale = (
-        alt.Scale(type="log", domain=[0.95 * low, 1.05 * high], nice=False)
+        {"type": "log", "domain": [0.95 * low, 1.05 * high], "nice": False}
         if falling
-        else alt.Scale(domain=[low, high], nice=True, zero=False)
+        else {"domain": [low, high], "nice": True, "zero": False}
     )
-    axis = alt.Axis(format="~g" if falling else "~r", tickCount=5)
+    axis = {"format": "~g" if falling else "~r", "tickCount": 5}
+    y_low, y_mean = (
+        shown(end, "quantitative", scale=scale, axis=axis, title=words) for end in ("low", "mean")
+    )
     few = table["epoch"].nunique() <= MOST_POINTS
     points = {"size": 18, "filled": True} if few else False
-    base = chart_of_rows().encode(x=x)
-    band = base.mark_area(opacity=0.14, strokeWidth=0).encode(
-        y=alt.Y("low", type="quantitative", scale=scale, axis=axis, title=words),
-        y2="high",
-        color=colour,
-    )
-    line = base.mark_line(strokeWidth=2, point=points).encode(
-        y=alt.Y("mean", type="quantitative", scale=scale, axis=axis, title=words),
-        color=colour,
-        strokeDash=dash,
-        tooltip=[
-            alt.Tooltip("variant", type="nominal"),
-            alt.Tooltip("epoch", type="quantitative"),
-            alt.Tooltip("mean", type="quantitative", format=".4g"),
-            alt.Tooltip("seeds", type="quantitative"),
+    between = {"x": x, "y": y_low, "y2": {"field": "high"}, "color": colours}
+    band = layer("area", between, opacity=0.14, strokeWidth=0)
+    means = {
+        "x": x,
+        "y": y_mean,
+        "color": colours,
+        "strokeDash": dashes,
+        "tooltip": [
+            shown("variant", "nominal"),
+            shown("epoch", "quantitative"),
+            shown("mean", "quantitative", format=".4g"),
+            shown("seeds", "quantitative"),
         ],
-    )
+    }
+    line = layer("line", means, strokeWidth=2, point=points)
     return Figure(
         name=slug("curves", split, metric),
         title=f"{words.capitalize()} in {split}",
         caption=f"Mean over seeds; the band holds the middle half of them.{palette.note}",
         section="curves",
         metric=metric,
-        chart=(band + line).properties(width="container", height=HEIGHT),
+        chart=chart_of([band, line], HEIGHT),
         rows=rows,
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.report.contents import ReportContents
-from ablations.report.drawing import Figure, Theme, chart_of_rows, legend_of, slug
+from ablations.report.drawing import Figure, Spec, Theme, chart_of, layer, legend_of, shown, slug
 from ablations.report.rounding import bracket, decimals_for, fixed
 from ablations.report.theme import VERDICTS
 from ablations.report.words import better_when, metric_words, rows_of
@@ -25,8 +25,6 @@ PAIR = 7
 
 def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     """Draw the deltas of a metric with their intervals."""
-    import altair as alt
-
     rows = []
     for row in rows_of(contents.deltas_of(metric)):
         if row["delta"] != row["delta"]:
@@ -53,17 +51,16 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     names = [row["variant"] for row in rows]
     lines = max(name.count(BREAK) for name in names) + 1
     row_height = max(ROW if len(names) <= MANY else DENSE, LINE * lines + 8)
-    y = alt.Y("variant", type="nominal", sort=names, title=None, axis=_names_axis())
     # Held by the zero line's own scale, so that no difference is always in sight.
-    x = alt.X(
+    x = shown(
         "delta",
-        type="quantitative",
+        "quantitative",
         title=[f"delta of {words}", *([hint] if hint else [])],
-        scale=alt.Scale(nice=True, zero=True),
+        scale={"nice": True, "zero": True},
     )
     domain, colours = _verdicts(rows, theme)
     tooltip = [
-        alt.Tooltip(field, type=kind, title=title)
+        shown(field, kind, title=title)
         for field, kind, title in (
             ("variant", "nominal", "variant"),
             ("said", "nominal", f"delta, {contents.interval}"),
@@ -71,33 +68,22 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
             ("pairs", "quantitative", "pairs"),
         )
     ]
-    base = chart_of_rows().encode(y=y, tooltip=tooltip)
-    intervals = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(
-        x=alt.X("low", type="quantitative"),
-        x2="high",
-        color=alt.Color("verdict", type="nominal", scale=colours, legend=legend_of(theme)),
-    )
-    points = base.mark_point(size=110, strokeWidth=2, opacity=1).encode(
-        x=x,
-        color=alt.Color("verdict", type="nominal", scale=colours, legend=legend_of(theme)),
-        fill=alt.Fill(
-            "verdict",
-            type="nominal",
-            scale=alt.Scale(domain=domain, range=_fills(domain, theme)),
-            legend=legend_of(theme),
-        ),
-        shape=alt.Shape(
-            "verdict",
-            type="nominal",
-            scale=alt.Scale(domain=domain, range=[VERDICTS[word] for word in domain]),
-            legend=legend_of(theme),
-        ),
-    )
-    zero = (
-        alt.Chart(alt.Data(values=[{"delta": 0}]))
-        .mark_rule(color=theme["muted"], strokeDash=[4, 3])
-        .encode(x=alt.X("delta", type="quantitative"))
-    )
+    base = {
+        "y": shown("variant", "nominal", sort=names, title=None, axis=_names_axis()),
+        "color": _by_verdict(colours, theme),
+        "tooltip": tooltip,
+    }
+    ends = {"x": shown("low", "quantitative"), "x2": {"field": "high"}}
+    intervals = layer("rule", base | ends, strokeWidth=2.5, strokeCap="round")
+    marks = {
+        "x": x,
+        "fill": _by_verdict(_fills(domain, theme), theme),
+        "shape": _by_verdict(_shapes(domain), theme),
+    }
+    points = layer("point", base | marks, size=110, strokeWidth=2, opacity=1)
+    at_zero = {"x": shown("delta", "quantitative")}
+    zero = layer("rule", at_zero, color=theme["muted"], strokeDash=[4, 3])
+    zero["data"] = {"values": [{"delta": 0}]}
     return Figure(
         name=slug("forest", metric),
         title=f"Deltas of {words}",
@@ -107,17 +93,13 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         ),
         section="deltas",
         metric=metric,
-        chart=(zero + intervals + points).properties(
-            width="container", height=row_height * len(rows)
-        ),
+        chart=chart_of([zero, intervals, points], row_height * len(rows)),
         rows=rows,
     )
 
 
 def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     """Draw each seed's baseline and variant, joined."""
-    import altair as alt
-
     rows, note = _pairs(contents, metric)
     if not rows:
         return None
@@ -125,40 +107,32 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     counts = pd.Series([row["variant"] for row in rows]).value_counts()
     words = metric_words(metric)
     domain, colours = _verdicts(rows, theme)
-    y = alt.Y(
+    y = shown(
         "variant",
-        type="nominal",
+        "nominal",
         sort=names,
         title=None,
-        scale=alt.Scale(padding=0.18),
+        scale={"padding": 0.18},
         axis=_names_axis(),
     )
-    base = chart_of_rows().encode(
-        y=y,
-        yOffset=alt.YOffset("place", type="ordinal", scale=alt.Scale(paddingOuter=0.4)),
-        color=alt.Color("verdict", type="nominal", scale=colours, legend=legend_of(theme)),
-        tooltip=[
-            alt.Tooltip("variant", type="nominal"),
-            alt.Tooltip("seed", type="nominal"),
-            alt.Tooltip("from", type="quantitative", title="baseline", format=".4g"),
-            alt.Tooltip("to", type="quantitative", title="variant", format=".4g"),
+    base = {
+        "y": y,
+        "yOffset": shown("place", "ordinal", scale={"paddingOuter": 0.4}),
+        "color": _by_verdict(colours, theme),
+        "tooltip": [
+            shown("variant", "nominal"),
+            shown("seed", "nominal"),
+            shown("from", "quantitative", title="baseline", format=".4g"),
+            shown("to", "quantitative", title="variant", format=".4g"),
         ],
-    )
-    scale = alt.Scale(zero=False, nice=True)
-    start = alt.X("from", type="quantitative", title=words, scale=scale)
-    lines = base.mark_rule(strokeWidth=1.5, opacity=0.55).encode(x=start, x2="to")
-    hollow = base.mark_point(
-        size=26, strokeWidth=1.3, filled=True, fill=theme["surface"], stroke=theme["muted"]
-    ).encode(x=start)
-    full = base.mark_point(size=34, filled=True, opacity=1).encode(
-        x=alt.X("to", type="quantitative"),
-        shape=alt.Shape(
-            "verdict",
-            type="nominal",
-            scale=alt.Scale(domain=domain, range=[VERDICTS[word] for word in domain]),
-            legend=legend_of(theme),
-        ),
-    )
+    }
+    start = shown("from", "quantitative", title=words, scale={"zero": False, "nice": True})
+    joined = base | {"x": start, "x2": {"field": "to"}}
+    lines = layer("rule", joined, strokeWidth=1.5, opacity=0.55)
+    ring = {"strokeWidth": 1.3, "fill": theme["surface"], "stroke": theme["muted"]}
+    hollow = layer("point", base | {"x": start}, size=26, filled=True, **ring)
+    marks = {"x": shown("to", "quantitative"), "shape": _by_verdict(_shapes(domain), theme)}
+    full = layer("point", base | marks, size=34, filled=True, opacity=1)
     return Figure(
         name=slug("pairs", metric),
         title=f"Paired seeds: {words}",
@@ -168,9 +142,7 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
         ),
         section="pairs",
         metric=metric,
-        chart=(lines + hollow + full).properties(
-            width="container", height=len(names) * (PAIR * int(counts.max()) + 16)
-        ),
+        chart=chart_of([lines, hollow, full], len(names) * (PAIR * int(counts.max()) + 16)),
         rows=rows,
     )
 
@@ -212,32 +184,36 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
     return rows, note
 
 
-def _names_axis() -> Any:
+def _names_axis() -> Spec:
     """Return an axis with a line for each level that a variant changes."""
-    import altair as alt
-
     parts = f"split(datum.value, '{BREAK}')"
     raised = [
         {"test": f"length({parts}) === {count}", "value": -LINE * (count - 1) / 2}
         for count in range(2, 8)
     ]
-    return alt.Axis(
-        labelExpr=parts, labelLineHeight=LINE, labelOffset={"condition": raised, "value": 0}
-    )
+    offset = {"condition": raised, "value": 0}
+    return {"labelExpr": parts, "labelLineHeight": LINE, "labelOffset": offset}
 
 
-def _verdicts(rows: list[dict[str, Any]], theme: Theme) -> tuple[list[str], Any]:
+def _by_verdict(scale: Spec, theme: Theme) -> Spec:
+    return shown("verdict", "nominal", scale=scale, legend=legend_of(theme))
+
+
+def _verdicts(rows: list[dict[str, Any]], theme: Theme) -> tuple[list[str], Spec]:
     """Return the verdicts that occur, and the scale of their colours."""
-    import altair as alt
-
     seen = {row["verdict"] for row in rows}
     domain = [word for word in VERDICTS if word in seen]
-    return domain, alt.Scale(domain=domain, range=[_colour(word, theme) for word in domain])
+    return domain, {"domain": domain, "range": [_colour(word, theme) for word in domain]}
 
 
-def _fills(domain: list[str], theme: Theme) -> list[str]:
+def _shapes(domain: list[str]) -> Spec:
+    return {"domain": domain, "range": [VERDICTS[word] for word in domain]}
+
+
+def _fills(domain: list[str], theme: Theme) -> Spec:
     open_ones = ("inconclusive", "none")
-    return [theme["surface"] if word in open_ones else _colour(word, theme) for word in domain]
+    fills = [theme["surface"] if word in open_ones else _colour(word, theme) for word in domain]
+    return {"domain": domain, "range": fills}
 
 
 def _colour(verdict: str, theme: Theme) -> str:

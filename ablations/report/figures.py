@@ -9,6 +9,8 @@ from ablations.report.theme import LIGHT, config
 
 FILE_WIDTH = 560
 
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
 
 def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     """Draw all that the contents allow."""
@@ -24,9 +26,9 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
 
 def spec(figure: Figure, theme: Theme) -> dict[str, Any]:
     """Return a figure as Vega-Lite has it, for the page."""
-    described: dict[str, Any] = figure.chart.to_dict(validate=False)
     rows = [{key: plain(value) for key, value in row.items()} for row in figure.rows]
-    return described | {"config": config(theme), "datasets": {ROWS: rows}}
+    about = {"$schema": SCHEMA, "config": config(theme), "datasets": {ROWS: rows}}
+    return figure.chart | about
 
 
 def file_spec(figure: Figure) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from itertools import combinations
 from typing import Any
 
 from ablations.report.contents import ReportContents
-from ablations.report.drawing import Figure, Theme, chart_of_rows, slug
+from ablations.report.drawing import Figure, Theme, chart_of, layer, shown, slug
 from ablations.report.theme import DASHES, SERIES
 from ablations.report.words import level_words, metric_words
 from ablations.study import BASELINE
@@ -76,39 +76,37 @@ def _baseline_levels(contents: ReportContents) -> dict[str, Any]:
 def _figure(
     across: str, along: str, metric: str, cells: list[dict[str, Any]], theme: Theme
 ) -> Figure:
-    import altair as alt
-
     levels = list(dict.fromkeys(cell["along"] for cell in cells))
     order = list(dict.fromkeys(cell["across"] for cell in cells))
     names = [*SERIES, "baseline", "other"]
-    scale = alt.Scale(
-        domain=levels, range=[theme[names[at % len(names)]] for at in range(len(levels))]
+    colours = [theme[names[at % len(names)]] for at in range(len(levels))]
+    dashes = [DASHES[at % len(DASHES)] for at in range(len(levels))]
+    legend = {"title": along, "symbolType": "stroke", "symbolStrokeWidth": 2.5}
+    colour, dash = (
+        shown("along", "nominal", scale={"domain": levels, "range": looks}, legend=legend)
+        for looks in (colours, dashes)
     )
-    dashes = alt.Scale(domain=levels, range=[DASHES[at % len(DASHES)] for at in range(len(levels))])
-    legend = alt.Legend(title=along, symbolType="stroke", symbolStrokeWidth=2.5)
     words = metric_words(metric)
-    chart = (
-        chart_of_rows()
-        .mark_line(strokeWidth=2.2, point={"size": 60, "filled": True})
-        .encode(
-            x=alt.X(
-                "across",
-                type="ordinal",
-                sort=order,
-                title=across,
-                axis=alt.Axis(labelAngle=0),
-                scale=alt.Scale(padding=0.4),
-            ),
-            y=alt.Y("mean", type="quantitative", title=words, scale=alt.Scale(zero=False)),
-            color=alt.Color("along", type="nominal", scale=scale, legend=legend),
-            strokeDash=alt.StrokeDash("along", type="nominal", scale=dashes, legend=legend),
-            tooltip=[
-                alt.Tooltip("across", type="nominal", title=across),
-                alt.Tooltip("along", type="nominal", title=along),
-                alt.Tooltip("mean", type="quantitative", title=words, format=".4g"),
-            ],
-        )
+    x = shown(
+        "across",
+        "ordinal",
+        sort=order,
+        title=across,
+        axis={"labelAngle": 0},
+        scale={"padding": 0.4},
     )
+    encoding = {
+        "x": x,
+        "y": shown("mean", "quantitative", title=words, scale={"zero": False}),
+        "color": colour,
+        "strokeDash": dash,
+        "tooltip": [
+            shown("across", "nominal", title=across),
+            shown("along", "nominal", title=along),
+            shown("mean", "quantitative", title=words, format=".4g"),
+        ],
+    }
+    line = layer("line", encoding, strokeWidth=2.2, point={"size": 60, "filled": True})
     return Figure(
         name=slug("interaction", across, along),
         title=f"{across} by {along}",
@@ -118,6 +116,6 @@ def _figure(
         ),
         section="interactions",
         metric=metric,
-        chart=chart.properties(width="container", height=HEIGHT),
+        chart=chart_of([line], HEIGHT),
         rows=cells,
     )

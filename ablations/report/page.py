@@ -48,7 +48,7 @@ def page(contents: ReportContents) -> str:
             if (found := [figure for figure in drawn if figure.section == key])
         ],
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
-        costs=tables.any_table("Mean cost and outcome of each variant", costs_table(contents)),
+        costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
         extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
         failures=[
             table
@@ -78,7 +78,7 @@ def facts(contents: ReportContents) -> dict[str, str]:
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
-        "Seeds": _seeds(study.get("seeds", ())),
+        "Seeds": _seeds(study.get("seeds", ()), study.get("max_seeds")),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
@@ -172,9 +172,9 @@ def _settings(settings: Any) -> str:
     return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
 
 
-def _seeds(seeds: Any) -> str:
+def _seeds(seeds: Any, most: int | None) -> str:
     if isinstance(seeds, str):
-        return seeds
+        return f"{seeds}, at most {most:,}" if most else seeds
     listed = list(seeds)
     if not listed:
         return ""

@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ablations.report.bundle import vega_bundle
 from ablations.report.rounding import brief
 from ablations.report.theme import DARK, LIGHT, css
+
+GENERATOR = '<meta name="generator" content="cnnzoo ablations">'
+"""What tells a page of this program from others."""
 
 
 def frame_of() -> dict[str, Any]:
@@ -22,7 +26,14 @@ def frame_of() -> dict[str, Any]:
         "dark": _markup(css(DARK)),
         "scripts": scripts,
         "policy": _policy(scripts.values()),
+        "generator": _markup(GENERATOR),
     }
+
+
+def is_page(path: Path) -> bool:
+    """Tell whether a file is a page that this program wrote."""
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(1000)
 
 
 def json_of(value: Any) -> Any:

@@ -14,6 +14,9 @@ from ablations.report.words import level_words, metric_words, rows_of
 MOST_SEEDS = 12
 """Seeds that are listed one by one."""
 
+LEVELS = ("level", "baseline", "from_level", "to_level")
+"""Columns of levels, in which 1, True and the text "1" read differently."""
+
 NOTES = "Notes"
 
 NOTE_BREAK = "; "
@@ -223,7 +226,7 @@ def _any_cell(name: str, value: Any, number: bool) -> Cell:
     if number:
         written = p_value if name == "p" or name.startswith("p_") else brief
         return Cell(written(value), _key(value))
-    return _level_cell(value) if name in ("level", "baseline") else text_cell(value)
+    return _level_cell(value) if name in LEVELS else text_cell(value)
 
 
 def _level_cell(value: Any) -> Cell:

@@ -13,6 +13,7 @@ from ablations.stats.factorial import effects
 from ablations.stats.metrics import common_metrics, direction
 from ablations.stats.spending import boundaries, looks
 from ablations.stats.spread import stability
+from ablations.stats.steps import steps
 from ablations.stats.trends import trend
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "pareto",
     "sequential",
     "stability",
+    "steps",
     "trend",
     "variance_reduction",
 ]

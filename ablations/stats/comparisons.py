@@ -96,7 +96,11 @@ def deltas(
     apart = _not_comparable(trials, metrics, loss_kinds)
     infeasible = set(trials.loc[trials["status"] == "infeasible", "variant"])
     planned = ended(trials)
-    labels = trials.drop_duplicates("variant").set_index("variant")
+    first = trials.drop_duplicates("variant")
+    labels = {
+        key: dict(zip(first["variant"], first[key], strict=True))
+        for key in ("factor", "level", "baseline")
+    }
     frames = []
     for metric in metrics:
         table = by_seed(trials, metric)
@@ -108,7 +112,7 @@ def deltas(
                 pairs = Pairs(pairs.seeds[:0], pairs.baseline[:0], pairs.level[:0], 0)
             elif name in infeasible and not planned.get(name):
                 beyond = notes.INFEASIBLE
-            said = {key: labels.loc[name, key] for key in ("factor", "level", "baseline")}
+            said = {key: values[name] for key, values in labels.items()}
             margin = (margins or {}).get(metric)
             row = _compare(pairs, confidence, margin, better[metric] == "lower", beyond)
             rows.append(said | {"metric": metric, "variant": name} | row)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ablations.stats.metrics import Direction, direction
 from ablations.stats.pairs import check_trials
 
-COSTS = ("params", "macs", "seconds")
+COSTS = ("params", "macs", "fit_seconds")
 
 
 def pareto(
@@ -19,10 +19,11 @@ def pareto(
     *,
     directions: Mapping[str, Direction] | None = None,
 ) -> pd.DataFrame:
-    """Return every variant's mean metric and mean costs, and whether it is Pareto-optimal.
+    """Return every variant's mean metric and median costs, and whether it is Pareto-optimal.
 
     It is where no other variant is at least as good in the metric and in every cost, and better in
-    one. Means are over a variant's done trials; that a difference of means may be noise is for
+    one. Both are over a variant's done trials. Of costs it is the median, for the first seed of a
+    variant also pays for tracing the model; that a difference of means may be noise is for
     `deltas` to say.
 
     Parameters
@@ -67,12 +68,13 @@ def pareto(
     columns = dict.fromkeys([metric, *present])
     numbers = done[list(columns)].astype(float)
     numbers = numbers.where(np.isfinite(numbers))
-    means = numbers.groupby(done["variant"]).mean().reindex(names)
+    groups = numbers.groupby(done["variant"])
+    means, medians = groups.mean().reindex(names), groups.median().reindex(names)
     counts = done["variant"].value_counts().reindex(names).fillna(0).astype(int)
     table = pd.DataFrame({"variant": names, "n_trials": counts.to_numpy(), "metric": metric})
     table["value"] = means[metric].to_numpy()
     for name in costs:
-        table[name] = means[name].to_numpy() if name in present else np.nan
+        table[name] = medians[name].to_numpy() if name in present else np.nan
     signed = table["value"] if lower else -table["value"]
     table["optimal"] = undominated(np.column_stack([signed, *(table[name] for name in present)]))
     return table

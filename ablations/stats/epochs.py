@@ -11,6 +11,7 @@ from ablations.study import BASELINE
 
 CONVERGENCE = (
     "variant",
+    "metric",
     "n_pairs",
     "n_censored",
     "baseline_epochs",
@@ -28,7 +29,11 @@ CONVERGENCE = (
 
 
 def convergence(
-    histories: pd.DataFrame, *, lower_is_better: bool = True, confidence: float = 0.95
+    histories: pd.DataFrame,
+    metric: str = "value",
+    *,
+    lower_is_better: bool = True,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     r"""Return the paired deltas in epochs until the baseline's final value is reached.
 
@@ -46,10 +51,12 @@ def convergence(
     Parameters
     ----------
     histories
-        A row a trial and epoch: variant, seed, epoch, value. Epochs count from 1; a value that is
-        not finite reaches nothing.
+        A row a trial and epoch: variant, seed, epoch and the metric. Epochs count from 1; a value
+        that is not finite reaches nothing.
+    metric
+        The column to look at; one that means the same in every variant.
     lower_is_better
-        Of the value.
+        Of the metric.
     confidence
         Of the t interval of the mean delta.
 
@@ -73,25 +80,33 @@ def convergence(
          variant  baseline_epochs  level_epochs  delta
     0  skip=True              3.0           2.0   -1.0
     """
-    _check(histories)
-    tidy = histories.astype({"value": float}).sort_values("epoch", kind="stable")
+    _check(histories, metric)
+    tidy = histories.astype({metric: float}).sort_values("epoch", kind="stable")
     names = [name for name in dict.fromkeys(histories["variant"]) if name != BASELINE]
     # Not groupby.last(), which would step back over a value that is NaN.
     ends = tidy[tidy["variant"] == BASELINE].drop_duplicates("seed", keep="last")
-    targets = ends.set_index("seed")["value"]
-    targets = targets[np.isfinite(targets)]
-    target = tidy["seed"].map(targets)
-    there = tidy["value"] <= target if lower_is_better else tidy["value"] >= target
-    trials = tidy.drop_duplicates(["variant", "seed"])[["variant", "seed"]]
-    trials = trials[trials["seed"].isin(targets.index)].set_index(["variant", "seed"])
-    times = tidy[there].groupby(["variant", "seed"])["epoch"].first().reindex(trials.index)
+    targets = ends.set_index("seed")[metric]
+    target = tidy["seed"].map(targets[np.isfinite(targets)])
+    there = tidy[metric] <= target if lower_is_better else tidy[metric] >= target
+    ran = _first_epochs(tidy[target.notna()])
+    # An infinite time where a trial never got there, none where there is no trial.
+    times = _first_epochs(tidy[there]).reindex_like(ran).fillna(np.inf).where(ran.notna())
+    table = {name: times[name].to_numpy() for name in times.columns}
+    nobody = np.full(len(times), np.nan)
     rows = []
     for name in names:
-        ran = times[times.index.get_level_values("variant") == name]
-        own = ran.droplevel("variant").astype(float).fillna(np.inf)
-        base = times[[(BASELINE, seed) for seed in own.index]].to_numpy(dtype=float)
-        rows.append({"variant": name} | _row(base, own.to_numpy(), confidence))
+        own, base = table.get(name, nobody), table.get(BASELINE, nobody)
+        both = ~np.isnan(own)
+        row = _row(base[both], own[both], confidence)
+        rows.append({"variant": name, "metric": metric} | row)
     return pd.DataFrame(rows, columns=list(CONVERGENCE))
+
+
+def _first_epochs(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the first epoch of each trial, a row a seed and a column a variant."""
+    first = histories.drop_duplicates(["variant", "seed"])
+    table = first.pivot(index="seed", columns="variant", values="epoch")  # noqa: PD010
+    return table.set_axis(table.columns.astype(object), axis=1).astype(float)
 
 
 def _row(base: Any, own: Any, confidence: float) -> dict[str, Any]:
@@ -131,8 +146,8 @@ def _median(deltas: Any) -> float:
     return float(middle.mean())
 
 
-def _check(histories: pd.DataFrame) -> None:
-    lacking = [n for n in ("variant", "seed", "epoch", "value") if n not in histories.columns]
+def _check(histories: pd.DataFrame, metric: str) -> None:
+    lacking = [n for n in ("variant", "seed", "epoch", metric) if n not in histories.columns]
     if lacking:
         raise StatisticsError(
             f"the histories have no column {', '.join(f'`{name}`' for name in lacking)}; "

@@ -1,6 +1,7 @@
 """Tests that ask of the deltas only that their signs could as well have been the other way."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,9 @@ EXACT_TO = 32
 """Pairs up to which every one of the 2**n sign flips is counted."""
 
 DRAWS = 2**17
+
+_AT_ONCE = 8
+"""Deltas whose signs are drawn together, as one of the 256 sums that they can have."""
 
 
 def sign_flip_p(deltas: ArrayLike, noise: float = 0.0) -> float:
@@ -46,8 +50,10 @@ def sign_flip_p(deltas: ArrayLike, noise: float = 0.0) -> float:
     if reach <= 0:
         return 1.0
     if n > EXACT_TO:
-        flips = np.random.default_rng(0).integers(0, 2, size=(DRAWS, n), dtype=np.int8)
-        sums = (2.0 * flips - 1.0) @ values
+        sums = np.zeros(DRAWS)
+        for start, drawn in zip(range(0, n, _AT_ONCE), _draws(-(-n // _AT_ONCE)), strict=True):
+            known = _signed_sums(values[start : start + _AT_ONCE])
+            sums += np.take(known, drawn & np.uint8(len(known) - 1), mode="clip")
         return float((1 + (np.abs(sums) >= reach).sum()) / (1 + DRAWS))
     half = np.sort(_signed_sums(values[: n // 2]))
     other = _signed_sums(values[n // 2 :])
@@ -80,8 +86,8 @@ def wilcoxon_p(deltas: ArrayLike, noise: float = 0.0) -> float:
         return 1.0
     doubled = _doubled_ranks(np.abs(values), noise)
     total = int(doubled.sum())
-    # Python's integers, for 2**n is exact in them at any n.
-    ways = np.zeros(total + 1, dtype=object)
+    # Beyond 62 pairs Python's integers, in which 2**n is exact at any n.
+    ways = np.zeros(total + 1, dtype=np.int64 if len(doubled) <= 62 else object)
     ways[0] = 1
     for rank in doubled:
         ways[rank:] = ways[rank:] + ways[: total + 1 - rank]
@@ -104,6 +110,12 @@ def p_better(deltas: ArrayLike, lower_is_better: bool, noise: float = 0.0) -> fl
     tied = np.abs(values) <= noise
     better = (values < 0 if lower_is_better else values > 0) & ~tied
     return float(better.mean() + tied.mean() / 2)
+
+
+@lru_cache(maxsize=1)
+def _draws(groups: int) -> NDArray[np.uint8]:
+    """Return random flips of so many groups of deltas, each as a place among their signed sums."""
+    return np.random.default_rng(0).integers(0, 2**_AT_ONCE, (groups, DRAWS), dtype=np.uint8)
 
 
 def _signed_sums(values: Array) -> Array:

@@ -69,10 +69,10 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     frames = []
     for metric in metrics:
         table = by_seed(trials, metric)
+        own = _spread(table.reindex(columns=names)).to_dict("index")
         rows = []
         for name in names:
-            own = table[name].dropna().to_numpy() if name in table.columns else np.empty(0)
-            row: dict[str, Any] = {"variant": name, "metric": metric} | _spread(own)
+            row: dict[str, Any] = {"variant": name, "metric": metric} | own[name]
             if name != BASELINE:
                 pairs = pair(table, name, planned.get(name, 0))
                 row |= _against(pairs.baseline, pairs.level)
@@ -119,19 +119,20 @@ def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     return float(2 * special.stdtr(n - 2, -abs(r) * np.sqrt((n - 2) / left)))
 
 
-def _spread(own: Any) -> dict[str, Any]:
-    n = len(own)
-    if not n:
-        return {"n": 0}
-    quarter, three = np.quantile(own, [0.25, 0.75])
-    return {
-        "n": n,
-        "mean": own.mean(),
-        "sd": own.std(ddof=1) if n > 1 else np.nan,
-        "iqr": three - quarter if n > 1 else np.nan,
-        "min": own.min(),
-        "max": own.max(),
-    }
+def _spread(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the spread of each column, a row a column."""
+    counts = table.count()
+    quarter, three = table.quantile([0.25, 0.75]).to_numpy()
+    return pd.DataFrame(
+        {
+            "n": counts,
+            "mean": table.mean(),
+            "sd": table.std(),
+            "iqr": (three - quarter) * np.where(counts > 1, 1.0, np.nan),
+            "min": table.min(),
+            "max": table.max(),
+        }
+    )
 
 
 def _against(base: Any, own: Any) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def power(effect: float, n: int, level: float) -> float:
     # NaN, without a warning, where its distribution function is below 1e-180.
     critical = special.stdtrit(n - 1, 1 - level / 2) ** 2
     missed = special.ncfdtr(1, n - 1, n * effect**2, critical)
-    return 1 - float(np.nan_to_num(missed))
+    return 1.0 if math.isnan(missed) else 1 - float(missed)
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+from cnnzoo.layers import KERNELS
 
 
 def macs(model: Any) -> int | None:

@@ -10,6 +10,7 @@ from cnnzoo.data.pixels import measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
+from cnnzoo.keywords import refuse_unknown
 from cnnzoo.toggle import Level, ToggleError, check_settings, read_toggles
 from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TrainSize
 
@@ -17,6 +18,7 @@ SHARES = {"validation": 0.1, "test": 0.1}
 """Of the examples that are cut off, unless told otherwise."""
 
 
+@refuse_unknown
 def load_data(
     spec: object,
     *,
@@ -81,7 +83,8 @@ def load_data(
     Raises
     ------
     ToggleError
-        If a toggle has a value that is not allowed, or that the data does not allow.
+        If there is no such toggle, or it has a value that is not allowed or that the data do not
+        allow.
     DataError
         If there is no such data, or it cannot be used.
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-PACKAGE = "cnnzoo"
+from cnnzoo.layers import KERNELS, PACKAGE
 
 DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer after which a download is given up; Keras would wait for ever."""
@@ -177,7 +177,7 @@ def penalize(layers: list[Any], weight_decay: float) -> None:
     """
     for outer in layers:
         for layer in outer._flatten_layers():
-            for kernel in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+            for kernel in KERNELS:
                 variable = getattr(layer, kernel, None)
                 option = kernel.removesuffix("_kernel") + "_regularizer"
                 if not hasattr(layer, option):

@@ -85,8 +85,7 @@ def transfer(
 
 
 def _check_input(net: "Blocks", backbone: str) -> None:
-    import keras
-
+    from cnnzoo.axes import channels_first
     from cnnzoo.models.backbones import BACKBONES
 
     source = BACKBONES[backbone]
@@ -103,7 +102,7 @@ def _check_input(net: "Blocks", backbone: str) -> None:
             f"{backbone} takes images from {source.smallest}x{source.smallest} pixels; "
             f"got {height}x{width}.",
         )
-    if not source.channels_first and keras.config.image_data_format() == "channels_first":
+    if not source.channels_first and channels_first():
         raise net.refuse("backbone", f"{backbone} takes no images in the format channels_first.")
 
 

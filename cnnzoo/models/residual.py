@@ -44,7 +44,8 @@ def residual(
     """
     import keras
 
-    from cnnzoo.blocks import Blocks, channels
+    from cnnzoo.axes import channels
+    from cnnzoo.blocks import Blocks
     from cnnzoo.layers import ZeroPadShortcut
 
     net = Blocks(**shared)

@@ -143,7 +143,7 @@ def _inverted_bottleneck(
     """Expand the channels, convolve each, weigh them, project them, and add the input."""
     import keras
 
-    from cnnzoo.blocks import channels
+    from cnnzoo.axes import channels
 
     start, width = x, channels(x)
     if expansion > 1:

@@ -1,5 +1,6 @@
 """Builders of a user's own, in every form that a study takes."""
 
+import functools
 from typing import Annotated
 
 import keras
@@ -63,6 +64,29 @@ def tuned(hp):
 class Tuned(keras_tuner.HyperModel):
     def build(self, hp):
         return tuned(hp)
+
+
+class Sized(keras_tuner.HyperModel):
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def build(self, hp):
+        return _dense((8, 8, 1), 10, self.units, hp.Float("rate", 0.0, 0.5))
+
+
+sized = Sized(4)
+
+wide = functools.partial(plain, wide=True)
+
+
+class Subclassed(keras.Model):
+    """What is itself a model, and whose method `build` is Keras's."""
+
+
+subclassed = Subclassed()
+
+SIZES = [4, 8]
 
 
 class Outer:

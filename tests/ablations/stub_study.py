@@ -1,11 +1,11 @@
-"""A program that runs a study, to be interrupted and killed: DIRECTORY, then MANY, FEW or REAL."""
+"""A program that runs a study, to be interrupted and killed: DIRECTORY, then a name in PROGRAMS."""
 
 import sys
 from dataclasses import replace
 
 import stub_trials
 
-from ablations import Study, runner
+from ablations import Study, runner, trial
 from ablations.engines import processes
 from cnnzoo import Recipe
 
@@ -25,17 +25,22 @@ REAL = Study(
     retries=3,
 )
 
-STUDIES = {"MANY": MANY, "FEW": FEW, "REAL": REAL}
-"""By what the program is told; all but the last one with stub trials."""
+PROGRAMS = {
+    "MANY": (MANY, stub_trials.measure_trial, stub_trials.slow_trial),
+    "FEW": (FEW, stub_trials.measure_trial, stub_trials.slow_trial),
+    "STUCK": (FEW, stub_trials.never_measured, stub_trials.slow_trial),
+    "HELD": (FEW, stub_trials.measure_trial, stub_trials.ended_for_seed_0),
+    "REAL": (REAL, trial.measure_trial, trial.run_trial),
+}
+"""The study and what measures and runs its trials, by what the program is told."""
 
 
 def main(directory: str, which: str) -> None:
+    study, runner.measure_trial, runner.run_trial = PROGRAMS[which]
     if which != "REAL":
         processes.PRELOADED.clear()
         processes.prepare_worker = stub_trials.no_preparation
-        runner.measure_trial = stub_trials.measure_trial
-        runner.run_trial = stub_trials.slow_trial
-    results = runner.run(STUDIES[which], directory, workers=2)
+    results = runner.run(study, directory, workers=2)
     print(results.trials["status"].value_counts().to_dict())
 
 

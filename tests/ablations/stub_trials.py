@@ -31,6 +31,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         macs=1000,
         metrics={"examples": 100, "classes": 10},
         fingerprint="stub",
+        arithmetic="mental",
     )
 
 
@@ -49,8 +50,23 @@ def slow_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     return run_trial(trial)
 
 
+def never_measured(trial: Trial) -> TrialResult:
+    time.sleep(600)
+    return measure_trial(trial)
+
+
+def ended_for_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    if trial.seed:
+        time.sleep(600)
+    return run_trial(trial)
+
+
 def tell_pid(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
+
+
+def pid_as_loss(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    return TrialResult(trial, "done", metrics={"test_loss": float(os.getpid())})
 
 
 def raise_for_odd(trial: Trial) -> TrialResult:
@@ -83,9 +99,16 @@ def die_once(trial: Trial) -> TrialResult:
     return tell_pid(trial)
 
 
-def exit_with_7(trial: Trial) -> TrialResult:
+def exit_with_seed(trial: Trial) -> TrialResult:
     time.sleep(0.3)  # long enough to be heard of
-    os._exit(7)
+    os._exit(trial.seed)
+
+
+def exit_for_odd(trial: Trial) -> TrialResult:
+    """End the worker as if all were well."""
+    if trial.seed % 2:
+        os._exit(0)
+    return tell_pid(trial)
 
 
 def sleep_for_odd(trial: Trial) -> TrialResult:
@@ -116,7 +139,33 @@ def return_a_lambda(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"f": lambda: 0})  # which cannot be pickled
 
 
-def no_preparation(log: Path | None = None, gpu: int | None = None) -> None:
+def exit_when_idle(trial: Trial) -> TrialResult:
+    """Return a result and end the worker a little later, as if all were well."""
+    import threading
+
+    threading.Timer(0.3, os._exit, [0]).start()
+    return tell_pid(trial)
+
+
+def exit_in_preparation(log: Path | None = None, gpu: str | None = None) -> None:
+    os._exit(0)
+
+
+def raise_in_counting() -> int:
+    raise RuntimeError("no driver")
+
+
+def prepare_gpu(log: Path | None = None, gpu: str | None = None) -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = "left out" if gpu is None else gpu
+
+
+def tell_gpu(trial: Trial) -> TrialResult:
+    time.sleep(0.3)  # so that every worker gets one
+    visible = os.environ["CUDA_VISIBLE_DEVICES"]
+    return TrialResult(trial, "done", reason=visible, metrics={"pid": os.getpid()})
+
+
+def no_preparation(log: Path | None = None, gpu: str | None = None) -> None:
     """In the place of `prepare_worker`, which loads Keras."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if log is not None:

@@ -81,6 +81,16 @@ def test_every_built_in_study_can_be_planned(name):
     assert not any(row.infeasible for row, _ in rows)
 
 
+@pytest.mark.parametrize(
+    ("name", "pool"), [("downsampling", "max"), ("downsampling-average", "average")]
+)
+def test_both_poolings_are_asked_for_their_trend(name, pool):
+    planner = Planner.of(get_study(name))
+    trials = [trial for _, trial in planner.rows(planner.layout.variants, {}, {})]
+    assert {trial.settings.get("pool", "max") for trial in trials} == {pool}
+    assert {trial.settings.get("pool_size", 2) for trial in trials} == {1, 2, 3, 4}
+
+
 def test_an_unknown_study_is_answered_with_the_nearest():
     with pytest.raises(StudyError) as refused:
         get_study("downsamplin")
@@ -177,6 +187,47 @@ def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypa
     assert not serially.CALLS
     assert tell("run", tiny, "--seeds", 1, "--retry-failed").exit_code == 0
     assert len(serially.CALLS) == 2
+
+
+# Reports
+
+
+@pytest.fixture
+def stored(tell, tiny, serially, tmp_path):
+    """Return the folder of a study that was run."""
+    assert tell("run", tiny, "--to", "there").exit_code == 0
+    return tmp_path / "there"
+
+
+def test_a_report_is_written_again_where_an_earlier_one_is(tell, stored):
+    page = stored / "report.html"
+    assert tell("report", "there").output == "there/report.html\n"
+    written = page.read_bytes()
+    page.write_bytes(written.replace(b"</html>", b"<p>of yesterday</p></html>"))
+    assert tell("report", "there").output == "there/report.html (replaced)\n"
+    assert page.read_bytes() == written
+
+
+def test_a_page_of_anyone_else_is_not_replaced(tell, stored):
+    page = stored / "report.html"
+    page.write_text("<!doctype html><title>My notes on the report</title>")
+    answer = tell("report", "there")
+    assert answer.exit_code == 2
+    assert answer.stderr == (
+        "ReportError: there/report.html is there already; give another name, or overwrite=True to "
+        "replace it.\n"
+    )
+    assert page.read_text() == "<!doctype html><title>My notes on the report</title>"
+    assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"
+
+
+def test_a_report_at_a_place_of_ones_own_is_replaced_only_when_asked(tell, stored):
+    assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
+    answer = tell("report", "there", "--to", "mine.html")
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("ReportError: mine.html is there already;")
+    assert tell("report", "there", "--to", "mine.html", "--overwrite").output == "mine.html\n"
+    assert not (stored / "report.html").exists()
 
 
 # What is wrong ends with status 2 and one line

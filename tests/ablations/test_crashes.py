@@ -10,8 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
-from stub_study import STUDIES
+from stub_study import PROGRAMS
 
 from ablations import open_results
 from ablations.planning import Planner
@@ -21,7 +20,7 @@ PROGRAM = Path(__file__).parent / "stub_study.py"
 
 
 def planned(which):
-    planner = Planner.of(STUDIES[which])
+    planner = Planner.of(PROGRAMS[which][0])
     return {row.key for row, _ in planner.rows(planner.layout.variants, {}, {})}
 
 
@@ -177,24 +176,51 @@ def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
     assert f"\n{left}/{left} " in err  # only what was missing was run
 
 
-def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path):
+def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
     directory = tmp_path / "study"
     process = start(directory, "FEW")
     wait_until(lambda: len(rows(directory)) >= 3)
-    running = workers(process.pid)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    code, _, err = end(process)
-    # the second one may come when the drained run is over, though hardly
-    assert code == 0 or "KeyboardInterrupt" in err
-    assert code != 0 or pytest.skip("the running trials ended before the second interruption")
+    kill(process.pid)
+    end(process)
     before = check(directory, [], planned("FEW"))
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running))
+    process = start(directory, "STUCK")
+    running = met(process)
+    process.send_signal(signal.SIGINT)
+    check_stopped(process, running)
+    assert check(directory, before, planned("FEW")) == before
     code, _, err = end(start(directory, "FEW"))
     assert code == 0, err
     after = check(directory, before, planned("FEW"))
     assert {row[4] for row in after} == {"done"}
+
+
+def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path):
+    directory = tmp_path / "study"
+    process = start(directory, "HELD")
+    wait_until(lambda: len(rows(directory)) == 2)  # of each worker the first trial
+    running = workers(process.pid)
+    process.send_signal(signal.SIGINT)
+    told = iter(process.stderr.readline, "")
+    assert any("Stopping after the running trials" in line for line in told)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    check_stopped(process, running)
+    before = check(directory, [], planned("FEW"))
+    assert len(before) == 2
+    code, _, err = end(start(directory, "FEW"))
+    assert code == 0, err
+    after = check(directory, before, planned("FEW"))
+    assert {row[4] for row in after} == {"done"}
+
+
+def check_stopped(process, running):
+    """It tells so, ends by the interruption, and leaves no worker."""
+    code, _, err = end(process)
+    assert code == -signal.SIGINT
+    told = "Stopped. What has ended is stored, and running the study again goes on from there."
+    assert told in " ".join(err.split())
+    assert err.splitlines()[-1] == "KeyboardInterrupt"
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running))
 
 
 def test_no_worker_outlives_a_killed_coordinator(tmp_path):

@@ -5,14 +5,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats.contingency import association as cramer
 
 from ablations import Settings, StudyError
 from ablations.designs import DESIGNS, design
+from ablations.designs.orthogonality import correlations, lost_orthogonality
 from ablations.designs.path import steps
 
 TWO = {"skip": (False, True), "pool": ("max", "none"), "depth": (1, 2)}
 OFF = {"skip": False, "pool": "max", "depth": 1}
 ON = {"skip": True, "pool": "none", "depth": 2}
+
+
+def order(target, losses):
+    return [step.factor for step in steps(target, losses)]
 
 
 def names(layout):
@@ -144,26 +150,35 @@ def test_the_alias_table_is_what_enumeration_finds(name, count):
     for i, j in itertools.combinations(range(count), 2):
         effects[f"f{i}:f{j}"] = runs[:, i] * runs[:, j]
     expected = {
-        (one, other)
+        (one, other): np.corrcoef(effects[one], effects[other])[0, 1]
         for one, other in itertools.combinations(effects, 2)
-        if (effects[one] == effects[other]).all() or (effects[one] == -effects[other]).all()
     }
-    assert set(layout.aliases) == expected
-    assert len(layout.aliases) == len(expected)
+    found = {(one, other): correlation for one, other, correlation in layout.aliases}
+    assert len(layout.aliases) == len(found)
+    assert {pair for pair, value in expected.items() if abs(value) > 1e-9} == set(found)
+    assert all(value == pytest.approx(expected[pair], abs=1e-12) for pair, value in found.items())
+
+
+def test_twelve_runs_of_plackett_and_burman_spread_each_interaction_over_a_third_of_each_other():
+    aliases = design("plackett-burman", switches(11), Settings()).aliases
+    mains = [(one, other, value) for one, other, value in aliases if ":" not in one]
+    # each of 11 main effects with each of the 45 interactions of two others
+    assert len(mains) == 11 * 45
+    assert {round(abs(value), 12) for *_, value in mains} == {round(1 / 3, 12)}
 
 
 @pytest.mark.parametrize("count", range(4, 12))
 def test_from_four_factors_on_no_main_effect_is_aliased_with_an_interaction(count):
     aliases = design("fractional-factorial", switches(count), Settings()).aliases
-    assert all(":" in one and ":" in other for one, other in aliases)
+    assert all(":" in one and ":" in other for one, other, _ in aliases)
 
 
 def test_of_three_factors_each_main_effect_is_aliased_with_the_others_interaction():
     layout = design("fractional-factorial", TWO, Settings())
     assert set(layout.aliases) == {
-        ("skip", "pool:depth"),
-        ("pool", "skip:depth"),
-        ("depth", "skip:pool"),
+        ("skip", "pool:depth", -1.0),
+        ("pool", "skip:depth", -1.0),
+        ("depth", "skip:pool", -1.0),
     }
 
 
@@ -211,11 +226,11 @@ def walk(factors, loss_of):
 
 @given(st.permutations("abcde"), st.randoms(use_true_random=False))
 @settings(max_examples=30)
-def test_a_path_changes_factors_in_the_order_of_what_they_are_worth(order, random):
-    worth = {name: 2.0**-place for place, name in enumerate(order)}
+def test_a_path_changes_factors_in_the_order_of_what_they_are_worth(ranked, random):
+    worth = {name: 2.0**-place for place, name in enumerate(ranked)}
     factors = dict.fromkeys("abcde", (0, 1))
     _, losses = walk(factors, lambda run: -sum(worth[n] for n in worth if run[n]))
-    assert steps(dict.fromkeys(factors, 1), losses) == list(order)
+    assert order(dict.fromkeys(factors, 1), losses) == list(ranked)
     # 5 + 4 + 3 + 2 + 1 single changes and the start
     assert len(losses) == 16
 
@@ -227,13 +242,13 @@ def test_a_path_follows_interactions_and_not_the_single_effects():
         )
 
     _, losses = walk(dict.fromkeys("abc", (0, 1)), loss)
-    assert steps(dict.fromkeys("abc", 1), losses) == ["a", "c", "b"]
+    assert order(dict.fromkeys("abc", 1), losses) == ["a", "c", "b"]
     assert "b=1, c=1" not in losses
 
 
 def test_a_tie_goes_to_the_factor_named_first():
     _, losses = walk(dict.fromkeys("bac", (0, 1)), lambda run: 0.0)
-    assert steps({"b": 1, "a": 1, "c": 1}, losses) == ["b", "a", "c"]
+    assert order({"b": 1, "a": 1, "c": 1}, losses) == ["b", "a", "c"]
 
 
 def test_a_change_that_cannot_be_trained_is_made_last():
@@ -242,11 +257,11 @@ def test_a_change_that_cannot_be_trained_is_made_last():
         dict.fromkeys("abc", (0, 1)),
         lambda run: infinite if run["a"] and not run["c"] else -run["c"] + 3 * run["b"],
     )
-    assert steps(dict.fromkeys("abc", 1), losses)[0] == "c"
+    assert order(dict.fromkeys("abc", 1), losses)[0] == "c"
     _, losses = walk(
         dict.fromkeys("abc", (0, 1)), lambda run: infinite if run["a"] else 5.0 + run["b"]
     )
-    assert steps(dict.fromkeys("abc", 1), losses) == ["c", "b", "a"]
+    assert order(dict.fromkeys("abc", 1), losses) == ["c", "b", "a"]
 
 
 def test_a_path_waits_until_all_of_a_step_is_known():
@@ -256,13 +271,78 @@ def test_a_path_waits_until_all_of_a_step_is_known():
     assert [v.name for v in layout.grow(known)] == ["depth=2"]
     known["depth=2"] = 0.0
     assert [v.name for v in layout.grow(known)] == ["skip=True, pool=none", "skip=True, depth=2"]
-    assert steps(ON, known) == ["skip"]
+    assert order(ON, known) == ["skip"]
 
 
 def test_the_steps_of_a_path_do_not_depend_on_the_order_of_results():
     _, losses = walk(TWO, lambda run: run["depth"] - run["skip"])
     backwards = dict(reversed(losses.items()))
-    assert steps(ON, backwards) == steps(ON, losses)
+    assert order(ON, backwards) == order(ON, losses)
+
+
+def test_a_step_says_what_would_have_been_next_best():
+    _, losses = walk(dict.fromkeys("abc", (0, 1)), lambda run: -3 * run["b"] - 2 * run["c"])
+    made = steps(dict.fromkeys("abc", 1), losses)
+    assert [(step.factor, step.variant.name) for step in made] == [
+        ("b", "b=1"),
+        ("c", "b=1, c=1"),
+        ("a", "a=1, b=1, c=1"),
+    ]
+    assert [step.runner_up and step.runner_up[0] for step in made] == ["c", "a", None]
+    assert [step.runner_up[1].name for step in made[:2]] == ["c=1", "a=1, b=1"]
+
+
+# Combinations that cannot be built
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2]), st.sampled_from(["a", "b"])), min_size=2).filter(
+        lambda rows: all(len(set(column)) == 2 for column in zip(*rows, strict=True))
+    )
+)
+def test_of_two_levels_each_it_is_the_size_of_the_correlation(rows):
+    variants = [{"x": x, "y": y} for x, y in rows]
+    signs = np.array([[x == 1, y == "a"] for x, y in rows], dtype=float)
+    expected = abs(np.corrcoef(signs.T)[0, 1])
+    found = correlations(["x", "y"], variants)
+    assert (found[0][2] if found else 0.0) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=4))
+def test_of_more_levels_it_is_the_measure_of_scipy(rows):
+    table = np.zeros((4, 3), dtype=int)
+    for x, y in rows:
+        table[x, y] += 1
+    table = table[table.any(axis=1)][:, table.any(axis=0)]
+    found = correlations(["x", "y"], [{"x": x, "y": y} for x, y in rows])
+    expected = cramer(table, method="cramer", correction=False) if min(table.shape) > 1 else 0.0
+    assert (found[0][2] if found else 0.0) == pytest.approx(expected, abs=1e-7)  # a root of ~0
+
+
+def test_one_and_true_are_two_levels_there_too():
+    variants = [{}, {"x": 1}, {"y": 1}, {"x": True, "y": 1}]
+    assert correlations(["x", "y"], variants) != correlations(
+        ["x", "y"], [{}, {"x": 1}, {"y": 1}, {"x": 1, "y": 1}]
+    )
+
+
+@pytest.mark.parametrize("name", ["full-factorial", "fractional-factorial", "plackett-burman"])
+def test_a_design_of_which_all_can_be_built_is_orthogonal(name):
+    layout = design(name, switches(5), Settings(dict.fromkeys(switches(5), False)))
+    variants = {variant.name: variant.changes for variant in layout.variants}
+    assert lost_orthogonality(list(switches(5)), variants, []) == ""
+
+
+def test_a_design_of_which_some_cannot_be_built_names_the_factors_and_their_correlation():
+    layout = design("full-factorial", switches(3), Settings(dict.fromkeys(switches(3), False)))
+    variants = {variant.name: variant.changes for variant in layout.variants}
+    lost = [name for name in variants if "f0=True, f1=True" in name]
+    assert len(lost) == 2
+    # of 6 rows left 2 have f0, 2 others f1: the columns correlate by -1/2
+    assert lost_orthogonality(list(switches(3)), variants, lost) == (
+        "Main effects are not orthogonal, for 2 of 8 combinations cannot be built: there correlate "
+        "f0 and f1 by 0.50; each effect is adjusted for the others, and less certain for it."
+    )
 
 
 # A list of one's own

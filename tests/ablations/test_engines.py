@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import stub_trials
@@ -126,14 +127,32 @@ def test_a_trial_whose_worker_died_once_is_done_at_the_second_try(tmp_path):
 
 
 def test_the_exit_code_of_a_worker_is_told():
-    (result,) = run(stub_trials.exit_with_7, trials(seeds=1), retries=0).values()
-    assert (result.status, result.reason) == ("failed", "its worker died with exit code 7")
+    asked = [replace(trials(seeds=1)[0], seed=code) for code in (0, 1, 7, 255)]
+    results = run(stub_trials.exit_with_seed, asked, retries=0)
+    assert {trial.seed: (result.status, result.reason) for trial, result in results.items()} == {
+        code: ("failed", f"its worker died with exit code {code}") for code in (0, 1, 7, 255)
+    }
 
 
-def test_a_worker_that_dies_between_trials_costs_none():
+def test_a_worker_that_ends_as_if_all_were_well_has_died():
+    results = run(stub_trials.exit_for_odd, trials(), retries=1)
+    assert statuses(results) == alternating(4)
+    reasons = {result.reason for result in results.values()}
+    died = "its worker died 2 times"
+    assert reasons <= {"", died, f"{died}, at last with exit code 0"}
+
+
+def test_a_worker_that_ends_in_its_preparation_has_died(monkeypatch):
+    monkeypatch.setattr(processes, "prepare_worker", stub_trials.exit_in_preparation)
+    results = run(stub_trials.tell_pid, trials(seeds=2), retries=1)
+    assert {result.reason for result in results.values()} == {"its worker died 2 times"}
+
+
+@pytest.mark.parametrize("end", [stub_trials.die_when_idle, stub_trials.exit_when_idle])
+def test_a_worker_that_dies_between_trials_costs_none(end):
     with start_engine("processes", Limits(workers=1, retries=1)) as running:
         for _ in range(2):
-            (result,) = running.run(stub_trials.die_when_idle, trials(seeds=1))
+            (result,) = running.run(end, trials(seeds=1))
             assert result.status == "done"
             time.sleep(0.6)  # it dies now
         results = list(running.run(stub_trials.tell_pid, trials()))
@@ -203,6 +222,30 @@ def test_workers_are_kept_when_they_are_not_to_be_replaced():
     assert len({result.metrics["pid"] for result in results.values()}) == 1
 
 
+ARITHMETIC = """
+from ablations import Settings, Trial
+from ablations.engines import start_engine
+from ablations.engines.limits import Limits
+from ablations.trial import measure_trial
+from cnnzoo import Recipe
+
+with start_engine("processes", Limits(workers=1)) as running:
+    asked = Trial("mlp", "digits", Settings(), Recipe(), 0)
+    print([result.arithmetic for result in running.run(measure_trial, [asked])])
+"""
+
+
+def test_workers_compute_on_one_thread_by_one_library_whatever_the_program_does():
+    program = subprocess.run(
+        [sys.executable, "-c", ARITHMETIC],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert program.stdout == "['threads: 1, kernels: oneDNN']\n"
+
+
 def test_what_workers_write_to_stderr_goes_to_the_log(tmp_path, capfd):
     log = tmp_path / "log"
     log.write_text("from before\n")
@@ -247,25 +290,66 @@ def test_an_unknown_engine_is_answered_with_the_nearest():
     )
 
 
-# As many workers as there is room for
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"workers": 0}, "`workers` must be a whole number from 1 up; got 0."),
+        ({"workers": True}, "`workers` must be a whole number from 1 up; got True."),
+        ({"workers": 2.0}, "`workers` must be a whole number from 1 up; got 2.0."),
+        ({"renew_after": -1}, "`renew_after` must be a whole number from 0 up; got -1."),
+        ({"renew_after": None}, "`renew_after` must be a whole number from 0 up; got None."),
+    ],
+)
+def test_limits_that_are_none_are_refused(limits, sentence):
+    with pytest.raises(StudyError) as refused:
+        Limits(**limits)
+    assert str(refused.value) == sentence
 
 
-def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    pages = {"SC_PAGE_SIZE": 4096}
-    for gigabytes, workers in [(1, 1), (3, 2), (6, 4), (100, 8)]:
-        pages["SC_AVPHYS_PAGES"] = gigabytes * 2**30 // 4096
-        monkeypatch.setattr(os, "sysconf", pages.__getitem__)
-        assert processes.default_workers() == workers
-    assert processes.default_workers(gpus=3) == 3
+# GPUs
+
+
+def gpus_of_workers(monkeypatch, gpus, **limits):
+    """Return by worker what `CUDA_VISIBLE_DEVICES` it has, on a host with such GPUs."""
+    monkeypatch.setattr(processes, "find_gpus", lambda count: gpus)
+    monkeypatch.setattr(processes, "prepare_worker", stub_trials.prepare_gpu)
+    results = run(stub_trials.tell_gpu, trials(variants=8), **limits)
+    return {result.metrics["pid"]: result.reason for result in results.values()}
 
 
 @pytest.mark.parametrize(
-    ("visible", "count"), [("", 0), ("-1", 0), ("0", 1), ("0,2,3", 3), ("GPU-abc, ", 1)]
+    ("workers", "given"),
+    [
+        (None, ["2", "GPU-3"]),  # one a GPU
+        (1, ["2"]),
+        (3, ["2", "2", "GPU-3"]),
+        (4, ["2", "2", "GPU-3", "GPU-3"]),
+    ],
 )
-def test_gpus_are_counted_from_what_is_visible(monkeypatch, visible, count):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert processes.count_gpus() == count
+def test_workers_share_the_gpus_in_turn(monkeypatch, workers, given):
+    told = gpus_of_workers(monkeypatch, ["2", "GPU-3"], workers=workers)
+    assert sorted(told.values()) == given
+
+
+def test_without_gpus_workers_see_what_the_program_sees(monkeypatch):
+    monkeypatch.setattr(processes, "default_workers", lambda gpus: 3 if gpus == 0 else 0)
+    told = gpus_of_workers(monkeypatch, [], workers=None)
+    assert list(told.values()) == ["left out"] * 3
+
+
+def test_gpus_are_counted_by_a_process_of_their_own(monkeypatch):
+    monkeypatch.setattr(processes, "count_gpus", os.getppid)
+    with start_engine("processes", Limits(workers=1)) as running:
+        (result,) = running.run(stub_trials.tell_pid, trials(seeds=1))
+        parent = running._count_gpus()
+    assert parent not in (os.getpid(), os.getppid(), result.metrics["pid"])
+
+
+@pytest.mark.parametrize("fault", [stub_trials.exit_in_preparation, stub_trials.raise_in_counting])
+def test_gpus_that_cannot_be_counted_are_not_used(monkeypatch, fault):
+    monkeypatch.setattr(processes, "count_gpus", fault)
+    with start_engine("processes", Limits(workers=1)) as running:
+        assert running._count_gpus() == 0
 
 
 # Programs of all kinds

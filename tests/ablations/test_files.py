@@ -27,7 +27,8 @@ def test_the_template_is_a_study_that_can_be_run(tmp_path):
 def test_what_the_template_has_commented_out_can_be_said_too(tmp_path):
     path = write_template(tmp_path / "mine.toml")
     text = path.read_text()
-    for line in ("timeout = 600", "retries = 1", "filters = 16", "accuracy = 0.005"):
+    given = ("timeout = 600", "retries = 1", "max_seeds = 30", "filters = 16", "accuracy = 0.005")
+    for line in given:
         assert f"# {line}" in text
         text = text.replace(f"# {line}", line)
     path.write_text(text)

@@ -165,6 +165,40 @@ def test_a_level_out_of_kerastuners_range_is_refused(factors, sentence):
     assert str(refused.value) == sentence
 
 
+def test_an_instance_of_a_hypermodel_is_taken():
+    assert list(find_builder("stub_builders:sized").toggles) == ["rate"]
+    assert units_of(build("stub_builders:sized")) == [4, 10]
+
+
+def test_a_function_with_some_arguments_given_is_taken():
+    assert units_of(build("stub_builders:wide", {"units": 4})) == [16, 10]
+
+
+MUST = (
+    "it must be a function that returns a compiled keras.Model, KerasTuner's build(hp), or a "
+    "keras_tuner.HyperModel."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Subclassed", f"is the class Subclassed; {MUST}"),
+        ("subclassed", f"is of the type Subclassed; {MUST}"),
+        ("SIZES", f"is of the type list; {MUST}"),
+        (
+            "Sized",
+            "cannot be made without arguments (Sized.__init__() missing 1 required positional "
+            "argument: 'units'). Name an instance of it, made at the top of a module.",
+        ),
+    ],
+)
+def test_what_builds_no_model_is_refused(name, sentence):
+    with pytest.raises(StudyError) as refused:
+        find_builder(f"stub_builders:{name}")
+    assert str(refused.value) == f"`model` of a Study: 'stub_builders:{name}' {sentence}"
+
+
 # Initial weights
 
 

@@ -119,6 +119,33 @@ def test_a_variant_that_itself_asks_for_what_has_no_effect_is_infeasible():
     }
 
 
+@pytest.mark.parametrize(
+    ("variants", "sentence"),
+    [
+        (
+            [{"units": 8}, {}],
+            "`variants` of a Study: number 2, {}, is the baseline by another name.",
+        ),
+        (
+            [{"units": 128}],
+            "`variants` of a Study: number 1, {'units': 128}, is the baseline by another name.",
+        ),
+        (
+            [{"units": 8, "depth": 2}, {"units": 16}, {"depth": 2, "units": 8}],
+            "`variants` of a Study: number 3, {'depth': 2, 'units': 8}, is number 1 by another "
+            "name.",
+        ),
+    ],
+)
+def test_two_names_for_one_configuration_are_refused(variants, sentence):
+    with pytest.raises(StudyError) as refused:
+        Planner.of(Study("mlp", design="list", variants=variants))
+    assert str(refused.value) == (
+        f"{sentence} The same configuration and seed give the same numbers, so it would say "
+        "nothing: leave it out."
+    )
+
+
 def test_a_reason_that_building_gave_is_kept():
     planner = Planner.of(Study("mlp", factors={"units": [8, 128]}, seeds=1))
     rows = planner.rows(planner.layout.variants, {}, {"units=8": "too few"})

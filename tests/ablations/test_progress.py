@@ -1,8 +1,13 @@
+import errno
 import io
 import json
+import os
+import shutil
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
 from ablations.planning import Planner
@@ -109,6 +114,42 @@ def test_a_word_replaces_the_one_before(tmp_path):
     assert json.loads(path.read_text())["epoch"] == 3
 
 
+def test_a_word_that_cannot_be_left_is_lost_alone(tmp_path):
+    trial = rows_of()[0][1]
+    gone = tmp_path / "gone"
+    report_epoch(gone, trial, 1, {"loss": 1.0})
+    assert not gone.exists()
+    full = tmp_path / f".{os.getpid()}"
+    full.symlink_to("/dev/full")
+    report_epoch(tmp_path, trial, 1, {"loss": 1.0})
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_folder_of_words_that_cannot_be_removed_stays(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError("refused")
+
+    with Progress(STUDY, shown=False) as shown:
+        report_epoch(shown.folder, rows_of()[0][1], 1, {"loss": 1.0})
+        monkeypatch.setattr(os, "rmdir", refuse)
+    assert shown.folder.exists()
+    monkeypatch.undo()
+    shutil.rmtree(shown.folder)
+
+
+def test_a_terminal_that_is_gone_is_no_error_at_the_end(monkeypatch):
+    def refuse():
+        raise OSError(errno.EIO, "Input/output error")
+
+    shown = Progress(STUDY, shown=False)
+    monkeypatch.setattr(shown, "_lively", True)
+    with shown:
+        stop = shown._live.stop
+        monkeypatch.setattr(shown._live, "stop", refuse)
+    stop()
+    assert not shown.folder.exists()
+
+
 def rendered(shown):
     console = Console(file=io.StringIO(), width=120)
     console.print(shown._render())
@@ -133,6 +174,24 @@ def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(ter
     assert "units=8, seed 1: epoch 4/10, loss 0.1250" in text
     assert "deltas so far" in text
     assert "+0.2500" in text
+
+
+def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
+    shown, _ = terminal
+    shown.study = replace(STUDY, seeds="auto", max_seeds=12)
+    rows = rows_of(shown.study)
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    losses = {"baseline": [0.0] * 6, "units=8": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]}
+    for row, trial in rows[:-1]:
+        shown.ended(done(trial, losses[row.variant][trial.seed]))
+    shown._drawn = -1e9
+    shown._tabulate()
+    assert "+2.0" not in rendered(shown)  # before the first look there is no delta
+    shown.ended(done(rows[-1][1], losses["units=8"][5]))
+    shown._drawn = -1e9
+    shown._tabulate()
+    p = ttest_1samp(losses["units=8"], 0).pvalue
+    assert f" {2 * p:.2g} " in rendered(shown)  # the first of two looks, at half of the blocks
 
 
 def test_a_trial_that_ended_no_longer_runs(terminal):

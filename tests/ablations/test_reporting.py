@@ -1,11 +1,14 @@
 """From the results of a study to its report."""
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from ablations import Study, StudyError, run, runner
+from ablations import Study, StudyError, TrialResult, run, runner
 from ablations.planning import Planner
+from ablations.stats import notes
 
 FINDING = "the moving averages have not converged"
 
@@ -41,3 +44,38 @@ def test_a_baseline_that_the_design_would_overrule_is_refused():
         "The design add-one-in makes 8 the baseline's level of `units`; the study's baseline says "
         "16. Leave it out, or change the order of the levels."
     )
+
+
+UNUSUAL = 0.01 * np.random.default_rng(0).lognormal(sigma=1.5, size=10)
+"""Deltas of strong skew: at 10 seeds their 95% interval covers 84%."""
+
+
+def skewed(seeds, factors, tmp_path, monkeypatch):
+    """Return the report of a study whose units=8 has skewed deltas, and others none."""
+
+    def told(trial, report_to=None):
+        units = trial.settings.get("units", 128)
+        delta = UNUSUAL[trial.seed] if units == 8 else 0.001 * (trial.seed % 2)
+        return TrialResult(trial, "done", metrics={"test_loss": 1.0 + delta * (units != 128)})
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    study = Study("mlp", "digits", factors=factors, seeds=seeds, metrics=["loss"])
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    return results.report(tmp_path / "report.md").read_text().splitlines()
+
+
+def test_strong_skew_is_said_in_the_row_of_its_interval(stubbed, tmp_path, monkeypatch):
+    lines = skewed(10, {"units": [128, 8, 16]}, tmp_path, monkeypatch)
+    (row,) = [line for line in lines if line.startswith("| units | 8 |")]
+    assert notes.SKEWED in row
+    (row,) = [line for line in lines if line.startswith("| units | 16 |")]
+    assert notes.SKEWED not in row
+
+
+@pytest.mark.parametrize("levels", [[128, 8], [128, 16], [128, 8, 16]])
+def test_five_seeds_are_said_to_be_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, levels):
+    lines = skewed(5, {"units": levels}, tmp_path, monkeypatch)
+    rows = [line for line in lines if re.match(r"\| units \| \d+ \| 128 \|", line)]
+    assert len(rows) == len(levels) - 1
+    assert all(notes.TOO_FEW_TO_SEE_SKEW in row or notes.SKEWED in row for row in rows)
+    assert any("exploratory: they have fewer than 6 paired seeds" in line for line in lines)

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import stub_trials
@@ -25,6 +27,7 @@ def outcome(stubbed, monkeypatch, tmp_path):
                 metrics=dict(zip(METRICS, found, strict=False)),
                 history={"loss": [1.0, found[0]], "val_loss": [1.5, found[0]]},
                 seconds=2.0,
+                fit_seconds=1.5,
                 params=10,
                 macs=20,
                 findings=("Too slow.", "Too wide.") if trial.settings.get("units") == 8 else (),
@@ -55,13 +58,14 @@ def test_the_columns_of_trials_are_as_documented(outcome):
     trials = outcome(STUDY, told).trials
     assert list(trials.columns) == [
         *("variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"),
-        *("test_loss", "test_accuracy"),
+        *("fit_seconds", "test_loss", "test_accuracy"),
         *("findings", "reason", "key"),
     ]
     assert len(trials) == 9
     row = trials.iloc[3]
     assert (row.variant, row.factor, row.level, row.baseline) == ("units=8", "units", 8, 128)
-    assert (row.params, row.macs, row.seconds, row.test_loss) == (10, 20, 2.0, 0.5)
+    assert (row.params, row.macs, row.seconds, row.fit_seconds) == (10, 20, 2.0, 1.5)
+    assert row.test_loss == 0.5
     assert row.findings == "Too slow. Too wide."
     failed = trials[trials["status"] == "failed"].iloc[0]
     assert (failed.variant, failed.seed, failed.reason) == ("units=16", 2, "ValueError: bad luck")
@@ -95,6 +99,17 @@ def test_the_history_has_a_row_an_epoch(outcome):
     rows = history[(history["variant"] == "units=8") & (history["seed"] == 1)]
     assert list(rows["epoch"]) == [1, 2]
     assert list(rows["val_loss"]) == [1.5, 0.6]
+
+
+def test_what_a_user_does_to_a_table_does_no_harm(outcome):
+    results = outcome(STUDY, told)
+    for make in (lambda: results.trials, lambda: results.history, results.deltas):
+        first = make()
+        kept = first.copy()
+        first.iloc[0, first.columns.get_loc("variant")] = "another"
+        first["seed"] = 0
+        assert make().equals(kept)
+        assert not first.equals(kept)
 
 
 def test_studies_below_six_seeds_are_exploratory(outcome):
@@ -224,6 +239,76 @@ def test_the_best_holds_what_the_baseline_sets_and_no_toggle_of_recipe_or_data(o
     cnnzoo.build("batch_norm", input_shape=(8, 8, 1), **results.best())
 
 
+def test_levels_of_the_recipe_and_the_data_are_there_by_group(outcome):
+    study = Study(
+        "mlp",
+        "digits",
+        factors={"units": [8, 128], "epochs": [1, 2], "label_noise": [0.0, 0.5]},
+        baseline={"units": 8, "epochs": 1, "train_size": 100},
+        recipe=cnnzoo.Recipe(batch_size=16),
+        design="full-factorial",
+        seeds=1,
+    )
+
+    def better(trial):
+        return 3.0 - trial.recipe.epochs - len(trial.settings) / 10, 0.5
+
+    results = outcome(study, better)
+    assert results.best_variant() == "epochs=2, label_noise=0.5"
+    assert results.best() == {"units": 8}
+    assert results.best("data") == {"label_noise": 0.5, "train_size": 100}
+    recipe = cnnzoo.Recipe(**results.best("recipe"))
+    assert recipe == cnnzoo.Recipe(batch_size=16, epochs=2)
+    with pytest.raises(StudyError) as refused:
+        results.best("mode")
+    assert str(refused.value) == (
+        "`group` of the best variant: there is none called `mode`; did you mean `model`? Known: "
+        "model, recipe, data."
+    )
+
+
+def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome):
+    """units=16 fails where it is hard, and would be ahead on the seeds that are left."""
+
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        hard = trial.seed >= 2
+        if units == 16 and hard:
+            return "ValueError: too hard"
+        return {8: 1.0, 16: 1.5, 128: 2.0}[units] + 10 * hard, 0.5
+
+    study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=4)
+    results = outcome(study, told)
+    means = results.trials.groupby("variant")["test_loss"].mean()
+    assert means.idxmin() == "units=16"
+    assert results.best_variant() == "units=8"
+
+
+def test_a_variant_that_mostly_fails_is_not_compared(outcome):
+    def told(trial):
+        if trial.settings.get("units") == 8 and trial.seed:
+            return "ValueError: bad luck"
+        return {8: 0.0, 16: 1.0 + trial.seed, 128: 2.0}[trial.settings.get("units", 128)], 0.5
+
+    results = outcome(STUDY, told)
+    # over all three seeds 16 units and 128 tie at 2; units=8 has one lucky seed
+    assert results.best_variant() == "baseline"
+
+
+def test_one_seed_is_not_held_against_another(outcome):
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        return "ValueError: no" if (units == 8) == (trial.seed == 0) else (1.0, 0.5)
+
+    study = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
+    with pytest.raises(StudyError) as refused:
+        outcome(study, told).best()
+    assert str(refused.value) == (
+        "There is no best variant: in no seed block are all variants done that could be compared, "
+        "and one seed is not held against another."
+    )
+
+
 def test_there_is_no_best_where_nothing_is_done(outcome):
     results = outcome(STUDY, lambda trial: "ValueError: always")
     with pytest.raises(StudyError) as refused:
@@ -278,7 +363,199 @@ def test_convergence_and_costs_have_a_row_a_variant(outcome):
     assert set(results.convergence()["variant"]) == {"units=8", "units=16"}
 
 
+def test_epochs_are_counted_by_what_all_losses_have_in_common(outcome, monkeypatch):
+    results = outcome(STUDY, told)
+    assert set(results.convergence()["metric"]) == {"val_loss"}
+    results = outcome(LOSSES, by_loss, "losses")
+    assert results.convergence().empty  # the epochs have nothing but their losses
+    for history in (row["history"] for row in results._results.values()):
+        history["val_accuracy"] = [0.1, 1 - history["val_loss"][1]]
+    again = open_results(results.directory)
+    monkeypatch.setattr(again, "_results", results._results)
+    table = again.convergence().set_index("variant")
+    assert set(table["metric"]) == {"val_accuracy"}
+    # the mean squared error is the smallest number, at an accuracy of 0.99 against 0
+    assert table.loc["loss=mse", "level_epochs"] == 1
+    assert table.loc["loss=mse", "baseline_epochs"] == 1
+
+
+def test_a_path_has_a_row_a_step(outcome):
+    study = Study(
+        "mlp",
+        "digits",
+        factors={"units": [128, 8], "dropout": [0.0, 0.5], "depth": [1, 2]},
+        design="path",
+        seeds=6,
+        metrics=["accuracy", "loss"],
+    )
+    gain = {"units": 0.1, "dropout": 0.3, "depth": -0.2}
+
+    def told(trial):
+        accuracy = 0.5 + sum(gain[name] for name in trial.settings)
+        return 1 - accuracy + 0.01 * stub_trials.noise(trial), accuracy
+
+    results = outcome(study, told)
+    path = results.path()
+    assert path[["step", "factor", "from_level", "to_level", "runner_up"]].to_numpy().tolist() == [
+        [0, "", "", "", ""],
+        [1, "dropout", 0.0, 0.5, "units"],
+        [2, "units", 128, 8, "depth"],
+        [3, "depth", 1, 2, ""],
+    ]
+    assert path["mean"].tolist() == pytest.approx([0.5, 0.8, 0.9, 0.7])
+    assert path["delta"].tolist()[1:] == pytest.approx([0.3, 0.1, -0.2])
+    assert path["share"].tolist()[1:] == pytest.approx([1.5, 0.5, -1.0])
+    assert path["runner_up_mean"].tolist()[1:3] == pytest.approx([0.6, 0.6])
+    assert list(path["metric"].unique()) == ["test_accuracy"]
+    by_loss = results.path("loss")
+    assert by_loss["factor"].tolist() == path["factor"].tolist()  # the accuracy chose them
+    deltas = -path["delta"].iloc[1:]
+    assert (by_loss["ci_low"].iloc[1:] < deltas + 0.01).all()
+    assert (by_loss["ci_high"].iloc[1:] > deltas - 0.01).all()
+    page = results.report(results.directory / "report.md").read_text()
+    assert "### The path, step by step" in page
+    assert "| 1 | dropout | 0.0 | 0.5 |" in page
+
+
+def test_a_path_goes_as_far_as_results_do(outcome):
+    study = Study("mlp", "digits", factors={"units": [128, 8], "depth": [1, 2]}, design="path")
+    results = outcome(
+        study, lambda trial: "ValueError: no" if "depth" in trial.settings else (1, 1)
+    )
+    path = results.path()
+    assert path["factor"].tolist() == ["", "units", "depth"]
+    assert path["mean"].isna().tolist() == [False, False, True]
+    assert path["runner_up_mean"].isna().all()  # it was never done
+
+
+def test_other_designs_have_no_path(outcome):
+    with pytest.raises(StudyError) as refused:
+        outcome(STUDY, told).path()
+    assert str(refused.value) == "The design of the study is one-at-a-time: it has no path."
+
+
+def test_partial_aliases_are_listed_and_counted_in_the_report(outcome, tmp_path):
+    factors = {
+        "units": [128, 8],
+        "dropout": [0.0, 0.5],
+        "depth": [1, 2],
+        "epochs": [1, 2],
+        "batch_size": [32, 16],
+        "activation": ["relu", "tanh"],
+        "optimizer": ["adam", "sgd"],
+        "learning_rate": [0.001, 0.01],
+    }
+    study = Study("mlp", "digits", factors=factors, design="plackett-burman", seeds=1)
+    results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
+    aliases = results.aliases()
+    assert list(aliases.columns) == ["effect", "aliased_with", "correlation"]
+    assert set(aliases["correlation"].abs().round(12)) == {round(1 / 3, 12)}
+    page = results.report(tmp_path / "report.md").read_text()
+    assert page.count(
+        f"The design tells {len(aliases):,} pairs of main effects and two-way interactions apart "
+        "only in part: their columns correlate by up to 0.33, and each carries that share of the "
+        "other;"
+    )
+    assert "The design cannot tell apart" not in page
+
+
+def test_a_long_table_of_aliases_is_cut_short_in_the_report(outcome, tmp_path):
+    factors = {
+        "units": [128, 8],
+        "dropout": [0.0, 0.5],
+        "depth": [1, 2],
+        "epochs": [1, 2],
+        "batch_size": [32, 16],
+        "activation": ["relu", "tanh"],
+        "optimizer": ["adam", "sgd"],
+    }
+    study = Study("mlp", "digits", factors=factors, design="plackett-burman", seeds=1)
+    results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
+    # of 7 main effects in 8 runs, each with 3 interactions of two others, which are alike too
+    assert len(results.aliases()) == 7 * 3 + 7 * 3
+    page = results.report(tmp_path / "report.md").read_text()
+    (said,) = [line for line in page.splitlines() if "cannot tell apart" in line]
+    assert said.count(" and ") == 12 + 1
+    assert said.endswith("; and 30 more pairs that \\`results.aliases()\\` lists.")
+
+
+def test_combinations_that_cannot_be_built_are_said_in_the_report(outcome, tmp_path, capsys):
+    study = Study(
+        "batch_norm",
+        "digits",
+        factors={"normalization": ["batch", "none"], "norm_momentum": [0.99, 0.9]},
+        design="full-factorial",
+        seeds=2,
+    )
+    results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
+    said = (
+        "Main effects are not orthogonal, for 1 of 4 combinations cannot be built: there correlate "
+        "normalization and norm_momentum by 0.50; each effect is adjusted for the others, and less "
+        "certain for it."
+    )
+    assert results.orthogonality == said
+    page = results.report(tmp_path / "report.md").read_text()
+    assert page.count(said.replace("norm_momentum", "norm\\_momentum")) == 1
+    assert outcome(STUDY, told, "another").orthogonality == ""
+
+
+# Rules that were changed
+
+
+def test_margins_given_after_the_results_are_said_in_the_report(outcome, tmp_path):
+    assert outcome(STUDY, told).changed_rules == []
+    later = replace(STUDY, margins={"accuracy": 0.005, "loss": 1.0})
+    results = outcome(later, told)
+    said = (
+        "The margins were changed after there were results, from none to accuracy 0.005, loss 1: "
+        'how often "equivalent" errs is known only where such rules are fixed beforehand.'
+    )
+    assert results.changed_rules == [said]
+    assert said in results.report(tmp_path / "report.md").read_text()
+    back = outcome(STUDY, told)
+    assert "from none to accuracy 0.005, loss 1 to none: how" in back.changed_rules[0]
+
+
+def test_margins_that_were_changed_before_any_result_are_nothing_to_say(outcome, monkeypatch):
+    outcome(replace(STUDY, margins={"loss": 0.5}), told, "other")
+    monkeypatch.setattr(runner, "_pending", lambda *given: [])
+    outcome(STUDY, told)
+    monkeypatch.undo()
+    results = outcome(replace(STUDY, margins={"loss": 0.5}), told)
+    assert results.changed_rules == []
+
+
+def test_another_cap_of_seed_blocks_is_said(outcome):
+    auto = replace(STUDY, seeds="auto", max_seeds=6)
+    assert outcome(auto, told).changed_rules == []
+    assert outcome(replace(auto, max_seeds=7), told).changed_rules == [
+        "The cap of the seed blocks was changed after there were results, from 6 to 7: how often "
+        "verdicts err is known only where such rules are fixed beforehand."
+    ]
+
+
 # Without Keras
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_a_report_loads_nothing_that_is_slow(outcome, tmp_path, suffix):
+    study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=20)
+    results = outcome(study, lambda trial: told(trial) if trial.seed != 2 else (1.0, 0.5))
+    results.report(tmp_path / f"first.{suffix}")  # which makes the bundle of the page
+    code = (
+        f"import ablations; results = ablations.open_results({str(results.directory)!r}); "
+        f"results.report({str(tmp_path / f'second.{suffix}')!r}); import sys; "
+        "slow = ('altair', 'vl_convert', 'scipy.stats', 'statsmodels', 'pyDOE3', 'keras'); "
+        "print([name for name in slow if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.splitlines() == ["[]"]
 
 
 def test_a_stored_study_is_read_without_keras(outcome):

@@ -1,15 +1,21 @@
 import dataclasses
+import itertools
 import os
 import signal
+import subprocess
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import stub_trials
 
-from ablations import Study, StudyError, TrialResult, open_results, run, runner
+from ablations import Study, StudyError, TrialResult, open_results, run, runner, stats
 from ablations.designs.path import steps
+from ablations.engines import processes
 from cnnzoo import Recipe
+from cnnzoo.data import DataError
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=2)
 
@@ -190,6 +196,88 @@ def test_a_baseline_that_cannot_be_trained_raises_before_any_training(
     assert not stub_trials.CALLS
 
 
+def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
+    study = dataclasses.replace(STUDY, factors={"units": [13, 16, 128]})
+    first, _ = go(study)
+    again, ran = go(study)
+    assert ran == []
+    assert again.trials.equals(first.trials)
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
+    again, ran = go(study, retry_failed=True)
+    assert ran == []
+    assert again.trials.equals(first.trials)
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == ["", "units=13"]
+
+
+def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch, capsys):
+    go()
+    measure = stub_trials.measure_trial
+    monkeypatch.setattr(
+        runner, "measure_trial", lambda one: dataclasses.replace(measure(one), arithmetic="written")
+    )
+    again, ran = go()
+    assert len(ran) == len(again.trials)
+    said = "".join(capsys.readouterr().err.split())
+    assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
+
+
+# Nothing to do
+
+
+@pytest.fixture
+def same_data(monkeypatch):
+    """Data of the fingerprint that stubs give; what it holds is not looked at."""
+    info = SimpleNamespace(fingerprint="stub", classes=10)
+    monkeypatch.setattr(runner, "load_data", lambda spec: SimpleNamespace(info=info))
+    return info
+
+
+def test_where_nothing_changed_and_all_is_stored_nothing_is_measured(go, same_data):
+    study = dataclasses.replace(STUDY, factors={"units": [13, 66, 16, 128]})
+    first, _ = go(study)
+    again, ran = go(study)
+    assert (ran, stub_trials.MEASURED) == ([], [])
+    assert again.trials.equals(first.trials)
+    assert statuses(again)["units=13", 0] == "infeasible"
+    assert statuses(again)["units=66", 0] == "failed"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seeds": 3}, {"factors": {"units": [8, 128], "dropout": [0.0, 0.5]}}]
+)
+def test_where_something_is_to_be_done_the_baseline_is_measured_first(go, same_data, change):
+    go()
+    go(dataclasses.replace(STUDY, **change))
+    assert str(stub_trials.MEASURED[0].settings) == ""
+
+
+def test_where_the_data_changed_the_baseline_is_measured(go, same_data):
+    go()
+    same_data.fingerprint = "another"
+    go()
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
+
+
+def test_where_the_data_cannot_be_loaded_a_worker_tells(go, monkeypatch):
+    def refuse(spec):
+        raise DataError("it is gone")
+
+    go()
+    monkeypatch.setattr(runner, "load_data", refuse)
+    assert go()[1] == []
+    assert len(stub_trials.MEASURED) == 1
+
+
+def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go, same_data):
+    go()
+    with pytest.raises(StudyError) as refused:
+        go(dataclasses.replace(STUDY, metrics=["mae"]))
+    assert str(refused.value) == (
+        "`metrics` of the study: digits is a classification, which is measured by loss, accuracy, "
+        "macro_f1, nll; got mae."
+    )
+
+
 # What does not belong together
 
 
@@ -240,6 +328,94 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     assert (results.trials["status"] == "done").all()
 
 
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
+    """The second trial finds other files than the study was checked with."""
+    from PIL import Image
+
+    from ablations import trial as module
+
+    path = tmp_path / ("data.npz" if kind == "npz" else "data")
+
+    def write(draw):
+        images = np.random.default_rng(draw).integers(0, 256, (60, 8, 8, 1), dtype="uint8")
+        if kind == "npz":
+            np.savez(path, x=images, y=np.arange(60) % 3)
+            return
+        for index, image in enumerate(images):
+            file = path / "abc"[index % 3] / f"{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(file)
+
+    def changing(trial, report_to=None):
+        stub_trials.CALLS.append(trial)
+        if len(stub_trials.CALLS) == 2 and changes:
+            write(changes.pop())
+            module.forget()
+        return module.run_trial(trial)
+
+    write(0)
+    changes = [1]
+    monkeypatch.setattr(runner, "measure_trial", module.measure_trial)
+    monkeypatch.setattr(runner, "run_trial", changing)
+    study = Study(
+        "mlp",
+        f"{kind}:{path}",
+        factors={"units": [4, 8]},
+        baseline={"units": 8},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results, ran = go(study)
+    assert ran == [("units=8", 0), ("units=8", 1)]
+    assert list(results.trials["status"]) == ["done", *["pending"] * 3]
+    first = results.versions["data"]
+    capsys.readouterr()
+    again, ran = go(study)
+    # the trial on the changed data is there, the one on the data as they were is not mixed in
+    assert ran == [("units=8", 0), ("units=4", 0), ("units=4", 1)]
+    assert (again.trials["status"] == "done").all()
+    second = again.versions["data"]
+    assert first != second
+    assert (
+        "Going on with other results than the last run's, since what they depend on changed: data "
+        f"from {first} to {second}."
+    ) in " ".join(capsys.readouterr().err.split())
+    write(0)
+    back, ran = go(study)
+    assert (back.versions["data"], len(ran)) == (first, 3)
+
+
+def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
+    def changing(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        late = len(stub_trials.CALLS) > 3
+        return dataclasses.replace(result, fingerprint="late" if late else "stub")
+
+    monkeypatch.setattr(runner, "run_trial", changing)
+    results, ran = go(dataclasses.replace(STUDY, seeds="auto"))
+    assert len(ran) == 4
+    assert (results.trials["status"] == "done").sum() == 3
+    assert (
+        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
+        "changed data are kept apart; the same command goes on with the data as they are then."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeypatch, capsys):
+    go()
+    capsys.readouterr()
+    here = runner.describe_machine()
+    monkeypatch.setattr(runner, "describe_machine", lambda: {**here, "cpu": "Other CPU"})
+    results, _ = go(dataclasses.replace(STUDY, seeds=3))
+    assert (
+        f"Some results here come from another machine: cpu {here['cpu']}, here Other CPU. Trials "
+        "repeat bit for bit on one machine only; between two, training may amplify a difference "
+        "in the last bits."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert results.machine == {**here, "cpu": f"{here['cpu']}; Other CPU"}
+
+
 def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "changing_builder.py"
@@ -249,6 +425,21 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
         path.write_text(f"def build(input_shape, classes, units=8): ...\n{text}")
         counts.append(len(go(study)[1]))
     assert counts == [2, 0, 2]
+    assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    """As of a notebook, whose cells no file holds."""
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
+    counts = []
+    for body in ("...", "...", "return 1"):
+        namespace = {"__name__": "__main__"}
+        exec(f"def build_here(input_shape, classes, units=8): {body}", namespace)  # noqa: S102
+        monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+        results, ran = go(study)
+        counts.append(len(ran))
+    assert counts == [2, 0, 2]
+    assert len(results.versions["model"]) == 12
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
@@ -311,10 +502,33 @@ def test_a_study_runs_in_another_thread_too(go):
     assert (found[0].trials["status"] == "done").all()
 
 
+# Workers
+
+
+@pytest.mark.parametrize(("renew_after", "counts"), [(4, [1, 4, 4]), (0, [9]), (200, [9])])
+def test_workers_are_replaced_after_as_many_trials_as_asked_for(
+    stubbed, monkeypatch, tmp_path, renew_after, counts
+):
+    monkeypatch.setattr(processes, "prepare_worker", stub_trials.no_preparation)
+    monkeypatch.setattr(runner, "run_trial", stub_trials.pid_as_loss)
+    study = dataclasses.replace(STUDY, seeds=3)
+    results = run(study, tmp_path, workers=1, renew_after=renew_after, progress=False)
+    # the first worker has measured the three variants before
+    assert sorted(results.trials["test_loss"].value_counts()) == counts
+
+
+def test_a_number_of_workers_that_is_none_is_refused_before_anything_starts(tmp_path):
+    with pytest.raises(StudyError) as refused:
+        run(STUDY, tmp_path / "study", workers=0)
+    assert str(refused.value) == "`workers` must be a whole number from 1 up; got 0."
+    assert not (tmp_path / "study").exists()
+
+
 # Seeds that are added, and a path
 
 
-def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch):
+@pytest.mark.parametrize(("cap", "looks"), [(30, [6, 10, 15, 20, 30]), (8, [6, 8])])
+def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch, cap, looks):
     """units=8 is worse beyond doubt; units=16 is a coin toss, and goes on to the cap."""
 
     def told(trial, report_to=None):
@@ -325,16 +539,20 @@ def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch):
         return TrialResult(trial, "done", metrics=metrics)
 
     monkeypatch.setattr(runner, "run_trial", told)
-    study = dataclasses.replace(STUDY, seeds="auto")
+    study = dataclasses.replace(STUDY, seeds="auto", max_seeds=cap)
     results, ran = go(study)
     counts = results.trials["variant"].value_counts().to_dict()
-    assert counts == {"baseline": 30, "units=8": 6, "units=16": 30}
-    assert len(ran) == 66
-    assert len(set(ran)) == 66
-    # 6 of each first, then blocks up to the looks at 10, 15, 20 and 30 of what is open
-    assert ran[:18] == [(name, seed) for name in ("", "units=8", "units=16") for seed in range(6)]
-    assert ran[18:26] == [(name, seed) for name in ("", "units=16") for seed in range(6, 10)]
+    assert counts == {"baseline": cap, "units=8": 6, "units=16": cap}
+    # 6 of each first, then blocks up to the next looks of what is open
+    expected = [(name, seed) for name in ("", "units=8", "units=16") for seed in range(6)]
+    for least, most in itertools.pairwise(looks):
+        expected += [(name, seed) for name in ("", "units=16") for seed in range(least, most)]
+    assert ran == expected
     deltas = results.deltas(["loss"]).set_index("variant")
+    assert deltas.loc["units=16", "look"] == len(looks)
+    at_first = stats.deltas(results.trials[results.trials["seed"] < 6], ["test_loss"])
+    p = at_first.set_index("variant").loc["units=8", "p"]
+    assert deltas.loc["units=8", "p"] == pytest.approx(p * cap / 6, rel=1e-10)
     assert deltas.loc["units=8", "verdict"] == "worse"
     assert deltas.loc["units=16", "verdict"] == "inconclusive"
     again, ran = go(study)
@@ -373,7 +591,8 @@ def test_a_path_is_followed_to_its_end_by_the_first_metric(go, monkeypatch):
     assert len(ran) == len(set(ran)) == 14
     means = results.trials.groupby("variant")["test_accuracy"].mean()
     losses = {str(name): -mean for name, mean in means.items()}
-    assert steps({"units": 8, "dropout": 0.5, "depth": 2}, losses) == ["dropout", "units", "depth"]
+    made = steps({"units": 8, "dropout": 0.5, "depth": 2}, losses)
+    assert [step.factor for step in made] == ["dropout", "units", "depth"]
     assert go(PATH)[1] == []
 
 
@@ -409,10 +628,32 @@ def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
     for results in found:
         trials = results.trials
         assert (trials["status"] == "done").all()
-        measured = trials[[name for name in trials if name != "seconds"]]
+        measured = trials[[name for name in trials if "seconds" not in name]]
         assert measured.equals(found[0].trials[measured.columns])
         assert results.history.equals(found[0].history)
     assert len(set(found[0].trials["test_loss"])) == 4
+
+
+RERUN = """
+import sys
+from multiprocessing import forkserver
+from ablations import Study, run
+study = Study.from_dict(%r)
+print(run(study, sys.argv[1], progress=False).trials["status"].tolist())
+print([name for name in ("keras", "tensorflow", "sklearn") if name in sys.modules])
+print(forkserver._forkserver._forkserver_pid)
+"""
+
+
+def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tmp_path):
+    run(TINY, tmp_path, engine="serial", progress=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", RERUN % TINY.to_dict(), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stderr == ""
+    assert answer.stdout.splitlines() == [str(["done"] * 4), "[]", "None"]
 
 
 def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(tmp_path):

@@ -49,6 +49,7 @@ def test_everything_of_a_result_comes_back(store):
         metrics={"test_loss": 0.1 + 0.2, "test_accuracy": 1.0},
         history={"loss": [0.30000000000000004, 1e-300], "val_loss": [1.0, 2.0]},
         seconds=1.25,
+        fit_seconds=0.75,
         params=7,
         macs=8,
         fingerprint="f",
@@ -64,8 +65,25 @@ def test_everything_of_a_result_comes_back(store):
     assert row["findings"] == ["one.", "two."]
     assert row["machine"] == {"python": "3"}
     assert [row[name] for name in ("status", "seconds", "params", "macs")] == ["done", 1.25, 7, 8]
+    assert row["fit_seconds"] == 0.75
     finished = datetime.fromisoformat(row["finished"])
     assert abs(datetime.now(UTC) - finished) < timedelta(minutes=2)
+
+
+def test_a_file_without_the_time_of_the_fit_is_read_and_added_to(tmp_path):
+    """As files were before that column."""
+    with Store(tmp_path, write=True) as store:
+        store.add(result(0, seconds=2.0), CONTEXT, {})
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("ALTER TABLE results DROP COLUMN fit_seconds")
+    connection.close()
+    with Store(tmp_path) as store:
+        assert "fit_seconds" not in store.results(CONTEXT)[trial(0).key]
+    with Store(tmp_path, write=True) as store:
+        store.add(result(1, fit_seconds=1.5), CONTEXT, {})
+        rows = store.results(CONTEXT)
+    assert [rows[trial(seed).key]["fit_seconds"] for seed in (0, 1)] == [None, 1.5]
+    assert rows[trial(0).key]["seconds"] == 2.0
 
 
 def test_numbers_that_are_none_come_back(store):
@@ -122,6 +140,28 @@ def test_a_plan_comes_back_with_the_types_of_its_levels(store):
         *map(repr, (row.changes for row in plan))
     ]
     assert (store.spec, store.context) == ({"name": "s", "seeds": "auto"}, CONTEXT)
+
+
+def test_what_was_run_is_kept_from_the_first_result_on(store):
+    for name in ("one", "two", "two"):
+        store.begin({"name": name}, CONTEXT, [])
+    assert store.specs == [{"name": "two"}]
+    store.add(result(), CONTEXT, {})
+    for name in ("two", "three", "three", "two"):
+        store.begin({"name": name}, CONTEXT, [])
+    assert store.specs == [{"name": "two"}, {"name": "three"}, {"name": "two"}]
+
+
+def test_a_file_of_an_earlier_version_has_what_was_last_run(store, tmp_path):
+    store.begin({"name": "one"}, CONTEXT, [])
+    store.add(result(), CONTEXT, {})
+    store._connection.execute("DROP TABLE specs")
+    assert store.specs == [{"name": "one"}]
+    directory = store.directory
+    store.close()
+    with Store(directory, write=True) as again:
+        again.begin({"name": "two"}, CONTEXT, [])
+        assert again.specs == [{"name": "one"}, {"name": "two"}]
 
 
 def test_a_new_plan_replaces_the_old_one_and_no_result(store):

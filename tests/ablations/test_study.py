@@ -28,6 +28,7 @@ FULL = Study(
     margins={"accuracy": 0.01},
     timeout=60,
     retries=2,
+    max_seeds=12,
     name="my study",
 )
 
@@ -58,6 +59,7 @@ def test_a_study_says_the_same_in_toml():
         metrics = ["accuracy", "loss"]
         timeout = 60
         retries = 2
+        max_seeds = 12
         name = "my study"
         [factors]
         units = [8, 16]
@@ -72,6 +74,12 @@ def test_a_study_says_the_same_in_toml():
         accuracy = 0.01
         """
     assert Study.from_dict(tomllib.loads(written)) == FULL
+
+
+def test_a_study_stored_before_it_had_a_cap_has_the_usual_one():
+    values = FULL.to_dict()
+    del values["max_seeds"]
+    assert Study.from_dict(values).max_seeds == 30
 
 
 @pytest.mark.parametrize(
@@ -110,6 +118,7 @@ def test_studies_that_are_equal_have_one_hash():
         {"margins": {}},
         {"timeout": 1},
         {"retries": 0},
+        {"max_seeds": 6},
         {"name": "another"},
     ],
     ids=lambda change: next(iter(change)),
@@ -342,6 +351,14 @@ REFUSED = [
     ),
     ({"retries": -1}, "`retries` of a Study must be a whole number from 0 up; got -1."),
     ({"retries": 0.5}, "`retries` of a Study must be a whole number from 0 up; got 0.5."),
+    *(
+        (
+            {"max_seeds": count},
+            "`max_seeds` of a Study must be a whole number from 6 up, at which seeds='auto' looks "
+            f"first; got {count!r}.",
+        )
+        for count in (5, True, 20.0, "30")
+    ),
 ]
 
 
@@ -357,7 +374,8 @@ def test_what_a_study_cannot_be_is_refused_with_a_sentence(given, sentence):
         (
             {"model": "mlp", "seed": 3},
             "A Study has no `seed`; did you mean `seeds`? Known: model, data, factors, baseline, "
-            "design, variants, seeds, recipe, metrics, margins, timeout, retries, name.",
+            "design, variants, seeds, recipe, metrics, margins, timeout, retries, "
+            "max_seeds, name.",
         ),
         (
             {"model": "mlp", "recipe": 3},

@@ -1,12 +1,22 @@
 """Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from ablations import Settings, Trial
 from ablations import trial as module
-from ablations.trial import forget, measure_trial, run_trial
+from ablations.trial import (
+    count_gpus,
+    forget,
+    measure_trial,
+    prepare_worker,
+    run_trial,
+)
 from cnnzoo import Recipe
+from cnnzoo.processes import fix_arithmetic
 
 TINY = {"units": 8, "train_size": 100.0}
 
@@ -33,7 +43,7 @@ def test_a_trial_is_trained_and_measured_on_every_split():
     assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
-    assert result.seconds > 0
+    assert 0 < result.fit_seconds < result.seconds
     assert result.findings == ()
 
 
@@ -44,6 +54,7 @@ def test_measuring_trains_nothing_and_agrees_with_training():
     assert measured.metrics == {"examples": 100, "classes": 10}
     for name in ("params", "macs", "fingerprint"):
         assert getattr(measured, name) == getattr(trained, name)
+    assert measured.arithmetic.endswith("kernels: oneDNN")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,6 @@ def test_a_builder_of_kerastuner_is_trained(model):
 
 def test_the_epochs_of_a_running_trial_can_be_followed(tmp_path):
     import json
-    import os
 
     asked = trial(epochs=2)
     result = run_trial(asked, report_to=tmp_path)
@@ -154,3 +164,55 @@ def test_a_file_that_changed_is_read_again_after_forgetting(tmp_path):
         fingerprints.append(measure_trial(asked).fingerprint)
         forget()
     assert fingerprints[0] != fingerprints[1]
+
+
+# What a worker is prepared with
+
+
+@pytest.fixture
+def tensorflow(monkeypatch):
+    """What TensorFlow would be told, on a host with as many GPUs as set here."""
+    import tensorflow as tf
+
+    told = {"gpus": [], "calls": []}
+
+    def note(name):
+        return lambda *args: told["calls"].append((name, *args))
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: told["gpus"])
+    for owner, name in [
+        (tf.config.experimental, "enable_op_determinism"),
+        (tf.config.experimental, "set_memory_growth"),
+        (tf.config.threading, "set_intra_op_parallelism_threads"),
+        (tf.config.threading, "set_inter_op_parallelism_threads"),
+    ]:
+        monkeypatch.setattr(owner, name, note(name))
+    return told
+
+
+THREADS = [("set_intra_op_parallelism_threads", 1), ("set_inter_op_parallelism_threads", 1)]
+
+
+def test_without_a_gpu_threads_are_fixed_and_nothing_else(tensorflow):
+    fix_arithmetic()
+    assert tensorflow["calls"] == THREADS
+    assert count_gpus() == 0
+
+
+def test_gpus_compute_in_a_fixed_order_and_take_memory_as_they_need_it(tensorflow):
+    tensorflow["gpus"] = ["a", "b"]
+    fix_arithmetic()
+    growth = [("set_memory_growth", gpu, True) for gpu in ("a", "b")]
+    assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS, *growth]
+    assert count_gpus() == 2
+
+
+@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
+def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        prepare_worker(gpu=gpu)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible

@@ -11,7 +11,8 @@ import scipy.stats
 import cnnzoo
 from cnnzoo import Recipe, ToggleError
 from cnnzoo.augmentation import AUGMENTATIONS, augmenter
-from cnnzoo.training import batch_stream, check_fit
+from cnnzoo.batches import batch_stream
+from cnnzoo.training import check_fit
 
 MIXING = ("cutmix", "mixup")
 N = 32

@@ -1,6 +1,7 @@
 """The recipe: its defaults, its checks and its value semantics."""
 
 import dataclasses
+import inspect
 import json
 import pickle
 
@@ -90,9 +91,19 @@ def test_a_value_that_is_not_allowed_is_refused_in_a_sentence(name, value, sente
     assert refusal(**{name: value}) == f"`{name}` of `Recipe` must be {sentence}"
 
 
-def test_an_unknown_choice_is_pythons_own_error():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
-        Recipe(epoch=3)
+def test_an_unknown_choice_is_answered_by_the_nearest():
+    assert refusal(epoch=3) == (
+        "`Recipe` takes no `epoch`; did you mean `epochs`? It takes epochs, batch_size, schedule, "
+        "augment, class_weight, early_stopping."
+    )
+    with pytest.raises(ToggleError, match="takes no `epoch`"):
+        dataclasses.replace(Recipe(), epoch=3)
+
+
+def test_a_recipe_is_still_a_dataclass_with_a_signature():
+    parameters = list(inspect.signature(Recipe).parameters)
+    assert parameters == [field.name for field in dataclasses.fields(Recipe)]
+    assert pickle.loads(pickle.dumps(Recipe(epochs=3))) == Recipe(3)  # noqa: S301
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import cnnzoo
 from cnnzoo import DataError, LabelError, Recipe, ToggleError
 from cnnzoo.data import Data, Split
 from cnnzoo.initialization import restart
-from cnnzoo.training import class_weights, fit, train
+from cnnzoo.training import fit, train
+from cnnzoo.weighting import class_weights
 
 SHAPE, CLASSES = (6, 6, 1), 3
 
@@ -457,6 +458,7 @@ def test_every_split_is_measured_and_every_epoch_is_in_the_history():
     model = quick()
     trained = train(model, digits(), Recipe(epochs=3), seed=0)
     assert trained.model is model
+    assert trained.seconds > 0
     assert set(trained.metrics) == {
         f"{split}_{metric}"
         for split in ("train", "validation", "test")

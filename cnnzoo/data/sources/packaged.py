@@ -23,10 +23,7 @@ def mnist5k() -> Source:
 
 def digits() -> Source:
     """Load 1,797 real digits, 8x8x1, pixels 0 to 16, from scikit-learn."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    return Source("digits", {"train": (bunch.images[..., None], bunch.target)})
+    return Source("digits", {"train": cached("digits", ("scikit-learn",), _digits)})
 
 
 def rotation() -> Source:
@@ -46,6 +43,13 @@ def mnist1d() -> Source:
     """
     x, y = cached("mnist1d", ("mnist1d",), _generated_sequences)
     return Source("mnist1d", {"train": (x[:4000], y[:4000]), "test": (x[4000:], y[4000:])})
+
+
+def _digits() -> Pair:
+    from sklearn.datasets import load_digits  # slow to import
+
+    bunch = load_digits()
+    return bunch.images[..., None], bunch.target
 
 
 def _mnist5k() -> Pair:

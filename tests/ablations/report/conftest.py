@@ -23,7 +23,7 @@ def make_trials(variants, metrics, seeds, rng, baseline_values):
         for at, seed in enumerate(seeds):
             row = {"variant": name, "factor": factor, "level": level, "baseline": baseline}
             row |= {"seed": seed, "status": "done", "params": params, "macs": params * 640}
-            row["seconds"] = 4.0 + params / 40_000 + rng.normal(0, 0.1)
+            row["fit_seconds"] = 4.0 + params / 40_000 + rng.normal(0, 0.1)
             for metric, effect in zip(metrics, effects, strict=True):
                 noise = rng.normal(0, 0.006)
                 row[metric] = baseline_values[metric] + own[metric][at] + effect + noise
@@ -147,7 +147,7 @@ def contents():
         for rows, reason in cases:
             trials.loc[rows, "status"] = status
             trials.loc[rows, "reason"] = reason
-            trials.loc[rows, ["seconds", "params", "macs", *METRICS]] = np.nan
+            trials.loc[rows, ["fit_seconds", "params", "macs", *METRICS]] = np.nan
     verdicts = {
         "pool_size=1": "better",
         ("pool_size=1", "test_accuracy"): "inconclusive",
@@ -163,9 +163,11 @@ def contents():
     deltas.loc[deltas["variant"] == "filters=1", "notes"] = "infeasible: not trained"
     done = trials[trials["status"] == "done"]
     means = (
-        done.groupby("variant", sort=False)[["params", "seconds", *METRICS]].mean().reset_index()
+        done.groupby("variant", sort=False)[["params", "fit_seconds", *METRICS]]
+        .mean()
+        .reset_index()
     )
-    costs = means.melt(["variant", "params", "seconds"], METRICS, "metric", "value")
+    costs = means.melt(["variant", "params", "fit_seconds"], METRICS, "metric", "value")
     costs["optimal"] = costs["variant"].isin(
         ["pool_size=1", "normalization=batch", "pool_size=4, normalization=batch", "pool_size=4"]
     )

@@ -55,11 +55,11 @@ def test_p_and_interval_pay_for_the_look(grown):
     at_6 = deltas(trials[trials["seed"] < 6], ["test_loss"]).set_index("variant")
     at_10 = deltas(trials, ["test_loss"], confidence=1 - 0.05 * shares[10]).set_index("variant")
     p = min(at_6.loc[UNCLEAR, "p"] / shares[6], at_10.loc[UNCLEAR, "p"] / shares[10], 1.0)
-    assert table.loc[UNCLEAR, "p"] == pytest.approx(p)
-    assert table.loc[CLEAR, "p"] == pytest.approx(at_6.loc[CLEAR, "p"] / shares[6])
-    assert table.loc[CLEAR, "p_adjusted"] == pytest.approx(2 * table.loc[CLEAR, "p"])
+    assert table.loc[UNCLEAR, "p"] == pytest.approx(p, rel=1e-10)
+    assert table.loc[CLEAR, "p"] == pytest.approx(at_6.loc[CLEAR, "p"] / shares[6], rel=1e-10)
+    assert table.loc[CLEAR, "p_adjusted"] == pytest.approx(2 * table.loc[CLEAR, "p"], rel=1e-10)
     for bound in ("ci_low", "ci_high", "delta"):
-        assert table.loc[UNCLEAR, bound] == pytest.approx(at_10.loc[UNCLEAR, bound])
+        assert table.loc[UNCLEAR, bound] == pytest.approx(at_10.loc[UNCLEAR, bound], rel=1e-10)
 
 
 def test_one_look_is_the_table_of_fixed_seeds(grown):
@@ -81,7 +81,7 @@ def test_a_look_waits_for_the_baseline(grown):
 
 def test_a_variant_not_looked_at_yet_counts_as_a_comparison(grown):
     table = sequential(grown(6, 6, 3), ["test_loss"], AT).set_index("variant")
-    assert table.loc[CLEAR, "p_adjusted"] == pytest.approx(2 * table.loc[CLEAR, "p"])
+    assert table.loc[CLEAR, "p_adjusted"] == pytest.approx(2 * table.loc[CLEAR, "p"], rel=1e-10)
     assert np.isnan(table.loc[UNCLEAR, "p_adjusted"])
 
 

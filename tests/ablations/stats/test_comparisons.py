@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ablations.stats import StatisticsError, deltas
+from ablations.stats.bootstrap import bca_interval
 from ablations.stats.columns import FURTHER
 from ablations.stats.student import detectable_effect, pairs_for_difference
 
@@ -49,10 +50,10 @@ def test_a_row_agrees_with_scipy(trials_of):
     interval = theirs.confidence_interval()
     assert row["p"] == pytest.approx(theirs.pvalue, rel=1e-10)
     assert row["p_adjusted"] == row["p"]
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
-    assert row["delta"] == pytest.approx((level - base).mean())
-    assert row["level_mean"] - row["baseline_mean"] == pytest.approx(row["delta"])
-    assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(level - base).pvalue)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, rel=1e-10, abs=1e-10)
+    assert row["delta"] == pytest.approx((level - base).mean(), rel=1e-10, abs=1e-10)
+    assert row["level_mean"] - row["baseline_mean"] == pytest.approx(row["delta"], abs=1e-10)
+    assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(level - base).pvalue, rel=1e-10)
     assert row["ci_method"] == "t"
     assert (row["n_pairs"], row["n_failed"]) == (10, 0)
 
@@ -89,7 +90,9 @@ def test_holm_runs_over_the_variants_of_one_metric(trials_of):
     table = deltas(trials, ["test_loss", "test_accuracy"])
     for _, part in table.groupby("metric"):
         low, high = sorted(part["p"])
-        assert sorted(part["p_adjusted"]) == pytest.approx([2 * low, min(1, max(2 * low, high))])
+        assert sorted(part["p_adjusted"]) == pytest.approx(
+            [2 * low, min(1, max(2 * low, high))], rel=1e-10
+        )
     assert list(table["metric"]) == ["test_loss", "test_accuracy"] * 2
 
 
@@ -119,8 +122,8 @@ def test_missing_pairs_are_shown_and_not_filled_in(trials_of):
     level = [1.5, nan, 3.0, 4.2, 5.6, 6.4, math.inf, 8.3]
     row = deltas(trials_of({"baseline": base, 3: level}), ["test_loss"]).iloc[0]
     assert (row["n_pairs"], row["n_failed"]) == (5, 3)
-    assert row["delta"] == pytest.approx(np.mean([0.5, 0.2, 0.6, 0.4, 0.3]))
-    assert row["baseline_mean"] == pytest.approx(np.mean([1.0, 4.0, 5.0, 6.0, 8.0]))
+    assert row["delta"] == pytest.approx(np.mean([0.5, 0.2, 0.6, 0.4, 0.3]), abs=1e-10)
+    assert row["baseline_mean"] == pytest.approx(np.mean([1.0, 4.0, 5.0, 6.0, 8.0]), abs=1e-10)
     assert row["notes"].startswith("3 of 8 pairs are missing; exploratory: fewer than 6 seeds")
 
 
@@ -167,7 +170,7 @@ def test_one_and_true_and_one_point_zero_are_three_levels(trials_of):
     parts = [trials_of({level: base + shift}) for level, shift in ((1, 1), (True, 2), (1.0, 3))]
     table = deltas(pd.concat([trials, *parts], ignore_index=True), ["test_loss"])
     assert [type(level) for level in table["level"]] == [int, bool, float]
-    assert table["delta"].tolist() == pytest.approx([1, 2, 3])
+    assert table["delta"].tolist() == pytest.approx([1, 2, 3], abs=1e-10)
 
 
 def test_deltas_all_zero_are_p_1_and_no_interval(trials_of):
@@ -216,8 +219,22 @@ def test_a_bca_interval_comes_from_20_pairs_and_is_the_same_each_time(trials_of)
     theirs = stats.bootstrap(
         (level - base,), np.mean, n_resamples=4999, rng=np.random.default_rng(0)
     ).confidence_interval
-    assert (enough["bca_low"], enough["bca_high"]) == pytest.approx((theirs.low, theirs.high))
+    assert (enough["bca_low"], enough["bca_high"]) == pytest.approx(theirs, rel=1e-10)
     assert enough["bca_low"] == again["bca_low"]
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.integers(20, 60), st.sampled_from([0.9, 0.95, 0.99]))
+def test_a_bca_interval_agrees_with_scipy(seed, n, confidence):
+    found = np.random.default_rng(seed).gamma(1.0, size=n)
+    theirs = stats.bootstrap(
+        (found,),
+        np.mean,
+        confidence_level=confidence,
+        n_resamples=4999,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert bca_interval(found, confidence) == pytest.approx(theirs, rel=1e-10)
 
 
 def test_what_could_have_been_shown_is_at_the_level_that_holm_left(trials_of):
@@ -225,8 +242,12 @@ def test_what_could_have_been_shown_is_at_the_level_that_holm_left(trials_of):
     table = deltas(trials_of(values), ["test_loss"])
     shown, hidden = row_of(table, 4), row_of(table, 3)
     assert (shown["verdict"], hidden["verdict"]) == ("worse", "inconclusive")
-    assert hidden["detectable"] == pytest.approx(hidden["sd"] * detectable_effect(10, 0.05))
-    assert shown["detectable"] == pytest.approx(shown["sd"] * detectable_effect(10, 0.025))
+    assert hidden["detectable"] == pytest.approx(
+        hidden["sd"] * detectable_effect(10, 0.05), rel=1e-10
+    )
+    assert shown["detectable"] == pytest.approx(
+        shown["sd"] * detectable_effect(10, 0.025), rel=1e-10
+    )
     expected = pairs_for_difference(hidden["delta"] / hidden["sd"], 0.05)
     assert hidden["seeds_needed"] == pytest.approx(expected)
     assert shown["seeds_needed"] == 10

@@ -32,20 +32,20 @@ def test_a_metric_of_which_more_is_better_is_turned_round():
     assert table["optimal"].tolist() == [True, False]
 
 
-def test_means_are_over_done_trials():
+def test_means_and_median_costs_are_over_done_trials():
     trials = pd.DataFrame(
         {
-            "variant": ["a", "a", "a", "b"],
-            "seed": [0, 1, 2, 0],
-            "status": ["done", "done", "failed", "done"],
-            "test_loss": [1.0, 2.0, 99.0, 3.0],
-            "seconds": [10.0, 20.0, 1.0, nan],
+            "variant": ["a", "a", "a", "a", "b"],
+            "seed": [0, 1, 2, 3, 0],
+            "status": ["done", "done", "failed", "done", "done"],
+            "test_loss": [1.0, 2.0, 99.0, 1.5, 3.0],
+            "fit_seconds": [60.0, 20.0, 1.0, 10.0, nan],  # the first one was traced
         }
     )
     table = pareto(trials, "test_loss")
     assert table["value"].tolist() == [1.5, 3.0]
-    assert table["seconds"].tolist()[0] == 15.0
-    assert table["n_trials"].tolist() == [2, 1]
+    assert table["fit_seconds"].tolist()[0] == 20.0
+    assert table["n_trials"].tolist() == [3, 1]
     assert table["optimal"].tolist() == [True, False]
 
 

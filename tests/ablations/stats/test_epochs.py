@@ -50,7 +50,7 @@ def test_it_agrees_with_a_search_by_hand(seed):
     expected = stats.binomtest(int((deltas < 0).sum()), differ).pvalue if differ else 1.0
     assert row["p_sign"] == pytest.approx(expected, rel=1e-10)
     if np.isfinite(deltas).all():
-        assert row["delta"] == pytest.approx(deltas.mean())
+        assert row["delta"] == pytest.approx(deltas.mean(), abs=1e-10)
     else:
         assert math.isnan(row["delta"])
 
@@ -62,7 +62,7 @@ def test_the_mean_has_the_paired_t_interval():
         curves["a", seed] = [9.0] * (epochs - 1) + [0.5] * (5 - epochs)
     row = convergence(histories_of(curves)).iloc[0]
     interval = stats.ttest_1samp([-3, -2, -2, -1], 0).confidence_interval()
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, rel=1e-10, abs=1e-10)
     assert (row["baseline_epochs"], row["level_epochs"]) == (4, 2)
 
 
@@ -80,6 +80,13 @@ def test_more_may_be_better():
     curves = {("baseline", 0): [0.5, 0.7, 0.9], ("a", 0): [0.6, 0.95, 0.9]}
     row = convergence(histories_of(curves), lower_is_better=False).iloc[0]
     assert (row["baseline_epochs"], row["level_epochs"], row["delta"]) == (3, 2, -1)
+
+
+def test_the_metric_is_named_and_read():
+    histories = histories_of({("baseline", 0): [0.5, 0.9], ("a", 0): [0.95, 0.9]})
+    histories = histories.rename(columns={"value": "val_accuracy"}).assign(loss=1.0)
+    row = convergence(histories, "val_accuracy", lower_is_better=False).iloc[0]
+    assert (row["metric"], row["delta"]) == ("val_accuracy", -1)
 
 
 def test_seeds_without_the_baseline_are_no_pairs():

@@ -60,12 +60,12 @@ def test_a_balanced_design_agrees_with_sums_of_squares_by_hand(seed, levels):
     total = ((y - grand) ** 2).sum()
     parts = {"a": first, "b": second, "a x b": both, "seed": block, "residual": rest}
     for term, part in parts.items():
-        assert table.loc[term, "ss"] == pytest.approx((part**2).sum(), rel=1e-9, abs=1e-10)
+        assert table.loc[term, "ss"] == pytest.approx((part**2).sum(), rel=1e-10, abs=1e-10)
         assert table.loc[term, "share"] == pytest.approx((part**2).sum() / total, abs=1e-10)
     df = len(levels[0]) - 1, len(y) - len(levels[0]) * len(levels[1]) - 3
     ratio = ((first**2).sum() / df[0]) / ((rest**2).sum() / df[1])
-    assert table.loc["a", "F"] == pytest.approx(ratio, rel=1e-9)
-    assert table["share"].sum() == pytest.approx(1.0)
+    assert table.loc["a", "F"] == pytest.approx(ratio, rel=1e-10)
+    assert table["share"].sum() == pytest.approx(1.0, abs=1e-10)
     assert (table.loc["a", "df"], table.loc["residual", "df"]) == df
 
 
@@ -79,9 +79,13 @@ def test_type_iii_agrees_with_statsmodels_also_where_trials_failed(seed, missing
     theirs, fit = statsmodels_of(trials, ["a", "b", "c"])
     for term in ["a", "b", "c", "a x b", "a x c", "b x c"]:
         for ours, name in (("ss", "sum_sq"), ("F", "F"), ("p", "PR(>F)"), ("df", "df")):
-            assert table.loc[term, ours] == pytest.approx(theirs.loc[term, name], rel=1e-8)
+            assert table.loc[term, ours] == pytest.approx(
+                theirs.loc[term, name], rel=1e-10, abs=1e-10
+            )
     low, high = fit.conf_int().loc["C(factor_a, Sum)[S.0]"]
-    assert table.loc["a", "delta"] == pytest.approx(-2 * fit.params["C(factor_a, Sum)[S.0]"])
+    assert table.loc["a", "delta"] == pytest.approx(
+        -2 * fit.params["C(factor_a, Sum)[S.0]"], rel=1e-10, abs=1e-10
+    )
     assert sorted(table.loc["a", ["ci_low", "ci_high"]]) == pytest.approx(
         sorted((-2 * low, -2 * high))
     )
@@ -95,8 +99,8 @@ def test_deltas_of_two_levels_are_differences_and_of_interactions_differences_of
     table = effects(trials, ["a", "b"], ["test_loss"]).set_index("term")
     with_none = mean[True, "none"] - mean[False, "none"]
     with_max = mean[True, "max"] - mean[False, "max"]
-    assert table.loc["a", "delta"] == pytest.approx((with_none + with_max) / 2)
-    assert table.loc["a x b", "delta"] == pytest.approx(with_none - with_max)
+    assert table.loc["a", "delta"] == pytest.approx((with_none + with_max) / 2, abs=1e-10)
+    assert table.loc["a x b", "delta"] == pytest.approx(with_none - with_max, abs=1e-10)
     assert table.loc["a", "ci_low"] < table.loc["a", "delta"] < table.loc["a", "ci_high"]
 
 
@@ -105,7 +109,7 @@ def test_holm_runs_over_the_terms_of_one_metric():
     trials["test_nll"] = 2 * trials["test_loss"]
     table = effects(trials, ["a", "b"], ["test_loss", "test_nll"])
     loss = table[table["metric"] == "test_loss"].set_index("term")
-    assert loss["p_adjusted"].min() == pytest.approx(min(1, 3 * loss["p"].min()))
+    assert loss["p_adjusted"].min() == pytest.approx(min(1, 3 * loss["p"].min()), rel=1e-10)
     assert loss.loc[["seed", "residual"], "p_adjusted"].isna().all()
     assert len(table) == 10
 
@@ -146,7 +150,7 @@ def test_one_factor_at_a_time_gives_main_effects_only():
     assert table.loc["a x b", "notes"] == "aliased with a, b: not estimated apart"
     base = trials[trials["variant"] == "baseline"]["test_loss"].mean()
     only = trials[(trials["factor:a"] == 1) & (trials["factor:b"] == 0)]["test_loss"].mean()
-    assert table.loc["a", "delta"] == pytest.approx(only - base)
+    assert table.loc["a", "delta"] == pytest.approx(only - base, abs=1e-10)
 
 
 def test_a_screening_design_leaves_interactions_that_it_cannot_tell_apart_out():

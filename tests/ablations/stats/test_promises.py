@@ -5,12 +5,16 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
+from ablations.stats import deltas
 from ablations.stats.student import equivalence_p, paired_t
 from ablations.stats.verdicts import holm
 
 REPETITIONS = 1000
+STUDIES = 300
 SLACK = 3 * math.sqrt(0.05 * 0.95 / REPETITIONS)
 
 
@@ -39,6 +43,28 @@ def test_a_family_of_ten_errs_in_at_most_5_percent():
     p = paired_t(values[:, 1:] - values[:, :1]).p
     assert (holm(p) < 0.05).any(axis=1).mean() < 0.05 + SLACK
     assert (p < 0.05).any(axis=1).mean() > 0.2
+
+
+@pytest.mark.parametrize(("margin", "least"), [(None, 0.95), (2.0, 0.999)])
+def test_two_names_for_one_configuration_give_no_difference_at_the_stated_rate(margin, least):
+    """Whole tables of trials with independent noise and an effect of the seed, a metric a study."""
+    rng = np.random.default_rng(29)
+    seeds, metrics = 10, [f"{number}_loss" for number in range(STUDIES)]
+    values = rng.normal(size=(2, seeds, STUDIES)) + rng.normal(size=(seeds, STUDIES))
+    trials = pd.DataFrame(values.reshape(2 * seeds, -1), columns=metrics)
+    trials["variant"] = ["baseline"] * seeds + ["another name"] * seeds
+    trials["seed"] = [*range(seeds)] * 2
+    trials = trials.assign(status="done", factor="name", level="b", baseline="a")
+    margins = None if margin is None else dict.fromkeys(metrics, margin * math.sqrt(2))
+    found = deltas(trials, metrics, margins=margins)["verdict"].value_counts()
+    different = int(found.get("better", 0) + found.get("worse", 0))
+    # the exact chance to see so many if the rate were as stated
+    assert binomtest(different, STUDIES, 1 - least, alternative="greater").pvalue > 0.001
+    if margin is None:
+        assert found["inconclusive"] == STUDIES - different
+        assert binomtest(different, STUDIES, 1 - least).pvalue > 0.001
+    else:
+        assert found["equivalent"] > 0.99 * STUDIES
 
 
 def test_a_delta_at_the_margin_is_called_equivalent_in_at_most_5_percent():

@@ -51,6 +51,20 @@ def test_many_pairs_are_drawn_and_come_close_to_the_exact_p():
     assert sign_flip_p(np.ones(EXACT_TO + 8)) > 0
 
 
+@pytest.mark.parametrize("n", [33, 39, 40])
+def test_many_pairs_come_as_close_to_the_exact_p_as_the_draws_allow(n):
+    deltas = np.random.default_rng(n).normal(0.3, 1.0, size=n)
+    halves = [np.array([0.0]), np.array([0.0])]
+    for place, delta in enumerate(deltas):
+        sums = halves[place % 2]
+        halves[place % 2] = np.concatenate([sums + delta, sums - delta])
+    other, reach = np.sort(halves[1]), abs(deltas.sum()) - 1e-9
+    above = len(other) - np.searchsorted(other, reach - halves[0])
+    exact = 2 * above.sum() / 2.0**n
+    error = np.sqrt(exact * (1 - exact) / 2**17)
+    assert abs(sign_flip_p(deltas) - exact) < 4 * error + 2.0**-17
+
+
 def test_a_mean_of_zero_has_p_1():
     assert sign_flip_p([1.0, -1.0]) == 1
     assert sign_flip_p([0.0, 0.0, 0.0]) == 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cnnzoo.data import DataError, load_data
+from cnnzoo.toggle import ToggleError
 
 X = np.arange(80.0).reshape(20, 2, 2, 1)
 Y = np.arange(20) % 2
@@ -50,6 +51,15 @@ def test_what_is_no_data_is_refused(spec, sentence):
     with pytest.raises(DataError) as caught:
         load_data(spec)
     assert str(caught.value) == sentence
+
+
+def test_an_unknown_choice_is_answered_by_the_nearest():
+    with pytest.raises(ToggleError) as caught:
+        load_data((X, Y), labelnoise=0.1)
+    assert str(caught.value) == (
+        "`load_data` takes no `labelnoise`; did you mean `label_noise`? It takes spec, seed, "
+        "normalize, train_size, label_noise, imbalance, validation, test."
+    )
 
 
 def test_an_archive_of_x_and_y_is_the_arrays_it_holds(tmp_path):

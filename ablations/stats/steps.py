@@ -1,0 +1,80 @@
+"""What each step of a path of variants changes, paired by seed with the step before."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ablations.stats.pairs import by_seed, check_trials, pair
+from ablations.stats.student import paired_t
+
+STEPS = ("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high", "share")
+
+
+def steps(
+    trials: pd.DataFrame, names: Sequence[str], metric: str, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return the paired delta of each variant of a sequence to the one before it.
+
+    Where a step is the best of several that were tried, its delta is optimistic: the same trials
+    chose it.
+
+    Parameters
+    ----------
+    trials
+        A row a trial.
+    names
+        Variants, in the order of the steps; the first one is the start.
+    metric
+        A column of the trials.
+    confidence
+        Of the t intervals, which are each step's own.
+
+    Returns
+    -------
+    DataFrame
+        A row a variant with the columns `STEPS`: ``mean`` over its done trials, ``delta`` over the
+        seeds that it shares with the step before, ``share`` of the sum of all deltas, NaN where
+        one of them is unknown or they sum to 0.
+
+    References
+    ----------
+    Fawcett and Hoos (2016), "Analysing differences between algorithm configurations through
+    ablation", Journal of Heuristics 22.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline"] * 3 + ["a"] * 3 + ["a, b"] * 3,
+    ...         "seed": [0, 1, 2] * 3,
+    ...         "status": "done",
+    ...         "test_loss": [0.5, 0.6, 0.7, 0.2, 0.3, 0.4, 0.1, 0.2, 0.3],
+    ...     }
+    ... )
+    >>> table = steps(trials, ["baseline", "a", "a, b"], "test_loss")
+    >>> table[["step", "variant", "delta", "share"]].round(2)
+       step   variant  delta  share
+    0     0  baseline    NaN    NaN
+    1     1         a   -0.3   0.75
+    2     2      a, b   -0.1   0.25
+    """
+    check_trials(trials, [metric])
+    table = by_seed(trials, metric)
+    rows = []
+    for step, name in enumerate(names):
+        mean = table[name].mean() if name in table.columns else np.nan
+        row = {"step": step, "variant": name, "metric": metric, "mean": mean, "n_pairs": 0}
+        if step:
+            pairs = pair(table, name, 0, names[step - 1])
+            result = paired_t(pairs.deltas, confidence, pairs.noise)
+            row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
+            row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=list(STEPS))
+    numbers = dict.fromkeys(("mean", "delta", "ci_low", "ci_high", "share"), float)
+    frame = frame.astype(numbers)
+    total = frame["delta"].iloc[1:].sum(skipna=False)
+    if len(frame) > 1 and total != 0:
+        frame["share"] = frame["delta"] / total
+    return frame

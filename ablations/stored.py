@@ -1,0 +1,158 @@
+"""What is stored of a study, as tables, read once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablations.machine import all_machines
+from ablations.settings import StudyError
+from ablations.store import Store
+from ablations.study import BASELINE, EXPLORATORY_BELOW
+
+COSTS = ["params", "macs", "seconds", "fit_seconds"]
+COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
+LAST = ["findings", "reason", "key"]
+
+
+class StoredStudy:
+    """A study's trials as they were when it was opened.
+
+    Parameters
+    ----------
+    directory
+        Where the study is.
+
+    Attributes
+    ----------
+    study
+        The study as last run, as `Study.to_dict` gives it, with the baseline's level of every
+        factor.
+    versions
+        Of what computed the results, and the fingerprint of the data.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        with Store(directory) as store:
+            if store.spec is None:
+                raise StudyError(f"There is no study in {store.directory}: none was begun.")
+            self.directory = store.directory
+            self.study: dict[str, Any] = store.spec
+            self.versions = store.context
+            self._specs = store.specs
+            self._plan = store.plan()
+            self._results = store.results(store.context)
+
+    def __repr__(self) -> str:
+        statuses = self._trials["status"].value_counts()
+        counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        return f"<Results of {self.study['name']} in {self.directory}: {counts}>"
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row a planned trial.
+
+        Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
+        "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds`` of the whole trial
+        and ``fit_seconds`` of its training alone, then every metric by split ("test_loss"),
+        ``findings`` of the doctor, ``reason`` and ``key``.
+        """
+        return self._trials.copy()
+
+    @cached_property
+    def _trials(self) -> pd.DataFrame:
+        rows = []
+        for row in self._plan:
+            result = self._results.get(row.key, {})
+            status = "infeasible" if row.infeasible else result.get("status", "pending")
+            rows.append(
+                {
+                    "variant": row.variant,
+                    "factor": row.factor,
+                    "level": row.level,
+                    "baseline": row.baseline,
+                    "seed": row.seed,
+                    "status": status,
+                    **{name: result.get(name) for name in COSTS},
+                    **result.get("metrics", {}),
+                    "findings": " ".join(result.get("findings", ())),
+                    "reason": row.infeasible or result.get("reason", ""),
+                    "key": row.key,
+                }
+            )
+        metrics = dict.fromkeys(name for row in rows for name in row)
+        if not any(name.startswith("test_") for name in metrics):  # nothing is done yet
+            metrics |= dict.fromkeys(f"test_{name}" for name in self.study["metrics"])
+        names = [*COLUMNS, *(name for name in metrics if name not in (*COLUMNS, *LAST)), *LAST]
+        return pd.DataFrame(
+            {
+                # Left to itself pandas makes one type of levels such as 1 and True.
+                name: pd.Series([row.get(name) for row in rows], dtype=object)
+                if name in ("factor", "level", "baseline")
+                else [row.get(name, float("nan")) for row in rows]
+                for name in names
+            }
+        )
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The training curves, a row an epoch: ``variant``, ``seed``, ``epoch``, the numbers."""
+        return self._history.copy()
+
+    @cached_property
+    def _history(self) -> pd.DataFrame:
+        rows = []
+        for row in self._plan:
+            history = self._results.get(row.key, {}).get("history", {})
+            epochs = max(map(len, history.values()), default=0)
+            rows += [
+                {"variant": row.variant, "seed": row.seed, "epoch": epoch + 1}
+                | {name: values[epoch] for name, values in history.items()}
+                for epoch in range(epochs)
+            ]
+        return pd.DataFrame(rows, columns=None if rows else ["variant", "seed", "epoch"])
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """By variant, the levels that it changes; none for the baseline."""
+        return {row.variant: dict(row.changes) for row in self._plan}
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """What computed the results; of several machines, what differs is joined by ";"."""
+        return all_machines([row["machine"] for row in self._results.values()])
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether there are too few seeds for more than a first impression."""
+        return len({row.seed for row in self._plan}) < EXPLORATORY_BELOW
+
+    def compared(self, metrics: Sequence[str] | None = None) -> list[str]:
+        """Name the columns that variants are compared on.
+
+        Where a factor changes the loss itself, they stand in for test_loss: test_nll or, of a
+        regression, test_rmse.
+
+        Parameters
+        ----------
+        metrics
+            As of `deltas`.
+        """
+        names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
+        if len(set(self._loss_kinds().values())) > 1:
+            known = self._trials.columns
+            common = [name for name in ("test_rmse", "test_nll", "test_loss") if name in known]
+            names = [common[0] if name == "test_loss" else name for name in names]
+        return list(dict.fromkeys(names))
+
+    def _loss_kinds(self) -> dict[str, str]:
+        """Return by variant what is minimized, label smoothing included."""
+        baseline = self.study["baseline"]
+        kinds = {BASELINE: baseline}
+        kinds |= {row.variant: {**baseline, **row.changes} for row in self._plan}
+        return {
+            name: f"{levels.get('loss', '')} {levels.get('label_smoothing', 0.0)}"
+            for name, levels in kinds.items()
+        }

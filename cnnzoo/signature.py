@@ -1,0 +1,139 @@
+"""What a registered builder takes: its signature completed, its arguments checked and described."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_type_hints
+
+from cnnzoo.toggle import Toggle, ToggleError, check_settings, toggle_of
+from cnnzoo.vocabulary import PURPOSE, Shared
+
+
+def complete_signature(
+    family: Callable[..., object], defaults: Mapping[str, object]
+) -> inspect.Signature:
+    """Spell out ``**shared`` and put the model's own defaults in place.
+
+    Raises
+    ------
+    ValueError
+        If a default is of no parameter.
+    """
+    own, taken = [], Shared  # or the part of it that the family takes
+    for parameter in inspect.signature(family).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            own.append(parameter)
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            taken = next(iter(get_args(parameter.annotation)), Shared)
+    shared = []
+    for name, annotation in get_type_hints(taken, include_extras=True).items():
+        toggle = toggle_of(name, annotation)
+        default = PURPOSE[name] if toggle is None else toggle.default
+        shared.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+        )
+    purpose, toggles = shared[: len(PURPOSE)], shared[len(PURPOSE) :]
+    parameters = {parameter.name: parameter for parameter in (*purpose, *own, *toggles)}
+    unknown = defaults.keys() - parameters.keys()
+    if unknown:
+        raise ValueError(f"{family.__name__} does not take {', '.join(sorted(unknown))}.")
+    return inspect.Signature(
+        [
+            parameter.replace(default=defaults.get(parameter.name, parameter.default))
+            for parameter in parameters.values()
+        ],
+        return_annotation="keras.Model",
+    )
+
+
+def check_arguments(
+    owner: str,
+    signature: inspect.Signature,
+    toggles: Mapping[str, Toggle],
+    given: Mapping[str, object],
+) -> dict[str, Any]:
+    """Return every argument of a builder, checked, with defaults in the place of missing ones.
+
+    Raises
+    ------
+    ToggleError
+        If an argument is unknown or not allowed.
+    """
+    others = {
+        name: given.get(name, parameter.default)
+        for name, parameter in signature.parameters.items()
+        if name not in toggles
+    }
+    chosen = {name: value for name, value in given.items() if name not in others}
+    settings = check_settings(toggles, chosen, owner)
+    others["name"] = _check_name(others["name"] or owner, owner)
+    others["compile"] = bool(others["compile"])
+    others["input_shape"] = _check_input_shape(others["input_shape"], owner)
+    for name, low in (("classes", 1), ("seed", 0)):
+        if name == "seed" and others[name] is None:
+            continue
+        count = Toggle(name, low=low, name=name, type=int)
+        others[name] = count.check(others[name], owner)
+    return {**others, **settings}
+
+
+def _check_name(name: object, owner: str) -> str:
+    if not isinstance(name, str) or "/" in name:
+        raise ToggleError(f"`name` of `{owner}` must be a text without '/'; got {name!r}.")
+    return name
+
+
+def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(size) for size in shape)
+    except (TypeError, ValueError, OverflowError):
+        sizes = ()
+    if len(sizes) not in (2, 3) or min(sizes) < 1 or sizes != tuple(shape):
+        raise ToggleError(
+            f"`input_shape` of `{owner}` must be (height, width, channels) or (length, channels), "
+            f"whole numbers from 1; got {shape!r}."
+        )
+    return sizes
+
+
+def describe_parameters(
+    description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]
+) -> str:
+    """Add the parameters to a description, as their declarations tell them."""
+    lines = [
+        "input_shape",
+        "    (height, width, channels) or, for sequences, (length, channels), in this order "
+        "whatever Keras's image data format.",
+        "classes",
+        "    Number of classes; 1 for a regression to one number.",
+        "compile",
+        "    Whether to compile the model with its optimizer, loss and metrics.",
+        "seed",
+        "    With a seed, every layer's initial weights and its dropout are functions of the seed "
+        "and the layer's name; without one, Keras draws them.",
+        "name",
+        "    Name of the Keras model.",
+    ]
+    for name, parameter in signature.parameters.items():
+        if name not in PURPOSE and name not in toggles:
+            lines += [name, *(f"    {text}" for text in parameter.annotation.__metadata__)]
+    for toggle in toggles.values():
+        text = toggle.describe(toggles)
+        lines += [toggle.name, f"    {text[0].upper()}{text[1:]}."]
+    wrapped = [
+        textwrap.fill(line, 96, subsequent_indent="    ") if line.startswith(" ") else line
+        for line in lines
+    ]
+    tail = """
+Returns
+-------
+keras.Model
+    A functional model, compiled unless asked otherwise.
+
+Raises
+------
+ToggleError
+    If a choice is unknown, not allowed, without effect, or does not fit the others."""
+    return "\n".join([description, "", "Parameters", "----------", *wrapped, tail])

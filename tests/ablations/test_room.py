@@ -1,0 +1,144 @@
+"""Made files in the place of the system's own."""
+
+import math
+import os
+
+import pytest
+
+from ablations.engines import room
+from ablations.engines.room import available_memory, default_workers, find_gpus
+
+GIGABYTE = 2**30
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Return a function that tells what is available where files have such texts."""
+
+    def system(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return available_memory(tmp_path / "proc", tmp_path / "cgroup")
+
+    return system
+
+
+MEMINFO = {
+    "proc/meminfo": (
+        "MemTotal:       16777216 kB\nMemFree:          524288 kB\n"
+        "MemAvailable:    8388608 kB\nCached:          7340032 kB\nHugePages_Total:       0\n"
+    )
+}
+
+
+def second_version(folder, limit, used, cached=0):
+    return {
+        f"cgroup/{folder}/memory.max": f"{limit}\n",
+        f"cgroup/{folder}/memory.current": f"{used}\n",
+        f"cgroup/{folder}/memory.stat": f"anon 17\nfile {cached + 5}\ninactive_file {cached}\n",
+    }
+
+
+def first_version(folder, limit, used, cached=0):
+    folder = f"cgroup/memory/{folder}"
+    return {
+        f"{folder}/memory.limit_in_bytes": f"{limit}\n",
+        f"{folder}/memory.usage_in_bytes": f"{used}\n",
+        f"{folder}/memory.stat": f"inactive_file 1\ntotal_inactive_file {cached}\n",
+    }
+
+
+def test_the_page_cache_counts_as_available(system):
+    assert system(MEMINFO) == 8 * GIGABYTE
+
+
+def test_where_nothing_tells_there_is_no_limit(system):
+    assert system({}) == math.inf
+    assert system({"proc/meminfo": "MemTotal: 1 kB\n"}) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("group", "version", "unlimited"),
+    [
+        ("0::/jobs/7\n", second_version, "max"),
+        ("5:cpu:/other\n4:memory:/jobs/7\n1:name=systemd:/x\n", first_version, 2**63 - 4096),
+        ("4:cpu,memory:/jobs/7\n0::/\n", first_version, 2**63 - 4096),
+    ],
+    ids=["version 2", "version 1", "version 1 with another controller"],
+)
+def test_the_limit_of_a_control_group_counts_less_what_is_used(system, group, version, unlimited):
+    own = {"proc/self/cgroup": group, **MEMINFO}
+    assert system({**own, **version("jobs/7", unlimited, GIGABYTE)}) == 8 * GIGABYTE
+    assert system({**own, **version("jobs/7", 4 * GIGABYTE, GIGABYTE)}) == 3 * GIGABYTE
+    # files that were read would be given up
+    cached = version("jobs/7", 4 * GIGABYTE, 3 * GIGABYTE, cached=2 * GIGABYTE)
+    assert system({**own, **cached}) == 3 * GIGABYTE
+    # what is above it has limits too
+    above = version("jobs", 6 * GIGABYTE, 5 * GIGABYTE)
+    assert system({**own, **above}) == GIGABYTE
+    # and a neighbour's limit is none of its business
+    assert system({**own, **version("jobs/8", 5, 4)}) == GIGABYTE
+    assert system({**own, **version("jobs/7", GIGABYTE, 2 * GIGABYTE)}) == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "version"),
+    [("0::/\n", second_version), ("4:memory:/docker/abc\n", first_version)],
+)
+def test_in_a_container_the_limit_stands_at_the_top(system, group, version):
+    files = {"proc/self/cgroup": group, **MEMINFO, **version(".", 2 * GIGABYTE, GIGABYTE)}
+    assert system(files) == GIGABYTE
+
+
+def test_this_machine_tells_something():
+    assert 0 < available_memory() < math.inf
+
+
+def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    for gigabytes, workers in [(0, 1), (1, 1), (3, 2), (6, 4), (100, 8), (math.inf, 8)]:
+        monkeypatch.setattr(room, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023
+        assert default_workers() == workers
+    assert default_workers(gpus=3) == 3
+
+
+@pytest.fixture
+def driver(monkeypatch, tmp_path):
+    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("visible", "usable", "gpus"),
+    [
+        (None, 2, ["0", "1"]),
+        (None, 0, []),  # there are some, but TensorFlow was built without CUDA
+        ("2,3", 2, ["2", "3"]),
+        ("2,3", 0, []),
+        (" GPU-8a1, MIG-f07 ", 2, ["GPU-8a1", "MIG-f07"]),
+        ("1,0,3", 2, ["1", "0"]),
+        ("0,-1,1", 1, ["0"]),  # for CUDA the list ends there
+        ("0,,1", 1, ["0"]),
+    ],
+)
+def test_gpus_are_those_of_the_variable_as_far_as_tensorflow_takes_them(
+    driver, monkeypatch, visible, usable, gpus
+):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert find_gpus(lambda: usable) == gpus
+
+
+@pytest.mark.parametrize("visible", ["", "-1", " "])
+def test_tensorflow_is_not_asked_where_gpus_are_hidden(driver, monkeypatch, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert find_gpus(pytest.fail) == []
+
+
+def test_tensorflow_is_not_asked_where_there_is_no_driver(monkeypatch, tmp_path):
+    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none",))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert find_gpus(pytest.fail) == []

@@ -1,0 +1,125 @@
+"""How long `ablations report` takes on a stored study of about 1,000 trials, from the shell.
+
+Nothing is trained: the trials are drawn and stored as a run would store them. Each report is a
+process of its own, start-up included. Aim: below 2 s. Run it on a quiet machine::
+
+    python tests/benchmarks/report_time.py
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ablations.planning import Planner
+from ablations.store import Store
+from ablations.study import Study, TrialResult
+from cnnzoo.recipe import Recipe
+
+SHAPES = {"20 variants x 50 seeds": (20, 50), "100 variants x 10 seeds": (100, 10)}
+EPOCHS = 3
+SPLITS = ("train", "validation", "test")
+MEASURES = ("loss", "accuracy", "macro_f1", "nll")
+FORMATS = (".html", ".md")
+FINDING = (
+    "Training loss is 0.41 with batch statistics and 1.93 in inference mode: the moving averages "
+    "of BatchNormalization have not converged after 60 steps."
+)
+
+
+def store_study(directory, variants, seeds, metrics):
+    """Store a finished study of so many variants and seeds, without training."""
+    levels = [*range(8, 8 + variants - 1), 32] if variants < 25 else [*range(8, 8 + variants)]
+    study = Study(
+        "downsampling",
+        factors={"filters": levels},
+        seeds=seeds,
+        metrics=metrics,
+        recipe=Recipe(epochs=EPOCHS),
+        name="drawn",
+    )
+    planner = Planner.of(study)
+    rows = planner.rows(planner.layout.variants, {}, {})
+    rng = np.random.default_rng(0)
+    context = {"cnnzoo": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0", "data": "drawn"}
+    spec = {**study.to_dict(), "baseline": dict(planner.layout.baseline)}
+    with Store(directory, write=True) as store:
+        store.begin(spec, context, [row for row, _ in rows])
+        own = rng.normal(0, 0.02, seeds)
+        for row, trial in rows:
+            loss = 0.3 + 0.002 * abs((row.level or 32) - 40) + own[trial.seed]
+            store.add(drawn_result(trial, loss, rng), context, {"python": "3.11", "system": "-"})
+    return len(rows)
+
+
+def drawn_result(trial, loss, rng):
+    """Return a trial that ended at about this loss."""
+    metrics = {}
+    for split in SPLITS:
+        own = abs(loss + rng.normal(0, 0.02))
+        metrics |= {f"{split}_loss": own, f"{split}_accuracy": 1 - own / 4}
+        metrics |= {f"{split}_macro_f1": 0.99 - own / 4, f"{split}_nll": own}
+    falls = np.exp(-np.arange(EPOCHS)) + loss
+    history = {"loss": falls, "val_loss": falls + 0.1, "learning_rate": np.full(EPOCHS, 1e-3)}
+    history |= {"accuracy": 1 - falls / 4, "val_accuracy": 0.9 - falls / 4, "val_nll": falls}
+    return TrialResult(
+        trial,
+        "done",
+        metrics=metrics,
+        history={name: values.tolist() for name, values in history.items()},
+        seconds=5.0 + rng.random(),
+        params=18_000 + 1_700 * int(trial.settings.get("filters", 32)),
+        macs=10**6 * int(trial.settings.get("filters", 32)),
+        findings=(FINDING,) if trial.seed % 7 == 0 else (),
+    )
+
+
+def report_seconds(directory, suffix, environment):
+    """Time one report from the shell: seconds on the clock, and of a processor."""
+    command = [Path(sys.executable).parent / "ablations", "report", directory]
+    command += ["--to", directory / f"report{suffix}", "--overwrite"]
+    start, before = time.perf_counter(), os.times()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    used, after = time.perf_counter() - start, os.times()
+    spent = after.children_user + after.children_system
+    return used, spent - before.children_user - before.children_system
+
+
+def main():
+    """Print a line a study and format."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=5, help="how often each report is written")
+    parser.add_argument("--metrics", nargs="+", default=["loss", "accuracy"])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="report-time-") as scratch:
+        # A cache of its own, so that the first report also makes the bundle of Vega.
+        environment = {**os.environ, "XDG_CACHE_HOME": f"{scratch}/cache"}
+        for number, (shape, sizes) in enumerate(SHAPES.items()):
+            directory = Path(scratch) / f"study-{number}"
+            trials = store_study(directory, *sizes, arguments.metrics)
+            if not number:
+                clock, processor = report_seconds(directory, ".html", environment)
+                print(
+                    f"the first page ever, which makes the bundle of Vega: {clock:.2f} s"
+                    f" ({processor:.2f} s of a processor)"
+                )
+            for suffix in FORMATS:
+                took = [
+                    report_seconds(directory, suffix, environment) for _ in range(arguments.times)
+                ]
+                clock, processor = (sorted(each) for each in zip(*took, strict=True))
+                middle, least, most = statistics.median(clock), clock[0], clock[-1]
+                print(
+                    f"{shape}, {trials:,} trials, {suffix}: {middle:.2f} s ({least:.2f} to"
+                    f" {most:.2f}; {statistics.median(processor):.2f} s of a processor)"
+                )
+
+
+if __name__ == "__main__":
+    main()
