@@ -1,5 +1,6 @@
 """The command line of the studies."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,30 +117,37 @@ def report_command(
     A search's directory is not written to: without --to its report goes beside it.
     """
     with one_line_errors():
-        from ablations.report.rendering import is_page
-
         if (directory / "oracle.json").is_file():
             if beside is not None or figures is not None:
                 raise typer.BadParameter("--beside and --figures are for studies, not for searches")
             from ablations.search.report import search_report
 
-            usual = directory.resolve().with_name(f"{directory.resolve().name}.html")
-            write = partial(search_report, directory)
-        else:
-            from ablations.results import open_results
+            for path in to or []:
+                typer.echo(search_report(directory, path, overwrite=overwrite))
+            if not to:
+                place = directory.resolve().with_name(f"{directory.resolve().name}.html")
+                _replace(place, overwrite, partial(search_report, directory))
+            return
+        from ablations.results import open_results
 
-            results = open_results(directory)
-            other = open_results(beside) if beside else None
-            usual, write = directory / "report.html", partial(results.report, beside=other)
+        results = open_results(directory)
+        other = open_results(beside) if beside else None
         for path in to or []:
-            typer.echo(write(path, overwrite=overwrite))
+            typer.echo(results.report(path, beside=other, overwrite=overwrite))
         if not to:
-            replaced = usual.is_file() and (overwrite or is_page(usual))
-            write(usual, overwrite=replaced)
-            typer.echo(f"{usual} (replaced)" if replaced else usual)
+            _replace(directory / "report.html", overwrite, partial(results.report, beside=other))
         if figures is not None:
             for path in results.figures(figures, overwrite=overwrite):
                 typer.echo(path)
+
+
+def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
+    """Write a report to its own place, where an earlier one of this program gives way."""
+    from ablations.report.rendering import is_page
+
+    replaced = place.is_file() and (overwrite or is_page(place))
+    write(place, overwrite=replaced)
+    typer.echo(f"{place} (replaced)" if replaced else place)
 
 
 def _show(results: "Results") -> None:

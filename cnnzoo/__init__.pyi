@@ -31,6 +31,8 @@ from .toggle import Toggle as Toggle
 from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained
 from .training import train as train
+from .tuning.hypermodel import hypermodel as hypermodel
 from .tuning.records import SearchError as SearchError
 from .tuning.results import SearchResults as SearchResults
 from .tuning.results import open_search as open_search
+from .tuning.tune import tune as tune

@@ -1,11 +1,15 @@
 """The command line of the zoo."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from cnnzoo.console import load_keras, one_line_errors, parse_choices, table
 from cnnzoo.toggle import ToggleError
+
+SHOWN = 5
+"""Configurations that `cnnzoo tune` shows."""
 
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
@@ -85,6 +89,94 @@ def describe_command(
         console.print(f"  {toggle.name}={value}", style="bold", markup=False, highlight=False)
         description = Text(toggle.describe(found.toggles))
         console.print(Padding(description, (0, 0, 0, 6)), highlight=False)
+
+
+@app.command("tune")
+def tune_command(
+    model: Annotated[str, typer.Argument(help="A name out of `cnnzoo list`.")],
+    choices: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Choices that hold.")
+    ] = None,
+    *,
+    search: Annotated[
+        str, typer.Option(help="Toggles to search, separated by commas; the model's by default.")
+    ] = "",
+    data: Annotated[str, typer.Option(help="As `cnnzoo.load_data` takes it.")] = "mnist5k",
+    tuner: Annotated[str, typer.Option(help="random, grid, bayesian or hyperband.")] = "random",
+    objective: Annotated[
+        str, typer.Option(help="A metric of the validation data.")
+    ] = "val_accuracy",
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials at most.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a training.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    to: Annotated[
+        str, typer.Option(help="Directory; searches/MODEL by default. The same call goes on there.")
+    ] = "",
+) -> None:
+    """Search a model's toggles with KerasTuner, and show the best configurations."""
+    from rich.console import Console
+
+    from cnnzoo.data.load import load_data
+    from cnnzoo.recipe import Recipe
+    from cnnzoo.registry import get_model
+    from cnnzoo.toggle import read_toggles
+
+    console = Console()
+    with one_line_errors():
+        known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
+        fixed: Any = parse_choices(choices or [], known, model)
+        names = [name.strip() for name in search.split(",") if name.strip()] or None
+        with console.status("loading"):
+            load_keras()
+            from cnnzoo.tuning.tune import tune
+        options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
+        try:
+            found = tune(
+                model,
+                data,
+                names,
+                seeds=seeds,
+                recipe=Recipe(epochs=epochs),
+                workers=workers,
+                directory=to or None,
+                seed=seed,
+                **options,
+                **fixed,
+            )
+        except KeyboardInterrupt:
+            typer.echo("Interrupted; the same command goes on.", err=True)
+            raise typer.Exit(130) from None
+    best = found.configurations.head(SHOWN)
+    if best.empty:
+        typer.echo(f"No trial came to a score; {found.directory} says why.", err=True)
+        raise typer.Exit(1)
+    columns = ("trial", "score", *(n for n in best.columns if n in found.hyperparameters))
+    cells = [[_level(cell) for cell in row] for row in best[list(columns)].to_numpy()]
+    title = f"{model} on {data}: the best of {len(found.comparable)} by {objective}"
+    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(table(columns, cells, right=columns[:2]))
+    console.print(_python(found, fixed), highlight=False, markup=False, soft_wrap=True)
+
+
+def _python(found: Any, fixed: Mapping[str, Any]) -> str:
+    """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
+    from cnnzoo.registry import toggles
+
+    best: dict[str, Any] = found.best()
+    if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
+        return str(found.best_line())
+    arguments = [found.model, *best.values()]
+    texts = [repr(argument).replace("'", '"') for argument in arguments]
+    named = [f"{name}={text}" for name, text in zip(best, texts[1:], strict=True)]
+    return f"cnnzoo.build({', '.join([texts[0], *named])})"
+
+
+def _level(level: object) -> str:
+    if not isinstance(level, float):
+        return str(level)
+    return "" if level != level else f"{level:.4g}"
 
 
 def _times(shape: object) -> str:

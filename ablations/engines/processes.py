@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property, partial
-from multiprocessing import forkserver
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -16,9 +15,9 @@ from ablations.engines.room import default_workers, find_gpus
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
 from ablations.trial import count_gpus, prepare_worker
-from cnnzoo.console import quiet_stderr
+from cnnzoo.forking import PRELOAD
 
-PRELOADED = ["ablations.engines.preload"]
+PRELOADED = [PRELOAD, "ablations.trial"]
 
 
 class Processes:
@@ -109,9 +108,7 @@ class Processes:
 
     def _start(self) -> None:
         """Have TensorFlow loaded where workers come from, if it is not yet."""
-        self._context.set_forkserver_preload(PRELOADED)
-        with quiet_stderr():
-            forkserver.ensure_running()
+        self._context.load(PRELOADED)
 
     @cached_property
     def _gpus(self) -> list[str]:

@@ -25,8 +25,8 @@ def frame_of() -> dict[str, Any]:
         "light": _markup(css(LIGHT)),
         "dark": _markup(css(DARK)),
         "scripts": scripts,
-        "policy": _policy(scripts.values()),
         "generator": _markup(GENERATOR),
+        "policy": _policy(scripts.values()),
     }
 
 

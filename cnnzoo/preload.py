@@ -7,5 +7,4 @@ from cnnzoo.processes import ONEDNN
 
 os.environ[ONEDNN] = "1"  # before TensorFlow is loaded, which reads it once
 
-for name in ("cnnzoo.training", "ablations.trial"):
-    import_module(name)
+import_module("cnnzoo.training")

@@ -1,0 +1,138 @@
+"""Train configurations, each with one seed at a time: the one place where a search trains."""
+
+import gc
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.data import Data
+from cnnzoo.evaluation import evaluate
+from cnnzoo.initialization import restart
+from cnnzoo.processes import STEPS_PER_EXECUTION
+from cnnzoo.toggle import Level
+from cnnzoo.training import fit
+from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
+from cnnzoo.tuning.writing import Execution
+
+LOADED = 8
+"""Data sets kept in memory: one for each seed and choice of the data's toggles."""
+
+
+class Trainer:
+    """Trains configurations of a hypermodel on data.
+
+    With one seed it trains as `cnnzoo.train` does with that seed and the data loaded with it.
+
+    Parameters
+    ----------
+    hypermodel
+        What is searched.
+    source
+        The data, or what `cnnzoo.load_data` loads it from.
+    objective
+        The metric that is the score.
+    """
+
+    def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
+        self.hypermodel, self.source, self.objective = hypermodel, source, objective
+        self._loaded: dict[Any, Data] = {}
+        self._warm: tuple[Any, Any] | None = None
+        self._littered = False
+
+    def load(self, levels: Mapping[str, Level], seed: int) -> Data:
+        """Load the data with the levels of its toggles, or take what was loaded with them."""
+        space = self.hypermodel.space
+        key = (seed, tuple(space.chosen(space.data, levels).items()))
+        if key not in self._loaded:
+            while len(self._loaded) >= LOADED:
+                del self._loaded[next(iter(self._loaded))]
+            self._loaded[key] = self.hypermodel.load(self.source, levels, seed)
+        return self._loaded[key]
+
+    def run(
+        self,
+        levels: Mapping[str, Level],
+        seed: int,
+        epochs: int | None = None,
+        save_to: Path | None = None,
+    ) -> Execution:
+        """Train one configuration with one seed.
+
+        Whatever goes wrong comes back as a row with its reason, so that a search goes on.
+
+        Parameters
+        ----------
+        levels
+            Of the searched toggles.
+        seed
+            The seed.
+        epochs
+            In the place of the recipe's.
+        save_to
+            A ``.keras`` file for the trained model.
+        """
+        start = time.perf_counter()
+        try:
+            found = self._train(levels, seed, epochs, save_to)
+        except REFUSALS as error:
+            found = {"status": "invalid", "reason": _first_line(error)}
+        except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end
+            found = {"status": "failed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
+            self._littered = True
+        if found["status"] != "done":
+            self._warm = None
+        return Execution(seed=seed, seconds=time.perf_counter() - start, **found)
+
+    def _train(
+        self,
+        levels: Mapping[str, Level],
+        seed: int,
+        epochs: int | None,
+        save_to: Path | None,
+    ) -> dict[str, Any]:
+        recipe = self.hypermodel.space.complete(self.hypermodel.recipe, levels)
+        if epochs is not None:
+            recipe = replace(recipe, epochs=epochs)
+        data = self.load(levels, seed)
+        model = self._model(levels, data, seed)
+        history = fit(model, data, recipe, seed=seed, steps_per_execution=STEPS_PER_EXECUTION)
+        if save_to is not None:
+            model.save(save_to)
+        history.pop("learning_rate", None)  # which is no result
+        last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
+        validation = evaluate(model, *data.validation)
+        metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        found = {"metrics": finite, "epochs": len(history["loss"])}
+        broken = [name for name in metrics if name not in finite]
+        if broken:
+            reason = (
+                f"{broken[0]} is not a finite number after epoch {found['epochs']} of "
+                f"{recipe.epochs}"
+            )
+            return {**found, "status": "failed", "reason": reason}
+        return {**found, "status": "done", "score": finite[self.objective]}
+
+    def _model(self, levels: Mapping[str, Level], data: Data, seed: int) -> Any:
+        """Build the model, or start the one anew that the same levels were traced with."""
+        purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
+        key = (tuple(levels.items()), tuple(purpose.values()))
+        if self._warm is not None and self._warm[0] == key:
+            restart(self._warm[1], seed)
+            return self._warm[1]
+        self._warm = None
+        if self._littered:
+            gc.collect()  # a traced model is full of cycles
+        self._littered = False
+        model = self.hypermodel.make(levels, seed, **purpose)
+        self._littered = True
+        if isinstance(self.hypermodel.model, str):  # of others it is not known
+            self._warm = key, model
+        return model
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]

@@ -1,0 +1,239 @@
+"""The toggles of a model as a ``keras_tuner.HyperModel``."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from cnnzoo.data import Data, DataError, load_data
+from cnnzoo.encoding import LabelError
+from cnnzoo.initialization import initialize
+from cnnzoo.recipe import Recipe
+from cnnzoo.registry import get_model
+from cnnzoo.seeding import stream
+from cnnzoo.toggle import Level, ToggleError
+from cnnzoo.training import fit
+from cnnzoo.tuning.space import Levels, Space
+from cnnzoo.tuning.wanted import Search, make_space
+
+REFUSALS = (ToggleError, LabelError)
+"""What says that the choices of a configuration do not go together."""
+
+
+def hypermodel(
+    model: str | Callable[..., Any],
+    *,
+    search: Search = None,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    **fixed: Any,
+) -> "ZooHyperModel":
+    """Make a ``keras_tuner.HyperModel`` of a model's toggles, for any of KerasTuner's tuners.
+
+    Parameters
+    ----------
+    model
+        A name of the zoo, or a builder with annotated parameters.
+    search
+        Names of toggles of the model, the recipe or the data; or a mapping from names to a list
+        of levels or, for toggles with a range, a tuple of its ends. If left out, all toggles of
+        the model but the loss and what hangs on it: losses are not compared with each other.
+    recipe
+        How to train; ``Recipe()`` if left out. A tuner that gives epochs itself, as Hyperband
+        does, or in ``search(..., epochs=3)``, has its way.
+    seed
+        Of the initial weights, the order of the data and the augmentations, the same for every
+        trial. `cnnzoo.tune` trains every configuration with several seeds.
+    **fixed
+        Levels of toggles that hold, and other arguments of the builder, such as ``input_shape``
+        and ``classes``.
+
+    Returns
+    -------
+    ZooHyperModel
+        Which takes ``tuner.search(data)`` with `data` from `cnnzoo.load_data` or anything that
+        it loads, and ``tuner.search(x, y, validation_data=(x, y))``.
+
+    Raises
+    ------
+    ToggleError
+        If a name is unknown, a level is not allowed, or a toggle can have no effect.
+
+    Examples
+    --------
+    >>> from keras_tuner import HyperParameters
+    >>> hp = HyperParameters()
+    >>> tiny = hypermodel("downsampling", search={"pool_size": [2, 4], "filters": (4, 8)})
+    >>> tiny.build(hp).name, hp.values
+    ('downsampling', {'pool_size': 2, 'filters': 4})
+    """
+    recipe = recipe or Recipe()
+    return ZooHyperModel(model, make_space(model, search, recipe, fixed), recipe, seed)
+
+
+class ZooHyperModel(keras_tuner.HyperModel):
+    """The toggles of a model, to be searched with KerasTuner.
+
+    Parameters
+    ----------
+    model
+        A name of the zoo, or a builder.
+    space
+        What is searched, and what holds.
+    recipe
+        How to train.
+    seed
+        Of every trial.
+    """
+
+    def __init__(
+        self, model: str | Callable[..., Any], space: Space, recipe: Recipe, seed: int = 0
+    ) -> None:
+        super().__init__(name=space.owner)
+        self.model, self.space, self.recipe, self.seed = model, space, recipe, seed
+        self._policy = keras.config.dtype_policy()
+        self._declared: Any = None
+        self._loaded: tuple[Any, Data] | None = None
+
+    def declare_hyperparameters(self, hp: Any) -> None:
+        """Declare the whole space, so that KerasTuner need not build models to discover it."""
+        self.space.declare(hp)
+        self._declared = hp
+
+    def build(self, hp: Any) -> Any:
+        """Build the compiled model that hyperparameters stand for.
+
+        Raises
+        ------
+        keras_tuner.errors.FailedTrialError
+            If the choices do not go together.
+        """
+        declared, self._declared = self._declared, None
+        if declared is not None and hp is not declared:
+            return None  # KerasTuner looks whether building declares more, and at nothing else
+        if not self.space.searched.keys() <= {known.name for known in hp.space}:
+            self.space.declare(hp)
+        try:
+            return self.make(self.space.read(hp), self.seed)
+        except REFUSALS as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from None
+
+    def make(self, levels: Mapping[str, Level], seed: int, **purpose: Any) -> Any:
+        """Build the compiled model that levels stand for.
+
+        Parameters
+        ----------
+        levels
+            As `Space.read` gives them.
+        seed
+            Of the initial weights.
+        **purpose
+            What the model is for, where that is not fixed: `input_shape`, `classes`.
+
+        Raises
+        ------
+        ToggleError, LabelError
+            If the choices do not go together.
+        """
+        chosen = self.space.chosen(self.space.model, levels)
+        # KerasTuner clears Keras's session before each trial, which forgets the policy
+        keras.config.set_dtype_policy(self._policy)
+        if isinstance(self.model, str):
+            settings = {**purpose, "seed": seed, **self.space.others, **chosen}
+            return get_model(self.model).builder(**settings)
+        takes = inspect.signature(self.model).parameters
+        known = {name: value for name, value in {**purpose, "seed": seed}.items() if name in takes}
+        keras.utils.clear_session(free_memory=False)  # layers get the same names each time
+        keras.config.set_dtype_policy(self._policy)
+        built = self.model(**{**known, **self.space.others, **chosen})
+        initialize(built, seed)
+        return built
+
+    def load(self, source: object, levels: Mapping[str, Level], seed: int, **shares: Any) -> Data:
+        """Load data with the levels of its toggles.
+
+        Raises
+        ------
+        ToggleError, DataError
+            If it cannot be loaded with them.
+        """
+        chosen: dict[str, Any] = {**self.space.chosen(self.space.data, levels)}
+        return load_data(source, seed=seed, **shares, **chosen)
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train a built model by the recipe, with the levels of its toggles and of the data's.
+
+        Parameters
+        ----------
+        hp, model
+            As KerasTuner gives them.
+        *args, **kwargs
+            What was given to ``tuner.search``: data, or `x` and `y` with `validation_data` or
+            `validation_split`; `epochs`, `initial_epoch`, `batch_size`, `callbacks`, `verbose`.
+
+        Returns
+        -------
+        keras.callbacks.History
+
+        Raises
+        ------
+        keras_tuner.errors.FailedTrialError
+            If the choices do not go together.
+        keras_tuner.errors.FatalTypeError
+            If there is no data, or an argument is unknown.
+        """
+        levels = self.space.read(hp)
+        callbacks, verbose = kwargs.pop("callbacks", None) or [], kwargs.pop("verbose", 0)
+        recipe, start = self._recipe(levels, kwargs)
+        try:
+            data = self._data(levels, args, kwargs)
+            seed = stream(self.seed, f"from epoch {start}") if start else self.seed
+            result = keras.callbacks.History()
+            quiet = 0 if verbose == "auto" else verbose
+            result.history = fit(model, data, recipe, seed=seed, callbacks=callbacks, verbose=quiet)
+        except REFUSALS as error:
+            raise keras_tuner.errors.FailedTrialError(str(error)) from None
+        except DataError as error:
+            raise keras_tuner.errors.FatalValueError(str(error)) from error
+        return result
+
+    def _recipe(self, levels: Levels, kwargs: dict[str, Any]) -> tuple[Recipe, int]:
+        """Return the recipe, and the epoch at which it takes up what was trained before."""
+        recipe = self.space.complete(self.recipe, levels)
+        start = kwargs.pop("initial_epoch", 0)
+        size = kwargs.pop("batch_size", None)
+        epochs = kwargs.pop("epochs", None)
+        if epochs is not None and "epochs" not in levels:
+            recipe = replace(recipe, epochs=epochs - start)
+        if size is not None and "batch_size" not in levels:
+            recipe = replace(recipe, batch_size=size)
+        return recipe, start
+
+    def _data(self, levels: Levels, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Data:
+        names = ("x", "y")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        x, y = given.pop("x", None), given.pop("y", None)
+        validation = given.pop("validation_data", None)
+        shares: dict[str, Any] = {}
+        source = x
+        if y is not None:
+            shares = {"test": 0.0, "validation": given.pop("validation_split", 0.0)}
+            source = {"train": (np.asarray(x), np.asarray(y))}
+            if validation is not None:
+                source["validation"] = tuple(np.asarray(array) for array in validation)
+            if "normalize" not in self.space.searched and "normalize" not in self.space.held:
+                shares["normalize"] = "none"
+        if x is None or given or len(args) > len(names):
+            raise keras_tuner.errors.FatalTypeError(
+                "`search` takes data from `cnnzoo.load_data` or what it loads, or x and y with "
+                "validation_data or validation_split; epochs, batch_size, callbacks and verbose; "
+                f"got {', '.join(given) or f'{len(args)} positional arguments'}."
+            )
+        key = (id(x), id(y), tuple(self.space.chosen(self.space.data, levels).items()))
+        if self._loaded is None or self._loaded[0] != key:
+            self._loaded = key, self.load(source, levels, self.seed, **shares)
+        return self._loaded[1]

@@ -1,0 +1,102 @@
+"""Show how a search gets on: a live bar in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from cnnzoo.tuning.objective import Objective
+from cnnzoo.tuning.writing import Execution
+
+
+class Progress:
+    """The display of one search.
+
+    Parameters
+    ----------
+    objective
+        What is optimized.
+    trials
+        How many there will be at most, if that is known.
+    shown
+        Whether to show anything.
+    """
+
+    def __init__(self, objective: Objective, trials: int | None, *, shown: bool = True) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.objective, self.trials = objective, trials
+        self.console = Console(file=sys.stderr, quiet=not shown)
+        self._done = self._failed = 0
+        self._best: float | None = None
+        self._start = time.monotonic()
+        self._bar = Bar(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("trials {task.description}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=trials)
+        self._lively = shown and self.console.is_terminal
+
+    def __enter__(self) -> "Progress":
+        if self._lively:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        self.console.print(message, highlight=False, markup=False)
+
+    def resume(self, trials: Sequence[Any]) -> None:
+        """Take in the trials of an earlier run."""
+        for trial in trials:
+            self._count(trial)
+        if trials:
+            self.say(f"Going on after {self._done} trials.")
+        self._draw()
+
+    def report(self, trial: Any, executions: Sequence[Execution]) -> None:
+        """Show a trial that ended."""
+        self._count(trial)
+        self._draw()
+        if self._lively and trial.score is not None:
+            return
+        of = f" of {self.trials}" if self.trials else ""
+        what = (
+            f"{self.objective.name} {trial.score:.4f}"
+            if trial.score is not None
+            else f"{trial.status.lower()}: {trial.message}"
+        )
+        seconds = sum(execution.seconds for execution in executions)
+        self.say(
+            f"trial {trial.trial_id} ({self._done}{of}): {what}; {seconds:.1f} s{self._words()}"
+        )
+
+    def _count(self, trial: Any) -> None:
+        self._done += 1
+        if trial.score is None:
+            self._failed += 1
+            return
+        better = max if self.objective.direction == "max" else min
+        self._best = trial.score if self._best is None else better(self._best, trial.score)
+
+    def _words(self) -> str:
+        best = "" if self._best is None else f"; best {self._best:.4f}"
+        return f"{best}; {self._failed} failed" if self._failed else best
+
+    def _draw(self) -> None:
+        self._bar.update(self._task, completed=self._done, description=self._words())

@@ -1,0 +1,234 @@
+"""Workers side by side: KerasTuner's own chief and workers, on this machine or over hosts.
+
+The chief has the oracle, and answers workers by KerasTuner's gRPC protocol. What KerasTuner lacks
+is here: a worker that dies is replaced by one of its name, to which the oracle gives the trial
+that the dead one had.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+import grpc
+import keras_tuner
+from keras_tuner.src import protos
+from keras_tuner.src.distribute import utils as roles
+from keras_tuner.src.distribute.oracle_chief import OracleServicer
+from keras_tuner.src.engine import conditions
+
+from cnnzoo.forking import PRELOAD, WorkerContext
+from cnnzoo.processes import fix_arithmetic
+from cnnzoo.recipe import Recipe
+from cnnzoo.tuning.execution import Trainer
+from cnnzoo.tuning.hypermodel import ZooHyperModel
+from cnnzoo.tuning.objective import Objective
+from cnnzoo.tuning.records import SearchError
+from cnnzoo.tuning.tuner import SearchTuner
+from cnnzoo.tuning.wanted import Search, make_space
+from cnnzoo.tuning.writing import Execution, read_executions, write_executions
+
+TRIES = 2
+"""How often a trial is begun whose worker dies, and a worker that dies without a trial."""
+
+LOOK_AFTER = 0.5
+"""Seconds between two looks at the workers, if none of them dies."""
+
+LOG = "workers.log"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a worker needs to train what the oracle proposes."""
+
+    model: str | Callable[..., Any]
+    search: Search
+    recipe: Recipe
+    fixed: Mapping[str, Any]
+    data: object
+    objective: Objective
+    seeds: tuple[int, ...]
+    directory: Path
+    checkpoints: bool
+
+    def trainer(self) -> Trainer:
+        """Make what trains configurations."""
+        space = make_space(self.model, self.search, self.recipe, self.fixed)
+        hypermodel = ZooHyperModel(self.model, space, self.recipe)
+        return Trainer(hypermodel, self.data, self.objective.name)
+
+    def tuner(self, oracle: Any, trainer: Trainer) -> SearchTuner:
+        """Make the tuner, which takes up what is in the directory."""
+        return SearchTuner(
+            oracle, trainer, self.seeds, self.directory, checkpoints=self.checkpoints
+        )
+
+
+def role() -> str:
+    """Return "chief" or "worker" if KerasTuner's environment variables say so, else ""."""
+    if not roles.has_chief_oracle():
+        return ""
+    return "chief" if roles.is_chief_oracle() else "worker"
+
+
+def serve(oracle: Any, address: str) -> tuple[Any, Any, int]:
+    """Answer workers.
+
+    Parameters
+    ----------
+    oracle
+        What they ask.
+    address
+        "host:port"; port 0 for any that is free.
+
+    Returns
+    -------
+    tuple
+        The server, what answers, and the port.
+
+    Raises
+    ------
+    SearchError
+        If the address is taken.
+    """
+    conditions.print = lambda *_: None  # KerasTuner left one in what makes its messages
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)]
+    )
+    servicer = OracleServicer(oracle)
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise SearchError(f"The chief cannot listen at {address}: {error}.") from error
+    server.start()
+    return server, servicer, port
+
+
+def lead_hosts(oracle: Any) -> None:
+    """Answer the workers of all hosts until they have nothing more to do.
+
+    A worker that is started again under its name gets the trial that it had.
+    """
+    ip, port = os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"]
+    server, servicer, _ = serve(oracle, f"{ip}:{port}")
+    try:
+        while oracle.ongoing_trials or oracle.tuner_ids or not servicer.stop_triggered:
+            _raise_if_broken(oracle)
+            time.sleep(LOOK_AFTER)
+        time.sleep(LOOK_AFTER)  # the last answer is still on its way
+    finally:
+        server.stop(None)
+
+
+def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
+    """Run a search in worker processes, and replace the ones that die.
+
+    Parameters
+    ----------
+    oracle
+        Of the tuner, which is this process's.
+    plan
+        What the workers train.
+    workers
+        How many.
+
+    Raises
+    ------
+    SearchError
+        If workers die before they have anything to do.
+    """
+    context = WorkerContext()
+    context.load([PRELOAD, __name__])
+    server, _, port = serve(oracle, "127.0.0.1:0")
+
+    def start(name: str) -> Any:
+        process = context.Process(target=work, args=(plan, port, name), daemon=True)
+        process.start()
+        return process
+
+    running = {f"worker{index}": start(f"worker{index}") for index in range(workers)}
+    tries: Counter[str] = Counter()
+    try:
+        while running:
+            connection.wait([process.sentinel for process in running.values()], LOOK_AFTER)
+            _raise_if_broken(oracle)
+            for name in [name for name, process in running.items() if not process.is_alive()]:
+                code = running.pop(name).exitcode
+                if code == 0:
+                    continue
+                _take_back(oracle, plan, name, code, tries)
+                running[name] = start(name)
+    finally:
+        for process in running.values():
+            process.kill()
+        for process in running.values():
+            process.join()
+        server.stop(None)
+
+
+def work(plan: Plan, port: int, name: str) -> None:
+    """Train what the chief on this machine proposes; the main function of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the chief decides what Ctrl-C means
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with (plan.directory / LOG).open("a") as log, Path(os.devnull).open("w") as nowhere:
+        os.dup2(log.fileno(), 2)
+        os.dup2(nowhere.fileno(), 1)
+    os.environ.update(
+        KERASTUNER_TUNER_ID=name,
+        KERASTUNER_ORACLE_IP="127.0.0.1",
+        KERASTUNER_ORACLE_PORT=str(port),
+    )
+    follow(plan)
+
+
+def follow(plan: Plan) -> None:
+    """Train what the chief proposes that the environment variables name."""
+    fix_arithmetic()
+    conditions.print = lambda *_: None
+    objective = keras_tuner.Objective(plan.objective.name, plan.objective.direction)
+    plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer()).search()
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()  # KerasTuner's worker would wait an hour for the chief to come back
+        os._exit(1)
+
+
+def _take_back(oracle: Any, plan: Plan, name: str, code: int, tries: Counter[str]) -> None:
+    """Count the death of a worker, and end its trial if that happens once too often."""
+    trial = oracle.ongoing_trials.get(name)
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    if trial is None:
+        tries[name] += 1
+        if tries[name] > TRIES:
+            raise SearchError(
+                f"A worker died {tries[name]} times without a trial, at last with {how}; "
+                f"{plan.directory / LOG} says why."
+            )
+        return
+    tries[trial.trial_id] += 1
+    folder = plan.directory / f"trial_{trial.trial_id}"
+    executions = read_executions(folder)
+    over = len(executions) == len(plan.seeds) or any(row.reason for row in executions)
+    if tries[trial.trial_id] < TRIES or over:
+        return  # the one that takes the dead one's place goes on with it
+    seed = plan.seeds[len(executions)]
+    reason = f"its worker died {tries[trial.trial_id]} times, at last with {how}"
+    write_executions(folder, [*executions, Execution(seed, "failed", reason)])
+    trial.status = "FAILED"
+    oracle.end_trial(trial)
+
+
+def _raise_if_broken(oracle: Any) -> None:
+    if oracle.broken is not None:
+        raise oracle.broken

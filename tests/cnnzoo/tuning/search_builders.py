@@ -1,0 +1,59 @@
+"""Builders of a user's own: tiny, faulty and deadly ones."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cnnzoo.toggle import Toggle, ToggleError
+
+Number = Annotated[int, Toggle("which of many", low=0, high=99)]
+
+
+def tiny(*, input_shape, classes, number: Number = 0, start="glorot_uniform"):
+    layers = [
+        keras.Input(input_shape),
+        keras.layers.Flatten(),
+        keras.layers.Dense(classes, activation="softmax", kernel_initializer=start),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.001 * (1 + number)), "sparse_categorical_crossentropy")
+    return model
+
+
+def faulty(*, input_shape, classes, number: Number = 0):
+    """Of ten, one trains, one of the others is no number, and the rest never begin."""
+    if number == 7:
+        tf.zeros((2**52,))  # TensorFlow's allocator refuses
+    if number == 11:
+        np.zeros(2**52)  # NumPy's refuses
+    if number % 10 in (1, 2, 3):
+        raise ToggleError("`number` of `faulty` must not be that.")
+    if number % 10 in (4, 6, 7, 8):
+        raise ValueError("there is no such model\nand there is more to say")
+    if number % 10 == 9:
+        raise SystemExit(3)
+    if number % 10 == 5:
+        not_a_number = keras.initializers.Constant(float("nan"))
+        return tiny(input_shape=input_shape, classes=classes, start=not_a_number)
+    return tiny(input_shape=input_shape, classes=classes, number=number)
+
+
+def dying_once(*, input_shape, classes, mark, number: Number = 0):
+    """Kill the process on every third number, unless that was done before."""
+    path = Path(f"{mark}.{number}")
+    if number % 3 == 0 and not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tiny(input_shape=input_shape, classes=classes, number=number)
+
+
+def deadly(*, input_shape, classes, number: Number = 0):
+    """Kill the process on number 2."""
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tiny(input_shape=input_shape, classes=classes, number=number)

@@ -1,0 +1,107 @@
+"""`cnnzoo tune`, as a user types it."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+import cnnzoo
+from cnnzoo.cli import app
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments):
+        result = CliRunner().invoke(
+            app, ["tune", *arguments], env={"COLUMNS": "160", "NO_COLOR": "1"}
+        )
+        result.text = re.sub(r"\x1b\[[\d;]*m", "", result.stdout)
+        return result
+
+    return invoke
+
+
+def response(levels, seed):
+    if levels["units"] == 16:
+        raise ValueError("no such model")
+    return levels["units"] / 1000 - levels.get("batch_size", 0) / 10000 + seed / 100
+
+
+def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_training, tmp_path):
+    calls = stub_training(response)
+    result = run(
+        *("mlp", "activation=tanh", "--search", "units", "--data", "digits"),
+        *("--trials", "4", "--epochs", "2", "--seeds", "2", "--seed", "3", "--to", "found"),
+    )
+    assert result.exit_code == 0, result.output
+    best = max(levels["units"] for levels, *_ in calls)
+    assert f'cnnzoo.build("mlp", activation="tanh", units={best})' in result.text.splitlines()
+    lines = [line.split() for line in result.text.splitlines() if line.strip()]
+    heading, first = lines[1], lines[3]
+    assert heading == ["trial", "score", "units"]
+    assert first[1:] == [f"{best / 1000 + 0.035:.4g}", str(best)]
+    assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
+    assert [seed for _, seed, _ in calls] == [3, 4] * 4
+    assert (tmp_path / "found" / "search.json").exists()
+    python = result.text.splitlines()[-1]
+    assert eval(python, {"cnnzoo": cnnzoo}).name == "mlp"  # noqa: S307
+
+
+def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_path):
+    calls = stub_training(response)
+    result = run(
+        *("mlp", "label_noise=0.1", "--search", "units, batch_size", "--data", "digits"),
+        *("--tuner", "bayesian", "--trials", "3"),
+    )
+    assert result.exit_code == 0, result.output
+    best = max((levels for levels, *_ in calls), key=lambda levels: response(levels, 0))
+    assert result.text.splitlines()[-1] == (
+        "cnnzoo.train('mlp', cnnzoo.load_data('digits', label_noise=0.1), "
+        f"cnnzoo.Recipe(epochs=3, batch_size={best['batch_size']}), seed=0, units={best['units']})"
+    )
+    assert (tmp_path / "searches" / "mlp" / "search.json").exists()
+
+
+def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
+    stub_training(lambda levels, seed: 1 / 0)
+    result = run("mlp", "--search", "units", "--data", "digits", "--trials", "2")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"No trial came to a score; {tmp_path / 'searches' / 'mlp'} says why."
+    )
+
+
+def test_an_interruption_says_how_to_go_on(run, stub_training):
+    def interrupt(levels, seed):
+        raise KeyboardInterrupt
+
+    stub_training(interrupt)
+    result = run("mlp", "--search", "units", "--data", "digits")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ("mlp", "--tuner", "bayes", "--data", "digits"),
+            "ToggleError: `tuner` of a search must be one of random, grid, bayesian, hyperband, or "
+            "a Tuner of KerasTuner; got 'bayes'; did you mean bayesian?",
+        ),
+        (
+            ("mlp", "units=8", "--search", "units"),
+            "ToggleError: `units` of `mlp` is searched; got units=8 too.",
+        ),
+        (
+            ("mlp", "units=0"),
+            "ToggleError: `units` of `mlp` must be a whole number from 1 to 65536; got 0.",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(run, arguments, sentence):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert re.sub(r"\x1b\[[\d;]*m", "", result.stderr).splitlines() == [sentence]

@@ -1,0 +1,74 @@
+"""Whatever a configuration does, it is a row with its reason, and the search goes on."""
+
+import search_builders
+
+from cnnzoo.recipe import Recipe
+
+ONE_EPOCH = Recipe(epochs=1)
+REFUSED = ("invalid", "`number` of `faulty` must not be that.")
+RAISED = ("failed", "ValueError: there is no such model")
+NO_NUMBER = ("failed", "loss is not a finite number after epoch 1 of 1")
+REASONS = {
+    **dict.fromkeys((1, 2, 3), REFUSED),
+    **dict.fromkeys((4, 6, 7, 8), RAISED),
+    5: NO_NUMBER,
+    9: ("failed", "SystemExit: 3"),
+}
+
+
+def test_a_search_over_a_faulty_builder_ends_with_every_reason(searched):
+    trials = searched(
+        search_builders.faulty,
+        "digits",
+        {"number": [*range(40)]},
+        tuner="grid",
+        recipe=ONE_EPOCH,
+        train_size=50,
+    )
+    assert [trial["values"] for trial in trials] == [{"number": n} for n in range(40)]
+    for trial in trials:
+        number = trial["values"]["number"]
+        (row,) = trial["rows"]
+        if number == 7:
+            assert row["status"] == "failed"
+            assert row["reason"].startswith("ResourceExhaustedError: ")
+        elif number == 11:
+            assert row["status"] == "failed"
+            assert "MemoryError: Unable to allocate" in row["reason"]
+        else:
+            expected = REASONS.get(number % 10, ("done", ""))
+            assert (row["status"], row["reason"]) == expected
+        status = {"done": "COMPLETED", "failed": "FAILED", "invalid": "INVALID"}[row["status"]]
+        assert trial["status"] == status
+        assert trial["message"] == (row["reason"] or None)
+        assert trial["score"] == row["score"]
+        assert (row["score"] is None) == (row["status"] != "done")
+        assert all(value == value for value in row["metrics"].values())
+
+
+def test_a_seed_that_comes_to_nothing_ends_its_trial(searched, stub_training):
+    def response(levels, seed):
+        if seed == 1 and levels["units"] == 16:
+            raise MemoryError("no more")
+        return 0.5
+
+    stub_training(response)
+    trials = searched("mlp", "digits", {"units": [8, 16]}, tuner="grid", seeds=3)
+    rows = {trial["values"]["units"]: trial["rows"] for trial in trials}
+    assert [row["seed"] for row in rows[8]] == [0, 1, 2]
+    assert [(row["seed"], row["status"], row["reason"]) for row in rows[16]] == [
+        (0, "done", ""),
+        (1, "failed", "MemoryError: no more"),
+    ]
+    assert {trial["values"]["units"]: trial["score"] for trial in trials} == {8: 0.5, 16: None}
+
+
+def test_a_configuration_that_does_not_fit_the_data_is_invalid(searched):
+    trials = searched(
+        "downsampling", "digits", {"kernel_size": [3, 9]}, tuner="grid", recipe=ONE_EPOCH
+    )
+    assert [trial["status"] for trial in trials] == ["COMPLETED", "INVALID"]
+    assert trials[1]["message"] == (
+        "`stage1_conv` of `downsampling`: kernel_size=9 does not fit a map of 8x8 with "
+        "padding='valid'; at most 8 fits."
+    )

@@ -1,0 +1,267 @@
+"""Toggles become KerasTuner's hyperparameters and come back unchanged."""
+
+from typing import Annotated, Literal
+
+import hypothesis.strategies as st
+import keras_tuner
+import pytest
+from hypothesis import given, settings
+
+import cnnzoo
+from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import Toggle, ToggleError, read_toggles
+from cnnzoo.tuning.wanted import make_space
+
+KINDS = {"Boolean": bool, "Int": int, "Float": float}
+
+
+def discovered(space):
+    """The hyperparameters that KerasTuner's own discovery finds, by name."""
+
+    class Anything(keras_tuner.HyperModel):
+        def build(self, hp):
+            space.declare(hp)
+
+    class Nothing(keras_tuner.engine.base_tuner.BaseTuner):
+        def _get_tuner_fname(self):
+            return "/nowhere"
+
+    oracle = keras_tuner.oracles.RandomSearchOracle("loss", max_trials=1)
+    Nothing(oracle, Anything(), directory="/nowhere")
+    assert len({hp.name for hp in oracle.hyperparameters.space}) == len(
+        oracle.hyperparameters.space
+    )
+    return {hp.name: hp for hp in oracle.hyperparameters.space}
+
+
+def everything(model):
+    """A search over each toggle that a model, the recipe and the data have."""
+    names = [*cnnzoo.toggles(model), *read_toggles(Recipe), *read_toggles(cnnzoo.load_data)]
+    return make_space(model, names)
+
+
+def fill(space, probabilities):
+    """Set every hyperparameter as an oracle does: where it is active, in the order declared."""
+    hp = keras_tuner.HyperParameters()
+    space.declare(hp)
+    proposed = hp.space
+    hp.values.clear()
+    for parameter in proposed:
+        if hp.is_active(parameter):
+            hp.values[parameter.name] = parameter.prob_to_value(next(probabilities))
+    return hp
+
+
+@pytest.mark.parametrize("model", cnnzoo.list_models())
+def test_the_space_that_kerastuner_discovers_is_what_the_toggles_declare(model):
+    space = everything(model)
+    found = discovered(space)
+    groups = (cnnzoo.toggles(model), read_toggles(Recipe), read_toggles(cnnzoo.load_data))
+    declared = {name: toggle for group in groups for name, toggle in group.items()}
+    assert set(found) == set(declared)
+    for name, toggle in declared.items():
+        hp = found[name]
+        conditions = [(condition.name, tuple(condition.values)) for condition in hp.conditions]
+        assert conditions == ([toggle.when] if toggle.when_among(declared) else [])
+        if toggle.type is bool:
+            assert type(hp).__name__ == "Boolean"
+        elif toggle.levels:
+            assert type(hp).__name__ == "Choice"
+            assert tuple(hp.values) == toggle.levels
+            assert [type(value) for value in hp.values] == [type(v) for v in toggle.levels]
+        else:
+            assert KINDS[type(hp).__name__] is toggle.type
+            assert (hp.min_value, hp.max_value) == toggle.search_range
+            assert hp.sampling == ("log" if toggle.log else "linear")
+
+
+@pytest.mark.parametrize("model", cnnzoo.list_models())
+@settings(max_examples=25)
+@given(st.data())
+def test_what_is_proposed_comes_back_with_its_value_and_type(model, data):
+    space = everything(model)
+    ends = st.one_of(st.just(0.0), st.floats(0, 1, exclude_max=True))
+    hp = fill(space, iter(lambda: data.draw(ends), None))
+    levels = space.read(hp)
+    assert levels == hp.values
+    groups = (cnnzoo.toggles(model), read_toggles(Recipe), read_toggles(cnnzoo.load_data))
+    for name, level in levels.items():
+        toggle = next(group[name] for group in groups if name in group)
+        assert type(level) is toggle.type
+        assert toggle.check(level, model) == level
+
+
+def test_the_default_of_every_hyperparameter_is_the_toggles_own():
+    hp = keras_tuner.HyperParameters()
+    space = everything("downsampling")
+    space.declare(hp)
+    toggles = cnnzoo.toggles("downsampling")
+    for name, level in space.chosen(space.model, space.read(hp)).items():
+        low = None if toggles[name].levels else toggles[name].search_range[0]
+        assert level in (toggles[name].default, low)
+
+
+def test_at_the_end_of_the_scale_a_whole_number_stays_within_its_range():
+    space = make_space("downsampling", {"filters": (8, 32)})
+    assert fill(space, iter([1.0])).values == {"filters": 33}  # KerasTuner's own doing
+    assert space.read(fill(space, iter([1.0]))) == {"filters": 32}
+
+
+def nested(
+    *,
+    c: Annotated[int, Toggle("third", low=1, high=9, when=("b", ("on",)))] = 2,
+    b: Annotated[Literal["on", "off"], Toggle("second", when=("a", (True,)))] = "on",
+    a: Annotated[bool, Toggle("first")] = False,
+):
+    """Whose conditions hang on each other, declared from the last to the first."""
+
+
+def test_nested_conditions_stand_inside_one_another():
+    found = discovered(make_space(nested, ["c", "b", "a"]))
+    conditions = {
+        name: [(condition.name, condition.values) for condition in hp.conditions]
+        for name, hp in found.items()
+    }
+    assert conditions == {
+        "a": [],
+        "b": [("a", [True])],
+        "c": [("a", [True]), ("b", ["on"])],
+    }
+
+
+def test_a_condition_reaches_through_a_toggle_that_is_held():
+    space = make_space(nested, ["c", "a"], fixed={"b": "on"})
+    assert space.conditions("c") == (("a", (True,)),)
+    assert space.chosen(space.model, {"a": False}) == {"a": False}
+    assert space.chosen(space.model, {"a": True, "c": 3}) == {"b": "on", "a": True, "c": 3}
+
+
+def test_a_condition_asks_only_for_levels_that_are_explored():
+    space = make_space("downsampling", {"pool": ["max", "none"], "pool_size": [2, 3]})
+    assert space.conditions("pool_size") == (("pool", ("max",)),)
+
+
+def test_without_a_wish_all_toggles_of_the_model_are_searched_that_leave_scores_comparable():
+    space = make_space("downsampling")
+    dependent = {"loss", "label_smoothing", "logits"}
+    assert set(space.searched) == set(cnnzoo.toggles("downsampling")) - dependent
+    space = make_space("downsampling", fixed={"pool": "none"})
+    assert set(space.searched).isdisjoint({"pool", "pool_size", "pool_stages"})
+
+
+def test_levels_ranges_and_combinations_are_taken():
+    wanted = {
+        "filters": (8, 16),
+        "dropout": [0, 0.5],
+        "augment": ["none", "crop+flip"],
+        "skip": [True, False],
+    }
+    assert make_space("residual", wanted).describe() == {
+        "filters": {"range": [8, 16]},
+        "dropout": {"levels": [0.0, 0.5]},
+        "augment": {"levels": ["none", "crop+flip"]},
+        "skip": {"levels": [True, False]},
+    }
+
+
+GROUPS = (
+    f"The model's: {', '.join(cnnzoo.toggles('mlp'))}; the recipe's: "
+    f"{', '.join(read_toggles(Recipe))}; the data's: {', '.join(read_toggles(cnnzoo.load_data))}."
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "search", "fixed", "sentence"),
+    [
+        (
+            "mlp",
+            ["unit"],
+            {},
+            "Neither `mlp`, its recipe nor its data have a toggle `unit`; did you mean `units`? "
+            + GROUPS,
+        ),
+        (
+            "mlp",
+            ["units"],
+            {"batchsize": 3},
+            "Neither `mlp`, its recipe nor its data have a toggle `batchsize`; did you mean "
+            "`batch_size`? " + GROUPS,
+        ),
+        (
+            "downsampling",
+            {"pool_size": [2, 5]},
+            {},
+            "`pool_size` of `downsampling` must be one of 1, 2, 3, 4; got 5.",
+        ),
+        (
+            "downsampling",
+            {"filters": (0, 5)},
+            {},
+            "`filters` of `downsampling` must be a whole number from 1 to 4096; got 0.",
+        ),
+        (
+            "downsampling",
+            {"filters": (9, 5)},
+            {},
+            "`search` of `downsampling`: the range of `filters` must rise; got (9, 5).",
+        ),
+        (
+            "downsampling",
+            {"filters": [9, 9]},
+            {},
+            "`search` of `downsampling`: `filters` must have two different levels or more, each "
+            "once; got 9, 9.",
+        ),
+        (
+            "downsampling",
+            {"filters": 9},
+            {},
+            "`search` of `downsampling`: `filters` takes a list of levels or a range (low, high); "
+            "got 9.",
+        ),
+        (
+            "downsampling",
+            {"pool": "max"},
+            {},
+            "`search` of `downsampling`: `pool` takes a list of levels; got 'max'.",
+        ),
+        (
+            "downsampling",
+            ["filters"],
+            {"filters": 8},
+            "`filters` of `downsampling` is searched; got filters=8 too.",
+        ),
+        (
+            "downsampling",
+            ["filters"],
+            {"pool_size": 5},
+            "`pool_size` of `downsampling` must be one of 1, 2, 3, 4; got 5.",
+        ),
+        (
+            "downsampling",
+            ["pool_size"],
+            {"pool": "none"},
+            "`pool_size` of `downsampling` has no effect unless pool is max or average; got "
+            "`pool_size` to search with pool='none'.",
+        ),
+        (
+            "downsampling",
+            ["filters"],
+            {"pool": "none", "pool_size": 3},
+            "`pool_size` of `downsampling` has no effect unless pool is max or average; got "
+            "pool_size=3 with pool='none'.",
+        ),
+        (
+            "downsampling",
+            {"normalization": ["none", "layer"], "norm_momentum": (0.5, 0.9)},
+            {},
+            "`norm_momentum` of `downsampling` has no effect unless normalization is batch; got "
+            "`norm_momentum` to search with normalization='none' or 'layer'.",
+        ),
+        ("downsampling", [], {}, "`search` of `downsampling` names nothing to vary."),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_in_a_sentence(model, search, fixed, sentence):
+    with pytest.raises(ToggleError) as refusal:
+        make_space(model, search, fixed=fixed)
+    assert str(refusal.value) == sentence

@@ -1,0 +1,276 @@
+"""A search proposes, trains, keeps every score, and can be gone on with."""
+
+import json
+import math
+
+import keras_tuner
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.recipe import Recipe
+
+TUNERS = ("random", "grid", "bayesian", "hyperband")
+SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}
+TRIALS = 8  # of which the Bayesian one proposes two that are not random
+
+
+def response(levels, seed):
+    """Best at 32 units and with tanh; the activation hardly matters."""
+    distance = math.log2(levels["units"] / 32) ** 2
+    return 1 - distance - 0.01 * (levels["activation"] != "tanh") + 0.001 * seed
+
+
+def summary(trials):
+    return [
+        (trial["trial_id"], trial["values"], trial["status"], trial["score"]) for trial in trials
+    ]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_the_same_seed_gives_the_same_search_and_another_one_another(
+    searched, stub_training, tmp_path, tuner, seed
+):
+    stub_training(response)
+    options = {"tuner": tuner, "trials": TRIALS, "recipe": Recipe(epochs=9), "search": SPACE}
+    first, again, other = (
+        searched("mlp", "digits", seed=which, directory=tmp_path / name, **options)
+        for name, which in (("first", seed), ("again", seed), ("other", seed + 2))
+    )
+    assert summary(first) == summary(again)
+    assert len(first) == TRIALS
+    if tuner != "grid":
+        assert [trial["values"] for trial in first] != [trial["values"] for trial in other]
+
+
+@pytest.mark.parametrize("interrupted_at", [1, 8, 15])
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
+    searched, stub_training, tmp_path, tuner, interrupted_at
+):
+    calls = []
+
+    def interrupted(levels, seed):
+        calls.append((levels, seed))
+        if len(calls) == interrupted_at:
+            raise KeyboardInterrupt
+        return response(levels, seed)
+
+    options = {"tuner": tuner, "trials": TRIALS, "recipe": Recipe(epochs=9), "seeds": 2}
+    stub_training(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        searched("mlp", "digits", SPACE, **options)
+    resumed = searched("mlp", "digits", SPACE, **options)
+    assert len(calls) == 2 * TRIALS + 1
+    whole = searched("mlp", "digits", SPACE, directory=tmp_path / "whole", **options)
+    if tuner == "grid":  # in whatever order
+        resumed, whole = (sorted(summary(t), key=lambda row: str(row[1])) for t in (resumed, whole))
+        assert [row[1:] for row in resumed] == [row[1:] for row in whole]
+    else:
+        assert summary(resumed) == summary(whole)
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_more_trials_are_added_to_those_that_are_there(searched, stub_training, tuner):
+    calls = stub_training(response)
+    options = {"tuner": tuner, "recipe": Recipe(epochs=9)}
+    few = searched("mlp", "digits", SPACE, trials=3, **options)
+    many = searched("mlp", "digits", SPACE, trials=TRIALS, **options)
+    assert summary(many)[:3] == summary(few)
+    assert len(many) == len(calls) == TRIALS
+
+
+@pytest.mark.parametrize(("tuner", "trials"), [("random", 40), ("bayesian", 12), ("hyperband", 60)])
+def test_the_tuners_come_close_to_a_known_optimum(searched, stub_training, tuner, trials):
+    stub_training(response)
+    found = searched("mlp", "digits", SPACE, tuner=tuner, trials=trials, recipe=Recipe(epochs=9))
+    best = max(found, key=lambda trial: trial["score"])
+    assert 26 < best["values"]["units"] < 39
+
+
+def test_a_grid_is_searched_to_its_end(searched, stub_training):
+    stub_training(lambda levels, seed: 0.5)
+    search = {"normalization": ["none", "batch"], "norm_momentum": [0.5, 0.9], "units": [8, 16]}
+    found = searched("mlp", "digits", search, tuner="grid")
+    chosen = [
+        (v["normalization"], v.get("norm_momentum"), v["units"])
+        for v in (trial["values"] for trial in found)
+    ]
+    assert sorted(chosen, key=str) == sorted(
+        [
+            (normalization, momentum, units)
+            for normalization, momenta in (("none", [None]), ("batch", [0.5, 0.9]))
+            for momentum in momenta
+            for units in (8, 16)
+        ],
+        key=str,
+    )
+
+
+def test_hyperband_trains_for_as_many_epochs_as_it_says(searched, stub_training):
+    calls = stub_training(response)
+    found = searched("mlp", "digits", SPACE, tuner="hyperband", recipe=Recipe(epochs=9))
+    assert [epochs for _, _, epochs in calls] == [t["values"]["tuner/epochs"] for t in found]
+    assert {epochs for _, _, epochs in calls} == {1, 3, 9}
+
+
+def test_with_each_seed_a_configuration_trains_as_train_does_and_the_mean_is_the_score(searched):
+    recipe = Recipe(epochs=2, batch_size=64)
+    found = searched(
+        "mlp",
+        "digits",
+        {"units": [8, 16], "batch_size": [16, 32], "train_size": [100, 200]},
+        seeds=2,
+        seed=3,
+        trials=2,
+        recipe=recipe,
+        activation="tanh",
+    )
+    for trial in found:
+        values = trial["values"]
+        assert [row["seed"] for row in trial["rows"]] == [3, 4]
+        assert trial["score"] == np.mean([row["score"] for row in trial["rows"]])
+        for row in trial["rows"]:
+            data = cnnzoo.load_data("digits", seed=row["seed"], train_size=values["train_size"])
+            trained = cnnzoo.train(
+                "mlp",
+                data,
+                Recipe(epochs=2, batch_size=values["batch_size"]),
+                seed=row["seed"],
+                units=values["units"],
+                activation="tanh",
+                steps_per_execution=25,
+            )
+            for metric in ("loss", "accuracy", "macro_f1", "nll"):
+                expected = trained.metrics[f"validation_{metric}"]
+                assert row["metrics"][f"val_{metric}"] == expected
+            assert row["score"] == row["metrics"]["val_accuracy"]
+            assert row["epochs"] == 2
+
+
+def test_what_was_searched_is_written_down(searched, stub_training, tmp_path):
+    stub_training(response)
+    searched("mlp", "digits", SPACE, objective=("val_loss", "min"), trials=2, seeds=2, loss="focal")
+    written = json.loads((tmp_path / "search" / "search.json").read_text())
+    assert set(written.pop("versions")) >= {"cnnzoo", "keras", "keras-tuner", "tensorflow"}
+    assert written == {
+        "model": "mlp",
+        "data": "digits",
+        "search": ["units", "activation"],
+        "space": {
+            "units": {"range": [8, 64]},
+            "activation": {"levels": ["relu", "tanh", "gelu"]},
+        },
+        "fixed": {"loss": "focal"},
+        "recipe": {
+            "epochs": 10,
+            "batch_size": 32,
+            "schedule": "constant",
+            "augment": "none",
+            "class_weight": "none",
+            "early_stopping": 0,
+        },
+        "objective": {"name": "val_loss", "direction": "min"},
+        "tuner": "random",
+        "seeds": [0, 1],
+        "fingerprint": cnnzoo.load_data("digits").info.fingerprint,
+    }
+
+
+def test_another_search_in_the_same_directory_is_refused(searched, stub_training, tmp_path):
+    stub_training(response)
+    searched("mlp", "digits", SPACE, trials=1)
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", SPACE, trials=1, seeds=2)
+    assert str(refusal.value) == (
+        f"Another search was begun in {tmp_path / 'search'}: seeds was [0], and is [0, 1]. "
+        "Give another directory."
+    )
+
+
+def test_a_tuner_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
+    stub_training(response)
+    options = {"trials": 4, "directory": tmp_path / "class"}
+    by_class = searched("mlp", "digits", SPACE, tuner=keras_tuner.RandomSearch, **options)
+    by_name = searched("mlp", "digits", SPACE, tuner="random", trials=4)
+    assert summary(by_class) == summary(by_name)
+    instance = keras_tuner.BayesianOptimization(
+        cnnzoo.hypermodel("mlp", search=SPACE),
+        objective=keras_tuner.Objective("val_accuracy", "max"),
+        max_trials=3,
+        seed=7,
+        directory=tmp_path,
+        project_name="instance",
+    )
+    found = searched("mlp", "digits", SPACE, tuner=instance, directory=tmp_path / "other")
+    assert len(found) == 3
+
+
+GROUP = "val_loss, val_accuracy, val_macro_f1, val_nll"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"objective": "val_acuracy"},
+            f"`objective` of a search must be one of {GROUP} for a classification; got "
+            "'val_acuracy'; did you mean val_accuracy?",
+        ),
+        (
+            {"objective": ("val_loss", "down")},
+            "The direction of `objective` val_loss must be 'min' or 'max'; got 'down'.",
+        ),
+        (
+            {"tuner": "randon"},
+            "`tuner` of a search must be one of random, grid, bayesian, hyperband, or a Tuner of "
+            "KerasTuner; got 'randon'; did you mean random?",
+        ),
+        ({"trials": 0}, "`trials` of `tune` must be a whole number from 1 up; got 0."),
+        ({"seeds": 0}, "`seeds` of `tune` must be a whole number from 1 up; got 0."),
+        ({"workers": 0}, "`workers` of `tune` must be a whole number from 1 up; got 0."),
+        ({"seed": -1}, "`seed` of `tune` must be a whole number from 0 up; got -1."),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    searched, tmp_path, options, sentence
+):
+    with pytest.raises(cnnzoo.ToggleError) as refusal:
+        searched("mlp", "digits", SPACE, **options)
+    assert str(refusal.value) == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_toggles_of_data_that_is_loaded_are_refused(searched):
+    with pytest.raises(cnnzoo.ToggleError) as refusal:
+        searched("mlp", cnnzoo.load_data("digits"), {"label_noise": (0.0, 0.5)})
+    assert str(refusal.value) == (
+        "`label_noise` is a toggle of the data, and `data` of `tune` is loaded already; give what "
+        "`cnnzoo.load_data` loads."
+    )
+    with pytest.raises(cnnzoo.DataError) as refusal:
+        searched("mlp", cnnzoo.load_data("digits", validation=0.0), SPACE)
+    assert str(refusal.value) == (
+        "`tune` scores on the validation data, and 'digits' has none. Load it with validation=0.1."
+    )
+
+
+def test_a_hundred_trials_take_less_than_20_mb(searched, stub_training, tmp_path):
+    stub_training(lambda levels, seed: 0.5)
+    found = searched("downsampling", "digits", trials=100)
+    assert len(found) == 100
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert size < 20e6
+
+
+def test_models_are_saved_only_if_asked_for(searched, tmp_path):
+    options = {"trials": 1, "recipe": Recipe(epochs=1), "train_size": 50}
+    searched("mlp", "digits", {"units": [8, 16]}, **options)
+    assert not [*tmp_path.rglob("*.keras"), *tmp_path.rglob("*.h5")]
+    searched(
+        "mlp", "digits", {"units": [8, 16]}, checkpoints=True, directory=tmp_path / "2", **options
+    )
+    (saved,) = tmp_path.rglob("*.keras")
+    assert saved.name == "seed0.keras"
+    assert cnnzoo.load_model(saved).name == "mlp"
