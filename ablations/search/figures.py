@@ -1,19 +1,16 @@
 """The figures of a search: how it went, what it tried, and what seems to matter."""
 
-from ablations.report.drawing import ROWS, Figure, Theme, plain, slug
+from ablations.report.drawing import Figure, Spec, Theme, chart_of, slug
 from ablations.report.rounding import is_number
-from ablations.report.theme import config
 from ablations.report.words import level_words, rows_of
 from ablations.search.contents import SearchContents
 from ablations.search.parallel import parallel
-from ablations.search.scores import Spec, chart_of, ordered, score_axis, scored_trials, where
+from ablations.search.scores import ordered, score_axis, scored_trials, where
 from cnnzoo.tuning.records import Hyperparameter
 
 MOST_SLICES = 12
 MOST_LEVELS = 12
 """Levels that are set beside each other; more are drawn along an axis if they are numbers."""
-
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
 def search_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
@@ -23,14 +20,6 @@ def search_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
     drawn += [_slice(contents, column, hp, theme) for column, hp in shown[:MOST_SLICES]]
     drawn.append(parallel(contents, theme))
     return [figure for figure in drawn if figure is not None]
-
-
-def search_spec(figure: Figure, theme: Theme) -> Spec:
-    """Return a figure as Vega-Lite has it."""
-    rows = [{key: plain(value) for key, value in row.items()} for row in figure.rows]
-    about = {"$schema": SCHEMA, "config": config(theme), "datasets": {ROWS: rows}}
-    chart: Spec = figure.chart
-    return chart | about
 
 
 def _progress(contents: SearchContents, theme: Theme) -> Figure | None:

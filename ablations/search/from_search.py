@@ -158,7 +158,7 @@ def from_search(
     seeds
         How many fresh seeds, from the first that the search did not use; or the seeds themselves.
     rivals
-        How many configurations to try again beside the winner.
+        How many configurations to try again beside the winner, as far as there are.
     model, data, recipe
         As of `Study`; what the search was of, if left out. A search made elsewhere does not say
         it: its model is the ``build(hp)`` that was searched.
@@ -194,7 +194,11 @@ def from_search(
     }
     winner = found.levels_of(contenders[0])
     others = [_changes(found.levels_of(trial), winner) for trial in contenders[1:]]
-    base = Study(**common, design=LIST, variants=[{}, *others], baseline=winner)
+    if others:
+        base = Study(**common, design=LIST, variants=others, baseline=winner)
+    else:  # nothing to compare the winner with, but its fresh seeds
+        own = next(iter(winner))
+        base = Study(**common, factors={own: [winner[own]]}, baseline=winner)
     base = replace(base, name=f"{base.name}-search")
     factors = _factors(base, winner, found.hyperparameters)
     if not factors:

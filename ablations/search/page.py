@@ -3,13 +3,14 @@
 from typing import Any
 
 from ablations.report.drawing import slug
+from ablations.report.figures import spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rounding import brief
 from ablations.report.theme import PAGE
 from ablations.report.words import metric_words
 from ablations.search import tables
 from ablations.search.contents import SearchContents
-from ablations.search.figures import search_figures, search_spec
+from ablations.search.figures import search_figures
 
 
 def page(contents: SearchContents) -> str:
@@ -29,7 +30,7 @@ def page(contents: SearchContents) -> str:
         extra=[tables.plain_table(title, frame) for title, frame in contents.tables.items()],
         trials=tables.trials_table(contents),
         failures=tables.failures_table(contents),
-        specs=[(figure.name, json_of(search_spec(figure, PAGE))) for figure in drawn],
+        specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         with_verdicts=(),
         verdicts=(),
         slug=slug,

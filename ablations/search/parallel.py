@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.drawing import Figure, Theme
+from ablations.report.drawing import Figure, Spec, Theme, chart_of
 from ablations.report.rounding import is_number
 from ablations.report.words import level_words, rows_of
 from ablations.search.contents import SearchContents
-from ablations.search.scores import Spec, chart_of, ordered, scored_trials, where
+from ablations.search.scores import ordered, scored_trials, where
 from cnnzoo.tuning.records import Hyperparameter
 
 MOST_AXES = 12

@@ -4,21 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.drawing import ROWS
+from ablations.report.drawing import Spec
 from ablations.report.rounding import brief, is_number
 from ablations.search.contents import SearchContents
 from cnnzoo.tuning.records import Hyperparameter
 
-Spec = dict[str, Any]
-"""A piece of a chart, as Vega-Lite has it."""
-
 FAR = 3
 """Interquartile ranges beyond the quartile after which bad scores are drawn at the edge."""
-
-
-def chart_of(layers: list[Spec], height: float) -> Spec:
-    """Return a chart of its figure's rows, from the lowest layer up."""
-    return {"data": {"name": ROWS}, "layer": layers, "width": "container", "height": height}
 
 
 def where(test: str) -> Spec:

@@ -12,9 +12,10 @@ import ablations
 import cnnzoo
 from ablations.cli import app
 from ablations.report import ReportError
+from ablations.report.figures import spec
 from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
-from ablations.search.figures import search_figures, search_spec
+from ablations.search.figures import search_figures
 from ablations.search.optimism import COLUMNS
 
 
@@ -75,8 +76,8 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
         "parallel",
     ]
     for figure in figures.values():
-        alt.Chart.from_dict(search_spec(figure, LIGHT))
-        assert search_spec(figure, PAGE)["datasets"]["rows"]
+        alt.Chart.from_dict(spec(figure, LIGHT))
+        assert spec(figure, PAGE)["datasets"]["rows"]
     means = contents.trials.dropna(subset="score").groupby("trial")["score"].mean()
     shown = pd.DataFrame(figures["progress"].rows)
     assert shown["score"].tolist() == means.tolist()
@@ -185,6 +186,8 @@ def test_the_command_line_knows_a_search(written, tmp_path):
     assert ran.exit_code == 0, ran.output
     assert "<title>small: search</title>" in (tmp_path / "small.html").read_text()
     assert files_of(place) == before
+    ran = CliRunner().invoke(app, ["report", str(place)])
+    assert ran.output == f"{tmp_path / 'small.html'} (replaced)\n"
     ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
     assert ran.exit_code == 0, ran.output
     assert (tmp_path / "a.csv").exists()
