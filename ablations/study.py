@@ -27,6 +27,7 @@ from ablations.declared import (
     check_variants,
 )
 from ablations.settings import Settings, StudyError, check_known, digest
+from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 
@@ -189,6 +190,9 @@ class Study:
         for name in recipe:
             check_known(name, [field.name for field in fields(Recipe)], "A Recipe has no")
         return cls(**{**values, "recipe": Recipe(**recipe)})
+
+
+Study.__init__ = refuse_unknown(Study.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)

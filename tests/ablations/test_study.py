@@ -395,7 +395,7 @@ def test_what_a_table_cannot_say_is_refused_with_a_sentence(values, sentence):
 
 
 def test_a_recipe_that_cannot_be_is_refused_as_everywhere():
-    with pytest.raises(ToggleError) as refused:
+    with pytest.raises(cnnzoo.ToggleError) as refused:
         Study.from_dict({"model": "mlp", "recipe": {"epochs": 0}})
     assert str(refused.value) == (
         "`epochs` of `Recipe` must be a whole number from 1 to 100000; got 0."
@@ -409,3 +409,13 @@ def test_one_metric_may_be_given_as_a_text():
 def test_a_variant_is_called_by_its_changes():
     assert Variant().name == "baseline"
     assert Variant(Settings(units=8, skip=True)).name == "units=8, skip=True"
+
+
+def test_an_unknown_field_is_answered_with_the_nearest():
+    with pytest.raises(cnnzoo.ToggleError) as refused:
+        Study("mlp", factor={"units": [1, 2]})
+    assert str(refused.value) == (
+        "`Study` takes no `factor`; did you mean `factors`? It takes model, data, factors, "
+        "baseline, design, variants, seeds, recipe, metrics, margins, timeout, retries, "
+        "max_seeds, name."
+    )
