@@ -11,7 +11,7 @@ import stub_builders
 
 import cnnzoo
 from ablations import Settings, Study, StudyError, Variant
-from cnnzoo import Recipe, ToggleError
+from cnnzoo import Recipe
 
 FACTORS = {"units": [8, 16]}
 
