@@ -15,9 +15,6 @@ from typing import Any
 
 from cnnzoo.console import quiet_stderr
 
-PRELOAD = "cnnzoo.preload"
-"""The module that loads TensorFlow, and so goes before all others."""
-
 _ONE_AT_A_TIME = threading.Lock()
 
 

@@ -1,7 +1,5 @@
 """Processes that train: how they compute, so that the same trial gives the same numbers."""
 
-import os
-
 THREADS = 1
 """Of a trial's own computation. Their number changes the order of sums and with it the last bits
 of a result, so it does not depend on how many trials run at a time."""
@@ -9,23 +7,19 @@ of a result, so it does not depend on how many trials run at a time."""
 STEPS_PER_EXECUTION = 25
 """Steps that run without coming back to Python; nothing in a trial happens between them."""
 
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-"""What has TensorFlow compute by oneDNN, read when it is loaded. It is left to each CPU by
-default, and oneDNN is the faster one for convolutions on one thread."""
-
 
 def fix_arithmetic() -> None:
     """Have TensorFlow compute alike each time: on `THREADS` threads; on GPUs in a fixed order.
 
-    By oneDNN, if TensorFlow is not loaded yet. GPU memory is taken only as it is needed, so that
-    several processes may share one.
+    GPU memory is taken only as it is needed, so that several processes may share one. Whether
+    oneDNN computes is left to TensorFlow: where that leaves it out, it is faster on one thread, and
+    some gradients of convolutions end in a segmentation fault.
 
     Raises
     ------
     RuntimeError
         If TensorFlow has computed something in this process before.
     """
-    os.environ[ONEDNN] = "1"
     import keras
 
     if keras.backend.backend() != "tensorflow":

@@ -5,7 +5,6 @@ import os
 # TensorFlow reads these when it is imported, which no test does before this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in worker processes
 
 import hypothesis
 import pytest

@@ -15,9 +15,8 @@ from ablations.engines.room import default_workers, find_gpus
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
 from ablations.trial import count_gpus, prepare_worker
-from cnnzoo.forking import PRELOAD
 
-PRELOADED = [PRELOAD, "ablations.trial"]
+PRELOADED = ["cnnzoo.training", "ablations.trial"]
 
 
 class Processes:

@@ -24,7 +24,7 @@ from keras_tuner.src.distribute import utils as roles
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine import conditions
 
-from cnnzoo.forking import PRELOAD, WorkerContext
+from cnnzoo.forking import WorkerContext
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
@@ -146,7 +146,7 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
         If workers die before they have anything to do.
     """
     context = WorkerContext()
-    context.load([PRELOAD, __name__])
+    context.load([__name__])
     server, _, port = serve(oracle, "127.0.0.1:0")
 
     def start(name: str) -> Any:

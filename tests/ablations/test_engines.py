@@ -235,15 +235,16 @@ with start_engine("processes", Limits(workers=1)) as running:
 """
 
 
-def test_workers_compute_on_one_thread_by_one_library_whatever_the_program_does():
+@pytest.mark.parametrize(("onednn", "kernels"), [("0", "Eigen"), ("1", "oneDNN")])
+def test_workers_compute_on_one_thread_and_say_by_which_library(onednn, kernels):
     program = subprocess.run(
         [sys.executable, "-c", ARITHMETIC],
-        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn},
         check=True,
         capture_output=True,
         text=True,
     )
-    assert program.stdout == "['threads: 1, kernels: oneDNN']\n"
+    assert program.stdout == f"['threads: 1, kernels: {kernels}']\n"
 
 
 def test_what_workers_write_to_stderr_goes_to_the_log(tmp_path, capfd):
