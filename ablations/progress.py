@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -20,18 +19,6 @@ from ablations.study import Study, Trial, TrialResult
 
 REDRAW_AFTER = 2.0
 """Seconds between two tables of deltas."""
-
-
-def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
-    """Leave word of a trial's epoch in a folder; where that fails the trial goes on.
-
-    Files need no lock that a killed process could keep.
-    """
-    word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
-    scratch = folder / f".{os.getpid()}"
-    with contextlib.suppress(OSError):  # the folder or the coordinator is gone, or the disk full
-        scratch.write_text(json.dumps(word))
-        scratch.replace(folder / f"{os.getpid()}.json")
 
 
 class Progress:

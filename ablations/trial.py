@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ablations.epochs import report_epoch
 from ablations.models import find_builder
-from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data

@@ -10,8 +10,9 @@ from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
+from ablations.epochs import report_epoch
 from ablations.planning import Planner
-from ablations.progress import Progress, report_epoch
+from ablations.progress import Progress
 from ablations.terminal import deltas_table
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -216,3 +218,18 @@ def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
     finally:
         signal.signal(signal.SIGINT, before)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+
+
+def test_a_worker_loads_nothing_that_only_shows_or_compares():
+    code = (
+        "import ablations.trial, sys; "
+        "print([n for n in ('pandas', 'scipy', 'rich', 'tensorflow') if n in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == "[]\n"
