@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import stub_trials
 
-from ablations import Study, StudyError, TrialResult, open_results, run, runner, stats
+from ablations import Study, StudyError, TrialResult, context, open_results, run, runner, stats
 from ablations.designs.path import steps
 from ablations.engines import processes
 from cnnzoo import Recipe
@@ -438,6 +438,17 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
         counts.append(len(go(study)[1]))
     assert counts == [2, 0, 2]
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    counts = []
+    for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        monkeypatch.setattr(context, "_own_code", lambda version=version: version)
+        counts.append(len(go()[1]))
+    assert counts == [6, 0, 6]
+    said = " ".join(capsys.readouterr().err.split())
+    own = context.version("cnnzoo")
+    assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
 
 
 def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
