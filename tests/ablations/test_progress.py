@@ -195,6 +195,26 @@ def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
     assert f" {2 * p:.2g} " in rendered(shown)  # the first of two looks, at half of the blocks
 
 
+def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
+    shown, _ = terminal
+    rows = rows_of()
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    for row, trial in rows:
+        changed = bool(row.changes)
+        result = done(trial, 0.01 if changed else 2.0)
+        shown._drawn = -1e9
+        shown.ended(
+            replace(
+                result,
+                metrics={**result.metrics, "test_nll": 3.5 if changed else 2.0},
+                loss="mse" if changed else "focal",
+            )
+        )
+    text = rendered(shown)
+    assert "test nll: deltas so far" in text
+    assert "+1.5000" in text
+
+
 def test_a_trial_that_ended_no_longer_runs(terminal):
     shown, _ = terminal
     rows = rows_of()

@@ -466,6 +466,31 @@ def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monke
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_time_out_that_does_not_apply_is_said(go, capsys):
+    said = (
+        "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "
+        "apply."
+    )
+    go(dataclasses.replace(STUDY, timeout=2.5))
+    assert said in " ".join(capsys.readouterr().err.split())
+    go(STUDY)
+    assert "do not apply" not in capsys.readouterr().err
+
+
+def test_a_time_out_of_a_builder_of_the_program_itself_is_said_not_to_apply(
+    go, monkeypatch, capsys
+):
+    namespace = {"__name__": "__main__"}
+    exec("def build_here(input_shape, classes, units=8): ...", namespace)  # noqa: S102
+    monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
+    go(study, engine="processes")
+    assert (
+        "__main__:build_here is defined in the program itself: one trial after the other. The "
+        "engine serial has no process to end: the timeout of 60 s and the retries do not apply."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
     from ablations.store import Store
 
@@ -722,6 +747,27 @@ def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
     assert (results.trials["status"] == "done").all()
     assert list(results.trials["params"]) == [64 * 8 + 8 + 90, 64 * 32 + 32 + 330]
     assert len(results.versions["model"]) == 12
+
+
+def test_losses_that_a_builder_of_ones_own_switches_are_not_compared(tmp_path):
+    study = Study(
+        "stub_builders:objective",
+        "digits",
+        factors={"objective": ["crossentropy", "squares"]},
+        baseline={"train_size": 100},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results = run(study, tmp_path, engine="serial", progress=False)
+    trials = results.trials.set_index(["variant", "seed"])
+    assert (trials["status"] == "done").all()
+    squares = trials["test_loss"]["objective=squares"]
+    assert (squares < trials["test_loss"]["baseline"] / 2).all()  # of another unit
+    deltas = results.deltas().set_index("metric")
+    assert list(deltas.index) == ["test_nll", "test_accuracy"]
+    nll = trials["test_nll"]
+    expected = (nll["objective=squares"] - nll["baseline"]).mean()
+    assert deltas.loc["test_nll", "delta"] == pytest.approx(expected)
 
 
 def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
