@@ -1,4 +1,4 @@
-"""Which code a builder is: a digest that changes where the code does."""
+"""Which code a builder is, or a trial runs: a digest that changes where the code does."""
 
 import ast
 import dis
@@ -15,6 +15,39 @@ from typing import Any
 INSTALLED = {"site-packages", "dist-packages"}
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
+
+NO_PART_OF_A_TRIAL = ("cli.py", "console.py", "tuning")
+"""What of the package cnnzoo no trial runs."""
+
+PART_OF_A_TRIAL = ("models.py", "space.py", "trial.py")
+"""What of the package ablations decides what comes of a trial."""
+
+
+def trial_code_version(zoo: Path, ablations: Path) -> str:
+    """Return a digest of the packages' own code that a trial runs.
+
+    Parameters
+    ----------
+    zoo, ablations
+        The folders of the two packages.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits, which do not depend on where the folders are.
+    """
+    found = {path.relative_to(zoo): path for path in zoo.rglob("*.py")}
+    parts = {
+        name.as_posix(): path
+        for name, path in found.items()
+        if name.parts[0] not in NO_PART_OF_A_TRIAL
+    }
+    parts |= {f"ablations/{name}": ablations / name for name in PART_OF_A_TRIAL}
+    digest = hashlib.sha256()
+    for name, path in sorted(parts.items()):
+        for part in (name.encode(), path.read_bytes()):
+            digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:12]
 
 
 def code_version(*builder: Any) -> str:

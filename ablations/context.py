@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+import cnnzoo
+from ablations.code_version import trial_code_version
 from ablations.machine import other_machine
 from ablations.models import find_builder
 from ablations.store import Store
@@ -28,11 +32,13 @@ def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:
     Returns
     -------
     dict
-        Versions of packages; ``data``, the fingerprint; ``arithmetic``; and ``model``, the
-        version of a builder's own code, if it is not the zoo's.
+        Versions of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``data``, the
+        fingerprint; ``arithmetic``; and ``model``, the version of a builder's own code, if it is
+        not the zoo's.
     """
     code = find_builder(model).version
     packages = {name: _version(name) for name in PACKAGES}
+    packages["cnnzoo"] += f" ({_own_code()})"
     own = {"model": code} if code else {}
     return {**packages, "data": fingerprint, "arithmetic": arithmetic, **own}
 
@@ -89,6 +95,12 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for name in now
         if before.get(name) != now[name]
     )
+
+
+@cache
+def _own_code() -> str:
+    """Return the digest of the code as it was when this process first asked."""
+    return trial_code_version(Path(cnnzoo.__file__).parent, Path(__file__).parent)
 
 
 def _version(package: str) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -16,22 +15,11 @@ import pandas as pd
 
 from ablations.comparing import compare
 from ablations.store import Planned
+from ablations.stored import comparable, loss_kinds
 from ablations.study import Study, Trial, TrialResult
 
 REDRAW_AFTER = 2.0
 """Seconds between two tables of deltas."""
-
-
-def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
-    """Leave word of a trial's epoch in a folder; where that fails the trial goes on.
-
-    Files need no lock that a killed process could keep.
-    """
-    word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
-    scratch = folder / f".{os.getpid()}"
-    with contextlib.suppress(OSError):  # the folder or the coordinator is gone, or the disk full
-        scratch.write_text(json.dumps(word))
-        scratch.replace(folder / f"{os.getpid()}.json")
 
 
 class Progress:
@@ -121,6 +109,7 @@ class Progress:
                 "epochs": trial.recipe.epochs,
                 "status": known.get("status", "pending"),
                 **known.get("metrics", {}),
+                "loss": known.get("loss"),
             }
         for row, _ in rows:
             if row.infeasible:
@@ -129,7 +118,7 @@ class Progress:
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and say why if it failed."""
         row = self._rows[result.trial.key]
-        row.update(status=result.status, **result.metrics)
+        row.update(status=result.status, **result.metrics, loss=result.loss)
         self._done += 1
         self._failed += result.status != "done"
         if result.status != "done":
@@ -160,12 +149,11 @@ class Progress:
         from ablations.terminal import deltas_table
 
         trials = pd.DataFrame(list(self._rows.values()))
-        metric = f"test_{self.study.metrics[0]}"
-        changed = {name for row in self._rows.values() for name in row["changes"]}
-        if metric == "test_loss" and changed & {"loss", "label_smoothing"}:
-            metric = "test_rmse" if "test_rmse" in trials else "test_nll"
+        rows = [(row["variant"], row["changes"], row["loss"]) for row in self._rows.values()]
+        kinds = loss_kinds(self.study.baseline, rows)
+        (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, trials.columns)
         if metric in trials:
-            deltas = compare(self.study.to_dict(), trials, [metric])
+            deltas = compare(self.study.to_dict(), trials, [metric], kinds)
             self._deltas = deltas_table(deltas, f"{metric.replace('_', ' ')}: deltas so far")
         self._drawn = time.monotonic()
 

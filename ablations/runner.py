@@ -102,7 +102,9 @@ def run(
         Trials at a time; as many as cores and memory allow if left out. The results do not depend
         on it.
     engine
-        What runs the trials: see `ablations.engines.ENGINES`.
+        What runs the trials: "processes", worker processes; or "serial", this process, one trial
+        after the other, where the study's `timeout` and `retries` do not apply. A builder that is
+        defined in the program itself always runs in the latter.
     retry_failed
         Whether to try again what has failed, or could not be built, in an earlier run.
     renew_after
@@ -139,6 +141,11 @@ def run(
         _check_same_study(store.spec, study, directory)
         if running.name != engine:
             shown.say(f"{study.model} is defined in the program itself: one trial after the other.")
+        if study.timeout and running.name == "serial":
+            shown.say(
+                f"The engine serial has no process to end: the timeout of {study.timeout:g} s and "
+                "the retries do not apply."
+            )
         shown.say_briefly("checking the study")
         variants, blocks = list(planner.layout.variants), dict[str, range]()
         tried = set[str]()

@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS results (
     status TEXT NOT NULL, reason TEXT NOT NULL, metrics TEXT NOT NULL, history TEXT NOT NULL,
     seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
     machine TEXT NOT NULL,
-    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL
+    finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL,
+    loss TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 """
@@ -127,10 +128,11 @@ class Store:
             raise StudyError(f"There is no study in {self.directory}: none was begun.")
 
     def _complete(self) -> None:
-        """Add the column that files of an earlier version lack."""
+        """Add the columns that files of an earlier version lack."""
         columns = {row[1] for row in self._connection.execute("PRAGMA table_info(results)")}
-        if "fit_seconds" not in columns:
-            self._connection.execute("ALTER TABLE results ADD COLUMN fit_seconds REAL")
+        for name, kind in (("fit_seconds", "REAL"), ("loss", "TEXT")):
+            if name not in columns:
+                self._connection.execute(f"ALTER TABLE results ADD COLUMN {name} {kind}")
 
     def close(self) -> None:
         """Close the file and let others write."""
@@ -196,15 +198,15 @@ class Store:
         """Add a result, safe on the disk when this returns."""
         self._connection.execute(
             "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
-            " params, macs, findings, machine, fit_seconds)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " params, macs, findings, machine, fit_seconds, loss)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(result.trial.key, json.dumps(context, sort_keys=True)),
                 *(json.dumps(result.trial.to_dict()), result.status, result.reason),
                 *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
                 *(result.seconds, result.params, result.macs),
                 *(json.dumps(list(result.findings)), json.dumps(dict(machine))),
-                result.fit_seconds,
+                *(result.fit_seconds, result.loss),
             ),
         )
 

@@ -1,6 +1,6 @@
 """What is stored of a study, as tables, read once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -141,18 +141,80 @@ class StoredStudy:
             As of `deltas`.
         """
         names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
-        if len(set(self._loss_kinds().values())) > 1:
-            known = self._trials.columns
-            common = [name for name in ("test_rmse", "test_nll", "test_loss") if name in known]
-            names = [common[0] if name == "test_loss" else name for name in names]
-        return list(dict.fromkeys(names))
+        return comparable(names, self._loss_kinds(), self._trials.columns)
 
     def _loss_kinds(self) -> dict[str, str]:
-        """Return by variant what is minimized, label smoothing included."""
-        baseline = self.study["baseline"]
-        kinds = {BASELINE: baseline}
-        kinds |= {row.variant: {**baseline, **row.changes} for row in self._plan}
-        return {
-            name: f"{levels.get('loss', '')} {levels.get('label_smoothing', 0.0)}"
-            for name, levels in kinds.items()
-        }
+        rows = [
+            (row.variant, row.changes, self._results.get(row.key, {}).get("loss"))
+            for row in self._plan
+        ]
+        return loss_kinds(self.study["baseline"], rows)
+
+
+def loss_kinds(
+    baseline: Mapping[str, Any], rows: Iterable[tuple[str, Mapping[str, Any], str | None]]
+) -> dict[str, str]:
+    """Tell what each variant minimizes.
+
+    Parameters
+    ----------
+    baseline
+        The baseline's levels.
+    rows
+        Of each trial the variant, the levels that it changes, and the loss that its model was
+        found to have; none as long as it has no result.
+
+    Returns
+    -------
+    dict
+        By variant, a text that is the same only if the losses may be compared. As long as no
+        trial of a variant, or of the baseline, tells, the toggles of the zoo do.
+
+    Examples
+    --------
+    >>> loss_kinds({}, [("baseline", {}, "mse"), ("wide=True", {"wide": True}, None)])
+    {'baseline': 'mse', 'wide=True': 'mse'}
+    """
+    declared, found = {BASELINE: _declared_loss(baseline)}, dict[str, str]()
+    for variant, changes, loss in rows:
+        declared[variant] = _declared_loss({**baseline, **changes})
+        if loss:
+            found[variant] = loss
+    ours = found.get(BASELINE)
+    if ours is None:  # what was found has nothing to be held against
+        return declared
+    return {
+        variant: found.get(variant, ours if kind == declared[BASELINE] else kind)
+        for variant, kind in declared.items()
+    }
+
+
+def comparable(
+    metrics: Sequence[str], kinds: Mapping[str, str], known: Collection[str]
+) -> list[str]:
+    """Put what means the same under every loss in the place of test_loss, where losses differ.
+
+    Parameters
+    ----------
+    metrics
+        Columns of trials.
+    kinds
+        As `loss_kinds` gives them.
+    known
+        The columns that there are.
+
+    Examples
+    --------
+    >>> comparable(["test_loss"], {"baseline": "focal", "loss=mse": "mse"}, ["test_nll"])
+    ['test_nll']
+    """
+    names = list(metrics)
+    if len(set(kinds.values())) > 1:
+        common = [name for name in ("test_rmse", "test_nll") if name in known]
+        names = [next(iter(common), name) if name == "test_loss" else name for name in names]
+    return list(dict.fromkeys(names))
+
+
+def _declared_loss(levels: Mapping[str, Any]) -> str:
+    smoothing = levels.get("label_smoothing", 0.0)
+    return f"{levels.get('loss', '')}{f', label_smoothing={smoothing}' if smoothing else ''}"

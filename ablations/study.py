@@ -281,6 +281,9 @@ class TrialResult:
         Of the data before anything was drawn.
     arithmetic
         How the process computes that measured the trial's model; see `cnnzoo.processes`.
+    loss
+        What the model minimizes, read off the compiled model, as a text that is the same only
+        where the losses may be compared: "mse", "focal, gamma=3.0".
     findings
         What the doctor says of it.
     reason
@@ -297,5 +300,6 @@ class TrialResult:
     macs: int | None = None
     fingerprint: str = ""
     arithmetic: str = ""
+    loss: str = ""
     findings: Sequence[str] = ()
     reason: str = ""

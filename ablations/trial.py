@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ablations.epochs import report_epoch
 from ablations.models import find_builder
-from ablations.progress import report_epoch
 from ablations.space import Space
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
@@ -19,6 +19,9 @@ from cnnzoo.toggle import Level
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()
 _WARM_SIZE = 1
+
+NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
+"""Options of a Keras loss that leave its numbers as they are."""
 
 
 def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
@@ -108,6 +111,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
         fingerprint=data.info.fingerprint,
         arithmetic=arithmetic(),
+        loss=_loss_kind(model),
     )
 
 
@@ -146,6 +150,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         "params": model.count_params(),
         "macs": macs(model),
         "fingerprint": data.info.fingerprint,
+        "loss": _loss_kind(model),
         "findings": _findings(model, trained, data, trial),
     }
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
@@ -154,6 +159,20 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
         reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
         return {**found, "status": "failed", "reason": reason}
     return {**found, "status": "done"}
+
+
+def _loss_kind(model: Any) -> str:
+    """Name a compiled model's loss, with the options that make its numbers others."""
+    from cnnzoo.losses import loss_of
+
+    loss = loss_of(model)
+    default = loss.choice.make().get_config()
+    options = [
+        f"{name}={value}"
+        for name, value in sorted(loss.function.get_config().items())
+        if name not in NOT_OF_THE_KIND and str(value) != str(default.get(name))
+    ]
+    return ", ".join([loss.choice.name, *options])
 
 
 def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:

@@ -33,6 +33,18 @@ def plain(input_shape, classes, units=8, rate=0.0, wide=False, kind="relu"):
     return _dense(input_shape, classes, units * (4 if wide else 1), rate)
 
 
+def objective(input_shape, classes, *, objective="crossentropy", units=8):
+    """A builder whose loss is chosen under a name of its own."""
+    model = _dense(input_shape, classes, units)
+    losses = {
+        "crossentropy": "sparse_categorical_crossentropy",
+        "squares": "mean_squared_error",
+        "focal": keras.losses.CategoricalFocalCrossentropy(gamma=3.0),
+    }
+    model.compile("adam", losses[objective])
+    return model
+
+
 def unnamed(input_shape, classes, *, extra=0):
     return _dense(input_shape, classes, 8)
 

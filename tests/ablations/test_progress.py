@@ -10,8 +10,9 @@ from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
+from ablations.epochs import report_epoch
 from ablations.planning import Planner
-from ablations.progress import Progress, report_epoch
+from ablations.progress import Progress
 from ablations.terminal import deltas_table
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
@@ -192,6 +193,26 @@ def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
     shown._tabulate()
     p = ttest_1samp(losses["units=8"], 0).pvalue
     assert f" {2 * p:.2g} " in rendered(shown)  # the first of two looks, at half of the blocks
+
+
+def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
+    shown, _ = terminal
+    rows = rows_of()
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    for row, trial in rows:
+        changed = bool(row.changes)
+        result = done(trial, 0.01 if changed else 2.0)
+        shown._drawn = -1e9
+        shown.ended(
+            replace(
+                result,
+                metrics={**result.metrics, "test_nll": 3.5 if changed else 2.0},
+                loss="mse" if changed else "focal",
+            )
+        )
+    text = rendered(shown)
+    assert "test nll: deltas so far" in text
+    assert "+1.5000" in text
 
 
 def test_a_trial_that_ended_no_longer_runs(terminal):

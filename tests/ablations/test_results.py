@@ -8,6 +8,7 @@ import stub_trials
 
 import cnnzoo
 from ablations import Study, StudyError, TrialResult, open_results, run, runner
+from ablations.stored import loss_kinds
 
 METRICS = ("test_loss", "test_accuracy", "test_nll", "test_rmse")
 
@@ -197,6 +198,26 @@ def test_label_smoothing_makes_losses_of_another_kind(outcome):
     study = Study("mlp", "digits", factors={"label_smoothing": [0.0, 0.1]}, seeds=2)
     results = outcome(study, lambda trial: (1.0, 0.5, 2.0))
     assert results.compared() == ["test_nll", "test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("found", "kinds"),
+    [
+        (["focal", "mse", "focal"], ["focal", "mse", "focal"]),
+        # what has no result yet: as the toggles tell it from the baseline
+        (["focal", None, None], ["focal", "huber", "focal"]),
+        ([None, "mse", "focal"], ["", "huber", ""]),
+        ([None, None, ""], ["", "huber", ""]),
+    ],
+)
+def test_a_kind_of_loss_is_what_was_found_else_what_the_toggles_say(found, kinds):
+    changes = {"baseline": {}, "loss=huber": {"loss": "huber"}, "units=8": {"units": 8}}
+    rows = [
+        (name, levels, loss) for (name, levels), loss in zip(changes.items(), found, strict=True)
+    ]
+    assert loss_kinds({}, rows) == dict(zip(changes, kinds, strict=True))
+    again = [(name, levels, None) for name, levels, _ in rows]  # seeds that are to come
+    assert loss_kinds({}, rows + again) == dict(zip(changes, kinds, strict=True))
 
 
 def test_losses_of_one_kind_are_compared(outcome):

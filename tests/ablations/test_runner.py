@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import stub_trials
 
-from ablations import Study, StudyError, TrialResult, open_results, run, runner, stats
+from ablations import Study, StudyError, TrialResult, context, open_results, run, runner, stats
 from ablations.designs.path import steps
 from ablations.engines import processes
 from cnnzoo import Recipe
@@ -440,6 +440,17 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
+def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    counts = []
+    for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        monkeypatch.setattr(context, "_own_code", lambda version=version: version)
+        counts.append(len(go()[1]))
+    assert counts == [6, 0, 6]
+    said = " ".join(capsys.readouterr().err.split())
+    own = context.version("cnnzoo")
+    assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
+
+
 def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
     """As of a notebook, whose cells no file holds."""
     study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
@@ -453,6 +464,31 @@ def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monke
     assert counts == [2, 0, 2]
     assert len(results.versions["model"]) == 12
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_time_out_that_does_not_apply_is_said(go, capsys):
+    said = (
+        "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "
+        "apply."
+    )
+    go(dataclasses.replace(STUDY, timeout=2.5))
+    assert said in " ".join(capsys.readouterr().err.split())
+    go(STUDY)
+    assert "do not apply" not in capsys.readouterr().err
+
+
+def test_a_time_out_of_a_builder_of_the_program_itself_is_said_not_to_apply(
+    go, monkeypatch, capsys
+):
+    namespace = {"__name__": "__main__"}
+    exec("def build_here(input_shape, classes, units=8): ...", namespace)  # noqa: S102
+    monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
+    go(study, engine="processes")
+    assert (
+        "__main__:build_here is defined in the program itself: one trial after the other. The "
+        "engine serial has no process to end: the timeout of 60 s and the retries do not apply."
+    ) in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
@@ -711,6 +747,27 @@ def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
     assert (results.trials["status"] == "done").all()
     assert list(results.trials["params"]) == [64 * 8 + 8 + 90, 64 * 32 + 32 + 330]
     assert len(results.versions["model"]) == 12
+
+
+def test_losses_that_a_builder_of_ones_own_switches_are_not_compared(tmp_path):
+    study = Study(
+        "stub_builders:objective",
+        "digits",
+        factors={"objective": ["crossentropy", "squares"]},
+        baseline={"train_size": 100},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results = run(study, tmp_path, engine="serial", progress=False)
+    trials = results.trials.set_index(["variant", "seed"])
+    assert (trials["status"] == "done").all()
+    squares = trials["test_loss"]["objective=squares"]
+    assert (squares < trials["test_loss"]["baseline"] / 2).all()  # of another unit
+    deltas = results.deltas().set_index("metric")
+    assert list(deltas.index) == ["test_nll", "test_accuracy"]
+    nll = trials["test_nll"]
+    expected = (nll["objective=squares"] - nll["baseline"]).mean()
+    assert deltas.loc["test_nll", "delta"] == pytest.approx(expected)
 
 
 def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):

@@ -50,6 +50,7 @@ def test_everything_of_a_result_comes_back(store):
         history={"loss": [0.30000000000000004, 1e-300], "val_loss": [1.0, 2.0]},
         seconds=1.25,
         fit_seconds=0.75,
+        loss="mse",
         params=7,
         macs=8,
         fingerprint="f",
@@ -66,23 +67,25 @@ def test_everything_of_a_result_comes_back(store):
     assert row["machine"] == {"python": "3"}
     assert [row[name] for name in ("status", "seconds", "params", "macs")] == ["done", 1.25, 7, 8]
     assert row["fit_seconds"] == 0.75
+    assert row["loss"] == "mse"
     finished = datetime.fromisoformat(row["finished"])
     assert abs(datetime.now(UTC) - finished) < timedelta(minutes=2)
 
 
-def test_a_file_without_the_time_of_the_fit_is_read_and_added_to(tmp_path):
+@pytest.mark.parametrize(("column", "value"), [("fit_seconds", 1.5), ("loss", "mse")])
+def test_a_file_without_a_column_of_today_is_read_and_added_to(tmp_path, column, value):
     """As files were before that column."""
     with Store(tmp_path, write=True) as store:
         store.add(result(0, seconds=2.0), CONTEXT, {})
     with sqlite3.connect(tmp_path / FILE) as connection:
-        connection.execute("ALTER TABLE results DROP COLUMN fit_seconds")
+        connection.execute(f"ALTER TABLE results DROP COLUMN {column}")
     connection.close()
     with Store(tmp_path) as store:
-        assert "fit_seconds" not in store.results(CONTEXT)[trial(0).key]
+        assert column not in store.results(CONTEXT)[trial(0).key]
     with Store(tmp_path, write=True) as store:
-        store.add(result(1, fit_seconds=1.5), CONTEXT, {})
+        store.add(result(1, **{column: value}), CONTEXT, {})
         rows = store.results(CONTEXT)
-    assert [rows[trial(seed).key]["fit_seconds"] for seed in (0, 1)] == [None, 1.5]
+    assert [rows[trial(seed).key][column] for seed in (0, 1)] == [None, value]
     assert rows[trial(0).key]["seconds"] == 2.0
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -47,12 +49,31 @@ def test_a_trial_is_trained_and_measured_on_every_split():
     assert result.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "loss"),
+    [
+        (trial(), "sparse_categorical_crossentropy"),
+        (trial(loss="mse"), "mse"),
+        (trial(loss="focal"), "focal"),
+        (
+            trial(loss="categorical_crossentropy", label_smoothing=0.1),
+            "categorical_crossentropy, label_smoothing=0.1",
+        ),
+        (trial("stub_builders:objective"), "sparse_categorical_crossentropy"),
+        (trial("stub_builders:objective", objective="squares"), "mse"),
+        (trial("stub_builders:objective", objective="focal"), "focal, gamma=3.0"),
+    ],
+)
+def test_what_a_model_minimizes_is_read_off_the_model(asked, loss):
+    assert measure_trial(asked).loss == loss
+
+
 def test_measuring_trains_nothing_and_agrees_with_training():
     measured = measure_trial(trial())
     trained = run_trial(trial())
     assert measured.status == "done"
     assert measured.metrics == {"examples": 100, "classes": 10}
-    for name in ("params", "macs", "fingerprint"):
+    for name in ("params", "macs", "fingerprint", "loss"):
         assert getattr(measured, name) == getattr(trained, name)
     assert measured.arithmetic.startswith("threads: ")
 
@@ -216,3 +237,18 @@ def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
     finally:
         signal.signal(signal.SIGINT, before)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+
+
+def test_a_worker_loads_nothing_that_only_shows_or_compares():
+    code = (
+        "import ablations.trial, sys; "
+        "print([n for n in ('pandas', 'scipy', 'rich', 'tensorflow') if n in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == "[]\n"
