@@ -22,15 +22,30 @@ PATH_COLUMNS = (
 def losses_of(trials: pd.DataFrame, metric: str) -> dict[str, float]:
     """Return what each variant that ended came to, lower being better.
 
-    A variant of which nothing is done counts as the worst.
+    Variants that change equally many factors, which are what a step of a path chooses from, are
+    compared over the seed blocks that they share: see `_compared`. One that is done in less than
+    half of its seeds, or in none, counts as the worst; one of which a trial is pending is left out.
+
+    Parameters
+    ----------
+    trials
+        A row a planned trial, as `Results.trials`.
+    metric
+        A column.
     """
     sign = 1.0 if stats.direction(metric) == "lower" else -1.0
-    ended = trials[trials["status"].isin(["done", "failed", "infeasible"])]
+    open_ones = trials.loc[trials["status"] == "pending", "variant"]
+    ended = trials[~trials["variant"].isin(open_ones)]
+    losses = dict.fromkeys(ended["variant"].astype(str), math.inf)
     if metric not in ended:
-        return dict.fromkeys(ended["variant"], float("inf"))
-    means = ended.assign(value=ended[metric].where(ended["status"] == "done"))
-    means = means.groupby("variant")["value"].mean() * sign
-    return {str(name): float(mean) for name, mean in means.fillna(float("inf")).items()}
+        return losses
+    # a plan joins the factors that a variant changes by " + "
+    counts = ended["factor"].map(lambda factor: len(str(factor).split(" + ")))
+    for _, step in ended.groupby(counts.where(ended["variant"] != BASELINE, 0)):
+        compared, blocks = _compared(_done(step))
+        if blocks:
+            losses |= _means(step, metric, compared, blocks, sign)
+    return losses
 
 
 def best_variant(trials: pd.DataFrame, metric: str) -> str:
@@ -45,20 +60,52 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
     StudyError
         If there is no such seed.
     """
-    feasible = trials[trials["status"] != "infeasible"]
-    planned = feasible.pivot(index="seed", columns="variant", values="status")  # noqa: PD010
-    done = planned[planned.notna().all(axis=1)] == "done"
-    compared = done.columns[done.mean() >= 0.5]
-    blocks = done.index[done[compared].all(axis=1)]
-    if not len(compared) or not len(blocks):
+    done = _done(trials)
+    compared = _mostly_done(done)
+    blocks = done.index[done[compared].all(axis=1)].tolist()
+    if not compared or not blocks:
         raise StudyError(
             "There is no best variant: in no seed block are all variants done that could be "
             "compared, and one seed is not held against another."
         )
-    rows = feasible[feasible["seed"].isin(blocks) & feasible["variant"].isin(compared)]
-    losses = losses_of(rows, metric)
-    names: list[str] = rows["variant"].tolist()
+    sign = 1.0 if stats.direction(metric) == "lower" else -1.0
+    losses = _means(trials, metric, compared, blocks, sign)
+    names = [str(name) for name in dict.fromkeys(trials["variant"]) if name in losses]
     return min(names, key=lambda name: losses[name])
+
+
+def _done(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return whether trials are done: a row a seed that all variants were to have."""
+    feasible = trials[trials["status"] != "infeasible"]
+    planned = feasible.pivot(index="seed", columns="variant", values="status")  # noqa: PD010
+    return planned[planned.notna().all(axis=1)] == "done"
+
+
+def _mostly_done(done: pd.DataFrame) -> list[str]:
+    return [str(name) for name in done.columns if done[name].mean() >= 0.5]
+
+
+def _compared(done: pd.DataFrame) -> tuple[list[str], list[int]]:
+    """Return variants, and the seeds in which all of these are done.
+
+    Those that are done in at least half of the seeds. Where these share none, a path has to go on
+    all the same: without the one that is done in the fewest, until they do.
+    """
+    compared = sorted(_mostly_done(done), key=lambda name: -int(done[name].sum()))
+    while compared:
+        blocks: list[int] = done.index[done[compared].all(axis=1)].tolist()
+        if blocks:
+            return compared, blocks
+        compared.pop()
+    return [], []
+
+
+def _means(
+    trials: pd.DataFrame, metric: str, variants: list[str], blocks: list[int], sign: float
+) -> dict[str, float]:
+    rows = trials[trials["variant"].isin(variants) & trials["seed"].isin(blocks)]
+    means = rows.groupby("variant")[metric].mean() * sign
+    return {str(name): float(mean) for name, mean in means.fillna(math.inf).items()}
 
 
 def path_table(

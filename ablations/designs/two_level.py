@@ -1,6 +1,6 @@
 """Two-level designs that run a part of all combinations."""
 
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
     """Run the smallest fraction that keeps main effects apart from two-way interactions.
 
     That is resolution IV (Box, Hunter and Hunter 2005, "Statistics for experimenters", chapter
-    6); of three factors a half, resolution III, where each main effect is aliased with an
-    interaction of the others.
+    6): n factors in the least 2**k runs with 2**(k - 1) at least n, each a product of an odd
+    number of k base factors. A product of two such columns is of an even number, so that no
+    interaction of two is a main effect. Of three factors it is a half, resolution III, where each
+    main effect is aliased with the interaction of the others.
 
     Parameters
     ----------
@@ -42,21 +44,21 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
     >>> layout.aliases
     (('a', 'b:c', -1.0), ('b', 'a:c', -1.0), ('c', 'a:b', -1.0))
     """
-    from pyDOE3 import fracfact, fracfact_by_res
+    from pyDOE3 import fracfact
 
     check_two_levels(factors, "fractional-factorial")
     _check_enough(factors, "fractional-factorial")
-    few = {3: "a b ab", 4: "a b c abc"}.get(len(factors))  # pyDOE3 starts at five
-    signs = fracfact(few) if few else fracfact_by_res(len(factors), 4)
-    return _two_level(factors, baseline, signs)
+    words = "a b ab" if len(factors) == 3 else " ".join(_odd_words(len(factors)))
+    return _two_level(factors, baseline, fracfact(words))
 
 
 def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
     """Screen many factors in few runs, by their main effects.
 
-    Plackett and Burman (1946): n factors in the next multiple of four above n runs. Two-way
-    interactions are spread over the main effects, so follow up on what stands out: with 12 runs
-    each main effect carries a third of every interaction of two others, more or less.
+    Plackett and Burman (1946): n factors in the next multiple of four above n runs, or the one
+    after it where pyDOE3 has no such design: of 28, 36 or 44 runs, say. Two-way interactions are
+    spread over the main effects, so follow up on what stands out: with 12 runs each main effect
+    carries a third of every interaction of two others, more or less.
 
     Parameters
     ----------
@@ -78,7 +80,25 @@ def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
 
     check_two_levels(factors, "plackett-burman")
     _check_enough(factors, "plackett-burman")
-    return _two_level(factors, baseline, pbdesign(len(factors)))
+    runs = 4 * (len(factors) // 4 + 1)
+    while runs // (runs & -runs) not in (1, 3, 5):  # pyDOE3 doubles designs of 1, 12 and 20 runs
+        runs += 4
+    # any of the columns are orthogonal and balanced
+    return _two_level(factors, baseline, pbdesign(runs - 1)[:, : len(factors)])
+
+
+def _odd_words(count: int) -> list[str]:
+    """Return the generators of a fraction of resolution IV, the base factors first.
+
+    Examples
+    --------
+    >>> _odd_words(6)
+    ['a', 'b', 'c', 'd', 'abc', 'abd']
+    """
+    size = 1 + (count - 1).bit_length()
+    base = [chr(ord("a") + place) for place in range(size)]
+    odd = chain.from_iterable(combinations(base, length) for length in range(1, size + 1, 2))
+    return ["".join(word) for word in islice(odd, count)]
 
 
 def _check_enough(factors: Factors, design: str) -> None:

@@ -130,7 +130,10 @@ def _figure(
         layers.insert(0, layer("point", base, **ring) | {"transform": [best]})
     caption = f"Mean {words} of each variant against what it costs."
     if marked:
-        caption += " Ringed: Pareto-optimal, none beats it on all counts."
+        caption += (
+            " Ringed: Pareto-optimal, no other is at least as good in the metric, parameters and "
+            "multiplications at once and better in one; time does not count."
+        )
     if OTHER in seen:
         caption += " Coloured: the baseline and the largest deltas."
     return Figure(

@@ -145,6 +145,8 @@ def summary(contents: ReportContents) -> dict[str, list[Said]]:
     for row in rows_of(contents.deltas):
         subject = comparison(row)
         rest = sentence(row).removeprefix(subject)
+        if row["verdict"] and contents.variant_findings.get(str(row["variant"])):
+            rest += ", but see its finding"
         notes = tuple(
             note for note in contents.notes_of(row) if note not in known and note not in rest
         )
@@ -236,7 +238,11 @@ def _doubt(row: Row, low: float, high: float) -> str:
     needed = row.get("seeds_needed")
     if is_number(needed) and needed > row["n_pairs"]:
         more = math.ceil(needed - row["n_pairs"])
-        said += f"; at least {more:,} more seed{'s' * (more > 1)} would be needed to settle it"
+        # seeds_needed is of 80% power, with the delta and the spread that were seen
+        said += (
+            f"; about {more:,} more seed{'s' * (more > 1)} would settle it in 4 of 5 tries, if the "
+            "effect and the spread are as they look"
+        )
     return said
 
 

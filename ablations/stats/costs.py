@@ -1,4 +1,4 @@
-"""Cost beside effect: which variants nothing else beats on all counts."""
+"""Cost beside effect: which variants no other beats in the metric, parameters and work."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from ablations.stats.metrics import Direction, direction
 from ablations.stats.pairs import check_trials
 
-COSTS = ("params", "macs", "fit_seconds")
+COSTS = ("params", "macs")
+"""By which variants are ranked."""
+
+SHOWN = ("fit_seconds",)
+"""Shown beside them: a measured time is never quite equal, and would make most optimal."""
 
 
 def pareto(
@@ -24,7 +28,7 @@ def pareto(
     It is where no other variant is at least as good in the metric and in every cost, and better in
     one. Both are over a variant's done trials. Of costs it is the median, for the first seed of a
     variant also pays for tracing the model; that a difference of means may be noise is for
-    `deltas` to say.
+    `deltas` to say. Time does not rank: that of equal work differs from run to run.
 
     Parameters
     ----------
@@ -33,7 +37,7 @@ def pareto(
     metric
         The effect.
     costs
-        Columns, lower is better. One that is lacking or empty is passed over.
+        Columns to rank by, lower is better. One that is lacking or empty is passed over.
     directions
         For a metric that `direction` does not know.
 
@@ -41,7 +45,7 @@ def pareto(
     -------
     DataFrame
         A row a variant, the baseline too: variant, n_trials, metric (its name), value, a column
-        for each cost, optimal.
+        for each cost and for fit_seconds, optimal.
 
     Examples
     --------
@@ -64,7 +68,8 @@ def pareto(
     lower = direction(metric, directions) == "lower"
     done = trials[trials["status"] == "done"]
     names = list(dict.fromkeys(trials["variant"]))
-    present = [name for name in costs if name in trials.columns and done[name].notna().any()]
+    shown = tuple(dict.fromkeys([*costs, *SHOWN]))
+    present = [name for name in shown if name in trials.columns and done[name].notna().any()]
     columns = dict.fromkeys([metric, *present])
     numbers = done[list(columns)].astype(float)
     numbers = numbers.where(np.isfinite(numbers))
@@ -73,10 +78,11 @@ def pareto(
     counts = done["variant"].value_counts().reindex(names).fillna(0).astype(int)
     table = pd.DataFrame({"variant": names, "n_trials": counts.to_numpy(), "metric": metric})
     table["value"] = means[metric].to_numpy()
-    for name in costs:
+    for name in shown:
         table[name] = medians[name].to_numpy() if name in present else np.nan
     signed = table["value"] if lower else -table["value"]
-    table["optimal"] = undominated(np.column_stack([signed, *(table[name] for name in present)]))
+    ranked = [table[name] for name in present if name in costs]
+    table["optimal"] = undominated(np.column_stack([signed, *ranked]))
     return table
 
 

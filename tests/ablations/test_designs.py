@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyDOE3 import fracfact_by_res
 from scipy.stats.contingency import association as cramer
 
 from ablations import Settings, StudyError
@@ -128,17 +129,39 @@ def test_two_level_designs_are_balanced_and_orthogonal_and_hold_the_baseline(nam
 
 @pytest.mark.parametrize(
     ("count", "runs"),
-    # Box, Hunter and Hunter (2005), table 6.22: the fractions of resolution IV, and 2^(3-1)
-    [(3, 4), (4, 8), (5, 16), (6, 16), (7, 16), (8, 16), (9, 32), (10, 32), (11, 32)],
+    # Box, Hunter and Hunter (2005), table 6.22: the fractions of resolution IV, and 2^(3-1); of
+    # 2^k runs at most 2^(k-1) factors have it
+    [(3, 4), (4, 8), *((n, 16) for n in range(5, 9)), *((n, 32) for n in range(9, 17))]
+    + [(n, 64) for n in range(17, 33)],
 )
 def test_a_fraction_is_the_smallest_of_its_resolution(count, runs):
     assert len(design("fractional-factorial", switches(count), Settings()).variants) == runs
 
 
-@pytest.mark.parametrize("count", range(3, 20))
-def test_plackett_and_burman_take_the_next_multiple_of_four(count):
-    layout = design("plackett-burman", switches(count), Settings())
-    assert len(layout.variants) == 4 * ceil((count + 1) / 4)
+@pytest.mark.parametrize("count", range(5, 16))
+def test_fractions_are_the_published_ones_as_far_as_these_go(count):
+    layout = design("fractional-factorial", switches(count), Settings())
+    expected = {tuple(row) for row in -fracfact_by_res(count, 4).astype(int)}
+    assert {tuple(row) for row in signs(layout, count)} == expected
+
+
+@pytest.mark.parametrize("count", range(4, 33))
+def test_main_effects_of_a_fraction_are_clear_of_each_other_and_of_all_two_way_interactions(count):
+    runs = signs(design("fractional-factorial", switches(count), Settings()), count)
+    assert (runs.T @ runs == len(runs) * np.eye(count)).all()
+    pairs = itertools.combinations(range(count), 2)
+    products = np.column_stack([runs[:, i] * runs[:, j] for i, j in pairs])
+    assert not (runs.T @ products).any()
+
+
+@pytest.mark.parametrize("count", range(3, 48))
+def test_plackett_and_burman_take_the_next_multiple_of_four_that_there_is(count):
+    runs = signs(design("plackett-burman", switches(count), Settings()), count)
+    lacking = {28: 32, 36: 40, 44: 48}
+    least = 4 * ceil((count + 1) / 4)
+    assert len(runs) == lacking.get(least, least)
+    assert (runs.sum(axis=0) == 0).all()
+    assert (runs.T @ runs == len(runs) * np.eye(count)).all()
 
 
 @pytest.mark.parametrize("count", range(3, 10))

@@ -159,6 +159,15 @@ def test_all_that_is_drawn_is_vega_lite_by_its_schema(contents):
             altair.Chart.from_dict(described, validate=True)
 
 
+def test_what_is_ringed_names_the_counts_that_it_is_ranked_by(contents):
+    drawn = {figure.name: figure for figure in figures(contents, PAGE)}
+    assert drawn["cost-params-test_loss"].caption == (
+        "Mean test loss of each variant against what it costs. Ringed: Pareto-optimal, no other is "
+        "at least as good in the metric, parameters and multiplications at once and better in one; "
+        "time does not count. Coloured: the baseline and the largest deltas."
+    )
+
+
 def test_figures_are_capped_and_say_so(many):
     drawn = {figure.name: figure for figure in figures(many, PAGE)}
     assert len(drawn["forest-test_loss"].rows) == 100

@@ -73,8 +73,8 @@ ROW = {
                 "seeds_needed": 23.2,
             },
             "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
-            "paired seeds, inconclusive: the interval includes no difference; at least 14 more "
-            "seeds would be needed to settle it",
+            "paired seeds, inconclusive: the interval includes no difference; about 14 more "
+            "seeds would settle it in 4 of 5 tries, if the effect and the spread are as they look",
         ),
         (
             {
@@ -91,7 +91,8 @@ ROW = {
             {"verdict": "inconclusive", "p_adjusted": 0.071, "seeds_needed": 11.0},
             "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 10 paired seeds, "
             "inconclusive: not shown once corrected for the other comparisons (adjusted p 0.071); "
-            "at least 1 more seed would be needed to settle it",
+            "about 1 more seed would settle it in 4 of 5 tries, if the effect and the spread are "
+            "as they look",
         ),
         (
             {"n_pairs": 1, "ci_low": np.nan, "ci_high": np.nan, "verdict": ""},
@@ -138,6 +139,16 @@ def test_notes_stand_beside_their_delta(contents):
     said = summary(contents)["test_loss"]
     assert said[1].notes == ("1 of 10 pairs are missing",)
     assert said[3].notes[0].startswith("training loss in inference mode is 0.4 above")
+
+
+def test_a_verdict_on_a_variant_with_a_finding_points_to_it(contents):
+    said = summary(contents)["test_loss"]
+    assert said[3].subject == "normalization batch instead of none"
+    assert said[3].text.endswith(f" over 10 paired seeds: {said[3].verdict}, but see its finding")
+    assert [index for index, one in enumerate(said) if "finding" in one.text] == [3]
+    none = contents.deltas.assign(verdict="")
+    without = summary(replace(contents, deltas=none))["test_loss"]
+    assert not any("see its finding" in one.text for one in without)
 
 
 def test_warnings_name_what_is_lacking(contents):

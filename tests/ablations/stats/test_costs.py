@@ -55,6 +55,16 @@ def test_a_cost_that_nobody_measured_is_passed_over():
     assert table["params"].isna().all()
 
 
+def test_time_is_shown_and_does_not_rank():
+    columns = {"params": [1.0, 2.0, 2.0], "macs": [5.0, 5.0, 5.0], "fit_seconds": [9.0, 8.9, 8.0]}
+    table = pareto(table_of(test_loss=[1.0, 1.0, 0.5], **columns), "test_loss")
+    assert table["optimal"].tolist() == [True, False, True]
+    assert table["fit_seconds"].tolist() == [9.0, 8.9, 8.0]
+    # unless it is asked for
+    asked = pareto(table_of(test_loss=[1.0, 1.0, 0.5], **columns), "test_loss", ["fit_seconds"])
+    assert asked["optimal"].tolist() == [False, False, True]
+
+
 def test_a_cost_may_be_the_metric():
     table = pareto(table_of(seconds=[1.0, 2.0]), "seconds", ["seconds"])
     assert table["optimal"].tolist() == [True, False]
