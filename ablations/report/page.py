@@ -74,18 +74,21 @@ def page(contents: ReportContents) -> str:
 def facts(contents: ReportContents) -> dict[str, str]:
     """Return what the study is, by word."""
     study = contents.study
+    recipe, baseline = study.get("recipe", {}), study.get("baseline", {})
     found = {
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
-        "Seeds": _seeds(study.get("seeds", ()), study.get("max_seeds")),
+        "Seeds": tables.seed_words(study),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
         ),
-        "Baseline": _settings(study.get("baseline", {})) or "the defaults",
+        "Baseline": _settings(baseline) or "the defaults",
         "Margins": _settings(study.get("margins", {})),
-        "Recipe": _settings(study.get("recipe", {})),
+        "Recipe of the baseline": _settings(
+            {name: baseline.get(name, level) for name, level in recipe.items()}
+        ),
     }
     return {word: str(value) for word, value in found.items() if value}
 
@@ -170,14 +173,3 @@ def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[
 
 def _settings(settings: Any) -> str:
     return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
-
-
-def _seeds(seeds: Any, most: int | None) -> str:
-    if isinstance(seeds, str):
-        return f"{seeds}, at most {most:,}" if most else seeds
-    listed = list(seeds)
-    if not listed:
-        return ""
-    if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
-        return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
-    return f"{len(listed):,} ({', '.join(map(str, listed))})"
