@@ -49,7 +49,10 @@ def page(contents: ReportContents) -> str:
         ],
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
-        extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
+        extra=[
+            tables.with_footnotes(tables.any_table(title, frame))
+            for title, frame in contents.tables.items()
+        ],
         failures=[
             table
             for table in (
@@ -163,10 +166,12 @@ def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
 
 def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[str, Any]:
     further = tables.statistics_table(contents, metric)
+    # A phone shows the first columns: the verdict is among them.
+    table = tables.deltas_table(contents, metric).led_by("Factor", "Level", "Verdict", "Delta")
     return {
         "name": metric_words(metric),
         "figures": [fig for fig in drawn if fig.section == "deltas" and fig.metric == metric],
-        "table": tables.with_footnotes(tables.deltas_table(contents, metric)),
+        "table": tables.with_footnotes(table),
         "further": further if len(further.headers) > 1 else None,
     }
 

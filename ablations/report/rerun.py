@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.declared import AUTO
 from ablations.report.contents import ReportContents
 from ablations.study import Study
 
@@ -46,10 +47,9 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
     seeds = study["seeds"]
     words = ["ablations", "run", study["name"], "--to", str(directory)]
     if seeds != same["seeds"]:
-        count = seeds if isinstance(seeds, str) else len(seeds)
-        if count != seeds and seeds != list(range(count)):
+        if seeds != AUTO and seeds != list(range(len(seeds))):
             return ""
-        words += ["--seeds", str(count)]
+        words += ["--seeds", seeds if seeds == AUTO else str(len(seeds))]
     # as text, which tells 1 from True and 1.0
     as_stored, as_built_in = (
         json.dumps({**one, "seeds": seeds}, sort_keys=True) for one in (study, same)

@@ -97,6 +97,16 @@ class Table:
             tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
 
+    def led_by(self, *headers: str) -> "Table":
+        """Return the table with some of its columns first."""
+        first = [self.headers.index(header) for header in headers]
+        order = [*first, *(at for at in range(len(self.headers)) if at not in first)]
+        return replace(
+            self,
+            headers=tuple(self.headers[at] for at in order),
+            rows=tuple(tuple(row[at] for at in order) for row in self.rows),
+        )
+
 
 def with_footnotes(table: Table) -> Table:
     """Return the table with its last column, the notes, below it."""
@@ -167,7 +177,7 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:
     """Return any table, its numbers shortened."""
-    headers = tuple(metric_words(str(name)) for name in frame.columns)
+    headers = tuple(NOTES if name == "notes" else metric_words(str(name)) for name in frame.columns)
     numbers = [
         frame[name].map(lambda value: is_number(value) or value is None or value != value).all()
         for name in frame.columns
