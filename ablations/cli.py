@@ -80,16 +80,16 @@ def run_command(
     from dataclasses import replace
 
     with one_line_errors():
-        chosen = {} if seeds is None else {"seeds": _seeds(seeds)}
+        blocks = None if seeds is None else _seeds(seeds)
         from ablations.documents import get_study
         from ablations.files import read_study
 
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
+        if blocks is not None:
+            asked = replace(asked, seeds=blocks)
         from ablations.runner import run
 
-        results = run(
-            replace(asked, **chosen), directory, workers=workers, retry_failed=retry_failed
-        )
+        results = run(asked, directory, workers=workers, retry_failed=retry_failed)
     _show(results)
 
 
