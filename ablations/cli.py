@@ -64,7 +64,10 @@ def run_command(
         Path | None, typer.Option("--to", help="Where results go; studies/NAME if left out.")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seed blocks, in the place of the study's own.")
+        str | None,
+        typer.Option(
+            metavar="N|auto", help="Seed blocks, or auto, in the place of the study's own."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; by cores if left out.")
@@ -77,12 +80,13 @@ def run_command(
     from dataclasses import replace
 
     with one_line_errors():
+        blocks = None if seeds is None else _seeds(seeds)
         from ablations.documents import get_study
         from ablations.files import read_study
 
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
-        if seeds is not None:
-            asked = replace(asked, seeds=seeds)
+        if blocks is not None:
+            asked = replace(asked, seeds=blocks)
         from ablations.runner import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
@@ -150,6 +154,22 @@ def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
     typer.echo(f"{place} (replaced)" if replaced else place)
 
 
+def _seeds(text: str) -> int | str:
+    """Read how many seed blocks there shall be."""
+    from ablations.declared import AUTO
+    from ablations.settings import StudyError
+
+    if text == AUTO:
+        return text
+    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
+        raise StudyError(f"--seeds must be a whole number from 1 up, or {AUTO}; got {text!r}.")
+    return int(text)
+
+
+def _trials(count: int) -> str:
+    return f"{count:,} trial" + "s" * (count != 1)
+
+
 def _show(results: "Results") -> None:
     from rich.console import Console
 
@@ -169,13 +189,17 @@ def _show(results: "Results") -> None:
     trials = results.trials
     pending = int((trials["status"] == "pending").sum())
     if pending:
-        console.print(f"{pending} trials have not run yet; the same command goes on with them.")
+        have, them = ("has", "it") if pending == 1 else ("have", "them")
+        console.print(
+            f"{_trials(pending)} {have} not run yet; the same command goes on with {them}."
+        )
     failed = int((trials["status"] == "failed").sum())
     if failed:
-        console.print(f"{failed} trials failed; their reasons are in `open_results(...).trials`.")
+        reasons = "its reason is" if failed == 1 else "their reasons are"
+        console.print(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")
     for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
         example = rows["findings"].iloc[0]
-        line = f"{variant}, {len(rows)} trials, for instance: {example}"
+        line = f"{variant}, {_trials(len(rows))}, for instance: {example}"
         console.print(line, markup=False, highlight=False)
     console.print(f"Results are in {results.directory}", markup=False, highlight=False)
     hint = f"For a report of them: ablations report {results.directory}"

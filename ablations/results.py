@@ -63,7 +63,9 @@ class Results(StoredStudy):
     def losses(self) -> dict[str, float]:
         """Return what each variant that ended came to in the first metric, lower being better.
 
-        A variant of which nothing is done counts as the worst. A path goes by them.
+        Over the seeds that variants with equally many changes share, which a path chooses among. A
+        variant that is done in less than half of its seeds counts as the worst; one with trials to
+        come is left out.
         """
         return losses_of(self._trials, self.compared()[0])
 
@@ -147,7 +149,8 @@ class Results(StoredStudy):
             ``from_level``, ``to_level``, ``metric``, ``mean`` after the step, ``delta`` to the
             step before, paired by seed, with ``ci_low`` and ``ci_high``, ``n_pairs``, ``share`` of
             the change so far, ``runner_up`` (the factor that helped next most there) with
-            ``runner_up_mean`` of the first metric, and ``variant``.
+            ``runner_up_mean`` of the first metric over the seeds that the step was chosen by, and
+            ``variant``.
 
         Raises
         ------
@@ -196,7 +199,7 @@ class Results(StoredStudy):
         return stats.convergence(history, known[0], lower_is_better=lower)
 
     def costs(self) -> pd.DataFrame:
-        """Set the first metric against parameters and time; see `ablations.stats.pareto`."""
+        """Set the first metric against what it costs; see `ablations.stats.pareto`."""
         return stats.pareto(self._trials, self.compared()[0])
 
     def best_variant(self) -> str:

@@ -92,9 +92,9 @@ def latex_report(contents: ReportContents) -> str:
     for metric in contents.metrics:
         table = tables.deltas_table(contents, metric).without(tables.NOTES)
         notes = [
-            f"{row['variant']}: {'; '.join(said)}."
+            f"{row['variant']}: {'; '.join(note.removesuffix('.') for note in noted)}."
             for row in rows_of(contents.deltas_of(metric))
-            if (said := contents.notes_of(row))
+            if (noted := contents.notes_of(row))
         ]
         lines.append(latex_table(table, slug(metric), notes))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]

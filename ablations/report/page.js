@@ -4,17 +4,17 @@
   // Charts. Their colours are the page's CSS variables, so they follow its mode and its printing.
   const narrow = window.matchMedia("(max-width: 640px)");
 
-  function fit(config) {
+  function fit(config, width) {
     if (!narrow.matches) return;
-    Object.assign(config.axisY, { labelLimit: 116 });
-    Object.assign(config.axisX, { tickCount: 4 });
+    Object.assign(config.axisY, { labelFontSize: 11, labelLimit: Math.round(0.46 * width) });
+    Object.assign(config.axisX, { labelFontSize: 11, tickCount: 3 });
     Object.assign(config.legend, { columns: 1, labelLimit: 150 });
   }
 
   function draw() {
     for (const box of document.querySelectorAll(".chart")) {
       const spec = JSON.parse(document.getElementById(box.dataset.spec).textContent);
-      fit(spec.config);
+      fit(spec.config, box.clientWidth);
       window.vegaEmbed(box, spec, {
         actions: false,
         ast: true, // expressions are interpreted: the page's policy allows no eval

@@ -49,7 +49,10 @@ def page(contents: ReportContents) -> str:
         ],
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
-        extra=[tables.any_table(title, frame) for title, frame in contents.tables.items()],
+        extra=[
+            tables.with_footnotes(tables.any_table(title, frame))
+            for title, frame in contents.tables.items()
+        ],
         failures=[
             table
             for table in (
@@ -74,18 +77,21 @@ def page(contents: ReportContents) -> str:
 def facts(contents: ReportContents) -> dict[str, str]:
     """Return what the study is, by word."""
     study = contents.study
+    recipe, baseline = study.get("recipe", {}), study.get("baseline", {})
     found = {
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
-        "Seeds": _seeds(study.get("seeds", ()), study.get("max_seeds")),
+        "Seeds": tables.seed_words(study),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
         ),
-        "Baseline": _settings(study.get("baseline", {})) or "the defaults",
+        "Baseline": _settings(baseline) or "the defaults",
         "Margins": _settings(study.get("margins", {})),
-        "Recipe": _settings(study.get("recipe", {})),
+        "Recipe of the baseline": _settings(
+            {name: baseline.get(name, level) for name, level in recipe.items()}
+        ),
     }
     return {word: str(value) for word, value in found.items() if value}
 
@@ -160,24 +166,15 @@ def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
 
 def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[str, Any]:
     further = tables.statistics_table(contents, metric)
+    # A phone shows the first columns: the verdict is among them.
+    table = tables.deltas_table(contents, metric).led_by("Factor", "Level", "Verdict", "Delta")
     return {
         "name": metric_words(metric),
         "figures": [fig for fig in drawn if fig.section == "deltas" and fig.metric == metric],
-        "table": tables.with_footnotes(tables.deltas_table(contents, metric)),
+        "table": tables.with_footnotes(table),
         "further": further if len(further.headers) > 1 else None,
     }
 
 
 def _settings(settings: Any) -> str:
     return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
-
-
-def _seeds(seeds: Any, most: int | None) -> str:
-    if isinstance(seeds, str):
-        return f"{seeds}, at most {most:,}" if most else seeds
-    listed = list(seeds)
-    if not listed:
-        return ""
-    if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
-        return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
-    return f"{len(listed):,} ({', '.join(map(str, listed))})"

@@ -1,13 +1,60 @@
-"""How to run a study again, as Python that can be pasted."""
+"""How to run a study again: as Python that can be pasted, and as a command where one does."""
 
-from dataclasses import fields
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+from ablations.declared import AUTO
 from ablations.report.contents import ReportContents
 from ablations.study import Study
 
 ALWAYS = ("data", "seeds")
 """What is written even where it is the default."""
+
+
+def command(study: Mapping[str, Any], directory: str | Path) -> str:
+    """Return the shell command that goes on with a stored study, empty where none would.
+
+    Of a built-in study there is one, if all of it is as built in but for the number of its seeds.
+
+    Parameters
+    ----------
+    study
+        As it is stored: `Study.to_dict` with the baseline's level of every factor.
+    directory
+        Where it is stored.
+
+    Examples
+    --------
+    >>> from ablations.documents import get_study
+    >>> stored = {**get_study("downsampling").to_dict(), "baseline": {"pool_size": 2}}
+    >>> command({**stored, "seeds": [0, 1]}, "my studies/first")
+    "ablations run downsampling --to 'my studies/first' --seeds 2"
+    """
+    from ablations.documents import STUDIES
+    from ablations.planning import Planner
+
+    built_in = STUDIES.get(study["name"])
+    if built_in is None:
+        return ""
+    planner = Planner.of(built_in)
+    same = replace(
+        built_in, factors=planner.space.factors(built_in), baseline=planner.layout.baseline
+    ).to_dict()
+    seeds = study["seeds"]
+    words = ["ablations", "run", study["name"], "--to", str(directory)]
+    if seeds != same["seeds"]:
+        if seeds != AUTO and seeds != list(range(len(seeds))):
+            return ""
+        words += ["--seeds", seeds if seeds == AUTO else str(len(seeds))]
+    # as text, which tells 1 from True and 1.0
+    as_stored, as_built_in = (
+        json.dumps({**one, "seeds": seeds}, sort_keys=True) for one in (study, same)
+    )
+    return shlex.join(words) if as_stored == as_built_in else ""
 
 
 def snippet(contents: ReportContents) -> str:
@@ -17,7 +64,7 @@ def snippet(contents: ReportContents) -> str:
     model = study.pop("model", None)
     if model is not None:
         lines.append(f"    {model!r},")
-    usual = {field.name: field.default for field in fields(Study)}
+    usual = {field.name: _stored(field.default) for field in fields(Study)}
     lines += [
         f"    {name}={_written(name, value)},"
         for name, value in study.items()
@@ -26,6 +73,10 @@ def snippet(contents: ReportContents) -> str:
     where = f", {str(contents.directory)!r}" if str(contents.directory) else ""
     lines += [")", f"results = ablations.run(study{where})", 'results.report("report.html")']
     return "\n".join(lines)
+
+
+def _stored(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # as JSON has it
 
 
 def _written(name: str, value: Any) -> str:

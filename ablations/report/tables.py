@@ -1,6 +1,6 @@
 """Tables as a reader sees them: cells of text, each with the value that it sorts by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -97,6 +97,16 @@ class Table:
             tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
 
+    def led_by(self, *headers: str) -> "Table":
+        """Return the table with some of its columns first."""
+        first = [self.headers.index(header) for header in headers]
+        order = [*first, *(at for at in range(len(self.headers)) if at not in first)]
+        return replace(
+            self,
+            headers=tuple(self.headers[at] for at in order),
+            rows=tuple(tuple(row[at] for at in order) for row in self.rows),
+        )
+
 
 def with_footnotes(table: Table) -> Table:
     """Return the table with its last column, the notes, below it."""
@@ -167,7 +177,7 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:
     """Return any table, its numbers shortened."""
-    headers = tuple(metric_words(str(name)) for name in frame.columns)
+    headers = tuple(NOTES if name == "notes" else metric_words(str(name)) for name in frame.columns)
     numbers = [
         frame[name].map(lambda value: is_number(value) or value is None or value != value).all()
         for name in frame.columns
@@ -214,6 +224,27 @@ def _by_reason(title: str, trials: pd.DataFrame) -> Table:
 def _seeds(seeds: Sequence[Any]) -> str:
     listed = ", ".join(str(seed) for seed in seeds[:MOST_SEEDS])
     return listed + (f" and {len(seeds) - MOST_SEEDS} more" if len(seeds) > MOST_SEEDS else "")
+
+
+def seed_words(study: Mapping[str, Any]) -> str:
+    """Return how many seed blocks a study has, and which.
+
+    Examples
+    --------
+    >>> seed_words({"seeds": [0, 1, 2]})
+    '3 (0 to 2)'
+    >>> seed_words({"seeds": "auto", "max_seeds": 30})
+    'auto, at most 30'
+    """
+    seeds, most = study.get("seeds", ()), study.get("max_seeds")
+    if isinstance(seeds, str):
+        return f"{seeds}, at most {most:,}" if most else seeds
+    listed = list(seeds)
+    if not listed:
+        return ""
+    if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
+        return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
+    return f"{len(listed):,} ({', '.join(map(str, listed))})"
 
 
 def text_cell(value: Any) -> Cell:

@@ -109,7 +109,7 @@ def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise ReportError(
             f"{there[0]}{more} is there already; give another name, or "
-            "overwrite=True to replace it."
+            "overwrite=True (--overwrite) to replace it."
         )
 
 

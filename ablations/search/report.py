@@ -55,7 +55,8 @@ def search_report(
         )
     if place.exists() and not overwrite:
         raise ReportError(
-            f"{place} is there already; give another name, or overwrite=True to replace it."
+            f"{place} is there already; give another name, or overwrite=True (--overwrite) to "
+            "replace it."
         )
     results = search if isinstance(search, SearchResults) else open_search(search)
     text = _writer(suffix)(contents_of(results, ablation))

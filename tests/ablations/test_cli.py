@@ -149,6 +149,20 @@ def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
     assert len(serially.CALLS) == 6
 
 
+def test_seeds_may_be_auto(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", "auto", "--to", "there").exit_code == 0
+    assert open_results(tmp_path / "there").study["seeds"] == "auto"
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "all", "", "٣"])
+def test_other_seeds_are_refused_in_one_line(tell, tiny, seeds):
+    answer = tell("run", tiny, f"--seeds={seeds}")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"StudyError: --seeds must be a whole number from 1 up, or auto; got {seeds!r}.\n"
+    )
+
+
 def test_results_go_to_a_folder_of_the_studys_name(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", 1).exit_code == 0
     assert len(open_results(tmp_path / "studies" / "tiny").trials) == 2
@@ -175,6 +189,17 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
     assert "units=4, 3 trials, for instance: It is [too] slow." in answer.stdout
     assert "failed: units=4, seed 3: ValueError: bad luck" in answer.stderr
+
+
+def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        status = "failed" if trial.settings["units"] == 4 else "done"
+        return TrialResult(trial, status, findings=["x"])
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny, "--seeds", 1)
+    assert "1 trial failed; its reason is in `open_results(...).trials`." in answer.stdout
+    assert "units=4, 1 trial, for instance: x" in answer.stdout
 
 
 def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypatch):
@@ -214,8 +239,8 @@ def test_a_page_of_anyone_else_is_not_replaced(tell, stored):
     answer = tell("report", "there")
     assert answer.exit_code == 2
     assert answer.stderr == (
-        "ReportError: there/report.html is there already; give another name, or overwrite=True to "
-        "replace it.\n"
+        "ReportError: there/report.html is there already; give another name, or overwrite=True "
+        "(--overwrite) to replace it.\n"
     )
     assert page.read_text() == "<!doctype html><title>My notes on the report</title>"
     assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"

@@ -6,9 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablations import Study, StudyError, TrialResult, run, runner
+from ablations import Study, StudyError, TrialResult, open_results, run, runner
+from ablations.documents import get_study
 from ablations.planning import Planner
+from ablations.report import ReportError
+from ablations.reporting import contents_of, side_by_side
 from ablations.stats import notes
+from cnnzoo import Recipe
 
 FINDING = "the moving averages have not converged"
 
@@ -44,6 +48,85 @@ def test_a_baseline_that_the_design_would_overrule_is_refused():
         "The design add-one-in makes 8 the baseline's level of `units`; the study's baseline says "
         "16. Leave it out, or change the order of the levels."
     )
+
+
+def stored(directory, *given, **fields):
+    """Return the results of a study that was run with stub trials."""
+    declared = {"factors": {"units": [128, 8]}, "seeds": 2} | fields
+    study = Study(*(given or ("mlp", "digits")), **declared)
+    return run(study, directory, engine="serial", progress=False)
+
+
+def test_a_study_does_not_stand_beside_itself(stubbed, tmp_path, monkeypatch):
+    results = stored(tmp_path / "study")
+    monkeypatch.chdir(tmp_path)
+    for beside in (results, open_results("study")):
+        with pytest.raises(ReportError) as refusal:
+            results.report("report.html", beside=beside)
+        assert str(refusal.value) == (
+            f"a study stands side by side with another one; {beside.directory} is the study itself."
+        )
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_side_by_side_no_column_has_the_name_of_another(stubbed, tmp_path):
+    first, second = stored(tmp_path / "first"), stored(tmp_path / "second")
+    names = side_by_side(first, second).columns
+    assert len(set(names)) == len(names) == 2 + 2 * 5
+    assert f"delta ({first.directory})" in names
+
+
+def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
+    first = stored(tmp_path / "first", recipe=Recipe(epochs=2))
+    second = stored(
+        tmp_path / "second",
+        factors={"dropout": [0.0, 0.5]},
+        baseline={"units": 16, "batch_size": 8},
+        seeds=[3],
+        name="other",
+    )
+    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    assert said == (
+        f"Side by side with other ({second.directory}), these differ: epochs 2 here and 10 there; "
+        "batch_size 32 here and 8 there; units 128 here and 16 there; seeds 2 (0 to 1) here and "
+        "1 (3) there."
+    )
+
+
+def test_nothing_is_said_to_differ_where_nothing_does(stubbed, tmp_path):
+    first, second = stored(tmp_path / "first"), stored(tmp_path / "second", baseline={"units": 128})
+    assert not [text for text in contents_of(first, second).findings if "differ" in text]
+
+
+def test_other_models_side_by_side_need_not_share_their_toggles(stubbed, tmp_path):
+    first = stored(tmp_path / "first")
+    second = stored(tmp_path / "second", "simple_cnn", "mnist5k", factors={"epochs": [10, 2]})
+    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    assert said.endswith(
+        ", these differ: model mlp here and simple_cnn there; data digits here and mnist5k there; "
+        "units 128 here and no such toggle there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, ""),
+        ({"seeds": 2}, " --seeds 2"),
+        ({"seeds": "auto"}, " --seeds auto"),
+        ({"seeds": [3, 4]}, None),
+        ({"name": "mine"}, None),
+        ({"factors": {"pool_size": [1, 2, 3]}}, None),
+        ({"baseline": {"pool_size": 3}}, None),
+        ({"recipe": Recipe(epochs=4)}, None),
+    ],
+)
+def test_a_built_in_study_is_run_again_by_a_command(stubbed, tmp_path, changes, more):
+    directory = tmp_path / "my study"
+    study = replace(get_study("downsampling"), **changes)
+    results = run(study, directory, engine="serial", progress=False)
+    asked = "" if more is None else f"ablations run downsampling --to '{directory}'{more}"
+    assert contents_of(results).rerun == asked
 
 
 UNUSUAL = 0.01 * np.random.default_rng(0).lognormal(sigma=1.5, size=10)

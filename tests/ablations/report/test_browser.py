@@ -1,6 +1,7 @@
 """The page in a real browser: it draws, asks the network for nothing, and logs nothing."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from chromium import BASH, CHROMIUM, Browser
@@ -49,6 +50,39 @@ def test_nothing_is_wider_than_the_screen(browser, page, width):
         [...document.querySelectorAll('.chart')].every((box) =>
           box.querySelector('svg').getBoundingClientRect().width <= box.clientWidth + 1)
     """)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_on_axes_are_whole_and_verdicts_in_sight(browser, page, width):
+    browser.open(page, width=width)
+    names = browser.value("""
+        [...document.querySelectorAll('#deltas .chart .role-axis-label text')]
+          .map((text) => text.textContent)
+    """)
+    assert names.count("normalization=batch") == 2
+    verdicts = browser.value("""
+        [...document.querySelectorAll('#deltas table')].filter((table) => table.offsetParent)
+          .flatMap((table) => [...table.querySelectorAll('.verdict')])
+          .map((cell) => cell.getBoundingClientRect().right)
+    """)
+    assert verdicts
+    assert max(verdicts) < width
+
+
+def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
+    note = "3 of 3 never got there: no mean; the baseline never came to a finite value"
+    table = contents.tables["Stability"].assign(**{f"column_{at}": at for at in range(9)})
+    shown = replace(contents, tables={"Epochs": table.assign(notes=note)})
+    browser.open(write_report(shown, tmp_path / "report.html"), width=1280)
+    assert browser.value("""
+        [...document.querySelectorAll('#table-Epochs .notes li')].map((line) => line.innerText)
+    """) == note.split("; ")
+    assert (
+        browser.value("""
+        document.querySelector('#table-Epochs .notes').getBoundingClientRect().right
+    """)
+        < 1280
+    )
 
 
 def test_hostile_texts_stay_texts(browser, page):

@@ -106,11 +106,19 @@ def test_latex_is_escaped_and_balanced(text):
     assert "\N{MINUS SIGN}" not in report
 
 
+def test_a_note_in_latex_ends_with_one_period(contents, text):
+    said = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
+    report = text(".tex", replace(contents, variant_findings=said))
+    line = r"\par\smallskip\footnotesize skip=True: 2 of 2 trials: It is slow; It is deaf." + "\n"
+    assert report.count(line) == 2
+
+
 def test_rerun_is_the_study(contents, text):
     more = {"name": "mine", "margins": {"loss": 0.01}, "timeout": 0.0, "retries": 1}
     shown = replace(contents, study=contents.study | more)
     code = re.search(r"```python\n(.*?)```", text(".md", shown), re.DOTALL).group(1)
     assert "retries" not in code
+    assert "metrics" not in code  # the default, which is stored as a list
     declared = code[code.index("study =") : code.index("results =")]
     import ablations
     import cnnzoo
@@ -130,7 +138,8 @@ def test_nothing_is_overwritten_unasked(contents, tmp_path, suffix):
     with pytest.raises(ReportError) as caught:
         write_report(contents, path)
     assert str(caught.value) == (
-        f"{path} is there already; give another name, or overwrite=True to replace it."
+        f"{path} is there already; give another name, or overwrite=True (--overwrite) to "
+        "replace it."
     )
     assert path.read_text() == "mine"
     assert write_report(contents, path, overwrite=True) == path

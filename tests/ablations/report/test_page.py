@@ -12,7 +12,7 @@ import pytest
 
 from ablations.report import write_report
 from ablations.report.figures import figures, file_spec, spec
-from ablations.report.page import SECTIONS
+from ablations.report.page import SECTIONS, facts
 from ablations.report.theme import DARK, LIGHT, PAGE
 
 
@@ -166,6 +166,25 @@ def test_what_is_ringed_names_the_counts_that_it_is_ranked_by(contents):
         "at least as good in the metric, parameters and multiplications at once and better in one; "
         "time does not count. Coloured: the baseline and the largest deltas."
     )
+
+
+def test_the_recipe_is_the_one_that_the_baseline_is_trained_by(contents):
+    study = contents.study | {"baseline": {"batch_size": 8, "skip": True}}
+    shown = facts(replace(contents, study=study))
+    assert shown["Recipe of the baseline"] == (
+        "epochs 12, batch_size 8, schedule constant, augment none"
+    )
+    assert shown["Baseline"] == "batch_size 8, skip True"
+
+
+RAW = "Of the last look alone: p (sign flips), p (Wilcoxon)"
+
+
+def test_what_does_not_allow_for_several_looks_says_so(contents, html, tmp_path):
+    looked = replace(contents, deltas=contents.deltas.assign(look=2))
+    page = write_report(looked, tmp_path / "looked.html").read_text(encoding="utf-8")
+    assert page.count(RAW) == 2  # once a metric
+    assert RAW not in html
 
 
 def test_figures_are_capped_and_say_so(many):

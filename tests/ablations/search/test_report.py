@@ -169,7 +169,8 @@ def test_a_report_that_is_there_is_kept(search, tmp_path):
     with pytest.raises(ReportError) as refused:
         ablations.search_report(search, path)
     assert str(refused.value) == (
-        f"{path} is there already; give another name, or overwrite=True to replace it."
+        f"{path} is there already; give another name, or overwrite=True (--overwrite) to "
+        "replace it."
     )
     ablations.search_report(search, path, overwrite=True)
     with pytest.raises(ReportError) as refused:
