@@ -20,20 +20,17 @@ GROUPS = ["model", "recipe", "data"]
 
 
 class Results(StoredStudy):
-    """Stored trials of a study, as tables: what was there when it was opened.
+    """What a study's stored trials say: deltas, trends, the best variant, reports.
 
     Parameters
     ----------
     directory
         Where the study is.
 
-    Attributes
-    ----------
-    study
-        The study as last run, as `Study.to_dict` gives it, with the baseline's level of every
-        factor.
-    versions
-        Of what computed the results, and the fingerprint of the data.
+    Raises
+    ------
+    StudyError
+        If there is none.
     """
 
     def __init__(self, directory: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Show how a search gets on: a live bar in a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -55,8 +56,9 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lively:
-            self._bar.stop()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            if self._lively:
+                self._bar.stop()
 
     def say(self, message: str) -> None:
         """Print a line."""

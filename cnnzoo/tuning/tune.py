@@ -174,8 +174,10 @@ def _search(oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: b
                 fix_arithmetic()
             # it advises against tracing a model for each trial
             logging.getLogger("tensorflow").addFilter(_no_advice)
-            tuner.search()
-            logging.getLogger("tensorflow").removeFilter(_no_advice)
+            try:
+                tuner.search()
+            finally:
+                logging.getLogger("tensorflow").removeFilter(_no_advice)
     if oracle.broken is not None:
         raise oracle.broken
 
