@@ -1,17 +1,22 @@
 """What a report shows, gathered from the results of a study."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ablations import stats
+from ablations.beside import both_deltas, differences
 from ablations.choosing import PATH
-from ablations.report.contents import ReportContents, ReportError
+from ablations.report.contents import (
+    EFFECTS,
+    EPOCHS,
+    PATH_STEPS,
+    STABILITY,
+    TRENDS,
+    ReportContents,
+)
 from ablations.report.rerun import command
-from ablations.report.tables import seed_words
-from ablations.report.words import level_words
-from ablations.settings import StudyError, same
 from ablations.study import BASELINE
 
 if TYPE_CHECKING:
@@ -37,125 +42,64 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
     """
     columns = results.compared()
     trials = results.trials
-    differences: list[str] = []
     known = [name for name in columns if name in trials and trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
     if known:
-        tables["Trends over ordered levels"] = _trends(results)
+        tables[TRENDS] = _trends(results)
         if results.study["design"] == PATH:
-            tables["The path, step by step"] = results.path()
+            tables[PATH_STEPS] = results.path()
         if results.crossed:
-            tables["Main effects and interactions"] = results.effects()
-        tables["Stability over seeds"] = results.stability()
-    if len(results.history):
-        tables["Epochs to where the baseline ends"] = results.convergence()
-    if beside is not None:
-        title = f"Side by side with {beside.study['name']} ({beside.directory})"
-        tables[title] = side_by_side(results, beside)
-        differences = _differences(results, beside)
+            tables[EFFECTS] = results.effects()
+        stability = results.stability()
+        if stability["n"].max() > 1:  # one seed has no spread
+            tables[STABILITY] = stability
+    history = results.history
+    if len(history) and history["epoch"].max() > 1:  # a single epoch tells no earlier from later
+        tables[EPOCHS] = results.convergence()
     found = _findings(trials)
     return ReportContents(
         study=results.study,
         deltas=results.deltas(),
         trials=trials,
-        history=results.history,
+        history=history,
         directory=results.directory,
         findings=[
             *results.changed_rules,
             *_of_design(results),
-            *differences,
+            *(differences(results, beside) if beside is not None else ()),
             *(f"Baseline: {said}" for said in found.pop(BASELINE, [])),
         ],
         variant_findings=found,
         changes=results.changes,
         costs=pd.concat([stats.pareto(trials, name) for name in known]) if known else None,
         tables={title: table for title, table in tables.items() if len(table)},
+        beside=both_deltas(results, beside) if beside is not None else None,
+        aliases=results.aliases(),
+        made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,
         rerun=command(results.study, results.directory),
     )
 
 
-def side_by_side(first: "Results", second: "Results") -> pd.DataFrame:
-    """Set the deltas of two studies beside each other, a row a variant and metric of either.
-
-    Raises
-    ------
-    ReportError
-        If both are in one directory.
-    """
-    if Path(first.directory).resolve() == Path(second.directory).resolve():
-        raise ReportError(
-            f"a study stands side by side with another one; {second.directory} is the study itself."
-        )
-    shown = ["delta", "ci_low", "ci_high", "n_pairs", "verdict"]
-    both = (first, second)
-    names = [results.study["name"] for results in both]
-    if names[0] == names[1]:
-        names = [str(results.directory) for results in both]
-    own, other = (
-        results.deltas().set_index(["variant", "metric"])[shown].add_suffix(f" ({name})")
-        for results, name in zip(both, names, strict=True)
-    )
-    return own.join(other, how="outer").reset_index()
-
-
-def _differences(first: "Results", second: "Results") -> list[str]:
-    """Say what two studies that stand side by side do not share, in a sentence if anything."""
-    pairs = [
-        *((name, first.study[name], second.study[name]) for name in ("model", "data")),
-        *_settings_of_both(first.study, second.study),
-        ("seeds", seed_words(first.study), seed_words(second.study)),
-    ]
-    said = [
-        f"{name} {level_words(own)} here and {level_words(other)} there"
-        for name, own, other in pairs
-        if not same(own, other)
-    ]
-    name = f"{second.study['name']} ({second.directory})"
-    return [f"Side by side with {name}, these differ: {'; '.join(said)}."] if said else []
-
-
-def _settings_of_both(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return what both baselines set, recipe included, by toggle; defaults where one says no."""
-    own, other = ({**study["recipe"], **study["baseline"]} for study in (first, second))
-    return [
-        (
-            name,
-            own[name] if name in own else _default(first, name),
-            other[name] if name in other else _default(second, name),
-        )
-        for name in {**own, **other}
-    ]
-
-
-def _default(study: dict[str, Any], name: str) -> Any:
-    if ":" in study["model"]:
-        return "the default"  # of the user's own code, which a report does not run
-    from ablations.space import Space
-
-    try:
-        toggle = Space.of(study["model"]).toggle(name)
-    except StudyError:
-        return "no such toggle"
-    return None if toggle.default is None else toggle.check(toggle.default, study["model"])
-
-
 def _trends(results: "Results") -> pd.DataFrame:
-    trends = results.trend()
+    names = {results.compared([metric])[0]: metric for metric in results.study["metrics"]}
+    trends = pd.concat([results.trend(metric) for metric in names.values()], ignore_index=True)
     return trends[trends["p"].notna()]
 
 
 def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
-    """Return by variant what the doctor found, in how many of its trials."""
+    """Return by variant what the doctor found, in how many of its trials, with an example."""
     found = trials[trials["findings"] != ""]
     done = trials[trials["status"] == "done"].groupby("variant").size()
-    return {
-        str(variant): [
-            f"{len(rows)} of {done.get(variant, len(rows))} trials: {rows['findings'].iloc[0]}"
-        ]
-        for variant, rows in found.groupby("variant", sort=False)
-    }
+    said = {}
+    for variant, rows in found.groupby("variant", sort=False):
+        one = rows.iloc[0]
+        example = "" if len(set(rows["findings"])) == 1 else f", for instance seed {one['seed']}"
+        count = done.get(variant, len(rows))
+        trials_words = "trial" if count == 1 else "trials"
+        said[str(variant)] = [f"{len(rows)} of {count} {trials_words}{example}: {one['findings']}"]
+    return said
 
 
 def _of_design(results: "Results") -> list[str]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -26,8 +28,34 @@ DELTA_COLUMNS = (
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
 
+TRENDS = "Trends over ordered levels"
+PATH_STEPS = "The path, step by step"
+EFFECTS = "Main effects and interactions"
+STABILITY = "Stability over seeds"
+EPOCHS = "Epochs to where the baseline ends"
+
+MOST_OF_A_REASON = 200
+"""Characters of a reason in a sentence; the table of what is not done has it whole."""
+
+
 class ReportError(ValueError):
     """A report that cannot be written: what stands in the way, and what would do."""
+
+
+@dataclass(frozen=True)
+class Undone:
+    """A variant of which no trial is done.
+
+    Parameters
+    ----------
+    status
+        "failed", "infeasible" or "pending".
+    why
+        In words.
+    """
+
+    status: str
+    why: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +77,7 @@ class ReportContents:
     findings
         Sentences that concern the whole study.
     variant_findings
-        Sentences by variant, shown beside its deltas.
+        Sentences by variant, which its deltas point to.
     changes
         By variant, the levels that it changes, as `Results.changes`. Left out, there is no
         plot of interactions.
@@ -57,7 +85,14 @@ class ReportContents:
         As `ablations.stats.pareto` gives it, of any metrics one below the other: variant, metric,
         value, any of params, macs and fit_seconds, and optimal. Left out, made of the trials.
     tables
-        More tables by title: stability, main effects, trends.
+        More tables by title; those that this module names have columns that the report knows.
+    beside
+        Deltas of this study and of another one: a row a study, variant and metric, as
+        `ablations.beside.both_deltas` gives it. Left out, the study stands alone.
+    aliases
+        As `Results.aliases`.
+    made
+        The day of the report.
     directions
         By metric whether "lower" or "higher" is better, where its name does not tell.
     versions, machine
@@ -83,6 +118,9 @@ class ReportContents:
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     costs: pd.DataFrame | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    beside: pd.DataFrame | None = None
+    aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
+    made: str = ""
     directions: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
@@ -132,8 +170,40 @@ class ReportContents:
         """Return the trials that are "done", "failed", "infeasible" or "pending"."""
         return self.trials[self.trials["status"] == status]
 
+    @cached_property
+    def undone(self) -> dict[str, Undone]:
+        """The variants of which no trial is done, with what became of them."""
+        done = set(self.with_status("done")["variant"])
+        lost = self.trials[~self.trials["variant"].isin(done)]
+        return {
+            str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
+            for variant, rows in lost.groupby("variant", sort=False)
+        }
+
     def notes_of(self, row: Mapping[str, Any]) -> list[str]:
-        """Return what must be said beside one delta."""
+        """Return what the statistics say must stand beside one delta."""
         noted = row.get("notes")
-        said = noted.split("; ") if isinstance(noted, str) and noted else []
-        return [*said, *self.variant_findings.get(str(row["variant"]), ())]
+        return noted.split("; ") if isinstance(noted, str) and noted else []
+
+    def has_finding(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether the doctor has a finding on the variant of one delta."""
+        return bool(self.variant_findings.get(str(row["variant"])))
+
+
+def _undone(statuses: Sequence[str], reasons: Sequence[Any]) -> Undone:
+    known = dict.fromkeys(
+        str(reason).rstrip(".")
+        for status, reason in zip(statuses, reasons, strict=True)
+        if status != "pending"
+    )
+    reason = shorten(next(iter(known), ""), MOST_OF_A_REASON, placeholder=" ...")
+    failed = statuses.count("failed")
+    if failed:
+        some = "all" if failed == len(statuses) else f"{failed:,} of"
+        example = ", the first" if len(known) > 1 else ""
+        plural = "s" * (len(statuses) > 1)
+        count = f"{some} {len(statuses):,} trial{plural}" if len(statuses) > 1 else "its trial"
+        return Undone("failed", f"{count} failed{example}: {reason}")
+    if "infeasible" in statuses:
+        return Undone("infeasible", f"cannot be built: {reason}")
+    return Undone("pending", "has not run yet")

@@ -42,17 +42,26 @@ def costs_of(contents: ReportContents) -> pd.DataFrame:
 
 
 def costs_table(contents: ReportContents) -> pd.DataFrame:
-    """Return the costs with a row a variant and a column a metric."""
+    """Return the costs with a row a variant: what it comes to in each metric, and what it costs."""
     table = costs_of(contents)
-    axes = [name for name in AXES if name in table and table[name].notna().any()]
-    wide = table.drop_duplicates("variant")[["variant", *axes]].set_index("variant")
+    known = table.loc[table["value"].notna(), "variant"].drop_duplicates()
+    wide = pd.DataFrame(index=pd.Index(known, name="variant"))
     for metric, rows in table.groupby("metric", sort=False):
-        wide[metric] = rows.set_index("variant")["value"]
-        if "optimal" in rows:
-            optimal = rows.set_index("variant")["optimal"].map({True: "yes", False: "no"})
+        own = rows.set_index("variant")
+        wide[f"mean {metric}"] = own["value"]
+        if _is_ranked(contents, rows):
+            optimal = own["optimal"].map({True: "yes", False: "no"})
             wide[f"Pareto-optimal in {metric}"] = optimal
-    known = wide.index.isin(table.loc[table["value"].notna(), "variant"])
-    return wide[known].reset_index()
+    costs = table.drop_duplicates("variant").set_index("variant")
+    for name, words in AXES.items():
+        if name in costs and costs[name].notna().any():
+            wide[words] = costs[name]
+    return wide.reset_index()
+
+
+def _is_ranked(contents: ReportContents, table: pd.DataFrame) -> bool:
+    """Tell whether variants are ranked by their means, which those of one seed are not."""
+    return "optimal" in table and len(set(contents.with_status("done")["seed"])) > 1
 
 
 def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
@@ -93,7 +102,7 @@ def _figure(
                 "pareto": "Pareto-optimal" if row.get("optimal") else "dominated",
             }
         )
-    marked = "optimal" in table
+    marked = _is_ranked(contents, table)
     words = metric_words(metric)
     hint = {"lower": " (lower is better)", "higher": " (higher is better)"}
     seen = {row["group"] for row in rows}
@@ -103,7 +112,7 @@ def _figure(
     x = shown(
         "cost",
         "quantitative",
-        title=AXES[axis],
+        title=AXES[axis] + (" (log scale)" if wide else ""),
         scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 16},
         axis={"format": "~s", "grid": False},
     )
@@ -131,8 +140,9 @@ def _figure(
     caption = f"Mean {words} of each variant against what it costs."
     if marked:
         caption += (
-            " Ringed: Pareto-optimal, no other is at least as good in the metric, parameters and "
-            "multiplications at once and better in one; time does not count."
+            " Ringed: Pareto-optimal by the means, where small gaps may be chance: no other is at "
+            "least as good in the metric, parameters and multiplications at once and better in "
+            "one; time does not count."
         )
     if OTHER in seen:
         caption += " Coloured: the baseline and the largest deltas."

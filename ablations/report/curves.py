@@ -30,7 +30,8 @@ SPLITS = {"": "training", "val_": "validation"}
 def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
     """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
     figures = []
-    if len(contents.history):
+    # one epoch is a point: the deltas say all that it says
+    if len(contents.history) and contents.history["epoch"].max() > 1:
         history = contents.history[contents.history["variant"].isin(palette.variants)]
         for metric in _measured(contents)[:MOST_METRICS]:
             tables = {
@@ -104,8 +105,9 @@ def _curve(
         else {"domain": [low, high], "nice": True, "zero": False}
     )
     axis = {"format": "~g" if falling else "~r", "tickCount": 5}
+    title = words + (" (log scale)" if falling else "")
     y_low, y_mean = (
-        shown(end, "quantitative", scale=scale, axis=axis, title=words) for end in ("low", "mean")
+        shown(end, "quantitative", scale=scale, axis=axis, title=title) for end in ("low", "mean")
     )
     few = table["epoch"].nunique() <= MOST_POINTS
     points = {"size": 18, "filled": True} if few else False

@@ -118,14 +118,19 @@ class Palette:
     variants: tuple[str, ...]
     complete: bool
 
-    @property
-    def legend(self) -> list[dict[str, str]]:
-        """What the page says of the colours: name, colour and dash by variant."""
+    def legend(self, *, others: bool) -> list[dict[str, str]]:
+        """Return what the page says of the colours: name, colour and dash by variant.
+
+        Parameters
+        ----------
+        others
+            Whether the variants without a colour of their own are drawn too.
+        """
         dashes = (" ".join(map(str, dash)) for dash in self.dashes)
         rows = zip(self.variants, self.colours(PAGE), dashes, strict=True)
         keys = ("name", "colour", "dash")
         found = [dict(zip(keys, row, strict=True)) for row in rows]
-        if not self.complete:
+        if others and not self.complete:
             found.append({"name": OTHER, "colour": PAGE["other"], "dash": "0 9"})
         return found
 

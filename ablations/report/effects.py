@@ -7,7 +7,8 @@ import pandas as pd
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Spec, Theme, chart_of, layer, legend_of, shown, slug
-from ablations.report.rounding import bracket, decimals_for, fixed
+from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
+from ablations.report.tables import DAGGER
 from ablations.report.theme import VERDICTS
 from ablations.report.words import better_when, metric_words, rows_of
 from ablations.study import BASELINE
@@ -21,19 +22,23 @@ LINE = 14
 DENSE = 20
 MANY = 40
 PAIR = 7
+MOST_NOT_DRAWN = 6
 
 
 def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     """Draw the deltas of a metric with their intervals."""
     rows = []
-    for row in rows_of(contents.deltas_of(metric)):
+    frame = contents.deltas_of(metric)
+    usual = usual_decimals(frame)
+    for row in rows_of(frame):
         if row["delta"] != row["delta"]:
             continue
-        decimals = decimals_for(row["ci_high"] - row["ci_low"], abs(row["delta"]))
+        decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"], usual)
         interval = bracket(row["ci_low"], row["ci_high"], decimals)
+        mark = f" {DAGGER}" if contents.has_finding(row) else ""
         rows.append(
             {
-                "variant": row["variant"],
+                "variant": f"{row['variant']}{mark}",
                 "delta": row["delta"],
                 "low": row["ci_low"],
                 "high": row["ci_high"],
@@ -56,7 +61,8 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         "delta",
         "quantitative",
         title=[f"delta of {words}", *([hint] if hint else [])],
-        scale={"nice": True, "zero": True},
+        # room for the marks, which else cover the names
+        scale={"nice": True, "zero": True, "padding": 10},
     )
     domain, colours = _verdicts(rows, theme)
     tooltip = [
@@ -69,7 +75,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         )
     ]
     base = {
-        "y": shown("variant", "nominal", sort=names, title=None, axis=_names_axis()),
+        "y": shown("variant", "nominal", sort=names, title=None, axis=names_axis()),
         "color": _by_verdict(colours, theme),
         "tooltip": tooltip,
     }
@@ -84,18 +90,45 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     at_zero = {"x": shown("delta", "quantitative")}
     zero = layer("rule", at_zero, color=theme["muted"], strokeDash=[4, 3])
     zero["data"] = {"values": [{"delta": 0}]}
+    ranged = any(is_number(row["low"]) for row in rows)
+    layers = [zero, intervals, points] if ranged else [zero, points]
     return Figure(
         name=slug("forest", metric),
         title=f"Deltas of {words}",
-        caption=(
-            f"Mean delta over paired seeds with its {contents.interval}. The dashed line is no "
-            "difference; a hollow mark is a verdict that is open."
-        ),
+        caption=_how_to_read(contents, rows, ranged) + _not_drawn(contents, metric),
         section="deltas",
         metric=metric,
-        chart=chart_of([zero, intervals, points], row_height * len(rows)),
+        chart=chart_of(layers, row_height * len(rows)),
         rows=rows,
     )
+
+
+def _how_to_read(contents: ReportContents, rows: list[dict[str, Any]], ranged: bool) -> str:
+    verdicts = {row["verdict"] for row in rows}
+    said = (
+        f"Mean delta over paired seeds with its {contents.interval}."
+        if ranged
+        else "Delta of one seed, without interval."
+    )
+    said += " The dashed line is no difference"
+    said += "; a hollow mark is a verdict that is open." if "inconclusive" in verdicts else "."
+    if any(row["variant"].endswith(DAGGER) for row in rows):
+        said += f" {DAGGER}: see its finding."
+    return said
+
+
+def _not_drawn(contents: ReportContents, metric: str) -> str:
+    """Name the variants that have no delta, with why."""
+    frame = contents.deltas_of(metric)
+    names = frame.loc[frame["delta"].isna(), "variant"]
+    said = []
+    for name in names:
+        undone = contents.undone.get(str(name))
+        said.append(f"{name} ({undone.status})" if undone else f"{name} (no pairs)")
+    if not said:
+        return ""
+    more = f" and {len(said) - MOST_NOT_DRAWN:,} more" * (len(said) > MOST_NOT_DRAWN)
+    return f" Not drawn: {', '.join(said[:MOST_NOT_DRAWN])}{more}."
 
 
 def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
@@ -113,7 +146,7 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
         sort=names,
         title=None,
         scale={"padding": 0.18},
-        axis=_names_axis(),
+        axis=names_axis(),
     )
     base = {
         "y": y,
@@ -156,35 +189,45 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
         return [], ""
     deltas = contents.deltas_of(metric)
     verdict = dict(zip(deltas["variant"], deltas["verdict"], strict=True))
-    rows: list[dict[str, Any]] = []
     columns = {name: table[name].to_numpy(float) for name in table.columns}
     before, seeds = columns[BASELINE], table.index.tolist()
-    found = drawn = 0
-    for name in contents.variants:
-        if name == BASELINE or name not in columns or name not in verdict:
-            continue
-        both = np.flatnonzero(np.isfinite(before) & np.isfinite(columns[name])).tolist()
-        found += len(both)
-        both = both[:MOST_SEEDS_A_VARIANT]
-        if drawn + len(both) > MOST_PAIRS:
-            continue
-        drawn += len(both)
-        rows += [
-            {
-                "variant": name,
-                "seed": str(seeds[at]),
-                "place": place,
-                "from": before[at],
-                "to": columns[name][at],
-                "verdict": verdict[name] or "none",
-            }
-            for place, at in enumerate(both)
-        ]
-    note = f" Drawn are {drawn:,} of {found:,} pairs, the first ones." if drawn < found else ""
-    return rows, note
+    both = {
+        name: np.flatnonzero(np.isfinite(before) & np.isfinite(columns[name])).tolist()
+        for name in contents.variants
+        if name != BASELINE and name in columns and name in verdict
+    }
+    sizes = dict(zip(deltas["variant"], deltas["delta"].abs(), strict=True))
+    drawn: dict[str, list[int]] = {}
+    room = MOST_PAIRS
+    for name in sorted(both, key=lambda name: -sizes[name]):
+        shown_ones = both[name][:MOST_SEEDS_A_VARIANT]
+        if len(shown_ones) <= room:
+            drawn[name] = shown_ones
+            room -= len(shown_ones)
+    rows = [
+        {
+            "variant": name,
+            "seed": str(seeds[at]),
+            "place": place,
+            "from": before[at],
+            "to": columns[name][at],
+            "verdict": verdict[name] or "none",
+        }
+        for name in both
+        for place, at in enumerate(drawn.get(name, ()))
+    ]
+    return rows, _left_out(drawn, both)
 
 
-def _names_axis() -> Spec:
+def _left_out(drawn: dict[str, list[int]], found: dict[str, list[int]]) -> str:
+    some, whole = len(drawn), len(found)
+    said = f" Drawn are the {some} largest deltas of {whole:,}." if some < whole else ""
+    if any(len(drawn[name]) < len(found[name]) for name in drawn):
+        said += f" Of each the first {MOST_SEEDS_A_VARIANT} seeds."
+    return said
+
+
+def names_axis() -> Spec:
     """Return an axis with a line for each level that a variant changes."""
     parts = f"split(datum.value, '{BREAK}')"
     raised = [

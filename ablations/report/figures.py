@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from ablations.report import costs, curves, effects, interactions
+from ablations.report import beside, costs, curves, effects, interactions
 from ablations.report.contents import ReportContents, ReportError
 from ablations.report.drawing import ROWS, Figure, Theme, palette, plain
 from ablations.report.theme import LIGHT, config
+from ablations.report.words import about_study
 
 FILE_WIDTH = 560
 
@@ -21,6 +22,8 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     drawn += curves.curves(contents, colours, theme)
     drawn += interactions.interactions(contents, theme)
     drawn += costs.costs(contents, colours, theme)
+    metrics = beside.beside_metrics(contents)
+    drawn += [beside.beside_figure(contents, metric, theme) for metric in metrics]
     return [figure for figure in drawn if figure is not None]
 
 
@@ -31,11 +34,20 @@ def spec(figure: Figure, theme: Theme) -> dict[str, Any]:
     return figure.chart | about
 
 
-def file_spec(figure: Figure) -> dict[str, Any]:
-    """Return a figure as Vega-Lite has it, for a file: with its words, and a width of its own."""
+def file_spec(figure: Figure, about: str) -> dict[str, Any]:
+    """Return a figure as Vega-Lite has it, for a file: with its words, and a width of its own.
+
+    Parameters
+    ----------
+    figure
+        What is drawn.
+    about
+        Of which study it is, which a figure on its own does not tell.
+    """
     import textwrap
 
-    title = {"text": figure.title, "subtitle": textwrap.wrap(figure.caption, 90)}
+    subtitle = [about, *textwrap.wrap(figure.caption, 90)]
+    title = {"text": figure.title, "subtitle": subtitle}
     return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}
 
 
@@ -56,4 +68,4 @@ def forest_chart(contents: ReportContents, metric: str) -> Any:
     figure = effects.forest(contents, metric, LIGHT)
     if figure is None:
         raise ReportError(f"There is no delta of {metric} to draw.")
-    return alt.Chart.from_dict(file_spec(figure))
+    return alt.Chart.from_dict(file_spec(figure, about_study(contents.study)))

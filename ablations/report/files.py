@@ -5,14 +5,25 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report import tables
+from ablations.report import study_tables, tables
+from ablations.report.answers import answers
+from ablations.report.beside import beside_metrics, beside_table
+from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
+from ablations.report.costs import costs_table
 from ablations.report.drawing import slug
 from ablations.report.markup import latex_table, latex_text, markdown_table, markdown_text
 from ablations.report.page import facts
 from ablations.report.rerun import snippet
 from ablations.report.rounding import is_number
-from ablations.report.words import metric_words, rows_of, summary, warnings
+from ablations.report.sentences import summary, warnings
+from ablations.report.words import (
+    about_study,
+    metric_words,
+    rows_of,
+    settings_words,
+    short_digest,
+)
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that starts so is a formula to a spreadsheet."""
@@ -35,6 +46,8 @@ def json_report(contents: ReportContents) -> str:
     everything = {
         "study": contents.study,
         "directory": str(contents.directory),
+        "made": contents.made,
+        "answers": [said.text for said in answers(contents)],
         "summary": {
             metric: [said.text for said in sentences]
             for metric, sentences in summary(contents).items()
@@ -43,7 +56,11 @@ def json_report(contents: ReportContents) -> str:
         "findings": {name: list(said) for name, said in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
         "trials": rows_of(contents.trials),
+        "history": rows_of(contents.history),
+        "changes": contents.changes,
+        "aliases": rows_of(contents.aliases),
         "costs": None if contents.costs is None else rows_of(contents.costs),
+        "beside": None if contents.beside is None else rows_of(contents.beside),
         "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
         "versions": contents.versions,
         "machine": contents.machine,
@@ -61,42 +78,76 @@ def markdown_report(contents: ReportContents) -> str:
     parts = [f"# {markdown_text(contents.name)}\n"]
     parts.append(bullets(f"{word}: {value}" for word, value in facts(contents).items()))
     parts.append("## Summary\n")
-    if said := warnings(contents):
-        parts.append("".join(f"> {markdown_text(text)}\n>\n" for text in said))
+    if told := warnings(contents):
+        parts.append("".join(f"> {markdown_text(text)}\n>\n" for text in told))
+    parts.append(bullets(f"{said.text}." for said in answers(contents)))
     for metric, sentences in summary(contents).items():
         parts.append(f"### {markdown_text(metric_words(metric).capitalize())}\n")
         parts.append(bullets(f"{said.text}." for said in sentences))
+    if contents.variant_findings:
+        parts.append("### Findings\n")
+        findings = contents.variant_findings.items()
+        parts.append(bullets(f"{name}: {said}" for name, texts in findings for said in texts))
     parts.append("## Deltas\n")
-    shown = [tables.deltas_table(contents, metric) for metric in contents.metrics]
-    shown += [tables.any_table(title, frame) for title, frame in contents.tables.items()]
-    shown += [
-        tables.failures_table(contents),
-        tables.infeasible_table(contents),
-        tables.pending_table(contents),
-    ]
     parts += [
-        f"### {markdown_text(table.title)}\n\n{markdown_table(table)}"
-        for table in shown
+        f"### {markdown_text(table.title)}\n\n"
+        + (f"{markdown_text(table.lead)}\n\n" if table.lead else "")
+        + markdown_table(table)
+        for table in _all_tables(contents)
         if table.rows
     ]
     parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
     parts.append(fenced(snippet(contents), "python"))
     known = {**contents.versions, **contents.machine}
-    parts.append(bullets(f"{metric_words(str(word))}: {value}" for word, value in known.items()))
+    parts.append(
+        bullets(
+            f"{metric_words(str(word))}: {short_digest(value)}" for word, value in known.items()
+        )
+    )
     return "\n".join(part for part in parts if part)
+
+
+def _all_tables(contents: ReportContents) -> list[tables.Table]:
+    """Return what the page shows, table by table."""
+    further = [study_tables.statistics_table(contents, metric) for metric in contents.metrics]
+    return [
+        *(study_tables.deltas_table(contents, metric) for metric in contents.metrics),
+        *(table for table in further if len(table.headers) > 1),
+        tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
+        *(shaped_table(contents, title, frame) for title, frame in contents.tables.items()),
+        *(beside_table(contents, metric) for metric in beside_metrics(contents)),
+        study_tables.failures_table(contents),
+        study_tables.infeasible_table(contents),
+        study_tables.pending_table(contents),
+    ]
 
 
 def latex_report(contents: ReportContents) -> str:
     """Return the deltas as LaTeX tables, for a paper that loads booktabs."""
     lines = ["% \\usepackage{booktabs} in the preamble.\n"]
+    told: set[str] = set()
     for metric in contents.metrics:
-        table = tables.deltas_table(contents, metric).without(tables.NOTES)
-        notes = [
-            f"{row['variant']}: {'; '.join(note.removesuffix('.') for note in noted)}."
-            for row in rows_of(contents.deltas_of(metric))
-            if (noted := contents.notes_of(row))
-        ]
-        lines.append(latex_table(table, slug(metric), notes))
+        table = study_tables.deltas_table(contents, metric).without(tables.NOTES)
+        notes = []
+        for row in rows_of(contents.deltas_of(metric)):
+            variant = str(row["variant"])
+            undone = contents.undone.get(variant)
+            own = [undone.why] if undone else contents.notes_of(row)
+            findings = contents.variant_findings.get(variant, ())
+            # in full below the first table only
+            own += ["it has a finding, above"] if variant in told and findings else findings
+            told.add(variant)
+            noted = [note.removesuffix(".") for note in own]
+            if noted:
+                notes.append(f"{variant}: {'; '.join(noted)}.")
+        kind = "allow for all looks" if "look" in contents.deltas else "are of paired t"
+        baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
+        caption = (
+            f"{table.title}. {about_study(contents.study)}; baseline: {baseline}. The intervals "
+            f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
+            "over the table."
+        )
+        lines.append(latex_table(table, slug(metric), notes, caption))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

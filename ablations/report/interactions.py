@@ -3,10 +3,11 @@
 from itertools import combinations
 from typing import Any
 
-from ablations.report.contents import ReportContents
+from ablations.report.contents import EFFECTS, ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, shown, slug
+from ablations.report.rounding import bracket, decimals_of, fixed, is_number, p_value
 from ablations.report.theme import DASHES, SERIES
-from ablations.report.words import level_words, metric_words
+from ablations.report.words import level_words, metric_words, rows_of
 from ablations.study import BASELINE
 
 MOST_FIGURES = 6
@@ -23,7 +24,8 @@ def interactions(contents: ReportContents, theme: Theme) -> list[Figure]:
         for metric in contents.metrics[:1]:
             cells = _cells(contents, across, along, metric)
             if cells:
-                figures.append(_figure(across, along, metric, cells, theme))
+                tested = _tested(contents, across, along, metric)
+                figures.append(_figure(across, along, metric, cells, tested, theme))
     return figures[:MOST_FIGURES]
 
 
@@ -73,8 +75,34 @@ def _baseline_levels(contents: ReportContents) -> dict[str, Any]:
     return {factor: level for factor, level in pairs if isinstance(factor, str)}
 
 
+def _tested(contents: ReportContents, across: str, along: str, metric: str) -> str:
+    """Say how large the interaction is, with what it may be instead, where that was estimated."""
+    from ablations.stats.design import TOGETHER
+
+    terms = (f"{across}{TOGETHER}{along}", f"{along}{TOGETHER}{across}")
+    found = [
+        row
+        for row in rows_of(contents.tables.get(EFFECTS, contents.deltas.head(0)))
+        if row["term"] in terms and row["metric"] == metric and is_number(row["p_adjusted"])
+    ]
+    if not found:
+        return "by their means alone: lines that are not quite parallel may be chance."
+    row = found[0]
+    size = ""
+    if is_number(row["delta"]):
+        low, high = row["ci_low"], row["ci_high"]
+        decimals = decimals_of(row["delta"], low, high)
+        size = f"{fixed(row['delta'], decimals, signed=True)} {bracket(low, high, decimals)}, "
+    return f"here the interaction is {size}p {p_value(row['p_adjusted'])} (Holm)."
+
+
 def _figure(
-    across: str, along: str, metric: str, cells: list[dict[str, Any]], theme: Theme
+    across: str,
+    along: str,
+    metric: str,
+    cells: list[dict[str, Any]],
+    tested: str,
+    theme: Theme,
 ) -> Figure:
     levels = list(dict.fromkeys(cell["along"] for cell in cells))
     order = list(dict.fromkeys(cell["across"] for cell in cells))
@@ -112,7 +140,7 @@ def _figure(
         title=f"{across} by {along}",
         caption=(
             f"Mean {words} of each combination, over the seeds that all of them finished. Parallel "
-            "lines are two factors that do not interact."
+            f"lines are two factors that do not interact; {tested}"
         ),
         section="interactions",
         metric=metric,

@@ -2,26 +2,33 @@
 
 from typing import Any
 
-from ablations.report import tables
+from ablations.report import study_tables, tables
+from ablations.report.answers import answers, headline
+from ablations.report.beside import LOOKS, beside_metrics, beside_studies, beside_table
+from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
 from ablations.report.costs import costs_table
 from ablations.report.drawing import Figure, palette, slug
 from ablations.report.figures import figures, spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rerun import snippet
+from ablations.report.sentences import SETTLED, Said, biggest, delta_words, summary, warnings
 from ablations.report.theme import PAGE, VERDICTS
 from ablations.report.words import (
-    biggest,
-    delta_words,
+    SEE_FINDING,
     level_words,
     metric_words,
-    summary,
-    warnings,
+    seed_words,
+    settings_words,
+    short_digest,
 )
 
 MOST_SENTENCES = 12
 
-ORDER = ("worse", "better", "equivalent", "inconclusive", "")
+MOST_ANSWERS = 8
+
+ORDER = ("worse", "better", "equivalent")
+"""Of the sentences where they are many: what is settled first."""
 
 SECTIONS = {
     "pairs": "Paired seeds",
@@ -40,6 +47,11 @@ def page(contents: ReportContents) -> str:
         facts=facts(contents),
         cards=_cards(contents),
         warnings=warnings(contents),
+        answers=answers(contents),
+        findings=[
+            (variant, text) for variant, said in contents.variant_findings.items() for text in said
+        ],
+        most_answers=MOST_ANSWERS,
         summary=_summaries(contents),
         metrics=[_metric(contents, metric, drawn) for metric in contents.metrics],
         sections=[
@@ -50,26 +62,34 @@ def page(contents: ReportContents) -> str:
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
         extra=[
-            tables.with_footnotes(tables.any_table(title, frame))
+            tables.with_footnotes(shaped_table(contents, title, frame))
             for title, frame in contents.tables.items()
         ],
+        beside={
+            "studies": list(zip(beside_studies(contents), LOOKS, strict=False)),
+            "figures": [figure for figure in drawn if figure.section == "beside"],
+            "tables": [beside_table(contents, metric) for metric in beside_metrics(contents)],
+        },
         failures=[
             table
             for table in (
-                tables.failures_table(contents),
-                tables.infeasible_table(contents),
-                tables.pending_table(contents),
+                study_tables.failures_table(contents),
+                study_tables.infeasible_table(contents),
+                study_tables.pending_table(contents),
             )
             if table.rows
         ],
         snippet=snippet(contents),
         looked="look" in contents.deltas,
-        legend=palette(contents).legend,
-        with_legend=("curves", "costs"),
+        legends={
+            "curves": palette(contents).legend(others=False),
+            "costs": palette(contents).legend(others=True),
+        },
         with_verdicts=("deltas", "pairs"),
         verdicts=tuple(VERDICTS),
         slug=slug,
         words=metric_words,
+        short=short_digest,
     )
     return rendered
 
@@ -82,14 +102,14 @@ def facts(contents: ReportContents) -> dict[str, str]:
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
-        "Seeds": tables.seed_words(study),
+        "Seeds": seed_words(study),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
         ),
-        "Baseline": _settings(baseline) or "the defaults",
-        "Margins": _settings(study.get("margins", {})),
-        "Recipe of the baseline": _settings(
+        "Baseline": settings_words(baseline) or "the defaults",
+        "Margins": settings_words(study.get("margins", {})),
+        "Recipe of the baseline": settings_words(
             {name: baseline.get(name, level) for name, level in recipe.items()}
         ),
     }
@@ -98,54 +118,41 @@ def facts(contents: ReportContents) -> dict[str, str]:
 
 def _cards(contents: ReportContents) -> list[dict[str, str]]:
     """Return the numbers at the top: a word, a number, what it means."""
-    counts = contents.trials["status"].value_counts()
-    done, failed = int(counts.get("done", 0)), int(counts.get("failed", 0))
-    rest = [f"{counts[name]:,} {name}" for name in ("infeasible", "pending") if name in counts]
+    counts = contents.trials["status"].value_counts().to_dict()
+    failed, pending, infeasible = (
+        counts.get(status, 0) for status in ("failed", "pending", "infeasible")
+    )
+    planned = len(contents.trials) - infeasible
     seeds = contents.with_status("done")["seed"].nunique()
-    most = biggest(contents)
-    verdicts = contents.deltas["verdict"].value_counts()
+    compared = contents.deltas[contents.deltas["n_pairs"] > 0]
+    settled = int(compared["verdict"].isin(SETTLED).sum())
+    rest = [f"{count:,} {word}" for word, count in (("failed", failed), ("pending", pending))]
     said = [
-        {
-            "word": "Trials done",
-            "number": f"{done:,}",
-            "more": f"of {len(contents.trials):,} planned",
-            "kind": "",
-        },
-        {
-            "word": "Failed",
-            "number": f"{failed:,}",
-            "more": ", ".join(rest) or "none pending",
-            "kind": "worse" if failed else "",
-        },
-        {
-            "word": "Seed blocks",
-            "number": f"{seeds:,}",
-            "more": "deltas are paired in them",
-            "kind": "",
-        },
-        {
-            "word": "Verdicts",
-            "number": f"{sum(verdicts.get(word, 0) for word in ORDER[:3]):,}",
-            "more": f"of {len(contents.deltas):,} comparisons are settled",
-            "kind": "",
-        },
+        _card(
+            "Trials done",
+            f"{counts.get('done', 0):,}",
+            f"of {planned:,} planned, {', '.join(rest[: 1 + bool(pending)])}",
+            "worse" if failed else "",
+        ),
+        _card("Seed blocks", f"{seeds:,}", "deltas are paired in them"),
+        _card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
     ]
+    answer = headline(contents)
+    return [*said, *([answer] if answer else []), _biggest_card(contents)]
+
+
+def _biggest_card(contents: ReportContents) -> dict[str, str]:
+    most = biggest(contents)
     if most is None:
-        return [
-            *said,
-            {"word": "Biggest effect", "number": "none", "more": "none was shown", "kind": ""},
-        ]
+        return _card("Biggest effect", "none", "none was shown")
     of = f"{metric_words(most['metric'])}, {most['variant']}"
+    of += f", but {SEE_FINDING}" if contents.has_finding(most) else ""
     verdict = str(most["verdict"])
-    return [
-        *said,
-        {
-            "word": f"Biggest effect: {verdict}",
-            "number": delta_words(most),
-            "more": of,
-            "kind": verdict,
-        },
-    ]
+    return _card(f"Biggest effect: {verdict}", delta_words(most), of, verdict)
+
+
+def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
+    return {"word": word, "number": number, "more": more, "kind": kind}
 
 
 def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
@@ -153,7 +160,7 @@ def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
     found = []
     for metric, said in summary(contents).items():
         if len(said) > MOST_SENTENCES:
-            said = sorted(said, key=lambda one: ORDER.index(one.verdict))
+            said = sorted(said, key=_place)
         found.append(
             {
                 "metric": metric_words(metric),
@@ -164,17 +171,17 @@ def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
     return found
 
 
+def _place(said: Said) -> tuple[int, float]:
+    order = ORDER.index(said.verdict) if said.verdict in ORDER else len(ORDER)
+    return order, -said.size
+
+
 def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[str, Any]:
-    further = tables.statistics_table(contents, metric)
-    # A phone shows the first columns: the verdict is among them.
-    table = tables.deltas_table(contents, metric).led_by("Factor", "Level", "Verdict", "Delta")
+    further = study_tables.statistics_table(contents, metric)
+    table = study_tables.deltas_table(contents, metric)
     return {
         "name": metric_words(metric),
         "figures": [fig for fig in drawn if fig.section == "deltas" and fig.metric == metric],
         "table": tables.with_footnotes(table),
-        "further": further if len(further.headers) > 1 else None,
+        "further": further if further.rows and len(further.headers) > 1 else None,
     }
-
-
-def _settings(settings: Any) -> str:
-    return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())

@@ -52,8 +52,15 @@ def template(name: str) -> Any:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["brief"] = brief
+    environment.filters |= {"brief": brief, "breakable": _breakable}
     return environment.from_string(_asset("macros.html.jinja") + _asset(name))
+
+
+def _breakable(text: str) -> Any:
+    """Let a name such as normalization=batch break before its level, where there is no room."""
+    from markupsafe import escape
+
+    return escape(text).replace("=", _markup("=<wbr>"))
 
 
 def _script(code: str) -> Any:

@@ -5,14 +5,18 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 from ablations.declared import AUTO
 from ablations.report.contents import ReportContents
 from ablations.study import Study
+from cnnzoo.recipe import Recipe
 
 ALWAYS = ("data", "seeds")
 """What is written even where it is the default."""
+
+MOST_OF_A_LINE = 88
 
 
 def command(study: Mapping[str, Any], directory: str | Path) -> str:
@@ -58,31 +62,52 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
 
 
 def snippet(contents: ReportContents) -> str:
-    """Write the study as the Python that declares and runs it."""
+    """Write the study as the Python that declares and runs it, without what is the default."""
     study = dict(contents.study)
-    lines = ["import ablations", "import cnnzoo", "", "study = ablations.Study("]
     model = study.pop("model", None)
-    if model is not None:
-        lines.append(f"    {model!r},")
     usual = {field.name: _stored(field.default) for field in fields(Study)}
-    lines += [
-        f"    {name}={_written(name, value)},"
+    shown = {
+        name: value
         for name, value in study.items()
         if name in ALWAYS or (value not in ({}, [], "") and value != usual.get(name))
-    ]
+    }
+    lines = [f"    {model!r},"] if model is not None else []
+    lines += [line for name, value in shown.items() for line in _lines(name, value)]
     where = f", {str(contents.directory)!r}" if str(contents.directory) else ""
-    lines += [")", f"results = ablations.run(study{where})", 'results.report("report.html")']
-    return "\n".join(lines)
+    needed = ["import ablations", *(["import cnnzoo"] if "cnnzoo." in "".join(lines) else [])]
+    ending = [f"results = ablations.run(study{where})", 'results.report("report.html")']
+    return "\n".join([*needed, "", "study = ablations.Study(", *lines, ")", *ending])
 
 
 def _stored(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value  # as JSON has it
 
 
+def _lines(name: str, value: Any) -> list[str]:
+    """Write an argument, broken where it is long."""
+    written = f"    {name}={_written(name, value)},"
+    if len(written) <= MOST_OF_A_LINE or not isinstance(value, dict | list):
+        return [written]
+    if name == "recipe" and isinstance(value, dict):
+        inside = [f"{key}={setting!r}," for key, setting in _chosen(value).items()]
+        return [f"    {name}=cnnzoo.Recipe(", *(f"        {line}" for line in inside), "    ),"]
+    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
+    first, *rest = laid_out.splitlines()
+    indent = " " * len(f"    {name}=")
+    lines = [f"    {name}={first}", *(indent + line for line in rest)]
+    return [*lines[:-1], f"{lines[-1]},"]
+
+
 def _written(name: str, value: Any) -> str:
     if name == "recipe" and isinstance(value, dict):
-        chosen = ", ".join(f"{key}={setting!r}" for key, setting in value.items())
+        chosen = ", ".join(f"{key}={setting!r}" for key, setting in _chosen(value).items())
         return f"cnnzoo.Recipe({chosen})"
     if name == "seeds" and value and list(value) == list(range(len(value))):
         return str(len(value))
     return repr(value)
+
+
+def _chosen(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe does not leave at its default."""
+    usual = {field.name: field.default for field in fields(Recipe)}
+    return {name: value for name, value in recipe.items() if value != usual.get(name)}

@@ -39,6 +39,36 @@ def decimals_for(*sizes: float) -> int:
     return 3
 
 
+def decimals_of(
+    delta: float, low: float, high: float, usual: int | None = None, other: float = math.nan
+) -> int:
+    """Return the decimals of a delta and its interval, for sentences and tables alike.
+
+    As many as show two digits of the interval's width or, without one, of the delta, or else of
+    another size; as the rest of a column has, if that is at most one more; and so many that no end
+    of the interval that is not 0 reads as 0, as if no difference were among what it holds.
+
+    Examples
+    --------
+    >>> decimals_of(0.108, 0.090, 0.130), decimals_of(-0.0659, -0.1287, -0.0031)
+    (3, 3)
+    >>> decimals_of(0.51, 0.31, 0.71, usual=3), decimals_of(0.51, 0.31, 0.71, usual=4)
+    (3, 2)
+    """
+    decimals = decimals_for(high - low, abs(delta), other)
+    if usual is not None and usual - decimals == 1:
+        decimals = usual
+    ends = [end for end in (low, high) if is_number(end) and end != 0]
+    while decimals < MOST_DECIMALS and any(abs(end) < 0.5 * 10**-decimals for end in ends):
+        decimals += 1
+    return decimals
+
+
+def usual_decimals(deltas: pd.DataFrame) -> int:
+    """Return the decimals that most deltas of a metric have."""
+    return decimals_for((deltas["ci_high"] - deltas["ci_low"]).median())
+
+
 def fixed(value: Any, decimals: int, *, signed: bool = False) -> str:
     """Write a number with so many decimals; nothing where there is none.
 
@@ -81,6 +111,20 @@ def p_value(value: Any) -> str:
     if not is_number(value):
         return ""
     return "<0.001" if value < 0.001 else fixed(value, 2 if value >= 0.1 else 3)
+
+
+def share_words(share: Any) -> str:
+    """Write a share in percent.
+
+    Examples
+    --------
+    >>> share_words(0.7223), share_words(0.004), share_words(0.0)
+    ('72%', '0.4%', '0%')
+    """
+    if not is_number(share):
+        return ""
+    decimals = 1 if abs(share) < 0.0095 and share else 0
+    return f"{100 * share:.{decimals}f}%".replace("-", MINUS)
 
 
 def brief(value: Any) -> str:

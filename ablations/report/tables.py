@@ -1,18 +1,22 @@
 """Tables as a reader sees them: cells of text, each with the value that it sorts by."""
 
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from ablations.report.contents import ReportContents
-from ablations.report.rounding import bracket, brief, decimals_for, fixed, is_number, p_value
-from ablations.report.words import level_words, metric_words, rows_of
-
-MOST_SEEDS = 12
-"""Seeds that are listed one by one."""
+from ablations.report.rounding import (
+    bracket,
+    brief,
+    decimals_of,
+    fixed,
+    is_number,
+    p_value,
+    share_words,
+)
+from ablations.report.words import SEE_FINDING, level_words, metric_words, rows_of
 
 LEVELS = ("level", "baseline", "from_level", "to_level")
 """Columns of levels, in which 1, True and the text "1" read differently."""
@@ -21,20 +25,11 @@ NOTES = "Notes"
 
 NOTE_BREAK = "; "
 
-STATISTICS = {
-    "p": "p (paired t)",
-    "p_adjusted": "p (Holm)",
-    "p_sign_flip": "p (sign flips)",
-    "p_wilcoxon": "p (Wilcoxon)",
-    "p_equivalence_adjusted": "p (equivalence, Holm)",
-    "p_better": "share of pairs better",
-    "sd": "SD of deltas",
-    "bca_low": "BCa low",
-    "bca_high": "BCa high",
-    "detectable": "detectable with 80% power",
-    "seeds_needed": "seeds to settle it",
-}
-"""What the second table of a metric shows, where there is any of it."""
+DAGGER = "\N{DAGGER}"
+"""Marks a variant on which the doctor has a finding."""
+
+NO_NUMBER = "never"
+"""What an infinite number means: it does not come to pass."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +68,18 @@ class Table:
         The cells; the first of a row names it.
     notes
         Below the table, numbered from 1.
+    daggers
+        Whether some rows point to a finding.
+    lead
+        Above the table: how to read it.
     """
 
     title: str
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    daggers: bool = False
+    lead: str = ""
 
     @cached_property
     def numeric(self) -> tuple[bool, ...]:
@@ -97,82 +98,25 @@ class Table:
             tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
 
-    def led_by(self, *headers: str) -> "Table":
-        """Return the table with some of its columns first."""
-        first = [self.headers.index(header) for header in headers]
-        order = [*first, *(at for at in range(len(self.headers)) if at not in first)]
-        return replace(
-            self,
-            headers=tuple(self.headers[at] for at in order),
-            rows=tuple(tuple(row[at] for at in order) for row in self.rows),
-        )
-
 
 def with_footnotes(table: Table) -> Table:
-    """Return the table with its last column, the notes, below it."""
+    """Return the table with its last column, the notes, below it; marks are on the verdicts."""
     if table.headers[-1] != NOTES:
         return table
     rows = []
     known: list[str] = []
     for row in table.rows:
         said = [note for note in row[-1].text.split(NOTE_BREAK) if note]
-        known += [note for note in said if note not in known]
-        mark = ", ".join(str(known.index(note) + 1) for note in said)
-        rows.append((replace(row[0], mark=mark), *row[1:-1]))
-    return Table(table.title, table.headers[:-1], tuple(rows), tuple(known))
-
-
-def deltas_table(contents: ReportContents, metric: str) -> Table:
-    """Return what each variant changes in a metric."""
-    headers = [
-        *("Factor", "Level", "Baseline", "Delta", contents.interval, "Verdict", "p (Holm)"),
-        *("Pairs", "Baseline mean", "Level mean", NOTES),
-    ]
-    frame = contents.deltas_of(metric)
-    usual = decimals_for((frame["ci_high"] - frame["ci_low"]).median())
-    rows = []
-    for row in rows_of(frame):
-        width = row["ci_high"] - row["ci_low"]
-        own = decimals_for(width, abs(row["delta"]), abs(row["baseline_mean"]) / 10)
-        # A column reads best with as many decimals in all rows, if that hides nothing.
-        decimals = usual if abs(own - usual) <= 1 else own
-        planned = int(row["n_pairs"]) + int(row["n_failed"])
-        pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
-        numbers = [row[name] for name in ("baseline_mean", "level_mean")]
-        rows.append(
-            (
-                text_cell(row["factor"]),
-                *(_level_cell(row[name]) for name in ("level", "baseline")),
-                Cell(fixed(row["delta"], decimals, signed=True), _key(row["delta"])),
-                Cell(bracket(row["ci_low"], row["ci_high"], decimals), _key(row["ci_low"])),
-                Cell(row["verdict"] or "none", row["verdict"] or "none", verdict=True),
-                Cell(p_value(row["p_adjusted"]), _key(row["p_adjusted"])),
-                Cell(pairs, float(row["n_pairs"])),
-                *(Cell(fixed(number, decimals), _key(number)) for number in numbers),
-                text_cell(NOTE_BREAK.join(contents.notes_of(row))),
-            )
+        known += [note for note in said if note not in (*known, SEE_FINDING)]
+        mark = ", ".join(
+            DAGGER if note == SEE_FINDING else str(known.index(note) + 1) for note in said
         )
-    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), tuple(rows))
-    return table if any(row[-1].text for row in rows) else table.without(NOTES)
-
-
-def statistics_table(contents: ReportContents, metric: str) -> Table:
-    """Return the further statistics of a metric's deltas."""
-    frame = contents.deltas_of(metric)
-    shown = [name for name in STATISTICS if name in frame and frame[name].notna().any()]
-    rows = tuple(
-        (
-            text_cell(row["variant"]),
-            *(
-                Cell((p_value if name[:2] == "p_" or name == "p" else brief)(row[name]),
-                     _key(row[name]))
-                for name in shown
-            ),
-        )
-        for row in rows_of(frame)
-    )  # fmt: skip
-    headers = ("Variant", *(STATISTICS[name] for name in shown))
-    return Table(f"Further statistics of {metric_words(metric)}", headers, rows)
+        cells = list(row[:-1])
+        at = next((at for at, cell in enumerate(cells) if cell.verdict), 0)
+        cells[at] = replace(cells[at], mark=mark)
+        rows.append(tuple(cells))
+    daggers = any(DAGGER in cell.mark for row in rows for cell in row)
+    return Table(table.title, table.headers[:-1], tuple(rows), tuple(known), daggers, table.lead)
 
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:
@@ -192,78 +136,52 @@ def any_table(title: str, frame: pd.DataFrame) -> Table:
     return Table(title, headers, rows)
 
 
-def failures_table(contents: ReportContents) -> Table:
-    """Return the trials that failed, alike ones together, with their reasons."""
-    return _by_reason("Failed trials", contents.with_status("failed"))
-
-
-def infeasible_table(contents: ReportContents) -> Table:
-    """Return the variants that cannot be built, with their reasons."""
-    return _by_reason("Infeasible variants", contents.with_status("infeasible")).without("Seeds")
-
-
-def pending_table(contents: ReportContents) -> Table:
-    """Return the trials that have not run."""
-    return _by_reason("Pending trials", contents.with_status("pending")).without("Reason")
-
-
-def _by_reason(title: str, trials: pd.DataFrame) -> Table:
-    rows = []
-    for (variant, reason), group in trials.groupby(["variant", "reason"], sort=False, dropna=False):
-        rows.append(
-            (
-                text_cell(variant),
-                text_cell(_seeds(group["seed"].tolist())),
-                Cell(str(len(group)), float(len(group))),
-                text_cell(reason),
-            )
-        )
-    return Table(title, ("Variant", "Seeds", "Trials", "Reason"), tuple(rows))
-
-
-def _seeds(seeds: Sequence[Any]) -> str:
-    listed = ", ".join(str(seed) for seed in seeds[:MOST_SEEDS])
-    return listed + (f" and {len(seeds) - MOST_SEEDS} more" if len(seeds) > MOST_SEEDS else "")
-
-
-def seed_words(study: Mapping[str, Any]) -> str:
-    """Return how many seed blocks a study has, and which.
-
-    Examples
-    --------
-    >>> seed_words({"seeds": [0, 1, 2]})
-    '3 (0 to 2)'
-    >>> seed_words({"seeds": "auto", "max_seeds": 30})
-    'auto, at most 30'
-    """
-    seeds, most = study.get("seeds", ()), study.get("max_seeds")
-    if isinstance(seeds, str):
-        return f"{seeds}, at most {most:,}" if most else seeds
-    listed = list(seeds)
-    if not listed:
-        return ""
-    if len(listed) > 1 and listed == list(range(listed[0], listed[0] + len(listed))):
-        return f"{len(listed):,} ({listed[0]} to {listed[-1]})"
-    return f"{len(listed):,} ({', '.join(map(str, listed))})"
-
-
 def text_cell(value: Any) -> Cell:
     """Return a cell of text."""
     text = brief(value)
     return Cell(text, text)
 
 
+def number_cell(value: Any) -> Cell:
+    """Return a cell of a number, the infinite one in words."""
+    if isinstance(value, float) and math.isinf(value):
+        return Cell(NO_NUMBER, float(value))
+    return Cell(brief(value), key_of(value))
+
+
+def p_cell(value: Any) -> Cell:
+    """Return a cell of a p value."""
+    return Cell(p_value(value), key_of(value))
+
+
+def share_cell(value: Any) -> Cell:
+    """Return a cell of a share, in percent."""
+    return Cell(share_words(value), key_of(value))
+
+
+def size_cells(delta: float, low: float, high: float) -> tuple[Cell, Cell]:
+    """Return the cells of a delta and of its interval."""
+    decimals = decimals_of(delta, low, high)
+    shown = number_cell(delta) if math.isinf(delta) else None
+    return (
+        shown or Cell(fixed(delta, decimals, signed=True), key_of(delta)),
+        Cell(bracket(low, high, decimals), key_of(low)),
+    )
+
+
 def _any_cell(name: str, value: Any, number: bool) -> Cell:
     if number:
         written = p_value if name == "p" or name.startswith("p_") else brief
-        return Cell(written(value), _key(value))
-    return _level_cell(value) if name in LEVELS else text_cell(value)
+        return Cell(written(value), key_of(value))
+    return level_cell(value) if name in LEVELS else text_cell(value)
 
 
-def _level_cell(value: Any) -> Cell:
+def level_cell(value: Any) -> Cell:
+    """Return a cell of a level, empty where there is none."""
     text = "" if value is None or value != value else level_words(value)
     return Cell(text, float(value) if is_number(value) else text)
 
 
-def _key(value: Any) -> float:
+def key_of(value: Any) -> float:
+    """Return what a number sorts by."""
     return float(value) if is_number(value) else float("-inf")

@@ -85,13 +85,15 @@ def write_figures(
 
     from ablations.report.figures import figures, file_spec
     from ablations.report.theme import LIGHT
+    from ablations.report.words import about_study
 
     drawn = figures(contents, LIGHT)
+    about = about_study(contents.study)
     place = Path(directory).expanduser()
     paths = [place / f"{figure.name}.{name}" for figure in drawn for name in asked]
     _check_free(paths, overwrite)
     for figure in drawn:
-        described = file_spec(figure)
+        described = file_spec(figure, about)
         for name in asked:
             path = place / f"{figure.name}.{name}"
             if name == "svg":

@@ -1,10 +1,13 @@
 """A study made by hand: every kind of trial, verdict, level and hostile text that there is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ablations.report import ReportContents
+from ablations.stats.notes import ONE_SEED
 
 HOSTILE = '<b>&"x"</b>'
 SCRIPT = "</script><script>alert(1)</script>"
@@ -211,6 +214,18 @@ def contents():
         machine=MACHINE,
         rerun="ablations run downsampling --to studies/downsampling",
     )
+
+
+@pytest.fixture(scope="session")
+def one_seed(contents):
+    """The same study with one seed and one epoch: no interval, no verdict, no curve."""
+    trials = contents.trials[contents.trials["seed"] == 0].reset_index(drop=True)
+    deltas = make_deltas(trials, METRICS, {}).assign(ci_low=np.nan, ci_high=np.nan)
+    deltas[["p", "p_adjusted", "p_sign_flip", "p_wilcoxon", "sd"]] = np.nan
+    deltas["notes"] = np.where(deltas["n_pairs"] == 1, ONE_SEED, "")
+    history = contents.history[(contents.history["seed"] == 0) & (contents.history["epoch"] == 1)]
+    study = contents.study | {"seeds": [0]}
+    return replace(contents, study=study, trials=trials, deltas=deltas, history=history)
 
 
 @pytest.fixture(scope="session")

@@ -59,14 +59,56 @@ def test_names_on_axes_are_whole_and_verdicts_in_sight(browser, page, width):
         [...document.querySelectorAll('#deltas .chart .role-axis-label text')]
           .map((text) => text.textContent)
     """)
-    assert names.count("normalization=batch") == 2
-    verdicts = browser.value("""
-        [...document.querySelectorAll('#deltas table')].filter((table) => table.offsetParent)
-          .flatMap((table) => [...table.querySelectorAll('.verdict')])
+    assert names.count("normalization=batch \N{DAGGER}") == 2
+    shown = browser.value("""
+        [...document.querySelectorAll('#deltas table:has(.verdict)')]
+          .flatMap((table) => [...table.querySelectorAll('td:nth-child(-n + 3)')])
           .map((cell) => cell.getBoundingClientRect().right)
     """)
-    assert verdicts
-    assert max(verdicts) < width
+    assert len(shown) == 2 * 9 * 2  # the verdicts and the deltas
+    assert max(shown) < width
+
+
+def test_one_seed_logs_nothing_and_covers_no_name(browser, one_seed, tmp_path):
+    browser.open(write_report(one_seed, tmp_path / "one.html"))
+    assert browser.complaints() == []
+    right, left = browser.value("""
+        (() => { const chart = document.querySelector('#deltas .chart');
+          const places = (which) => [...chart.querySelectorAll(which)]
+            .map((mark) => mark.getBoundingClientRect());
+          return [
+            Math.max(...places('.role-axis-label text').filter((box) => box.left < 300)
+              .map((box) => box.right)),
+            Math.min(...places('.role-mark path').map((box) => box.left))]; })()
+    """)
+    assert right < left
+
+
+def test_the_reason_of_a_failure_stands_below_its_row_on_a_phone(browser, page):
+    places = """
+        (() => { const row = document.querySelector('#failures tbody tr');
+          const [variant, reason] = [row.firstElementChild, row.querySelector('.long')]
+            .map((cell) => cell.getBoundingClientRect());
+          return [variant.bottom, reason.top, reason.right]; })()
+    """
+    browser.open(page, width=390)
+    bottom, top, right = browser.value(places)
+    assert bottom <= top
+    assert right < 390
+    browser.open(page, width=1280)
+    bottom, top, _ = browser.value(places)
+    assert top < bottom
+
+
+@pytest.mark.parametrize("selector", ["#deltas .scroll", "[id^=table] .scroll", "#costs .scroll"])
+def test_no_table_of_a_study_is_wider_than_a_desk_shows(browser, page, selector):
+    browser.open(page, width=1280)
+    widths = browser.value(f"""
+        [...document.querySelectorAll('{selector}')].filter((box) => box.offsetParent)
+          .map((box) => [box.scrollWidth, box.clientWidth])
+    """)
+    assert widths
+    assert all(whole <= shown for whole, shown in widths)
 
 
 def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
@@ -104,8 +146,8 @@ def test_the_network_is_closed_to_the_page(browser, page):
 def test_a_click_sorts_a_table(browser, page):
     browser.open(page)
     column = "[...document.querySelectorAll('#deltas table')[0].tBodies[0].rows].map((row) => {}"
-    click = "document.querySelectorAll('#deltas table')[0].tHead.querySelectorAll('button')[3]"
-    numbers = column.format("Number(row.children[3].dataset.key))").replace("-inf", "-Infinity")
+    click = "document.querySelectorAll('#deltas table')[0].tHead.querySelectorAll('button')[2]"
+    numbers = column.format("Number(row.children[2].dataset.key))").replace("-inf", "-Infinity")
     browser.value(f"{click}.click()")
     rising = browser.value(f"({numbers}).filter(Number.isFinite)")
     assert rising == sorted(rising)
@@ -113,9 +155,9 @@ def test_a_click_sorts_a_table(browser, page):
     assert browser.value(f"{click}.parentNode.getAttribute('aria-sort')") == "ascending"
     browser.value(f"{click}.click()")
     assert browser.value(f"({numbers}).filter(Number.isFinite)") == rising[::-1]
-    browser.value(f"{click.replace('[3]', '[1]')}.click()")
-    levels = browser.value(column.format("row.children[1].innerText)"))
-    assert levels.index("1") < levels.index("3") < levels.index("4096")
+    browser.value(f"{click.replace('[2]', '[0]')}.click()")
+    names = browser.value(column.format("row.children[0].innerText)"))
+    assert names.index("filters=1") < names.index("filters=4096") < names.index("pool_size=1")
 
 
 def test_charts_follow_the_mode(browser, page):

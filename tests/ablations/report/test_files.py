@@ -10,6 +10,10 @@ import pandas as pd
 import pytest
 
 from ablations.report import ReportContents, ReportError, write_figures, write_report
+from ablations.report.figures import figures, file_spec
+from ablations.report.rerun import MOST_OF_A_LINE
+from ablations.report.theme import LIGHT
+from ablations.report.words import about_study
 
 
 @pytest.fixture
@@ -41,7 +45,8 @@ def test_csv_has_no_formulas(contents, text, start):
 
 
 def test_json_keeps_types_and_digits(contents, text):
-    read = json.loads(text(".json"))
+    aliases = pd.DataFrame([{"effect": "a", "aliased_with": "b x c", "correlation": 1.0}])
+    read = json.loads(text(".json", replace(contents, aliases=aliases)))
     assert [row["level"] for row in read["deltas"][::2]] == contents.deltas["level"][::2].tolist()
     assert read["deltas"][8]["level"] is True
     assert [row["delta"] for row in read["deltas"][:14]] == contents.deltas["delta"][:14].tolist()
@@ -51,6 +56,9 @@ def test_json_keeps_types_and_digits(contents, text):
     assert read["summary"]["test_loss"][0].startswith("pool_size 1 instead of 2")
     assert list(read["tables"]) == ["Stability"]
     assert read["versions"]["keras"] == "3.15.1"
+    assert len(read["history"]) == len(contents.history)
+    assert read["history"][0]["val_loss"] == contents.history["val_loss"].iloc[0]
+    assert read["aliases"] == [{"effect": "a", "aliased_with": "b x c", "correlation": 1.0}]
 
 
 def test_json_has_no_infinities(contents, text):
@@ -81,12 +89,15 @@ def test_markdown_says_it_all(text):
         "## Summary",
         "### Deltas of test loss",
         "### Stability",
+        "### Findings",
+        "### Further statistics of test loss",
+        "### Cost and mean outcome of each variant",
         "### Failed trials",
         "### Infeasible variants",
         "### Pending trials",
         "ablations run downsampling --to studies/downsampling",
         "study = ablations.Study(\n    'downsampling',",
-        "recipe=cnnzoo.Recipe(epochs=12,",
+        "recipe=cnnzoo.Recipe(epochs=12),",
         "- tensorflow: 2.21.0",
     ):
         assert part in report
@@ -95,13 +106,14 @@ def test_markdown_says_it_all(text):
 def test_latex_is_escaped_and_balanced(text):
     report = text(".tex")
     assert (
-        r"augment & \textless{}b\textgreater{}\&''x''\textless{}/b\textgreater{} & none" in report
+        r"augment=\textless{}b\textgreater{}\&''x''\textless{}/b\textgreater{} & inconclusive"
+        in report
     )
     assert r"95\% interval" in report
     assert report.count(r"\begin{tabular}") == report.count(r"\end{tabular}") == 2
     assert report.count(r"\toprule") == report.count(r"\bottomrule") == 2
     rows = [line for line in report.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {9}
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {7}
     assert not re.search(r"(?<!\\)[_#%](?!.*booktabs)", "\n".join(rows))
     assert "\N{MINUS SIGN}" not in report
 
@@ -109,15 +121,40 @@ def test_latex_is_escaped_and_balanced(text):
 def test_a_note_in_latex_ends_with_one_period(contents, text):
     said = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
     report = text(".tex", replace(contents, variant_findings=said))
-    line = r"\par\smallskip\footnotesize skip=True: 2 of 2 trials: It is slow; It is deaf." + "\n"
-    assert report.count(line) == 2
+    start = r"\par\smallskip\footnotesize skip=True: "
+    assert report.count(start + "2 of 2 trials: It is slow; It is deaf.\n") == 1
+    assert report.count(start + "it has a finding, above.\n") == 1
+
+
+def test_a_caption_in_latex_names_the_study_and_its_intervals(text):
+    captions = [line for line in text(".tex").splitlines() if line.startswith(r"\caption")]
+    assert captions[0] == (
+        r"\caption{Deltas of test loss. Study downsampling \& friends on mnist5k, seeds: 10 (0 to "
+        r"9); baseline: the defaults. The intervals (95\%) are of paired t, each its own "
+        "variant's; p is corrected by Holm over the table.}"
+    )
+
+
+def test_a_figure_on_its_own_says_of_which_study_it_is(contents):
+    drawn = figures(contents, LIGHT)[0]
+    subtitle = file_spec(drawn, about_study(contents.study))["title"]["subtitle"]
+    assert subtitle[0] == "Study downsampling & friends on mnist5k, seeds: 10 (0 to 9)"
 
 
 def test_rerun_is_the_study(contents, text):
-    more = {"name": "mine", "margins": {"loss": 0.01}, "timeout": 0.0, "retries": 1}
+    levels = {f"factor_{at}": ["none", "one", "another"] for at in range(5)}
+    more = {
+        "name": "mine",
+        "factors": contents.study["factors"] | levels,
+        "margins": {"loss": 0.01},
+        "timeout": 0.0,
+        "retries": 1,
+    }
     shown = replace(contents, study=contents.study | more)
     code = re.search(r"```python\n(.*?)```", text(".md", shown), re.DOTALL).group(1)
     assert "retries" not in code
+    assert "batch_size" not in code  # nor the recipe's defaults
+    assert max(map(len, code.splitlines())) <= MOST_OF_A_LINE
     assert "metrics" not in code  # the default, which is stored as a list
     declared = code[code.index("study =") : code.index("results =")]
     import ablations

@@ -8,11 +8,16 @@ import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from ablations.report import write_report
+from ablations.report.contents import EFFECTS
+from ablations.report.costs import costs_table
+from ablations.report.drawing import palette
 from ablations.report.figures import figures, file_spec, spec
-from ablations.report.page import SECTIONS, facts
+from ablations.report.page import SECTIONS, _summaries, facts
+from ablations.report.tables import DAGGER
 from ablations.report.theme import DARK, LIGHT, PAGE
 
 
@@ -23,7 +28,7 @@ def html(contents, tmp_path_factory):
 
 
 class Structure(HTMLParser):
-    VOID = ("meta", "link", "br", "input")
+    VOID = ("meta", "link", "br", "input", "wbr")
 
     def __init__(self):
         super().__init__()
@@ -155,16 +160,17 @@ def test_all_that_is_drawn_is_vega_lite_by_its_schema(contents):
     drawn = figures(contents, PAGE)
     assert {figure.section for figure in drawn} == {"deltas", *SECTIONS}
     for figure, on_paper in zip(drawn, figures(contents, LIGHT), strict=True):
-        for described in (spec(figure, PAGE), file_spec(on_paper)):
+        for described in (spec(figure, PAGE), file_spec(on_paper, "A study")):
             altair.Chart.from_dict(described, validate=True)
 
 
 def test_what_is_ringed_names_the_counts_that_it_is_ranked_by(contents):
     drawn = {figure.name: figure for figure in figures(contents, PAGE)}
     assert drawn["cost-params-test_loss"].caption == (
-        "Mean test loss of each variant against what it costs. Ringed: Pareto-optimal, no other is "
-        "at least as good in the metric, parameters and multiplications at once and better in one; "
-        "time does not count. Coloured: the baseline and the largest deltas."
+        "Mean test loss of each variant against what it costs. Ringed: Pareto-optimal by the "
+        "means, where small gaps may be chance: no other is at least as good in the metric, "
+        "parameters and multiplications at once and better in one; time does not count. Coloured: "
+        "the baseline and the largest deltas."
     )
 
 
@@ -191,11 +197,98 @@ def test_figures_are_capped_and_say_so(many):
     drawn = {figure.name: figure for figure in figures(many, PAGE)}
     assert len(drawn["forest-test_loss"].rows) == 100
     assert len(drawn["pairs-test_loss"].rows) == 240
-    assert drawn["pairs-test_loss"].caption.endswith(
-        "Drawn are 240 of 1,000 pairs, the first ones."
-    )
+    pairs = drawn["pairs-test_loss"]
+    assert pairs.caption.endswith("Drawn are the 24 largest deltas of 100.")
+    sizes = many.deltas_of("test_loss").set_index("variant")["delta"].abs()
+    assert {row["variant"] for row in pairs.rows} == set(sizes.nlargest(24).index)
     assert len(drawn["curves-training-loss"].rows) == 7 * 20
     assert "the 6 largest deltas" in drawn["curves-training-loss"].caption
+
+
+def test_the_legend_of_curves_names_only_what_is_drawn(many):
+    colours = palette(many)
+    names = [[row["name"] for row in colours.legend(others=others)] for others in (False, True)]
+    assert names[1] == [*names[0], "other variants"]
+    drawn = {figure.name: figure for figure in figures(many, PAGE)}
+    assert {row["variant"] for row in drawn["curves-training-loss"].rows} == set(names[0])
+
+
+def test_a_single_epoch_makes_no_curve(contents):
+    one = replace(contents, history=contents.history[contents.history["epoch"] == 1])
+    assert not [figure for figure in figures(one, PAGE) if figure.section == "curves"]
+
+
+def test_what_has_no_delta_is_named_at_the_forest_plot(contents):
+    drawn = {figure.name: figure for figure in figures(contents, PAGE)}
+    caption = drawn["forest-test_loss"].caption
+    assert caption.endswith(" Not drawn: filters=4096 (pending), filters=1 (infeasible).")
+
+
+def test_a_variant_with_a_finding_has_a_dagger_in_the_forest_plot(contents):
+    drawn = {figure.name: figure for figure in figures(contents, PAGE)}
+    marked = [row["variant"] for row in drawn["forest-test_loss"].rows if DAGGER in row["variant"]]
+    assert marked == [f"normalization=batch {DAGGER}"]
+    assert f"{DAGGER}: see its finding." in drawn["forest-test_loss"].caption
+    clean = {
+        figure.name: figure for figure in figures(replace(contents, variant_findings={}), PAGE)
+    }
+    assert DAGGER not in clean["forest-test_loss"].caption
+
+
+def test_one_seed_is_drawn_without_intervals_and_ranks_nothing(one_seed):
+    drawn = {figure.name: figure for figure in figures(one_seed, PAGE)}
+    forest = drawn["forest-test_loss"]
+    assert forest.caption.startswith("Delta of one seed, without interval.")
+    assert [layer["mark"]["type"] for layer in forest.chart["layer"]] == ["rule", "point"]
+    assert "Ringed" not in drawn["cost-params-test_loss"].caption
+    assert not [name for name in costs_table(one_seed) if name.startswith("Pareto")]
+
+
+def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
+    def caption(shown):
+        drawn = {figure.name: figure for figure in figures(shown, PAGE)}
+        return drawn["interaction-pool_size-normalization"].caption
+
+    assert caption(contents).endswith("lines that are not quite parallel may be chance.")
+    row = {"metric": "test_loss", "term": "pool_size x normalization", "kind": "interaction"}
+    row |= {"p_adjusted": 0.0276, "delta": 0.147, "ci_low": 0.0186, "ci_high": 0.2749}
+    tested = replace(contents, tables={EFFECTS: pd.DataFrame([row])})
+    assert caption(tested).endswith("here the interaction is +0.15 [0.02, 0.27], p 0.028 (Holm).")
+
+
+def test_what_failed_or_cannot_be_built_counts_in_no_denominator(contents, html):
+    assert "of 90 planned, 1 failed, 10 pending" in html
+    assert "of 14 comparisons are settled" in html
+
+
+def test_what_the_doctor_warns_about_is_not_the_biggest_effect_at_the_top(contents, tmp_path):
+    warned = replace(contents, variant_findings={"pool_size=4": ["It is deaf."]})
+    page = write_report(warned, tmp_path / "warned.html").read_text(encoding="utf-8")
+    assert "test loss, normalization=batch<" in page
+    deltas = contents.deltas[contents.deltas["variant"].isin(["pool_size=4"])]
+    only = replace(warned, deltas=deltas)
+    page = write_report(only, tmp_path / "only.html").read_text(encoding="utf-8")
+    assert "test loss, pool_size=4, but see its finding" in page
+
+
+def test_a_finding_is_stated_in_full_once(html):
+    assert html.count("the moving averages have not converged") == 1
+
+
+def test_the_day_of_the_report_is_on_the_page_and_digests_are_short(contents, tmp_path):
+    shown = replace(contents, made="2026-01-31", versions={"data": "3b" * 32})
+    page = write_report(shown, tmp_path / "dated.html").read_text(encoding="utf-8")
+    assert "report of 2026-01-31" in page
+    assert "<dd>3b3b3b3b3b3b</dd>" in page
+
+
+def test_the_first_sentences_of_many_are_the_largest_settled_ones(many):
+    first = _summaries(many)[0]["first"]
+    assert [said.verdict for said in first] == ["worse"] * len(first)
+    sizes = [said.size for said in first]
+    assert sizes == sorted(sizes, reverse=True)
+    worse = many.deltas_of("test_loss").query("verdict == 'worse'")["delta"].abs()
+    assert sizes[0] == worse.max()
 
 
 def test_interactions_use_the_seeds_that_all_finished(contents):

@@ -1,0 +1,239 @@
+"""What a study's design was made to answer: its trends, its effects, or its path, in sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablations.report.columns import gets, is_shown
+from ablations.report.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
+from ablations.report.rounding import (
+    bracket,
+    decimals_of,
+    fixed,
+    is_number,
+    p_value,
+    share_words,
+)
+from ablations.report.sentences import Said
+from ablations.report.words import better_when, joined, level_words, metric_words, rows_of
+
+Row = Mapping[str, Any]
+
+MOST_LISTED = 3
+"""Effects that are not shown and have a sentence each; more share one."""
+
+MOST_LEVELS = 8
+
+
+def answers(contents: ReportContents) -> list[Said]:
+    """Return a sentence a trend, a main effect and an interaction, or a step of a path."""
+    return [*_path(contents), *_effects(contents), *_trends(contents)]
+
+
+def headline(contents: ReportContents) -> dict[str, str] | None:
+    """Return the answer that stands at the top: a word, a number, what it means, and its kind."""
+    steps = _rows(contents, PATH_STEPS)
+    if len(steps) > 1:
+        first, last = steps[0], steps[-1]
+        change = last["mean"] - first["mean"]
+        size = fixed(change, _decimals(last), signed=True)
+        ends = _ends(first, last)
+        count = f"{len(steps) - 1} step" + "s" * (len(steps) > 2)
+        return _card("The whole path", size, f"{metric_words(last['metric'])}, {ends}, {count}")
+    mains = [
+        row for row in _rows(contents, EFFECTS) if row["kind"] == "main" and is_shown(contents, row)
+    ]
+    sized = [row for row in mains if is_number(row["delta"])]
+    if sized:
+        row = max(sized, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
+        verdict = _direction(contents, row["metric"], row["delta"])
+        what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
+        word = f"Main effect: {verdict}" if verdict else "Main effect"
+        return _card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
+    trends = [row for row in _rows(contents, TRENDS) if row["trend"]]
+    if trends:
+        row = trends[0]
+        decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
+        what = f"{metric_words(row['metric'])} per unit of {row['factor']}"
+        size = fixed(row["slope"], decimals, signed=True)
+        return _card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
+    return None
+
+
+def _ends(first: Row, last: Row) -> str:
+    decimals = max(_decimals(last), 2)
+    return f"from {fixed(first['mean'], decimals)} to {fixed(last['mean'], decimals)}"
+
+
+def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
+    return {"word": word, "number": number, "more": more, "kind": kind}
+
+
+def _path(contents: ReportContents) -> list[Said]:
+    rows = _rows(contents, PATH_STEPS)
+    said = []
+    if len(rows) > 1 and is_number(rows[-1]["mean"]):
+        rest = (
+            f" takes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas of "
+            "its steps are optimistic, for the trials that measure them also chose them"
+        )
+        said.append(Said("", "The whole path", rest))
+    for row in rows[1:]:
+        changed = (
+            f"{row['factor']} {level_words(row['to_level'])} instead of "
+            f"{level_words(row['from_level'])}"
+        )
+        subject = f"Step {row['step']}, {changed}"
+        if not is_number(row["delta"]):
+            said.append(Said("", subject, f": {metric_words(row['metric'])} is not known"))
+            continue
+        size, share = _by(row["metric"], row), share_words(row["share"])
+        verdict, part = gets(contents, row), f", {share} of the whole change" if share else ""
+        if verdict == "worse" and row["step"] < len(rows) - 1:
+            part = ", though no other change that was left did less harm"
+        what = "the interval includes no difference" if verdict == "inconclusive" else verdict
+        said.append(Said(verdict, subject, f", {size}: {what}{part}"))
+    return said
+
+
+def _effects(contents: ReportContents) -> list[Said]:
+    rows = [row for row in _rows(contents, EFFECTS) if is_number(row["p_adjusted"])]
+    said = []
+    for metric in dict.fromkeys(row["metric"] for row in rows):
+        own = [row for row in rows if row["metric"] == metric]
+        for kind, write in (("main", _main), ("interaction", _interaction)):
+            terms = [row for row in own if row["kind"] == kind]
+            open_ones = [row for row in terms if not is_shown(contents, row)]
+            each = (
+                terms
+                if len(open_ones) <= MOST_LISTED
+                else [r for r in terms if is_shown(contents, r)]
+            )
+            said += [write(contents, row) for row in each]
+            if len(each) < len(terms):
+                names = ", ".join(row["term"] for row in open_ones[:MOST_LEVELS])
+                more = f" and {len(open_ones) - MOST_LEVELS:,} more" * (
+                    len(open_ones) > MOST_LEVELS
+                )
+                words = "main effects" if kind == "main" else "interactions"
+                rest = f" in {metric_words(metric)}: {names}{more}"
+                said.append(Said("inconclusive", f"{words.capitalize()} that are not shown", rest))
+    return said
+
+
+def _main(contents: ReportContents, row: Row) -> Said:
+    metric = metric_words(row["metric"])
+    tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+    if not is_number(row["delta"]):  # of more than two levels
+        levels = ", ".join(map(level_words, contents.study["factors"].get(row["term"], ())))
+        what = "changes" if is_shown(contents, row) else "is not shown to change"
+        verdict = "" if is_shown(contents, row) else "inconclusive"
+        return Said(verdict, f"{row['term']} ({levels})", f" {what} {metric}: {tail}")
+    subject = _change(contents, row["term"])
+    over = ", over the levels of the other factors"
+    if not is_shown(contents, row):
+        rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
+        return Said("inconclusive", subject, rest)
+    verdict = _direction(contents, row["metric"], row["delta"])
+    end = f": {verdict}" if verdict else ""
+    return Said(verdict, subject, f"{over}, {_by(row['metric'], row)}{end} ({tail})")
+
+
+def _interaction(contents: ReportContents, row: Row) -> Said:
+    metric = metric_words(row["metric"])
+    tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+    if not is_shown(contents, row):
+        size = f" ({_size(row)})" if is_number(row["delta"]) else ""
+        return Said(
+            "inconclusive", row["term"], f": in {metric} no interaction is shown{size}, {tail}"
+        )
+    if not is_number(row["delta"]):
+        return Said("", row["term"], f" interact in {metric}: {tail}")
+    from ablations.stats.design import TOGETHER
+
+    first, second = row["term"].split(TOGETHER)
+    other = _levels(contents, second)[1]
+    rest = (
+        f" interact: {second} {other} moves the delta of {_change(contents, first)} in {metric} by "
+        f"{_size(row)} ({tail}); a main effect is only the mean of what it is with either level"
+    )
+    return Said("", row["term"], rest)
+
+
+def _trends(contents: ReportContents) -> list[Said]:
+    said = []
+    for row in _rows(contents, TRENDS):
+        metric, factor = metric_words(row["metric"]), row["factor"]
+        levels = str(row["levels"]).split(", ")
+        among = (
+            joined(levels)
+            if len(levels) <= MOST_LEVELS
+            else f"{len(levels):,} levels from {levels[0]} to {levels[-1]}"
+        )
+        over = f"{_slope(row)} a unit, over {among} in {row['n_blocks']:,} seed blocks"
+        test = f"Page's trend test, p {p_value(row['p'])}"
+        if not row["trend"]:
+            rest = f": no trend of {metric} is shown, {over} ({test})"
+            said.append(Said("inconclusive", factor, rest))
+            continue
+        verdict = _of_trend(contents, row)
+        end = f": {verdict}" if verdict else ""
+        way = "higher" if row["trend"] == "rises" else "lower"
+        rest = f", the {way} the {metric}: {over} ({test}){end}"
+        said.append(Said(verdict, f"The larger {factor}", rest))
+    return said
+
+
+def _rows(contents: ReportContents, title: str) -> list[dict[str, Any]]:
+    return rows_of(contents.tables[title]) if title in contents.tables else []
+
+
+def _direction(contents: ReportContents, metric: str, delta: float) -> str:
+    good = better_when(contents, metric)
+    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
+
+
+def _of_trend(contents: ReportContents, row: Row) -> str:
+    return _direction(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
+
+
+def _levels(contents: ReportContents, factor: str) -> tuple[str, str]:
+    """Return the baseline's level of a factor of two levels, and the other one, as words."""
+    words = [level_words(level) for level in contents.study["factors"][factor]]
+    known = contents.study.get("baseline", {})
+    own = level_words(known[factor]) if factor in known else words[0]
+    return own, next(word for word in words if word != own)
+
+
+def _change(contents: ReportContents, factor: str) -> str:
+    own, other = _levels(contents, factor)
+    return f"{factor} {other} instead of {own}"
+
+
+def _decimals(row: Row) -> int:
+    return decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+
+
+def _size(row: Row) -> str:
+    decimals = _decimals(row)
+    interval = bracket(row["ci_low"], row["ci_high"], decimals)
+    return f"{fixed(row['delta'], decimals, signed=True)} {interval}".rstrip()
+
+
+def _slope(row: Row) -> str:
+    decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
+    interval = bracket(row["slope_low"], row["slope_high"], decimals)
+    return f"{fixed(row['slope'], decimals, signed=True)} {interval}".rstrip()
+
+
+def _by(metric: str, row: Row) -> str:
+    verb = "raises" if row["delta"] > 0 else "lowers"
+    delta, low, high = row["delta"], row["ci_low"], row["ci_high"]
+    if delta < 0:
+        delta, low, high = -delta, -high, -low
+    decimals = decimals_of(delta, low, high)
+    size = f"{fixed(delta, decimals)} {bracket(low, high, decimals)}".rstrip()
+    return f"{verb} {metric_words(metric)} by {size}"
+
+
+def _p(row: Row) -> str:
+    return p_value(row["p_adjusted"])

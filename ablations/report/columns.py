@@ -1,0 +1,225 @@
+"""The further tables of a study: for each column its name to a reader, its place and its kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from ablations.report.contents import EFFECTS, EPOCHS, PATH_STEPS, STABILITY, TRENDS, ReportContents
+from ablations.report.rounding import is_number
+from ablations.report.tables import (
+    NOTES,
+    Cell,
+    Table,
+    any_table,
+    level_cell,
+    number_cell,
+    p_cell,
+    share_cell,
+    size_cells,
+    text_cell,
+)
+from ablations.report.words import better_when, metric_words, rows_of
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    header
+        Its name to a reader.
+    source
+        Its name in the DataFrame.
+    kind
+        How its values are written: of `WRITERS`, or "delta", which has a column for its interval
+        beside it.
+    ends
+        The columns of that interval's ends.
+    """
+
+    header: str
+    source: str
+    kind: str = "number"
+    ends: tuple[str, str] = ("ci_low", "ci_high")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a reader sees of a table.
+
+    Parameters
+    ----------
+    columns
+        In their order: what the table concludes first.
+    lead
+        How to read it.
+    """
+
+    columns: tuple[Column, ...]
+    lead: str
+
+
+METRIC = Column("Metric", "metric", "metric")
+
+SHAPES = {
+    TRENDS: Shape(
+        (
+            Column("Factor", "factor", "text"),
+            METRIC,
+            Column("Trend", "trend", "trend"),
+            Column("Slope per unit", "slope", "delta", ("slope_low", "slope_high")),
+            Column("p (Page)", "p", "p"),
+            Column("Mean rank correlation", "rho"),
+            Column("Levels", "levels", "text"),
+            Column("Seed blocks", "n_blocks"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "Page's test over whole seed blocks: whether the metric rises or falls in the order of the "
+        "levels. Each p is its own, not corrected for the other trends.",
+    ),
+    PATH_STEPS: Shape(
+        (
+            Column("Step", "step"),
+            Column("Factor", "factor", "text"),
+            Column("From", "from_level", "level"),
+            Column("To", "to_level", "level"),
+            Column("It gets", "gets", "verdict"),
+            Column("Delta", "delta", "delta"),
+            Column("Share", "share", "share"),
+            Column("Mean after it", "mean"),
+            Column("Pairs", "n_pairs"),
+            Column("Next best", "runner_up", "text"),
+            Column("Its mean", "runner_up_mean"),
+        ),
+        "Each step is the change that helped most of those that were left, chosen by the same "
+        "trials that measure it: its delta is optimistic. Each interval is its own step's.",
+    ),
+    EFFECTS: Shape(
+        (
+            Column("Term", "term", "text"),
+            METRIC,
+            Column("Shown", "shown", "text"),
+            Column("Delta", "delta", "delta"),
+            Column("p (Holm)", "p_adjusted", "p"),
+            Column("Share of variance", "share", "share"),
+            Column("F", "F"),
+            Column("Freedom", "df"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "A factor's delta is over the mean of the other factors' levels; an interaction's is by "
+        "how much one factor's delta grows where the other is at its other level. p is corrected "
+        "by Holm over the terms of one metric.",
+    ),
+    STABILITY: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("SD over seeds", "sd"),
+            Column("Times the baseline's", "sd_ratio"),
+            Column("p (Holm)", "p_adjusted", "p"),
+            Column("Middle half", "iqr"),
+            Column("Least", "min"),
+            Column("Mean", "mean"),
+            Column("Most", "max"),
+            Column("Seeds", "n"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "How much a result depends on the seed. p is of equal variances in pairs (Pitman and "
+        "Morgan), which asks for normal values; the middle half is the width that holds it.",
+    ),
+    EPOCHS: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Delta in epochs", "delta", "delta"),
+            Column("Median delta", "median_delta"),
+            Column("p (paired t)", "p", "p"),
+            Column("Sooner", "n_sooner"),
+            Column("Later", "n_later"),
+            Column("p (signs)", "p_sign", "p"),
+            Column("Baseline's epochs", "baseline_epochs"),
+            Column("Its epochs", "level_epochs"),
+            Column("Pairs", "n_pairs"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "The epoch in which a trial is first as good as the baseline of its seed block is at its "
+        'end. "Never" is a trial that did not get there.',
+    ),
+}
+"""By title. Other tables are shown as they are."""
+
+
+def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> Table:
+    """Return a further table of a study as a reader sees it."""
+    shape = SHAPES.get(title)
+    if shape is None:
+        return any_table(title, frame)
+    rows = [row | _concluded(contents, title, row) for row in rows_of(frame)]
+    headers: list[str] = []
+    columns: list[list[Cell]] = []
+    for column in shape.columns:
+        if not _told(rows, column.source):
+            continue
+        headers.append(column.header)
+        if column.kind == "delta":
+            low, high = column.ends
+            cells = [size_cells(row[column.source], row[low], row[high]) for row in rows]
+            columns.append([size for size, _ in cells])
+            if any(interval.text for _, interval in cells):
+                headers.append(contents.interval)
+                columns.append([interval for _, interval in cells])
+        else:
+            write = WRITERS[column.kind]
+            columns.append([write(row[column.source]) for row in rows])
+    table = Table(title, tuple(headers), tuple(zip(*columns, strict=True)))
+    return replace(table, lead=shape.lead)
+
+
+def _told(rows: list[dict[str, Any]], name: str) -> bool:
+    """Tell whether a column says anything."""
+    values = [row.get(name) for row in rows]
+    return any(
+        value is not None and value is not pd.NA and value == value and value != ""
+        for value in values
+    )
+
+
+def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
+    """Return what a table concludes from a row, for columns that its DataFrame does not have."""
+    if title == EFFECTS and is_number(row["p_adjusted"]):
+        return {"shown": "yes" if is_shown(contents, row) else "no"}
+    if title == PATH_STEPS:  # the start changes nothing
+        start = {"from_level": None, "to_level": None, "gets": ""}
+        return {"gets": gets(contents, row)} if row["step"] else start
+    return {"shown": ""}
+
+
+def is_shown(contents: ReportContents, row: Row) -> bool:
+    """Tell whether an effect is shown once p is corrected."""
+    return bool(row["p_adjusted"] < 1 - contents.confidence)
+
+
+def gets(contents: ReportContents, row: Row) -> str:
+    """Say what a step of a path makes of its metric, as far as its interval tells."""
+    low, high = row["ci_low"], row["ci_high"]
+    if not (is_number(low) and is_number(high)) or low <= 0 <= high:
+        return "inconclusive"
+    falls = high < 0
+    return "better" if falls == (better_when(contents, row["metric"]) == "lower") else "worse"
+
+
+WRITERS: dict[str, Callable[[Any], Cell]] = {
+    "number": number_cell,
+    "text": text_cell,
+    "level": level_cell,
+    "p": p_cell,
+    "metric": lambda metric: text_cell(metric_words(metric)),
+    "trend": lambda trend: text_cell(trend or "none shown"),
+    "verdict": lambda word: Cell(word, word, verdict=bool(word)),
+    "share": share_cell,
+}

@@ -1,0 +1,279 @@
+"""What a design was made to answer comes first, in sentences, and at the top in one number."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ablations.report import write_report
+from ablations.report.answers import answers, headline
+from ablations.report.columns import shaped_table
+from ablations.report.contents import EFFECTS, EPOCHS, PATH_STEPS, STABILITY, TRENDS
+from ablations.report.markup import markdown_text
+from ablations.report.study_tables import deltas_table
+from ablations.report.tables import DAGGER, with_footnotes
+from ablations.stats import convergence, effects, stability, trend
+from ablations.stats.trends import TREND
+
+MINUS = "\N{MINUS SIGN}"
+
+TREND_ROW = {
+    **dict.fromkeys(TREND, np.nan),
+    "factor": "pool_size",
+    "metric": "test_loss",
+    "levels": "1, 2, 3, 4",
+    "n_levels": 4,
+    "n_blocks": 6,
+    "p": 0.004,
+    "rho": 0.667,
+    "slope": 0.0163,
+    "slope_low": 0.0068,
+    "slope_high": 0.0259,
+    "trend": "rises",
+    "notes": "",
+}
+
+
+def with_table(contents, title, rows, **study):
+    return replace(contents, tables={title: pd.DataFrame(rows)}, study={**contents.study, **study})
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "said"),
+    [
+        (
+            {},
+            "worse",
+            "The larger pool_size, the higher the test loss: +0.016 [0.007, 0.026] a unit, over "
+            "1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse",
+        ),
+        (
+            {"metric": "test_accuracy"},
+            "better",
+            "The larger pool_size, the higher the test accuracy: +0.016 [0.007, 0.026] a unit, "
+            "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): better",
+        ),
+        (
+            {"trend": "", "p": 0.058, "slope": -0.02, "slope_low": -0.05, "slope_high": 0.01},
+            "inconclusive",
+            f"pool_size: no trend of test loss is shown, {MINUS}0.020 [{MINUS}0.050, 0.010] a "
+            "unit, over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.058)",
+        ),
+        (
+            {"levels": ", ".join(map(str, range(1, 21)))},
+            "worse",
+            "The larger pool_size, the higher the test loss: +0.016 [0.007, 0.026] a unit, over "
+            "20 levels from 1 to 20 in 6 seed blocks (Page's trend test, p 0.004): worse",
+        ),
+    ],
+)
+def test_a_trend_is_a_sentence(contents, changed, verdict, said):
+    (one,) = answers(with_table(contents, TRENDS, [TREND_ROW | changed]))
+    assert (one.verdict, one.text) == (verdict, said)
+
+
+def effect(term, kind, metric="test_loss", **changed):
+    row = {"metric": metric, "term": term, "kind": kind, "df": 1, "F": 9.0, "p_adjusted": 0.004}
+    row |= {"share": 0.489, "delta": -0.189, "ci_low": -0.253, "ci_high": -0.125, "notes": ""}
+    return row | changed
+
+
+TWO = {"factors": {"filters": [4, 8], "skip": [True, False]}, "baseline": {"filters": 4}}
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict", "said"),
+    [
+        (
+            effect("filters", "main"),
+            "better",
+            "filters 8 instead of 4, over the levels of the other factors, lowers test loss by "
+            "0.19 [0.12, 0.25]: better (p 0.004, 49% of the variance)",
+        ),
+        (
+            effect("skip", "main", delta=0.01, ci_low=-0.09, ci_high=0.1, p_adjusted=0.86),
+            "inconclusive",
+            "skip False instead of True, over the levels of the other factors: test loss +0.01 "
+            f"[{MINUS}0.09, 0.10], not shown (p 0.86, 49% of the variance)",
+        ),
+        (
+            effect("filters", "main", df=2, delta=np.nan, ci_low=np.nan, ci_high=np.nan),
+            "",
+            "filters (4, 8) changes test loss: p 0.004, 49% of the variance",
+        ),
+        (
+            effect("filters x skip", "interaction", delta=0.147, ci_low=0.0186, ci_high=0.275),
+            "",
+            "filters x skip interact: skip False moves the delta of filters 8 instead of 4 in "
+            "test loss by +0.15 [0.02, 0.28] (p 0.004, 49% of the variance); a main effect is "
+            "only the mean of what it is with either level",
+        ),
+        (
+            effect("filters x skip", "interaction", p_adjusted=0.5, ci_high=0.1),
+            "inconclusive",
+            f"filters x skip: in test loss no interaction is shown ({MINUS}0.19 [{MINUS}0.25, "
+            "0.10]), p 0.50, 49% of the variance",
+        ),
+    ],
+)
+def test_an_effect_is_a_sentence(contents, row, verdict, said):
+    (one,) = answers(with_table(contents, EFFECTS, [row], **TWO))
+    assert (one.verdict, one.text) == (verdict, said)
+
+
+def test_effects_that_are_not_shown_share_a_sentence_where_they_are_many(contents):
+    factors = {f"f{at}": [0, 1] for at in range(6)}
+    rows = [effect(name, "main", p_adjusted=0.9) for name in factors] + [effect("filters", "main")]
+    shown = with_table(
+        contents, EFFECTS, rows, factors={**factors, **TWO["factors"]}, baseline={"filters": 4}
+    )
+    texts = [one.text for one in answers(shown)]
+    assert len(texts) == 2
+    assert texts[0].startswith("filters 8 instead of 4, ")
+    assert texts[1] == "Main effects that are not shown in test loss: f0, f1, f2, f3, f4, f5"
+
+
+STEPS = pd.DataFrame(
+    {
+        "step": [0, 1, 2],
+        "factor": ["", "pool_size", "skip"],
+        "from_level": ["", 2, False],
+        "to_level": ["", 1, True],
+        "metric": "test_loss",
+        "mean": [2.271, 2.068, 2.253],
+        "delta": [np.nan, -0.203, 0.184],
+        "ci_low": [np.nan, -0.274, 0.1],
+        "ci_high": [np.nan, -0.132, 0.269],
+        "n_pairs": [0, 6, 6],
+        "share": [np.nan, 0.72, -0.66],
+        "runner_up": ["", "filters", ""],
+        "runner_up_mean": [np.nan, 2.205, np.nan],
+        "variant": ["baseline", "pool_size=1", "pool_size=1, skip=True"],
+    }
+).astype({"from_level": object, "to_level": object})
+
+
+@pytest.fixture
+def path(contents):
+    return with_table(contents, PATH_STEPS, STEPS)
+
+
+def test_the_steps_of_a_path_are_sentences_that_say_what_they_are_worth(path):
+    assert [(one.verdict, one.text) for one in answers(path)] == [
+        (
+            "",
+            "The whole path takes test loss from 2.27 to 2.25; the deltas of its steps are "
+            "optimistic, for the trials that measure them also chose them",
+        ),
+        (
+            "better",
+            "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27]: better, 72% "
+            "of the whole change",
+        ),
+        (
+            "worse",
+            "Step 2, skip True instead of False, raises test loss by 0.18 [0.10, 0.27]: worse, "
+            f"{MINUS}66% of the whole change",
+        ),
+    ]
+
+
+def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
+    table = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
+    assert "optimistic" in table.lead
+    assert table.headers == (
+        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval", "Share"),
+        *("Mean after it", "Pairs", "Next best", "Its mean"),
+    )
+    texts = [[cell.text for cell in row] for row in table.rows]
+    assert texts[0] == ["0", *[""] * 7, "2.271", "0", "", ""]
+    assert texts[2][:8] == [
+        *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", f"{MINUS}66%"),
+    ]
+    assert table.rows[2][4].verdict
+
+
+@pytest.mark.parametrize(
+    ("title", "rows", "card"),
+    [
+        (TRENDS, [TREND_ROW], ("Trend: rises", "+0.016", "test loss per unit of pool_size")),
+        (
+            EFFECTS,
+            [effect("skip", "main", share=0.1), effect("filters", "main")],
+            ("Main effect: better", f"{MINUS}0.19", "test loss, filters 8 instead of 4"),
+        ),
+        (
+            PATH_STEPS,
+            STEPS,
+            ("The whole path", f"{MINUS}0.02", "test loss, from 2.27 to 2.25, 2 steps"),
+        ),
+    ],
+)
+def test_the_answer_stands_at_the_top(contents, tmp_path, title, rows, card):
+    shown = with_table(contents, title, rows, **TWO)
+    found = headline(shown)
+    assert (found["word"], found["number"], found["more"]) == card
+    page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
+    cards, rest = page.split('<section id="summary">')
+    assert found["more"] in cards
+    summary = rest.split("</section>")[0]
+    assert summary.index(answers(shown)[0].subject) < summary.index("<h3>Test loss</h3>")
+    written = write_report(shown, tmp_path / "report.md").read_text(encoding="utf-8")
+    first = markdown_text(answers(shown)[0].text)
+    assert written.index("## Summary") < written.index(first) < written.index("### Test loss")
+
+
+def test_a_trend_that_is_not_shown_is_not_at_the_top(contents):
+    assert headline(with_table(contents, TRENDS, [TREND_ROW | {"trend": "", "p": 0.3}])) is None
+    assert answers(replace(contents, tables={})) == []
+
+
+def test_what_the_statistics_call_infinite_reads_as_never(contents):
+    late = contents.history["variant"] == "pool_size=4"
+    history = contents.history.assign(loss=contents.history["loss"].mask(late, np.inf))
+    table = convergence(history, "loss")
+    shown = shaped_table(contents, EPOCHS, table)
+    names = [row[0].text for row in shown.rows]
+    at = shown.headers.index("Median delta")
+    assert shown.rows[names.index("pool_size=4")][at].text == "never"
+    texts = " ".join(cell.text for row in shown.rows for cell in row)
+    assert not {"inf", "nan", "None"} & set(texts.split())
+
+
+def test_every_further_table_has_names_of_its_own_for_its_columns(contents):
+    trials = contents.trials.copy()
+    held = {"pool_size": 2, "normalization": "none"}
+    for name, own in held.items():
+        levels = [contents.changes[variant].get(name, own) for variant in trials["variant"]]
+        trials[f"factor:{name}"] = pd.Series(levels, dtype=object)
+    four = ["baseline", "pool_size=4", "normalization=batch", "pool_size=4, normalization=batch"]
+    crossed = trials[trials["variant"].isin(four)]
+    tables = {
+        TRENDS: trend(trials, "pool_size", "test_loss"),
+        STABILITY: stability(trials, ["test_loss"]),
+        EFFECTS: effects(crossed, list(held), ["test_loss"]),
+        EPOCHS: convergence(contents.history, "val_loss"),
+    }
+    for title, frame in tables.items():
+        table = shaped_table(contents, title, frame)
+        assert table.lead
+        assert len(table.headers) >= 5
+        assert not [
+            header for header in table.headers if "_" in header or header in set(frame) - {"F"}
+        ]
+        assert "test_loss" not in {cell.text for row in table.rows for cell in row}
+    assert shaped_table(contents, "Mine", tables[STABILITY]).headers[0] == "variant"
+
+
+def test_marks_stand_on_the_verdict_and_what_did_not_run_says_so_there(contents):
+    table = with_footnotes(deltas_table(contents, "test_loss"))
+    marks = {row[0].text: [cell.mark for cell in row] for row in table.rows}
+    at = table.headers.index("Verdict")
+    assert marks["pool_size=3"][at] == "1"
+    assert marks["normalization=batch"][at] == DAGGER
+    assert {mark for row in marks.values() for place, mark in enumerate(row) if place != at} == {""}
+    assert table.notes == ("1 of 10 pairs are missing",)
+    assert table.daggers
+    verdicts = {row[0].text: row[at].text for row in table.rows}
+    assert (verdicts["filters=1"], verdicts["filters=4096"]) == ("infeasible", "pending")
