@@ -11,6 +11,7 @@ from cnnzoo.console import one_line_errors, table
 
 if TYPE_CHECKING:
     from ablations.results import Results
+    from ablations.study import Study
 
 app = typer.Typer(
     help="Ablation studies: what each choice in a model is worth.",
@@ -25,7 +26,7 @@ def list_command() -> None:
     """List the built-in studies."""
     from rich.console import Console
 
-    from ablations.documents import STUDIES
+    from ablations.documents import CLAIMS, STUDIES
 
     rows = [
         (
@@ -33,19 +34,27 @@ def list_command() -> None:
             study.model_name,
             study.data,
             len(study.seed_blocks),
-            "; ".join(
-                f"{factor}: {', '.join(map(str, levels))}"
-                for factor, levels in study.factors.items()
-            ),
+            CLAIMS[name],
+            "\n".join(f"{word}: {levels}" for word, levels in _choices(study)),
         )
         for name, study in STUDIES.items()
     ]
-    Console().print(table(("study", "model", "data", "seeds", "factors"), rows, right=("seeds",)))
+    columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
+    Console().print(table(columns, rows, right=("seeds",)))
+
+
+def _choices(study: "Study") -> list[tuple[str, str]]:
+    """Return the factors of a study with their levels, and what its baseline sets."""
+    found = [(name, ", ".join(map(str, levels))) for name, levels in study.factors.items()]
+    settings = [f"{name}={level}" for name, level in study.baseline.items()]
+    return [*found, *([("baseline", ", ".join(settings))] if settings else [])]
 
 
 @app.command("new")
 def new_command(
-    path: Annotated[Path, typer.Argument(help="The file to write, such as my_study.toml.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE.toml", help="The file to write, such as my_study.toml.")
+    ],
 ) -> None:
     """Write a commented study to start from."""
     with one_line_errors():
@@ -61,7 +70,10 @@ def run_command(
         str, typer.Argument(metavar="NAME|FILE.toml", help="Of `ablations list`, or a file.")
     ],
     directory: Annotated[
-        Path | None, typer.Option("--to", help="Where results go; studies/NAME if left out.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="DIRECTORY", help="Where results go; studies/NAME if left out."
+        ),
     ] = None,
     seeds: Annotated[
         str | None,
@@ -70,7 +82,7 @@ def run_command(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at a time; by cores if left out.")
+        int | None, typer.Option(metavar="N", min=1, help="Trials at a time; by cores if left out.")
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed trials again.")
@@ -96,21 +108,27 @@ def run_command(
 @app.command("report")
 def report_command(
     directory: Annotated[
-        Path, typer.Argument(help="Where the results of the study, or the search, are.")
+        Path,
+        typer.Argument(
+            metavar="DIRECTORY", help="Where the results of the study, or the search, are."
+        ),
     ],
     to: Annotated[
         list[Path] | None,
         typer.Option(
             "--to",
+            metavar="FILE",
             help="Files: .html .md .csv .tex .json. If left out DIRECTORY/report.html, where "
             "an earlier report is replaced.",
         ),
     ] = None,
     beside: Annotated[
-        Path | None, typer.Option("--beside", help="Another study, to stand side by side.")
+        Path | None,
+        typer.Option("--beside", metavar="DIRECTORY", help="Another study, to stand side by side."),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option("--figures", help="A folder for SVG, PNG and PDF figures.")
+        Path | None,
+        typer.Option("--figures", metavar="FOLDER", help="A folder for SVG, PNG and PDF figures."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there.")
@@ -120,6 +138,11 @@ def report_command(
 
     A search's directory is not written to: without --to its report goes beside it.
     """
+    import gc
+
+    # Nothing that a report makes is garbage before it is written: looking for it took a tenth of
+    # the time, and the process ends with the report.
+    gc.disable()
     with one_line_errors():
         if (directory / "oracle.json").is_file():
             if beside is not None or figures is not None:
@@ -173,6 +196,8 @@ def _trials(count: int) -> str:
 def _show(results: "Results") -> None:
     from rich.console import Console
 
+    from ablations.report.answers import answers
+    from ablations.reporting import contents_of
     from ablations.terminal import deltas_table
 
     console = Console()
@@ -184,6 +209,8 @@ def _show(results: "Results") -> None:
             f"{first.baseline_mean:.4f}"
         )
         console.print(deltas_table(rows, title))
+    for said in answers(contents_of(results)):
+        console.print(f"{said.text}.", markup=False, highlight=False)
     if results.exploratory:
         console.print("Exploratory: fewer than 6 seeds.")
     trials = results.trials

@@ -47,6 +47,7 @@ class Progress:
         self.folder = Path(tempfile.mkdtemp(prefix="ablations-"))
         self._total = self._done = self._failed = 0
         self._start = time.monotonic()
+        self._began: float | None = None
         self._rows: dict[str, dict[str, Any]] = {}
         self._deltas: Any = ""
         self._drawn = 0.0
@@ -120,11 +121,15 @@ class Progress:
         row = self._rows[result.trial.key]
         row.update(status=result.status, **result.metrics, loss=result.loss)
         self._done += 1
-        self._failed += result.status != "done"
+        if self._began is None:  # the workers' start is paid once, not by every trial
+            self._began = max(time.monotonic() - result.seconds, self._start)
         if result.status != "done":
-            self.say(f"failed: {row['name']}: {result.reason}")
+            self._failed += 1
+            line = f"{self._done}/{self._total} {row['name']}: failed: {result.reason}"
+            self.say(f"{line}{self._left()}" if not self._lively else line)
         if self._lively:
             self._tabulate()
+        if self._lively or result.status != "done":
             return
         measured = "".join(
             f", test {metric} {result.metrics[f'test_{metric}']:.4f}"
@@ -139,8 +144,13 @@ class Progress:
     def _left(self) -> str:
         if not self._done or self._done >= self._total:
             return ""
-        seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
-        return f", {seconds // 60:.0f}:{seconds % 60:02.0f} left"
+        seconds = 60 / self._rate() * (self._total - self._done)
+        return f", {clock(seconds)} left"
+
+    def _rate(self) -> float:
+        """Return how many trials end in a minute."""
+        began = self._start if self._began is None else self._began
+        return self._done / max(time.monotonic() - began, 1e-9) * 60
 
     def _tabulate(self) -> None:
         """Work out the deltas so far, but not at every trial of a fast study."""
@@ -166,10 +176,9 @@ class Progress:
         if not self._total:
             return Text(self._status)
         line = Table.grid(padding=(0, 1))
-        rate = self._done / max(time.monotonic() - self._start, 1e-9) * 60
         line.add_row(
             ProgressBar(total=self._total, completed=self._done, width=24),
-            f"{self._done}/{self._total} trials, {self._failed} failed, {rate:.1f} a minute"
+            f"{self._done}/{self._total} trials, {self._failed} failed, {self._rate():.1f} a minute"
             f"{self._left()}",
         )
         return Group(line, *(Text(f"  {word}") for word in self._running()), self._deltas)
@@ -188,3 +197,16 @@ class Progress:
                     f"{row['name']}: epoch {word['epoch']}/{row['epochs']}, loss {word['loss']:.4f}"
                 )
         return words
+
+
+def clock(seconds: float) -> str:
+    """Write a time as minutes and seconds, with hours where there are any.
+
+    Examples
+    --------
+    >>> clock(59.7), clock(125), clock(7384)
+    ('1:00', '2:05', '2:03:04')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -4,26 +4,40 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.report.rounding import bracket, decimals_of, fixed, usual_decimals
 from cnnzoo.console import table
 
 
 def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
-    """Lay out the deltas of one metric."""
-    cells = [
-        (
-            row.variant,
-            _number(row.level_mean),
-            _number(row.delta, "+"),
-            f"{_number(row.ci_low, '+')} to {_number(row.ci_high, '+')}" if row.n_pairs > 1 else "",
-            f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
-            row.n_pairs,
-            row.verdict or ("infeasible" if "infeasible" in getattr(row, "notes", "") else ""),
+    """Lay out the deltas of one metric, with the digits that the report has.
+
+    Where the terminal is narrow the name of the variant folds, and nothing else.
+    """
+    usual = usual_decimals(deltas)
+    cells = []
+    for row in deltas.itertuples():
+        size = (row.delta, row.ci_low, row.ci_high)
+        decimals = decimals_of(*size, usual, abs(row.level_mean) / 10)
+        cells.append(
+            (
+                row.variant,
+                fixed(row.level_mean, decimals),
+                fixed(row.delta, decimals, signed=True),
+                bracket(row.ci_low, row.ci_high, decimals),
+                f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
+                row.n_pairs,
+                row.verdict or _instead(row),
+            )
         )
-        for row in deltas.itertuples()
-    ]
     columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
-    return table(columns, cells, right=columns[1:-1], title=title)
+    laid_out = table(columns, cells, right=columns[1:-1], title=title)
+    for column in laid_out.columns:
+        column.no_wrap = column.header != "variant"
+    return laid_out
 
 
-def _number(value: float, sign: str = "") -> str:
-    return "" if value != value else f"{value:{sign}.4f}"
+def _instead(row: Any) -> str:
+    """Say what stands in the place of a verdict."""
+    if "infeasible" in getattr(row, "notes", ""):
+        return "infeasible"
+    return "failed" if row.n_pairs == 0 and getattr(row, "n_failed", 0) else ""

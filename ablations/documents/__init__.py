@@ -1,10 +1,14 @@
 """The documents' claims as studies, by name."""
 
+from ablations.documents.loss_causes import CLAIMS as LOSS_CLAIMS
 from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
 from ablations.settings import check_known
 from ablations.study import Study
 
 STUDIES: dict[str, Study] = {**LOSS_CAUSES}
+
+CLAIMS: dict[str, str] = {**LOSS_CLAIMS}
+"""By study, the claim that it asks about."""
 
 
 def get_study(name: str) -> Study:

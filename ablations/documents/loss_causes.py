@@ -40,3 +40,11 @@ STUDIES = {
         name="batch-norm",
     ),
 }
+
+CLAIMS = {
+    "downsampling": "C01",
+    "downsampling-average": "C01",
+    "feature-maps": "C02",
+    "batch-norm": "C04",
+}
+"""Which claim of the document each study asks about."""

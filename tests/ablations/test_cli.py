@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 
 from ablations import TrialResult, open_results, runner
 from ablations.cli import app
-from ablations.documents import STUDIES, get_study
+from ablations.documents import CLAIMS, STUDIES, get_study
 from ablations.planning import Planner
+from ablations.report.answers import answers
+from ablations.reporting import contents_of
 from ablations.settings import StudyError
 
 TINY = """
@@ -69,8 +71,11 @@ def test_the_built_in_studies_are_listed(tell):
     assert answer.exit_code == 0
     for name, study in STUDIES.items():
         (line,) = [ln for ln in answer.output.splitlines() if ln.split()[:1] == [name]]
-        assert line.split()[1:4] == [study.model_name, study.data, str(len(study.seed_blocks))]
+        known = [study.model_name, study.data, str(len(study.seed_blocks)), CLAIMS[name]]
+        assert line.split()[1:5] == known
     assert "pool_size: 1, 2, 3, 4" in answer.output
+    assert answer.output.count("baseline: pool=average") == 1  # what tells two rows apart
+    assert set(CLAIMS) == set(STUDIES)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -141,6 +146,16 @@ def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
     assert answer.stderr.splitlines()[-1].startswith("8/8 units=4, seed 3, test loss ")
 
 
+def test_run_answers_what_the_design_asks(tell, tiny, serially, tmp_path):
+    text = TINY.replace("units = [4, 8]", "units = [4, 8, 16]")
+    tiny.write_text(text)
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    (said,) = answers(contents_of(open_results(tmp_path / "there")))[:1]
+    assert f"{said.text}." in answer.stdout.replace("\n", " ")
+    assert "Page's trend test" in said.text
+
+
 def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", 1, "--to", "there").exit_code == 0
     assert len(open_results(tmp_path / "there").trials) == 2
@@ -188,7 +203,7 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     assert answer.exit_code == 0
     assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
     assert "units=4, 3 trials, for instance: It is [too] slow." in answer.stdout
-    assert "failed: units=4, seed 3: ValueError: bad luck" in answer.stderr
+    assert "units=4, seed 3: failed: ValueError: bad luck" in answer.stderr
 
 
 def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):

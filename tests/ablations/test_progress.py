@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from rich.console import Console
 from scipy.stats import ttest_1samp
@@ -78,9 +79,21 @@ def test_a_trial_that_failed_is_told_with_its_reason(progress):
     shown.expect(rows, {}, [rows[0][1]])
     shown.ended(TrialResult(rows[0][1], "failed", reason="ValueError: [bold]no[/bold]"))
     assert text.getvalue().splitlines() == [
-        "failed: baseline, seed 0: ValueError: [bold]no[/bold]",
-        "1/1 baseline, seed 0, 0.0 s",
+        "1/1 baseline, seed 0: failed: ValueError: [bold]no[/bold]"
     ]
+
+
+def test_the_start_of_the_workers_is_not_paid_by_every_trial(progress, monkeypatch):
+    shown, text = progress
+    rows = rows_of()
+    shown.expect(rows, {}, [trial for _, trial in rows])
+    now = shown._start + 40.0  # of which the first trial took 10
+    monkeypatch.setattr("ablations.progress.time.monotonic", lambda: now)
+    shown.ended(replace(done(rows[0][1]), seconds=10.0))
+    assert text.getvalue().endswith(", 10.0 s, 0:30 left\n")
+    now += 10.0
+    shown.ended(replace(done(rows[1][1]), seconds=10.0))
+    assert text.getvalue().endswith(", 10.0 s, 0:20 left\n")
 
 
 def test_a_variant_that_cannot_be_built_is_told_once(progress):
@@ -174,7 +187,7 @@ def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(ter
     assert " a minute, 0:0" in text
     assert "units=8, seed 1: epoch 4/10, loss 0.1250" in text
     assert "deltas so far" in text
-    assert "+0.2500" in text
+    assert "+0.25" in text
 
 
 def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
@@ -212,7 +225,7 @@ def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
         )
     text = rendered(shown)
     assert "test nll: deltas so far" in text
-    assert "+1.5000" in text
+    assert "+1.5 " in text
 
 
 def test_a_trial_that_ended_no_longer_runs(terminal):
@@ -235,8 +248,6 @@ def test_a_word_that_is_half_written_is_passed_over(terminal):
 
 
 def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
-    import pandas as pd
-
     row = {
         "variant": "units=8",
         "level_mean": 0.5,
@@ -250,19 +261,23 @@ def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     nan = float("nan")
     alone = {**row, "n_pairs": 1, "ci_low": nan, "ci_high": nan, "p_adjusted": nan, "verdict": ""}
     none = {**alone, "n_pairs": 0, "delta": nan, "level_mean": nan}
+    none |= {"n_failed": 3}
     console = Console(file=io.StringIO(), width=120)
     console.print(deltas_table(pd.DataFrame([row, alone, none]), "loss"))
     cells = [line.split() for line in console.file.getvalue().splitlines()]
-    assert [
-        "units=8",
-        "0.5000",
-        "+0.2500",
-        "+0.1250",
-        "to",
-        "+0.3750",
-        "0.012",
-        "3",
-        "worse",
-    ] in cells
-    assert ["units=8", "0.5000", "+0.2500", "1"] in cells
-    assert ["units=8", "0"] in cells
+    assert ["units=8", "0.50", "+0.25", "[0.12,", "0.38]", "0.012", "3", "worse"] in cells
+    assert ["units=8", "0.50", "+0.25", "1"] in cells
+    assert ["units=8", "0", "failed"] in cells
+
+
+def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
+    row = {"variant": "normalization=batch, norm_momentum=0.8", "level_mean": 0.957}
+    row |= {"delta": -0.00367, "ci_low": -0.00905, "ci_high": 0.00171, "p_adjusted": 0.284}
+    row |= {"n_pairs": 6, "verdict": "inconclusive"}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(deltas_table(pd.DataFrame([row]), "accuracy"))
+    (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
+    minus = "\N{MINUS SIGN}"
+    assert line.endswith(
+        f"0.957  {minus}0.004  [{minus}0.009, 0.002]    0.28      6  inconclusive "
+    )
