@@ -8,6 +8,7 @@ import pandas as pd
 from ablations.report.contents import ReportError
 from ablations.report.words import level_words, metric_words, seed_words, short_digest
 from ablations.settings import StudyError, same
+from ablations.stats.notes import INFEASIBLE
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -31,10 +32,14 @@ def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
     names = [results.study["name"] for results in both]
     if names[0] == names[1]:
         names = [str(results.directory) for results in both]
-    tables = [
-        results.deltas().assign(study=name)[COLUMNS]
-        for results, name in zip(both, names, strict=True)
-    ]
+    tables = []
+    for results, name in zip(both, names, strict=True):
+        deltas = results.deltas().assign(study=name)
+        # what did not run has no verdict; why is what the reader asks
+        lost = deltas["n_pairs"] == 0
+        deltas.loc[lost & (deltas["n_failed"] > 0), "verdict"] = "failed"
+        deltas.loc[lost & (deltas["notes"] == INFEASIBLE), "verdict"] = "infeasible"
+        tables.append(deltas[COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, legend_of, shown, slug
-from ablations.report.effects import ROW, names_axis
+from ablations.report.effects import ROW, delta_title, names_axis
 from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
 from ablations.report.tables import Cell, Table, key_of, text_cell
 from ablations.report.words import metric_words, rows_of
@@ -86,7 +86,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     x = shown(
         "delta",
         "quantitative",
-        title=f"delta of {words}",
+        title=delta_title(contents, metric),
         scale={"nice": True, "zero": True, "padding": 10},
     )
     points = layer("point", base | {"x": x, "shape": shapes}, size=80, filled=True, opacity=1)
@@ -115,7 +115,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
 
 def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        return text_cell("not in it"), text_cell(""), text_cell("")
+        return text_cell("not in it"), text_cell(""), Cell("", key_of(None))
     verdict = row["verdict"] or "none"
     return (
         Cell(verdict, verdict, verdict=True),

@@ -45,17 +45,17 @@ def costs_table(contents: ReportContents) -> pd.DataFrame:
     """Return the costs with a row a variant: what it comes to in each metric, and what it costs."""
     table = costs_of(contents)
     known = table.loc[table["value"].notna(), "variant"].drop_duplicates()
-    wide = pd.DataFrame(index=pd.Index(known, name="variant"))
+    wide = pd.DataFrame(index=pd.Index(known, name="Variant"))
     for metric, rows in table.groupby("metric", sort=False):
         own = rows.set_index("variant")
-        wide[f"mean {metric}"] = own["value"]
+        wide[f"Mean {metric}"] = own["value"]
         if _is_ranked(contents, rows):
             optimal = own["optimal"].map({True: "yes", False: "no"})
             wide[f"Pareto-optimal in {metric}"] = optimal
     costs = table.drop_duplicates("variant").set_index("variant")
     for name, words in AXES.items():
         if name in costs and costs[name].notna().any():
-            wide[words] = costs[name]
+            wide[words.capitalize()] = costs[name]
     return wide.reset_index()
 
 

@@ -50,9 +50,6 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     if not rows:
         return None
     words = metric_words(metric)
-    hint = {"lower": "lower is better", "higher": "higher is better"}.get(
-        better_when(contents, metric)
-    )
     names = [row["variant"] for row in rows]
     lines = max(name.count(BREAK) for name in names) + 1
     row_height = max(ROW if len(names) <= MANY else DENSE, LINE * lines + 8)
@@ -60,7 +57,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     x = shown(
         "delta",
         "quantitative",
-        title=[f"delta of {words}", *([hint] if hint else [])],
+        title=delta_title(contents, metric),
         # room for the marks, which else cover the names
         scale={"nice": True, "zero": True, "padding": 10},
     )
@@ -101,6 +98,12 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         chart=chart_of(layers, row_height * len(rows)),
         rows=rows,
     )
+
+
+def delta_title(contents: ReportContents, metric: str) -> list[str]:
+    """Return the lines below an axis of deltas."""
+    better = better_when(contents, metric)
+    return [f"delta of {metric_words(metric)}", *([f"{better} is better"] if better else [])]
 
 
 def _how_to_read(contents: ReportContents, rows: list[dict[str, Any]], ranged: bool) -> str:

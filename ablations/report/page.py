@@ -81,6 +81,7 @@ def page(contents: ReportContents) -> str:
         ],
         snippet=snippet(contents),
         looked="look" in contents.deltas,
+        ranged=bool(contents.deltas["ci_low"].notna().any()),
         legends={
             "curves": palette(contents).legend(others=False),
             "costs": palette(contents).legend(others=True),
@@ -126,12 +127,13 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
     seeds = contents.with_status("done")["seed"].nunique()
     compared = contents.deltas[contents.deltas["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
-    rest = [f"{count:,} {word}" for word, count in (("failed", failed), ("pending", pending))]
+    lost = (("failed", failed), ("pending", pending), ("infeasible besides", infeasible))
+    rest = [f"{count:,} {word}" for word, count in lost if count or word == "failed"]
     said = [
         _card(
             "Trials done",
             f"{counts.get('done', 0):,}",
-            f"of {planned:,} planned, {', '.join(rest[: 1 + bool(pending)])}",
+            f"of {planned:,} planned, {', '.join(rest)}",
             "worse" if failed else "",
         ),
         _card("Seed blocks", f"{seeds:,}", "deltas are paired in them"),

@@ -31,12 +31,12 @@ STATISTICS = {
     "p_sign_flip": "p (sign flips)",
     "p_wilcoxon": "p (Wilcoxon)",
     "p_equivalence_adjusted": "p (equivalence, Holm)",
-    "p_better": "share of pairs better",
+    "p_better": "Share of pairs better",
     "sd": "SD of deltas",
     "bca_low": "BCa low",
     "bca_high": "BCa high",
-    "detectable": "detectable with 80% power",
-    "seeds_needed": "seeds to settle it",
+    "detectable": "Detectable with 80% power",
+    "seeds_needed": "Seeds to settle it",
 }
 """What the second table of a metric shows, where there is any of it."""
 
@@ -58,7 +58,10 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
     ]
     cells = tuple(_delta_cells(contents, row, usual, several) for row in rows)
     table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells)
-    return table if any(row[-1].text for row in cells) else table.without(NOTES)
+    # one seed gives neither, and most studies need no notes
+    optional = (contents.interval, "p (Holm)", NOTES)
+    told = {headers[at] for row in cells for at, cell in enumerate(row) if cell.text}
+    return table.without(*(header for header in optional if header not in told))
 
 
 def _delta_cells(

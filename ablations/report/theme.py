@@ -73,6 +73,12 @@ def config(theme: Mapping[str, str]) -> dict[str, Any]:
         "background": theme["surface"],
         "font": font,
         "aria": False,
+        "padding": {
+            "left": 5,
+            "top": 5,
+            "right": 14,
+            "bottom": 5,
+        },  # room for the last tick's label
         "view": {"stroke": None},
         "axis": {
             **text,

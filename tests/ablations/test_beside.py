@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations import Study, open_results, run
+from ablations import Study, TrialResult, open_results, run, runner
 from ablations.beside import both_deltas
 from ablations.report import ReportError
 from ablations.report.beside import beside_metrics, beside_table
@@ -62,6 +62,20 @@ def test_both_studies_stand_in_one_row_with_their_intervals_in_the_order_of_the_
     assert cells["units=8"][1].endswith("]")
     assert cells["units=8"][3:] == ["not in it", "", ""]
     assert cells["units=16"][:3] == ["not in it", "", ""]
+
+
+def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp_path, monkeypatch):
+    first = stored(tmp_path / "first", seeds=6)
+
+    def fail(trial, report_to=None):
+        if trial.settings["units"] == 8:
+            return TrialResult(trial, "failed", reason="ValueError: no")
+        return stubbed.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", fail)
+    second = stored(tmp_path / "second", seeds=6, name="other")
+    (row,) = beside_table(contents_of(first, second), "test_loss").rows
+    assert [cell.text for cell in row[4:]] == ["failed", "", "0"]
 
 
 def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):

@@ -17,6 +17,7 @@ from ablations.report.costs import costs_table
 from ablations.report.drawing import palette
 from ablations.report.figures import figures, file_spec, spec
 from ablations.report.page import SECTIONS, _summaries, facts
+from ablations.report.study_tables import deltas_table
 from ablations.report.tables import DAGGER
 from ablations.report.theme import DARK, LIGHT, PAGE
 
@@ -244,6 +245,14 @@ def test_one_seed_is_drawn_without_intervals_and_ranks_nothing(one_seed):
     assert not [name for name in costs_table(one_seed) if name.startswith("Pareto")]
 
 
+def test_one_seed_has_no_column_for_what_it_cannot_give(one_seed, tmp_path):
+    table = deltas_table(one_seed, "test_loss")
+    assert not {"95% interval", "p (Holm)"} & set(table.headers)
+    page = write_report(one_seed, tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "Each interval is its own" not in page
+    assert "no verdict</li>" in page
+
+
 def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
     def caption(shown):
         drawn = {figure.name: figure for figure in figures(shown, PAGE)}
@@ -257,7 +266,7 @@ def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
 
 
 def test_what_failed_or_cannot_be_built_counts_in_no_denominator(contents, html):
-    assert "of 90 planned, 1 failed, 10 pending" in html
+    assert "of 90 planned, 1 failed, 10 pending, 10 infeasible besides" in html
     assert "of 14 comparisons are settled" in html
 
 
