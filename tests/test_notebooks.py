@@ -1,5 +1,6 @@
-"""Every notebook runs from its first cell to its last."""
+"""Every notebook runs from its first cell to its last, and its text is about its numbers."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -8,12 +9,51 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
+NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?![\w.]*\d)")
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_notebook_runs(path, tmp_path):
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@by_name
+def test_the_notebook_runs_with_two_seeds(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("seeds=6", "seeds=2")  # a third of the time
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=600, resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@by_name
+def test_every_number_that_the_text_names_is_among_the_stored_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    ]
+    known = {abs(number) for text in texts for number in _numbers(text)}
+    sources = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    known |= set(_numbers(sources))
+    said = [
+        text
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for text in NUMBER.findall(cell.source)
+        if "." in text or "," in text
+    ]
+    assert said
+    stale = [text for text in said if not any(_rounds_to(number, text) for number in known)]
+    assert stale == ["4,000"]  # digits of the studies that the text points to, and does not run
+
+
+def _numbers(text):
+    return [float(found.replace(",", "")) for found in NUMBER.findall(text)]
+
+
+def _rounds_to(number, text):
+    decimals = len(text.partition(".")[2])
+    # the outputs are rounded themselves, to three digits
+    return abs(number - float(text.replace(",", ""))) <= 0.5 * 10**-decimals + 0.0005

@@ -3,11 +3,12 @@
 Nothing is trained: the trials are drawn and stored as a run would store them. Each report is a
 process of its own, start-up included. Aim: below 2 s. Run it on a quiet machine::
 
-    python tests/benchmarks/report_time.py
+    python tests/benchmarks/report_time.py --markdown tests/benchmarks/results/report_time.md
 """
 
 import argparse
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def drawn_result(trial, loss, rng):
 
 def report_seconds(directory, suffix, environment):
     """Time one report from the shell: seconds on the clock, and of a processor."""
-    command = [Path(sys.executable).parent / "ablations", "report", directory]
+    command = [sys.executable, "-c", "from ablations.cli import app; app()", "report", directory]
     command += ["--to", directory / f"report{suffix}", "--overwrite"]
     start, before = time.perf_counter(), os.times()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
@@ -96,7 +97,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5, help="how often each report is written")
     parser.add_argument("--metrics", nargs="+", default=["loss", "accuracy"])
+    parser.add_argument("--markdown", type=Path, help="where to write what is printed")
     arguments = parser.parse_args()
+    rows = []
     with tempfile.TemporaryDirectory(prefix="report-time-") as scratch:
         # A cache of its own, so that the first report also makes the bundle of Vega.
         environment = {**os.environ, "XDG_CACHE_HOME": f"{scratch}/cache"}
@@ -105,20 +108,40 @@ def main():
             trials = store_study(directory, *sizes, arguments.metrics)
             if not number:
                 clock, processor = report_seconds(directory, ".html", environment)
-                print(
-                    f"the first page ever, which makes the bundle of Vega: {clock:.2f} s"
-                    f" ({processor:.2f} s of a processor)"
-                )
+                rows.append(("the first page ever", "", ".html", clock, "", processor))
+                print(row_of(*rows[-1]))
             for suffix in FORMATS:
                 took = [
                     report_seconds(directory, suffix, environment) for _ in range(arguments.times)
                 ]
                 clock, processor = (sorted(each) for each in zip(*took, strict=True))
-                middle, least, most = statistics.median(clock), clock[0], clock[-1]
-                print(
-                    f"{shape}, {trials:,} trials, {suffix}: {middle:.2f} s ({least:.2f} to"
-                    f" {most:.2f}; {statistics.median(processor):.2f} s of a processor)"
-                )
+                spread = f"{clock[0]:.2f} to {clock[-1]:.2f}"
+                middle, busy = statistics.median(clock), statistics.median(processor)
+                rows.append((shape, f"{trials:,}", suffix, middle, spread, busy))
+                print(row_of(*rows[-1]), flush=True)
+    if arguments.markdown:
+        arguments.markdown.write_text(written(rows, arguments.times))
+
+
+def row_of(shape, trials, suffix, clock, spread, processor):
+    """Lay out one measurement, as a row in Markdown."""
+    return f"| {shape} | {trials} | {suffix} | {clock:.2f} | {spread} | {processor:.2f} |"
+
+
+def written(rows, times):
+    """Return the page of results."""
+    head = (
+        "# How long a report takes\n\n"
+        "`ablations report DIR` from the shell, start-up included, by "
+        f"`tests/benchmarks/report_time.py`: the median of {times} processes in seconds, with the "
+        "least and the most, and the seconds of a processor. The first page ever also makes the "
+        f"bundle of Vega. {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}; load of the machine at the end "
+        f"{os.getloadavg()[0]:.1f}. Aim: below 2 s for 1,000 trials.\n\n"
+        "| study | trials | format | seconds | from, to | of a processor |\n"
+        "| --- | ---: | --- | ---: | --- | ---: |\n"
+    )
+    return head + "".join(f"{row_of(*row)}\n" for row in rows)
 
 
 if __name__ == "__main__":
