@@ -44,6 +44,7 @@ def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     fix_arithmetic()
+    gc.freeze()  # what TensorFlow consists of is never garbage, and takes long to look through
 
 
 def count_gpus() -> int:
