@@ -1,14 +1,12 @@
 """What a search optimizes: a metric of the validation data, and its direction."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
+from cnnzoo.tuning.records import Objective
 
-Direction = Literal["min", "max"]
-
-DIRECTIONS: dict[Task, dict[str, Direction]] = {
+DIRECTIONS: dict[Task, dict[str, str]] = {
     "classification": {
         "val_loss": "min",
         "val_accuracy": "max",
@@ -21,14 +19,6 @@ DIRECTIONS: dict[Task, dict[str, Direction]] = {
 
 KerasTuner would guess, and takes F1 for something to minimize.
 """
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a search optimizes."""
-
-    name: str
-    direction: Direction
 
 
 def read_objective(given: Any, task: Task) -> Objective:

@@ -21,10 +21,10 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.tuning.objective import Objective
-from cnnzoo.tuning.records import SearchError
+from cnnzoo.tuning.filenames import ORACLE, TRIAL
+from cnnzoo.tuning.records import Execution, Objective, SearchError
 from cnnzoo.tuning.space import within
-from cnnzoo.tuning.writing import Execution, read_executions, write_json
+from cnnzoo.tuning.writing import read_executions, write_json
 
 TRIALS = 20
 """Of a random or Bayesian search, if nobody says how many."""
@@ -94,7 +94,7 @@ class SafeOracle(keras_tuner.Oracle):
             If a file is not whole, which no death of a search leads to.
         """
         place = Path(self._project_dir)
-        for path in (place / "oracle.json", *sorted(place.glob("trial_*/trial.json"))):
+        for path in (place / ORACLE, *sorted(place.glob(f"trial_*/{TRIAL}"))):
             try:
                 json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
@@ -134,7 +134,7 @@ class SafeOracle(keras_tuner.Oracle):
         return result
 
     def _save_trial(self, trial: Any) -> None:
-        path = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
+        path = Path(self._get_trial_dir(trial.trial_id)) / TRIAL
         write_json(path, trial.get_state())
 
     def _retry(self, trial: Any) -> bool:

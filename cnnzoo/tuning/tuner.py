@@ -9,12 +9,15 @@ import keras_tuner
 
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.oracle import mean_metrics
-from cnnzoo.tuning.writing import Execution, read_executions, write_executions, write_json
+from cnnzoo.tuning.records import Execution
+from cnnzoo.tuning.stored import STATUSES
+from cnnzoo.tuning.writing import read_executions, write_executions, write_json
 
 IDLE = 0.2
 """Seconds until an oracle that has to wait for other trials is asked again."""
 
-STATUS = {"done": "COMPLETED", "failed": "FAILED", "invalid": "INVALID"}
+STATUS = {ours: theirs for theirs, ours in STATUSES.items() if ours != "unfinished"}
+"""What KerasTuner calls how an execution ended."""
 
 
 class SearchTuner(keras_tuner.Tuner):

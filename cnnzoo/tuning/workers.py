@@ -28,12 +28,12 @@ from cnnzoo.forking import WorkerContext
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
+from cnnzoo.tuning.filenames import trial_folder
 from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.objective import Objective
-from cnnzoo.tuning.records import SearchError
+from cnnzoo.tuning.records import Execution, Objective, SearchError
 from cnnzoo.tuning.tuner import SearchTuner
 from cnnzoo.tuning.wanted import Search, make_space
-from cnnzoo.tuning.writing import Execution, read_executions, write_executions
+from cnnzoo.tuning.writing import read_executions, write_executions
 
 TRIES = 2
 """How often a trial is begun whose worker dies, and a worker that dies without a trial."""
@@ -217,14 +217,16 @@ def _take_back(oracle: Any, plan: Plan, name: str, code: int, tries: Counter[str
             )
         return
     tries[trial.trial_id] += 1
-    folder = plan.directory / f"trial_{trial.trial_id}"
+    folder = trial_folder(plan.directory, trial.trial_id)
     executions = read_executions(folder)
     over = len(executions) == len(plan.seeds) or any(row.reason for row in executions)
     if tries[trial.trial_id] < TRIES or over:
         return  # the one that takes the dead one's place goes on with it
     seed = plan.seeds[len(executions)]
     reason = f"its worker died {tries[trial.trial_id]} times, at last with {how}"
-    write_executions(folder, [*executions, Execution(seed, "failed", reason)])
+    write_executions(
+        folder, [*executions, Execution("failed", seed=seed, reason=reason, seconds=0.0, epochs=0)]
+    )
     trial.status = "FAILED"
     oracle.end_trial(trial)
 

@@ -5,45 +5,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from cnnzoo.tuning.records import SearchError
-
-SEARCH, EXECUTIONS = "search.json", "executions.json"
-Status = Literal["done", "failed", "invalid"]
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What came of one configuration trained with one seed.
-
-    Parameters
-    ----------
-    seed
-        The seed.
-    status
-        "done", "failed" while training, or "invalid": refused before it.
-    reason
-        Why it is not done.
-    score
-        The objective, if it is done.
-    metrics
-        What was measured after training.
-    seconds
-        How long it took.
-    epochs
-        For how many epochs it trained.
-    """
-
-    seed: int
-    status: Status
-    reason: str = ""
-    score: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    epochs: int = 0
+from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH
+from cnnzoo.tuning.records import Execution, SearchError
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -62,12 +29,16 @@ def read_executions(folder: str | Path) -> list[Execution]:
     path = Path(folder) / EXECUTIONS
     if not path.exists():
         return []
-    return [Execution(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Execution(**row, number=number) for number, row in enumerate(rows)]
 
 
 def write_executions(folder: str | Path, executions: Sequence[Execution]) -> None:
     """Write down what came of a trial so far."""
-    write_json(Path(folder) / EXECUTIONS, [asdict(execution) for execution in executions])
+    rows = [asdict(execution) for execution in executions]
+    for row in rows:
+        del row["number"]  # which is its place
+    write_json(Path(folder) / EXECUTIONS, rows)
 
 
 @contextmanager
@@ -107,19 +78,28 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
     plain = json.loads(json.dumps(description, default=str))
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        different = [
-            f"{name} was {before.get(name)!r}, and is {plain[name]!r}"
-            for name in plain
-            if before.get(name) != plain[name]
-        ]
+        different = [change for name in plain for change in _changes(name, before, plain)]
         if different:
             raise SearchError(
                 f"Another search was begun in {directory}: {'; '.join(different)}. "
                 "Give another directory."
             )
-    elif (directory / "oracle.json").exists():
+    elif (directory / ORACLE).exists():
         raise SearchError(
             f"{directory} holds a search that was not begun by cnnzoo. Give another directory."
         )
     else:
         write_json(path, {**plain, "versions": dict(versions)})
+
+
+def _changes(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say what differs in an entry; of settings by name, only in those that differ."""
+    one, other = before.get(name), now.get(name)
+    if one == other:
+        return []
+    if isinstance(one, dict) and isinstance(other, dict):
+        inner = [change for key in {**one, **other} for change in _changes(key, one, other)]
+        return [f"{name}: {change}" for change in inner]
+    if name not in now:
+        return [f"{name} was {one!r}, and is not there"]
+    return [f"{name} was {one!r}, and is {other!r}" if name in before else f"{name} is {other!r}"]
