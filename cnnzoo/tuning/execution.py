@@ -16,6 +16,7 @@ from cnnzoo.toggle import Level
 from cnnzoo.training import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
 from cnnzoo.tuning.records import Execution
+from cnnzoo.tuning.trial_file import OWN
 
 KEPT_BYTES = 2**29
 """Of data sets kept in memory beside the last one: one for each seed and choice of the data's
@@ -58,31 +59,26 @@ class Trainer:
         self._loaded[key] = found
         return found
 
-    def run(
-        self,
-        levels: Mapping[str, Level],
-        seed: int,
-        epochs: int | None = None,
-        save_to: Path | None = None,
-    ) -> Execution:
+    def run(self, hp: Any, seed: int, save_to: Path | None = None) -> Execution:
         """Train one configuration with one seed.
 
         Whatever goes wrong comes back as a row with its reason, so that a search goes on.
 
         Parameters
         ----------
-        levels
-            Of the searched toggles.
+        hp
+            The ``keras_tuner.HyperParameters`` of the configuration.
         seed
             The seed.
-        epochs
-            In the place of the recipe's.
         save_to
             A ``.keras`` file for the trained model.
         """
         start = time.perf_counter()
         try:
-            found = self._train(levels, seed, epochs, save_to)
+            # Hyperband's epochs; it also names a trial to go on from, of which no weights are
+            # kept: from the start, the score hangs on the configuration and seeds alone
+            epochs = hp.values.get(f"{OWN}epochs")
+            found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
         except REFUSALS as error:
             found = {"status": "invalid", "reason": _first_line(error)}
         except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end

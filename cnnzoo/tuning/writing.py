@@ -66,13 +66,42 @@ def alone_in(directory: Path) -> Iterator[None]:
         yield
 
 
-def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Write down what is searched, or see that it is what was searched here before.
+def check_directory(given: Any) -> Path:
+    """Return where a search is to be, whole.
 
     Raises
     ------
     SearchError
-        If something else was searched here.
+        If there can be no folder.
+    """
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise SearchError(f"`directory` of a search must be a path; got {given!r}.")
+    place = Path(given).expanduser().resolve()
+    there = next(path for path in (place, *place.parents) if path.exists())
+    if not there.is_dir():
+        raise SearchError(
+            f"`directory` of a search cannot be {place}: {there} is a file. Give a folder, or the "
+            "name of a new one."
+        )
+    return place
+
+
+def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write down what is searched, or see that it is what was searched here before.
+
+    Parameters
+    ----------
+    directory
+        Of the search.
+    description
+        What was asked for.
+    versions
+        What its scores depend on besides.
+
+    Raises
+    ------
+    SearchError
+        If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
     plain = json.loads(json.dumps(description, default=str))
@@ -83,6 +112,14 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
             raise SearchError(
                 f"Another search was begun in {directory}: {'; '.join(different)}. "
                 "Give another directory."
+            )
+        changed = _changes("versions", before, {"versions": dict(versions)})
+        if changed:
+            raise SearchError(
+                f"What the scores in {directory} depend on has changed since the search was begun: "
+                f"{'; '.join(changed).replace('versions: ', '')}. Scores to come would not compare "
+                "with them. Put it back, or give another directory; cnnzoo.open_search reads what "
+                "is there."
             )
     elif (directory / ORACLE).exists():
         raise SearchError(
