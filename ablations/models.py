@@ -11,8 +11,8 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
-from ablations.code_version import code_version
 from ablations.settings import StudyError
+from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
 from cnnzoo.vocabulary import PURPOSE
@@ -45,7 +45,7 @@ class Builder:
 
     @property
     def version(self) -> str:
-        """Digest of the code; empty for the zoo's. See `ablations.code_version`."""
+        """Digest of the code; empty for the zoo's. See `cnnzoo.code_version`."""
         return code_version(*self.code) if self.code else ""
 
 

@@ -50,7 +50,7 @@ class Study:
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
         taken too), and its hyperparameters are the factors. Changed code makes new trials:
-        `ablations.code_version` says what is watched.
+        `cnnzoo.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors

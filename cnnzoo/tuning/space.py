@@ -93,7 +93,8 @@ class Space:
 
     def chosen(self, group: Mapping[str, Toggle], levels: Mapping[str, Level]) -> Levels:
         """Return the held levels and these of one group, without what they switch off."""
-        given = {n: level for n, level in {**self.held, **levels}.items() if n in group}
+        toggles = {n: level for n, level in levels.items() if n in self.searched}
+        given = {n: level for n, level in {**self.held, **toggles}.items() if n in group}
         settings: Any = {n: given.get(n, toggle.default) for n, toggle in group.items()}
         return {n: v for n, v in given.items() if switched_off_by(n, group, settings) is None}
 
