@@ -35,6 +35,10 @@ class Builder:
         ``keras.Model``.
     reusable
         Whether a model may be started anew instead of built again: known of the zoo's alone.
+    asks
+        Whether it is a ``build(hp)``, whose toggles are the hyperparameters that it asks for.
+    fits
+        Whether it has a ``fit`` of its own, as a HyperModel may have.
     code
         What is watched for changes, if it is not the zoo's: the function and its module.
     """
@@ -43,6 +47,8 @@ class Builder:
     find: Callable[[tuple[Settings, ...]], Mapping[str, Toggle]]
     build: Callable[[Mapping[str, Level], tuple[int, ...], int, int], Any]
     reusable: bool = False
+    asks: bool = False
+    fits: bool = False
     code: tuple[Any, ...] = ()
 
     @property
@@ -177,7 +183,9 @@ def _tuned(model: str, function: Any) -> Builder:
         chosen.values.update(levels)
         return _start(lambda: make(chosen), seed)
 
-    return Builder(model, find, build, code=(function, _module(model)))
+    fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
+    watched = (function, _module(model))
+    return Builder(model, find, build, asks=True, fits=fits, code=watched)
 
 
 def _start(make: Callable[[], Any], seed: int) -> Any:

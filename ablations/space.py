@@ -69,6 +69,9 @@ class Space:
         ]
         return cls.of(study.model_name, [{**study.baseline, **row} for row in rows])
 
+    def __contains__(self, name: str) -> bool:
+        return any(name in group for group in (self.model, self.recipe, self.data))
+
     def toggle(self, name: str) -> Toggle:
         """Look up a toggle in all three groups.
 

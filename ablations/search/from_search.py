@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.declared import LIST, METRICS
+from ablations.declared import LIST, METRICS, check_count, check_model, check_seeds
+from ablations.search.contenders import find_contenders
 from ablations.search.optimism import optimism
 from ablations.settings import StudyError, same
 from ablations.space import Space
@@ -24,7 +25,7 @@ FOLDERS = ("rivals", "one-at-a-time", "path")
 """Where `SearchStudies.run` puts the results of each study."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchStudies:
     """The studies that a search leads to, all on seeds that it has not seen.
 
@@ -49,6 +50,17 @@ class SearchStudies:
     one_at_a_time: Study | None
     path: Study | None
     contenders: tuple[SearchTrial, ...]
+
+    def __repr__(self) -> str:
+        from ablations.report.tables import seed_words
+
+        count, seeds = len(self.contenders), seed_words({"seeds": self.rivals.seed_blocks})
+        tried = "the winner" if count == 1 else f"the best {count} configurations"
+        choices = len(self.path.factors) if self.path else 0
+        return (
+            f"<SearchStudies of {self.rivals.model_name}: {tried} on seeds {seeds}; {choices} "
+            "choices of the winner's to ablate>"
+        )
 
     @property
     def studies(self) -> dict[str, Study]:
@@ -80,7 +92,7 @@ class SearchStudies:
         return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchAblation:
     """What came of the studies that a search led to.
 
@@ -96,6 +108,16 @@ class SearchAblation:
     rivals: "Results"
     one_at_a_time: "Results | None"
     path: "Results | None"
+
+    def __repr__(self) -> str:
+        said = []
+        each = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
+        for name, found in each:
+            if found is not None:
+                counts = found.trials["status"].value_counts()
+                listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+                said.append(f"{name} {listed}")
+        return f"<SearchAblation of {self.studies.rivals.model_name}: {'; '.join(said)}>"
 
     def optimism(self) -> "pd.DataFrame":
         """Set the scores of the search against the means over fresh seeds.
@@ -175,34 +197,34 @@ def from_search(
     SearchError, StudyError
         If there is no search, nothing in it is done, or it cannot be studied.
     """
+    check_count(rivals, 0, "`rivals` of `from_search`")
     found = search if isinstance(search, SearchResults) else open_search(search)
-    contenders = tuple(found.ranked(rivals + 1))
-    missing = [
-        name
-        for name, given, kept in (("model", model, found.model), ("data", data, found.data))
-        if given is None and not kept
-    ]
-    if missing:
-        words = " and ".join(f"`{name}`" for name in missing)
-        raise StudyError(f"The search in {found.directory} does not say its {words}; give them.")
+    found.ranked(1)  # says if there is no winner
+    fresh = _fresh(seeds, found.seeds)
+    _check_said(found, model, data)
+    text = check_model(model if model is not None else found.model)
+    space, contenders = find_contenders(found, text, rivals + 1)
     common: dict[str, Any] = {
-        "model": model if model is not None else found.model,
+        "model": text,
         "data": data if data is not None else found.data,
         "recipe": recipe if recipe is not None else Recipe(**found.recipe),
-        "seeds": _fresh(seeds, found.seeds),
+        "seeds": fresh,
         "metrics": _metrics(metric, found),
     }
-    winner = found.levels_of(contenders[0])
-    others = [_changes(found.levels_of(trial), winner) for trial in contenders[1:]]
+    winner, *others = [contender.levels for contender in contenders]
+    if not winner:
+        raise StudyError(f"The search in {found.directory} chose nothing that a study could set.")
     if others:
-        base = Study(**common, design=LIST, variants=others, baseline=winner)
+        changes = [_changes(levels, winner) for levels in others]
+        base = Study(**common, design=LIST, variants=changes, baseline=winner)
     else:  # nothing to compare the winner with, but its fresh seeds
         own = next(iter(winner))
         base = Study(**common, factors={own: [winner[own]]}, baseline=winner)
     base = replace(base, name=f"{base.name}-search")
-    factors = _factors(base, winner, found.hyperparameters)
+    trials = tuple(contender.trial for contender in contenders)
+    factors = _factors(base, space, winner, found.hyperparameters)
     if not factors:
-        return SearchStudies(found, base, None, None, contenders)
+        return SearchStudies(found, base, None, None, trials)
     kept = {name: level for name, level in winner.items() if name not in factors}
     one, along = (
         replace(
@@ -215,21 +237,48 @@ def from_search(
         )
         for design, end in (("leave-one-out", FOLDERS[1]), ("path", FOLDERS[2]))
     )
-    return SearchStudies(found, base, one, along, contenders)
+    return SearchStudies(found, base, one, along, trials)
 
 
-def _fresh(seeds: int | Sequence[int], used: Sequence[int]) -> list[int]:
+def _check_said(search: SearchResults, model: object, data: object) -> None:
+    """Refuse a search that does not say what it was of, where nobody else does."""
+    if data is None and search.model and not search.data:
+        raise StudyError(
+            f"The search in {search.directory} was of data that were loaded already "
+            f"({search.about_data or 'it does not say which'}), which a study loads again for "
+            "each seed. Give `data` as a text that `load_data` takes; arrays can be saved with "
+            "numpy.savez, as 'npz:PATH'."
+        )
+    missing = [
+        name
+        for name, given, kept in (("model", model, search.model), ("data", data, search.data))
+        if given is None and not kept
+    ]
+    if missing:
+        words = " and ".join(f"`{name}`" for name in missing)
+        raise StudyError(f"The search in {search.directory} does not say its {words}; give them.")
+
+
+def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
     """Return seeds that the search has not used."""
     if isinstance(seeds, int):
+        check_count(seeds, 1, "`seeds` of `from_search`")
         start = max(used, default=-1) + 1
         return list(range(start, start + seeds))
-    again = sorted(set(seeds) & set(used))
+    try:
+        fresh = check_seeds(() if isinstance(seeds, str) else seeds)
+    except StudyError:
+        raise StudyError(
+            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
+            f"from 0; got {seeds!r}."
+        ) from None
+    again = sorted({*fresh} & {*used})
     if again:
         raise StudyError(
             f"`seeds` must be others than those of the search; it has used "
             f"{', '.join(map(str, again))} of them."
         )
-    return list(seeds)
+    return [int(seed) for seed in fresh]
 
 
 def _metrics(metric: str | None, search: SearchResults) -> list[str]:
@@ -248,10 +297,9 @@ def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[s
 
 
 def _factors(
-    study: Study, winner: Mapping[str, Level], searched: Sequence[str]
+    study: Study, space: Space, winner: Mapping[str, Level], searched: Sequence[str]
 ) -> dict[str, list[Level]]:
     """Return the searched toggles that the winner does not leave at their defaults: off, on."""
-    space = Space.of(study.model_name)
     usual: dict[str, Any] = asdict(study.recipe)
     factors = {}
     for name in searched:

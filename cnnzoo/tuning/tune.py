@@ -1,6 +1,7 @@
 """`tune`: a search in one call."""
 
 import contextlib
+import inspect
 import logging
 import warnings
 from collections.abc import Callable
@@ -228,7 +229,9 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
         "model": plan.model
         if isinstance(plan.model, str)
         else f"{plan.model.__module__}:{plan.model.__qualname__}",
-        "data": plan.data if isinstance(plan.data, str) else str(info),
+        "data": plan.data if isinstance(plan.data, str) else "",
+        "about_data": str(info),
+        **_purpose(plan.model, info),
         "search": [*space.searched],
         "space": space.describe(),
         "fixed": {**space.others, **space.held},
@@ -238,6 +241,13 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
         "seeds": [*plan.seeds],
         "fingerprint": info.fingerprint,
     }
+
+
+def _purpose(model: str | Callable[..., Any], info: DataInfo) -> dict[str, Any]:
+    """Return what the data make of the model, as far as its builder takes it."""
+    purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
+    takes = purpose if isinstance(model, str) else inspect.signature(model).parameters
+    return {name: value for name, value in purpose.items() if name in takes}
 
 
 def _versions() -> dict[str, str]:

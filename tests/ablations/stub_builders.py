@@ -83,7 +83,9 @@ def tutorial(hp):
         layers.append(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)))
     model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
     rate = hp.Float("lr", 1e-4, 1e-2, sampling="log")
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model
 
 
@@ -110,6 +112,14 @@ class Sized(keras_tuner.HyperModel):
 
 
 sized = Sized(4)
+
+
+class Fitting(Sized):
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, shuffle=hp.Boolean("shuffled"), **kwargs)
+
+
+fitting = Fitting(4)
 
 wide = functools.partial(plain, wide=True)
 
