@@ -13,6 +13,7 @@ from stub_builders import tutorial
 import ablations
 import cnnzoo
 from ablations import runner
+from ablations.search.contents import contents_of
 from ablations.study import TrialResult
 
 BUILDER = """
@@ -145,7 +146,14 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     page = found.report(tmp_path / "search.html").read_text()
     assert "On fresh seeds" in page
     assert "On 3 fresh seeds the search" in page
-    assert "The path from the defaults to the winner" in page
+    assert "The path from the defaults to the winner, step by step" in page
+    shown = contents_of(search, found).tables[
+        "The path from the defaults to the winner, step by step"
+    ]
+    steps = found.path.path()
+    assert shown.equals(steps[list(shown.columns)])
+    assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
+    assert {"share", "runner_up", "delta"} < {*shown.columns}
 
 
 def test_the_first_guides_builder_leads_from_search_to_ablation(tmp_path, monkeypatch):

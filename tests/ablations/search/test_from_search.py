@@ -95,14 +95,23 @@ def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
         {"variant": "baseline", "status": "done", "validation_loss": [0.5, 0.6, 0.7]}
     )
     scores = pd.Series({"3": 0.4})
-    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    row = optimism(trials, scores, Objective("val_loss", "min")).iloc[0]
     half = 4.302652729911275 * 0.1 / math.sqrt(3)  # t of 2 degrees of freedom
     assert row["optimism"] == pytest.approx(0.2)
     assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * half)
     trials["status"] = "failed"
-    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    row = optimism(trials, scores, Objective("val_loss", "min")).iloc[0]
     assert row["seeds"] == 0
     assert math.isnan(row["optimism"])
+
+
+def test_scores_are_not_set_against_another_metric():
+    trials = pd.DataFrame(
+        {"variant": "baseline", "status": "done", "validation_loss": [0.5], "test_loss": [0.5]}
+    )
+    row = optimism(trials, pd.Series({"3": 0.9}), Objective("val_precision", "max")).iloc[0]
+    assert row["seeds"] == 0
+    assert math.isnan(row["fresh_mean"])
 
 
 def test_the_winner_is_ablated_and_the_path_leads_to_it(ablation):
