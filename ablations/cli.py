@@ -122,15 +122,18 @@ def report_command(
     """
     with one_line_errors():
         if (directory / "oracle.json").is_file():
-            if beside is not None or figures is not None:
-                raise typer.BadParameter("--beside and --figures are for studies, not for searches")
-            from ablations.search.report import search_report
+            if beside is not None:
+                raise typer.BadParameter("--beside is for studies, not for searches")
+            from ablations.search.report import search_figures, search_report
 
             for path in to or []:
                 typer.echo(search_report(directory, path, overwrite=overwrite))
             if not to:
                 place = directory.resolve().with_name(f"{directory.resolve().name}.html")
                 _replace(place, overwrite, partial(search_report, directory))
+            if figures is not None:
+                for path in search_figures(directory, figures, overwrite=overwrite):
+                    typer.echo(path)
             return
         from ablations.results import open_results
 

@@ -99,9 +99,14 @@ def check_timeout(timeout: object) -> float:
 
 def check_retries(retries: object) -> int:
     """Refuse what is no count."""
-    if isinstance(retries, bool) or not isinstance(retries, int) or not retries >= 0:
-        raise StudyError(f"`retries` of a Study must be a whole number from 0 up; got {retries!r}.")
-    return retries
+    return check_count(retries, 0, "`retries` of a Study")
+
+
+def check_count(count: object, least: int, what: str) -> int:
+    """Refuse what is no whole number from the least up."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise StudyError(f"{what} must be a whole number from {least} up; got {count!r}.")
+    return count
 
 
 def check_margins(margins: object, metrics: object) -> Settings:

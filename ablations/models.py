@@ -4,17 +4,20 @@ A study names its model by a text, so that any process can find it: a name of th
 "package.module:function".
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
-from ablations.settings import StudyError
+from ablations.hyperparameters import discover
+from ablations.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
+from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
 
 
@@ -26,22 +29,33 @@ class Builder:
     ----------
     name
         As a study names it.
-    toggles
-        What can be chosen.
+    find
+        From levels by name that are sure to be needed to what can be chosen.
     build
         From the levels chosen, the input shape, the number of classes and the seed to a compiled
         ``keras.Model``.
     reusable
         Whether a model may be started anew instead of built again: known of the zoo's alone.
+    asks
+        Whether it is a ``build(hp)``, whose toggles are the hyperparameters that it asks for.
+    fits
+        Whether it has a ``fit`` of its own, as a HyperModel may have.
     code
         What is watched for changes, if it is not the zoo's: the function and its module.
     """
 
     name: str
-    toggles: Mapping[str, Toggle]
+    find: Callable[[tuple[Settings, ...]], Mapping[str, Toggle]]
     build: Callable[[Mapping[str, Level], tuple[int, ...], int, int], Any]
     reusable: bool = False
+    asks: bool = False
+    fits: bool = False
     code: tuple[Any, ...] = ()
+
+    @property
+    def toggles(self) -> Mapping[str, Toggle]:
+        """What can be chosen."""
+        return self.find(())
 
     @property
     def version(self) -> str:
@@ -70,7 +84,7 @@ def find_builder(model: str) -> Builder:
         ) -> Any:
             return entry.builder(input_shape=input_shape, classes=classes, seed=seed, **levels)
 
-        return Builder(model, entry.toggles, build, reusable=True)
+        return Builder(model, lambda _: entry.toggles, build, reusable=True)
     function = _import(model)
     if _takes_hyperparameters(model, function):
         return _tuned(model, function)
@@ -99,19 +113,16 @@ def _takes_hyperparameters(model: str, found: Any) -> bool:
 
     A ``keras.Model`` has a method ``build`` too, and is neither.
     """
-    kind = found if isinstance(found, type) else type(found)
-    # by name, for KerasTuner loads TensorFlow
-    if ("keras_tuner", "HyperModel") in {
-        (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
-    }:
+    if is_hypermodel(found):
         return True
     if not (inspect.isroutine(found) or isinstance(found, partial)):
+        kind = found if isinstance(found, type) else type(found)
         what = "the class" if found is kind else "of the type"
         raise StudyError(
             f"`model` of a Study: {model!r} is {what} {kind.__name__}; it must be a function that "
             "returns a compiled keras.Model, KerasTuner's build(hp), or a keras_tuner.HyperModel."
         )
-    return next(iter(inspect.signature(found).parameters), None) == "hp"
+    return takes_hp(found)
 
 
 def _custom(model: str, function: Any) -> Builder:
@@ -132,7 +143,7 @@ def _custom(model: str, function: Any) -> Builder:
         given = {name: value for name, value in purpose.items() if name in parameters}
         return _start(lambda: function(**given, **levels), seed)
 
-    return Builder(model, toggles, build, code=(function, _module(model)))
+    return Builder(model, lambda _: toggles, build, code=(function, _module(model)))
 
 
 @lru_cache(maxsize=8)
@@ -148,57 +159,22 @@ def _tuned(model: str, function: Any) -> Builder:
             "instance of it, made at the top of a module."
         ) from error
     make = getattr(hypermodel, "build", hypermodel)
-    toggles: dict[str, Toggle] = {}
-    for hp in _discover(make):
-        known = toggles.get(hp.name)
-        toggle = _toggle(hp)
-        # one name in two branches may have two ranges
-        toggles[hp.name] = (
-            toggle if known is None else replace(toggle, levels=(), when=None, type=object)
-        )
+
+    @lru_cache(maxsize=8)
+    def find(tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
+        try:
+            return discover(lambda hp: _without_weights(lambda: make(hp)), tried)
+        finally:
+            _forget()
 
     def build(levels: Mapping[str, Level], _: tuple[int, ...], __: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
         chosen.values.update(levels)
         return _start(lambda: make(chosen), seed)
 
-    return Builder(model, toggles, build, code=(function, _module(model)))
-
-
-def _discover(make: Callable[[Any], Any]) -> list[Any]:
-    """Return all hyperparameters, by building once more for every branch not taken yet."""
-    import keras_tuner
-
-    found: list[Any] = []
-    branches: list[Any] = [[]]
-    seen: list[Any] = []
-    while branches:
-        conditions = branches.pop(0)
-        if conditions in seen:
-            continue
-        seen.append(conditions)
-        attempt = keras_tuner.HyperParameters()
-        attempt.values.update({condition.name: condition.values[0] for condition in conditions})
-        _quietly(partial(make, attempt))
-        known = [(hp.name, hp.conditions) for hp in found]
-        found += [hp for hp in attempt.space if (hp.name, hp.conditions) not in known]
-        seen += attempt.active_scopes
-        branches += attempt.inactive_scopes
-    return found
-
-
-def _toggle(hp: Any) -> Toggle:
-    """Read a hyperparameter's values or range, and the choice that it depends on."""
-    when = (hp.conditions[-1].name, tuple(hp.conditions[-1].values)) if hp.conditions else None
-    toggle = Toggle("a hyperparameter", name=hp.name, default=hp.default, type=object, when=when)
-    kind = type(hp).__name__
-    if kind in ("Boolean", "Choice", "Fixed"):
-        levels = tuple(hp.values)
-        return replace(toggle, levels=levels, type=type(levels[0]))
-    if kind in ("Int", "Float"):
-        number = int if kind == "Int" else float
-        return replace(toggle, low=hp.min_value, high=hp.max_value, type=number)
-    return toggle
+    fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
+    watched = (function, _module(model))
+    return Builder(model, find, build, asks=True, fits=fits, code=watched)
 
 
 def _start(make: Callable[[], Any], seed: int) -> Any:
@@ -212,9 +188,27 @@ def _start(make: Callable[[], Any], seed: int) -> Any:
 
 def _quietly(make: Callable[[], Any]) -> Any:
     """Build with fresh name counters, so that layers without a name get the same one each time."""
+    _forget()
+    return make()
+
+
+def _without_weights(make: Callable[[], Any]) -> Any:
+    """Build in a graph, where weights take no memory, however many; else for real."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # what a builder does may ask for real numbers, as setting weights does
+        with contextlib.suppress(Exception), tf.Graph().as_default():
+            return _quietly(make)
+    return _quietly(make)
+
+
+def _forget() -> None:
+    """Clear Keras's session, but for the dtype policy."""
     import keras
 
     policy = keras.config.dtype_policy()
     keras.utils.clear_session(free_memory=False)
-    keras.config.set_dtype_policy(policy)  # which clearing the session forgets
-    return make()
+    keras.config.set_dtype_policy(policy)

@@ -238,8 +238,8 @@ class Results(StoredStudy):
         from ablations.space import Space
 
         check_known(group, GROUPS, "`group` of the best variant: there is none called")
-        space = Space.of(self.study["model"])
         levels = {**self.study["baseline"], **self.changes[self.best_variant()]}
+        space = Space.of(self.study["model"], [levels])
         toggles = getattr(space, group)
         if group == "recipe":
             chosen = {name: level for name, level in levels.items() if name in toggles}

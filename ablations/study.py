@@ -48,8 +48,9 @@ class Study:
         A name of the zoo; or a builder of one's own, as a function at the top of a module or as
         "package.module:function". Its factors are the parameters with a default, and
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
-        parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
-        taken too), and its hyperparameters are the factors. Changed code makes new trials:
+        parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
+        ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
+        factors: `ablations.hyperparameters` finds them. Changed code makes new trials:
         `cnnzoo.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.

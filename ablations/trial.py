@@ -11,7 +11,7 @@ from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.models import find_builder
-from ablations.space import Space
+from ablations.space import by_group
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
@@ -97,7 +97,7 @@ def measure_trial(trial: Trial) -> TrialResult:
     from cnnzoo.training import check_fit
 
     try:
-        toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+        toggles, data_toggles = by_group(trial.settings)
         data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
         builder = find_builder(trial.model)
         model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
@@ -126,7 +126,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import train
 
-    toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+    toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
     model = _model(trial, toggles, data)
     callbacks = []

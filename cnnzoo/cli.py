@@ -184,14 +184,11 @@ def tune_command(
 def _python(found: Any, fixed: Mapping[str, Any]) -> str:
     """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
     from cnnzoo.registry import toggles
+    from cnnzoo.tuning.lines import build_line
 
-    best: dict[str, Any] = found.best()
     if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
         return str(found.best_line())
-    arguments = [found.model, *best.values()]
-    texts = [repr(argument).replace("'", '"') for argument in arguments]
-    named = [f"{name}={text}" for name, text in zip(best, texts[1:], strict=True)]
-    return f"cnnzoo.build({', '.join([texts[0], *named])})"
+    return build_line(found)
 
 
 def _level(level: Any) -> str:

@@ -13,7 +13,7 @@ MOST_LEVELS = 12
 """Levels that are set beside each other; more are drawn along an axis if they are numbers."""
 
 
-def search_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
+def draw_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
     """Draw all that the contents allow."""
     drawn = [_progress(contents, theme), _importance(contents, theme)]
     shown = list(contents.hyperparameters.items())

@@ -10,12 +10,12 @@ from ablations.report.theme import PAGE
 from ablations.report.words import metric_words
 from ablations.search import tables
 from ablations.search.contents import SearchContents
-from ablations.search.figures import search_figures
+from ablations.search.figures import draw_figures
 
 
 def page(contents: SearchContents) -> str:
     """Return a search's page."""
-    drawn = search_figures(contents, PAGE)
+    drawn = draw_figures(contents, PAGE)
     by_section: dict[str, list[Any]] = {}
     for figure in drawn:
         by_section.setdefault(figure.section, []).append(figure)

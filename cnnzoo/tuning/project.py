@@ -4,21 +4,28 @@ KerasTuner 1.4.8 keeps ``oracle.json`` and, by trial, ``trial_*/trial.json``; se
 package add ``search.json`` and ``trial_*/executions.json``.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.tuning.records import (
-    Execution,
+    SEARCH,
+    Direction,
     Hyperparameter,
     Objective,
     Project,
     SearchError,
+    SearchExecution,
     SearchTrial,
 )
+from cnnzoo.tuning.search_file import read_search
 from cnnzoo.tuning.stored import State, UnreadableError, read_object, read_state, space_of
 from cnnzoo.tuning.trial_file import read_trial
+
+NEAREST = 3
+"""Folders that are named where there is no search."""
 
 
 def read_project(directory: str | Path) -> Project:
@@ -40,7 +47,7 @@ def read_project(directory: str | Path) -> Project:
         raise SearchError(_not_there(place))
     notes: list[str] = []
     oracle = _noted(place / "oracle.json", notes)
-    search = _noted(place / "search.json", notes) if (place / "search.json").exists() else {}
+    search = read_search(place / SEARCH, notes) if (place / SEARCH).exists() else {}
     states: dict[str, State | str] = {}
     for folder in folders:
         try:
@@ -56,7 +63,7 @@ def read_project(directory: str | Path) -> Project:
         if isinstance(state, State):
             trials.append(read_trial(place / f"trial_{name}", state, hyperparameters, objective))
         else:
-            lost = Execution("unreadable", reason=state)
+            lost = SearchExecution("unreadable", reason=state)
             trials.append(SearchTrial(name, "unreadable", executions=(lost,)))
     budgets = [trial.budget for trial in trials if trial.budget is not None]
     longest = oracle.get("max_epochs")
@@ -73,9 +80,12 @@ def read_project(directory: str | Path) -> Project:
 
 
 def _not_there(place: Path) -> str:
-    """Say what is missing, and where it might be."""
-    inside = sorted(str(path.parent) for path in place.glob("*/oracle.json"))
-    near = f" There is one in {', '.join(inside)}." if inside else ""
+    """Say what is missing, and where it might be: the folders whose names are nearest."""
+    inside = {path.parent.name: str(path.parent) for path in place.glob("*/oracle.json")}
+    names = difflib.get_close_matches(place.name, inside, n=NEAREST, cutoff=0.0)
+    more = len(inside) - len(names)
+    rest = f" and {more:,} more folders there" if more else ""
+    near = f" There is one in {', '.join(inside[name] for name in names)}{rest}." if inside else ""
     needed = "a project directory of KerasTuner has an oracle.json."
     return f"There is no search in {place}: {needed}{near}"
 
@@ -128,9 +138,9 @@ def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:
 
 def _objective(said: Any, states: Sequence[State]) -> Objective | None:
     """Find what was looked for: no file of KerasTuner names it, but scores are its best values."""
-    if isinstance(said, dict) and said.get("direction") in ("min", "max"):
-        return Objective(str(said.get("name")), said["direction"])
-    candidates: dict[str, str] | None = None
+    if isinstance(said, dict):
+        return Objective(said["name"], said["direction"])
+    candidates: dict[str, Direction] | None = None
     for state in states:
         if state.score is None:
             continue

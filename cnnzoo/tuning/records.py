@@ -1,11 +1,26 @@
-"""What came of a search, as plain values."""
+"""What came of a search, as plain values, and how its files are called."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cnnzoo.toggle import Level
+
+SEARCH, EXECUTIONS = "search.json", "executions.json"
+"""What this package writes beside KerasTuner's files: one a search, one a trial."""
+
+STATUSES = {
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "INVALID": "invalid",
+    "RUNNING": "unfinished",
+    "IDLE": "unfinished",
+    "STOPPED": "unfinished",
+}
+"""What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
+
+Direction = Literal["min", "max"]
 
 
 class SearchError(ValueError):
@@ -25,7 +40,7 @@ class Objective:
     """
 
     name: str
-    direction: str
+    direction: Direction
 
     @property
     def lower(self) -> bool:
@@ -74,7 +89,7 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
-class Execution:
+class SearchExecution:
     """One training of a trial.
 
     Parameters
@@ -112,7 +127,7 @@ class SearchTrial:
     name
         KerasTuner's id.
     status
-        As of `Execution`.
+        As of `SearchExecution`.
     levels
         Of the active hyperparameters.
     executions
@@ -126,7 +141,7 @@ class SearchTrial:
     name: str
     status: str
     levels: Mapping[str, Level] = field(default_factory=dict)
-    executions: tuple[Execution, ...] = ()
+    executions: tuple[SearchExecution, ...] = ()
     budget: int | None = None
     bracket: int | None = None
     round: int | None = None

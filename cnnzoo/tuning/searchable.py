@@ -65,7 +65,18 @@ def takes_hp(model: Any) -> bool:
     """
     if isinstance(model, str):
         return False
-    return is_hypermodel(model) or next(iter(inspect.signature(model).parameters), None) == "hp"
+    if is_hypermodel(model):
+        return True
+    first = next(iter(inspect.signature(model).parameters.values()), None)
+    return first is not None and (first.name == "hp" or _is_hyperparameters(first.annotation))
+
+
+def _is_hyperparameters(annotation: object) -> bool:
+    """Tell KerasTuner's HyperParameters, also where an annotation is left as a text."""
+    if isinstance(annotation, str):
+        return annotation.strip("'\" ").rpartition(".")[2] == "HyperParameters"
+    module, name = (getattr(annotation, part, "") for part in ("__module__", "__name__"))
+    return (str(module).partition(".")[0], name) == ("keras_tuner", "HyperParameters")
 
 
 def name_of(model: Any) -> str:

@@ -8,17 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
-from cnnzoo.tuning.records import Hyperparameter
-
-STATUSES = {
-    "COMPLETED": "done",
-    "FAILED": "failed",
-    "INVALID": "invalid",
-    "RUNNING": "unfinished",
-    "IDLE": "unfinished",
-    "STOPPED": "unfinished",
-}
-"""What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
+from cnnzoo.tuning.records import STATUSES, Direction, Hyperparameter
 
 Kind = TypeVar("Kind")
 
@@ -39,7 +29,7 @@ class Metric:
         By step, the value of each execution.
     """
 
-    direction: str
+    direction: Direction
     steps: Mapping[int, tuple[float, ...]]
 
     @property

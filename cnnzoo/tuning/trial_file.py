@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.tuning.records import Execution, Hyperparameter, Objective, SearchTrial
-from cnnzoo.tuning.stored import (
+from cnnzoo.tuning.records import (
+    EXECUTIONS,
     STATUSES,
+    Hyperparameter,
+    Objective,
+    SearchExecution,
+    SearchTrial,
+)
+from cnnzoo.tuning.stored import (
     State,
     UnreadableError,
     number,
@@ -22,6 +28,9 @@ from cnnzoo.tuning.stored import (
 
 OWN = "tuner/"
 """How the values begin that Hyperband keeps among the hyperparameters."""
+
+REFUSED = "FailedTrialError: "
+"""How KerasTuner's own tuners begin the reason of a configuration that its builder refused."""
 
 NO_SCORE = "it has no finite score"
 
@@ -49,6 +58,8 @@ def read_trial(
     levels = {key: hp.read(stored[key]) for key, hp in hyperparameters.items() if key in stored}
     budget, bracket, turn = (stored.get(OWN + name) for name in ("epochs", "bracket", "round"))
     status, reason = state.status, reason_of(state.message)
+    if reason.startswith(REFUSED):  # what KerasTuner's own tuners call a failure
+        status, reason = "invalid", reason.removeprefix(REFUSED)
     if status == "done" and state.score is None:
         status = "failed"
     if status == "failed" and not reason:
@@ -80,11 +91,11 @@ def reason_of(message: str) -> str:
 
 def _executions(
     folder: Path, state: State, objective: Objective | None, status: str, reason: str
-) -> tuple[Execution, ...]:
+) -> tuple[SearchExecution, ...]:
     """Return the executions that were kept, and the trial where none says its end."""
     note = ""
-    kept: list[Execution] = []
-    path = folder / "executions.json"
+    kept: list[SearchExecution] = []
+    path = folder / EXECUTIONS
     if path.exists():
         try:
             kept = read_rows(path, _kept)
@@ -94,15 +105,15 @@ def _executions(
     if kept and status in ("done", *(execution.status for execution in kept)):
         return tuple(kept)
     said = "; ".join(filter(None, (reason, note)))
-    return (*kept, Execution(status, state.score if status == "done" else None, reason=said))
+    return (*kept, SearchExecution(status, state.score if status == "done" else None, reason=said))
 
 
-def _kept(row: Any, at: int) -> Execution:
+def _kept(row: Any, at: int) -> SearchExecution:
     score, status = number(row["score"]), row["status"]
     if status not in STATUSES.values():
         raise ValueError(f"the status {status!r}")
     lost = status == "done" and score is None
-    return Execution(
+    return SearchExecution(
         "failed" if lost else status,
         score if status == "done" else None,
         {
@@ -118,19 +129,19 @@ def _kept(row: Any, at: int) -> Execution:
     )
 
 
-def _observed(state: State, objective: Objective | None, status: str) -> list[Execution]:
+def _observed(state: State, objective: Objective | None, status: str) -> list[SearchExecution]:
     """Return the executions that trial.json tells apart: one, unless a user reported more."""
     at = {name: metric.at(state.best_step) for name, metric in state.metrics.items()}
     scores = at.get(objective.name, ()) if objective else ()
     if len(scores) < 2:
         metrics = {name: values[0] for name, values in at.items() if values}
-        return [Execution(status, state.score, metrics)] if status == "done" else []
+        return [SearchExecution(status, state.score, metrics)] if status == "done" else []
     found = []
     for place, score in enumerate(scores):
         metrics = {name: values[place] for name, values in at.items() if len(values) == len(scores)}
         known = math.isfinite(score)
         found.append(
-            Execution(
+            SearchExecution(
                 "done" if known else "failed",
                 score if known else None,
                 metrics,

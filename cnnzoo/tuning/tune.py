@@ -1,6 +1,7 @@
 """`tune`: a search in one call."""
 
 import contextlib
+import inspect
 import logging
 import os
 import warnings
@@ -22,7 +23,7 @@ from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
 from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
 from cnnzoo.tuning.results import SearchResults
-from cnnzoo.tuning.searchable import check_importable, path_of
+from cnnzoo.tuning.searchable import check_importable, path_of, takes_hp
 from cnnzoo.tuning.versions import versions_of
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
 from cnnzoo.tuning.workers import Plan, follow, lead_workers
@@ -255,7 +256,9 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
     called = tuner if isinstance(tuner, type | str) else type(tuner)
     return {
         "model": path_of(plan.model),
-        "data": plan.data if isinstance(plan.data, str) else str(info),
+        "data": plan.data if isinstance(plan.data, str) else "",
+        "about_data": str(info),
+        **_purpose(plan.model, info),
         "search": [*space.searched],
         "space": space.describe(),
         "fixed": dict(space.held),
@@ -266,3 +269,12 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
         "seeds": [*plan.seeds],
         "fingerprint": info.fingerprint,
     }
+
+
+def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
+    """Return what the data make of the model, as far as its builder takes it."""
+    if takes_hp(model):
+        return {}
+    purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
+    takes = purpose if isinstance(model, str) else inspect.signature(model).parameters
+    return {name: value for name, value in purpose.items() if name in takes}

@@ -73,6 +73,30 @@ def tuned(hp):
     return _dense((8, 8, 1), 10, units * (4 if wide else 1), rate)
 
 
+def tutorial(hp):
+    """The way KerasTuner's first guide writes it: choices under a plain ``for`` and ``if``."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten()]
+    for place in range(hp.Int("num_layers", 1, 3)):
+        units = hp.Int(f"units_{place}", 4, 16, step=4)
+        layers.append(keras.layers.Dense(units, activation="relu"))
+    if hp.Boolean("dropout"):
+        layers.append(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)))
+    model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
+    rate = hp.Float("lr", 1e-4, 1e-2, sampling="log")
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model
+
+
+def spelled(parameters: keras_tuner.HyperParameters):
+    return tutorial(parameters)
+
+
+def quoted(parameters: "keras_tuner.HyperParameters"):
+    return tutorial(parameters)
+
+
 class Tuned(keras_tuner.HyperModel):
     def build(self, hp):
         return tuned(hp)
@@ -88,6 +112,14 @@ class Sized(keras_tuner.HyperModel):
 
 
 sized = Sized(4)
+
+
+class Fitting(Sized):
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, shuffle=hp.Boolean("shuffled"), **kwargs)
+
+
+fitting = Fitting(4)
 
 wide = functools.partial(plain, wide=True)
 
@@ -105,3 +137,21 @@ class Outer:
     @staticmethod
     def build_inner(input_shape, classes, units=8):
         return _dense(input_shape, classes, units)
+
+
+def vast(hp):
+    """A builder whose larger end no memory holds."""
+    units = hp.Int("units", 8, 2**40)
+    if units > 8:
+        hp.Boolean("deep")
+    return _dense((8, 8, 1), 10, units)
+
+
+def setting(hp):
+    """A builder that sets weights, for which they must be there."""
+    wide = False
+    model = _dense((8, 8, 1), 10, hp.Int("units", 4, 8))
+    model.set_weights(model.get_weights())
+    if hp["units"] == 8:
+        wide = hp.Boolean("wide")
+    return model if not wide else _dense((8, 8, 1), 10, 16)

@@ -129,6 +129,20 @@ def test_the_hyperparameters_of_kerastuner_are_the_toggles(name):
     assert toggles["rate"].condition == "kind is dropout"
 
 
+@pytest.mark.parametrize("name", ["tutorial", "spelled", "quoted"])
+def test_choices_under_a_plain_for_and_if_are_found(name):
+    toggles = find_builder(f"stub_builders:{name}").toggles
+    assert {n: (t.allowed, t.condition) for n, t in toggles.items()} == {
+        "num_layers": ("a whole number from 1 to 3", ""),
+        "units_0": ("a whole number from 4 to 16", ""),
+        "dropout": ("one of True, False", ""),
+        "lr": ("a number from 0.0001 to 0.01", ""),
+        "units_1": ("a whole number from 4 to 16", "num_layers is 2 or 3"),
+        "units_2": ("a whole number from 4 to 16", "num_layers is 3"),
+        "rate": ("a number from 0.1 to 0.5", "dropout is True"),
+    }
+
+
 @pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
 def test_levels_reach_kerastuners_builder(name):
     import keras

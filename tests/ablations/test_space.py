@@ -2,7 +2,7 @@ import pytest
 
 from ablations import Settings, Study, StudyError
 from ablations.settings import same
-from ablations.space import Space
+from ablations.space import Space, by_group
 from cnnzoo import Recipe, ToggleError
 
 
@@ -159,7 +159,7 @@ def test_a_trial_has_the_recipes_levels_in_its_recipe(space):
     assert trial.recipe == Recipe(epochs=2, batch_size=16)
     assert trial.settings == Settings(filters=8, train_size=100)
     assert trial.seed == 7
-    assert space.by_group(trial.settings) == ({"filters": 8}, {"train_size": 100})
+    assert by_group(trial.settings) == ({"filters": 8}, {"train_size": 100})
 
 
 def test_a_choice_without_effect_is_refused(space):

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from ablations.report import ReportError
 from ablations.report.figures import spec
 from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
-from ablations.search.figures import search_figures
+from ablations.search.figures import draw_figures
 from ablations.search.optimism import COLUMNS
 
 
@@ -69,7 +70,7 @@ def test_hostile_texts_stay_texts(page):
 def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
     import altair as alt
 
-    figures = {figure.name: figure for figure in search_figures(contents, LIGHT)}
+    figures = {figure.name: figure for figure in draw_figures(contents, LIGHT)}
     assert list(figures) == [
         *("progress", "importance"),
         *(f"slice-{name}" for name in contents.importance["toggle"]),
@@ -87,7 +88,7 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
 
 def test_a_slice_leaves_out_where_the_choice_is_off(contents):
     (figure,) = [
-        figure for figure in search_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
+        figure for figure in draw_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
     ]
     done = contents.trials.dropna(subset="score").drop_duplicates("trial")
     on = done[done["normalization"] == "batch"]
@@ -100,7 +101,7 @@ def test_a_diverged_score_does_not_press_the_others_together(written, tmp_path):
     trials["8"] = ({"filters": 8}, 1e9, None)
     said = {"objective": {"name": "val_accuracy", "direction": "min"}}
     place = written(tmp_path / "wild", trials, search=said)
-    figure = search_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
+    figure = draw_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
     scale = figure.chart["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
     assert scale["domainMax"] < 10
@@ -114,7 +115,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     trials = {str(at): (levels(8 * at + 8, 1 if at < 3 else 9), at / 10, None) for at in range(6)}
     trials["0"] = (levels(8, 1), 0.99, None)  # good, but of one epoch
     contents = contents_of(cnnzoo.open_search(written(tmp_path / "hyper", trials, max_epochs=9)))
-    rows = search_figures(contents, PAGE)[0].rows
+    rows = draw_figures(contents, PAGE)[0].rows
     assert [row["kind"] for row in rows] == ["fewer epochs"] * 3 + ["compared"] * 3
     assert [row["best"] for row in rows[3:]] == [0.3, 0.4, 0.5]
     assert contents.best["score"].iloc[0] == 0.5
@@ -126,7 +127,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     [{}, {"0": ({"filters": 8}, "FAILED", None)}, {"0": ({"filters": 8}, 0.5, None)}],
     ids=["none", "failed", "one"],
 )
-@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json"])
+@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".tex", ".json"])
 def test_a_search_of_almost_nothing_has_a_report(written, tmp_path, trials, suffix):
     place = written(tmp_path / "small", trials)
     assert ablations.search_report(place, tmp_path / f"report{suffix}").stat().st_size > 0
@@ -148,18 +149,82 @@ def test_the_other_formats_hold_the_trials(search, tmp_path):
     assert "\\<b\\>" in text
 
 
-def test_optimism_is_said_and_tabulated(search):
+@pytest.mark.parametrize(
+    ("direction", "row", "said"),
+    [
+        (
+            "max",
+            (0.95, 0.91, 8, 0.04, 0.03, 0.05),
+            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
+            "0.910, not 0.950: the search's score was too good by 0.040 (95% interval "
+            "0.030 to 0.050).",
+        ),
+        (
+            "max",
+            (0.91, 0.941, 8, -0.031, -0.06, 0.005),
+            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
+            "0.941, not 0.910: the search's score was too low by 0.031 (95% interval "
+            "\N{MINUS SIGN}0.005 to 0.060; it may be none).",
+        ),
+        (
+            "min",
+            (0.5, 0.4, 1, -0.1, math.nan, math.nan),
+            "On 1 fresh seed the search's best configuration came to a validation accuracy of "
+            "0.40, not 0.50: the search's score was too high by 0.10 (of one fresh seed "
+            "there is no interval).",
+        ),
+    ],
+)
+def test_optimism_is_said_with_its_metric_and_in_its_direction(
+    written, tmp_path, direction, row, said
+):
     class Tried:
         one_at_a_time = path = None
 
         def optimism(self):
-            row = (1, "11", "baseline", 0.95, 0.91, 8, 0.04, 0.03, 0.05)
-            return pd.DataFrame([row], columns=COLUMNS)
+            return pd.DataFrame([(1, "11", "baseline", *row)], columns=COLUMNS)
 
-    contents = contents_of(cnnzoo.open_search(search), Tried())
-    assert contents.warnings == (
-        "On 8 fresh seeds the search's best configuration came to 0.910, not to 0.950: its score "
-        "was too good by +0.040 (95% interval +0.030 to +0.050).",
+    goal = {"objective": {"name": "val_accuracy", "direction": direction}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
+    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+
+
+def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):
+    said = {"versions": ["a"], "recipe": {"epochs": "x"}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+    for suffix in (".html", ".md", ".csv", ".tex", ".json"):
+        ablations.search_report(place, tmp_path / f"a{suffix}")
+    assert "its `versions` is left out" in (tmp_path / "a.html").read_text()
+
+
+def test_the_tables_are_latex(search, tmp_path):
+    text = ablations.search_report(search, tmp_path / "a.tex").read_text()
+    captions = [line for line in text.splitlines() if line.startswith("\\caption")]
+    assert captions == [
+        *("\\caption{The best configurations}", "\\caption{Importance}", "\\caption{Not done}")
+    ]
+    assert "\\label{tab:the-best-configurations}" in text
+    assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 3
+    assert "learning\\_rate" in text
+    assert "<" not in text
+    assert text.rstrip().splitlines()[-1].startswith("% The best score is the best of 57")
+
+
+def test_the_figures_are_files(search, tmp_path):
+    paths = ablations.search_figures(search, tmp_path / "figures", ["svg", "png"])
+    names = sorted({path.stem for path in paths})
+    assert {"progress", "importance", "parallel", "slice-filters"} < {*names}
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
+        f"{name}.{suffix}" for name in names for suffix in ("svg", "png")
+    )
+    for path in paths:
+        start = path.read_bytes()[:8]
+        assert start == b"\x89PNG\r\n\x1a\n" if path.suffix == ".png" else start[:4] == b"<svg"
+    with pytest.raises(ReportError) as refused:
+        ablations.search_figures(search, tmp_path / "figures", "svg")
+    assert str(refused.value) == (
+        f"{paths[0]} and {len(names) - 1} more is there already; give another name, or "
+        "overwrite=True (--overwrite) to replace it."
     )
 
 
@@ -174,9 +239,9 @@ def test_a_report_that_is_there_is_kept(search, tmp_path):
     )
     ablations.search_report(search, path, overwrite=True)
     with pytest.raises(ReportError) as refused:
-        ablations.search_report(search, "a.tex")
+        ablations.search_report(search, "a.doc")
     assert str(refused.value) == (
-        "a search report's name must end in one of .html, .md, .csv, .json; got 'a.tex'."
+        "a search report's name must end in one of .html, .md, .csv, .tex, .json; got 'a.doc'."
     )
 
 
@@ -192,3 +257,11 @@ def test_the_command_line_knows_a_search(written, tmp_path):
     ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
     assert ran.exit_code == 0, ran.output
     assert (tmp_path / "a.csv").exists()
+    figures = tmp_path / "figures"
+    ran = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
+    assert ran.exit_code == 0, ran.output
+    assert sorted(path.name for path in figures.iterdir()) == [
+        *("progress.pdf", "progress.png", "progress.svg")
+    ]
+    ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
+    assert "--beside is for studies, not for searches" in ran.output

@@ -37,7 +37,6 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     )
     assert result.exit_code == 0, result.output
     best = max(levels["units"] for levels, *_ in calls)
-    assert f'cnnzoo.build("mlp", activation="tanh", units={best})' in result.text.splitlines()
     lines = [line.split() for line in result.text.splitlines() if line.strip()]
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
@@ -46,7 +45,11 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()
     python = result.text.splitlines()[-1]
-    assert eval(python, {"cnnzoo": cnnzoo}).name == "mlp"  # noqa: S307
+    assert python == (
+        f"cnnzoo.build('mlp', activation='tanh', units={best}, input_shape=(8, 8, 1))"
+    )
+    model = eval(python, {"cnnzoo": cnnzoo})  # noqa: S307
+    assert model.input_shape[1:] == cnnzoo.load_data("digits").info.input_shape
 
 
 def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_path):
@@ -62,6 +65,8 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
         f"cnnzoo.Recipe(epochs=3, batch_size={best['batch_size']}), seed=0, units={best['units']})"
     )
     assert (tmp_path / "searches" / "mlp" / "search.json").exists()
+    trained = eval(result.text.splitlines()[-1], {"cnnzoo": cnnzoo})  # noqa: S307
+    assert trained.model.input_shape == (None, 8, 8, 1)
 
 
 def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):

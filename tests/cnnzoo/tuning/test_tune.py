@@ -204,6 +204,9 @@ def test_what_was_searched_is_written_down(searched, stub_training, tmp_path):
     assert written == {
         "model": "mlp",
         "data": "digits",
+        "about_data": str(cnnzoo.load_data("digits").info),
+        "input_shape": [8, 8, 1],
+        "classes": 10,
         "search": ["units", "activation"],
         "space": {
             "units": {"range": [8, 64]},
