@@ -173,6 +173,7 @@ def _trials(count: int) -> str:
 def _show(results: "Results") -> None:
     from rich.console import Console
 
+    from ablations.declared import EXPLORATORY_BELOW
     from ablations.terminal import deltas_table
 
     console = Console()
@@ -185,7 +186,7 @@ def _show(results: "Results") -> None:
         )
         console.print(deltas_table(rows, title))
     if results.exploratory:
-        console.print("Exploratory: fewer than 6 seeds.")
+        console.print(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
     trials = results.trials
     pending = int((trials["status"] == "pending").sum())
     if pending:

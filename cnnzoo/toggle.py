@@ -43,6 +43,8 @@ class Toggle:
         The toggle that switches this one on, and its levels that do: ``("pool", ("max",))``.
     joined
         Whether several levels may be given at once, joined by "+".
+    count_above
+        Above this a whole number is a count, and is kept as one: 200 training examples, not 200.0.
     default
         The level where nobody chooses; a signature that takes the toggle may set its own.
     name, type
@@ -66,6 +68,7 @@ class Toggle:
     log: bool = False
     when: tuple[str, tuple[Level, ...]] | None = None
     joined: bool = False
+    count_above: float | None = None
     default: Level | None = None
     name: str = ""
     type: type = str
@@ -157,9 +160,11 @@ class Toggle:
             return int(value)
         if self.type is float and isinstance(value, numbers.Real):
             try:
-                return float(value)
+                number = float(value)
             except OverflowError:  # a whole number of more than 308 digits
                 return None
+            counted = self.count_above is not None and number > self.count_above
+            return int(number) if counted and number.is_integer() else number
         if self.type is str and isinstance(value, str):
             return str(value)
         if self.type is object and isinstance(value, int | float | str):

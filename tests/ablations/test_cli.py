@@ -277,11 +277,17 @@ def test_a_report_at_a_place_of_ones_own_is_replaced_only_when_asked(tell, store
         (
             TINY.replace("seeds = 4", "metrics = 4"),
             "StudyError: `metrics` of a Study must name at least one of loss, accuracy, macro_f1, "
-            "nll, mae, rmse.",
+            "nll, mae, rmse; got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),
-            "StudyError: `timeout` of a Study must be a number of seconds from 0 up; got 'long'.",
+            "StudyError: `timeout` of a Study must be a finite number of seconds from 0 up, 0 for "
+            "never; got 'long'.",
+        ),
+        (
+            TINY + "[margins]\nloss = inf",
+            "StudyError: `margins` of a Study: the margin of loss must be a finite number above 0; "
+            "got inf.",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import stub_trials
 from stub_outcomes import STUDY, told
@@ -129,17 +130,34 @@ def test_a_path_waits_for_the_pending_trials_of_a_step(outcome):
     last = (trials["variant"] == "depth=2") & (trials["seed"] == 4)
     trials.loc[last, "status"] = "pending"
     trials.loc[last, "test_loss"] = float("nan")
-    assert "depth=2" not in losses_of(trials, "test_loss")
-    table = path_table(results.study, trials, "test_loss", "test_loss")
+    assert "depth=2" not in losses_of(trials, "test_loss", results.changes)
+    table = path_table(results.study, trials, results.changes, "test_loss", "test_loss")
     assert table["factor"].tolist() == [""]
     layout = design("path", {"units": (128, 8), "depth": (1, 2)}, Settings())
-    assert [v.name for v in layout.grow(losses_of(trials, "test_loss"))] == ["depth=2"]
+    assert [v.name for v in layout.grow(losses_of(trials, "test_loss", results.changes))] == [
+        "depth=2"
+    ]
     # the end of the path is there, and the steps before it are known once this one is
     trials.loc[last, "status"] = "failed"
-    assert len(path_table(results.study, trials, "test_loss", "test_loss")) == 3
+    assert len(path_table(results.study, trials, results.changes, "test_loss", "test_loss")) == 3
 
 
 def test_other_designs_have_no_path(outcome):
     with pytest.raises(StudyError) as refused:
         outcome(STUDY, told).path()
     assert str(refused.value) == "The design of the study is one-at-a-time: it has no path."
+
+
+def test_a_name_that_reads_like_two_factors_is_one_change():
+    """As that of a hyperparameter may: it is compared with the other single changes."""
+    changes = {"baseline": {}, "a + b=1": {"a + b": 1}, "c=1": {"c": 1}}
+    trials = pd.DataFrame(
+        [
+            *(("baseline", None, seed, "done", 5.0) for seed in (0, 1)),
+            *(("a + b=1", "a + b", seed, "done", 1.0 + 10 * seed) for seed in (0, 1)),
+            *(("c=1", "c", 0, "done", 2.0), ("c=1", "c", 1, "failed", None)),
+        ],
+        columns=["variant", "factor", "seed", "status", "test_loss"],
+    )
+    # both over seed 0, which they share
+    assert losses_of(trials, "test_loss", changes) == {"baseline": 5.0, "a + b=1": 1.0, "c=1": 2.0}

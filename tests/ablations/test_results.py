@@ -6,7 +6,7 @@ import pytest
 import stub_trials
 from stub_outcomes import LOSSES, STUDY, by_loss, told
 
-from ablations import Study, open_results
+from ablations import Study, StudyError, open_results
 from ablations.stored import loss_kinds
 
 # Trials
@@ -96,6 +96,22 @@ def test_the_columns_of_deltas_begin_with_the_contract(outcome):
 
 def test_deltas_may_be_asked_for_other_metrics(outcome):
     assert set(outcome(STUDY, told).deltas(["accuracy"])["metric"]) == {"test_accuracy"}
+
+
+def test_one_metric_may_be_asked_for_as_a_text(outcome):
+    results = outcome(STUDY, told)
+    assert results.deltas("accuracy").equals(results.deltas(["accuracy"]))
+    assert results.stability("loss").equals(results.stability(["loss"]))
+
+
+@pytest.mark.parametrize("name", ["deltas", "trend", "effects", "stability", "path", "plot"])
+def test_a_metric_that_no_trial_has_is_answered_with_the_nearest(outcome, name):
+    results = outcome(STUDY, told)
+    with pytest.raises(StudyError) as refused:
+        getattr(results, name)("acuracy")
+    assert str(refused.value) == (
+        "The trials hold no metric `acuracy`; did you mean `accuracy`? Known: loss, accuracy."
+    )
 
 
 def test_margins_make_equivalence_a_verdict(outcome):
