@@ -48,7 +48,8 @@ class Toggle:
     default
         The level where nobody chooses; a signature that takes the toggle may set its own.
     name, type
-        Filled in when a signature is read; the type ``object`` stands for any level.
+        Filled in when a signature is read; the type ``object`` stands for any level. Without
+        levels a ``str`` is any text, and a number from ``-math.inf`` up is any.
 
     Examples
     --------
@@ -88,7 +89,11 @@ class Toggle:
             return f"{words}, or several joined by '+'" if self.joined else words
         if self.type is object:
             return "a bool, a number or a text"
+        if self.type is str:
+            return "a text"
         noun = "a whole number" if self.type is int else "a number"
+        if self.low == -math.inf:
+            return noun
         end = "up" if self.high is None else f"to {self.high:.12g}"
         return f"{noun} from {self.low:.12g} {end}"
 
@@ -179,9 +184,9 @@ class Toggle:
             )
         if self.levels:
             return level in self.levels
-        if self.type is object:
+        if self.type in (object, str):
             return True
-        if self.low is None or isinstance(level, str) or level == math.inf:
+        if self.low is None or isinstance(level, str) or level in (math.inf, -math.inf):
             return False
         return self.low <= level and (self.high is None or level <= self.high)
 
