@@ -11,7 +11,8 @@ TEMPLATE = """\
 # A study: run it with `ablations run {path}`, which goes on where it was if run again.
 
 name = "{name}"  # of its folder and its report
-model = "downsampling"  # of `cnnzoo list`, or "package.module:function" of your own
+model = "downsampling"  # of `cnnzoo list`; or "module:function" of your own, in a module that is
+# installed, beside this file, or in the folder that you are in
 data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
 
 # How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,

@@ -27,6 +27,12 @@ class Results(StoredStudy):
     directory
         Where the study is.
 
+    Attributes
+    ----------
+    interrupted
+        Whether Ctrl-C ended the run that these come from before all was done; not of what is
+        opened.
+
     Raises
     ------
     StudyError
@@ -35,6 +41,7 @@ class Results(StoredStudy):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
+        self.interrupted = False
         self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:

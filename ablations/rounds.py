@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ablations.choosing import PATH
 from ablations.context import changes, context_of
 from ablations.declared import AUTO
 from ablations.interruption import Interruption
@@ -62,31 +63,42 @@ class Rounds:
         if self._context != store.context:
             self._refused = {}
 
-    def run(self, interruption: Interruption) -> None:
+    def run(self, interruption: Interruption) -> bool:
         """Go round by round.
 
         Parameters
         ----------
         interruption
             Whether the user wants it to end.
+
+        Returns
+        -------
+        bool
+            Whether it ended for that before all was done.
         """
         for said in changes(self._store, self._planner.study, self._context, self._machine):
             self._shown.say(said)
         while not interruption.asked():
             if not self._one(interruption):
-                return
+                return False
             results = open_results(self._store.directory)
+            if (results.trials["status"] == "pending").any():
+                break
             more = self._planner.layout.grow(results.losses())
             wanted = _open_blocks(self._planner.study, results)
             if not more and not wanted:
-                return
+                self._shown.say_once(self._left_out())
+                return False
             self._variants += more
             self._blocks |= wanted
+        return interruption.asked()
 
     def _one(self, interruption: Interruption) -> bool:
         """Train what is planned and not stored; return whether the data stayed the same."""
         stored = self._store.results(self._context)
         rows = self._plan(stored)
+        if not self._grows:
+            self._shown.say_once(self._left_out())
         trials = _pending(rows, stored, self._tried if self._retry_failed else None)
         self._shown.expect(rows, stored, trials)
         data = self._context["data"]
@@ -108,6 +120,23 @@ class Rounds:
                 "the same command goes on with the data as they are then."
             )
         return not apart
+
+    @property
+    def _grows(self) -> bool:
+        """Whether results lead to trials that are not planned yet."""
+        return self._planner.study.seeds == AUTO or self._planner.study.design == PATH
+
+    def _left_out(self) -> str:
+        """Say how many stored trials the plan does not hold; empty if it holds all."""
+        planned = {row.key for row in self._store.plan()}
+        count = len(self._store.results(self._context).keys() - planned)
+        if not count:
+            return ""
+        trials, they = ("trial is", "it stays") if count == 1 else ("trials are", "they stay")
+        return (
+            f"{count:,} stored {trials} not part of this study; {they} stored. Give name= or a "
+            "directory to keep two studies apart."
+        )
 
     def _plan(self, stored: Mapping[str, Any]) -> list[tuple[Planned, Trial]]:
         """Write down the plan, once it is known of every variant whether it can be built."""

@@ -82,8 +82,9 @@ def run(
 ) -> Results:
     """Run what a study plans and its directory does not hold yet.
 
-    Interrupted once (Ctrl-C), it ends after the running trials; twice, or while no trial runs, at
-    once with a KeyboardInterrupt. Run again, it goes on where it was.
+    Interrupted once (Ctrl-C), it ends after the running trials, which `Results.interrupted` tells;
+    twice, or while no trial runs, at once with a KeyboardInterrupt. Run again, it goes on where it
+    was.
 
     Parameters
     ----------
@@ -143,8 +144,10 @@ def run(
             train=partial(running.run, partial(run_trial, report_to=shown.folder)),
             retry_failed=retry_failed,
         )
-        rounds.run(interruption)
-    return open_results(directory)
+        interrupted = rounds.run(interruption)
+    results = open_results(directory)
+    results.interrupted = interrupted
+    return results
 
 
 def _engine_for(study: Study, engine: str) -> str:

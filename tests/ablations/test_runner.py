@@ -7,7 +7,7 @@ import pytest
 import stub_trials
 from stub_trials import STUDY, statuses
 
-from ablations import Study, StudyError, TrialResult, run, runner
+from ablations import Study, StudyError, TrialResult, open_results, run, runner
 from ablations.engines import processes
 from cnnzoo import Recipe
 
@@ -40,6 +40,36 @@ def test_more_levels_and_factors_only_add(go):
     results, ran = go(dataclasses.replace(STUDY, factors=factors))
     assert ran == [("units=32", 0), ("units=32", 1), ("dropout=0.5", 0), ("dropout=0.5", 1)]
     assert len(results.trials) == 10
+
+
+def test_stored_trials_that_a_study_does_not_hold_are_told(go, capsys):
+    go()
+    capsys.readouterr()
+    said = "not part of this study"
+    other = dataclasses.replace(STUDY, factors={"dropout": [0.0, 0.5]})
+    go(other)
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "4 stored trials are not part of this study; they stay stored. Give name= or a directory "
+        "to keep two studies apart."
+    )
+    more = dataclasses.replace(STUDY, factors={"units": [8, 16, 128], "dropout": [0.0, 0.5]})
+    go(more)
+    assert said not in capsys.readouterr().err  # what is added leaves none out
+    go(dataclasses.replace(more, factors={**more.factors, "dropout": [0.0]}))
+    assert f"2 stored trials are {said}" in capsys.readouterr().err
+    go(dataclasses.replace(more, seeds=[0]))
+    assert f"4 stored trials are {said}" in capsys.readouterr().err
+
+
+def test_seeds_that_are_still_to_be_added_are_no_trials_left_out(go, capsys):
+    """A study with "auto" seeds plans again what it holds, look by look."""
+    auto = dataclasses.replace(STUDY, seeds="auto", max_seeds=7)
+    go(auto)
+    capsys.readouterr()
+    go(auto)
+    assert "not part of this study" not in capsys.readouterr().err
+    go(dataclasses.replace(auto, factors={"units": [16, 128]}))
+    assert "stored trials are not part of this study" in capsys.readouterr().err
 
 
 def test_fewer_seeds_show_fewer_trials_and_lose_none(go):
@@ -220,9 +250,23 @@ def test_one_interruption_ends_after_the_running_trial(go, monkeypatch, capsys):
     results, ran = go()
     assert len(ran) == 3
     assert results.trials["status"].value_counts().to_dict() == {"done": 3, "pending": 3}
+    assert results.interrupted
+    assert not open_results(results.directory).interrupted
     told = "Stopping after the running trials; Ctrl-C again stops at once."
     assert told in " ".join(capsys.readouterr().err.split())
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_an_interruption_of_the_last_trial_leaves_nothing_undone(go, monkeypatch):
+    def interrupted(trial, report_to=None):
+        if len(stub_trials.CALLS) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupted)
+    results, _ = go()
+    assert (results.trials["status"] == "done").all()
+    assert not results.interrupted
 
 
 def test_two_interruptions_stop_at_once(go, monkeypatch):
