@@ -6,8 +6,9 @@ A study names its model by a text, so that any process can find it: a name of th
 
 import contextlib
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
@@ -19,6 +20,11 @@ from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
 from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
+
+GIVEN = ("input_shape", "classes", "seed")
+"""What is given to a builder of one's own, of what it takes by these names."""
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True)
@@ -127,10 +133,14 @@ def _takes_hyperparameters(model: str, found: Any) -> bool:
 
 def _custom(model: str, function: Any) -> Builder:
     parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and parameter.kind in NAMED and name not in GIVEN:
+            raise StudyError(
+                f"`model` of a Study: {model!r} has the parameter `{name}` without a default; give "
+                f"it one, which the baseline takes. Without one may be {', '.join(GIVEN)}."
+            )
     toggles = {
-        name: Toggle(
-            "a parameter of the builder", name=name, default=parameter.default, type=object
-        )
+        name: _plain(parameter)
         for name, parameter in parameters.items()
         if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
     }
@@ -139,9 +149,9 @@ def _custom(model: str, function: Any) -> Builder:
     def build(
         levels: Mapping[str, Level], input_shape: tuple[int, ...], classes: int, seed: int
     ) -> Any:
-        purpose = {"input_shape": input_shape, "classes": classes, "seed": seed}
-        given = {name: value for name, value in purpose.items() if name in parameters}
-        return _start(lambda: function(**given, **levels), seed)
+        purpose = zip(GIVEN, (input_shape, classes, seed), strict=True)
+        given = {name: value for name, value in purpose if name in parameters}
+        return _start(model, lambda: function(**given, **levels), input_shape, seed)
 
     return Builder(model, lambda _: toggles, build, code=(function, _module(model)))
 
@@ -167,21 +177,43 @@ def _tuned(model: str, function: Any) -> Builder:
         finally:
             _forget()
 
-    def build(levels: Mapping[str, Level], _: tuple[int, ...], __: int, seed: int) -> Any:
+    def build(levels: Mapping[str, Level], shape: tuple[int, ...], _: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
         chosen.values.update(levels)
-        return _start(lambda: make(chosen), seed)
+        return _start(model, lambda: make(chosen), shape, seed)
 
     fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
     watched = (function, _module(model))
     return Builder(model, find, build, asks=True, fits=fits, code=watched)
 
 
-def _start(make: Callable[[], Any], seed: int) -> Any:
+def _plain(parameter: inspect.Parameter) -> Toggle:
+    """Read a parameter that carries no toggle: of the type that it is annotated with, or of any."""
+    known = (bool, int, float, str)
+    written = getattr(parameter.annotation, "__name__", parameter.annotation)  # it may be a text
+    kind = {kind.__name__: kind for kind in known}.get(written, object)
+    toggle = Toggle(
+        "a parameter of the builder", name=parameter.name, default=parameter.default, type=kind
+    )
+    if kind is bool:
+        return replace(toggle, levels=(False, True))
+    return replace(toggle, low=-math.inf) if kind in (int, float) else toggle
+
+
+def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], seed: int) -> Any:
     """Build a model and set its initial weights by the seed and the layers' names."""
+    import keras
+
     from cnnzoo.initialization import initialize
 
     model = _quietly(make)
+    if not isinstance(model, keras.Model):
+        raise StudyError(
+            f"`model` of a Study: {name!r} must return a compiled keras.Model; it returned "
+            f"{model!r} ({type(model).__name__})."
+        )
+    if isinstance(model, keras.Sequential) and not model.built:  # it has no keras.Input
+        model.build((None, *input_shape))
     initialize(model, seed)
     return model
 

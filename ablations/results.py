@@ -27,6 +27,12 @@ class Results(StoredStudy):
     directory
         Where the study is.
 
+    Attributes
+    ----------
+    interrupted
+        Whether Ctrl-C ended the run that these come from before all was done; not of what is
+        opened.
+
     Raises
     ------
     StudyError
@@ -35,15 +41,21 @@ class Results(StoredStudy):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
+        self.interrupted = False
         self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
 
-    def deltas(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    def deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Compare every variant to the baseline, pair by pair of one seed.
 
         Parameters
         ----------
         metrics
-            On the test split, such as "loss"; the study's own if left out.
+            On the test split, such as "loss", one or several; the study's own if left out.
+
+        Raises
+        ------
+        StudyError
+            If there is no such metric, with the nearest.
 
         Returns
         -------
@@ -64,7 +76,7 @@ class Results(StoredStudy):
         variant that is done in less than half of its seeds counts as the worst; one with trials to
         come is left out.
         """
-        return losses_of(self._trials, self.compared()[0])
+        return losses_of(self._trials, self.compared()[0], self.changes)
 
     def open_variants(self) -> dict[str, int]:
         """Return the variants on whose first metric the verdict is open.
@@ -154,17 +166,17 @@ class Results(StoredStudy):
         StudyError
             If the design is another one.
         """
-        name = self.compared([metric] if metric else None)[0]
-        return path_table(self.study, self._trials, name, self.compared()[0])
+        shown, decisive = self.compared(metric)[0], self.compared()[0]
+        return path_table(self.study, self._trials, self.changes, shown, decisive)
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
         """Test for a trend over the ordered levels of each factor; see `ablations.stats.trend`."""
-        name = self.compared([metric] if metric else None)[0]
+        name = self.compared(metric)[0]
         trials = self.trials
         tables = [stats.trend(trials, factor, name) for factor in self.study["factors"]]
         return pd.concat(tables, ignore_index=True)
 
-    def effects(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    def effects(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`."""
         trials = self.trials
         changes = self.changes
@@ -174,7 +186,7 @@ class Results(StoredStudy):
             trials[f"factor:{factor}"] = pd.Series(levels, dtype=object)
         return stats.effects(trials, list(self.study["factors"]), self.compared(metrics))
 
-    def stability(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    def stability(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
         return stats.stability(self._trials, self.compared(metrics))
 
@@ -291,7 +303,7 @@ class Results(StoredStudy):
         from ablations.report.figures import forest_chart
         from ablations.reporting import contents_of
 
-        return forest_chart(contents_of(self), self.compared([metric] if metric else None)[0])
+        return forest_chart(contents_of(self), self.compared(metric)[0])
 
     def figures(
         self,

@@ -6,6 +6,9 @@ import pandas as pd
 
 from cnnzoo.console import table
 
+UNLIMITED = 10_000
+"""Columns for a table that no terminal shows; it takes as many as it needs."""
+
 
 def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
     """Lay out the deltas of one metric."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.models import find_builder
+from ablations.reasons import reason_of
 from ablations.space import by_group
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
@@ -81,7 +82,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
         found = _train(trial, report_to)
     except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
-        found = {"status": "failed", "reason": _one_line(error)}
+        found = {"status": "failed", "reason": reason_of(error)}
     return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
 
 
@@ -103,7 +104,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
         check_fit(model, data, trial.recipe)
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        return TrialResult(trial, "infeasible", reason=_one_line(error))
+        return TrialResult(trial, "infeasible", reason=reason_of(error))
     return TrialResult(
         trial,
         "done",
@@ -114,10 +115,6 @@ def measure_trial(trial: Trial) -> TrialResult:
         arithmetic=arithmetic(),
         loss=_loss_kind(model),
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ablations.report.page import facts
 from ablations.report.rerun import snippet
 from ablations.report.rounding import is_number
 from ablations.report.words import metric_words, rows_of, summary, warnings
+from ablations.stats.notes import UNSEEN_SKEW
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that starts so is a formula to a spreadsheet."""
@@ -42,6 +43,7 @@ def json_report(contents: ReportContents) -> str:
         "warnings": warnings(contents),
         "findings": {name: list(said) for name, said in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
+        "notes": [UNSEEN_SKEW],
         "trials": rows_of(contents.trials),
         "costs": None if contents.costs is None else rows_of(contents.costs),
         "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
@@ -67,23 +69,24 @@ def markdown_report(contents: ReportContents) -> str:
         parts.append(f"### {markdown_text(metric_words(metric).capitalize())}\n")
         parts.append(bullets(f"{said.text}." for said in sentences))
     parts.append("## Deltas\n")
-    shown = [tables.deltas_table(contents, metric) for metric in contents.metrics]
-    shown += [tables.any_table(title, frame) for title, frame in contents.tables.items()]
+    deltas = [tables.deltas_table(contents, metric) for metric in contents.metrics]
+    parts += [f"{_headed(table)}\n{markdown_text(UNSEEN_SKEW)}\n" for table in deltas]
+    shown = [tables.any_table(title, frame) for title, frame in contents.tables.items()]
     shown += [
         tables.failures_table(contents),
         tables.infeasible_table(contents),
         tables.pending_table(contents),
     ]
-    parts += [
-        f"### {markdown_text(table.title)}\n\n{markdown_table(table)}"
-        for table in shown
-        if table.rows
-    ]
+    parts += [_headed(table) for table in shown if table.rows]
     parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
     parts.append(fenced(snippet(contents), "python"))
     known = {**contents.versions, **contents.machine}
     parts.append(bullets(f"{metric_words(str(word))}: {value}" for word, value in known.items()))
     return "\n".join(part for part in parts if part)
+
+
+def _headed(table: tables.Table) -> str:
+    return f"### {markdown_text(table.title)}\n\n{markdown_table(table)}"
 
 
 def latex_report(contents: ReportContents) -> str:
@@ -96,7 +99,7 @@ def latex_report(contents: ReportContents) -> str:
             for row in rows_of(contents.deltas_of(metric))
             if (noted := contents.notes_of(row))
         ]
-        lines.append(latex_table(table, slug(metric), notes))
+        lines.append(latex_table(table, slug(metric), [*notes, UNSEEN_SKEW]))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

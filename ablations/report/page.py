@@ -18,6 +18,7 @@ from ablations.report.words import (
     summary,
     warnings,
 )
+from ablations.stats.notes import UNSEEN_SKEW
 
 MOST_SENTENCES = 12
 
@@ -64,6 +65,7 @@ def page(contents: ReportContents) -> str:
         ],
         snippet=snippet(contents),
         looked="look" in contents.deltas,
+        unseen_skew=UNSEEN_SKEW,
         legend=palette(contents).legend,
         with_legend=("curves", "costs"),
         with_verdicts=("deltas", "pairs"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.declared import EXPLORATORY_BELOW as SEEDS
 from ablations.report.contents import ReportContents
 from ablations.report.rounding import bracket, decimals_for, fixed, is_number, p_value
-from ablations.study import EXPLORATORY_BELOW as SEEDS
 
 Row = Mapping[str, Any]
 

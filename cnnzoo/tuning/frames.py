@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cnnzoo.tuning.records import Project, SearchExecution, SearchTrial
+from cnnzoo.tuning.records import Execution, Project, SearchTrial
 
 FIRST = ("trial", "execution", "seed", "status", "score")
 LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "reason")
@@ -95,7 +95,7 @@ def _settings(trial: SearchTrial) -> dict[str, Any]:
     return {column_of(name): level for name, level in trial.levels.items()}
 
 
-def _metrics(execution: SearchExecution, taken: Sequence[str]) -> dict[str, float]:
+def _metrics(execution: Execution, taken: Sequence[str]) -> dict[str, float]:
     return {
         f"metric:{name}" if name in taken else name: value
         for name, value in execution.metrics.items()

@@ -4,9 +4,9 @@ from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.tuning.records import Objective
+from cnnzoo.tuning.records import Direction, Objective
 
-DIRECTIONS: dict[Task, dict[str, str]] = {
+DIRECTIONS: dict[Task, dict[str, Direction]] = {
     "classification": {
         "val_loss": "min",
         "val_accuracy": "max",
@@ -94,4 +94,4 @@ def read_objective(given: Any, task: Task) -> Objective:
         raise ToggleError(
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, direction or known[name])
+    return Objective(name, known[name] if direction is None else direction)

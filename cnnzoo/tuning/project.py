@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.tuning.filenames import ORACLE, SEARCH, trial_folder
 from cnnzoo.tuning.records import (
-    SEARCH,
     Direction,
+    Execution,
     Hyperparameter,
     Objective,
     Project,
     SearchError,
-    SearchExecution,
     SearchTrial,
 )
 from cnnzoo.tuning.search_file import read_search
@@ -43,10 +43,10 @@ def read_project(directory: str | Path) -> Project:
     """
     place = Path(directory).expanduser()
     folders = sorted((path for path in place.glob("trial_*") if path.is_dir()), key=_natural)
-    if not folders and not (place / "oracle.json").is_file():
+    if not folders and not (place / ORACLE).is_file():
         raise SearchError(_not_there(place))
     notes: list[str] = []
-    oracle = _noted(place / "oracle.json", notes)
+    oracle = _noted(place / ORACLE, notes)
     search = read_search(place / SEARCH, notes) if (place / SEARCH).exists() else {}
     states: dict[str, State | str] = {}
     for folder in folders:
@@ -61,9 +61,9 @@ def read_project(directory: str | Path) -> Project:
     for name in dict.fromkeys([*_started(oracle), *states]):
         state = states.get(name, "its folder is not there")
         if isinstance(state, State):
-            trials.append(read_trial(place / f"trial_{name}", state, hyperparameters, objective))
+            trials.append(read_trial(trial_folder(place, name), state, hyperparameters, objective))
         else:
-            lost = SearchExecution("unreadable", reason=state)
+            lost = Execution("unreadable", reason=state)
             trials.append(SearchTrial(name, "unreadable", executions=(lost,)))
     budgets = [trial.budget for trial in trials if trial.budget is not None]
     longest = oracle.get("max_epochs")

@@ -1,4 +1,4 @@
-"""What came of a search, as plain values, and how its files are called."""
+"""What came of a search, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cnnzoo.toggle import Level
-
-SEARCH, EXECUTIONS = "search.json", "executions.json"
-"""What this package writes beside KerasTuner's files: one a search, one a trial."""
 
 STATUSES = {
     "COMPLETED": "done",
@@ -89,7 +86,7 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
-class SearchExecution:
+class Execution:
     """One training of a trial.
 
     Parameters
@@ -127,7 +124,7 @@ class SearchTrial:
     name
         KerasTuner's id.
     status
-        As of `SearchExecution`.
+        As of `Execution`.
     levels
         Of the active hyperparameters.
     executions
@@ -141,7 +138,7 @@ class SearchTrial:
     name: str
     status: str
     levels: Mapping[str, Level] = field(default_factory=dict)
-    executions: tuple[SearchExecution, ...] = ()
+    executions: tuple[Execution, ...] = ()
     budget: int | None = None
     bracket: int | None = None
     round: int | None = None

@@ -145,7 +145,9 @@ def _declare(hp: Any, toggle: Toggle) -> None:
     if toggle.type is bool:  # a Choice would make integers of them
         hp.Boolean(toggle.name, default=default)
     elif toggle.levels:
-        hp.Choice(toggle.name, list(toggle.levels), default=default)
+        numbers = toggle.type is float  # of which a count is whole, and a Choice takes one type
+        levels = [float(level) if numbers else level for level in toggle.levels]
+        hp.Choice(toggle.name, levels, default=default)
     else:
         low, high = toggle.search_range
         make = hp.Int if toggle.type is int else hp.Float

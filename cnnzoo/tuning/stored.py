@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
+from cnnzoo.tuning.filenames import TRIAL
 from cnnzoo.tuning.records import STATUSES, Direction, Hyperparameter
 
 Kind = TypeVar("Kind")
@@ -87,7 +88,7 @@ def read_state(folder: Path) -> State:
     UnreadableError
         If it cannot be read.
     """
-    return _shaped(folder / "trial.json", _state)
+    return _shaped(folder / TRIAL, _state)
 
 
 def read_object(path: Path) -> dict[str, Any]:

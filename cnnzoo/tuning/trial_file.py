@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.tuning.filenames import EXECUTIONS
 from cnnzoo.tuning.records import (
-    EXECUTIONS,
     STATUSES,
+    Execution,
     Hyperparameter,
     Objective,
-    SearchExecution,
     SearchTrial,
 )
 from cnnzoo.tuning.stored import (
@@ -91,10 +91,10 @@ def reason_of(message: str) -> str:
 
 def _executions(
     folder: Path, state: State, objective: Objective | None, status: str, reason: str
-) -> tuple[SearchExecution, ...]:
+) -> tuple[Execution, ...]:
     """Return the executions that were kept, and the trial where none says its end."""
     note = ""
-    kept: list[SearchExecution] = []
+    kept: list[Execution] = []
     path = folder / EXECUTIONS
     if path.exists():
         try:
@@ -105,15 +105,15 @@ def _executions(
     if kept and status in ("done", *(execution.status for execution in kept)):
         return tuple(kept)
     said = "; ".join(filter(None, (reason, note)))
-    return (*kept, SearchExecution(status, state.score if status == "done" else None, reason=said))
+    return (*kept, Execution(status, state.score if status == "done" else None, reason=said))
 
 
-def _kept(row: Any, at: int) -> SearchExecution:
+def _kept(row: Any, at: int) -> Execution:
     score, status = number(row["score"]), row["status"]
     if status not in STATUSES.values():
         raise ValueError(f"the status {status!r}")
     lost = status == "done" and score is None
-    return SearchExecution(
+    return Execution(
         "failed" if lost else status,
         score if status == "done" else None,
         {
@@ -129,19 +129,19 @@ def _kept(row: Any, at: int) -> SearchExecution:
     )
 
 
-def _observed(state: State, objective: Objective | None, status: str) -> list[SearchExecution]:
+def _observed(state: State, objective: Objective | None, status: str) -> list[Execution]:
     """Return the executions that trial.json tells apart: one, unless a user reported more."""
     at = {name: metric.at(state.best_step) for name, metric in state.metrics.items()}
     scores = at.get(objective.name, ()) if objective else ()
     if len(scores) < 2:
         metrics = {name: values[0] for name, values in at.items() if values}
-        return [SearchExecution(status, state.score, metrics)] if status == "done" else []
+        return [Execution(status, state.score, metrics)] if status == "done" else []
     found = []
     for place, score in enumerate(scores):
         metrics = {name: values[place] for name, values in at.items() if len(values) == len(scores)}
         known = math.isfinite(score)
         found.append(
-            SearchExecution(
+            Execution(
                 "done" if known else "failed",
                 score if known else None,
                 metrics,

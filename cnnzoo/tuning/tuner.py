@@ -9,8 +9,7 @@ import keras_tuner
 
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.oracle import mean_metrics
-from cnnzoo.tuning.records import Execution
-from cnnzoo.tuning.stored import STATUSES
+from cnnzoo.tuning.records import STATUSES, Execution
 from cnnzoo.tuning.writing import read_executions, write_executions, write_json
 
 IDLE = 0.2

@@ -202,12 +202,15 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
             f"`search` of `{owner}`: `{toggle.name}` must have two different levels or more, "
             f"each once; got {listed(levels) or 'none'}."
         )
-    if len({type(level) for level in levels}) > 1:
+    kinds = {type(level) for level in levels}
+    mixed = len(kinds) > 1
+    if mixed and toggle.type is not float:  # of which a count is whole
         raise ToggleError(
             f"`search` of `{owner}`: the levels of `{toggle.name}` must be of one kind; "
             f"got {listed(levels)}."
         )
-    return replace(toggle, levels=levels, joined=False, type=type(levels[0]))
+    kind = float if mixed else kinds.pop()
+    return replace(toggle, levels=levels, joined=False, type=kind)
 
 
 def _blocked(

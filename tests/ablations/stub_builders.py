@@ -33,6 +33,36 @@ def plain(input_shape, classes, units=8, rate=0.0, wide=False, kind="relu"):
     return _dense(input_shape, classes, units * (4 if wide else 1), rate)
 
 
+def typed(
+    input_shape, classes, units: int = 8, rate: "float" = 0.0, wide: bool = False, kind: str = "a"
+):
+    return _dense(input_shape, classes, units * (4 if wide else 1), rate)
+
+
+def needy(input_shape, width, classes, units=8): ...
+
+
+def whole(units=8):
+    return units
+
+
+def inputless(classes, units=8):
+    """A Sequential that learns only from its first batch what it is given."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(units)]
+    model = keras.Sequential([*layers, keras.layers.Dense(classes, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def reshaping(input_shape, classes, size=8):
+    """What Keras says of a wrong size comes wrapped."""
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Reshape((size, 8))])
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(classes, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
 def objective(input_shape, classes, *, objective="crossentropy", units=8):
     """A builder whose loss is chosen under a name of its own."""
     model = _dense(input_shape, classes, units)

@@ -132,6 +132,12 @@ def test_the_baseline_is_what_the_study_says_and_else_the_default(space):
     assert same(baseline["growth"], 1.0)
 
 
+def test_a_number_of_examples_is_shown_as_one(space):
+    asked = study({"train_size": [200, 0.5]}, baseline={"train_size": 200})
+    assert typed(space.factors(asked)["train_size"]) == ["200", "0.5"]
+    assert str(space.trial(asked, space.baseline(asked), 0).settings) == "train_size=200"
+
+
 def test_the_baseline_knows_what_listed_variants_change(space):
     asked = Study("batch_norm", design="list", variants=[{"filters": 8}, {"pool": "max"}])
     assert dict(space.baseline(asked)) == {"filters": 32, "pool": "none"}

@@ -178,3 +178,12 @@ def test_a_builder_of_ones_own_starts_from_its_seed_too():
     weights = [each.make({"number": 3}, each.seed).get_weights()[0] for each in (one, one, other)]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()
+
+
+def test_a_share_and_a_number_of_examples_may_be_searched_together():
+    hp = keras_tuner.HyperParameters()
+    space = cnnzoo.hypermodel("mlp", search={"train_size": [0.5, 100]}).space
+    space.declare(hp)
+    assert hp.space[0].values == [0.5, 100.0]  # of one type, as KerasTuner has it
+    hp.values["train_size"] = 100.0
+    assert [*map(repr, space.read(hp).values())] == ["100"]
