@@ -143,12 +143,12 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
             (
                 text_cell(row["factor"]),
                 *(_level_cell(row[name]) for name in ("level", "baseline")),
-                Cell(fixed(row["delta"], decimals, signed=True), _key(row["delta"])),
-                Cell(bracket(row["ci_low"], row["ci_high"], decimals), _key(row["ci_low"])),
+                Cell(fixed(row["delta"], decimals, signed=True), sort_key(row["delta"])),
+                Cell(bracket(row["ci_low"], row["ci_high"], decimals), sort_key(row["ci_low"])),
                 Cell(row["verdict"] or "none", row["verdict"] or "none", verdict=True),
-                Cell(p_value(row["p_adjusted"]), _key(row["p_adjusted"])),
+                Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
                 Cell(pairs, float(row["n_pairs"])),
-                *(Cell(fixed(number, decimals), _key(number)) for number in numbers),
+                *(Cell(fixed(number, decimals), sort_key(number)) for number in numbers),
                 text_cell(NOTE_BREAK.join(contents.notes_of(row))),
             )
         )
@@ -165,7 +165,7 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
             text_cell(row["variant"]),
             *(
                 Cell((p_value if name[:2] == "p_" or name == "p" else brief)(row[name]),
-                     _key(row[name]))
+                     sort_key(row[name]))
                 for name in shown
             ),
         )
@@ -256,7 +256,7 @@ def text_cell(value: Any) -> Cell:
 def _any_cell(name: str, value: Any, number: bool) -> Cell:
     if number:
         written = p_value if name == "p" or name.startswith("p_") else brief
-        return Cell(written(value), _key(value))
+        return Cell(written(value), sort_key(value))
     return _level_cell(value) if name in LEVELS else text_cell(value)
 
 
@@ -265,5 +265,6 @@ def _level_cell(value: Any) -> Cell:
     return Cell(text, float(value) if is_number(value) else text)
 
 
-def _key(value: Any) -> float:
+def sort_key(value: Any) -> float:
+    """Return what a number sorts by; where there is none, it comes first."""
     return float(value) if is_number(value) else float("-inf")

@@ -76,6 +76,11 @@ class SearchContents:
         return "lower is better" if self.lower else "higher is better"
 
     @property
+    def too_few(self) -> bool:
+        """Whether the trials are too few to say what matters."""
+        return bool(self.importance["note"].str.startswith("too few").any())
+
+    @property
     def not_done(self) -> pd.DataFrame:
         """The executions without a score."""
         return self.trials[self.trials["status"] != "done"]
@@ -99,7 +104,8 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     known = results.project.hyperparameters
     tables = {}
     if ablation and ablation.one_at_a_time:
-        tables["The winner with one choice at its default"] = _deltas(ablation.one_at_a_time)
+        for metric, rows in _deltas(ablation.one_at_a_time).groupby("metric", sort=False):
+            tables[f"The winner with one choice at its default: {metric_words(str(metric))}"] = rows
     if ablation and ablation.path:
         tables["The path from the defaults to the winner, step by step"] = _steps(ablation.path)
     return SearchContents(

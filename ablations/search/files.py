@@ -63,7 +63,7 @@ def _tables(contents: SearchContents) -> list[Table]:
     return [
         tables.best_table(contents),
         tables.optimism_table(contents),
-        *(tables.plain_table(title, frame) for title, frame in contents.tables.items()),
+        *(tables.study_table(title, frame) for title, frame in contents.tables.items()),
         tables.importance_table(contents),
         tables.failures_table(contents),
     ]

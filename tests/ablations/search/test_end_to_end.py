@@ -154,6 +154,9 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     assert shown.equals(steps[list(shown.columns)])
     assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
     assert {"share", "runner_up", "delta"} < {*shown.columns}
+    told = found.report(tmp_path / "search.md").read_text()
+    assert "| Step | Choice | From | To | Test accuracy | Delta | 95% interval | Pairs |" in told
+    assert "## The winner with one choice at its default: test accuracy" in told
 
 
 def test_the_first_guides_builder_leads_from_search_to_ablation(tmp_path, monkeypatch):

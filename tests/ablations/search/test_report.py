@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
 from ablations.search.figures import draw_figures
 from ablations.search.optimism import COLUMNS
+from ablations.search.tables import failures_table
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,7 @@ assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
 def test_the_page_shows_what_a_user_looks_for(page, contents):
     for said in (
         "57</span> <span class=\"more\">of 60 begun",
+        "3</span> <span class=\"more\">1 failed, 1 invalid, 1 unfinished",
         "The best score is the best of 57 configurations and so too good on average",
         "normalization (none, batch), norm_momentum (0.5 to 0.99)",
         "early: 57 configurations for 6 hyperparameters",
@@ -84,6 +87,35 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
     assert shown["score"].tolist() == means.tolist()
     assert shown["best"].tolist() == means.cummax().tolist()
     assert shown["place"].tolist() == [at + 1 for at in range(60) if at not in (7, 20, 59)]
+
+
+def test_what_is_not_done_is_listed_by_its_reason(written, tmp_path):
+    trials = {str(at): ({"filters": 8}, "INVALID", "ToggleError: too wide") for at in range(14)}
+    trials["14"] = ({"filters": 8}, "RUNNING", None)
+    table = failures_table(contents_of(cnnzoo.open_search(written(tmp_path / "a", trials))))
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        [
+            *("invalid", "ToggleError: too wide", "14"),
+            "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more",
+        ],
+        ["unfinished", "", "1", "14"],
+    ]
+
+
+def test_where_the_trials_are_too_few_nothing_is_said_to_matter_most(written, tmp_path):
+    random = np.random.default_rng(3)
+    trials = {
+        str(at): ({"learning_rate": 10 ** -random.uniform(1, 4)}, random.normal(), None)
+        for at in range(24)
+    }
+    search = written(tmp_path / "a", trials)
+    contents = contents_of(cnnzoo.open_search(search))
+    assert contents.too_few
+    figure = next(figure for figure in draw_figures(contents, PAGE) if figure.name == "importance")
+    assert not any(row["sure"] for row in figure.rows)
+    assert figure.caption.endswith(" Here all are, for there are too few trials to tell.")
+    page = ablations.search_report(search, tmp_path / "a.html").read_text()
+    assert 'unknown</span> <span class="more">too few trials' in page
 
 
 def test_a_slice_leaves_out_where_the_choice_is_off(contents):
