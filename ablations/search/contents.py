@@ -221,11 +221,12 @@ def _gap_words(row: pd.Series, objective: Objective | None) -> str:
 def _code(results: SearchResults) -> str:
     place = str(results.directory)
     lines = ["import ablations", "import cnnzoo", "", f"search = cnnzoo.open_search({place!r})"]
-    elsewhere = "" if results.model else 'model="package.module:build", data="mnist5k"'
+    missing = {"model": (results.model, "package.module:build"), "data": (results.data, "npz:PATH")}
+    given = [f'{name}="{usual}"' for name, (known, usual) in missing.items() if not known]
     return "\n".join(
         [
             *lines,
-            f"studies = ablations.from_search(search{', ' if elsewhere else ''}{elsewhere})",
+            f"studies = ablations.from_search({', '.join(['search', *given])})",
             "found = studies.run()  # goes on where it was",
             'found.report("search.html")',
         ]

@@ -50,10 +50,8 @@ class SearchStudies:
         count, seeds = len(self.contenders), seed_words({"seeds": self.rivals.seed_blocks})
         tried = "the winner" if count == 1 else f"the best {count} configurations"
         choices = len(self.path.factors) if self.path else 0
-        return (
-            f"<SearchStudies of {self.rivals.model_name}: {tried} on seeds {seeds}; {choices} "
-            "choices of the winner's to ablate>"
-        )
+        ablated = f"{choices} choice{'s' * (choices != 1)} of the winner's to ablate"
+        return f"<SearchStudies of {self.rivals.model_name}: {tried} on seeds {seeds}; {ablated}>"
 
     @property
     def studies(self) -> dict[str, Study]:

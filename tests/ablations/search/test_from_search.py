@@ -212,7 +212,7 @@ def test_what_is_switched_off_makes_no_rival(written, tmp_path):
     assert studies.path.factors == {"units_0": (4, 8)}
     assert repr(studies) == (
         "<SearchStudies of stub_builders:tutorial: the best 3 configurations on seeds "
-        "10 (0 to 9); 1 choices of the winner's to ablate>"
+        "10 (0 to 9); 1 choice of the winner's to ablate>"
     )
 
 

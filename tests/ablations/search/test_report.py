@@ -89,6 +89,20 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
     assert shown["place"].tolist() == [at + 1 for at in range(60) if at not in (7, 20, 59)]
 
 
+@pytest.mark.parametrize(
+    ("said", "call"),
+    [
+        ({"model": "mlp", "data": "digits"}, "search"),
+        ({"model": "mlp", "data": ""}, 'search, data="npz:PATH"'),
+        (None, 'search, model="package.module:build", data="npz:PATH"'),
+    ],
+)
+def test_how_to_go_on_asks_for_what_the_search_does_not_say(written, tmp_path, said, call):
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+    code = contents_of(cnnzoo.open_search(place)).code
+    assert f"studies = ablations.from_search({call})" in code.splitlines()
+
+
 def test_what_is_not_done_is_listed_by_its_reason(written, tmp_path):
     trials = {str(at): ({"filters": 8}, "INVALID", "ToggleError: too wide") for at in range(14)}
     trials["14"] = ({"filters": 8}, "RUNNING", None)
