@@ -13,7 +13,9 @@ from ablations import TrialResult, open_results, runner
 from ablations.cli import app
 from ablations.documents import STUDIES, get_study
 from ablations.planning import Planner
+from ablations.results import Results
 from ablations.settings import StudyError
+from ablations.stats import StatisticsError
 
 TINY = """
 model = "mlp"
@@ -222,6 +224,16 @@ def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, ser
     # no variant is paired yet, and the baseline's mean is known all the same
     assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
     assert tell("run", tiny).exit_code == 0
+
+
+def test_deltas_that_cannot_be_told_end_with_one_line(tell, tiny, serially, monkeypatch):
+    def refuse(self, metrics=None):
+        raise StatisticsError("there is no such thing.")
+
+    monkeypatch.setattr(Results, "deltas", refuse)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines()[-1] == "StatisticsError: there is no such thing."
 
 
 def test_where_no_baseline_is_done_no_mean_of_it_is_told(tell, tiny, serially, monkeypatch):
@@ -436,9 +448,10 @@ def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
 
 BESIDE = """
 from sizes import UNITS
-import keras
 
 def build(input_shape, classes, units=UNITS):
+    import keras
+
     model = keras.Sequential([keras.Input(input_shape), keras.layers.Flatten()])
     model.add(keras.layers.Dense(units))
     model.add(keras.layers.Dense(classes, activation="softmax"))

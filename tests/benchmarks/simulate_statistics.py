@@ -35,7 +35,7 @@ def _accuracy(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return (rng.binomial(200, 0.95, shape) - rng.binomial(200, 0.95, shape)) / 200
 
 
-# Name, draw of deltas with mean 0, and what of it the issue bounds at n = 10.
+# Name, draw of deltas with mean 0, and what of it is bounded at n = 10.
 DISTRIBUTIONS: dict[str, tuple[Draw, str]] = {
     "normal": (lambda rng, shape: rng.normal(size=shape), "normal"),
     "t with 3 df": (lambda rng, shape: rng.standard_t(3, shape), "robust"),
