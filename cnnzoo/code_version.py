@@ -93,6 +93,8 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
         yield from _parts(thing.func, seen)
     elif path := _file_of(thing):
         yield from _files(path)
+        if not (isinstance(thing, type | ModuleType) or inspect.isroutine(thing)):
+            yield _plain(getattr(thing, "__dict__", {}))  # of an instance, its settings
     elif isinstance(thing, FunctionType):
         yield from _of_function(thing, seen)
     elif isinstance(thing, type):

@@ -139,7 +139,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"`input_shape` of `{self.space.owner}` is {shape}, and examples of "
                 f"`{info.name}` are {info.input_shape}; leave it out."
             )
-        if classes is not None and (
+        if isinstance(classes, int) and (
             (classes == 1) != (info.classes == 1) or classes < info.classes
         ):
             raise ToggleError(

@@ -200,14 +200,18 @@ def take_in(hp: Any, others: Any) -> None:
     hp
         A ``keras_tuner.HyperParameters``, which is changed.
     others
-        Another one. By network its hyperparameters come in an order of their own, so those come
-        first here that fewer others switch on.
+        Another one. By network its hyperparameters come in an order of their own, so each is
+        added after those that switch it on.
     """
-    for found in sorted(others.space, key=lambda found: len(found.conditions)):
-        if not hp._exists(found.name, found.conditions):
-            if found.name in others.values:
-                hp.values.setdefault(found.name, others.values[found.name])
-            hp._register(found)
+    new = [found for found in others.space if not hp._exists(found.name, found.conditions)]
+    while new:
+        known = {found.name for found in hp.space}
+        ready = [found for found in new if {c.name for c in found.conditions} <= known]
+        found = (ready or new)[0]
+        new.remove(found)
+        if found.name in others.values:
+            hp.values.setdefault(found.name, others.values[found.name])
+        hp._register(found)
 
 
 def make_safe(oracle: Any, toggles: Sequence[Any], *, patient: bool = False) -> Any:

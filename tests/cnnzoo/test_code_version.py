@@ -236,6 +236,15 @@ def test_a_builder_that_a_package_hands_on_is_followed_to_its_file(project):
     assert version_of("proj:build") != before
 
 
+def test_the_settings_of_an_instance_count(project):
+    (project / "proj/tuned.py").write_text(
+        "class Tuned:\n    def __init__(self, units): self.units = units\n"
+        "one, same, other = Tuned(4), Tuned(4), Tuned(8)\n"
+    )
+    one, same, other = (version_of(f"proj.tuned:{name}") for name in ("one", "same", "other"))
+    assert one == same != other
+
+
 def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, monkeypatch):
     installed = tmp_path / "site-packages"
     installed.mkdir()

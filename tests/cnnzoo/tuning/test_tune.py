@@ -12,6 +12,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.recipe import Recipe
+from cnnzoo.tuning import execution
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}
@@ -259,71 +260,32 @@ def test_a_file_that_something_else_cut_off_is_named(searched, stub_training, tm
     assert str(refusal.value).endswith("Put a copy of it back, or give another directory.")
 
 
-def test_a_tuner_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
+def test_a_tuner_class_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
     stub_training(response)
     options = {"trials": 4, "directory": tmp_path / "class"}
     by_class = searched("mlp", "digits", SPACE, tuner=keras_tuner.RandomSearch, **options)
     by_name = searched("mlp", "digits", SPACE, tuner="random", trials=4)
     assert summary(by_class) == summary(by_name)
-    instance = keras_tuner.BayesianOptimization(
-        cnnzoo.hypermodel("mlp", search=SPACE),
-        objective=keras_tuner.Objective("val_accuracy", "max"),
-        max_trials=3,
-        seed=7,
-        directory=tmp_path,
-        project_name="instance",
+
+
+def test_data_sets_stay_in_memory_up_to_a_bound_the_last_ones_asked_for(monkeypatch):
+    tuned = cnnzoo.hypermodel("mlp", search=["units"], train_size=50)
+    trainer = execution.Trainer(tuned, "digits", "val_accuracy")
+    first = trainer.load({}, 0)
+    size = sum(
+        array.nbytes for split in (first.train, first.validation, first.test) for array in split
     )
-    found = searched("mlp", "digits", SPACE, tuner=instance, directory=tmp_path / "other")
-    assert len(found) == 3
-
-
-GROUP = "val_loss, val_accuracy, val_macro_f1, val_nll"
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (
-            {"objective": "val_acuracy"},
-            f"`objective` of a search must be one of {GROUP} for a classification; got "
-            "'val_acuracy'; did you mean val_accuracy?",
-        ),
-        (
-            {"objective": ("val_loss", "down")},
-            "The direction of `objective` val_loss must be 'min' or 'max'; got 'down'.",
-        ),
-        (
-            {"tuner": "randon"},
-            "`tuner` of a search must be one of random, grid, bayesian, hyperband, or a Tuner of "
-            "KerasTuner; got 'randon'; did you mean random?",
-        ),
-        ({"trials": 0}, "`trials` of `tune` must be a whole number from 1 up; got 0."),
-        ({"seeds": 0}, "`seeds` of `tune` must be a whole number from 1 up; got 0."),
-        ({"workers": 0}, "`workers` of `tune` must be a whole number from 1 up; got 0."),
-        ({"seed": -1}, "`seed` of `tune` must be a whole number from 0 up; got -1."),
-    ],
-)
-def test_what_cannot_be_is_refused_before_anything_is_written(
-    searched, tmp_path, options, sentence
-):
-    with pytest.raises(cnnzoo.ToggleError) as refusal:
-        searched("mlp", "digits", SPACE, **options)
-    assert str(refusal.value) == sentence
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_toggles_of_data_that_is_loaded_are_refused(searched):
-    with pytest.raises(cnnzoo.ToggleError) as refusal:
-        searched("mlp", cnnzoo.load_data("digits"), {"label_noise": (0.0, 0.5)})
-    assert str(refusal.value) == (
-        "`label_noise` is a toggle of the data, and `data` of `tune` is loaded already; give what "
-        "`cnnzoo.load_data` loads."
-    )
-    with pytest.raises(cnnzoo.DataError) as refusal:
-        searched("mlp", cnnzoo.load_data("digits", validation=0.0), SPACE)
-    assert str(refusal.value) == (
-        "`tune` scores on the validation data, and 'digits' has none. Load it with validation=0.1."
-    )
+    monkeypatch.setattr(execution, "KEPT_BYTES", 2 * size + 1)
+    trainer.load({}, 1)
+    assert trainer.load({}, 0) is first
+    trainer.load({}, 2)
+    trainer.load({}, 3)  # beside which three are over the bound
+    assert [seed for seed, _ in trainer._loaded] == [0, 2, 3]
+    assert trainer.load({}, 0) is first
+    data = cnnzoo.load_data("digits")
+    loaded = execution.Trainer(tuned, data, "val_accuracy")
+    assert [loaded.load({}, seed) is data for seed in range(3)] == [True] * 3
+    assert loaded._loaded == {}
 
 
 def size_of(files):
