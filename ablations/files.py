@@ -16,7 +16,8 @@ model = "downsampling"  # of `cnnzoo list`; or "module:function" of your own, in
 data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
 
 # How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,
-# fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own.
+# fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own in the
+# place of [factors].
 design = "one-at-a-time"
 
 seeds = 10  # seed blocks; fewer than {few} are exploratory; "auto" adds blocks where it is open
