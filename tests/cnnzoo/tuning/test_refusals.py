@@ -112,10 +112,18 @@ def test_hyperband_trains_the_epochs_that_are_held_beside_a_recipe_without(searc
     assert {epochs for *_, epochs in calls} == {2, 4}
 
 
-def test_a_regression_is_searched_by_what_all_its_losses_share(searched, stub_training, tmp_path):
-    stub_training(lambda levels, seed: 0.5)
+def test_a_regression_is_searched_by_what_all_its_losses_share(searched, monkeypatch, tmp_path):
+    def train(trainer, levels, seed, epochs, save_to):
+        return {"status": "done", "score": 0.5, "metrics": {trainer.objective: 0.5}, "epochs": 1}
+
+    monkeypatch.setattr("cnnzoo.tuning.execution.Trainer._train", train)
+    regression = np.random.default_rng(0).normal(size=(40, 4, 4, 1)), np.linspace(-1, 1, 40)
+    (found,) = searched("mlp", regression, SPACE, loss="mse", trials=1)
+    assert (found["status"], found["score"]) == ("COMPLETED", 0.5)
+    objective = cnnzoo.open_search(tmp_path / "search").objective
+    assert (objective.name, objective.direction) == ("val_rmse", "min")
     with pytest.raises(cnnzoo.ToggleError) as refusal:
-        searched("mlp", "rotation", SPACE, loss="mse", objective="val_accuracy")
+        searched("mlp", regression, SPACE, loss="mse", objective="val_accuracy")
     assert str(refusal.value) == (
         "`objective` of a search must be one of val_loss, val_mae, val_rmse for a regression; got "
         "'val_accuracy'."
