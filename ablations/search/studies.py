@@ -60,7 +60,7 @@ class SearchStudies:
         return {name: study for name, study in all_three if study is not None}
 
     def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
-        """Run the studies, or what is missing of them.
+        """Run the studies, or what is missing of them; once interrupted, none of those to come.
 
         Parameters
         ----------
@@ -77,9 +77,11 @@ class SearchStudies:
         from ablations import runner
 
         place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
-        found = {
-            name: runner.run(study, place / name, **options) for name, study in self.studies.items()
-        }
+        found: dict[str, Results] = {}
+        for name, study in self.studies.items():
+            found[name] = runner.run(study, place / name, **options)
+            if found[name].interrupted:
+                break
         return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
 
 
@@ -92,7 +94,7 @@ class SearchAblation:
     studies
         The studies.
     rivals, one_at_a_time, path
-        Their results; None where there is no such study.
+        Their results; None where there is no such study, or an interruption came before it.
     """
 
     studies: SearchStudies

@@ -1,4 +1,7 @@
+"""A search that leads to an ablation."""
+
 import math
+import signal
 
 import pandas as pd
 import pytest
@@ -135,6 +138,24 @@ def test_run_again_nothing_is_trained_again(ablation, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", refuse)
     again = ablation.studies.run(tmp_path / "studies", engine="serial", progress=False)
     assert again.optimism().equals(ablation.optimism())
+
+
+def test_after_an_interruption_no_further_study_is_begun(search, tmp_path, monkeypatch):
+    def interrupt(trial, report_to=None):
+        signal.raise_signal(signal.SIGINT)
+        return formula(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupt)
+    monkeypatch.setattr(runner, "measure_trial", measured)
+    studies = ablations.from_search(search, seeds=8, rivals=4)
+    found = studies.run(tmp_path / "studies", engine="serial", progress=False)
+    assert (found.rivals.trials["status"] == "done").sum() == 1
+    assert found.one_at_a_time is None
+    assert found.path is None
+    monkeypatch.setattr(runner, "run_trial", formula)
+    on = studies.run(tmp_path / "studies", engine="serial", progress=False)
+    assert (on.rivals.trials["status"] == "done").all()
+    assert on.path is not None
 
 
 def test_a_winner_that_is_the_default_has_nothing_to_ablate(written, tmp_path, monkeypatch):
