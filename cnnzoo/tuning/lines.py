@@ -45,8 +45,9 @@ def train_line(results: "SearchResults") -> str:
     Parameters
     ----------
     results
-        Of any search. What KerasTuner searched elsewhere is not known by a name, so that of such
-        a search the hyperparameters are written, to be given to its ``build(hp)``.
+        Of any search. What KerasTuner searched elsewhere is not known by a name, nor is how a
+        hypermodel was made, so that of such a search the hyperparameters are written, to be given
+        to its ``build(hp)``.
 
     Raises
     ------
@@ -58,17 +59,22 @@ def train_line(results: "SearchResults") -> str:
     own = {n: v for n, v in levels.items() if n not in data and n not in recipe}
     if results.zoo_toggles is not None:
         given = {n: v for n, v in own.items() if n in results.zoo_toggles}
-        purpose = {n: v for n, v in results.fixed.items() if n in PURPOSE}
-        return _train(repr(results.model), results, levels, {**given, **_plain(purpose)})
-    if not OWN_BUILDER.fullmatch(results.model):
-        return (
-            "import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n"
-            f"hp.values.update({levels!r})  # for the build(hp) that was searched"
-        )
+        return _train(repr(results.model), results, levels, {**given, **_plain(results.others)})
+    kind = results.project.search.get("builder", "toggles")
+    if not OWN_BUILDER.fullmatch(results.model) or kind == "hypermodel":
+        return f"import keras_tuner\n\n{_chosen(levels)}  # for the build(hp) that was searched"
     module, _, name = results.model.partition(":")
-    call = f"{name}({', '.join(_keywords({**_purpose(results), **_plain(own)}))})"
     imported = f"from {module} import {name.partition('.')[0]}\n\n"
-    return imported + _train(call, results, levels, {})
+    if kind == "hp":
+        trained = _train(f"{name}(hp)", results, levels, {})
+        return f"import keras_tuner\n{imported}{_chosen(own)}\n{trained}"
+    others = {n: v for n, v in results.others.items() if n not in PURPOSE}
+    arguments = {**_purpose(results), **_plain(others), **_plain(own)}
+    return imported + _train(f"{name}({', '.join(_keywords(arguments))})", results, levels, {})
+
+
+def _chosen(levels: Mapping[str, Any]) -> str:
+    return f"hp = keras_tuner.HyperParameters()\nhp.values.update({dict(levels)!r})"
 
 
 def _train(
@@ -90,10 +96,10 @@ def _train(
 
 
 def _purpose(results: "SearchResults") -> dict[str, Any]:
-    """Return what the model was for: what was fixed of it, else what the data said."""
+    """Return what the model was for: what was given, else what the data said."""
     said = results.project.search
     return _plain({n: said[n] for n in PURPOSE if n in said}) | _plain(
-        {n: v for n, v in results.fixed.items() if n in PURPOSE}
+        {n: v for n, v in results.others.items() if n in PURPOSE}
     )
 
 

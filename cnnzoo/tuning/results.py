@@ -83,8 +83,13 @@ class SearchResults:
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """What was held for all trials: levels, and other arguments of the builder."""
+        """The levels that were held for all trials."""
         return dict(self.project.search.get("fixed", {}))
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """What else the builder was given in all trials, such as a name."""
+        return dict(self.project.search.get("others", {}))
 
     @property
     def recipe(self) -> dict[str, Any]:

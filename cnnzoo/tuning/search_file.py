@@ -88,8 +88,8 @@ def _is_recipe(value: object) -> bool:
 
 
 KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("model", "data", "about_data", "tuner"), ("a text", _is_text)),
-    "fixed": ("a table of levels by name", _is_table),
+    **dict.fromkeys(("model", "data", "about_data", "builder", "tuner"), ("a text", _is_text)),
+    **dict.fromkeys(("fixed", "others"), ("a table of levels by name", _is_table)),
     "recipe": ("a table of a Recipe's levels by name", _is_recipe),
     "objective": ("a name and a direction, 'min' or 'max'", _is_objective),
     "seeds": ("a list of whole numbers from 0", _is_list_of_whole),

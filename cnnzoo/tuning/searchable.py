@@ -86,6 +86,15 @@ def name_of(model: Any) -> str:
     return str(getattr(model, "__name__", type(model).__name__))
 
 
+def kind_of(model: Any) -> str:
+    """Return how a model is built: by "name", "toggles", "hp", or as a "hypermodel" is."""
+    if isinstance(model, str):
+        return "name"
+    if is_hypermodel(model):
+        return "hypermodel"
+    return "hp" if takes_hp(model) else "toggles"
+
+
 def path_of(model: Any) -> str:
     """Return the text that a model is stored as: its name, or "module:function"."""
     if isinstance(model, str):

@@ -23,7 +23,7 @@ from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
 from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
 from cnnzoo.tuning.results import SearchResults
-from cnnzoo.tuning.searchable import check_importable, path_of, takes_hp
+from cnnzoo.tuning.searchable import check_importable, kind_of, path_of
 from cnnzoo.tuning.versions import versions_of
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
 from cnnzoo.tuning.workers import Plan, follow, lead_workers
@@ -258,6 +258,7 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
         "model": path_of(plan.model),
         "data": plan.data if isinstance(plan.data, str) else "",
         "about_data": str(info),
+        "builder": kind_of(plan.model),
         **_purpose(plan.model, info),
         "search": [*space.searched],
         "space": space.describe(),
@@ -273,7 +274,7 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
 
 def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
     """Return what the data make of the model, as far as its builder takes it."""
-    if takes_hp(model):
+    if kind_of(model) in ("hp", "hypermodel"):
         return {}
     purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
     takes = purpose if isinstance(model, str) else inspect.signature(model).parameters

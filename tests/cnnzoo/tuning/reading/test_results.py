@@ -438,7 +438,8 @@ def test_data_that_were_given_as_they_are_are_called_by_a_name(seeded):
 
 def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
     shape = {"input_shape": [8, 8, 1], "classes": 10}
-    edit(seeded / "search.json", model="nets.small:Nets.tiny", fixed={"a b": "it's"}, **shape)
+    told = {"model": "nets.small:Nets.tiny", "fixed": {}, "others": {"a b": "it's"}, **shape}
+    edit(seeded / "search.json", **told)
     results = cnnzoo.open_search(seeded)
     keywords = ", ".join(f"{name}={level!r}" for name, level in results.winner.levels.items())
     assert results.best_line() == (
@@ -446,6 +447,28 @@ def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
         f"cnnzoo.train(Nets.tiny(input_shape=(8, 8, 1), classes=10, {keywords}, "
         "**{'a b': \"it's\"}), cnnzoo.load_data('digits'), "
         "cnnzoo.Recipe(epochs=2, batch_size=64), seed=0)"
+    )
+
+
+def test_the_best_of_a_build_hp_is_built_from_its_hyperparameters(seeded):
+    edit(seeded / "search.json", model="nets.small:build", builder="hp", fixed={"batch_size": 16})
+    results = cnnzoo.open_search(seeded)
+    assert results.best_line() == (
+        "import keras_tuner\nfrom nets.small import build\n\n"
+        "hp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({results.winner.levels!r})\n"
+        "cnnzoo.train(build(hp), cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=2, batch_size=16), seed=0)"
+    )
+
+
+def test_of_a_hypermodel_nobody_knows_how_it_was_made(seeded):
+    edit(seeded / "search.json", model="nets.small:Net", builder="hypermodel")
+    results = cnnzoo.open_search(seeded)
+    levels = results.levels_of(results.winner)
+    assert results.best_line() == (
+        "import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({levels!r})  # for the build(hp) that was searched"
     )
 
 
