@@ -2,10 +2,11 @@ from .results import Results as Results
 from .results import open_results as open_results
 from .runner import plan as plan
 from .runner import run as run
-from .search.from_search import SearchAblation as SearchAblation
-from .search.from_search import SearchStudies as SearchStudies
 from .search.from_search import from_search as from_search
+from .search.report import search_figures as search_figures
 from .search.report import search_report as search_report
+from .search.studies import SearchAblation as SearchAblation
+from .search.studies import SearchStudies as SearchStudies
 from .settings import Settings as Settings
 from .settings import StudyError as StudyError
 from .study import Study as Study

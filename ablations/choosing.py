@@ -19,7 +19,9 @@ PATH_COLUMNS = (
 )
 
 
-def losses_of(trials: pd.DataFrame, metric: str) -> dict[str, float]:
+def losses_of(
+    trials: pd.DataFrame, metric: str, changes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
     """Return what each variant that ended came to, lower being better.
 
     Variants that change equally many factors, which are what a step of a path chooses from, are
@@ -32,6 +34,8 @@ def losses_of(trials: pd.DataFrame, metric: str) -> dict[str, float]:
         A row a planned trial, as `Results.trials`.
     metric
         A column.
+    changes
+        By variant, the levels that it changes.
     """
     sign = 1.0 if stats.direction(metric) == "lower" else -1.0
     open_ones = trials.loc[trials["status"] == "pending", "variant"]
@@ -39,9 +43,7 @@ def losses_of(trials: pd.DataFrame, metric: str) -> dict[str, float]:
     losses = dict.fromkeys(ended["variant"].astype(str), math.inf)
     if metric not in ended:
         return losses
-    # a plan joins the factors that a variant changes by " + "
-    counts = ended["factor"].map(lambda factor: len(str(factor).split(" + ")))
-    for _, step in ended.groupby(counts.where(ended["variant"] != BASELINE, 0)):
+    for _, step in ended.groupby(ended["variant"].map(lambda name: len(changes[name]))):
         compared, blocks = _compared(_done(step))
         if blocks:
             losses |= _means(step, metric, compared, blocks, sign)
@@ -109,7 +111,11 @@ def _means(
 
 
 def path_table(
-    study: Mapping[str, Any], trials: pd.DataFrame, metric: str, decisive: str
+    study: Mapping[str, Any],
+    trials: pd.DataFrame,
+    changes: Mapping[str, Mapping[str, Any]],
+    metric: str,
+    decisive: str,
 ) -> pd.DataFrame:
     """Return the steps that the path has taken so far; see `Results.path`.
 
@@ -117,15 +123,15 @@ def path_table(
     ----------
     study
         As `Study.to_dict` gives it.
-    trials
-        A row a trial.
+    trials, changes
+        As of `losses_of`.
     metric, decisive
         Columns: the one to show the steps by, and the one that chose them.
     """
     if study["design"] != PATH:
         raise StudyError(f"The design of the study is {study['design']}: it has no path.")
     target = {name: levels[-1] for name, levels in study["factors"].items()}
-    losses = losses_of(trials, decisive)
+    losses = losses_of(trials, decisive, changes)
     made = steps(target, losses)
     table = stats.steps(trials, [BASELINE, *(step.variant.name for step in made)], metric)
     sign = 1.0 if stats.direction(decisive) == "lower" else -1.0

@@ -1,5 +1,6 @@
 """The command line of the studies."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,9 @@ from cnnzoo.console import one_line_errors, table
 if TYPE_CHECKING:
     from ablations.results import Results
     from ablations.study import Study
+
+INTERRUPTED = 130
+"""The status with which shells report what Ctrl-C ended."""
 
 app = typer.Typer(
     help="Ablation studies: what each choice in a model is worth.",
@@ -88,7 +92,11 @@ def run_command(
         bool, typer.Option("--retry-failed", help="Try failed trials again.")
     ] = False,
 ) -> None:
-    """Run a study, or what is missing of it, and show what each choice is worth."""
+    """Run a study, or what is missing of it, and show what each choice is worth.
+
+    A builder of one's own, "module:function", is found beside FILE.toml and in the working folder.
+    Ends with status 130 where Ctrl-C left trials for the next time.
+    """
     from dataclasses import replace
 
     with one_line_errors():
@@ -99,10 +107,14 @@ def run_command(
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             asked = replace(asked, seeds=blocks)
+        if study.endswith(".toml"):
+            _import_from(Path(study).expanduser().parent, Path())
         from ablations.runner import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
-    _show(results)
+        _show(results)
+    if results.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command("report")
@@ -145,15 +157,18 @@ def report_command(
     gc.disable()
     with one_line_errors():
         if (directory / "oracle.json").is_file():
-            if beside is not None or figures is not None:
-                raise typer.BadParameter("--beside and --figures are for studies, not for searches")
-            from ablations.search.report import search_report
+            if beside is not None:
+                raise typer.BadParameter("--beside is for studies, not for searches")
+            from ablations.search.report import search_figures, search_report
 
             for path in to or []:
                 typer.echo(search_report(directory, path, overwrite=overwrite))
             if not to:
                 place = directory.resolve().with_name(f"{directory.resolve().name}.html")
                 _replace(place, overwrite, partial(search_report, directory))
+            if figures is not None:
+                for path in search_figures(directory, figures, overwrite=overwrite):
+                    typer.echo(path)
             return
         from ablations.results import open_results
 
@@ -166,6 +181,12 @@ def report_command(
         if figures is not None:
             for path in results.figures(figures, overwrite=overwrite):
                 typer.echo(path)
+
+
+def _import_from(*folders: Path) -> None:
+    """Have modules found in these folders before any others, as `python` does for its program's."""
+    places = dict.fromkeys(str(folder.resolve()) for folder in folders)
+    sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
 
 
 def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
@@ -196,38 +217,38 @@ def _trials(count: int) -> str:
 def _show(results: "Results") -> None:
     from rich.console import Console
 
+    from ablations.declared import EXPLORATORY_BELOW
     from ablations.report.answers import answers
     from ablations.reporting import contents_of
-    from ablations.terminal import deltas_table
+    from ablations.study import BASELINE
+    from ablations.terminal import UNLIMITED, deltas_table
 
     console = Console()
-    study = results.study
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    trials = results.trials
+    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     for metric, rows in results.deltas().groupby("metric", sort=False):
-        first = rows.iloc[0]
-        title = (
-            f"{str(metric).replace('_', ' ')} on {study['data']}: deltas from the baseline's "
-            f"{first.baseline_mean:.4f}"
-        )
+        title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
+        if len(baseline):
+            title += f" from the baseline's {baseline[metric].mean():.4f}"
         console.print(deltas_table(rows, title))
     for said in answers(contents_of(results)):
-        console.print(f"{said.text}.", markup=False, highlight=False)
+        say(f"{said.text}.")
     if results.exploratory:
-        console.print("Exploratory: fewer than 6 seeds.")
-    trials = results.trials
+        say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
     pending = int((trials["status"] == "pending").sum())
     if pending:
         have, them = ("has", "it") if pending == 1 else ("have", "them")
-        console.print(
-            f"{_trials(pending)} {have} not run yet; the same command goes on with {them}."
-        )
+        say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
+    elif results.interrupted:
+        say("More trials follow from these; the same command goes on with them.")
     failed = int((trials["status"] == "failed").sum())
     if failed:
         reasons = "its reason is" if failed == 1 else "their reasons are"
-        console.print(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")
+        say(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")
     for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
-        example = rows["findings"].iloc[0]
-        line = f"{variant}, {_trials(len(rows))}, for instance: {example}"
-        console.print(line, markup=False, highlight=False)
-    console.print(f"Results are in {results.directory}", markup=False, highlight=False)
-    hint = f"For a report of them: ablations report {results.directory}"
-    console.print(hint, markup=False, highlight=False)
+        say(f"{variant}, {_trials(len(rows))}, for instance: {rows['findings'].iloc[0]}")
+    say(f"Results are in {results.directory}")
+    say(f"For a report of them: ablations report {results.directory}")

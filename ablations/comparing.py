@@ -6,7 +6,16 @@ from typing import Any
 import pandas as pd
 
 from ablations import stats
+from ablations.choosing import PATH
 from ablations.declared import AUTO, MAX_SEEDS
+
+UNKNOWN = "how often {} is known only where such rules are fixed beforehand."
+
+AGAIN = (
+    "a verdict that is looked at more than once errs more often than in 5%, at five looks in up to "
+    "15%; seeds='auto' looks as often and keeps the 5%."
+)
+"""Of normal deltas: see tests/benchmarks/results/statistics.md."""
 
 
 def compare(
@@ -64,16 +73,31 @@ def changed_rules(specs: Sequence[Mapping[str, Any]]) -> list[str]:
         ", ".join(f"{name} {margin:g}" for name, margin in spec["margins"].items()) or "none"
         for spec in specs
     ]
-    caps = [str(looks_of(spec)[-1]) for spec in specs if spec["seeds"] == AUTO]
+    auto = [spec for spec in specs if spec["seeds"] == AUTO]
+    caps = [str(looks_of(spec)[-1]) for spec in auto]
+    seeds = [
+        AUTO if spec in auto else _written(spec["seeds"])
+        for spec in specs
+        if spec in auto or len(spec["seeds"]) > 1  # one seed has no verdict
+    ]
+    first = [spec["metrics"][0] for spec in specs if spec in auto or spec.get("design") == PATH]
+    unknown = UNKNOWN.format("verdicts err")
     said = []
-    for what, verdicts, values in (
-        ("margins were", '"equivalent" errs', margins),
-        ("cap of the seed blocks was", "verdicts err", caps),
+    for what, values, so in (
+        ("margins were", margins, UNKNOWN.format('"equivalent" errs')),
+        ("seeds were", seeds, unknown if auto else AGAIN),
+        ("cap of the seed blocks was", caps, unknown),
+        ("first metric, which decides what is run next, was", first, unknown),
     ):
         then = [value for place, value in enumerate(values) if values[place - 1 : place] != [value]]
         if len(then) > 1:
             said.append(
-                f"The {what} changed after there were results, from {' to '.join(then)}: how often "
-                f"{verdicts} is known only where such rules are fixed beforehand."
+                f"The {what} changed after there were results, from {' to '.join(then)}: {so}"
             )
     return said
+
+
+def _written(seeds: Sequence[int]) -> str:
+    """Write how many seeds there are, and which if they are not the first."""
+    first = list(seeds) == list(range(len(seeds)))
+    return f"{len(seeds)}" if first else f"{len(seeds)} ({', '.join(map(str, seeds))})"

@@ -8,13 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
-from ablations.code_version import trial_code_version
 from ablations.machine import other_machine
 from ablations.models import find_builder
 from ablations.store import Store
 from ablations.study import Study
+from cnnzoo.code_version import files_version, training_files
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "numpy")
+
+PART_OF_A_TRIAL = ("models.py", "space.py", "trial.py")
+"""What of this package decides what comes of a trial."""
+
+
+def trial_code_version(zoo: Path, ablations: Path) -> str:
+    """Return a digest of the packages' own code that a trial runs.
+
+    Parameters
+    ----------
+    zoo, ablations
+        The folders of the two packages.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits, which do not depend on where the folders are.
+    """
+    own = {f"ablations/{name}": ablations / name for name in PART_OF_A_TRIAL}
+    return files_version({**training_files(zoo), **own})
 
 
 def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:

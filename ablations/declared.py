@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ablations.settings import Settings, StudyError, check_known
 from cnnzoo.recipe import Recipe
@@ -11,8 +13,23 @@ from cnnzoo.toggle import Level
 AUTO = "auto"
 """What `Study.seeds` says to have blocks added where a verdict is open."""
 
+EXPLORATORY_BELOW = 6
+"""With fewer seeds than this no sign-flip test reaches 5%: 2 / 2**5 is 0.0625."""
+
 MAX_SEEDS = 30
 """How many seed blocks "auto" adds at most, unless a study says otherwise."""
+
+MOST_BLOCKS = 1_000_000
+"""How many seed blocks a study may ask for: what it plans is listed trial by trial."""
+
+SEED_BITS = 63
+"""Of a seed at most: what SQLite takes for a whole number."""
+
+DESIGN_NAMES = (
+    *("one-at-a-time", "leave-one-out", "add-one-in", "full-factorial", "fractional-factorial"),
+    *("plackett-burman", "path"),
+)
+"""The designs that make variants of factors; `ablations.designs` has what makes them."""
 
 LIST = "list"
 """The design whose variants are the user's own."""
@@ -50,7 +67,9 @@ def check_metrics(metrics: object) -> tuple[str, ...]:
     """Return the metrics' names, each a known one."""
     names = (metrics,) if isinstance(metrics, str) else metrics
     if not isinstance(names, Sequence) or not names:
-        raise StudyError(f"`metrics` of a Study must name at least one of {', '.join(METRICS)}.")
+        raise StudyError(
+            f"`metrics` of a Study must name at least one of {', '.join(METRICS)}; got {metrics!r}."
+        )
     for name in names:
         check_known(name, METRICS, "`metrics` of a Study: there is no metric")
     return tuple(names)
@@ -63,6 +82,9 @@ def check_levels(levels: object, field: str) -> Settings:
             f"`{field}` of a Study must give levels by toggle, as in {{'pool_size': 2}}; got "
             f"{levels!r}."
         )
+    for name, level in levels.items():
+        _check_name_of(name, field)
+        _check_level(level, name, field)
     return Settings(levels)
 
 
@@ -81,30 +103,37 @@ def check_variants(variants: object, design: object) -> tuple[Settings, ...]:
     return tuple(check_levels(changes, "variants") for changes in variants)
 
 
-def check_text(text: object, field: str) -> str:
-    """Refuse what is no text."""
-    if not isinstance(text, str):
-        raise StudyError(f"`{field}` of a Study must be a text; got {text!r}.")
-    return text
+def check_design(design: object) -> str:
+    """Refuse what is no design's name."""
+    if not isinstance(design, str):
+        raise StudyError(f"`design` of a Study must be a text; got {design!r}.")
+    check_known(design, [*DESIGN_NAMES, LIST], "There is no design")
+    return design
 
 
-def check_timeout(timeout: object) -> float:
+def check_timeout(timeout: Any) -> float:
     """Refuse what is no number of seconds."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+    if not _is_finite(timeout) or timeout < 0:
         raise StudyError(
-            f"`timeout` of a Study must be a number of seconds from 0 up; got {timeout!r}."
+            "`timeout` of a Study must be a finite number of seconds from 0 up, 0 for never; got "
+            f"{timeout!r}."
         )
     return float(timeout)
 
 
 def check_retries(retries: object) -> int:
     """Refuse what is no count."""
-    if isinstance(retries, bool) or not isinstance(retries, int) or not retries >= 0:
-        raise StudyError(f"`retries` of a Study must be a whole number from 0 up; got {retries!r}.")
-    return retries
+    return check_count(retries, 0, "`retries` of a Study")
 
 
-def check_margins(margins: object, metrics: object) -> Settings:
+def check_count(count: object, least: int, what: str) -> int:
+    """Refuse what is no whole number from the least up."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise StudyError(f"{what} must be a whole number from {least} up; got {count!r}.")
+    return count
+
+
+def check_margins(margins: Any, metrics: object) -> Settings:
     """Refuse margins of other metrics than the study's, and those that are not above 0."""
     if not isinstance(margins, Mapping):
         raise StudyError(
@@ -113,9 +142,10 @@ def check_margins(margins: object, metrics: object) -> Settings:
         )
     for name, margin in margins.items():
         check_known(name, check_metrics(metrics), "`margins` of a Study: the study has no metric")
-        if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
+        if not _is_finite(margin) or margin <= 0:
             raise StudyError(
-                f"`margins` of a Study: the margin of {name} must be above 0; got {margin!r}."
+                f"`margins` of a Study: the margin of {name} must be a finite number above 0; got "
+                f"{margin!r}."
             )
     return Settings({name: float(margin) for name, margin in margins.items()})
 
@@ -137,18 +167,20 @@ def check_factors(factors: object, design: object) -> "Factors":
             "`factors` of a Study must name at least one toggle with its levels, as in "
             f"{{'pool_size': [1, 2, 3, 4]}}; got {factors!r}."
         )
+    if factors and design == LIST:
+        raise StudyError(
+            f"`factors` of a Study go with every design but {LIST!r}, whose `variants` say what "
+            f"is varied; got {', '.join(map(str, factors))}."
+        )
     for name, levels in factors.items():
+        _check_name_of(name, "factors")
         if isinstance(levels, str) or not isinstance(levels, Sequence) or len(levels) == 0:
             raise StudyError(
                 f"`factors` of a Study: `{name}` needs a list of levels; got {levels!r}."
             )
         seen: set[str] = set()
         for level in levels:
-            if not isinstance(level, bool | int | float | str):
-                raise StudyError(
-                    f"`factors` of a Study: a level of `{name}` must be a bool, a number or a "
-                    f"text; got {level!r}."
-                )
+            _check_level(level, name, "factors")
             if json.dumps(level) in seen:
                 raise StudyError(f"`factors` of a Study: `{name}` has the level {level!r} twice.")
             seen.add(json.dumps(level))
@@ -178,25 +210,47 @@ def check_seeds(seeds: object) -> tuple[int, ...] | str:
     """Return the seeds: the first so many, the given ones, or "auto"."""
     if seeds == AUTO:
         return AUTO
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and 1 <= seeds <= MOST_BLOCKS:
         return tuple(range(seeds))
     if isinstance(seeds, Sequence) and not isinstance(seeds, str) and len(seeds):
         whole = all(
-            isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds
+            isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**SEED_BITS
+            for seed in seeds
         )
         if whole and len(set(seeds)) == len(seeds):
             return tuple(seeds)
     raise StudyError(
-        "`seeds` of a Study must be how many (at least 1), different whole numbers from 0, or "
-        f"'auto'; got {seeds!r}."
+        f"`seeds` of a Study must be how many (1 to {MOST_BLOCKS:,}), different whole numbers from "
+        f"0 to below 2**{SEED_BITS}, or 'auto'; got {seeds!r}."
     )
 
 
-def check_max_seeds(count: object, least: int) -> int:
+def check_max_seeds(count: object) -> int:
     """Refuse what is no count, or fewer than "auto" begins with."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+    if isinstance(count, bool) or not isinstance(count, int) or count < EXPLORATORY_BELOW:
         raise StudyError(
-            f"`max_seeds` of a Study must be a whole number from {least} up, at which seeds='auto' "
-            f"looks first; got {count!r}."
+            f"`max_seeds` of a Study must be a whole number from {EXPLORATORY_BELOW} up, at which "
+            f"seeds='auto' looks first; got {count!r}."
         )
     return count
+
+
+def _check_name_of(name: object, field: str) -> None:
+    if not isinstance(name, str):
+        raise StudyError(
+            f"`{field}` of a Study: the name of a toggle must be a text; got {name!r}."
+        )
+
+
+def _check_level(level: object, name: str, field: str) -> None:
+    if not isinstance(level, bool | int | float | str):
+        raise StudyError(
+            f"`{field}` of a Study: a level of `{name}` must be a bool, a number or a text; got "
+            f"{level!r}."
+        )
+
+
+def _is_finite(number: object) -> bool:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return False
+    return abs(number) <= sys.float_info.max  # a whole number may be too large for a float

@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from ablations.declared import EXPLORATORY_BELOW, MAX_SEEDS
 from ablations.settings import StudyError
 from ablations.study import Study
 
@@ -10,15 +11,17 @@ TEMPLATE = """\
 # A study: run it with `ablations run {path}`, which goes on where it was if run again.
 
 name = "{name}"  # of its folder and its report
-model = "downsampling"  # of `cnnzoo list`, or "package.module:function" of your own
+model = "downsampling"  # of `cnnzoo list`; or "module:function" of your own, in a module that is
+# installed, beside this file, or in the folder that you are in
 data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
 
 # How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,
-# fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own.
+# fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own in the
+# place of [factors].
 design = "one-at-a-time"
 
-seeds = 10  # seed blocks; fewer than 6 are exploratory; "auto" adds blocks where it is open
-# max_seeds = 30  # and at most so many
+seeds = 10  # seed blocks; fewer than {few} are exploratory; "auto" adds blocks where it is open
+# max_seeds = {most}  # and at most so many
 metrics = ["loss", "accuracy"]  # and macro_f1, nll; mae, rmse of a regression
 
 # timeout = 600  # seconds after which a trial is given up
@@ -79,5 +82,9 @@ def write_template(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if path.exists():
         raise StudyError(f"{path} is there already; give another name.")
-    path.write_text(TEMPLATE.format(name=path.stem, path=path), encoding="utf-8")
+    path.write_text(_template(path), encoding="utf-8")
     return path
+
+
+def _template(path: Path) -> str:
+    return TEMPLATE.format(name=path.stem, path=path, few=EXPLORATORY_BELOW, most=MAX_SEEDS)

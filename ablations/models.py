@@ -4,18 +4,27 @@ A study names its model by a text, so that any process can find it: a name of th
 "package.module:function".
 """
 
+import contextlib
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
-from ablations.code_version import code_version
-from ablations.settings import StudyError
+from ablations.hyperparameters import discover
+from ablations.settings import Settings, StudyError
+from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
+from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
+
+GIVEN = ("input_shape", "classes", "seed")
+"""What is given to a builder of one's own, of what it takes by these names."""
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,37 @@ class Builder:
     ----------
     name
         As a study names it.
-    toggles
-        What can be chosen.
+    find
+        From levels by name that are sure to be needed to what can be chosen.
     build
         From the levels chosen, the input shape, the number of classes and the seed to a compiled
         ``keras.Model``.
     reusable
         Whether a model may be started anew instead of built again: known of the zoo's alone.
+    asks
+        Whether it is a ``build(hp)``, whose toggles are the hyperparameters that it asks for.
+    fits
+        Whether it has a ``fit`` of its own, as a HyperModel may have.
     code
         What is watched for changes, if it is not the zoo's: the function and its module.
     """
 
     name: str
-    toggles: Mapping[str, Toggle]
+    find: Callable[[tuple[Settings, ...]], Mapping[str, Toggle]]
     build: Callable[[Mapping[str, Level], tuple[int, ...], int, int], Any]
     reusable: bool = False
+    asks: bool = False
+    fits: bool = False
     code: tuple[Any, ...] = ()
 
     @property
+    def toggles(self) -> Mapping[str, Toggle]:
+        """What can be chosen."""
+        return self.find(())
+
+    @property
     def version(self) -> str:
-        """Digest of the code; empty for the zoo's. See `ablations.code_version`."""
+        """Digest of the code; empty for the zoo's. See `cnnzoo.code_version`."""
         return code_version(*self.code) if self.code else ""
 
 
@@ -70,7 +90,7 @@ def find_builder(model: str) -> Builder:
         ) -> Any:
             return entry.builder(input_shape=input_shape, classes=classes, seed=seed, **levels)
 
-        return Builder(model, entry.toggles, build, reusable=True)
+        return Builder(model, lambda _: entry.toggles, build, reusable=True)
     function = _import(model)
     if _takes_hyperparameters(model, function):
         return _tuned(model, function)
@@ -99,27 +119,28 @@ def _takes_hyperparameters(model: str, found: Any) -> bool:
 
     A ``keras.Model`` has a method ``build`` too, and is neither.
     """
-    kind = found if isinstance(found, type) else type(found)
-    # by name, for KerasTuner loads TensorFlow
-    if ("keras_tuner", "HyperModel") in {
-        (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
-    }:
+    if is_hypermodel(found):
         return True
     if not (inspect.isroutine(found) or isinstance(found, partial)):
+        kind = found if isinstance(found, type) else type(found)
         what = "the class" if found is kind else "of the type"
         raise StudyError(
             f"`model` of a Study: {model!r} is {what} {kind.__name__}; it must be a function that "
             "returns a compiled keras.Model, KerasTuner's build(hp), or a keras_tuner.HyperModel."
         )
-    return next(iter(inspect.signature(found).parameters), None) == "hp"
+    return takes_hp(found)
 
 
 def _custom(model: str, function: Any) -> Builder:
     parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and parameter.kind in NAMED and name not in GIVEN:
+            raise StudyError(
+                f"`model` of a Study: {model!r} has the parameter `{name}` without a default; give "
+                f"it one, which the baseline takes. Without one may be {', '.join(GIVEN)}."
+            )
     toggles = {
-        name: Toggle(
-            "a parameter of the builder", name=name, default=parameter.default, type=object
-        )
+        name: _plain(parameter)
         for name, parameter in parameters.items()
         if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
     }
@@ -128,11 +149,11 @@ def _custom(model: str, function: Any) -> Builder:
     def build(
         levels: Mapping[str, Level], input_shape: tuple[int, ...], classes: int, seed: int
     ) -> Any:
-        purpose = {"input_shape": input_shape, "classes": classes, "seed": seed}
-        given = {name: value for name, value in purpose.items() if name in parameters}
-        return _start(lambda: function(**given, **levels), seed)
+        purpose = zip(GIVEN, (input_shape, classes, seed), strict=True)
+        given = {name: value for name, value in purpose if name in parameters}
+        return _start(model, lambda: function(**given, **levels), input_shape, seed)
 
-    return Builder(model, toggles, build, code=(function, _module(model)))
+    return Builder(model, lambda _: toggles, build, code=(function, _module(model)))
 
 
 @lru_cache(maxsize=8)
@@ -148,73 +169,78 @@ def _tuned(model: str, function: Any) -> Builder:
             "instance of it, made at the top of a module."
         ) from error
     make = getattr(hypermodel, "build", hypermodel)
-    toggles: dict[str, Toggle] = {}
-    for hp in _discover(make):
-        known = toggles.get(hp.name)
-        toggle = _toggle(hp)
-        # one name in two branches may have two ranges
-        toggles[hp.name] = (
-            toggle if known is None else replace(toggle, levels=(), when=None, type=object)
-        )
 
-    def build(levels: Mapping[str, Level], _: tuple[int, ...], __: int, seed: int) -> Any:
+    @lru_cache(maxsize=8)
+    def find(tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
+        try:
+            return discover(lambda hp: _without_weights(lambda: make(hp)), tried)
+        finally:
+            _forget()
+
+    def build(levels: Mapping[str, Level], shape: tuple[int, ...], _: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
         chosen.values.update(levels)
-        return _start(lambda: make(chosen), seed)
+        return _start(model, lambda: make(chosen), shape, seed)
 
-    return Builder(model, toggles, build, code=(function, _module(model)))
-
-
-def _discover(make: Callable[[Any], Any]) -> list[Any]:
-    """Return all hyperparameters, by building once more for every branch not taken yet."""
-    import keras_tuner
-
-    found: list[Any] = []
-    branches: list[Any] = [[]]
-    seen: list[Any] = []
-    while branches:
-        conditions = branches.pop(0)
-        if conditions in seen:
-            continue
-        seen.append(conditions)
-        attempt = keras_tuner.HyperParameters()
-        attempt.values.update({condition.name: condition.values[0] for condition in conditions})
-        _quietly(partial(make, attempt))
-        known = [(hp.name, hp.conditions) for hp in found]
-        found += [hp for hp in attempt.space if (hp.name, hp.conditions) not in known]
-        seen += attempt.active_scopes
-        branches += attempt.inactive_scopes
-    return found
+    fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
+    watched = (function, _module(model))
+    return Builder(model, find, build, asks=True, fits=fits, code=watched)
 
 
-def _toggle(hp: Any) -> Toggle:
-    """Read a hyperparameter's values or range, and the choice that it depends on."""
-    when = (hp.conditions[-1].name, tuple(hp.conditions[-1].values)) if hp.conditions else None
-    toggle = Toggle("a hyperparameter", name=hp.name, default=hp.default, type=object, when=when)
-    kind = type(hp).__name__
-    if kind in ("Boolean", "Choice", "Fixed"):
-        levels = tuple(hp.values)
-        return replace(toggle, levels=levels, type=type(levels[0]))
-    if kind in ("Int", "Float"):
-        number = int if kind == "Int" else float
-        return replace(toggle, low=hp.min_value, high=hp.max_value, type=number)
-    return toggle
+def _plain(parameter: inspect.Parameter) -> Toggle:
+    """Read a parameter that carries no toggle: of the type that it is annotated with, or of any."""
+    known = (bool, int, float, str)
+    written = getattr(parameter.annotation, "__name__", parameter.annotation)  # it may be a text
+    kind = {kind.__name__: kind for kind in known}.get(written, object)
+    toggle = Toggle(
+        "a parameter of the builder", name=parameter.name, default=parameter.default, type=kind
+    )
+    if kind is bool:
+        return replace(toggle, levels=(False, True))
+    return replace(toggle, low=-math.inf) if kind in (int, float) else toggle
 
 
-def _start(make: Callable[[], Any], seed: int) -> Any:
+def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], seed: int) -> Any:
     """Build a model and set its initial weights by the seed and the layers' names."""
+    import keras
+
     from cnnzoo.initialization import initialize
 
     model = _quietly(make)
+    if not isinstance(model, keras.Model):
+        raise StudyError(
+            f"`model` of a Study: {name!r} must return a compiled keras.Model; it returned "
+            f"{model!r} ({type(model).__name__})."
+        )
+    if isinstance(model, keras.Sequential) and not model.built:  # it has no keras.Input
+        model.build((None, *input_shape))
     initialize(model, seed)
     return model
 
 
 def _quietly(make: Callable[[], Any]) -> Any:
     """Build with fresh name counters, so that layers without a name get the same one each time."""
+    _forget()
+    return make()
+
+
+def _without_weights(make: Callable[[], Any]) -> Any:
+    """Build in a graph, where weights take no memory, however many; else for real."""
+    import keras
+
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # what a builder does may ask for real numbers, as setting weights does
+        with contextlib.suppress(Exception), tf.Graph().as_default():
+            return _quietly(make)
+    return _quietly(make)
+
+
+def _forget() -> None:
+    """Clear Keras's session, but for the dtype policy."""
     import keras
 
     policy = keras.config.dtype_policy()
     keras.utils.clear_session(free_memory=False)
-    keras.config.set_dtype_policy(policy)  # which clearing the session forgets
-    return make()
+    keras.config.set_dtype_policy(policy)

@@ -36,7 +36,7 @@ class Planner:
         StudyError, ToggleError
             If the study cannot be run as declared.
         """
-        space = Space.of(study.model_name)
+        space = Space.of_study(study)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)
         check_different(baseline, variants)

@@ -80,7 +80,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Print a line."""
-        self.console.print(message, highlight=False, markup=False)
+        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def say_once(self, message: str) -> None:
         """Print a line, unless it is empty or was printed before."""

@@ -45,7 +45,8 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
     known = [name for name in columns if name in trials and trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
     if known:
-        tables[TRENDS] = _trends(results)
+        if results.study["factors"]:  # a list of variants may be all that there is
+            tables[TRENDS] = _trends(results)
         if results.study["design"] == PATH:
             tables[PATH_STEPS] = results.path()
         if results.crossed:

@@ -53,7 +53,7 @@ def same(level: object, other: object) -> bool:
     return type(level) is type(other) and level == other
 
 
-def check_known(name: str, known: Sequence[str], what: str) -> None:
+def check_known(name: object, known: Sequence[str], what: str) -> None:
     """Refuse a name that is not among the known ones.
 
     Raises
@@ -62,7 +62,8 @@ def check_known(name: str, known: Sequence[str], what: str) -> None:
         With the nearest of them.
     """
     if name not in known:
-        raise StudyError(f"{what} `{name}`{did_you_mean(name, known)} Known: {', '.join(known)}.")
+        near = did_you_mean(str(name), known)
+        raise StudyError(f"{what} `{name}`{near} Known: {', '.join(known)}.")
 
 
 def digest(described: Mapping[str, Any]) -> str:

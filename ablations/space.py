@@ -3,7 +3,7 @@
 Signatures are read, Keras is not loaded.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,15 +31,46 @@ class Space:
     data: Mapping[str, Toggle]
 
     @classmethod
-    def of(cls, model: str) -> "Space":
+    def of(cls, model: str, tried: Iterable[Mapping[str, Level]] = ()) -> "Space":
         """Read the toggles of a model, of recipes and of the data.
+
+        Parameters
+        ----------
+        model
+            As a study names it.
+        tried
+            Levels by toggle that are sure to be needed: a ``build(hp)`` tells what it takes only
+            when it is called.
 
         Raises
         ------
         StudyError, ToggleError
             If there is no such model.
         """
-        return cls(find_builder(model).toggles, read_toggles(Recipe), read_toggles(load_data))
+        needed = tuple(
+            levels if isinstance(levels, Settings) else Settings(levels) for levels in tried
+        )
+        return cls(find_builder(model).find(needed), read_toggles(Recipe), read_toggles(load_data))
+
+    @classmethod
+    def of_study(cls, study: Study) -> "Space":
+        """Read the toggles that a study may set.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            If there is no such model.
+        """
+        factors = study.factors.items()
+        rows = [
+            {},
+            *({name: levels[-1] for name, levels in factors}, *study.variants),
+            *({name: level} for name, levels in factors for level in levels),
+        ]
+        return cls.of(study.model_name, [{**study.baseline, **row} for row in rows])
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in group for group in (self.model, self.recipe, self.data))
 
     def toggle(self, name: str) -> Toggle:
         """Look up a toggle in all three groups.
@@ -158,9 +189,11 @@ class Space:
         for group in (self.model, self.data):
             check_settings(group, _only(trial.settings, group), trial.model)
 
-    def by_group(self, settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
-        """Split settings into the model's and the data's."""
-        return _only(settings, self.model), _only(settings, self.data)
+
+def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
+    """Split a trial's settings into the model's and the data's."""
+    data = read_toggles(load_data)
+    return {n: level for n, level in settings.items() if n not in data}, _only(settings, data)
 
 
 def _only(levels: Mapping[str, Level], group: Mapping[str, Toggle]) -> dict[str, Level]:

@@ -4,7 +4,6 @@ Rows of results are only ever added. A result belongs to a context (the data's f
 versions of what computed it); results of another context stay in the file and are left out.
 """
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -14,11 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ablations.opening import FILE, LOCK, TABLES, lock, make_directory, open_reader, refusal
 from ablations.settings import StudyError
 from ablations.study import TrialResult
-
-FILE = "study.sqlite"
-LOCK = "study.lock"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
@@ -90,18 +87,21 @@ class Store:
         path = self.directory / FILE
         self._lock: int | None = None
         if write:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.directory / LOCK)
+            make_directory(self.directory)
+            self._lock = lock(self.directory / LOCK)
             self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(SCHEMA)
-            self._complete()
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.executescript(SCHEMA)
+                self._complete()
+            except sqlite3.DatabaseError as error:
+                self.close()
+                raise refusal(path, error) from error
         else:
             if not path.is_file():
                 raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
-            self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("PRAGMA query_only = ON")
+            self._connection = open_reader(path)
             self._check()
         self._connection.row_factory = sqlite3.Row
 
@@ -117,12 +117,7 @@ class Store:
         self.close()
 
     def _check(self) -> None:
-        try:
-            known = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")}
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            path = self.directory / FILE
-            raise StudyError(f"There is no study in {path}: {error}.") from error
+        known = {row[0] for row in self._connection.execute(TABLES)}
         if not {"study", "plan", "results"} <= known:
             self._connection.close()
             raise StudyError(f"There is no study in {self.directory}: none was begun.")
@@ -240,20 +235,3 @@ def _decoded(row: sqlite3.Row, *names: str) -> dict[str, Any]:
         name: json.loads(value) if name in names else value
         for name, value in zip(row.keys(), tuple(row), strict=True)
     }
-
-
-def _lock(path: Path) -> int:
-    """Take the lock, which the system gives back when this process ends, however it ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = path.read_text().strip() or "unknown"
-        os.close(descriptor)
-        raise StudyError(
-            f"Process {holder} is running the study in {path.parent}; wait for it, stop it, or "
-            "give another directory."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor

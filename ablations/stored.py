@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.declared import EXPLORATORY_BELOW
 from ablations.machine import all_machines
-from ablations.settings import StudyError
+from ablations.settings import StudyError, check_known
 from ablations.store import Store
-from ablations.study import BASELINE, EXPLORATORY_BELOW
+from ablations.study import BASELINE
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
@@ -129,7 +130,7 @@ class StoredStudy:
         """Whether there are too few seeds for more than a first impression."""
         return len({row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
-    def compared(self, metrics: Sequence[str] | None = None) -> list[str]:
+    def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
         """Name the columns that variants are compared on.
 
         Where a factor changes the loss itself, they stand in for test_loss: test_nll or, of a
@@ -139,8 +140,18 @@ class StoredStudy:
         ----------
         metrics
             As of `deltas`.
+
+        Raises
+        ------
+        StudyError
+            If there is no such metric, with the nearest.
         """
-        names = [f"test_{metric}" for metric in metrics or self.study["metrics"]]
+        asked = [metrics] if isinstance(metrics, str) else [*(metrics or self.study["metrics"])]
+        stored = [name.removeprefix("test_") for name in self._trials if name.startswith("test_")]
+        for name in asked:
+            if name not in self.study["metrics"]:  # of which there may be no result yet
+                check_known(name, stored, "The trials hold no metric")
+        names = [f"test_{metric}" for metric in asked]
         return comparable(names, self._loss_kinds(), self._trials.columns)
 
     def _loss_kinds(self) -> dict[str, str]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from ablations.declared import (
     AUTO,
+    EXPLORATORY_BELOW,
     MAX_SEEDS,
+    check_design,
     check_factors,
     check_levels,
     check_margins,
@@ -22,7 +24,6 @@ from ablations.declared import (
     check_recipe,
     check_retries,
     check_seeds,
-    check_text,
     check_timeout,
     check_variants,
 )
@@ -33,9 +34,6 @@ from cnnzoo.toggle import Level
 
 BASELINE = "baseline"
 """The name of the variant that every delta is against."""
-
-EXPLORATORY_BELOW = 6
-"""With fewer seeds than this no sign-flip test reaches 5%: 2 / 2**5 is 0.0625."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,10 @@ class Study:
         A name of the zoo; or a builder of one's own, as a function at the top of a module or as
         "package.module:function". Its factors are the parameters with a default, and
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
-        parameter is called ``hp`` it is KerasTuner's ``build(hp)`` (a ``HyperModel`` class is
-        taken too), and its hyperparameters are the factors. Changed code makes new trials:
-        `ablations.code_version` says what is watched.
+        parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
+        ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
+        factors: `ablations.hyperparameters` finds them. Changed code makes new trials:
+        `cnnzoo.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -113,12 +112,12 @@ class Study:
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "model": check_model(self.model),
-            "design": check_text(self.design, "design"),
+            "design": check_design(self.design),
             "factors": check_factors(self.factors, self.design),
             "baseline": check_levels(self.baseline, "baseline"),
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
-            "max_seeds": check_max_seeds(self.max_seeds, EXPLORATORY_BELOW),
+            "max_seeds": check_max_seeds(self.max_seeds),
             "recipe": check_recipe(self.recipe),
             "metrics": check_metrics(self.metrics),
             "margins": check_margins(self.margins, self.metrics),

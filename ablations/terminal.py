@@ -7,6 +7,9 @@ import pandas as pd
 from ablations.report.rounding import bracket, decimals_of, fixed, usual_decimals
 from cnnzoo.console import table
 
+UNLIMITED = 10_000
+"""Columns for a table that no terminal shows; it takes as many as it needs."""
+
 
 def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
     """Lay out the deltas of one metric, with the digits that the report has.

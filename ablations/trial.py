@@ -11,7 +11,8 @@ from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.models import find_builder
-from ablations.space import Space
+from ablations.reasons import reason_of
+from ablations.space import by_group
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
@@ -44,6 +45,7 @@ def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     fix_arithmetic()
+    gc.freeze()  # what TensorFlow consists of is never garbage, and takes long to look through
 
 
 def count_gpus() -> int:
@@ -80,7 +82,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
         found = _train(trial, report_to)
     except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
-        found = {"status": "failed", "reason": _one_line(error)}
+        found = {"status": "failed", "reason": reason_of(error)}
     return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
 
 
@@ -96,13 +98,13 @@ def measure_trial(trial: Trial) -> TrialResult:
     from cnnzoo.training import check_fit
 
     try:
-        toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+        toggles, data_toggles = by_group(trial.settings)
         data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
         builder = find_builder(trial.model)
         model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
         check_fit(model, data, trial.recipe)
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        return TrialResult(trial, "infeasible", reason=_one_line(error))
+        return TrialResult(trial, "infeasible", reason=reason_of(error))
     return TrialResult(
         trial,
         "done",
@@ -115,17 +117,13 @@ def measure_trial(trial: Trial) -> TrialResult:
     )
 
 
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-
-
 def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     import keras
 
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import train
 
-    toggles, data_toggles = Space.of(trial.model).by_group(trial.settings)
+    toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
     model = _model(trial, toggles, data)
     callbacks = []

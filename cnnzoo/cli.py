@@ -1,5 +1,6 @@
 """The command line of the zoo."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -10,6 +11,9 @@ from cnnzoo.toggle import ToggleError
 
 SHOWN = 5
 """Configurations that `cnnzoo tune` shows."""
+
+EPOCHS = 3
+"""Of each training of `cnnzoo tune`, if nobody says how many."""
 
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
@@ -104,13 +108,17 @@ def tune_command(
     data: Annotated[str, typer.Option(help="As `cnnzoo.load_data` takes it.")] = "mnist5k",
     tuner: Annotated[str, typer.Option(help="random, grid, bayesian or hyperband.")] = "random",
     objective: Annotated[
-        str, typer.Option(help="A metric of the validation data.")
-    ] = "val_accuracy",
+        str | None,
+        typer.Option(help="A metric of the validation data; val_accuracy or val_rmse by default."),
+    ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials at most.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a training.")] = 3,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training; 3.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Save every trained model in its trial's folder.")
+    ] = False,
     to: Annotated[
         str, typer.Option(help="Directory; searches/MODEL by default. The same call goes on there.")
     ] = "",
@@ -129,7 +137,9 @@ def tune_command(
         known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
         fixed: Any = parse_choices(choices or [], known, model)
         names = [name.strip() for name in search.split(",") if name.strip()] or None
-        make_space(model, names, fixed=fixed)  # says what is wrong before anything is loaded
+        usual = Recipe() if "epochs" in fixed else Recipe(epochs=EPOCHS)
+        recipe = usual if epochs is None else Recipe(epochs=epochs)
+        make_space(model, names, recipe, fixed)  # says what is wrong before anything is loaded
         with console.status("loading"):
             load_keras()
             from cnnzoo.tuning.tune import tune
@@ -140,10 +150,11 @@ def tune_command(
                 data,
                 names,
                 seeds=seeds,
-                recipe=Recipe(epochs=epochs),
+                recipe=recipe,
                 workers=workers,
                 directory=to or None,
                 seed=seed,
+                checkpoints=checkpoints,
                 **options,
                 **fixed,
             )
@@ -159,23 +170,25 @@ def tune_command(
         (row.trial, f"{row.score:.4f}", *(_level(row[name]) for name in columns[2:]))
         for _, row in best.iterrows()
     ]
-    title = f"{model} on {data}: the best of {len(found.comparable)} by {objective}"
+    looked_for = found.objective.name if found.objective else objective
+    title = f"{model} on {data}: the best of {len(found.comparable)} by {looked_for}"
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(table(columns, cells, right=columns[:2]))
     console.print(_python(found, fixed), highlight=False, markup=False, soft_wrap=True)
+    # apart from what may be piped
+    typer.echo(
+        f"All of it as a page: ablations report {shlex.quote(str(found.directory))}", err=True
+    )
 
 
 def _python(found: Any, fixed: Mapping[str, Any]) -> str:
     """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
     from cnnzoo.registry import toggles
+    from cnnzoo.tuning.lines import build_line
 
-    best: dict[str, Any] = found.best()
     if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
         return str(found.best_line())
-    arguments = [found.model, *best.values()]
-    texts = [repr(argument).replace("'", '"') for argument in arguments]
-    named = [f"{name}={text}" for name, text in zip(best, texts[1:], strict=True)]
-    return f"cnnzoo.build({', '.join([texts[0], *named])})"
+    return build_line(found)
 
 
 def _level(level: Any) -> str:

@@ -43,13 +43,13 @@ class WorkerContext(ForkServerContext):
     Process = WorkerProcess
 
     def load(self, modules: Sequence[str]) -> None:
-        """Have modules loaded where workers come from, if that process is not there yet.
+        """Have Keras and modules loaded where workers come from, if that process is not there yet.
 
         Parameters
         ----------
         modules
             Their names.
         """
-        self.set_forkserver_preload([*modules])
+        self.set_forkserver_preload(["cnnzoo.lean_keras", *modules])
         with quiet_stderr():
             forkserver.ensure_running()

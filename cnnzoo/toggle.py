@@ -43,10 +43,13 @@ class Toggle:
         The toggle that switches this one on, and its levels that do: ``("pool", ("max",))``.
     joined
         Whether several levels may be given at once, joined by "+".
+    count_above
+        Above this a whole number is a count, and is kept as one: 200 training examples, not 200.0.
     default
         The level where nobody chooses; a signature that takes the toggle may set its own.
     name, type
-        Filled in when a signature is read; the type ``object`` stands for any level.
+        Filled in when a signature is read; the type ``object`` stands for any level. Without
+        levels a ``str`` is any text, and a number from ``-math.inf`` up is any.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class Toggle:
     log: bool = False
     when: tuple[str, tuple[Level, ...]] | None = None
     joined: bool = False
+    count_above: float | None = None
     default: Level | None = None
     name: str = ""
     type: type = str
@@ -85,7 +89,11 @@ class Toggle:
             return f"{words}, or several joined by '+'" if self.joined else words
         if self.type is object:
             return "a bool, a number or a text"
+        if self.type is str:
+            return "a text"
         noun = "a whole number" if self.type is int else "a number"
+        if self.low == -math.inf:
+            return noun
         end = "up" if self.high is None else f"to {self.high:.12g}"
         return f"{noun} from {self.low:.12g} {end}"
 
@@ -157,9 +165,11 @@ class Toggle:
             return int(value)
         if self.type is float and isinstance(value, numbers.Real):
             try:
-                return float(value)
+                number = float(value)
             except OverflowError:  # a whole number of more than 308 digits
                 return None
+            counted = self.count_above is not None and number > self.count_above
+            return int(number) if counted and number.is_integer() else number
         if self.type is str and isinstance(value, str):
             return str(value)
         if self.type is object and isinstance(value, int | float | str):
@@ -174,9 +184,9 @@ class Toggle:
             )
         if self.levels:
             return level in self.levels
-        if self.type is object:
+        if self.type in (object, str):
             return True
-        if self.low is None or isinstance(level, str) or level == math.inf:
+        if self.low is None or isinstance(level, str) or level in (math.inf, -math.inf):
             return False
         return self.low <= level and (self.high is None or level <= self.high)
 

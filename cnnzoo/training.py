@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from cnnzoo.augmentation import check_augmentation
-from cnnzoo.axes import channels_first, oriented
-from cnnzoo.batches import batch_stream
+from cnnzoo.axes import channels_first
+from cnnzoo.batches import batch_stream, watched_stream
 from cnnzoo.data import Data, DataError
 from cnnzoo.encoding import LabelError
 from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
@@ -160,9 +160,8 @@ def fit(
     loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
-    # What nobody gave a seed (a user's own dropout, say) draws from this one; TensorFlow also
-    # mixes it into the seeds of its streams.
-    keras.utils.set_random_seed(stream(seed, "training"))
+    if _may_draw(model):
+        keras.utils.set_random_seed(stream(seed, "training"))
     rate = float(model.optimizer.learning_rate)
     if recipe.schedule in STEPWISE:
         steps_per_execution = 1
@@ -173,10 +172,11 @@ def fit(
         result = model.fit(
             batch_stream(x, targets, data, recipe, seed),
             epochs=recipe.epochs,
-            validation_data=(oriented(validation.x), loss.encode(validation.y))
+            validation_data=watched_stream(
+                validation.x, loss.encode(validation.y), PREDICTION_BATCH
+            )
             if len(validation.x)
             else None,
-            validation_batch_size=PREDICTION_BATCH,
             class_weight=class_weights(recipe, labels, loss.classes),
             callbacks=[*recipe_callbacks(recipe, rate, len(x)), *callbacks],
             shuffle=False,  # the stream does it
@@ -189,6 +189,20 @@ def fit(
     if not has_own_schedule(model.optimizer):
         history.setdefault("learning_rate", [rate] * len(result.epoch))
     return history
+
+
+def _may_draw(model: Any) -> bool:
+    """Tell whether a model may draw from the global random streams.
+
+    Keras's layers draw from streams of their own. Setting TensorFlow's seed makes it set up anew
+    all that it has traced, which takes as long as an epoch of a small model.
+    """
+    parts = [model, *model._flatten_layers(include_self=False)]
+    own = ("keras", "cnnzoo")
+    return any(
+        type(part).__module__.partition(".")[0] not in own or isinstance(part, keras.layers.Lambda)
+        for part in parts
+    )
 
 
 def _check_kinds(model: object, data: object, recipe: object) -> None:

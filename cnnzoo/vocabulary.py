@@ -261,6 +261,7 @@ TrainSize = Annotated[
         low=0.0,
         high=1e9,
         search=(0.1, 1.0),
+        count_above=1.0,
     ),
 ]
 LabelNoise = Annotated[

@@ -19,6 +19,23 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("cnnzoo")
 
 
+LONGEST = (
+    "test_every_model.py",
+    "test_workers.py",
+    "test_crashes.py",
+    "test_notebooks.py",
+    "test_failures.py",
+    "test_tune.py",
+    "test_trial.py",
+)
+"""Files that take the longest. They begin, for what comes last runs beside nothing else."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # TensorFlow's variables and NumPy 2 disagree about `__array__`; Keras's saving meets it.
     config.addinivalue_line(

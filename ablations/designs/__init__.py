@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ablations.declared import LIST
+from ablations.declared import DESIGN_NAMES, LIST
 from ablations.designs.factorial import full_factorial
 from ablations.designs.layout import Layout, lay_out
 from ablations.designs.path import path
@@ -13,15 +13,16 @@ from cnnzoo.toggle import Level
 
 Design = Callable[[Mapping[str, tuple[Level, ...]], Settings], Layout]
 
-DESIGNS: dict[str, Design] = {
-    "one-at-a-time": one_at_a_time,
-    "leave-one-out": leave_one_out,
-    "add-one-in": add_one_in,
-    "full-factorial": full_factorial,
-    "fractional-factorial": fractional_factorial,
-    "plackett-burman": plackett_burman,
-    "path": path,
-}
+DESIGNS: dict[str, Design] = dict(
+    zip(
+        DESIGN_NAMES,
+        (
+            *(one_at_a_time, leave_one_out, add_one_in, full_factorial, fractional_factorial),
+            *(plackett_burman, path),
+        ),
+        strict=True,
+    )
+)
 """By name: from the factors' levels and what the study says of its baseline to the layout."""
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.reasons import reason_of
 from ablations.settings import StudyError
 from ablations.study import Trial, TrialResult
 
@@ -49,5 +50,4 @@ def _check_number(name: str, number: object, least: int) -> None:
 
 def failed(trial: Trial, error: BaseException) -> TrialResult:
     """Return the result of a trial whose function raised."""
-    line = (str(error).splitlines() or [""])[0]
-    return TrialResult(trial, "failed", reason=f"{type(error).__name__}: {line}")
+    return TrialResult(trial, "failed", reason=reason_of(error))

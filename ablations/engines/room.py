@@ -27,8 +27,24 @@ def default_workers(gpus: int = 0) -> int:
     """Return one worker a GPU or, without any, a core, as far as memory goes."""
     if gpus:
         return gpus
-    cores = len(os.sched_getaffinity(0))
-    return max(1, int(min(cores, available_memory() / MEMORY_A_WORKER)))
+    return max(1, int(min(available_cores(), available_memory() / MEMORY_A_WORKER)))
+
+
+def available_cores(proc: Path = PROC, groups: Path = GROUPS) -> int:
+    """Return how many cores this process and its children may keep busy, at least 1.
+
+    Parameters
+    ----------
+    proc, groups
+        As of `available_memory`.
+
+    Examples
+    --------
+    >>> 1 <= available_cores() <= len(os.sched_getaffinity(0))
+    True
+    """
+    quotas = (_quota(folder) for folder in _own_groups(proc, groups, "cpu"))
+    return max(1, math.floor(min([len(os.sched_getaffinity(0)), *quotas])))
 
 
 def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> float:
@@ -45,7 +61,7 @@ def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> float:
         Infinite where nothing tells.
     """
     rooms = [_of_the_machine(proc)]
-    for folder in _own_groups(proc, groups):
+    for folder in _own_groups(proc, groups, "memory"):
         rooms += [_of_the_group(folder, *names) for names in MEMORY]
     return max(0.0, min(rooms))
 
@@ -78,13 +94,13 @@ def _of_the_machine(proc: Path) -> float:
     return math.inf if kilobytes is None else float(kilobytes) * 1024
 
 
-def _own_groups(proc: Path, groups: Path) -> Iterator[Path]:
-    """Yield the folders of the own control groups for memory, and of those above them."""
+def _own_groups(proc: Path, groups: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the own control groups for one thing, and of those above them."""
     for line in _lines(proc / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        root = groups / "memory" if controllers else groups
+        root = groups / controller if controllers else groups
         own = root / path.strip("/")
         yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
 
@@ -96,6 +112,18 @@ def _of_the_group(folder: Path, limit: str, used: str, cached: str) -> float:
         return math.inf
     reclaimable = float(_fields(folder / "memory.stat").get(cached, 0))
     return float(limits[0]) - float("".join(_lines(folder / used)) or 0) + reclaimable
+
+
+def _quota(folder: Path) -> float:
+    """Return the cores' worth of time that a control group may take; infinite if all."""
+    quota, period = [*" ".join(_lines(folder / "cpu.max")).split(), "", ""][:2]
+    if not quota:  # of the first version
+        quota, period = (
+            "".join(_lines(folder / f"cpu.cfs_{name}_us")) for name in ("quota", "period")
+        )
+    if not quota or not period or quota in ("max", "-1"):
+        return math.inf
+    return float(quota) / float(period)
 
 
 def _fields(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, legend_of, shown, slug
 from ablations.report.effects import ROW, delta_title, names_axis
 from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
-from ablations.report.tables import Cell, Table, key_of, text_cell
+from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
@@ -115,11 +115,11 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
 
 def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        return text_cell("not in it"), text_cell(""), Cell("", key_of(None))
+        return text_cell("not in it"), text_cell(""), Cell("", sort_key(None))
     verdict = row["verdict"] or "none"
     return (
         Cell(verdict, verdict, verdict=True),
-        Cell(_size(row, usual), key_of(row["delta"])),
+        Cell(_size(row, usual), sort_key(row["delta"])),
         Cell(str(row["n_pairs"]), float(row["n_pairs"])),
     )
 

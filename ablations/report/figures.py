@@ -46,7 +46,7 @@ def file_spec(figure: Figure, about: str) -> dict[str, Any]:
     """
     import textwrap
 
-    subtitle = [about, *textwrap.wrap(figure.caption, 90)]
+    subtitle = [*([about] if about else []), *textwrap.wrap(figure.caption, 90)]
     title = {"text": figure.title, "subtitle": subtitle}
     return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}
 

@@ -24,6 +24,7 @@ from ablations.report.words import (
     settings_words,
     short_digest,
 )
+from ablations.stats.notes import UNSEEN_SKEW
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that starts so is a formula to a spreadsheet."""
@@ -55,6 +56,7 @@ def json_report(contents: ReportContents) -> str:
         "warnings": warnings(contents),
         "findings": {name: list(said) for name, said in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
+        "notes": [UNSEEN_SKEW],
         "trials": rows_of(contents.trials),
         "history": rows_of(contents.history),
         "changes": contents.changes,
@@ -89,13 +91,10 @@ def markdown_report(contents: ReportContents) -> str:
         findings = contents.variant_findings.items()
         parts.append(bullets(f"{name}: {said}" for name, texts in findings for said in texts))
     parts.append("## Deltas\n")
-    parts += [
-        f"### {markdown_text(table.title)}\n\n"
-        + (f"{markdown_text(table.lead)}\n\n" if table.lead else "")
-        + markdown_table(table)
-        for table in _all_tables(contents)
-        if table.rows
-    ]
+    for metric in contents.metrics:
+        parts.append(f"{_headed(study_tables.deltas_table(contents, metric))}")
+        parts.append(f"{markdown_text(UNSEEN_SKEW)}\n")
+    parts += [_headed(table) for table in _further_tables(contents) if table.rows]
     parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
     parts.append(fenced(snippet(contents), "python"))
     known = {**contents.versions, **contents.machine}
@@ -107,11 +106,10 @@ def markdown_report(contents: ReportContents) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _all_tables(contents: ReportContents) -> list[tables.Table]:
-    """Return what the page shows, table by table."""
+def _further_tables(contents: ReportContents) -> list[tables.Table]:
+    """Return what the page shows besides the deltas, table by table."""
     further = [study_tables.statistics_table(contents, metric) for metric in contents.metrics]
     return [
-        *(study_tables.deltas_table(contents, metric) for metric in contents.metrics),
         *(table for table in further if len(table.headers) > 1),
         tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
         *(shaped_table(contents, title, frame) for title, frame in contents.tables.items()),
@@ -120,6 +118,11 @@ def _all_tables(contents: ReportContents) -> list[tables.Table]:
         study_tables.infeasible_table(contents),
         study_tables.pending_table(contents),
     ]
+
+
+def _headed(table: tables.Table) -> str:
+    lead = f"{markdown_text(table.lead)}\n\n" if table.lead else ""
+    return f"### {markdown_text(table.title)}\n\n{lead}{markdown_table(table)}"
 
 
 def latex_report(contents: ReportContents) -> str:
@@ -147,7 +150,7 @@ def latex_report(contents: ReportContents) -> str:
             f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
             "over the table."
         )
-        lines.append(latex_table(table, slug(metric), notes, caption))
+        lines.append(latex_table(table, slug(metric), [*notes, UNSEEN_SKEW], caption))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

@@ -61,13 +61,13 @@ def latex_text(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def latex_table(table: Table, label: str, notes: list[str], caption: str) -> str:
+def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
     """Write a table in LaTeX, with the rules of booktabs, a caption and notes below."""
     columns = "".join("r" if numeric else "l" for numeric in table.numeric)
     lines = [
         r"\begin{table}[htbp]",
         r"\centering",
-        rf"\caption{{{latex_text(caption)}}}",
+        rf"\caption{{{latex_text(caption or table.title)}}}",
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",

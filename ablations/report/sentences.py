@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.declared import EXPLORATORY_BELOW as SEEDS
 from ablations.report.contents import ReportContents
 from ablations.report.rounding import (
     bracket,
@@ -24,7 +25,6 @@ from ablations.report.words import (
     rows_of,
 )
 from ablations.stats.notes import ONE_SEED
-from ablations.study import EXPLORATORY_BELOW as SEEDS
 
 SETTLED = ("better", "worse", "equivalent")
 

@@ -12,11 +12,11 @@ from ablations.report.tables import (
     NOTES,
     Cell,
     Table,
-    key_of,
     level_cell,
     number_cell,
     p_cell,
     share_cell,
+    sort_key,
     text_cell,
 )
 from ablations.report.words import SEE_FINDING, changes_several, metric_words, rows_of
@@ -81,12 +81,12 @@ def _delta_cells(
     return (
         *(named if several else changed),
         Cell(verdict, verdict, verdict=True),
-        Cell(fixed(delta, decimals, signed=True), key_of(delta)),
-        Cell(bracket(low, high, decimals), key_of(low)),
+        Cell(fixed(delta, decimals, signed=True), sort_key(delta)),
+        Cell(bracket(low, high, decimals), sort_key(low)),
         *(() if several else (level_cell(row["baseline"]),)),
-        Cell(p_value(row["p_adjusted"]), key_of(row["p_adjusted"])),
+        Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
         Cell(pairs, float(row["n_pairs"])),
-        *(Cell(fixed(number, decimals), key_of(number)) for number in numbers),
+        *(Cell(fixed(number, decimals), sort_key(number)) for number in numbers),
         text_cell(NOTE_BREAK.join(said)),
     )
 

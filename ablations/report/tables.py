@@ -146,17 +146,17 @@ def number_cell(value: Any) -> Cell:
     """Return a cell of a number, the infinite one in words."""
     if isinstance(value, float) and math.isinf(value):
         return Cell(NO_NUMBER, float(value))
-    return Cell(brief(value), key_of(value))
+    return Cell(brief(value), sort_key(value))
 
 
 def p_cell(value: Any) -> Cell:
     """Return a cell of a p value."""
-    return Cell(p_value(value), key_of(value))
+    return Cell(p_value(value), sort_key(value))
 
 
 def share_cell(value: Any) -> Cell:
     """Return a cell of a share, in percent."""
-    return Cell(share_words(value), key_of(value))
+    return Cell(share_words(value), sort_key(value))
 
 
 def size_cells(delta: float, low: float, high: float) -> tuple[Cell, Cell]:
@@ -164,15 +164,15 @@ def size_cells(delta: float, low: float, high: float) -> tuple[Cell, Cell]:
     decimals = decimals_of(delta, low, high)
     shown = number_cell(delta) if math.isinf(delta) else None
     return (
-        shown or Cell(fixed(delta, decimals, signed=True), key_of(delta)),
-        Cell(bracket(low, high, decimals), key_of(low)),
+        shown or Cell(fixed(delta, decimals, signed=True), sort_key(delta)),
+        Cell(bracket(low, high, decimals), sort_key(low)),
     )
 
 
 def _any_cell(name: str, value: Any, number: bool) -> Cell:
     if number:
         written = p_value if name == "p" or name.startswith("p_") else brief
-        return Cell(written(value), key_of(value))
+        return Cell(written(value), sort_key(value))
     return level_cell(value) if name in LEVELS else text_cell(value)
 
 
@@ -182,6 +182,6 @@ def level_cell(value: Any) -> Cell:
     return Cell(text, float(value) if is_number(value) else text)
 
 
-def key_of(value: Any) -> float:
-    """Return what a number sorts by."""
+def sort_key(value: Any) -> float:
+    """Return what a number sorts by; where there is none, it comes first."""
     return float(value) if is_number(value) else float("-inf")

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablations.report.bundle import write_whole
 from ablations.report.contents import ReportContents, ReportError
+
+if TYPE_CHECKING:
+    from ablations.report.drawing import Figure, Theme
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
 
@@ -40,7 +44,7 @@ def write_report(contents: ReportContents, path: str | Path, *, overwrite: bool 
         raise ReportError(
             f"a report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
         )
-    _check_free([place], overwrite)
+    check_free([place], overwrite)
     write_whole(place, _writer(suffix)(contents).encode("utf-8", "replace"))
     return place
 
@@ -75,6 +79,42 @@ def write_figures(
     ReportError
         If a format is not one of these, or a file is there.
     """
+    from ablations.report.figures import figures
+    from ablations.report.words import about_study
+
+    return save_figures(
+        lambda theme: figures(contents, theme),
+        directory,
+        formats,
+        about=about_study(contents.study),
+        overwrite=overwrite,
+    )
+
+
+def save_figures(
+    draw: Callable[["Theme"], Sequence["Figure"]],
+    directory: str | Path,
+    formats: Sequence[str] = FIGURE_FORMATS,
+    *,
+    about: str = "",
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write figures as files.
+
+    Parameters
+    ----------
+    draw
+        From a theme to the figures.
+    about
+        What they are of, written in each.
+    directory, formats, overwrite
+        As of `write_figures`.
+
+    Raises
+    ------
+    ReportError
+        If a format is not one of these, or a file is there.
+    """
     asked = [formats] if isinstance(formats, str) else list(formats)
     for name in asked:
         if name not in FIGURE_FORMATS:
@@ -83,15 +123,13 @@ def write_figures(
             )
     import vl_convert
 
-    from ablations.report.figures import figures, file_spec
+    from ablations.report.figures import file_spec
     from ablations.report.theme import LIGHT
-    from ablations.report.words import about_study
 
-    drawn = figures(contents, LIGHT)
-    about = about_study(contents.study)
+    drawn = draw(LIGHT)
     place = Path(directory).expanduser()
     paths = [place / f"{figure.name}.{name}" for figure in drawn for name in asked]
-    _check_free(paths, overwrite)
+    check_free(paths, overwrite)
     for figure in drawn:
         described = file_spec(figure, about)
         for name in asked:
@@ -105,7 +143,14 @@ def write_figures(
     return paths
 
 
-def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
+def check_free(paths: Sequence[Path], overwrite: bool) -> None:
+    """Refuse to replace files that nobody said may be.
+
+    Raises
+    ------
+    ReportError
+        If one is there.
+    """
     there = [path for path in paths if path.exists()]
     if there and not overwrite:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""

@@ -1,5 +1,6 @@
 """What the report of a search shows, gathered once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.rounding import decimals_for, fixed
+from ablations.report.rounding import decimals_for, fixed, is_number
 from ablations.report.words import level_words, metric_words
-from cnnzoo.tuning.records import Hyperparameter
+from cnnzoo.tuning.records import Hyperparameter, Objective
 from cnnzoo.tuning.results import SearchResults
 
 if TYPE_CHECKING:
-    from ablations.search.from_search import SearchAblation
+    from ablations.search.studies import SearchAblation
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class SearchContents:
         return "lower is better" if self.lower else "higher is better"
 
     @property
+    def too_few(self) -> bool:
+        """Whether the trials are too few to say what matters."""
+        return bool(self.importance["note"].str.startswith("too few").any())
+
+    @property
     def not_done(self) -> pd.DataFrame:
         """The executions without a score."""
         return self.trials[self.trials["status"] != "done"]
@@ -97,16 +103,15 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     optimism = ablation.optimism() if ablation else pd.DataFrame()
     known = results.project.hyperparameters
     tables = {}
-    for title, study in (
-        ("The winner with one choice at its default", ablation and ablation.one_at_a_time),
-        ("The path from the defaults to the winner", ablation and ablation.path),
-    ):
-        if study:
-            tables[title] = _deltas(study)
+    if ablation and ablation.one_at_a_time:
+        for metric, rows in _deltas(ablation.one_at_a_time).groupby("metric", sort=False):
+            tables[f"The winner with one choice at its default: {metric_words(str(metric))}"] = rows
+    if ablation and ablation.path:
+        tables["The path from the defaults to the winner, step by step"] = _steps(ablation.path)
     return SearchContents(
         name=results.model.rpartition(":")[2] or results.directory.resolve().name,
         facts=_facts(results),
-        objective=metric_words(objective.name) if objective else "score",
+        objective=_metric(objective),
         lower=objective is None or objective.lower,
         trials=results.trials,
         best=results.best(10),
@@ -118,9 +123,16 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
         tables=tables,
         line=results.best_line() if objective and len(results.comparable) else "",
         code=_code(results),
-        versions=results.project.search.get("versions") or {},
+        versions=results.project.search.get("versions", {}),
         directory=results.directory,
     )
+
+
+def _metric(objective: Objective | None) -> str:
+    """Return what was looked for in words."""
+    if objective is None:
+        return "score"
+    return metric_words(re.sub("^val_", "validation_", objective.name))
 
 
 def _deltas(study: Any) -> pd.DataFrame:
@@ -129,27 +141,33 @@ def _deltas(study: Any) -> pd.DataFrame:
     return deltas
 
 
+def _steps(study: Any) -> pd.DataFrame:
+    """Return what each step of the path changed and was worth, and what would have been next."""
+    shown = ["step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low"]
+    steps: pd.DataFrame = study.path()[[*shown, "ci_high", "n_pairs", "share", "runner_up"]]
+    return steps
+
+
 def _facts(results: SearchResults) -> dict[str, str]:
     said, known = results.project.search, results.project.hyperparameters
     searched = results.hyperparameters
     objective = results.objective
-    recipe = said.get("recipe")
     fixed_levels = {
         **{
             hp.name: hp.default
             for hp in results.project.hyperparameters.values()
             if hp.name not in searched
         },
-        **(said["fixed"] if isinstance(said.get("fixed"), dict) else {}),
+        **results.fixed,
     }
     found = {
         "Model": results.model,
-        "Data": results.data,
+        "Data": results.data or results.about_data,
         "Tuner": said.get("tuner"),
         "Objective": f"{objective.name} ({objective.direction})" if objective else "",
         "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched),
         "Fixed": _settings(fixed_levels),
-        "Recipe": _settings(recipe if isinstance(recipe, dict) else {}),
+        "Recipe": _settings(said.get("recipe", {})),
         "Seeds": ", ".join(map(str, results.seeds)),
         "Directory": results.directory,
     }
@@ -170,19 +188,7 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     """Say that the best of many is too good on average, and by how much if that is known."""
     count = len(results.configurations)
     if len(optimism) and optimism["seeds"].iloc[0]:
-        row = optimism.iloc[0]
-        decimals = decimals_for(row["ci_high"] - row["ci_low"], abs(row["optimism"]))
-        gap, low, high, fresh, searched = (
-            fixed(row[name], decimals, signed=name not in ("fresh_mean", "search_score"))
-            for name in ("optimism", "ci_low", "ci_high", "fresh_mean", "search_score")
-        )
-        interval = (
-            f"95% interval {low} to {high}" if low else "of one fresh seed there is no interval"
-        )
-        return [
-            f"On {row['seeds']} fresh seeds the search's best configuration came to {fresh}, not "
-            f"to {searched}: its score was too good by {gap} ({interval})."
-        ]
+        return [_gap_words(optimism.iloc[0], results.objective)]
     if count < 2:
         return []
     return [
@@ -192,14 +198,35 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     ]
 
 
+def _gap_words(row: pd.Series, objective: Objective | None) -> str:
+    """Say what the winner came to on fresh seeds, beside its score in the search."""
+    gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
+    decimals = decimals_for(high - low, abs(gap))
+    end = "of one fresh seed there is no interval"
+    lower = objective is None or objective.lower
+    wrong = "too good" if gap >= 0 else "too high" if lower else "too low"
+    if is_number(low):
+        ends = (low, high) if gap >= 0 else (-high, -low)
+        end = " to ".join(["95% interval " + fixed(ends[0], decimals), fixed(ends[1], decimals)])
+        end += "; it may be none" if low <= 0 <= high else ""
+    count = int(row["seeds"])
+    seeds = f"{count} fresh seed" + "s" * (count != 1)
+    fresh, searched = (fixed(row[name], decimals) for name in ("fresh_mean", "search_score"))
+    return (
+        f"On {seeds} the search's best configuration came to a {_metric(objective)} of {fresh}, "
+        f"not {searched}: the search's score was {wrong} by {fixed(abs(gap), decimals)} ({end})."
+    )
+
+
 def _code(results: SearchResults) -> str:
     place = str(results.directory)
     lines = ["import ablations", "import cnnzoo", "", f"search = cnnzoo.open_search({place!r})"]
-    elsewhere = "" if results.model else 'model="package.module:build", data="mnist5k"'
+    missing = {"model": (results.model, "package.module:build"), "data": (results.data, "npz:PATH")}
+    given = [f'{name}="{usual}"' for name, (known, usual) in missing.items() if not known]
     return "\n".join(
         [
             *lines,
-            f"studies = ablations.from_search(search{', ' if elsewhere else ''}{elsewhere})",
+            f"studies = ablations.from_search({', '.join(['search', *given])})",
             "found = studies.run()  # goes on where it was",
             'found.report("search.html")',
         ]

@@ -13,7 +13,7 @@ MOST_LEVELS = 12
 """Levels that are set beside each other; more are drawn along an axis if they are numbers."""
 
 
-def search_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
+def draw_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
     """Draw all that the contents allow."""
     drawn = [_progress(contents, theme), _importance(contents, theme)]
     shown = list(contents.hyperparameters.items())
@@ -93,9 +93,11 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     if known.empty:
         return None
     rows = [
-        {**row, "shown": "its interval is above 0" if row["ci_low"] > 0 else "it may be none"}
+        {**row, "sure": row["ci_low"] > 0 and not contents.too_few}
         for row in rows_of(known.drop(columns="note"))
     ]
+    for row in rows:
+        row["shown"] = "its interval is above 0" if row["sure"] else "it may be none"
     y = {
         "field": "toggle",
         "type": "nominal",
@@ -112,13 +114,14 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
         {"field": "shown", "type": "nominal", "title": "so"},
     ]
     title = "share of the scores' variance"
+    said = " Here all are, for there are too few trials to tell." if contents.too_few else ""
     x = {"type": "quantitative", "title": title, "scale": {"zero": True, "nice": True}}
     colour = {
-        "condition": {"test": "datum.ci_low > 0", "value": theme["accent"]},
+        "condition": {"test": "datum.sure", "value": theme["accent"]},
         "value": theme["inconclusive"],
     }
     fill = {
-        "condition": {"test": "datum.ci_low > 0", "value": theme["accent"]},
+        "condition": {"test": "datum.sure", "value": theme["accent"]},
         "value": theme["surface"],
     }
     layers = [
@@ -153,7 +156,7 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
         "Importance of each choice",
         "The share of the variance that a choice has a part in, alone or with others: by how much "
         "shuffling it spoils a random forest's predictions of scores that it has not seen, with "
-        "95% intervals. A hollow mark: it may not matter at all.",
+        f"95% intervals. A hollow mark: it may not matter at all.{said}",
         "importance",
         contents.objective,
         chart_of(layers, 34 * len(rows) + 16),

@@ -1,7 +1,9 @@
-"""The report of a search as Markdown, CSV and JSON."""
+"""The report of a search as Markdown, CSV, LaTeX and JSON."""
 
+from ablations.report.drawing import slug
 from ablations.report.files import bullets, csv_of, fenced, json_text
-from ablations.report.markup import markdown_table, markdown_text
+from ablations.report.markup import latex_table, latex_text, markdown_table, markdown_text
+from ablations.report.tables import Table
 from ablations.report.words import metric_words, rows_of
 from ablations.search import tables
 from ablations.search.contents import SearchContents
@@ -34,14 +36,7 @@ def markdown_report(contents: SearchContents) -> str:
     parts = [f"# Search: {markdown_text(contents.name)}\n"]
     parts.append(bullets(f"{word}: {value}" for word, value in contents.facts.items()))
     parts.append("".join(f"> {markdown_text(said)}\n>\n" for said in contents.warnings))
-    shown = [
-        tables.best_table(contents),
-        tables.optimism_table(contents),
-        *(tables.plain_table(title, frame) for title, frame in contents.tables.items()),
-        tables.importance_table(contents),
-        tables.failures_table(contents),
-        tables.trials_table(contents),
-    ]
+    shown = [*_tables(contents), tables.trials_table(contents)]
     parts += [
         f"## {markdown_text(table.title)}\n\n{markdown_table(table)}"
         for table in shown
@@ -50,3 +45,25 @@ def markdown_report(contents: SearchContents) -> str:
     parts += ["## How to go on\n", fenced(contents.code, "python")]
     parts.append(bullets(f"{metric_words(n)}: {v}" for n, v in contents.versions.items()))
     return "\n".join(part for part in parts if part)
+
+
+def latex_report(contents: SearchContents) -> str:
+    """Return the tables but that of all trials as LaTeX, for a paper that loads booktabs."""
+    lines = ["% \\usepackage{booktabs} in the preamble.\n"]
+    lines += [
+        latex_table(table, slug(table.title).lower(), [])
+        for table in _tables(contents)
+        if table.rows
+    ]
+    lines += [f"% {line}\n" for line in map(latex_text, contents.warnings)]
+    return "\n".join(lines)
+
+
+def _tables(contents: SearchContents) -> list[Table]:
+    return [
+        tables.best_table(contents),
+        tables.optimism_table(contents),
+        *(tables.study_table(title, frame) for title, frame in contents.tables.items()),
+        tables.importance_table(contents),
+        tables.failures_table(contents),
+    ]

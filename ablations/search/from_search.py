@@ -1,138 +1,19 @@
 """From a search to an ablation: how good its best really is, and which of its choices matter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ablations.declared import LIST, METRICS
-from ablations.search.optimism import optimism
+from ablations.declared import LIST, METRICS, check_count, check_model, check_seeds
+from ablations.search.contenders import find_contenders
+from ablations.search.studies import FOLDERS, SearchStudies, objective_of
 from ablations.settings import StudyError, same
 from ablations.space import Space
 from ablations.study import Study
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
-from cnnzoo.tuning.records import Objective, SearchTrial
 from cnnzoo.tuning.results import SearchResults, open_search
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ablations.results import Results
-
-FOLDERS = ("rivals", "one-at-a-time", "path")
-"""Where `SearchStudies.run` puts the results of each study."""
-
-
-@dataclass(frozen=True)
-class SearchStudies:
-    """The studies that a search leads to, all on seeds that it has not seen.
-
-    Parameters
-    ----------
-    search
-        The search.
-    rivals
-        Its best configurations, the winner being the baseline.
-    one_at_a_time
-        The winner, from which one choice at a time is taken back to its default; None where the
-        winner is the default configuration.
-    path
-        The way from the defaults to the winner by the best single change each step; None as
-        above.
-    contenders
-        The best configurations' trials, the winner first.
-    """
-
-    search: SearchResults
-    rivals: Study
-    one_at_a_time: Study | None
-    path: Study | None
-    contenders: tuple[SearchTrial, ...]
-
-    @property
-    def studies(self) -> dict[str, Study]:
-        """The studies that there are, by the folder of their results."""
-        all_three = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
-        return {name: study for name, study in all_three if study is not None}
-
-    def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
-        """Run the studies, or what is missing of them.
-
-        Parameters
-        ----------
-        directory
-            Where their results go, each in a folder of its own; ``studies/NAME`` if left out.
-        options
-            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``progress``.
-
-        Raises
-        ------
-        StudyError, ToggleError
-            As `ablations.run`.
-        """
-        from ablations import runner
-
-        place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
-        found = {
-            name: runner.run(study, place / name, **options) for name, study in self.studies.items()
-        }
-        return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class SearchAblation:
-    """What came of the studies that a search led to.
-
-    Parameters
-    ----------
-    studies
-        The studies.
-    rivals, one_at_a_time, path
-        Their results; None where there is no such study.
-    """
-
-    studies: SearchStudies
-    rivals: "Results"
-    one_at_a_time: "Results | None"
-    path: "Results | None"
-
-    def optimism(self) -> "pd.DataFrame":
-        """Set the scores of the search against the means over fresh seeds.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
-            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric,
-            ``seeds``, ``optimism`` (by how much the search's score was too good; below 0 where it
-            was too bad) and its 95% interval ``ci_low`` and ``ci_high``.
-        """
-        search = self.studies.search
-        names = [contender.name for contender in self.studies.contenders]
-        scores = search.configurations.set_index("trial").loc[names, "score"]
-        return optimism(
-            self.rivals.trials, scores, _objective_of(search), self.rivals.study["metrics"][0]
-        )
-
-    def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the report of the search with how optimistic it was and which choices mattered.
-
-        Parameters
-        ----------
-        path
-            Where to; its suffix says what: .html, .md, .csv or .json.
-        overwrite
-            Whether a file that is there may be replaced.
-
-        Raises
-        ------
-        ReportError
-            If the suffix is another one, or the file is there already.
-        """
-        from ablations.search.report import search_report
-
-        return search_report(self.studies.search, path, ablation=self, overwrite=overwrite)
 
 
 def from_search(
@@ -175,34 +56,34 @@ def from_search(
     SearchError, StudyError
         If there is no search, nothing in it is done, or it cannot be studied.
     """
+    check_count(rivals, 0, "`rivals` of `from_search`")
     found = search if isinstance(search, SearchResults) else open_search(search)
-    contenders = tuple(found.ranked(rivals + 1))
-    missing = [
-        name
-        for name, given, kept in (("model", model, found.model), ("data", data, found.data))
-        if given is None and not kept
-    ]
-    if missing:
-        words = " and ".join(f"`{name}`" for name in missing)
-        raise StudyError(f"The search in {found.directory} does not say its {words}; give them.")
+    found.ranked(1)  # says if there is no winner
+    fresh = _fresh(seeds, found.seeds)
+    _check_said(found, model, data)
+    text = check_model(model if model is not None else found.model)
+    space, contenders = find_contenders(found, text, rivals + 1)
     common: dict[str, Any] = {
-        "model": model if model is not None else found.model,
+        "model": text,
         "data": data if data is not None else found.data,
         "recipe": recipe if recipe is not None else Recipe(**found.recipe),
-        "seeds": _fresh(seeds, found.seeds),
+        "seeds": fresh,
         "metrics": _metrics(metric, found),
     }
-    winner = found.levels_of(contenders[0])
-    others = [_changes(found.levels_of(trial), winner) for trial in contenders[1:]]
+    winner, *others = [contender.levels for contender in contenders]
+    if not winner:
+        raise StudyError(f"The search in {found.directory} chose nothing that a study could set.")
     if others:
-        base = Study(**common, design=LIST, variants=others, baseline=winner)
+        changes = [_changes(levels, winner) for levels in others]
+        base = Study(**common, design=LIST, variants=changes, baseline=winner)
     else:  # nothing to compare the winner with, but its fresh seeds
         own = next(iter(winner))
         base = Study(**common, factors={own: [winner[own]]}, baseline=winner)
     base = replace(base, name=f"{base.name}-search")
-    factors = _factors(base, winner, found.hyperparameters)
+    trials = tuple(contender.trial for contender in contenders)
+    factors = _factors(base, space, winner, found.hyperparameters)
     if not factors:
-        return SearchStudies(found, base, None, None, contenders)
+        return SearchStudies(found, base, None, None, trials)
     kept = {name: level for name, level in winner.items() if name not in factors}
     one, along = (
         replace(
@@ -215,32 +96,55 @@ def from_search(
         )
         for design, end in (("leave-one-out", FOLDERS[1]), ("path", FOLDERS[2]))
     )
-    return SearchStudies(found, base, one, along, contenders)
+    return SearchStudies(found, base, one, along, trials)
 
 
-def _fresh(seeds: int | Sequence[int], used: Sequence[int]) -> list[int]:
+def _check_said(search: SearchResults, model: object, data: object) -> None:
+    """Refuse a search that does not say what it was of, where nobody else does."""
+    if data is None and search.model and not search.data:
+        raise StudyError(
+            f"The search in {search.directory} was of data that were loaded already "
+            f"({search.about_data or 'it does not say which'}), which a study loads again for "
+            "each seed. Give `data` as a text that `load_data` takes; arrays can be saved with "
+            "numpy.savez, as 'npz:PATH'."
+        )
+    missing = [
+        name
+        for name, given, kept in (("model", model, search.model), ("data", data, search.data))
+        if given is None and not kept
+    ]
+    if missing:
+        words = " and ".join(f"`{name}`" for name in missing)
+        raise StudyError(f"The search in {search.directory} does not say its {words}; give them.")
+
+
+def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
     """Return seeds that the search has not used."""
     if isinstance(seeds, int):
+        check_count(seeds, 1, "`seeds` of `from_search`")
         start = max(used, default=-1) + 1
         return list(range(start, start + seeds))
-    again = sorted(set(seeds) & set(used))
+    try:
+        fresh = check_seeds(() if isinstance(seeds, str) else seeds)
+    except StudyError:
+        raise StudyError(
+            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
+            f"from 0; got {seeds!r}."
+        ) from None
+    again = sorted({*fresh} & {*used})
     if again:
         raise StudyError(
             f"`seeds` must be others than those of the search; it has used "
             f"{', '.join(map(str, again))} of them."
         )
-    return list(seeds)
+    return [int(seed) for seed in fresh]
 
 
 def _metrics(metric: str | None, search: SearchResults) -> list[str]:
     """Return the metrics to compare, the objective first where the studies measure it."""
-    objective = _objective_of(search).name.removeprefix("val_")
+    objective = objective_of(search).name.removeprefix("val_")
     first = metric or (objective if objective in METRICS else "loss")
     return list(dict.fromkeys([first, "loss"]))
-
-
-def _objective_of(search: SearchResults) -> Objective:
-    return search.objective or Objective("", "min")
 
 
 def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[str, Level]:
@@ -248,10 +152,9 @@ def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[s
 
 
 def _factors(
-    study: Study, winner: Mapping[str, Level], searched: Sequence[str]
+    study: Study, space: Space, winner: Mapping[str, Level], searched: Sequence[str]
 ) -> dict[str, list[Level]]:
     """Return the searched toggles that the winner does not leave at their defaults: off, on."""
-    space = Space.of(study.model_name)
     usual: dict[str, Any] = asdict(study.recipe)
     factors = {}
     for name in searched:

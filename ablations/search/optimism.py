@@ -17,9 +17,7 @@ COLUMNS = (
 )
 
 
-def optimism(
-    trials: pd.DataFrame, scores: pd.Series, objective: "Objective", metric: str
-) -> pd.DataFrame:
+def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") -> pd.DataFrame:
     """Set scores of a search against means over fresh seeds.
 
     The search's score is taken as the number that it is; the interval is Student's, of the mean
@@ -33,25 +31,25 @@ def optimism(
     scores
         The search's, by trial, the best first.
     objective
-        Of the search.
-    metric
-        Of the study, where its trials do not measure the objective on the validation split.
+        Of the search. Where the trials measure it neither on the validation nor on the test
+        split, there is nothing to set the scores against.
 
     Returns
     -------
     pandas.DataFrame
-        As `ablations.search.from_search.SearchAblation.optimism`.
+        As `ablations.SearchAblation.optimism`.
     """
     from scipy import stats
 
-    column = f"validation_{objective.name.removeprefix('val_')}"
-    column = column if column in trials else f"test_{metric}"
+    name = objective.name.removeprefix("val_")
+    known = [split for split in ("validation", "test") if f"{split}_{name}" in trials]
+    column = f"{known[0]}_{name}" if known else ""
     names = _variants(trials, len(scores))
     sign = -1.0 if objective.lower else 1.0
     rows = []
     for place, (trial, score) in enumerate(scores.items()):
-        name = names[place]
-        own = trials[(trials["variant"] == name) & (trials["status"] == "done")]
+        variant = names[place]
+        own = trials[(trials["variant"] == variant) & (trials["status"] == "done")]
         values = own[column].dropna().astype(float) if column in own else pd.Series(dtype=float)
         count, mean = len(values), float(values.mean()) if len(values) else math.nan
         half = (
@@ -60,7 +58,7 @@ def optimism(
             else math.nan
         )
         gap = sign * (float(score) - mean)
-        rows.append((place + 1, trial, name, score, mean, count, gap, gap - half, gap + half))
+        rows.append((place + 1, trial, variant, score, mean, count, gap, gap - half, gap + half))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

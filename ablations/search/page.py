@@ -6,16 +6,17 @@ from ablations.report.drawing import slug
 from ablations.report.figures import spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rounding import brief
+from ablations.report.tables import with_footnotes
 from ablations.report.theme import PAGE
 from ablations.report.words import metric_words
 from ablations.search import tables
 from ablations.search.contents import SearchContents
-from ablations.search.figures import search_figures
+from ablations.search.figures import draw_figures
 
 
 def page(contents: SearchContents) -> str:
     """Return a search's page."""
-    drawn = search_figures(contents, PAGE)
+    drawn = draw_figures(contents, PAGE)
     by_section: dict[str, list[Any]] = {}
     for figure in drawn:
         by_section.setdefault(figure.section, []).append(figure)
@@ -25,9 +26,9 @@ def page(contents: SearchContents) -> str:
         cards=_cards(contents),
         figures=by_section,
         best=tables.best_table(contents),
-        importance=tables.importance_table(contents),
+        importance=with_footnotes(tables.importance_table(contents)),
         optimism=tables.optimism_table(contents),
-        extra=[tables.plain_table(title, frame) for title, frame in contents.tables.items()],
+        extra=[tables.study_table(title, frame) for title, frame in contents.tables.items()],
         trials=tables.trials_table(contents),
         failures=tables.failures_table(contents),
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
@@ -44,14 +45,15 @@ def _cards(contents: SearchContents) -> list[dict[str, str]]:
     by_trial = contents.trials.groupby("trial", sort=False)["status"]
     done = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
     count = int(contents.trials["trial"].nunique())
-    lost = contents.not_done
-    unfinished = lost.loc[lost["status"] == "unfinished", "trial"].nunique()
-    failed = lost.loc[lost["status"] != "unfinished", "trial"].nunique()
+    lost = contents.not_done.groupby("status", sort=False)["trial"].nunique()
+    failed = int(lost.get("failed", 0)) + int(lost.get("unreadable", 0))
+    said_lost = ", ".join(f"{number:,} {status}" for status, number in lost.items())
     best = brief(contents.best["score"].iloc[0]) if len(contents.best) else "none"
     known = contents.importance[contents.importance["ci_low"] > 0]
+    known = known.iloc[: 0 if contents.too_few else 1]
     said = [
         ("Trials done", f"{done:,}", f"of {count:,} begun", ""),
-        ("Failed", f"{failed:,}", f"{unfinished:,} unfinished", "worse" if failed else ""),
+        ("Not done", f"{count - done:,}", said_lost, "worse" if failed else ""),
         ("Compared", f"{len(contents.compared):,}", "trials with whole scores", ""),
         ("Best score", best, f"{contents.objective}, {contents.hint}", ""),
         (
@@ -65,5 +67,4 @@ def _cards(contents: SearchContents) -> list[dict[str, str]]:
 
 
 def _why(contents: SearchContents) -> str:
-    notes = [note for note in contents.importance["note"] if note.startswith("too few")]
-    return "too few trials" if notes else "no choice stands out"
+    return "too few trials" if contents.too_few else "no choice stands out"

@@ -1,18 +1,17 @@
-"""The report of a search: the one way in."""
+"""The report of a search and its figures: the one way in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations.report.bundle import write_whole
 from ablations.report.contents import ReportError
+from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
 from ablations.search.contents import SearchContents, contents_of
 from cnnzoo.tuning.results import SearchResults, open_search
 
 if TYPE_CHECKING:
-    from ablations.search.from_search import SearchAblation
-
-FORMATS = (".html", ".md", ".csv", ".json")
+    from ablations.search.studies import SearchAblation
 
 
 def search_report(
@@ -29,7 +28,8 @@ def search_report(
     search
         The search, or its directory: of `cnnzoo.tune` or of any KerasTuner tuner elsewhere.
     path
-        Ends in .html (one page, charts included), .md, .csv (the trials) or .json (everything).
+        Ends in .html (one page, charts included), .md, .csv (the trials), .tex (the tables but the
+        trials, for booktabs) or .json (everything).
     ablation
         What became of the search's best on fresh seeds, if that was tried.
     overwrite
@@ -53,15 +53,57 @@ def search_report(
         raise ReportError(
             f"a search report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
         )
-    if place.exists() and not overwrite:
-        raise ReportError(
-            f"{place} is there already; give another name, or overwrite=True (--overwrite) to "
-            "replace it."
-        )
-    results = search if isinstance(search, SearchResults) else open_search(search)
-    text = _writer(suffix)(contents_of(results, ablation))
+    check_free([place], overwrite)
+    text = _writer(suffix)(_gather(search, ablation))
     write_whole(place, text.encode("utf-8", "replace"))
     return place
+
+
+def search_figures(
+    search: SearchResults | str | Path,
+    directory: str | Path,
+    formats: Sequence[str] = FIGURE_FORMATS,
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the figures of a search's report as files of their own.
+
+    Parameters
+    ----------
+    search
+        The search, or its directory.
+    directory
+        Where they go; made if need be.
+    formats
+        Of "svg", "png" and "pdf".
+    overwrite
+        Whether files that are there may be replaced.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    ReportError
+        If a format is not one of these, or a file is there.
+    SearchError
+        If there is no search.
+    """
+    from ablations.search.figures import draw_figures
+
+    contents = _gather(search)
+    return save_figures(
+        lambda theme: draw_figures(contents, theme), directory, formats, overwrite=overwrite
+    )
+
+
+def _gather(
+    search: SearchResults | str | Path, ablation: "SearchAblation | None" = None
+) -> SearchContents:
+    results = search if isinstance(search, SearchResults) else open_search(search)
+    return contents_of(results, ablation)
 
 
 def _writer(suffix: str) -> Callable[[SearchContents], str]:
@@ -69,6 +111,11 @@ def _writer(suffix: str) -> Callable[[SearchContents], str]:
         from ablations.search.page import page
 
         return page
-    from ablations.search.files import csv_report, json_report, markdown_report
+    from ablations.search import files
 
-    return {".md": markdown_report, ".csv": csv_report, ".json": json_report}[suffix]
+    return {
+        ".md": files.markdown_report,
+        ".csv": files.csv_report,
+        ".tex": files.latex_report,
+        ".json": files.json_report,
+    }[suffix]

@@ -20,15 +20,15 @@ def where(test: str) -> Spec:
 
 def score_axis(contents: SearchContents, scores: list[float]) -> tuple[Spec, str]:
     """Return the axis of scores, and what to say where it leaves some out."""
-    scale: Spec = {"zero": False, "nice": True, "padding": 10}
+    scale: Spec = {"zero": False, "nice": False, "padding": 10}
     low, middle_low, middle_high, high = pd.Series(scores).quantile([0, 0.25, 0.75, 1])
     reach = FAR * (middle_high - middle_low)
     said = ""
     if contents.lower and high > middle_high + reach > middle_high:
-        scale |= {"domainMax": middle_high + reach, "clamp": True, "nice": False}
+        scale |= {"domainMax": middle_high + reach, "clamp": True}
         said = f" Scores above {brief(middle_high + reach)} are drawn at the edge."
     if not contents.lower and low < middle_low - reach < middle_low:
-        scale |= {"domainMin": middle_low - reach, "clamp": True, "nice": False}
+        scale |= {"domainMin": middle_low - reach, "clamp": True}
         said = f" Scores below {brief(middle_low - reach)} are drawn at the edge."
     axis = {"field": "score", "type": "quantitative", "scale": scale}
     return {**axis, "title": f"{contents.objective} ({contents.hint})"}, said

@@ -5,14 +5,21 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ablations.declared import EXPLORATORY_BELOW
 from ablations.stats.pairs import Pairs
 from ablations.stats.student import PairedT
-from ablations.study import EXPLORATORY_BELOW
 
 ONE_SEED = "one seed gives neither interval nor verdict"
 NO_PAIRS = "no pairs: nothing to compare"
 SKEWED = "the deltas are strongly skewed: at this n the interval covers less than it says"
 TOO_FEW_TO_SEE_SKEW = "so few seeds cannot show skew, under which the interval covers too little"
+UNSEEN_SKEW = (
+    "Intervals assume deltas that are not strongly skewed. Of strongly skewed ones, as lognormal "
+    "ones are, 10 seeds show about half as such; where nothing is said such intervals cover 76 to "
+    "80%, not 95%."
+)
+"""Said below every table of deltas, for what a sample does not show nothing beside it can say: see
+tests/benchmarks/results/statistics.md."""
 ALIKE = "the deltas are all alike: no spread to form an interval from, p is the sign-flip p"
 ALL_ZERO = "the deltas are all 0"
 INFEASIBLE = "infeasible: not trained"

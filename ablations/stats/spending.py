@@ -7,14 +7,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from ablations.declared import EXPLORATORY_BELOW, MAX_SEEDS
 from ablations.stats.errors import StatisticsError
 from ablations.stats.pairs import Array
 
-LOOKS = (6, 10, 15, 20, 30)
-"""Seed blocks at which the trials are looked at; fewer than 6 would be exploratory."""
+LOOKS = (EXPLORATORY_BELOW, 10, 15, 20, MAX_SEEDS)
+"""Seed blocks at which the trials are looked at; fewer than the first would be exploratory."""
 
 
-def looks(cap: int = 30) -> tuple[int, ...]:
+def looks(cap: int = MAX_SEEDS) -> tuple[int, ...]:
     """Return at how many seed blocks to look when there may be ``cap`` of them.
 
     Examples

@@ -15,10 +15,12 @@ from cnnzoo.processes import STEPS_PER_EXECUTION
 from cnnzoo.toggle import Level
 from cnnzoo.training import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
-from cnnzoo.tuning.writing import Execution
+from cnnzoo.tuning.records import Execution
+from cnnzoo.tuning.trial_file import OWN
 
-LOADED = 8
-"""Data sets kept in memory: one for each seed and choice of the data's toggles."""
+KEPT_BYTES = 2**29
+"""Of data sets kept in memory beside the last one: one for each seed and choice of the data's
+toggles."""
 
 
 class Trainer:
@@ -44,39 +46,39 @@ class Trainer:
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or take what was loaded with them."""
+        if isinstance(self.source, Data):
+            return self.source
         space = self.hypermodel.space
         key = (seed, tuple(space.chosen(space.data, levels).items()))
-        if key not in self._loaded:
-            while len(self._loaded) >= LOADED:
-                del self._loaded[next(iter(self._loaded))]
-            self._loaded[key] = self.hypermodel.load(self.source, levels, seed)
-        return self._loaded[key]
+        found = self._loaded.pop(key, None)
+        if found is None:
+            kept = sum(map(_bytes_of, self._loaded.values()))
+            while kept > KEPT_BYTES:  # the ones longest not asked for go, and before the next comes
+                kept -= _bytes_of(self._loaded.pop(next(iter(self._loaded))))
+            found = self.hypermodel.load(self.source, levels, seed)
+        self._loaded[key] = found
+        return found
 
-    def run(
-        self,
-        levels: Mapping[str, Level],
-        seed: int,
-        epochs: int | None = None,
-        save_to: Path | None = None,
-    ) -> Execution:
+    def run(self, hp: Any, seed: int, save_to: Path | None = None) -> Execution:
         """Train one configuration with one seed.
 
         Whatever goes wrong comes back as a row with its reason, so that a search goes on.
 
         Parameters
         ----------
-        levels
-            Of the searched toggles.
+        hp
+            The ``keras_tuner.HyperParameters`` of the configuration.
         seed
             The seed.
-        epochs
-            In the place of the recipe's.
         save_to
             A ``.keras`` file for the trained model.
         """
         start = time.perf_counter()
         try:
-            found = self._train(levels, seed, epochs, save_to)
+            # Hyperband's epochs; it also names a trial to go on from, of which no weights are
+            # kept: from the start, the score hangs on the configuration and seeds alone
+            epochs = hp.values.get(f"{OWN}epochs")
+            found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
         except REFUSALS as error:
             found = {"status": "invalid", "reason": _first_line(error)}
         except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end
@@ -84,7 +86,7 @@ class Trainer:
             self._littered = True
         if found["status"] != "done":
             self._warm = None
-        return Execution(seed=seed, seconds=time.perf_counter() - start, **found)
+        return Execution(**{"epochs": 0, **found}, seed=seed, seconds=time.perf_counter() - start)
 
     def _train(
         self,
@@ -132,6 +134,12 @@ class Trainer:
         if isinstance(self.hypermodel.model, str):  # of others it is not known
             self._warm = key, model
         return model
+
+
+def _bytes_of(data: Data) -> int:
+    return sum(
+        array.nbytes for split in (data.train, data.validation, data.test) for array in split
+    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,10 +17,11 @@ from cnnzoo.registry import get_model
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training import fit
+from cnnzoo.tuning.searchable import name_of, takes_hp
 from cnnzoo.tuning.space import Levels, Space
-from cnnzoo.tuning.wanted import Search, make_space
+from cnnzoo.tuning.wanted import Search, keywords_of, make_space
 
-REFUSALS = (ToggleError, LabelError)
+REFUSALS = (ToggleError, LabelError, keras_tuner.errors.FailedTrialError)
 """What says that the choices of a configuration do not go together."""
 
 
@@ -33,6 +34,11 @@ def hypermodel(
     **fixed: Any,
 ) -> "ZooHyperModel":
     """Make a ``keras_tuner.HyperModel`` of a model's toggles, for any of KerasTuner's tuners.
+
+    A configuration that the builder refuses is a failed trial whose message ends with the reason;
+    KerasTuner 1.4.8 has no other end for it. Its tuners give up a search after three failed trials
+    in a row: give them ``max_consecutive_failed_trials=1000``, or search with `cnnzoo.tune`, which
+    goes on and tells what was refused (invalid) from what failed.
 
     Parameters
     ----------
@@ -71,8 +77,13 @@ def hypermodel(
     >>> tiny.build(hp).name, hp.values
     ('downsampling', {'pool_size': 2, 'filters': 4})
     """
-    recipe = recipe or Recipe()
-    return ZooHyperModel(model, make_space(model, search, recipe, fixed), recipe, seed)
+    if not isinstance(model, str) and takes_hp(model):
+        raise ToggleError(
+            f"`{name_of(model)}` is KerasTuner's build(hp) or a hypermodel already: give it to a "
+            "tuner, or to `cnnzoo.tune`."
+        )
+    space = make_space(model, search, recipe, fixed, keywords_of(hypermodel))
+    return ZooHyperModel(model, space, recipe or Recipe(), seed)
 
 
 class ZooHyperModel(keras_tuner.HyperModel):
@@ -99,9 +110,46 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self._declared: Any = None
         self._loaded: tuple[Any, Data] | None = None
 
+    def declare(self, hp: Any) -> None:
+        """Declare all that is searched."""
+        self.space.declare(hp)
+
+    def read(self, hp: Any) -> Levels:
+        """Return the levels that hyperparameters stand for; see `Space.read`."""
+        return self.space.read(hp)
+
+    def learn(self, hp: Any) -> None:
+        """Take in what building declared: nothing, for all was declared before."""
+
+    def check(self, data: Data) -> None:
+        """Refuse arguments of the builder that are not for the data.
+
+        Raises
+        ------
+        ToggleError
+            If there is one.
+        """
+        given, info = self.space.others, data.info
+        shape, classes = given.get("input_shape"), given.get("classes")
+        fits = isinstance(shape, tuple | list) and len(shape) == len(info.input_shape)
+        if shape is not None and not (
+            fits and all(a in (None, b) for a, b in zip(shape, info.input_shape, strict=True))
+        ):
+            raise ToggleError(
+                f"`input_shape` of `{self.space.owner}` is {shape}, and examples of "
+                f"`{info.name}` are {info.input_shape}; leave it out."
+            )
+        if isinstance(classes, int) and (
+            (classes == 1) != (info.classes == 1) or classes < info.classes
+        ):
+            raise ToggleError(
+                f"`classes` of `{self.space.owner}` is {classes}, and `{info.name}` has "
+                f"{info.classes}; leave it out."
+            )
+
     def declare_hyperparameters(self, hp: Any) -> None:
         """Declare the whole space, so that KerasTuner need not build models to discover it."""
-        self.space.declare(hp)
+        self.declare(hp)
         self._declared = hp
 
     def build(self, hp: Any) -> Any:
@@ -118,7 +166,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         if not self.space.searched.keys() <= {known.name for known in hp.space}:
             self.space.declare(hp)
         try:
-            return self.make(self.space.read(hp), self.seed)
+            return self.make(self.read(hp), self.seed)
         except REFUSALS as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
 
@@ -186,7 +234,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         keras_tuner.errors.FatalTypeError
             If there is no data, or an argument is unknown.
         """
-        levels = self.space.read(hp)
+        levels = self.read(hp)
         callbacks, verbose = kwargs.pop("callbacks", None) or [], kwargs.pop("verbose", 0)
         recipe, start = self._recipe(levels, kwargs)
         try:

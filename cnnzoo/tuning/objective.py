@@ -1,12 +1,10 @@
 """What a search optimizes: a metric of the validation data, and its direction."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-
-Direction = Literal["min", "max"]
+from cnnzoo.tuning.records import Direction, Objective
 
 DIRECTIONS: dict[Task, dict[str, Direction]] = {
     "classification": {
@@ -23,12 +21,42 @@ KerasTuner would guess, and takes F1 for something to minimize.
 """
 
 
-@dataclass(frozen=True)
-class Objective:
-    """What a search optimizes."""
+USUAL: dict[Task, str] = {"classification": "val_accuracy", "regression": "val_rmse"}
+"""What is optimized if nobody says what: what all losses share."""
 
-    name: str
-    direction: Direction
+
+def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
+    """Return the objective that was given, or that what proposes has, or the usual one.
+
+    Parameters
+    ----------
+    given
+        As of `read_objective`, or None.
+    proposer
+        The ``keras_tuner.Objective`` of a tuner that was made with one, or None.
+    task
+        What the data is for.
+
+    Raises
+    ------
+    ToggleError
+        If both are there and differ, or one cannot be.
+
+    Examples
+    --------
+    >>> choose_objective(None, None, "regression")
+    Objective(name='val_rmse', direction='min')
+    """
+    if proposer is None or proposer.name == "default_objective":  # KerasTuner's for none
+        return read_objective(USUAL[task] if given is None else given, task)
+    own = read_objective(proposer, task)
+    asked = own if given is None else read_objective(given, task)
+    if asked != own:
+        raise ToggleError(
+            f"`objective` of a search is {asked.name} ({asked.direction}), and that of its `tuner` "
+            f"{own.name} ({own.direction}); give one of them."
+        )
+    return own
 
 
 def read_objective(given: Any, task: Task) -> Objective:
@@ -66,4 +94,4 @@ def read_objective(given: Any, task: Task) -> Objective:
         raise ToggleError(
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, direction or known[name])
+    return Objective(name, known[name] if direction is None else direction)

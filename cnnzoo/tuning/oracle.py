@@ -4,10 +4,8 @@ An oracle proposes configurations and keeps the trials. What is changed here is 
 files and what it makes of them, never what it proposes.
 """
 
-import inspect
 import json
 import math
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
@@ -20,14 +18,10 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from cnnzoo.seeding import stream
-from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.tuning.objective import Objective
-from cnnzoo.tuning.records import SearchError
+from cnnzoo.tuning.filenames import ORACLE, TRIAL
+from cnnzoo.tuning.records import Execution, SearchError
 from cnnzoo.tuning.space import within
-from cnnzoo.tuning.writing import Execution, read_executions, write_json
-
-TRIALS = 20
-"""Of a random or Bayesian search, if nobody says how many."""
+from cnnzoo.tuning.writing import read_executions, write_json
 
 
 class SafeOracle(keras_tuner.Oracle):
@@ -36,6 +30,7 @@ class SafeOracle(keras_tuner.Oracle):
     trials: dict[str, Any]
     report: Callable[[Any, Sequence[Execution]], None] | None
     broken: Exception | None
+    patient: bool
 
     def create_trial(self, tuner_id: str) -> Any:
         """Propose a trial, or stop everything where that fails."""
@@ -45,7 +40,25 @@ class SafeOracle(keras_tuner.Oracle):
             except Exception as error:  # KerasTuner would keep its lock and wait for ever
                 self.broken = error
                 return Trial(keras_tuner.HyperParameters(), trial_id="", status="STOPPED")
+            if trial.status == "STOPPED" and self.patient and self.ongoing_trials:
+                self.tuner_ids.add(tuner_id)  # whoever has them may die, and this one be needed
+                trial.status = "IDLE"
             return trial
+
+    def drop(self, tuner_id: str) -> Any:
+        """Forget a worker, and return the trial that it had: whoever asks next gets that."""
+        with self._guard:
+            self.tuner_ids.discard(tuner_id)
+            trial = self.ongoing_trials.pop(tuner_id, None)
+            if trial is not None:
+                self._retry_queue.append(trial.trial_id)
+            self.save()
+            return trial
+
+    @property
+    def waiting(self) -> list[str]:
+        """The names of trials that were begun and that no worker has."""
+        return list(self._retry_queue)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Propose values, those at the end of a range within it."""
@@ -65,16 +78,27 @@ class SafeOracle(keras_tuner.Oracle):
     def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Any:
         """Take the metrics as they were written down; what comes by network is rounded."""
         with self._guard:
+            if trial_id in self.end_order:
+                return self.trials[trial_id]
             executions = read_executions(self._get_trial_dir(trial_id))
             self.trials[trial_id].metrics = MetricsTracker()
             return super().update_trial(trial_id, mean_metrics(executions) or dict(metrics), step)
 
     def end_trial(self, trial: Any) -> None:
-        """End a trial, with the reason where it failed, and write everything down at once."""
+        """End a trial, with the reason where it failed, and write everything down at once.
+
+        Once: a worker that was thought dead may come back with a trial that another one has ended.
+        """
         with self._guard:
+            if trial.trial_id in self.end_order:
+                return
+            if trial.trial_id in self._retry_queue:
+                self._retry_queue.remove(trial.trial_id)
             executions = read_executions(self._get_trial_dir(trial.trial_id))
             # by network come hyperparameters in another order, and no message
-            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
+            known = self.trials[trial.trial_id].hyperparameters
+            take_in(known, trial.hyperparameters)
+            trial.hyperparameters = known
             trial.message = next((row.reason for row in executions if row.reason), None)
             self._at_once(super().end_trial, trial)
             if self.report is not None:
@@ -94,7 +118,7 @@ class SafeOracle(keras_tuner.Oracle):
             If a file is not whole, which no death of a search leads to.
         """
         place = Path(self._project_dir)
-        for path in (place / "oracle.json", *sorted(place.glob("trial_*/trial.json"))):
+        for path in (place / ORACLE, *sorted(place.glob(f"trial_*/{TRIAL}"))):
             try:
                 json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
@@ -134,8 +158,24 @@ class SafeOracle(keras_tuner.Oracle):
         return result
 
     def _save_trial(self, trial: Any) -> None:
-        path = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
+        path = Path(self._get_trial_dir(trial.trial_id)) / TRIAL
         write_json(path, trial.get_state())
+
+    def _get_next_combination(self, values: dict[str, Any]) -> Any:
+        return super()._get_next_combination(self._grown(values))
+
+    def _compare(self, one: dict[str, Any], other: dict[str, Any]) -> Any:
+        return super()._compare(self._grown(one), self._grown(other))
+
+    def _grown(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Add what a grid came by after it tried these values: it was at its default."""
+        hp = self.get_space()
+        hp.values = dict(values)
+        for found in hp.space:
+            if hp.is_active(found):
+                hp.values.setdefault(found.name, found.default)
+        grown: dict[str, Any] = hp.values
+        return grown
 
     def _retry(self, trial: Any) -> bool:
         """Leave a trial as it ended: to train it again with the same seeds changes nothing."""
@@ -152,7 +192,29 @@ def mean_metrics(executions: Sequence[Execution]) -> dict[str, float]:
     }
 
 
-def make_safe(oracle: Any, toggles: Sequence[Any]) -> Any:
+def take_in(hp: Any, others: Any) -> None:
+    """Add hyperparameters that are not there yet, with their values.
+
+    Parameters
+    ----------
+    hp
+        A ``keras_tuner.HyperParameters``, which is changed.
+    others
+        Another one. By network its hyperparameters come in an order of their own, so each is
+        added after those that switch it on.
+    """
+    new = [found for found in others.space if not hp._exists(found.name, found.conditions)]
+    while new:
+        known = {found.name for found in hp.space}
+        ready = [found for found in new if {c.name for c in found.conditions} <= known]
+        found = (ready or new)[0]
+        new.remove(found)
+        if found.name in others.values:
+            hp.values.setdefault(found.name, others.values[found.name])
+        hp._register(found)
+
+
+def make_safe(oracle: Any, toggles: Sequence[Any], *, patient: bool = False) -> Any:
     """Make an oracle of KerasTuner a `SafeOracle` as well.
 
     Parameters
@@ -161,97 +223,13 @@ def make_safe(oracle: Any, toggles: Sequence[Any]) -> Any:
         Which proposes; it is changed.
     toggles
         What is searched.
+    patient
+        Whether workers with nothing more to do are kept until all trials have ended.
     """
     oracle.__class__ = type(f"Safe{type(oracle).__name__}", (SafeOracle, type(oracle)), {})
     oracle.toggles, oracle.report, oracle.broken = toggles, None, None
+    oracle.patient = patient
     oracle._busy, oracle._guard = False, threading.RLock()
     oracle.verbose = 0
     oracle.max_consecutive_failed_trials = math.inf
     return oracle
-
-
-def make_oracle(
-    tuner: Any,
-    objective: Objective,
-    trials: int | None,
-    epochs: int,
-    seed: int,
-    hypermodel: Any,
-) -> Any:
-    """Make what proposes configurations.
-
-    Parameters
-    ----------
-    tuner
-        "random", "grid", "bayesian", "hyperband", or a Tuner of KerasTuner, class or instance.
-    objective
-        What is optimized.
-    trials
-        How many at most. If left out, a grid is searched to its end, Hyperband goes through its
-        brackets once, and the others make `TRIALS`.
-    epochs
-        The most that Hyperband trains a configuration.
-    seed
-        0 is a seed like any other.
-    hypermodel
-        For the Tuner classes, which ask for it.
-
-    Raises
-    ------
-    ToggleError
-        If there is no such tuner.
-    """
-    given = {
-        "objective": keras_tuner.Objective(objective.name, objective.direction),
-        "max_trials": trials,
-        "max_epochs": epochs,
-        "seed": stream(seed, "search"),  # to KerasTuner 0 is none
-    }
-    if isinstance(tuner, keras_tuner.engine.base_tuner.BaseTuner):
-        oracle = tuner.oracle
-        oracle.objective = given["objective"]
-        oracle.max_trials = trials or oracle.max_trials
-        return oracle
-    if isinstance(tuner, type) and issubclass(tuner, keras_tuner.engine.base_tuner.BaseTuner):
-        with tempfile.TemporaryDirectory() as nowhere:
-            known = _taken(tuner, {**given, "hypermodel": hypermodel, "directory": nowhere})
-            oracle = tuner(**known).oracle
-        oracle.max_trials = trials or oracle.max_trials
-        return oracle
-    if tuner not in TUNERS:
-        raise ToggleError(
-            f"`tuner` of a search must be one of {', '.join(TUNERS)}, or a Tuner of KerasTuner; "
-            f"got {tuner!r}{did_you_mean(str(tuner), TUNERS, quote='')}"
-        )
-    if tuner in ("random", "bayesian"):
-        given["max_trials"] = trials or TRIALS
-    oracle = TUNERS[tuner](**_taken(TUNERS[tuner], given))
-    if tuner == "hyperband" and trials is not None:
-        oracle.hyperband_iterations = math.ceil(trials / _one_round(oracle))
-        oracle.max_trials = trials
-    return oracle
-
-
-TUNERS: dict[str, Any] = {
-    "random": keras_tuner.oracles.RandomSearchOracle,
-    "grid": keras_tuner.oracles.GridSearchOracle,
-    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-    "hyperband": keras_tuner.oracles.HyperbandOracle,
-}
-
-
-def _taken(maker: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a class takes."""
-    parameters = inspect.signature(maker).parameters
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    names = {*parameters, *(("directory",) if anything else ())}
-    return {name: value for name, value in given.items() if name in names}
-
-
-def _one_round(oracle: Any) -> int:
-    """Return how many trials Hyperband makes in going through its brackets once."""
-    return sum(
-        oracle._get_size(bracket, number)
-        for bracket in range(oracle._get_num_brackets())
-        for number in range(oracle._get_num_rounds(bracket))
-    )

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from cnnzoo.tuning.objective import Objective
-from cnnzoo.tuning.writing import Execution
+from cnnzoo.tuning.records import Execution, Objective
 
 
 class Progress:
@@ -31,7 +30,7 @@ class Progress:
 
         self.objective, self.trials = objective, trials
         self.console = Console(file=sys.stderr, quiet=not shown)
-        self._done = self._failed = 0
+        self._done = self._failed = self._invalid = 0
         self._best: float | None = None
         self._start = time.monotonic()
         self._bar = Bar(
@@ -62,7 +61,7 @@ class Progress:
 
     def say(self, message: str) -> None:
         """Print a line."""
-        self.console.print(message, highlight=False, markup=False)
+        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def resume(self, trials: Sequence[Any]) -> None:
         """Take in the trials of an earlier run."""
@@ -82,9 +81,9 @@ class Progress:
         what = (
             f"{self.objective.name} {trial.score:.4f}"
             if trial.score is not None
-            else f"{trial.status.lower()}: {trial.message}"
+            else f"{trial.status.lower()}: {(trial.message or 'no reason is known').rstrip('.')}"
         )
-        seconds = sum(execution.seconds for execution in executions)
+        seconds = sum(execution.seconds or 0.0 for execution in executions)
         self.say(
             f"trial {trial.trial_id} ({self._done}{of}): {what}; {seconds:.1f} s; {self._words()}"
         )
@@ -92,14 +91,16 @@ class Progress:
     def _count(self, trial: Any) -> None:
         self._done += 1
         if trial.score is None:
-            self._failed += 1
+            self._invalid += trial.status == "INVALID"
+            self._failed += trial.status != "INVALID"
             return
         better = max if self.objective.direction == "max" else min
         self._best = trial.score if self._best is None else better(self._best, trial.score)
 
     def _words(self) -> str:
         words = "no score yet" if self._best is None else f"best {self._best:.4f}"
-        return f"{words}, {self._failed} failed" if self._failed else words
+        counts = {"failed": self._failed, "invalid": self._invalid}
+        return ", ".join([words, *(f"{count} {name}" for name, count in counts.items() if count)])
 
     def _draw(self) -> None:
         self._bar.update(self._task, completed=self._done, description=f"trials; {self._words()}")

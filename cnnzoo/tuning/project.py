@@ -4,12 +4,15 @@ KerasTuner 1.4.8 keeps ``oracle.json`` and, by trial, ``trial_*/trial.json``; se
 package add ``search.json`` and ``trial_*/executions.json``.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.tuning.filenames import ORACLE, SEARCH, trial_folder
 from cnnzoo.tuning.records import (
+    Direction,
     Execution,
     Hyperparameter,
     Objective,
@@ -17,8 +20,12 @@ from cnnzoo.tuning.records import (
     SearchError,
     SearchTrial,
 )
+from cnnzoo.tuning.search_file import read_search
 from cnnzoo.tuning.stored import State, UnreadableError, read_object, read_state, space_of
 from cnnzoo.tuning.trial_file import read_trial
+
+NEAREST = 3
+"""Folders that are named where there is no search."""
 
 
 def read_project(directory: str | Path) -> Project:
@@ -36,11 +43,11 @@ def read_project(directory: str | Path) -> Project:
     """
     place = Path(directory).expanduser()
     folders = sorted((path for path in place.glob("trial_*") if path.is_dir()), key=_natural)
-    if not folders and not (place / "oracle.json").is_file():
+    if not folders and not (place / ORACLE).is_file():
         raise SearchError(_not_there(place))
     notes: list[str] = []
-    oracle = _noted(place / "oracle.json", notes)
-    search = _noted(place / "search.json", notes) if (place / "search.json").exists() else {}
+    oracle = _noted(place / ORACLE, notes)
+    search = read_search(place / SEARCH, notes) if (place / SEARCH).exists() else {}
     states: dict[str, State | str] = {}
     for folder in folders:
         try:
@@ -54,7 +61,7 @@ def read_project(directory: str | Path) -> Project:
     for name in dict.fromkeys([*_started(oracle), *states]):
         state = states.get(name, "its folder is not there")
         if isinstance(state, State):
-            trials.append(read_trial(place / f"trial_{name}", state, hyperparameters, objective))
+            trials.append(read_trial(trial_folder(place, name), state, hyperparameters, objective))
         else:
             lost = Execution("unreadable", reason=state)
             trials.append(SearchTrial(name, "unreadable", executions=(lost,)))
@@ -73,9 +80,12 @@ def read_project(directory: str | Path) -> Project:
 
 
 def _not_there(place: Path) -> str:
-    """Say what is missing, and where it might be."""
-    inside = sorted(str(path.parent) for path in place.glob("*/oracle.json"))
-    near = f" There is one in {', '.join(inside)}." if inside else ""
+    """Say what is missing, and where it might be: the folders whose names are nearest."""
+    inside = {path.parent.name: str(path.parent) for path in place.glob("*/oracle.json")}
+    names = difflib.get_close_matches(place.name, inside, n=NEAREST, cutoff=0.0)
+    more = len(inside) - len(names)
+    rest = f" and {more:,} more folders there" if more else ""
+    near = f" There is one in {', '.join(inside[name] for name in names)}{rest}." if inside else ""
     needed = "a project directory of KerasTuner has an oracle.json."
     return f"There is no search in {place}: {needed}{near}"
 
@@ -128,9 +138,9 @@ def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:
 
 def _objective(said: Any, states: Sequence[State]) -> Objective | None:
     """Find what was looked for: no file of KerasTuner names it, but scores are its best values."""
-    if isinstance(said, dict) and said.get("direction") in ("min", "max"):
-        return Objective(str(said.get("name")), said["direction"])
-    candidates: dict[str, str] | None = None
+    if isinstance(said, dict):
+        return Objective(said["name"], said["direction"])
+    candidates: dict[str, Direction] | None = None
     for state in states:
         if state.score is None:
             continue

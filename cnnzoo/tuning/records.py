@@ -3,9 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cnnzoo.toggle import Level
+
+STATUSES = {
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "INVALID": "invalid",
+    "RUNNING": "unfinished",
+    "IDLE": "unfinished",
+    "STOPPED": "unfinished",
+}
+"""What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
+
+Direction = Literal["min", "max"]
 
 
 class SearchError(ValueError):
@@ -25,7 +37,7 @@ class Objective:
     """
 
     name: str
-    direction: str
+    direction: Direction
 
     @property
     def lower(self) -> bool:

@@ -5,10 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from cnnzoo.data import load_data
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
-from cnnzoo.toggle import Level, Toggle, ToggleError, read_toggles
+from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.tuning.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 
@@ -65,24 +64,45 @@ class SearchResults:
         return str(self.project.search.get("model", ""))
 
     @property
+    def zoo_toggles(self) -> Mapping[str, Toggle] | None:
+        """The toggles of a model of the zoo; None for any other."""
+        try:
+            return get_model(self.model).toggles
+        except ToggleError:
+            return None
+
+    @property
     def data(self) -> str:
-        """What ``cnnzoo.load_data`` takes; empty for a search made elsewhere."""
+        """What ``cnnzoo.load_data`` takes; empty for arrays and for a search made elsewhere."""
         return str(self.project.search.get("data", ""))
+
+    @property
+    def about_data(self) -> str:
+        """The data in words; empty for a search made elsewhere."""
+        return str(self.project.search.get("about_data", ""))
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The levels that were held for all trials."""
+        return dict(self.project.search.get("fixed", {}))
+
+    @property
+    def others(self) -> dict[str, Any]:
+        """What else the builder was given in all trials, such as a name."""
+        return dict(self.project.search.get("others", {}))
 
     @property
     def recipe(self) -> dict[str, Any]:
         """How trials were trained where the search did not choose; Recipe's own where unsaid."""
-        said = self.project.search.get("recipe")
-        kept = said if isinstance(said, dict) else {}
+        kept = self.project.search.get("recipe", {})
         return {name: kept.get(name, usual) for name, usual in asdict(Recipe()).items()}
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that the search trained with, as far as they were kept."""
         kept = [e.seed for trial in self.project.trials for e in trial.executions]
-        said = self.project.search.get("seeds")
-        listed = said if isinstance(said, list) else []
-        return tuple(sorted({seed for seed in (*listed, *kept) if type(seed) is int}))
+        said = self.project.search.get("seeds", ())
+        return tuple(sorted({seed for seed in (*said, *kept) if seed is not None}))
 
     @property
     def trials(self) -> "pd.DataFrame":
@@ -153,11 +173,15 @@ class SearchResults:
         Raises
         ------
         SearchError
-            If no trial is done.
+            If no trial is done, or the count is none.
         """
         if count is not None:
+            if type(count) is not int or count < 1:
+                raise SearchError(
+                    f"`count` of `best` must be a whole number from 1 up; got {count!r}."
+                )
             return self.configurations.head(count)
-        known = _zoo_toggles(self.model)
+        known = self.zoo_toggles
         levels = self.levels_of(self.winner)
         return {name: level for name, level in levels.items() if known is None or name in known}
 
@@ -172,8 +196,8 @@ class SearchResults:
         """
         return self.ranked(1)[0]
 
-    def ranked(self, count: int) -> list[SearchTrial]:
-        """Return the first trial of each of the best configurations.
+    def ranked(self, count: int | None = None) -> list[SearchTrial]:
+        """Return the first trial of each of the best configurations, of all if none is counted.
 
         Raises
         ------
@@ -188,12 +212,11 @@ class SearchResults:
                 "the score of all its trials."
             )
         by_name = {trial.name: trial for trial in self.project.trials}
-        return [by_name[name] for name in self.configurations["trial"].head(count)]
+        return [by_name[name] for name in self.configurations["trial"][:count]]
 
     def levels_of(self, trial: SearchTrial) -> dict[str, Level]:
         """Return all that a trial set: what the search fixed, and what it chose."""
-        fixed = self.project.search.get("fixed")
-        return {**(fixed if isinstance(fixed, dict) else {}), **trial.levels}
+        return {**self.fixed, **trial.levels}
 
     def best_line(self) -> str:
         """Write the best configuration as Python that can be pasted.
@@ -203,21 +226,9 @@ class SearchResults:
         SearchError
             If no trial is done.
         """
-        levels = self.levels_of(self.winner)
-        toggles = _zoo_toggles(self.model)
-        if toggles is None:
-            return f"hp.values.update({levels!r})"
-        usual = asdict(Recipe())
-        recipe = {name: levels.get(name, level) for name, level in self.recipe.items()}
-        changed = {name: level for name, level in recipe.items() if level != usual[name]}
-        data = {n: v for n, v in levels.items() if n in read_toggles(load_data)}
-        model = {n: v for n, v in levels.items() if n in toggles}
-        loaded = ", ".join([repr(self.data or "mnist5k"), *_keywords(data)])
-        trained = ", ".join(["seed=0", *_keywords(model)])
-        return (
-            f"cnnzoo.train({self.model!r}, cnnzoo.load_data({loaded}), "
-            f"cnnzoo.Recipe({', '.join(_keywords(changed))}), {trained})"
-        )
+        from cnnzoo.tuning.lines import train_line
+
+        return train_line(self)
 
     def importance(self) -> "pd.DataFrame":
         """Estimate how much each hyperparameter matters; see `cnnzoo.tuning.importance`."""
@@ -265,15 +276,3 @@ def open_search(directory: str | Path) -> SearchResults:
         If there is none.
     """
     return SearchResults(directory)
-
-
-def _zoo_toggles(model: str) -> Mapping[str, Toggle] | None:
-    """Return the toggles of a model of the zoo; None for any other."""
-    try:
-        return get_model(model).toggles
-    except ToggleError:
-        return None
-
-
-def _keywords(levels: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={level!r}" for name, level in levels.items()]

@@ -93,7 +93,8 @@ class Space:
 
     def chosen(self, group: Mapping[str, Toggle], levels: Mapping[str, Level]) -> Levels:
         """Return the held levels and these of one group, without what they switch off."""
-        given = {n: level for n, level in {**self.held, **levels}.items() if n in group}
+        toggles = {n: level for n, level in levels.items() if n in self.searched}
+        given = {n: level for n, level in {**self.held, **toggles}.items() if n in group}
         settings: Any = {n: given.get(n, toggle.default) for n, toggle in group.items()}
         return {n: v for n, v in given.items() if switched_off_by(n, group, settings) is None}
 
@@ -144,7 +145,9 @@ def _declare(hp: Any, toggle: Toggle) -> None:
     if toggle.type is bool:  # a Choice would make integers of them
         hp.Boolean(toggle.name, default=default)
     elif toggle.levels:
-        hp.Choice(toggle.name, list(toggle.levels), default=default)
+        numbers = toggle.type is float  # of which a count is whole, and a Choice takes one type
+        levels = [float(level) if numbers else level for level in toggle.levels]
+        hp.Choice(toggle.name, levels, default=default)
     else:
         low, high = toggle.search_range
         make = hp.Int if toggle.type is int else hp.Float

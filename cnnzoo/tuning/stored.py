@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
-from cnnzoo.tuning.records import Hyperparameter
-
-STATUSES = {
-    "COMPLETED": "done",
-    "FAILED": "failed",
-    "INVALID": "invalid",
-    "RUNNING": "unfinished",
-    "IDLE": "unfinished",
-    "STOPPED": "unfinished",
-}
-"""What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
+from cnnzoo.tuning.filenames import TRIAL
+from cnnzoo.tuning.records import STATUSES, Direction, Hyperparameter
 
 Kind = TypeVar("Kind")
 
@@ -39,7 +30,7 @@ class Metric:
         By step, the value of each execution.
     """
 
-    direction: str
+    direction: Direction
     steps: Mapping[int, tuple[float, ...]]
 
     @property
@@ -97,7 +88,7 @@ def read_state(folder: Path) -> State:
     UnreadableError
         If it cannot be read.
     """
-    return _shaped(folder / "trial.json", _state)
+    return _shaped(folder / TRIAL, _state)
 
 
 def read_object(path: Path) -> dict[str, Any]:

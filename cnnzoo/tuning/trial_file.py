@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.tuning.records import Execution, Hyperparameter, Objective, SearchTrial
-from cnnzoo.tuning.stored import (
+from cnnzoo.tuning.filenames import EXECUTIONS
+from cnnzoo.tuning.records import (
     STATUSES,
+    Execution,
+    Hyperparameter,
+    Objective,
+    SearchTrial,
+)
+from cnnzoo.tuning.stored import (
     State,
     UnreadableError,
     number,
@@ -22,6 +28,9 @@ from cnnzoo.tuning.stored import (
 
 OWN = "tuner/"
 """How the values begin that Hyperband keeps among the hyperparameters."""
+
+REFUSED = "FailedTrialError: "
+"""How KerasTuner's own tuners begin the reason of a configuration that its builder refused."""
 
 NO_SCORE = "it has no finite score"
 
@@ -49,6 +58,8 @@ def read_trial(
     levels = {key: hp.read(stored[key]) for key, hp in hyperparameters.items() if key in stored}
     budget, bracket, turn = (stored.get(OWN + name) for name in ("epochs", "bracket", "round"))
     status, reason = state.status, reason_of(state.message)
+    if reason.startswith(REFUSED):  # what KerasTuner's own tuners call a failure
+        status, reason = "invalid", reason.removeprefix(REFUSED)
     if status == "done" and state.score is None:
         status = "failed"
     if status == "failed" and not reason:
@@ -84,7 +95,7 @@ def _executions(
     """Return the executions that were kept, and the trial where none says its end."""
     note = ""
     kept: list[Execution] = []
-    path = folder / "executions.json"
+    path = folder / EXECUTIONS
     if path.exists():
         try:
             kept = read_rows(path, _kept)

@@ -1,11 +1,11 @@
 """`tune`: a search in one call."""
 
 import contextlib
+import inspect
 import logging
+import os
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,28 @@ from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Toggle, ToggleError
 from cnnzoo.tuning.execution import Trainer
+from cnnzoo.tuning.hosts import lead_hosts, role, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.objective import read_objective
-from cnnzoo.tuning.oracle import make_oracle, make_safe
+from cnnzoo.tuning.objective import choose_objective
+from cnnzoo.tuning.oracle import make_safe
+from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
+from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
 from cnnzoo.tuning.results import SearchResults
-from cnnzoo.tuning.wanted import Search, make_space
-from cnnzoo.tuning.workers import Plan, follow, lead_hosts, lead_workers, role
-from cnnzoo.tuning.writing import alone_in, begin
-
-PACKAGES = ("cnnzoo", "keras", "keras-tuner", "tensorflow", "numpy")
+from cnnzoo.tuning.searchable import check_importable, kind_of, path_of
+from cnnzoo.tuning.versions import versions_of
+from cnnzoo.tuning.wanted import Search, keywords_of, make_space
+from cnnzoo.tuning.workers import Plan, follow, lead_workers
+from cnnzoo.tuning.writing import alone_in, begin, check_directory
 
 
 def tune(
-    model: str | Callable[..., Any],
+    model: Any,
     data: Any,
     search: Search = None,
     *,
     tuner: Any = "random",
-    objective: Any = "val_accuracy",
+    objective: Any = None,
     trials: int | None = None,
     seeds: int = 1,
     recipe: Recipe | None = None,
@@ -48,12 +51,16 @@ def tune(
 
     The same call again goes on where the search was interrupted, however it was, and makes more
     trials if more are asked for. A configuration that is refused, fails or gives no number is a
-    trial with its reason, and the search goes on.
+    trial with its reason, and the search goes on. What was begun with other code, other packages
+    or other settings is refused, for its scores would not compare.
 
     Parameters
     ----------
     model
-        A name of the zoo, or a builder with annotated parameters.
+        A name of the zoo; a builder with annotated parameters; KerasTuner's ``build(hp)`` or a
+        ``keras_tuner.HyperModel`` of your own, whose hyperparameters are all searched, those that
+        a plain ``if`` hides from the trial on that comes by them; or what `cnnzoo.hypermodel`
+        returns, which brings its search, its recipe and what it holds.
     data
         From `cnnzoo.load_data`, or what it loads: then every seed cuts its own splits, and
         toggles of the data can be searched.
@@ -63,11 +70,13 @@ def tune(
         the model but the loss and what hangs on it: losses are not compared with each other.
     tuner
         "random", "grid", "bayesian", "hyperband", or a Tuner of KerasTuner, class or instance:
-        what proposes the configurations. Hyperband trains the recipe's epochs at most, and each
-        of its trials from the start.
+        what proposes the configurations, and nothing else; an instance stays as it is. Hyperband
+        trains the recipe's epochs at most (an instance its own ``max_epochs``), and each of its
+        trials from the start.
     objective
         What `cnnzoo.evaluate` gives for the validation data after training, such as "val_loss",
-        "val_macro_f1" or "val_rmse"; with a direction of your own, ``("val_loss", "min")``.
+        "val_macro_f1" or "val_rmse"; with a direction of your own, ``("val_loss", "min")``. If
+        left out, that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression.
     trials
         How many at most. If left out, a grid is searched to its end, Hyperband goes through its
         brackets once, and the others make 20.
@@ -77,12 +86,15 @@ def tune(
     recipe
         How to train; ``Recipe()`` if left out.
     workers
-        Processes to train side by side, each with one thread; with 1, this process trains. If
-        KerasTuner's environment variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and
-        KERASTUNER_ORACLE_PORT are set, this process is that chief or worker instead; the hosts
-        share the directory, and a worker that died is started again under its name.
+        Processes to train side by side, each with one thread; with 1, this process trains. What
+        "bayesian" and "hyperband" propose hangs on which trials have ended by then, and so with
+        several workers on their order. Workers ask at a port of this machine's own, which any
+        user of it can reach. If KerasTuner's environment variables KERASTUNER_TUNER_ID,
+        KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT are set, this process is that chief or
+        worker instead; the hosts share the directory, and the trial of a worker that died goes
+        to the next that asks, or to itself if it is started again.
     directory
-        Of the search; ``searches/MODEL`` if left out.
+        Of the search; ``searches/MODEL`` if left out. It must be new or hold this search.
     seed
         Of what is proposed, and the first to train with; 0 is a seed like any other.
     checkpoints
@@ -90,7 +102,8 @@ def tune(
     progress
         Whether to show how it gets on.
     **fixed
-        Levels of toggles that hold, and other arguments of the builder.
+        Levels of toggles that hold, and other arguments of the builder. A toggle of the recipe
+        may be held here where `recipe` has it at its default.
 
     Returns
     -------
@@ -101,7 +114,7 @@ def tune(
     ToggleError, DataError
         Before training, if a choice or the data cannot be.
     SearchError
-        If the directory holds another search, or one that runs.
+        If the directory holds another search, one that runs, or one begun with other code.
 
     Examples
     --------
@@ -115,44 +128,69 @@ def tune(
     [8, 16]
     >>> folder.cleanup()
     """
-    recipe = recipe or Recipe()
-    hypermodel = ZooHyperModel(model, make_space(model, search, recipe, fixed), recipe)
     _check_counts(trials=1 if trials is None else trials, seeds=seeds, workers=workers)
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
+    part = role()
+    hypermodel = _hypermodel(model, search, recipe, fixed)
+    where = Path("searches") / hypermodel.space.owner if directory is None else directory
+    place = check_directory(where)
+    if workers > 1:
+        check_importable(hypermodel.model, workers, hypermodel.space)
     trainer = Trainer(hypermodel, data, "")
     info = _check_data(trainer, data, seed)
-    goal = read_objective(objective, info.task)
+    goal = choose_objective(objective, _objective_of(tuner), info.task)
     trainer.objective = goal.name
     plan = Plan(
-        model=model,
-        search=search,
-        recipe=recipe,
-        fixed=fixed,
+        model=hypermodel.model,
+        space=hypermodel.space,
+        recipe=hypermodel.recipe,
         data=data,
         objective=goal,
         seeds=tuple(range(seed, seed + seeds)),
-        directory=Path(directory or Path("searches") / hypermodel.space.owner).resolve(),
+        directory=place,
         checkpoints=checkpoints,
     )
-    if role() == "worker":
-        follow(plan)
-        return SearchResults(plan.directory)
-    if workers > 1:
-        _check_importable(model, workers)
-    oracle = make_oracle(tuner, goal, trials, recipe.epochs, seed, hypermodel)
-    with alone_in(plan.directory):
-        begin(plan.directory, _describe(plan, hypermodel, info, tuner), _versions())
-        _search(
-            make_safe(oracle, [*hypermodel.space.searched.values()]),
-            plan,
-            trainer,
-            workers,
-            shown=progress,
-        )
-    return SearchResults(plan.directory)
+    if part == "worker":
+        with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
+            follow(plan)
+        return SearchResults(place)
+    epochs = hypermodel.space.complete(plan.recipe, {}).epochs
+    oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
+    check_epochs(oracle, hypermodel.space)
+    with alone_in(place):
+        described = {
+            **_describe(plan, hypermodel, info, tuner),
+            "tuner_settings": settings_of(oracle),
+        }
+        begin(place, described, versions_of(plan.model))
+        make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
+        _search(oracle, plan, trainer, workers, shown=progress, chief=part == "chief")
+    return SearchResults(place)
 
 
-def _search(oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: bool) -> None:
+def _objective_of(tuner: Any) -> Any:
+    return getattr(getattr(tuner, "oracle", None), "objective", None)
+
+
+def _hypermodel(
+    model: Any, search: Search, recipe: Recipe | None, fixed: dict[str, Any]
+) -> ZooHyperModel:
+    """Return what is to be trained, checked."""
+    if not isinstance(model, ZooHyperModel):
+        space = make_space(model, search, recipe, fixed, keywords_of(tune))
+        return searched_model(model, space, recipe or Recipe())
+    for name, given in {"search": search, "recipe": recipe, **fixed}.items():
+        if given is not None:
+            raise ToggleError(
+                f"`model` of `tune` is a hypermodel, which has its own search, recipe and held "
+                f"toggles; give `{name}` to cnnzoo.hypermodel."
+            )
+    return model
+
+
+def _search(
+    oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: bool, chief: bool
+) -> None:
     """Make the trials, as chief or alone."""
     with contextlib.redirect_stdout(None):  # where KerasTuner says that it reloads
         tuner = plan.tuner(oracle, trainer)
@@ -163,10 +201,12 @@ def _search(oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: b
     ):
         # KerasTuner asks for its threads' names in a way that Python has given up
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")
+        # of the Bayesian tuner's own model, about which there is nothing that a user could do
+        warnings.filterwarnings("ignore", message="The optimal value found for dimension")
         progress.resume([oracle.trials[name] for name in oracle.end_order])
         oracle.report = progress.report
-        if role() == "chief":
-            lead_hosts(oracle)
+        if chief:
+            lead_hosts(oracle, plan, progress.say)
         elif workers > 1:
             lead_workers(oracle, plan, workers)
         else:
@@ -206,18 +246,8 @@ def _check_data(trainer: Trainer, data: object, seed: int) -> DataInfo:
             f"`tune` scores on the validation data, and {loaded.info.name!r} has none. Load it "
             "with validation=0.1."
         )
+    trainer.hypermodel.check(loaded)
     return loaded.info
-
-
-def _check_importable(model: Any, workers: int) -> None:
-    if isinstance(model, str):
-        return
-    module, name = getattr(model, "__module__", ""), getattr(model, "__qualname__", "")
-    if module == "__main__" or "<" in name or not name:
-        raise ToggleError(
-            f"With workers={workers}, `model` of `tune` must be a name of the zoo or a function "
-            f"that workers can import; got `{name}` of `{module}`."
-        )
 
 
 def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any) -> dict[str, Any]:
@@ -225,13 +255,15 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
     space = hypermodel.space
     called = tuner if isinstance(tuner, type | str) else type(tuner)
     return {
-        "model": plan.model
-        if isinstance(plan.model, str)
-        else f"{plan.model.__module__}:{plan.model.__qualname__}",
-        "data": plan.data if isinstance(plan.data, str) else str(info),
+        "model": path_of(plan.model),
+        "data": plan.data if isinstance(plan.data, str) else "",
+        "about_data": str(info),
+        "builder": kind_of(plan.model),
+        **_purpose(plan.model, info),
         "search": [*space.searched],
         "space": space.describe(),
-        "fixed": {**space.others, **space.held},
+        "fixed": dict(space.held),
+        "others": dict(space.others),
         "recipe": asdict(plan.recipe),
         "objective": asdict(plan.objective),
         "tuner": called if isinstance(called, str) else called.__name__,
@@ -240,5 +272,10 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
     }
 
 
-def _versions() -> dict[str, str]:
-    return {package: version(package) for package in PACKAGES}
+def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
+    """Return what the data make of the model, as far as its builder takes it."""
+    if kind_of(model) in ("hp", "hypermodel"):
+        return {}
+    purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
+    takes = purpose if isinstance(model, str) else inspect.signature(model).parameters
+    return {name: value for name, value in purpose.items() if name in takes}

@@ -9,12 +9,14 @@ import keras_tuner
 
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.oracle import mean_metrics
-from cnnzoo.tuning.writing import Execution, read_executions, write_executions, write_json
+from cnnzoo.tuning.records import STATUSES, Execution
+from cnnzoo.tuning.writing import read_executions, write_executions, write_json
 
 IDLE = 0.2
 """Seconds until an oracle that has to wait for other trials is asked again."""
 
-STATUS = {"done": "COMPLETED", "failed": "FAILED", "invalid": "INVALID"}
+STATUS = {ours: theirs for theirs, ours in STATUSES.items() if ours != "unfinished"}
+"""What KerasTuner calls how an execution ended."""
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -70,22 +72,22 @@ class SearchTuner(keras_tuner.Tuner):
         """
         folder = Path(self.get_trial_dir(trial.trial_id))
         executions = read_executions(folder)
-        hp = trial.hyperparameters
-        for seed in self.seeds[len(executions) :]:
-            if executions and executions[-1].status != "done":
-                break
-            executions.append(
-                self.trainer.run(
-                    self.trainer.hypermodel.space.read(hp),
-                    seed,
-                    # Hyperband's; it also names a trial to go on from, of which no weights are
-                    # kept: from the start, the score hangs on the configuration and seeds alone
-                    epochs=hp.values.get("tuner/epochs"),
-                    save_to=folder / f"seed{seed}.keras" if self.checkpoints else None,
-                )
-            )
+        while len(executions) < len(self.seeds) and all(row.status == "done" for row in executions):
+            seed = self.seeds[len(executions)]
+            save_to = folder / f"seed{seed}.keras" if self.checkpoints else None
+            row = self.trainer.run(trial.hyperparameters, seed, save_to)
+            there = read_executions(folder)
+            if len(there) > len(executions):  # by another worker, while this one was thought dead
+                executions = there
+                continue
+            executions.append(row)
             write_executions(folder, executions)
+        self.trainer.hypermodel.learn(trial.hyperparameters)
         return executions
+
+    def _populate_initial_space(self) -> None:
+        if not self._is_worker():  # which is told what to train
+            super()._populate_initial_space()
 
     def save(self) -> None:
         """Write down the state in one piece; workers have none."""

@@ -9,6 +9,7 @@ from cnnzoo.data.load import load_data
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, listed, read_toggles
+from cnnzoo.tuning.searchable import check_model, name_of, takes_hp
 from cnnzoo.tuning.space import Space
 
 Search = Sequence[str] | Mapping[str, Any] | None
@@ -20,13 +21,15 @@ def make_space(
     search: Search = None,
     recipe: Recipe | None = None,
     fixed: Mapping[str, Any] | None = None,
+    keywords: Sequence[str] = (),
 ) -> Space:
     """Check what is to be searched and what is to hold.
 
     Parameters
     ----------
     model
-        A name of the zoo, or a builder with annotated parameters.
+        A name of the zoo, a builder with annotated parameters, or KerasTuner's ``build(hp)`` or
+        ``HyperModel``, whose own hyperparameters are no toggles and all searched.
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
         of levels or, for toggles with a range, a tuple of its ends. If left out, all toggles of
@@ -34,29 +37,38 @@ def make_space(
     recipe
         Where recipe toggles start from.
     fixed
-        Levels of toggles that hold, and other arguments of the builder.
+        Levels of toggles that hold, and other arguments of the builder. A toggle of the recipe
+        goes before the recipe where that has its default, and is refused where they differ.
+    keywords
+        What else the caller takes by name, to be named where a name is misspelt.
 
     Raises
     ------
     ToggleError
         If a name is unknown, a level is not allowed, or a toggle can have no effect.
     """
+    check_model(model)
+    recipe = Recipe() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise ToggleError(f"`recipe` of a search must be a cnnzoo.Recipe; got {recipe!r}.")
     builder = get_model(model).builder if isinstance(model, str) else model
-    owner = model if isinstance(model, str) else getattr(builder, "__name__", "model")
-    groups = _groups(builder, recipe or Recipe())
+    own, owner = takes_hp(model), name_of(model)
+    groups = _groups(_nothing if own else builder, recipe)
     toggles = {name: toggle for group in groups for name, toggle in group.items()}
-    parameters = _other_parameters(builder, toggles)
+    parameters = set() if own else _other_parameters(builder, toggles)
     held = dict(fixed or {})
     others = {name: held.pop(name) for name in [*held] if name in parameters}
-    search = [search] if isinstance(search, str) else search
+    search = _check_search(search, owner)
     wanted = [n for n in groups[0] if n not in held] if search is None else search
     for name in (*wanted, *held):
         if name not in toggles:
-            raise ToggleError(_unknown(name, owner, groups, parameters))
+            known = parameters | {*(keywords if name in held else ())}
+            raise ToggleError(_unknown(name, owner, groups, known))
     for name in wanted:
         if name in held:
             raise ToggleError(f"`{name}` of `{owner}` is searched; got {name}={held[name]!r} too.")
     held = {name: toggles[name].check(value, owner) for name, value in held.items()}
+    _check_recipe(recipe, held)
     narrowed = {
         name: _narrow(toggles[name], wanted[name] if isinstance(wanted, Mapping) else None, owner)
         for name in wanted
@@ -78,9 +90,41 @@ def make_space(
     searched: dict[str, Toggle] = {}
     for name in narrowed:
         _add(name, narrowed, searched)
-    if not searched:
+    if not searched and not own:
         raise ToggleError(f"`search` of `{owner}` names nothing to vary.")
     return Space(owner, *groups, searched, held, others)
+
+
+def keywords_of(function: Callable[..., Any]) -> list[str]:
+    """Return what a function takes by a name of its own."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
+def _nothing() -> None:
+    """Stand for a builder whose own hyperparameters are no toggles."""
+
+
+def _check_search(search: Any, owner: str) -> Search:
+    search = [search] if isinstance(search, str) else search
+    if search is None:
+        return None
+    if not isinstance(search, Sequence | Mapping) or any(not isinstance(n, str) for n in search):
+        raise ToggleError(
+            f"`search` of `{owner}` takes names of toggles, or a mapping from names to levels or a "
+            f"range; got {search!r}."
+        )
+    return search
+
+
+def _check_recipe(recipe: Recipe, held: Mapping[str, Level]) -> None:
+    """Refuse a toggle that the recipe and a keyword both give, and differently."""
+    for name, level in held.items():
+        there = getattr(recipe, name, level)
+        if there not in (level, getattr(Recipe(), name, level)):
+            raise ToggleError(
+                f"`{name}` is {there!r} in `recipe` and {level!r} beside it; give it once."
+            )
 
 
 def _groups(
@@ -122,7 +166,7 @@ def _unknown(
     name: str, owner: str, groups: Sequence[Mapping[str, Toggle]], parameters: set[str]
 ) -> str:
     known = [*(known for group in groups for known in group), *sorted(parameters)]
-    whose = [", ".join(group) for group in groups]
+    whose = [", ".join(group) or "KerasTuner's, all searched" for group in groups]
     return (
         f"Neither `{owner}`, its recipe nor its data have a toggle `{name}`"
         f"{did_you_mean(name, known)} The model's: {whose[0]}; the recipe's: {whose[1]}; "
@@ -137,7 +181,10 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
         if not toggle.levels and (toggle.low is None or toggle.high is None):
             raise ToggleError(f"`{toggle.name}` of `{owner}` has no end: give levels or a range.")
         return toggle
-    if isinstance(wanted, str) or not isinstance(wanted, Sequence):
+    if getattr(wanted, "ndim", 0) == 1:  # an array of NumPy
+        wanted = wanted.tolist()
+    triple = ranged and isinstance(wanted, tuple) and len(wanted) != 2
+    if triple or isinstance(wanted, str) or not isinstance(wanted, Sequence):
         raise ToggleError(
             f"`search` of `{owner}`: `{toggle.name}` takes a list of levels"
             f"{' or a range (low, high)' if ranged else ''}; got {wanted!r}."
@@ -155,12 +202,15 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
             f"`search` of `{owner}`: `{toggle.name}` must have two different levels or more, "
             f"each once; got {listed(levels) or 'none'}."
         )
-    if len({type(level) for level in levels}) > 1:
+    kinds = {type(level) for level in levels}
+    mixed = len(kinds) > 1
+    if mixed and toggle.type is not float:  # of which a count is whole
         raise ToggleError(
             f"`search` of `{owner}`: the levels of `{toggle.name}` must be of one kind; "
             f"got {listed(levels)}."
         )
-    return replace(toggle, levels=levels, joined=False, type=type(levels[0]))
+    kind = float if mixed else kinds.pop()
+    return replace(toggle, levels=levels, joined=False, type=kind)
 
 
 def _blocked(

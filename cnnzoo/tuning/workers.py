@@ -1,4 +1,4 @@
-"""Workers side by side: KerasTuner's own chief and workers, on this machine or over hosts.
+"""Workers side by side: KerasTuner's own chief and workers, on this machine.
 
 The chief has the oracle, and answers workers by KerasTuner's gRPC protocol. What KerasTuner lacks
 is here: a worker that dies is replaced by one of its name, to which the oracle gives the trial
@@ -8,9 +8,7 @@ that the dead one had.
 import os
 import signal
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
@@ -20,7 +18,6 @@ from typing import Any
 import grpc
 import keras_tuner
 from keras_tuner.src import protos
-from keras_tuner.src.distribute import utils as roles
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine import conditions
 
@@ -28,12 +25,12 @@ from cnnzoo.forking import WorkerContext
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
-from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.objective import Objective
-from cnnzoo.tuning.records import SearchError
+from cnnzoo.tuning.filenames import trial_folder
+from cnnzoo.tuning.own import searched_model
+from cnnzoo.tuning.records import Execution, Objective, SearchError
+from cnnzoo.tuning.space import Space
 from cnnzoo.tuning.tuner import SearchTuner
-from cnnzoo.tuning.wanted import Search, make_space
-from cnnzoo.tuning.writing import Execution, read_executions, write_executions
+from cnnzoo.tuning.writing import read_executions, write_executions
 
 TRIES = 2
 """How often a trial is begun whose worker dies, and a worker that dies without a trial."""
@@ -48,10 +45,9 @@ LOG = "workers.log"
 class Plan:
     """All that a worker needs to train what the oracle proposes."""
 
-    model: str | Callable[..., Any]
-    search: Search
+    model: Any
+    space: Space
     recipe: Recipe
-    fixed: Mapping[str, Any]
     data: object
     objective: Objective
     seeds: tuple[int, ...]
@@ -60,8 +56,7 @@ class Plan:
 
     def trainer(self) -> Trainer:
         """Make what trains configurations."""
-        space = make_space(self.model, self.search, self.recipe, self.fixed)
-        hypermodel = ZooHyperModel(self.model, space, self.recipe)
+        hypermodel = searched_model(self.model, self.space, self.recipe)
         return Trainer(hypermodel, self.data, self.objective.name)
 
     def tuner(self, oracle: Any, trainer: Trainer) -> SearchTuner:
@@ -69,13 +64,6 @@ class Plan:
         return SearchTuner(
             oracle, trainer, self.seeds, self.directory, checkpoints=self.checkpoints
         )
-
-
-def role() -> str:
-    """Return "chief" or "worker" if KerasTuner's environment variables say so, else ""."""
-    if not roles.has_chief_oracle():
-        return ""
-    return "chief" if roles.is_chief_oracle() else "worker"
 
 
 def serve(oracle: Any, address: str) -> tuple[Any, Any, int]:
@@ -112,22 +100,6 @@ def serve(oracle: Any, address: str) -> tuple[Any, Any, int]:
     return server, servicer, port
 
 
-def lead_hosts(oracle: Any) -> None:
-    """Answer the workers of all hosts until they have nothing more to do.
-
-    A worker that is started again under its name gets the trial that it had.
-    """
-    ip, port = os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"]
-    server, servicer, _ = serve(oracle, f"{ip}:{port}")
-    try:
-        while oracle.ongoing_trials or oracle.tuner_ids or not servicer.stop_triggered:
-            _raise_if_broken(oracle)
-            time.sleep(LOOK_AFTER)
-        time.sleep(LOOK_AFTER)  # the last answer is still on its way
-    finally:
-        server.stop(None)
-
-
 def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
     """Run a search in worker processes, and replace the ones that die.
 
@@ -159,7 +131,7 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
     try:
         while running:
             connection.wait([process.sentinel for process in running.values()], LOOK_AFTER)
-            _raise_if_broken(oracle)
+            raise_if_broken(oracle)
             for name in [name for name, process in running.items() if not process.is_alive()]:
                 code = running.pop(name).exitcode
                 if code == 0:
@@ -191,10 +163,18 @@ def work(plan: Plan, port: int, name: str) -> None:
 
 def follow(plan: Plan) -> None:
     """Train what the chief proposes that the environment variables name."""
+    _reach_directly(os.environ["KERASTUNER_ORACLE_IP"])
     fix_arithmetic()
     conditions.print = lambda *_: None
     objective = keras_tuner.Objective(plan.objective.name, plan.objective.direction)
     plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer()).search()
+
+
+def _reach_directly(ip: str) -> None:
+    """Have gRPC go around a proxy that the environment names: it knows nothing of a chief."""
+    name = "no_grpc_proxy"
+    around = os.environ.get(name) or os.environ.get("no_proxy")
+    os.environ[name] = ",".join(filter(None, [around, ip]))
 
 
 def _die_with_parent() -> None:
@@ -207,28 +187,36 @@ def _die_with_parent() -> None:
 def _take_back(oracle: Any, plan: Plan, name: str, code: int, tries: Counter[str]) -> None:
     """Count the death of a worker, and end its trial if that happens once too often."""
     trial = oracle.ongoing_trials.get(name)
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    how = f"with signal {-code}" if code < 0 else f"with exit code {code}"
     if trial is None:
         tries[name] += 1
         if tries[name] > TRIES:
             raise SearchError(
-                f"A worker died {tries[name]} times without a trial, at last with {how}; "
+                f"A worker died {tries[name]} times without a trial, at last {how}; "
                 f"{plan.directory / LOG} says why."
             )
         return
     tries[trial.trial_id] += 1
-    folder = plan.directory / f"trial_{trial.trial_id}"
+    if tries[trial.trial_id] >= TRIES:  # else the one in the dead one's place goes on with it
+        give_up(
+            oracle, plan, trial, f"its worker died {tries[trial.trial_id]} times, at last {how}"
+        )
+
+
+def give_up(oracle: Any, plan: Plan, trial: Any, reason: str) -> None:
+    """End a trial as failed, unless all that there is to know of it was written down."""
+    folder = trial_folder(plan.directory, trial.trial_id)
     executions = read_executions(folder)
-    over = len(executions) == len(plan.seeds) or any(row.reason for row in executions)
-    if tries[trial.trial_id] < TRIES or over:
-        return  # the one that takes the dead one's place goes on with it
+    if len(executions) == len(plan.seeds) or any(row.reason for row in executions):
+        return
     seed = plan.seeds[len(executions)]
-    reason = f"its worker died {tries[trial.trial_id]} times, at last with {how}"
-    write_executions(folder, [*executions, Execution(seed, "failed", reason)])
+    failed = Execution("failed", seed=seed, reason=reason, seconds=0.0, epochs=0)
+    write_executions(folder, [*executions, failed])
     trial.status = "FAILED"
     oracle.end_trial(trial)
 
 
-def _raise_if_broken(oracle: Any) -> None:
+def raise_if_broken(oracle: Any) -> None:
+    """Raise what kept an oracle from proposing."""
     if oracle.broken is not None:
         raise oracle.broken

@@ -5,45 +5,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from cnnzoo.tuning.records import SearchError
-
-SEARCH, EXECUTIONS = "search.json", "executions.json"
-Status = Literal["done", "failed", "invalid"]
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What came of one configuration trained with one seed.
-
-    Parameters
-    ----------
-    seed
-        The seed.
-    status
-        "done", "failed" while training, or "invalid": refused before it.
-    reason
-        Why it is not done.
-    score
-        The objective, if it is done.
-    metrics
-        What was measured after training.
-    seconds
-        How long it took.
-    epochs
-        For how many epochs it trained.
-    """
-
-    seed: int
-    status: Status
-    reason: str = ""
-    score: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    epochs: int = 0
+from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH
+from cnnzoo.tuning.records import Execution, SearchError
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -62,12 +29,16 @@ def read_executions(folder: str | Path) -> list[Execution]:
     path = Path(folder) / EXECUTIONS
     if not path.exists():
         return []
-    return [Execution(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Execution(**row, number=number) for number, row in enumerate(rows)]
 
 
 def write_executions(folder: str | Path, executions: Sequence[Execution]) -> None:
     """Write down what came of a trial so far."""
-    write_json(Path(folder) / EXECUTIONS, [asdict(execution) for execution in executions])
+    rows = [asdict(execution) for execution in executions]
+    for row in rows:
+        del row["number"]  # which is its place
+    write_json(Path(folder) / EXECUTIONS, rows)
 
 
 @contextmanager
@@ -95,31 +66,77 @@ def alone_in(directory: Path) -> Iterator[None]:
         yield
 
 
-def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Write down what is searched, or see that it is what was searched here before.
+def check_directory(given: Any) -> Path:
+    """Return where a search is to be, whole.
 
     Raises
     ------
     SearchError
-        If something else was searched here.
+        If there can be no folder.
+    """
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise SearchError(f"`directory` of a search must be a path; got {given!r}.")
+    place = Path(given).expanduser().resolve()
+    there = next(path for path in (place, *place.parents) if path.exists())
+    if not there.is_dir():
+        raise SearchError(
+            f"`directory` of a search cannot be {place}: {there} is a file. Give a folder, or the "
+            "name of a new one."
+        )
+    return place
+
+
+def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write down what is searched, or see that it is what was searched here before.
+
+    Parameters
+    ----------
+    directory
+        Of the search.
+    description
+        What was asked for.
+    versions
+        What its scores depend on besides.
+
+    Raises
+    ------
+    SearchError
+        If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
     plain = json.loads(json.dumps(description, default=str))
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        different = [
-            f"{name} was {before.get(name)!r}, and is {plain[name]!r}"
-            for name in plain
-            if before.get(name) != plain[name]
-        ]
+        different = [change for name in plain for change in _changes(name, before, plain)]
         if different:
             raise SearchError(
                 f"Another search was begun in {directory}: {'; '.join(different)}. "
                 "Give another directory."
             )
-    elif (directory / "oracle.json").exists():
+        changed = _changes("versions", before, {"versions": dict(versions)})
+        if changed:
+            raise SearchError(
+                f"What the scores in {directory} depend on has changed since the search was begun: "
+                f"{'; '.join(changed).replace('versions: ', '')}. Scores to come would not compare "
+                "with them. Put it back, or give another directory; cnnzoo.open_search reads what "
+                "is there."
+            )
+    elif (directory / ORACLE).exists():
         raise SearchError(
             f"{directory} holds a search that was not begun by cnnzoo. Give another directory."
         )
     else:
         write_json(path, {**plain, "versions": dict(versions)})
+
+
+def _changes(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say what differs in an entry; of settings by name, only in those that differ."""
+    one, other = before.get(name), now.get(name)
+    if one == other:
+        return []
+    if isinstance(one, dict) and isinstance(other, dict):
+        inner = [change for key in {**one, **other} for change in _changes(key, one, other)]
+        return [f"{name}: {change}" for change in inner]
+    if name not in now:
+        return [f"{name} was {one!r}, and is not there"]
+    return [f"{name} was {one!r}, and is {other!r}" if name in before else f"{name} is {other!r}"]

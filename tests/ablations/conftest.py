@@ -7,9 +7,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # which worker processes inherit
 
+import stub_outcomes
 import stub_trials
 
-from ablations import runner
+from ablations import TrialResult, run, runner
 
 
 @pytest.fixture
@@ -20,3 +21,43 @@ def stubbed(monkeypatch):
     monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)
     monkeypatch.setattr(runner, "measure_trial", stub_trials.measure_trial)
     return stub_trials
+
+
+@pytest.fixture
+def go(stubbed, tmp_path):
+    """Return a function that runs a study of stub trials here, and says which were run."""
+
+    def go(study=stub_trials.STUDY, **options):
+        stub_trials.CALLS.clear()
+        stub_trials.MEASURED.clear()
+        results = run(study, tmp_path / "study", **{"engine": "serial", **options})
+        return results, [(str(trial.settings), trial.seed) for trial in stub_trials.CALLS]
+
+    return go
+
+
+@pytest.fixture
+def outcome(stubbed, monkeypatch, tmp_path):
+    """Return a function that runs a study whose trials come to what a function says."""
+
+    def outcome(study, told, name="study"):
+        def trial_result(trial, report_to=None):
+            found = told(trial)
+            if isinstance(found, str):
+                return TrialResult(trial, "failed", reason=found)
+            return TrialResult(
+                trial,
+                "done",
+                metrics=dict(zip(stub_outcomes.METRICS, found, strict=False)),
+                history={"loss": [1.0, found[0]], "val_loss": [1.5, found[0]]},
+                seconds=2.0,
+                fit_seconds=1.5,
+                params=10,
+                macs=20,
+                findings=("Too slow.", "Too wide.") if trial.settings.get("units") == 8 else (),
+            )
+
+        monkeypatch.setattr(runner, "run_trial", trial_result)
+        return run(study, tmp_path / name, engine="serial", progress=False)
+
+    return outcome

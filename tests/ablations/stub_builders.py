@@ -33,6 +33,36 @@ def plain(input_shape, classes, units=8, rate=0.0, wide=False, kind="relu"):
     return _dense(input_shape, classes, units * (4 if wide else 1), rate)
 
 
+def typed(
+    input_shape, classes, units: int = 8, rate: "float" = 0.0, wide: bool = False, kind: str = "a"
+):
+    return _dense(input_shape, classes, units * (4 if wide else 1), rate)
+
+
+def needy(input_shape, width, classes, units=8): ...
+
+
+def whole(units=8):
+    return units
+
+
+def inputless(classes, units=8):
+    """A Sequential that learns only from its first batch what it is given."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(units)]
+    model = keras.Sequential([*layers, keras.layers.Dense(classes, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def reshaping(input_shape, classes, size=8):
+    """What Keras says of a wrong size comes wrapped."""
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Reshape((size, 8))])
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(classes, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
 def objective(input_shape, classes, *, objective="crossentropy", units=8):
     """A builder whose loss is chosen under a name of its own."""
     model = _dense(input_shape, classes, units)
@@ -73,6 +103,30 @@ def tuned(hp):
     return _dense((8, 8, 1), 10, units * (4 if wide else 1), rate)
 
 
+def tutorial(hp):
+    """The way KerasTuner's first guide writes it: choices under a plain ``for`` and ``if``."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten()]
+    for place in range(hp.Int("num_layers", 1, 3)):
+        units = hp.Int(f"units_{place}", 4, 16, step=4)
+        layers.append(keras.layers.Dense(units, activation="relu"))
+    if hp.Boolean("dropout"):
+        layers.append(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)))
+    model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
+    rate = hp.Float("lr", 1e-4, 1e-2, sampling="log")
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model
+
+
+def spelled(parameters: keras_tuner.HyperParameters):
+    return tutorial(parameters)
+
+
+def quoted(parameters: "keras_tuner.HyperParameters"):
+    return tutorial(parameters)
+
+
 class Tuned(keras_tuner.HyperModel):
     def build(self, hp):
         return tuned(hp)
@@ -88,6 +142,14 @@ class Sized(keras_tuner.HyperModel):
 
 
 sized = Sized(4)
+
+
+class Fitting(Sized):
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, shuffle=hp.Boolean("shuffled"), **kwargs)
+
+
+fitting = Fitting(4)
 
 wide = functools.partial(plain, wide=True)
 
@@ -105,3 +167,21 @@ class Outer:
     @staticmethod
     def build_inner(input_shape, classes, units=8):
         return _dense(input_shape, classes, units)
+
+
+def vast(hp):
+    """A builder whose larger end no memory holds."""
+    units = hp.Int("units", 8, 2**40)
+    if units > 8:
+        hp.Boolean("deep")
+    return _dense((8, 8, 1), 10, units)
+
+
+def setting(hp):
+    """A builder that sets weights, for which they must be there."""
+    wide = False
+    model = _dense((8, 8, 1), 10, hp.Int("units", 4, 8))
+    model.set_weights(model.get_weights())
+    if hp["units"] == 8:
+        wide = hp.Boolean("wide")
+    return model if not wide else _dense((8, 8, 1), 10, 16)

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from ablations.study import Trial, TrialResult
+from ablations.study import Study, Trial, TrialResult
 from cnnzoo.seeding import stream
 
 CALLS: list[Trial] = []
@@ -13,6 +13,14 @@ CALLS: list[Trial] = []
 
 MEASURED: list[Trial] = []
 """The trials measured in this process."""
+
+STUDY = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=2)
+
+
+def statuses(results):
+    """Return the status of each variant with each seed."""
+    trials = results.trials
+    return {(row.variant, row.seed): row.status for row in trials.itertuples()}
 
 
 def noise(trial: Trial) -> float:

@@ -1,6 +1,9 @@
+import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import stub_trials
@@ -12,7 +15,9 @@ from ablations.documents import CLAIMS, STUDIES, get_study
 from ablations.planning import Planner
 from ablations.report.answers import answers
 from ablations.reporting import contents_of
+from ablations.results import Results
 from ablations.settings import StudyError
+from ablations.stats import StatisticsError
 
 TINY = """
 model = "mlp"
@@ -190,6 +195,73 @@ def test_a_built_in_study_is_run_by_its_name(tell, serially, tmp_path):
     assert list(trials["level"].dropna()) == [1, 3, 4]
 
 
+def test_the_baselines_mean_is_told_whatever_variant_comes_first(tell, tiny, serially):
+    tiny.write_text(TINY.replace("[4, 8]", "[13, 4, 8]"))
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    trials = open_results("there").trials
+    mean = trials.loc[trials["variant"] == "baseline", "test_loss"].mean()
+    title = f"test loss on digits: deltas from the baseline's {mean:.4f}"
+    assert title in [line.strip() for line in answer.stdout.splitlines()]
+
+
+def test_a_line_is_one_line_and_a_table_whole_where_there_is_no_terminal(
+    tell, tiny, serially, monkeypatch
+):
+    monkeypatch.delenv("COLUMNS")
+    changes = {"units": 4, "depth": 3, "dropout": 0.25, "activation": "'tanh'", "label_noise": 0.5}
+    written = ", ".join(f"{name} = {level}" for name, level in changes.items())
+    tiny.write_text(
+        TINY.replace(
+            "[factors]\nunits = [4, 8]", f"[[variants]]\n{written.replace(', ', chr(10))}"
+        ).replace("seeds = 4", 'seeds = 1\ndesign = "list"')
+    )
+    variant = "units=4, depth=3, dropout=0.25, activation=tanh, label_noise=0.5"
+    answer = tell("run", tiny)
+    assert answer.exit_code == 0, answer.output
+    line = answer.stderr.splitlines()[-1]
+    assert line.startswith(f"2/2 {variant}, seed 0, test loss ")
+    assert line.endswith(" s")
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith(variant)]
+    assert len(rows) == 2
+
+
+def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, serially, monkeypatch):
+    def interrupted(trial, report_to=None):
+        if len(stub_trials.CALLS) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupted)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 130
+    assert "5 trials have not run yet; the same command goes on with them." in answer.stdout
+    # no variant is paired yet, and the baseline's mean is known all the same
+    assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
+    assert tell("run", tiny).exit_code == 0
+
+
+def test_deltas_that_cannot_be_told_end_with_one_line(tell, tiny, serially, monkeypatch):
+    def refuse(self, metrics=None):
+        raise StatisticsError("there is no such thing.")
+
+    monkeypatch.setattr(Results, "deltas", refuse)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines()[-1] == "StatisticsError: there is no such thing."
+
+
+def test_where_no_baseline_is_done_no_mean_of_it_is_told(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        if trial.settings["units"] == 8:
+            return TrialResult(trial, "failed", reason="ValueError: bad luck")
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny)
+    assert "test loss on digits: deltas" in [line.strip() for line in answer.stdout.splitlines()]
+
+
 def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         if trial.seed == 3:
@@ -292,11 +364,17 @@ def test_a_report_at_a_place_of_ones_own_is_replaced_only_when_asked(tell, store
         (
             TINY.replace("seeds = 4", "metrics = 4"),
             "StudyError: `metrics` of a Study must name at least one of loss, accuracy, macro_f1, "
-            "nll, mae, rmse.",
+            "nll, mae, rmse; got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),
-            "StudyError: `timeout` of a Study must be a number of seconds from 0 up; got 'long'.",
+            "StudyError: `timeout` of a Study must be a finite number of seconds from 0 up, 0 for "
+            "never; got 'long'.",
+        ),
+        (
+            TINY + "[margins]\nloss = inf",
+            "StudyError: `margins` of a Study: the margin of loss must be a finite number above 0; "
+            "got inf.",
         ),
     ],
 )
@@ -368,8 +446,6 @@ def test_help_loads_neither_pandas_nor_keras():
 
 
 def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
-    import os
-
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "COLUMNS": "200"}
     answer = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
     assert answer.returncode == 0, answer.stderr
@@ -383,3 +459,47 @@ def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
     assert again.returncode == 0, again.stderr
     assert again.stdout == answer.stdout
     assert again.stderr == ""  # nothing was left to do, and TensorFlow is not heard
+
+
+BESIDE = """
+from sizes import UNITS
+
+def build(input_shape, classes, units=UNITS):
+    import keras
+
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(units))
+    model.add(keras.layers.Dense(classes, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+"""
+
+
+def test_a_builder_is_found_beside_its_study_and_in_the_working_folder(tmp_path):
+    """By workers too, and by the installed command, which Python starts in another folder."""
+    program = tmp_path / "bin" / "ablations"
+    study = tmp_path / "studies" / "mine.toml"
+    for folder in (program.parent, study.parent):
+        folder.mkdir()
+    program.write_text("from ablations.cli import app; app()")
+    text = TINY.replace('"mlp"', '"mine:build"').replace("seeds = 4", "seeds = 1")
+    study.write_text(text)
+    study.with_name("mine.py").write_text(BESIDE)
+    (tmp_path / "sizes.py").write_text("UNITS = 8\n")
+    packages = str(Path(runner.__file__).parents[1])
+
+    def tell(*words, cwd):
+        return subprocess.run(
+            [sys.executable, program, *words],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": packages},
+            capture_output=True,
+            text=True,
+        )
+
+    answer = tell("run", "studies/mine.toml", "--to", "there", "--workers", "1", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert (open_results(tmp_path / "there").trials["status"] == "done").all()
+    # a report needs no builder
+    answer = tell("report", "../there", "--to", "report.md", cwd=program.parent)
+    assert (answer.returncode, answer.stderr) == (0, "")

@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import stub_builders
 
 from ablations import Study, StudyError
 from ablations.models import find_builder
+from ablations.planning import Planner
 from ablations.space import Space
 from cnnzoo import ToggleError
 
@@ -104,6 +107,67 @@ def test_a_plain_builder_offers_its_parameters_with_a_default_at_any_level():
     }
 
 
+def test_a_plain_annotation_is_the_type_of_the_levels():
+    toggles = find_builder("stub_builders:typed").toggles
+    assert {name: toggle.allowed for name, toggle in toggles.items()} == {
+        "units": "a whole number",
+        "rate": "a number",
+        "wide": "one of False, True",
+        "kind": "a text",
+    }
+    assert toggles["units"].check(-3, "typed") == -3
+    assert repr(toggles["rate"].check(1, "typed")) == "1.0"
+    assert toggles["kind"].check("any", "typed") == "any"
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        (
+            {"units": 1.5},
+            "`units` of `stub_builders:typed` must be a whole number; got 1.5 (float).",
+        ),
+        (
+            {"units": True},
+            "`units` of `stub_builders:typed` must be a whole number; got True (bool).",
+        ),
+        ({"rate": math.inf}, "`rate` of `stub_builders:typed` must be a number; got inf."),
+        ({"rate": -math.inf}, "`rate` of `stub_builders:typed` must be a number; got -inf."),
+        ({"wide": 1}, "`wide` of `stub_builders:typed` must be one of False, True; got 1 (int)."),
+        ({"kind": 1}, "`kind` of `stub_builders:typed` must be a text; got 1 (int)."),
+    ],
+)
+def test_a_level_of_another_type_is_refused_before_anything_is_built(levels, sentence):
+    with pytest.raises(ToggleError) as refused:
+        Planner.of(Study("stub_builders:typed", factors={n: [v] for n, v in levels.items()}))
+    assert str(refused.value) == sentence.format("`stub_builders:typed`")
+
+
+def test_a_parameter_that_nobody_would_give_is_refused():
+    with pytest.raises(StudyError) as refused:
+        Planner.of(Study("stub_builders:needy", factors={"units": [8, 16]}))
+    assert str(refused.value) == (
+        "`model` of a Study: 'stub_builders:needy' has the parameter `width` without a default; "
+        "give it one, which the baseline takes. Without one may be input_shape, classes, seed."
+    )
+
+
+def test_what_is_no_model_is_refused_once_it_is_built():
+    with pytest.raises(StudyError) as refused:
+        build("stub_builders:whole")
+    assert str(refused.value) == (
+        "`model` of a Study: 'stub_builders:whole' must return a compiled keras.Model; it returned "
+        "8 (int)."
+    )
+
+
+def test_a_sequential_without_an_input_is_built_for_the_data():
+    model = build("stub_builders:inputless")
+    assert model.input_shape == (None, *SHAPE)
+    assert [kernel.shape for kernel in kernels(model)] == [(64, 8), (8,), (8, 10), (10,)]
+    assert (kernels(build("stub_builders:inputless"))[0] == kernels(model)[0]).all()
+
+
 def test_levels_reach_a_builder_and_what_it_does_not_take_does_not():
     assert units_of(build("stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
 
@@ -127,6 +191,20 @@ def test_the_hyperparameters_of_kerastuner_are_the_toggles(name):
         "rate": "a number from 0.1 to 0.5",
     }
     assert toggles["rate"].condition == "kind is dropout"
+
+
+@pytest.mark.parametrize("name", ["tutorial", "spelled", "quoted"])
+def test_choices_under_a_plain_for_and_if_are_found(name):
+    toggles = find_builder(f"stub_builders:{name}").toggles
+    assert {n: (t.allowed, t.condition) for n, t in toggles.items()} == {
+        "num_layers": ("a whole number from 1 to 3", ""),
+        "units_0": ("a whole number from 4 to 16", ""),
+        "dropout": ("one of True, False", ""),
+        "lr": ("a number from 0.0001 to 0.01", ""),
+        "units_1": ("a whole number from 4 to 16", "num_layers is 2 or 3"),
+        "units_2": ("a whole number from 4 to 16", "num_layers is 3"),
+        "rate": ("a number from 0.1 to 0.5", "dropout is True"),
+    }
 
 
 @pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])

@@ -194,7 +194,6 @@ def test_a_baseline_that_cannot_be_built_is_refused(stubbed):
 def test_variants_that_are_one_trial_are_measured_once_and_both_have_its_cost(stubbed):
     study = Study(
         "batch_norm",
-        factors={"normalization": ["batch", "none"]},
         baseline={"norm_momentum": 0.9},
         design="list",
         variants=[{"normalization": "none"}, {"normalization": "none", "norm_momentum": 0.99}],

@@ -22,6 +22,12 @@ def test_a_whole_number_for_a_number_is_reported_like_any_level(stubbed, tmp_pat
     assert "dropout 0.5 instead of 0" in results.report(tmp_path / "report.md").read_text()
 
 
+def test_a_list_of_variants_without_factors_is_reported(stubbed, tmp_path):
+    study = Study("mlp", "digits", design="list", variants=[{"units": 8}], seeds=2)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert "units 8 instead of 128" in results.report(tmp_path / "report.md").read_text()
+
+
 @pytest.mark.parametrize("suffix", ["html", "md"])
 def test_findings_of_the_baseline_and_of_variants_are_in_the_report(
     stubbed, tmp_path, monkeypatch, suffix

@@ -6,7 +6,12 @@ import os
 import pytest
 
 from ablations.engines import room
-from ablations.engines.room import available_memory, default_workers, find_gpus
+from ablations.engines.room import (
+    available_cores,
+    available_memory,
+    default_workers,
+    find_gpus,
+)
 
 GIGABYTE = 2**30
 
@@ -15,12 +20,12 @@ GIGABYTE = 2**30
 def system(tmp_path):
     """Return a function that tells what is available where files have such texts."""
 
-    def system(files):
+    def system(files, available=available_memory):
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return available_memory(tmp_path / "proc", tmp_path / "cgroup")
+        return available(tmp_path / "proc", tmp_path / "cgroup")
 
     return system
 
@@ -96,8 +101,49 @@ def test_this_machine_tells_something():
     assert 0 < available_memory() < math.inf
 
 
-def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
+@pytest.fixture
+def cores(system, monkeypatch):
+    """Return a function that tells how many of 8 cores there are where files have such texts."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    return lambda files: system(files, available_cores)
+
+
+def second_quota(folder, quota, period=100_000):
+    return {f"cgroup/{folder}/cpu.max": f"{'max' if quota == -1 else quota} {period}\n"}
+
+
+def first_quota(folder, quota, period=100_000):
+    return {
+        f"cgroup/cpu/{folder}/cpu.cfs_quota_us": f"{quota}\n",
+        f"cgroup/cpu/{folder}/cpu.cfs_period_us": f"{period}\n",
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "version"),
+    [
+        ("0::/jobs/7\n", second_quota),
+        ("5:memory:/other\n4:cpu:/jobs/7\n1:name=systemd:/x\n", first_quota),
+        ("4:cpu,cpuacct:/jobs/7\n0::/\n", first_quota),
+    ],
+    ids=["version 2", "version 1", "version 1 with another controller"],
+)
+def test_the_quota_of_a_control_group_limits_the_cores(cores, group, version):
+    own = {"proc/self/cgroup": group}
+    assert cores(own) == 8
+    assert cores({**own, **version("jobs/7", -1)}) == 8
+    assert cores({**own, **version("jobs/7", 400_000)}) == 4
+    assert cores({**own, **version("jobs/7", 390_000)}) == 3
+    assert cores({**own, **version("jobs/7", 40_000)}) == 1
+    assert cores({**own, **version("jobs/7", 100_000, 50_000)}) == 2
+    assert cores({**own, **version("jobs/7", 2_000_000)}) == 8
+    # what is above it has a quota too, and a neighbour's is none of its business
+    assert cores({**own, **version("jobs", 600_000)}) == 6
+    assert cores({**own, **version("jobs/8", 100_000)}) == 6
+
+
+def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
+    monkeypatch.setattr(room, "available_cores", lambda: 8)
     for gigabytes, workers in [(0, 1), (1, 1), (3, 2), (6, 4), (100, 8), (math.inf, 8)]:
         monkeypatch.setattr(room, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023
         assert default_workers() == workers

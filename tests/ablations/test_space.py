@@ -2,7 +2,7 @@ import pytest
 
 from ablations import Settings, Study, StudyError
 from ablations.settings import same
-from ablations.space import Space
+from ablations.space import Space, by_group
 from cnnzoo import Recipe, ToggleError
 
 
@@ -132,6 +132,12 @@ def test_the_baseline_is_what_the_study_says_and_else_the_default(space):
     assert same(baseline["growth"], 1.0)
 
 
+def test_a_number_of_examples_is_shown_as_one(space):
+    asked = study({"train_size": [200, 0.5]}, baseline={"train_size": 200})
+    assert typed(space.factors(asked)["train_size"]) == ["200", "0.5"]
+    assert str(space.trial(asked, space.baseline(asked), 0).settings) == "train_size=200"
+
+
 def test_the_baseline_knows_what_listed_variants_change(space):
     asked = Study("batch_norm", design="list", variants=[{"filters": 8}, {"pool": "max"}])
     assert dict(space.baseline(asked)) == {"filters": 32, "pool": "none"}
@@ -159,7 +165,7 @@ def test_a_trial_has_the_recipes_levels_in_its_recipe(space):
     assert trial.recipe == Recipe(epochs=2, batch_size=16)
     assert trial.settings == Settings(filters=8, train_size=100)
     assert trial.seed == 7
-    assert space.by_group(trial.settings) == ({"filters": 8}, {"train_size": 100})
+    assert by_group(trial.settings) == ({"filters": 8}, {"train_size": 100})
 
 
 def test_a_choice_without_effect_is_refused(space):

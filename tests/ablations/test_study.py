@@ -18,7 +18,6 @@ FACTORS = {"units": [8, 16]}
 FULL = Study(
     "mlp",
     data="digits",
-    factors={"units": [8, 16], "dropout": [0.0, 0.5]},
     baseline={"units": 8, "train_size": 100},
     design="list",
     variants=[{"units": 16}, {"units": 16, "dropout": 0.5}],
@@ -61,9 +60,6 @@ def test_a_study_says_the_same_in_toml():
         retries = 2
         max_seeds = 12
         name = "my study"
-        [factors]
-        units = [8, 16]
-        dropout = [0.0, 0.5]
         [baseline]
         units = 8
         train_size = 100
@@ -109,9 +105,9 @@ def test_studies_that_are_equal_have_one_hash():
     "change",
     [
         {"data": "rotation"},
-        {"factors": {"units": [8, 32]}},
+        {"factors": {"units": [8, 32]}, "design": "path", "variants": ()},
         {"baseline": {"units": 16}},
-        {"design": "full-factorial", "variants": ()},
+        {"variants": [{"units": 32}]},
         {"seeds": "auto"},
         {"recipe": Recipe(epochs=3)},
         {"metrics": ["accuracy"]},
@@ -130,15 +126,16 @@ def test_a_study_that_differs_in_anything_is_another(change):
 def test_a_study_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         FULL.seeds = 3
+    study = Study("mlp", factors=FACTORS, baseline={"units": 8})
     for changing in (
-        lambda: FULL.factors.__setitem__("units", (1,)),
-        lambda: FULL.factors.update(units=(1,)),
-        lambda: FULL.factors.pop("units"),
-        lambda: FULL.baseline.__setitem__("units", 1),
+        lambda: study.factors.__setitem__("units", (1,)),
+        lambda: study.factors.update(units=(1,)),
+        lambda: study.factors.pop("units"),
+        lambda: study.baseline.__setitem__("units", 1),
     ):
         with pytest.raises(AttributeError):
             changing()
-    assert dict(FULL.factors) == {"units": (8, 16), "dropout": (0.0, 0.5)}
+    assert dict(study.factors) == {"units": (8, 16)}
 
 
 def test_a_study_keeps_no_link_to_what_it_was_made_of():
@@ -226,12 +223,16 @@ def test_seeds_are_how_many_or_which_or_auto(seeds, kept, blocks):
 
 
 @pytest.mark.parametrize(
-    "seeds", [0, -1, True, 2.0, "10", "", [], [1, 1], [-1], [True, 2], [1.0], None, {"a": 1}]
+    "seeds",
+    [
+        *(0, -1, True, 2.0, "10", "", [], [1, 1], [-1], [True, 2], [1.0], None, {"a": 1}),
+        *(10**6 + 1, 2**80, [2**63]),
+    ],
 )
 def test_other_seeds_are_refused(seeds):
     assert refusal(seeds=seeds) == (
-        "`seeds` of a Study must be how many (at least 1), different whole numbers from 0, or "
-        f"'auto'; got {seeds!r}."
+        "`seeds` of a Study must be how many (1 to 1,000,000), different whole numbers from 0 to "
+        f"below 2**63, or 'auto'; got {seeds!r}."
     )
 
 
@@ -261,12 +262,25 @@ REFUSED = [
         "`factors` of a Study: `units` needs a list of levels; got [].",
     ),
     (
+        {"factors": {1: [8, 16]}},
+        "`factors` of a Study: the name of a toggle must be a text; got 1.",
+    ),
+    (
         {"factors": {"units": [8, None]}},
         "`factors` of a Study: a level of `units` must be a bool, a number or a text; got None.",
     ),
     (
         {"factors": {"units": [8, 16, 8]}},
         "`factors` of a Study: `units` has the level 8 twice.",
+    ),
+    (
+        {"baseline": {3: 1}},
+        "`baseline` of a Study: the name of a toggle must be a text; got 3.",
+    ),
+    (
+        {"baseline": {"units": [8, 16]}},
+        "`baseline` of a Study: a level of `units` must be a bool, a number or a text; got "
+        "[8, 16].",
     ),
     (
         {"baseline": 3},
@@ -278,18 +292,33 @@ REFUSED = [
         "the design 'one-at-a-time'.",
     ),
     (
-        {"design": "list"},
+        {"factors": {}, "design": "list"},
         "`variants` of a Study go with the design 'list' and with no other; got 0 variants and "
         "the design 'list'.",
     ),
     (
-        {"design": "list", "variants": "units"},
+        {"design": "list", "variants": [{"units": 8}], "factors": {"depth": [1, 2]}},
+        "`factors` of a Study go with every design but 'list', whose `variants` say what is "
+        "varied; got depth.",
+    ),
+    (
+        {"factors": {}, "design": "list", "variants": "units"},
         "`variants` of a Study must be a list of levels by toggle, as in [{'pool_size': 2}]; got "
         "'units'.",
     ),
     (
-        {"design": "list", "variants": [8]},
+        {"factors": {}, "design": "list", "variants": [8]},
         "`variants` of a Study must give levels by toggle, as in {'pool_size': 2}; got 8.",
+    ),
+    (
+        {"factors": {}, "design": "list", "variants": [{"units": None}]},
+        "`variants` of a Study: a level of `units` must be a bool, a number or a text; got None.",
+    ),
+    (
+        {"design": "full-factorials"},
+        "There is no design `full-factorials`; did you mean `full-factorial`? Known: "
+        "one-at-a-time, leave-one-out, add-one-in, full-factorial, fractional-factorial, "
+        "plackett-burman, path, list.",
     ),
     ({"design": 3}, "`design` of a Study must be a text; got 3."),
     (
@@ -300,11 +329,18 @@ REFUSED = [
     ({"recipe": {"epochs": 3}}, "`recipe` of a Study must be a Recipe; got {'epochs': 3}."),
     (
         {"metrics": []},
-        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse.",
+        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse; "
+        "got [].",
     ),
     (
         {"metrics": 3},
-        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse.",
+        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse; "
+        "got 3.",
+    ),
+    (
+        {"metrics": [1]},
+        "`metrics` of a Study: there is no metric `1`. Known: loss, accuracy, macro_f1, nll, mae, "
+        "rmse.",
     ),
     (
         {"metrics": ["acuracy"]},
@@ -317,15 +353,15 @@ REFUSED = [
     ),
     (
         {"margins": {"loss": 0}},
-        "`margins` of a Study: the margin of loss must be above 0; got 0.",
+        "`margins` of a Study: the margin of loss must be a finite number above 0; got 0.",
     ),
-    (
-        {"margins": {"loss": True}},
-        "`margins` of a Study: the margin of loss must be above 0; got True.",
-    ),
-    (
-        {"margins": {"loss": float("nan")}},
-        "`margins` of a Study: the margin of loss must be above 0; got nan.",
+    *(
+        (
+            {"margins": {"loss": margin}},
+            "`margins` of a Study: the margin of loss must be a finite number above 0; got "
+            f"{margin!r}.",
+        )
+        for margin in (True, "0.1", float("nan"), float("inf"), 10**400)
     ),
     (
         {"margins": 0.1},
@@ -341,13 +377,13 @@ REFUSED = [
         "`name` of a Study must be of letters, digits, '_', '-', '.' and blanks, since its folder "
         "is called so; got 3.",
     ),
-    (
-        {"timeout": -1},
-        "`timeout` of a Study must be a number of seconds from 0 up; got -1.",
-    ),
-    (
-        {"timeout": "1 h"},
-        "`timeout` of a Study must be a number of seconds from 0 up; got '1 h'.",
+    *(
+        (
+            {"timeout": timeout},
+            "`timeout` of a Study must be a finite number of seconds from 0 up, 0 for never; got "
+            f"{timeout!r}.",
+        )
+        for timeout in (-1, "1 h", True, float("nan"), float("inf"))
     ),
     ({"retries": -1}, "`retries` of a Study must be a whole number from 0 up; got -1."),
     ({"retries": 0.5}, "`retries` of a Study must be a whole number from 0 up; got 0.5."),

@@ -97,12 +97,28 @@ def test_measuring_trains_nothing_and_agrees_with_training():
             "8x8 with padding='valid'; at most 8 fits.",
         ),
         (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
+        (
+            trial("stub_builders:whole", units=9),
+            "StudyError: `model` of a Study: 'stub_builders:whole' must return a compiled "
+            "keras.Model; it returned 9 (int).",
+        ),
+        (  # which Keras wraps
+            trial("stub_builders:reshaping", size=7),
+            "ValueError: The total size of the tensor must be unchanged. Received: "
+            "input_shape=(8, 8, 1), target_shape=(7, 8) (in Reshape)",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_infeasible_and_fails_with_the_same_reason(asked, reason):
     measured, run = measure_trial(asked), run_trial(asked)
     assert (measured.status, measured.reason) == ("infeasible", reason)
     assert (run.status, run.reason) == ("failed", reason)
+
+
+def test_a_sequential_without_an_input_is_trained_like_one_with():
+    result = run_trial(trial("stub_builders:inputless"))
+    assert (result.status, result.params) == ("done", 64 * 8 + 8 + 8 * 10 + 10)
+    assert result.metrics == run_trial(trial("stub_builders:plain", units=8)).metrics
 
 
 def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():

@@ -3,10 +3,11 @@
 Runs the studies of document 000 (or goes on with what is in the directory), and prints for each
 variant what pairing saved::
 
-    python tests/benchmarks/paired_blocks.py DIRECTORY
+    python tests/benchmarks/paired_blocks.py DIRECTORY --markdown results/paired_blocks.md
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,16 +22,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("directory", type=Path)
     parser.add_argument("--study", choices=STUDIES, action="append", help="all, if left out")
+    parser.add_argument("--seeds", type=int, default=10, help="blocks of each study")
+    parser.add_argument("--markdown", type=Path, help="where to write what is printed")
     asked = parser.parse_args()
     tables = []
     for name in asked.study or STUDIES:
-        results = ablations.run(STUDIES[name], asked.directory / name)
-        for metric in STUDIES[name].metrics:
+        study = replace(STUDIES[name], seeds=asked.seeds)
+        results = ablations.run(study, asked.directory / name)
+        for metric in study.metrics:
             table = variance_reduction(results.trials, f"test_{metric}")
             table.insert(0, "study", name)
             tables.append(table)
-    with pd.option_context("display.width", 200, "display.max_columns", None):
-        print(pd.concat(tables, ignore_index=True).round(3).to_string(index=False))
+    table = pd.concat(tables, ignore_index=True).round(3)
+    saved = table["trials_ratio"].median()
+    said = (
+        f"Of {len(table)} comparisons over {asked.seeds} seed blocks each, independent seeds need "
+        f"{saved:.2f} times the trials in the median."
+    )
+    text = table.to_string(index=False)
+    print(f"{text}\n\n{said}")
+    if asked.markdown:
+        rows = "\n".join(f"    {line}" for line in text.splitlines())
+        head = "# Paired seed blocks against independent seeds"
+        asked.markdown.write_text(
+            f"{head}\n\nBy `tests/benchmarks/paired_blocks.py`.\n\n{rows}\n\n{said}\n"
+        )
 
 
 if __name__ == "__main__":

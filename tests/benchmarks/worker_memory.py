@@ -2,7 +2,7 @@
 
 ::
 
-    python tests/benchmarks/worker_memory.py
+    python tests/benchmarks/worker_memory.py --markdown results/worker_memory.md
 """
 
 import argparse
@@ -26,7 +26,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=10, help="of a variant, one after the other")
+    parser.add_argument("--markdown", type=Path, help="where to write what is printed")
     asked = parser.parse_args()
+    lines = []
+
+    def say(line):
+        print(line, flush=True)
+        lines.append(f"    {line}")
+
     prepare_worker()
     after_warm_up = 0.0
     for number in range(asked.trials):
@@ -44,8 +51,14 @@ def main():
         if number + 1 == asked.trials // 4:
             after_warm_up = resident()
         if (number + 1) % (asked.trials // 10) == 0:
-            print(f"{number + 1:5} trials  {resident():7.0f} MiB", flush=True)
-    print(f"grown by {resident() / after_warm_up - 1:.1%} over the last three quarters")
+            say(f"{number + 1:5} trials  {resident():7.0f} MiB")
+    say(f"grown by {resident() / after_warm_up - 1:.1%} over the last three quarters")
+    if asked.markdown:
+        head = (
+            "# Memory of a worker\n\nBy `tests/benchmarks/worker_memory.py`: "
+            f"{asked.seeds} seeds of a variant, then the next one.\n\n"
+        )
+        asked.markdown.write_text(head + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -215,20 +215,23 @@ def test_an_unknown_command_is_refused():
     assert "No such command 'descibe'" in result.stderr
 
 
-def test_the_help_loads_no_framework():
-    code = """
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--help"], "describe"), (["tune", "--help"], "--checkpoints")]
+)
+def test_the_help_loads_no_framework(arguments, said):
+    code = f"""
 import sys
 from cnnzoo.cli import app
 try:
-    app(["--help"], standalone_mode=False)
+    app({arguments}, standalone_mode=False)
 finally:
-    heavy = {"keras", "tensorflow", "pandas", "numpy", "sklearn", "rich"}
+    heavy = {{"keras", "tensorflow", "pandas", "numpy", "sklearn", "rich"}}
     print("loaded:", sorted(heavy & set(sys.modules)))
 """
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert "describe" in answer.stdout
+    assert said in answer.stdout
     assert answer.stdout.splitlines()[-1] == "loaded: []"
     assert answer.stderr == ""
 

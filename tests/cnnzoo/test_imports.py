@@ -49,3 +49,16 @@ def test_every_public_name_is_there():
     assert set(cnnzoo.list_models()) <= set(cnnzoo.__all__)
     for name in ("build", "list_models", "toggles", "Toggle", "ToggleError"):
         assert getattr(cnnzoo, name).__name__ == name
+
+
+def test_workers_load_keras_without_plots_and_wrappers_and_can_load_them_later():
+    code = """
+import cnnzoo.lean_keras, sys
+print([name for name in ("keras", "matplotlib", "sklearn") if name in sys.modules])
+import sklearn.datasets, keras
+print(keras.__name__, len(sklearn.datasets.load_digits().target))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines() == ["['keras']", "keras 1797"]

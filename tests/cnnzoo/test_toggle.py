@@ -25,6 +25,7 @@ RATE = Toggle("size of the steps", low=1e-8, high=100.0, name="learning_rate", t
 POOL = Toggle("what pooling takes", levels=("max", "average", "none"), name="pool", type=str)
 SKIP = Toggle("whether shortcuts", levels=(False, True), name="skip", type=bool)
 SEED = Toggle("seed", low=0, name="seed", type=int)
+KEPT = Toggle("examples", low=0.0, high=1e9, count_above=1.0, name="train_size", type=float)
 AUGMENT = Toggle("changes", levels=("none", "crop", "flip"), joined=True, name="augment", type=str)
 
 
@@ -56,6 +57,7 @@ AUGMENT = Toggle("changes", levels=("none", "crop", "flip"), joined=True, name="
         ),
         (RATE, 0, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got 0."),
         (RATE, math.nan, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got nan."),
+        (KEPT, math.inf, "`train_size` of `tiny` must be a number from 0 to 1000000000; got inf."),
         (RATE, math.inf, "`learning_rate` of `tiny` must be a number from 1e-08 to 100; got inf."),
         (
             RATE,
@@ -145,6 +147,11 @@ def test_joined_levels_are_taken_as_they_are_given(value):
         (SKIP, False, False),
         (POOL, np.str_("max"), "max"),
         (SEED, 2**70, 2**70),
+        (KEPT, 200, 200),
+        (KEPT, 200.0, 200),
+        (KEPT, 1, 1.0),
+        (KEPT, 0.5, 0.5),
+        (KEPT, 12.5, 12.5),
     ],
 )
 def test_an_allowed_value_becomes_pythons_own(toggle, value, expected):

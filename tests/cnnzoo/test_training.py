@@ -7,12 +7,14 @@ import random
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
 import cnnzoo
 from cnnzoo import DataError, LabelError, Recipe, ToggleError
+from cnnzoo.batches import batch_stream
 from cnnzoo.data import Data, Split
-from cnnzoo.initialization import restart
+from cnnzoo.initialization import initialize, restart
 from cnnzoo.training import fit, train
 from cnnzoo.weighting import class_weights
 
@@ -118,6 +120,16 @@ def test_the_order_is_a_function_of_the_seed_and_0_is_a_seed():
         found[run] = orders(watch(Recipe(epochs=2), seed=seed)[0], 2)
     assert found["first"] == found["again"]
     assert found["first"] != found["other"]
+
+
+def test_the_order_does_not_depend_on_the_global_seed_of_tensorflow():
+    data, found = numbered(), []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        batches = batch_stream(*data.train, data, Recipe(batch_size=8), seed=0)
+        found.append([list(y) for _ in range(2) for _, y in batches.as_numpy_iterator()])
+    assert found[0] == found[1]
+    assert [len(batch) for batch in found[0]] == [8, 8, 4] * 2
 
 
 @pytest.mark.parametrize(
@@ -331,6 +343,35 @@ def test_another_seed_is_another_trial():
     first, second = (train(quick(0), digits(), recipe, seed=seed) for seed in (0, 1))
     assert differ(weights_of(first.model), weights_of(second.model))
     assert first.history != second.history
+
+
+class Noise(keras.layers.Layer):
+    """Draws as users of TensorFlow do, from its global stream."""
+
+    def call(self, x):
+        return x + tf.random.normal(tf.shape(x))
+
+
+def noisy_model():
+    layers = [
+        keras.Input(SHAPE),
+        Noise(),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, name="head"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile("sgd", "mse")
+    initialize(model, 0)
+    return model
+
+
+def test_a_layer_that_draws_from_the_global_stream_of_tensorflow_repeats_by_the_seed_too():
+    recipe = Recipe(epochs=1, batch_size=64)
+    first, again, other = (
+        train(noisy_model(), digits(), recipe, seed=seed).history["loss"] for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first != other
 
 
 class Eager(keras.callbacks.Callback):

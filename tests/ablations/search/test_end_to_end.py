@@ -5,12 +5,15 @@ import importlib
 import textwrap
 import warnings
 
+import keras_tuner
 import numpy as np
 import pytest
+from stub_builders import tutorial
 
 import ablations
 import cnnzoo
 from ablations import runner
+from ablations.search.contents import contents_of
 from ablations.study import TrialResult
 
 BUILDER = """
@@ -78,6 +81,32 @@ def test_any_builder_of_kerastuner_becomes_a_study(builder, data, tmp_path):
     assert set(results.deltas()["factor"]) == {"wide", "learning_rate", "rate"}
 
 
+class Untrained(keras_tuner.RandomSearch):
+    """KerasTuner's random search, which only builds."""
+
+    def run_trial(self, trial, *arguments, **options):
+        params = self.hypermodel.build(trial.hyperparameters).count_params()
+        return {"val_accuracy": params / 1e6}
+
+
+def search_by_kerastuner(tuner, builder, place, x, y, trials):
+    """Search as KerasTuner's guide does; return the tuner."""
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(None):
+        tuner = tuner(
+            builder,
+            objective=keras_tuner.Objective("val_accuracy", "max"),
+            max_trials=trials,
+            seed=1,
+            directory=place.parent,
+            project_name=place.name,
+        )
+        third = len(x) // 3
+        tuner.search(
+            x[third:], y[third:], validation_data=(x[:third], y[:third]), epochs=1, verbose=0
+        )
+    return tuner
+
+
 def formula(trial, report_to=None):
     """Take the place of training, of which a path needs many."""
     score = 0.5 + 0.01 * trial.settings.get("units", 4) + 0.001 * trial.seed
@@ -86,23 +115,14 @@ def formula(trial, report_to=None):
 
 
 def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
-    import keras_tuner
-
     monkeypatch.setattr(runner, "run_trial", formula)
 
     with np.load(data.removeprefix("npz:")) as arrays:
         x, y = arrays["x"], arrays["y"]
-    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(None):
-        tuner = keras_tuner.RandomSearch(
-            builder,
-            objective=keras_tuner.Objective("val_accuracy", "max"),
-            max_trials=3,
-            seed=1,
-            directory=tmp_path / "tuned",
-            project_name="mine",
-        )
-        tuner.search(x[:60], y[:60], validation_data=(x[60:], y[60:]), epochs=1, verbose=0)
-        best = tuner.get_best_hyperparameters()[0].values
+    tuner = search_by_kerastuner(
+        keras_tuner.RandomSearch, builder, tmp_path / "tuned" / "mine", x, y, trials=3
+    )
+    best = tuner.get_best_hyperparameters()[0].values
     search = cnnzoo.open_search(tmp_path / "tuned" / "mine")
     assert search.best() == best
     assert {name: type(level) for name, level in search.best().items()} == {
@@ -126,4 +146,43 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     page = found.report(tmp_path / "search.html").read_text()
     assert "On fresh seeds" in page
     assert "On 3 fresh seeds the search" in page
-    assert "The path from the defaults to the winner" in page
+    assert "The path from the defaults to the winner, step by step" in page
+    shown = contents_of(search, found).tables[
+        "The path from the defaults to the winner, step by step"
+    ]
+    steps = found.path.path()
+    assert shown.equals(steps[list(shown.columns)])
+    assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
+    assert {"share", "runner_up", "delta"} < {*shown.columns}
+    told = found.report(tmp_path / "search.md").read_text()
+    assert "| Step | Choice | From | To | Test accuracy | Delta | 95% interval | Pairs |" in told
+    assert "## The winner with one choice at its default: test accuracy" in told
+
+
+def test_the_first_guides_builder_leads_from_search_to_ablation(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_trial", formula)
+    digits = cnnzoo.load_data("digits", train_size=60).train
+    search_by_kerastuner(Untrained, tutorial, tmp_path / "tuned", *digits, trials=8)
+    search = cnnzoo.open_search(tmp_path / "tuned")
+    shallow = [t for t in search.project.trials if t.levels["num_layers"] < 3]
+    assert any("units_2" in trial.levels for trial in shallow)  # KerasTuner gives it all the same
+    studies = ablations.from_search(
+        search, model=tutorial, data="digits", recipe=cnnzoo.Recipe(epochs=1), seeds=2, rivals=5
+    )
+    configurations = [studies.rivals.baseline, *studies.rivals.variants]
+    tried = [{**studies.rivals.baseline, **changes} for changes in configurations]
+    assert len(studies.contenders) == len(configurations) == 6
+    for levels, contender in zip(tried, studies.contenders, strict=True):
+        asked = keras_tuner.HyperParameters()
+        asked.values.update(contender.levels)
+        tutorial(asked)
+        wanted = {hp.name: contender.levels[hp.name] for hp in asked.space}
+        assert {name: levels[name] for name in wanted} == wanted
+    for changes, rival in zip(studies.rivals.variants, studies.contenders[1:], strict=True):
+        for place in range(rival.levels["num_layers"], 3):
+            assert f"units_{place}" not in changes
+        assert "rate" not in changes or rival.levels["dropout"]
+    for name in ("rivals", "one-at-a-time"):
+        study = studies.studies[name]
+        found = ablations.run(study, tmp_path / name, engine="serial", progress=False)
+        assert set(found.trials["status"]) == {"done"}

@@ -1,4 +1,7 @@
+"""A search that leads to an ablation."""
+
 import math
+import signal
 
 import pandas as pd
 import pytest
@@ -6,7 +9,7 @@ import scipy.stats
 
 import ablations
 import cnnzoo
-from ablations import runner
+from ablations import Settings, runner
 from ablations.search.optimism import optimism
 from ablations.study import TrialResult
 from cnnzoo import Recipe
@@ -95,14 +98,23 @@ def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
         {"variant": "baseline", "status": "done", "validation_loss": [0.5, 0.6, 0.7]}
     )
     scores = pd.Series({"3": 0.4})
-    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    row = optimism(trials, scores, Objective("val_loss", "min")).iloc[0]
     half = 4.302652729911275 * 0.1 / math.sqrt(3)  # t of 2 degrees of freedom
     assert row["optimism"] == pytest.approx(0.2)
     assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * half)
     trials["status"] = "failed"
-    row = optimism(trials, scores, Objective("val_loss", "min"), "loss").iloc[0]
+    row = optimism(trials, scores, Objective("val_loss", "min")).iloc[0]
     assert row["seeds"] == 0
     assert math.isnan(row["optimism"])
+
+
+def test_scores_are_not_set_against_another_metric():
+    trials = pd.DataFrame(
+        {"variant": "baseline", "status": "done", "validation_loss": [0.5], "test_loss": [0.5]}
+    )
+    row = optimism(trials, pd.Series({"3": 0.9}), Objective("val_precision", "max")).iloc[0]
+    assert row["seeds"] == 0
+    assert math.isnan(row["fresh_mean"])
 
 
 def test_the_winner_is_ablated_and_the_path_leads_to_it(ablation):
@@ -126,6 +138,24 @@ def test_run_again_nothing_is_trained_again(ablation, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", refuse)
     again = ablation.studies.run(tmp_path / "studies", engine="serial", progress=False)
     assert again.optimism().equals(ablation.optimism())
+
+
+def test_after_an_interruption_no_further_study_is_begun(search, tmp_path, monkeypatch):
+    def interrupt(trial, report_to=None):
+        signal.raise_signal(signal.SIGINT)
+        return formula(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupt)
+    monkeypatch.setattr(runner, "measure_trial", measured)
+    studies = ablations.from_search(search, seeds=8, rivals=4)
+    found = studies.run(tmp_path / "studies", engine="serial", progress=False)
+    assert (found.rivals.trials["status"] == "done").sum() == 1
+    assert found.one_at_a_time is None
+    assert found.path is None
+    monkeypatch.setattr(runner, "run_trial", formula)
+    on = studies.run(tmp_path / "studies", engine="serial", progress=False)
+    assert (on.rivals.trials["status"] == "done").all()
+    assert on.path is not None
 
 
 def test_a_winner_that_is_the_default_has_nothing_to_ablate(written, tmp_path, monkeypatch):
@@ -173,3 +203,108 @@ def test_a_search_without_a_result_has_no_winner(written, tmp_path):
     with pytest.raises(cnnzoo.SearchError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == f"No trial of the search in {place} is done."
+
+
+def test_what_is_switched_off_makes_no_rival(written, tmp_path):
+    number = {"min_value": 4, "max_value": 16, "step": 4, "default": 4}
+    space = [
+        ("Int", {"name": "num_layers", "min_value": 1, "max_value": 3, "default": 1}),
+        *(("Int", {**number, "name": f"units_{place}"}) for place in range(3)),
+        ("Boolean", {"name": "dropout", "default": False}),
+    ]
+    one = {"num_layers": 1, "units_0": 8, "units_1": 4, "units_2": 4, "dropout": False}
+    trials = {
+        "0": (one, 0.9, None),
+        "1": ({**one, "units_1": 16}, 0.8, None),  # the same model
+        "2": ({**one, "units_2": 16}, 0.7, None),  # again
+        "3": ({**one, "num_layers": 2, "units_1": 16, "units_2": 12}, 0.6, None),
+        "4": ({**one, "num_layers": 2, "units_1": 16, "units_2": 8}, 0.5, None),  # that of 3
+        "5": ({**one, "units_0": 16}, 0.4, None),
+        "6": ({**one, "units_0": 12}, 0.3, None),
+    }
+    place = written(tmp_path / "plain", trials, space=space)
+    studies = ablations.from_search(place, model="stub_builders:tutorial", data="digits", rivals=2)
+    assert studies.rivals.baseline == Settings(num_layers=1, units_0=8, dropout=False)
+    assert [dict(changes) for changes in studies.rivals.variants] == [
+        {"num_layers": 2, "units_1": 16},
+        {"units_0": 16},
+    ]
+    assert [trial.name for trial in studies.contenders] == ["0", "3", "5"]
+    assert studies.path.factors == {"units_0": (4, 8)}
+    assert repr(studies) == (
+        "<SearchStudies of stub_builders:tutorial: the best 3 configurations on seeds "
+        "10 (0 to 9); 1 choice of the winner's to ablate>"
+    )
+
+
+def test_what_no_build_asks_for_is_left_out_unless_a_fit_may(written, tmp_path):
+    space = [
+        ("Float", {"name": "rate", "min_value": 0.0, "max_value": 0.5, "default": 0.0}),
+        ("Boolean", {"name": "shuffled", "default": False}),
+    ]
+    trials = {"0": ({"rate": 0.25, "shuffled": True}, 0.9, None)}
+    place = written(tmp_path / "fitted", trials, space=space)
+    studies = ablations.from_search(place, model="stub_builders:sized", data="digits")
+    assert studies.rivals.baseline == Settings(rate=0.25)
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(place, model="stub_builders:fitting", data="digits")
+    assert str(refused.value) == (
+        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in no build, and so "
+        "in its own `fit`, which a study does not call: it trains by a Recipe. Search again with "
+        "`shuffled` in `build`, or under the name of a toggle of the recipe."
+    )
+
+
+def test_what_the_model_was_for_is_the_datas_to_say(written, tmp_path):
+    said = {"model": "mlp", "data": "digits", "fixed": {"input_shape": [8, 8, 1], "classes": 10}}
+    space = [("Int", {"name": "units", "min_value": 4, "max_value": 16, "default": 4})]
+    place = written(tmp_path / "a", {"0": ({"units": 8}, 0.9, None)}, search=said, space=space)
+    assert ablations.from_search(place).rivals.baseline == Settings(units=8)
+
+
+def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_path):
+    said = {"model": "mlp", "data": "", "about_data": "arrays: 6x6x1 images"}
+    space = [("Int", {"name": "units", "min_value": 4, "max_value": 16, "default": 4})]
+    place = written(tmp_path / "a", {"0": ({"units": 8}, 0.9, None)}, search=said, space=space)
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(place)
+    assert str(refused.value) == (
+        f"The search in {place} was of data that were loaded already (arrays: 6x6x1 images), "
+        "which a study loads again for each seed. Give `data` as a text that `load_data` takes; "
+        "arrays can be saved with numpy.savez, as 'npz:PATH'."
+    )
+    assert ablations.from_search(place, data="digits").rivals.data == "digits"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"rivals": -1}, "`rivals` of `from_search` must be a whole number from 0 up; got -1."),
+        ({"rivals": "a"}, "`rivals` of `from_search` must be a whole number from 0 up; got 'a'."),
+        ({"seeds": 0}, "`seeds` of `from_search` must be a whole number from 1 up; got 0."),
+        ({"seeds": True}, "`seeds` of `from_search` must be a whole number from 1 up; got True."),
+        (
+            {"seeds": "auto"},
+            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
+            "from 0; got 'auto'.",
+        ),
+        (
+            {"seeds": [7, -1]},
+            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
+            "from 0; got [7, -1].",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(search, given, sentence):
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(search, **given)
+    assert str(refused.value) == sentence
+
+
+def test_results_say_in_a_line_how_far_they_are(ablation):
+    tried = len(ablation.studies.path.factors)
+    # without normalization its momentum has no effect: a variant of the path's first step
+    assert repr(ablation) == (
+        f"<SearchAblation of downsampling: rivals 40 done; one-at-a-time {8 * (tried + 1)} done; "
+        f"path {4 * tried * (tried + 1)} done, 8 infeasible>"
+    )

@@ -1,9 +1,11 @@
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -15,8 +17,9 @@ from ablations.report import ReportError
 from ablations.report.figures import spec
 from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
-from ablations.search.figures import search_figures
+from ablations.search.figures import draw_figures
 from ablations.search.optimism import COLUMNS
+from ablations.search.tables import failures_table
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,7 @@ assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
 def test_the_page_shows_what_a_user_looks_for(page, contents):
     for said in (
         "57</span> <span class=\"more\">of 60 begun",
+        "3</span> <span class=\"more\">1 failed, 1 invalid, 1 unfinished",
         "The best score is the best of 57 configurations and so too good on average",
         "normalization (none, batch), norm_momentum (0.5 to 0.99)",
         "early: 57 configurations for 6 hyperparameters",
@@ -69,7 +73,7 @@ def test_hostile_texts_stay_texts(page):
 def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
     import altair as alt
 
-    figures = {figure.name: figure for figure in search_figures(contents, LIGHT)}
+    figures = {figure.name: figure for figure in draw_figures(contents, LIGHT)}
     assert list(figures) == [
         *("progress", "importance"),
         *(f"slice-{name}" for name in contents.importance["toggle"]),
@@ -85,9 +89,52 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
     assert shown["place"].tolist() == [at + 1 for at in range(60) if at not in (7, 20, 59)]
 
 
+@pytest.mark.parametrize(
+    ("said", "call"),
+    [
+        ({"model": "mlp", "data": "digits"}, "search"),
+        ({"model": "mlp", "data": ""}, 'search, data="npz:PATH"'),
+        (None, 'search, model="package.module:build", data="npz:PATH"'),
+    ],
+)
+def test_how_to_go_on_asks_for_what_the_search_does_not_say(written, tmp_path, said, call):
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+    code = contents_of(cnnzoo.open_search(place)).code
+    assert f"studies = ablations.from_search({call})" in code.splitlines()
+
+
+def test_what_is_not_done_is_listed_by_its_reason(written, tmp_path):
+    trials = {str(at): ({"filters": 8}, "INVALID", "ToggleError: too wide") for at in range(14)}
+    trials["14"] = ({"filters": 8}, "RUNNING", None)
+    table = failures_table(contents_of(cnnzoo.open_search(written(tmp_path / "a", trials))))
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        [
+            *("invalid", "ToggleError: too wide", "14"),
+            "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more",
+        ],
+        ["unfinished", "", "1", "14"],
+    ]
+
+
+def test_where_the_trials_are_too_few_nothing_is_said_to_matter_most(written, tmp_path):
+    random = np.random.default_rng(3)
+    trials = {
+        str(at): ({"learning_rate": 10 ** -random.uniform(1, 4)}, random.normal(), None)
+        for at in range(24)
+    }
+    search = written(tmp_path / "a", trials)
+    contents = contents_of(cnnzoo.open_search(search))
+    assert contents.too_few
+    figure = next(figure for figure in draw_figures(contents, PAGE) if figure.name == "importance")
+    assert not any(row["sure"] for row in figure.rows)
+    assert figure.caption.endswith(" Here all are, for there are too few trials to tell.")
+    page = ablations.search_report(search, tmp_path / "a.html").read_text()
+    assert 'unknown</span> <span class="more">too few trials' in page
+
+
 def test_a_slice_leaves_out_where_the_choice_is_off(contents):
     (figure,) = [
-        figure for figure in search_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
+        figure for figure in draw_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
     ]
     done = contents.trials.dropna(subset="score").drop_duplicates("trial")
     on = done[done["normalization"] == "batch"]
@@ -100,7 +147,7 @@ def test_a_diverged_score_does_not_press_the_others_together(written, tmp_path):
     trials["8"] = ({"filters": 8}, 1e9, None)
     said = {"objective": {"name": "val_accuracy", "direction": "min"}}
     place = written(tmp_path / "wild", trials, search=said)
-    figure = search_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
+    figure = draw_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
     scale = figure.chart["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
     assert scale["domainMax"] < 10
@@ -114,7 +161,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     trials = {str(at): (levels(8 * at + 8, 1 if at < 3 else 9), at / 10, None) for at in range(6)}
     trials["0"] = (levels(8, 1), 0.99, None)  # good, but of one epoch
     contents = contents_of(cnnzoo.open_search(written(tmp_path / "hyper", trials, max_epochs=9)))
-    rows = search_figures(contents, PAGE)[0].rows
+    rows = draw_figures(contents, PAGE)[0].rows
     assert [row["kind"] for row in rows] == ["fewer epochs"] * 3 + ["compared"] * 3
     assert [row["best"] for row in rows[3:]] == [0.3, 0.4, 0.5]
     assert contents.best["score"].iloc[0] == 0.5
@@ -126,7 +173,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     [{}, {"0": ({"filters": 8}, "FAILED", None)}, {"0": ({"filters": 8}, 0.5, None)}],
     ids=["none", "failed", "one"],
 )
-@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".json"])
+@pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".tex", ".json"])
 def test_a_search_of_almost_nothing_has_a_report(written, tmp_path, trials, suffix):
     place = written(tmp_path / "small", trials)
     assert ablations.search_report(place, tmp_path / f"report{suffix}").stat().st_size > 0
@@ -148,18 +195,82 @@ def test_the_other_formats_hold_the_trials(search, tmp_path):
     assert "\\<b\\>" in text
 
 
-def test_optimism_is_said_and_tabulated(search):
+@pytest.mark.parametrize(
+    ("direction", "row", "said"),
+    [
+        (
+            "max",
+            (0.95, 0.91, 8, 0.04, 0.03, 0.05),
+            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
+            "0.910, not 0.950: the search's score was too good by 0.040 (95% interval "
+            "0.030 to 0.050).",
+        ),
+        (
+            "max",
+            (0.91, 0.941, 8, -0.031, -0.06, 0.005),
+            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
+            "0.941, not 0.910: the search's score was too low by 0.031 (95% interval "
+            "\N{MINUS SIGN}0.005 to 0.060; it may be none).",
+        ),
+        (
+            "min",
+            (0.5, 0.4, 1, -0.1, math.nan, math.nan),
+            "On 1 fresh seed the search's best configuration came to a validation accuracy of "
+            "0.40, not 0.50: the search's score was too high by 0.10 (of one fresh seed "
+            "there is no interval).",
+        ),
+    ],
+)
+def test_optimism_is_said_with_its_metric_and_in_its_direction(
+    written, tmp_path, direction, row, said
+):
     class Tried:
         one_at_a_time = path = None
 
         def optimism(self):
-            row = (1, "11", "baseline", 0.95, 0.91, 8, 0.04, 0.03, 0.05)
-            return pd.DataFrame([row], columns=COLUMNS)
+            return pd.DataFrame([(1, "11", "baseline", *row)], columns=COLUMNS)
 
-    contents = contents_of(cnnzoo.open_search(search), Tried())
-    assert contents.warnings == (
-        "On 8 fresh seeds the search's best configuration came to 0.910, not to 0.950: its score "
-        "was too good by +0.040 (95% interval +0.030 to +0.050).",
+    goal = {"objective": {"name": "val_accuracy", "direction": direction}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
+    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+
+
+def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):
+    said = {"versions": ["a"], "recipe": {"epochs": "x"}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+    for suffix in (".html", ".md", ".csv", ".tex", ".json"):
+        ablations.search_report(place, tmp_path / f"a{suffix}")
+    assert "its `versions` is left out" in (tmp_path / "a.html").read_text()
+
+
+def test_the_tables_are_latex(search, tmp_path):
+    text = ablations.search_report(search, tmp_path / "a.tex").read_text()
+    captions = [line for line in text.splitlines() if line.startswith("\\caption")]
+    assert captions == [
+        *("\\caption{The best configurations}", "\\caption{Importance}", "\\caption{Not done}")
+    ]
+    assert "\\label{tab:the-best-configurations}" in text
+    assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 3
+    assert "learning\\_rate" in text
+    assert "<" not in text
+    assert text.rstrip().splitlines()[-1].startswith("% The best score is the best of 57")
+
+
+def test_the_figures_are_files(search, tmp_path):
+    paths = ablations.search_figures(search, tmp_path / "figures", ["svg", "png"])
+    names = sorted({path.stem for path in paths})
+    assert {"progress", "importance", "parallel", "slice-filters"} < {*names}
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(
+        f"{name}.{suffix}" for name in names for suffix in ("svg", "png")
+    )
+    for path in paths:
+        start = path.read_bytes()[:8]
+        assert start == b"\x89PNG\r\n\x1a\n" if path.suffix == ".png" else start[:4] == b"<svg"
+    with pytest.raises(ReportError) as refused:
+        ablations.search_figures(search, tmp_path / "figures", "svg")
+    assert str(refused.value) == (
+        f"{paths[0]} and {len(names) - 1} more is there already; give another name, or "
+        "overwrite=True (--overwrite) to replace it."
     )
 
 
@@ -174,9 +285,9 @@ def test_a_report_that_is_there_is_kept(search, tmp_path):
     )
     ablations.search_report(search, path, overwrite=True)
     with pytest.raises(ReportError) as refused:
-        ablations.search_report(search, "a.tex")
+        ablations.search_report(search, "a.doc")
     assert str(refused.value) == (
-        "a search report's name must end in one of .html, .md, .csv, .json; got 'a.tex'."
+        "a search report's name must end in one of .html, .md, .csv, .tex, .json; got 'a.doc'."
     )
 
 
@@ -192,3 +303,11 @@ def test_the_command_line_knows_a_search(written, tmp_path):
     ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
     assert ran.exit_code == 0, ran.output
     assert (tmp_path / "a.csv").exists()
+    figures = tmp_path / "figures"
+    ran = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
+    assert ran.exit_code == 0, ran.output
+    assert sorted(path.name for path in figures.iterdir()) == [
+        *("progress.pdf", "progress.png", "progress.svg")
+    ]
+    ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
+    assert "--beside is for studies, not for searches" in ran.output

@@ -39,7 +39,7 @@ SHAPES = {
 }
 ANY_SHAPE = [(12, 12, 1), (16, 11, 3), (24, 2), (7, 7, 2)]
 WITHOUT_SHRINKING = (Phase.explicit, Phase.generate)  # a hundred more models for a failure
-EXAMPLES = {"transfer": 2}
+EXAMPLES = {"transfer": 2, "residual": 10, "vgg": 10, "mobilenet": 12, "efficientnet": 12}
 
 
 def levels(model: str, toggle: Toggle) -> st.SearchStrategy[Any]:

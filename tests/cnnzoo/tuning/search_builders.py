@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import keras
@@ -40,15 +39,6 @@ def faulty(*, input_shape, classes, number: Number = 0):
     if number % 10 == 5:
         not_a_number = keras.initializers.Constant(float("nan"))
         return tiny(input_shape=input_shape, classes=classes, start=not_a_number)
-    return tiny(input_shape=input_shape, classes=classes, number=number)
-
-
-def dying_once(*, input_shape, classes, mark, number: Number = 0):
-    """Kill the process on every third number, unless that was done before."""
-    path = Path(f"{mark}.{number}")
-    if number % 3 == 0 and not path.exists():
-        path.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
     return tiny(input_shape=input_shape, classes=classes, number=number)
 
 

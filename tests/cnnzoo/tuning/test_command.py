@@ -37,7 +37,6 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     )
     assert result.exit_code == 0, result.output
     best = max(levels["units"] for levels, *_ in calls)
-    assert f'cnnzoo.build("mlp", activation="tanh", units={best})' in result.text.splitlines()
     lines = [line.split() for line in result.text.splitlines() if line.strip()]
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
@@ -45,8 +44,15 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()
+    assert result.stderr.splitlines()[-1] == (
+        f"All of it as a page: ablations report {tmp_path / 'found'}"
+    )
     python = result.text.splitlines()[-1]
-    assert eval(python, {"cnnzoo": cnnzoo}).name == "mlp"  # noqa: S307
+    assert python == (
+        f"cnnzoo.build('mlp', activation='tanh', units={best}, input_shape=(8, 8, 1))"
+    )
+    model = eval(python, {"cnnzoo": cnnzoo})  # noqa: S307
+    assert model.input_shape[1:] == cnnzoo.load_data("digits").info.input_shape
 
 
 def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_path):
@@ -62,6 +68,8 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
         f"cnnzoo.Recipe(epochs=3, batch_size={best['batch_size']}), seed=0, units={best['units']})"
     )
     assert (tmp_path / "searches" / "mlp" / "search.json").exists()
+    trained = eval(result.text.splitlines()[-1], {"cnnzoo": cnnzoo})  # noqa: S307
+    assert trained.model.input_shape == (None, 8, 8, 1)
 
 
 def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
@@ -71,6 +79,23 @@ def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     assert result.stderr.splitlines()[-1] == (
         f"No trial came to a score; {tmp_path / 'searches' / 'mlp'} says why."
     )
+
+
+def test_epochs_may_be_held_like_any_toggle_and_models_kept(run, stub_training, monkeypatch):
+    seen = []
+    original = cnnzoo.tuning.tuner.SearchTuner.__init__
+
+    def spy(self, *arguments, **options):
+        original(self, *arguments, **options)
+        recipe = self.trainer.hypermodel.space.complete(self.trainer.hypermodel.recipe, {})
+        seen.append((recipe.epochs, options["checkpoints"]))
+
+    monkeypatch.setattr(cnnzoo.tuning.tuner.SearchTuner, "__init__", spy)
+    stub_training(lambda levels, seed: 0.5)
+    common = ("--search", "units", "--data", "digits", "--trials", "1")
+    for options in (("epochs=5", "--checkpoints"), ("--epochs", "4"), ()):
+        assert run("mlp", *common, "--to", str(len(seen)), *options).exit_code == 0
+    assert seen == [(5, True), (4, False), (3, False)]
 
 
 def test_an_interruption_says_how_to_go_on(run, stub_training):
@@ -94,6 +119,10 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
         (
             ("mlp", "units=8", "--search", "units"),
             "ToggleError: `units` of `mlp` is searched; got units=8 too.",
+        ),
+        (
+            ("mlp", "epochs=5", "--epochs", "4"),
+            "ToggleError: `epochs` is 4 in `recipe` and 5 beside it; give it once.",
         ),
         (
             ("mlp", "units=0"),

@@ -1,8 +1,11 @@
 """Whatever a configuration does, it is a row with its reason, and the search goes on."""
 
+import keras_tuner
 import search_builders
 
+import cnnzoo
 from cnnzoo.recipe import Recipe
+from cnnzoo.tuning.execution import Trainer
 
 ONE_EPOCH = Recipe(epochs=1)
 REFUSED = ("invalid", "`number` of `faulty` must not be that.")
@@ -61,6 +64,15 @@ def test_a_seed_that_comes_to_nothing_ends_its_trial(searched, stub_training):
         (1, "failed", "MemoryError: no more"),
     ]
     assert {trial["values"]["units"]: trial["score"] for trial in trials} == {8: 0.5, 16: None}
+
+
+def test_a_proposal_out_of_the_space_is_refused_and_the_search_goes_on():
+    tuned = cnnzoo.hypermodel("mlp", search={"units": [8, 16]})
+    hp = keras_tuner.HyperParameters()
+    hp.values["units"] = 12
+    found = Trainer(tuned, "digits", "val_accuracy").run(hp, 0)
+    assert (found.status, found.score) == ("invalid", None)
+    assert found.reason == "`units` of `mlp` must be one of 8, 16; got 12."
 
 
 def test_a_configuration_that_does_not_fit_the_data_is_invalid(searched):

@@ -125,21 +125,34 @@ def test_hyperband_of_kerastuner_gives_the_epochs(tmp_path, digits):
     assert set(seen) == {1, 2, 3}
 
 
-def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, digits):
+def refusing(tmp_path, digits, **options):
+    """A search of KerasTuner's own over five kernels, of which all but the last are refused."""
     tuned = cnnzoo.hypermodel(
-        "downsampling", search={"kernel_size": [9, 10, 3]}, recipe=Recipe(epochs=1), **FOR_DIGITS
+        "downsampling",
+        search={"kernel_size": [9, 10, 11, 12, 3]},
+        recipe=Recipe(epochs=1),
+        **FOR_DIGITS,
     )
-    trials = search(tmp_path, tuned, digits, tuner=keras_tuner.GridSearch)
+    return search(tmp_path, tuned, digits, tuner=keras_tuner.GridSearch, **options)
+
+
+def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, digits):
+    trials = refusing(tmp_path, digits, max_consecutive_failed_trials=1000)
     by_size = {trial.hyperparameters.values["kernel_size"]: trial for trial in trials}
     assert by_size[3].status == "COMPLETED"
-    for size in (9, 10):
-        assert by_size[size].status == "FAILED"
+    for size in (9, 10, 11, 12):
+        assert by_size[size].status == "FAILED"  # KerasTuner's only end of what gave no score
         last = by_size[size].message.splitlines()[-1]
         assert last.partition("FailedTrialError: ")[2] == (
             f"`stage1_conv` of `downsampling`: kernel_size={size} does not fit a map of 8x8 with "
             "padding='valid'; at most 8 fits."
         )
         assert "/keras/" not in by_size[size].message
+
+
+def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path, digits):
+    with pytest.raises(RuntimeError, match="consecutive failures exceeded the limit of 3"):
+        refusing(tmp_path, digits)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +191,12 @@ def test_a_builder_of_ones_own_starts_from_its_seed_too():
     weights = [each.make({"number": 3}, each.seed).get_weights()[0] for each in (one, one, other)]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()
+
+
+def test_a_share_and_a_number_of_examples_may_be_searched_together():
+    hp = keras_tuner.HyperParameters()
+    space = cnnzoo.hypermodel("mlp", search={"train_size": [0.5, 100]}).space
+    space.declare(hp)
+    assert hp.space[0].values == [0.5, 100.0]  # of one type, as KerasTuner has it
+    hp.values["train_size"] = 100.0
+    assert [*map(repr, space.read(hp).values())] == ["100"]

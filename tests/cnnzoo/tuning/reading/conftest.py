@@ -74,6 +74,12 @@ def searches(tmp_path_factory):
             raise ValueError("`pool` is none:\n  <b>nothing</b> to pool")
         return {"val_accuracy": math.nan if rate < NAN_BELOW else accuracy(*declare(hp))}
 
+    def refusing(hp):
+        pool, *_ = declare(hp)
+        if pool == "none":
+            raise kt.errors.FailedTrialError("`pool` of `net` must not\nbe none.")
+        return plain(hp)
+
     count = []
 
     def stopped(hp):
@@ -96,6 +102,7 @@ def searches(tmp_path_factory):
     run_quietly("hyperband", kt.Hyperband, plain, best, max_epochs=9)
     run_quietly("twice", kt.RandomSearch, twice, best, max_trials=3, executions_per_trial=2)
     run_quietly("failing", kt.RandomSearch, failing, best, max_trials=14)
+    run_quietly("refusing", kt.RandomSearch, refusing, best, max_trials=6)
     run_quietly("stopped", kt.RandomSearch, stopped, best, max_trials=6)
     run_quietly(
         "single", kt.RandomSearch, lambda hp: 1 - accuracy(*declare(hp)), None, max_trials=3

@@ -133,6 +133,15 @@ def test_failed_trials_are_rows_with_their_reasons(searches):
     assert (trials["status"] == "done").sum() == len(trials) - len(none) - len(without)
 
 
+def test_what_a_builder_refused_under_a_tuner_of_kerastuner_is_invalid_with_its_reason(searches):
+    trials = cnnzoo.open_search(searches["refusing"]).trials
+    none = trials[trials["pool"] == "none"]
+    assert len(none) > 0
+    assert set(none["status"]) == {"invalid"}
+    assert set(none["reason"]) == {"`pool` of `net` must not be none."}
+    assert set(trials.loc[trials["pool"] == "max", "status"]) == {"done"}
+
+
 def test_an_interrupted_search_has_an_unfinished_trial(searches):
     results = cnnzoo.open_search(searches["stopped"])
     assert results.trials["status"].tolist() == ["done", "done", "unfinished"]
@@ -260,9 +269,17 @@ def test_a_directory_without_a_search_names_those_below(searches, tmp_path):
     assert str(refused.value) == (
         f"There is no search in {tmp_path}: a project directory of KerasTuner has an oracle.json."
     )
-    above = searches["random"].parent
-    with pytest.raises(SearchError, match=r"There is one in .*/random"):
-        cnnzoo.open_search(above)
+    names = ("mlp", "downsample", "downsampling_2", "residual", "vgg")
+    place = tmp_path / "downsampling"
+    for name in names:
+        shutil.copytree(searches["begun"], place / name)
+    with pytest.raises(SearchError) as refused:
+        cnnzoo.open_search(place)
+    assert str(refused.value) == (
+        f"There is no search in {place}: a project directory of KerasTuner has an oracle.json. "
+        f"There is one in {place / 'downsampling_2'}, {place / 'downsample'}, {place / 'mlp'} and "
+        "2 more folders there."
+    )
 
 
 # Hyperband
@@ -354,6 +371,36 @@ def test_a_trial_that_was_cut_off_between_executions_is_unfinished(seeded):
     assert rows["score"].notna().tolist() == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "must"),
+    [
+        ("versions", ["a"], "a table of texts by package; got ['a']"),
+        ("model", {"a": 1}, "a text; got {'a': 1}"),
+        ("fixed", "none", "a table of levels by name; got 'none'"),
+        ("recipe", {"epochs": "x"}, "a table of a Recipe's levels by name; got {'epochs': 'x'}"),
+        ("objective", {"name": 1}, "a name and a direction, 'min' or 'max'; got {'name': 1}"),
+        ("seeds", [0, True], "a list of whole numbers from 0; got [0, True]"),
+        ("classes", -1, "a whole number from 0; got -1"),
+        ("data", ["long"] * 99, f"a text; got {str(['long'] * 99)[:60]}…"),
+    ],
+)
+def test_what_search_json_says_wrongly_is_left_out_and_said(seeded, name, value, must):
+    edit(seeded / "search.json", **{name: value})
+    results = cnnzoo.open_search(seeded)
+    assert results.notes == (
+        f"search.json is not as it should be: its `{name}` is left out, for it must be {must}.",
+    )
+    assert results.best_line()
+    assert len(results.trials) == 18
+
+
+def test_what_a_later_version_says_is_let_be(seeded):
+    edit(seeded / "search.json", mood=["good"])
+    results = cnnzoo.open_search(seeded)
+    assert results.notes == ()
+    assert results.project.search["mood"] == ["good"]
+
+
 def test_executions_that_cannot_be_read_leave_the_trial(seeded):
     path = seeded / "trial_4" / "executions.json"
     path.write_text(path.read_text()[:50])
@@ -382,11 +429,75 @@ def test_the_best_of_a_zoo_model_is_what_it_was_and_a_line_to_paste(seeded):
     )
 
 
+def test_data_that_were_given_as_they_are_are_called_by_a_name(seeded):
+    edit(seeded / "search.json", data="", about_data="arrays: 8x8x1 images")
+    results = cnnzoo.open_search(seeded)
+    assert (results.data, results.about_data) == ("", "arrays: 8x8x1 images")
+    assert results.best_line().startswith("cnnzoo.train('downsampling', cnnzoo.load_data(data), ")
+
+
+def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
+    shape = {"input_shape": [8, 8, 1], "classes": 10}
+    told = {"model": "nets.small:Nets.tiny", "fixed": {}, "others": {"a b": "it's"}, **shape}
+    edit(seeded / "search.json", **told)
+    results = cnnzoo.open_search(seeded)
+    keywords = ", ".join(f"{name}={level!r}" for name, level in results.winner.levels.items())
+    assert results.best_line() == (
+        "from nets.small import Nets\n\n"
+        f"cnnzoo.train(Nets.tiny(input_shape=(8, 8, 1), classes=10, {keywords}, "
+        "**{'a b': \"it's\"}), cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=2, batch_size=64), seed=0)"
+    )
+
+
+def test_the_best_of_a_build_hp_is_built_from_its_hyperparameters(seeded):
+    edit(seeded / "search.json", model="nets.small:build", builder="hp", fixed={"batch_size": 16})
+    results = cnnzoo.open_search(seeded)
+    assert results.best_line() == (
+        "import keras_tuner\nfrom nets.small import build\n\n"
+        "hp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({results.winner.levels!r})\n"
+        "cnnzoo.train(build(hp), cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=2, batch_size=16), seed=0)"
+    )
+
+
+def test_of_a_hypermodel_nobody_knows_how_it_was_made(seeded):
+    edit(seeded / "search.json", model="nets.small:Net", builder="hypermodel")
+    results = cnnzoo.open_search(seeded)
+    levels = results.levels_of(results.winner)
+    assert results.best_line() == (
+        "import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({levels!r})  # for the build(hp) that was searched"
+    )
+
+
+@pytest.mark.parametrize("model", ["os:system('x')", "a:b\nimport os", "a b:c", ":c"])
+def test_what_is_no_name_of_a_builder_is_not_written_as_code(seeded, model):
+    edit(seeded / "search.json", model=model)
+    line = cnnzoo.open_search(seeded).best_line()
+    assert line.startswith("import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n")
+    assert model not in line
+
+
 def test_the_best_of_a_search_made_elsewhere_is_all_that_was_chosen(searches):
     results = cnnzoo.open_search(searches["random"])
     values = max(states(searches["random"]), key=lambda state: state["score"])
     assert results.best() == values["hyperparameters"]["values"]
-    assert results.best_line() == f"hp.values.update({results.best()!r})"
+    told = {}
+    exec(results.best_line(), told)  # noqa: S102
+    assert told["hp"].get_config()["values"] == results.best()
+
+
+def test_as_many_as_are_asked_for_are_the_best(searches):
+    results = cnnzoo.open_search(searches["random"])
+    assert results.best(2)["rank"].tolist() == [1, 2]
+    for count in (-2, 0, True, 1.0):
+        with pytest.raises(SearchError) as refused:
+            results.best(count)
+        assert str(refused.value) == (
+            f"`count` of `best` must be a whole number from 1 up; got {count!r}."
+        )
 
 
 def test_columns_of_one_name_are_told_apart(copied):

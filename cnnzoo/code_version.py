@@ -1,4 +1,4 @@
-"""Which code a builder is, or a trial runs: a digest that changes where the code does."""
+"""Which code a builder is, or a training runs: a digest that changes where the code does."""
 
 import ast
 import dis
@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -16,35 +16,41 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
-NO_PART_OF_A_TRIAL = ("cli.py", "console.py", "tuning")
-"""What of the package cnnzoo no trial runs."""
-
-PART_OF_A_TRIAL = ("models.py", "space.py", "trial.py")
-"""What of the package ablations decides what comes of a trial."""
+NO_PART_OF_TRAINING = ("cli.py", "code_version.py", "console.py", "tuning")
+"""What of this package no training runs."""
 
 
-def trial_code_version(zoo: Path, ablations: Path) -> str:
-    """Return a digest of the packages' own code that a trial runs.
+def training_files(package: Path) -> dict[str, Path]:
+    """Return the files of this package that a training runs, by their names in it.
 
     Parameters
     ----------
-    zoo, ablations
-        The folders of the two packages.
+    package
+        The folder of it, or of a copy.
+    """
+    found = {path.relative_to(package): path for path in package.rglob("*.py")}
+    return {
+        name.as_posix(): path
+        for name, path in found.items()
+        if name.parts[0] not in NO_PART_OF_TRAINING
+    }
+
+
+def files_version(files: Mapping[str, Path]) -> str:
+    """Return a digest of files.
+
+    Parameters
+    ----------
+    files
+        By the names that they go by.
 
     Returns
     -------
     str
-        12 hexadecimal digits, which do not depend on where the folders are.
+        12 hexadecimal digits, which do not depend on where the files are.
     """
-    found = {path.relative_to(zoo): path for path in zoo.rglob("*.py")}
-    parts = {
-        name.as_posix(): path
-        for name, path in found.items()
-        if name.parts[0] not in NO_PART_OF_A_TRIAL
-    }
-    parts |= {f"ablations/{name}": ablations / name for name in PART_OF_A_TRIAL}
     digest = hashlib.sha256()
-    for name, path in sorted(parts.items()):
+    for name, path in sorted(files.items()):
         for part in (name.encode(), path.read_bytes()):
             digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:12]
@@ -87,6 +93,8 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
         yield from _parts(thing.func, seen)
     elif path := _file_of(thing):
         yield from _files(path)
+        if not (isinstance(thing, type | ModuleType) or inspect.isroutine(thing)):
+            yield _plain(getattr(thing, "__dict__", {}))  # of an instance, its settings
     elif isinstance(thing, FunctionType):
         yield from _of_function(thing, seen)
     elif isinstance(thing, type):

@@ -1,20 +1,13 @@
 """What a builder's version watches, and what it leaves alone."""
 
-import shutil
 import subprocess
 import sys
 import types
 from importlib import import_module
-from importlib.metadata import version as installed
-from pathlib import Path
 
 import pytest
 
-import ablations
-import cnnzoo
-from ablations.code_version import code_version, trial_code_version
-from ablations.context import context_of
-from ablations.models import find_builder
+from cnnzoo.code_version import code_version
 
 PROGRAM = """
 import keras
@@ -41,6 +34,12 @@ def console(source, name="build", module="__main__"):
 
 def version(source, name="build"):
     return code_version(console(source, name))
+
+
+def version_of(model):
+    """The version of a builder in a file, as "module:function"."""
+    module = import_module(model.partition(":")[0])
+    return code_version(getattr(module, model.partition(":")[2]), module)
 
 
 # Without a file
@@ -132,7 +131,7 @@ def test_the_version_is_the_same_in_every_process(tmp_path):
     """Texts have another order in sets, and objects another address, in each."""
     program = tmp_path / "program.py"
     program.write_text(
-        f"from ablations.code_version import code_version\n{PROGRAM.replace('import keras', '')}"
+        f"from cnnzoo.code_version import code_version\n{PROGRAM.replace('import keras', '')}"
         "    return units in {'a', 'b', 'c', 'd'}\n"
         'source = \'def build(units=1):\\n    return units in {"a", "b", "c", "d"}\'\n'
         "namespace = {'__name__': '__main__'}\n"
@@ -157,7 +156,7 @@ def test_a_builder_in_a_notebook_has_the_version_of_its_cell():
 
     show = "code_version(build)"
     cells = [
-        "from ablations.code_version import code_version\ndef build(units=4): return units",
+        "from cnnzoo.code_version import code_version\ndef build(units=4): return units",
         show,
         "seeds = 3",
         show,
@@ -224,17 +223,26 @@ def project(tmp_path, monkeypatch):
     ],
 )
 def test_what_a_builder_imports_from_its_package_and_folder_counts(project, name, counts):
-    before = find_builder("proj.builder:build").version
+    before = version_of("proj.builder:build")
     path = project / name
     path.write_text(path.read_text() + "# changed\n")
-    assert (find_builder("proj.builder:build").version != before) == counts
+    assert (version_of("proj.builder:build") != before) == counts
 
 
 def test_a_builder_that_a_package_hands_on_is_followed_to_its_file(project):
     (project / "proj/__init__.py").write_text("from proj.builder import build\n")
-    before = find_builder("proj:build").version
+    before = version_of("proj:build")
     (project / "proj/builder.py").write_text("# changed\n")
-    assert find_builder("proj:build").version != before
+    assert version_of("proj:build") != before
+
+
+def test_the_settings_of_an_instance_count(project):
+    (project / "proj/tuned.py").write_text(
+        "class Tuned:\n    def __init__(self, units): self.units = units\n"
+        "one, same, other = Tuned(4), Tuned(4), Tuned(8)\n"
+    )
+    one, same, other = (version_of(f"proj.tuned:{name}") for name in ("one", "same", "other"))
+    assert one == same != other
 
 
 def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, monkeypatch):
@@ -244,9 +252,9 @@ def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, m
     other = installed / "projother.py"
     other.write_text("")
     monkeypatch.syspath_prepend(installed)
-    before = find_builder("projbuilder:build").version
+    before = version_of("projbuilder:build")
     other.write_text("# changed\n")
-    assert find_builder("projbuilder:build").version == before
+    assert version_of("projbuilder:build") == before
 
 
 def test_a_program_s_builder_is_followed_into_the_files_beside_it(project, monkeypatch):
@@ -268,57 +276,3 @@ def test_a_wrapped_builder_is_followed_to_what_it_wraps():
         "    return g\n@checked\ndef build(units=8): return 1\n"
     )
     assert version(source.replace("return 1", "return 2")) != version(source)
-
-
-# The code of the packages themselves
-
-
-@pytest.fixture
-def packages(tmp_path):
-    """Copies of both packages, side by side."""
-    for package in (cnnzoo, ablations):
-        folder = Path(package.__file__).parent
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(folder, tmp_path / folder.name, ignore=ignored)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("name", "counts"),
-    [
-        ("cnnzoo/training.py", True),
-        ("cnnzoo/models/plain.py", True),
-        ("cnnzoo/data/sources/packaged.py", True),
-        ("ablations/trial.py", True),
-        ("ablations/models.py", True),
-        ("cnnzoo/cli.py", False),
-        ("cnnzoo/console.py", False),
-        ("cnnzoo/tuning/oracle.py", False),
-        ("ablations/runner.py", False),
-        ("ablations/report/page.py", False),
-    ],
-)
-def test_a_change_of_what_a_trial_runs_is_another_version_of_the_packages(packages, name, counts):
-    folders = packages / "cnnzoo", packages / "ablations"
-    before = trial_code_version(*folders)
-    path = packages / name
-    path.write_text(path.read_text() + "# changed\n")
-    assert (trial_code_version(*folders) != before) == counts
-
-
-def test_a_file_more_or_elsewhere_is_another_version_of_the_packages(packages):
-    folders = packages / "cnnzoo", packages / "ablations"
-    versions = [trial_code_version(*folders)]
-    (packages / "cnnzoo" / "models" / "mine.py").touch()
-    versions.append(trial_code_version(*folders))
-    (packages / "cnnzoo" / "models" / "mine.py").rename(packages / "cnnzoo" / "mine.py")
-    versions.append(trial_code_version(*folders))
-    assert len(set(versions)) == 3
-
-
-def test_the_version_of_the_packages_is_that_of_their_files_wherever_they_are(packages):
-    here = [Path(package.__file__).parent for package in (cnnzoo, ablations)]
-    version = trial_code_version(*here)
-    assert version == trial_code_version(packages / "cnnzoo", packages / "ablations")
-    assert len(version) == 12
-    assert context_of("mlp", "f", "a")["cnnzoo"] == f"{installed('cnnzoo')} ({version})"

@@ -1,0 +1,153 @@
+"""The studies that a search leads to, and what came of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.search.optimism import optimism
+from ablations.study import Study
+from cnnzoo.tuning.records import Objective, SearchTrial
+from cnnzoo.tuning.results import SearchResults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablations.results import Results
+
+FOLDERS = ("rivals", "one-at-a-time", "path")
+"""Where `SearchStudies.run` puts the results of each study."""
+
+
+@dataclass(frozen=True, repr=False)
+class SearchStudies:
+    """The studies that a search leads to, all on seeds that it has not seen.
+
+    Parameters
+    ----------
+    search
+        The search.
+    rivals
+        Its best configurations, the winner being the baseline.
+    one_at_a_time
+        The winner, from which one choice at a time is taken back to its default; None where the
+        winner is the default configuration.
+    path
+        The way from the defaults to the winner by the best single change each step; None as
+        above.
+    contenders
+        The best configurations' trials, the winner first.
+    """
+
+    search: SearchResults
+    rivals: Study
+    one_at_a_time: Study | None
+    path: Study | None
+    contenders: tuple[SearchTrial, ...]
+
+    def __repr__(self) -> str:
+        from ablations.report.words import seed_words
+
+        count, seeds = len(self.contenders), seed_words({"seeds": self.rivals.seed_blocks})
+        tried = "the winner" if count == 1 else f"the best {count} configurations"
+        choices = len(self.path.factors) if self.path else 0
+        ablated = f"{choices} choice{'s' * (choices != 1)} of the winner's to ablate"
+        return f"<SearchStudies of {self.rivals.model_name}: {tried} on seeds {seeds}; {ablated}>"
+
+    @property
+    def studies(self) -> dict[str, Study]:
+        """The studies that there are, by the folder of their results."""
+        all_three = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
+        return {name: study for name, study in all_three if study is not None}
+
+    def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
+        """Run the studies, or what is missing of them; once interrupted, none of those to come.
+
+        Parameters
+        ----------
+        directory
+            Where their results go, each in a folder of its own; ``studies/NAME`` if left out.
+        options
+            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``progress``.
+
+        Raises
+        ------
+        StudyError, ToggleError
+            As `ablations.run`.
+        """
+        from ablations import runner
+
+        place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
+        found: dict[str, Results] = {}
+        for name, study in self.studies.items():
+            found[name] = runner.run(study, place / name, **options)
+            if found[name].interrupted:
+                break
+        return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, repr=False)
+class SearchAblation:
+    """What came of the studies that a search led to.
+
+    Parameters
+    ----------
+    studies
+        The studies.
+    rivals, one_at_a_time, path
+        Their results; None where there is no such study, or an interruption came before it.
+    """
+
+    studies: SearchStudies
+    rivals: "Results"
+    one_at_a_time: "Results | None"
+    path: "Results | None"
+
+    def __repr__(self) -> str:
+        said = []
+        each = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
+        for name, found in each:
+            if found is not None:
+                counts = found.trials["status"].value_counts()
+                listed = ", ".join(f"{count} {status}" for status, count in counts.items())
+                said.append(f"{name} {listed}")
+        return f"<SearchAblation of {self.studies.rivals.model_name}: {'; '.join(said)}>"
+
+    def optimism(self) -> "pd.DataFrame":
+        """Set the scores of the search against the means over fresh seeds.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
+            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric,
+            ``seeds``, ``optimism`` (by how much the search's score was too good; below 0 where it
+            was too bad) and its 95% interval ``ci_low`` and ``ci_high``.
+        """
+        search = self.studies.search
+        names = [contender.name for contender in self.studies.contenders]
+        scores = search.configurations.set_index("trial").loc[names, "score"]
+        return optimism(self.rivals.trials, scores, objective_of(search))
+
+    def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the report of the search with how optimistic it was and which choices mattered.
+
+        Parameters
+        ----------
+        path
+            Where to; its suffix says what: .html, .md, .csv, .tex or .json.
+        overwrite
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        ReportError
+            If the suffix is another one, or the file is there already.
+        """
+        from ablations.search.report import search_report
+
+        return search_report(self.studies.search, path, ablation=self, overwrite=overwrite)
+
+
+def objective_of(search: SearchResults) -> Objective:
+    """Return what a search looked for; without a name where nothing says it."""
+    return search.objective or Objective("", "min")

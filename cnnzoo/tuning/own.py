@@ -1,0 +1,162 @@
+"""A user's own ``build(hp)`` or ``HyperModel``, to be searched as models of the zoo are.
+
+Its hyperparameters are KerasTuner's: found by building, those that a plain ``if`` hides only once
+a trial comes by them, as with KerasTuner's own tuners.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import keras_tuner
+
+from cnnzoo.data import Data
+from cnnzoo.initialization import initialize
+from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import Level, ToggleError
+from cnnzoo.training import check_fit
+from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
+from cnnzoo.tuning.oracle import take_in
+from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
+from cnnzoo.tuning.space import Levels, Space
+from cnnzoo.tuning.trial_file import OWN
+
+
+def searched_model(
+    model: str | Callable[..., Any], space: Space, recipe: Recipe, seed: int = 0
+) -> ZooHyperModel:
+    """Return what a search trains.
+
+    Parameters
+    ----------
+    model
+        A name of the zoo, a builder, ``build(hp)`` or a ``HyperModel``.
+    space, recipe, seed
+        As of `ZooHyperModel`.
+    """
+    return (OwnHyperModel if takes_hp(model) else ZooHyperModel)(model, space, recipe, seed)
+
+
+class OwnHyperModel(ZooHyperModel):
+    """A ``build(hp)`` or a ``HyperModel`` of a user's own, with toggles of recipe and data.
+
+    Parameters
+    ----------
+    model
+        What builds.
+    space
+        Of the recipe's and the data's toggles.
+    recipe, seed
+        As of `ZooHyperModel`.
+    """
+
+    def __init__(self, model: Any, space: Space, recipe: Recipe, seed: int = 0) -> None:
+        super().__init__(model, space, recipe, seed)
+        self._make = getattr(model, "build", model)
+        self._declare = model.declare_hyperparameters if is_hypermodel(model) else None
+        self._found: Any = None
+        self._last: Any = None
+
+    def declare(self, hp: Any) -> None:
+        """Declare what is searched, the model's own hyperparameters after finding them."""
+        self.space.declare(hp)
+        if self._found is None:
+            self._found = self._discover()
+        take_in(hp, self._found)
+
+    def build(self, hp: Any) -> Any:
+        """Return nothing: KerasTuner looks whether building declares more, and all is declared."""
+
+    def read(self, hp: Any) -> Levels:
+        """Return the levels of the toggles, and the values of the model's own hyperparameters."""
+        values = hp.values.items()
+        known = self.space.searched
+        own = {n: v for n, v in values if n not in known and not n.startswith(OWN)}
+        return {**self.space.read(hp), **own}
+
+    def make(self, levels: Mapping[str, Level], seed: int, **_: Any) -> Any:
+        """Build the compiled model of these values, and start its weights from the seed."""
+        chosen = keras_tuner.HyperParameters()
+        known = self.space.searched
+        chosen.values.update({n: v for n, v in levels.items() if n not in known})
+        built = self._built(chosen)
+        initialize(built, seed)
+        return built
+
+    def learn(self, hp: Any) -> None:
+        """Take in what the last building declared; build where a trial needs no training."""
+        if self._last is None:
+            with contextlib.suppress(Exception):  # which is a trial's reason already
+                self.make(self.read(hp), self.seed)
+        if self._last is not None:
+            take_in(hp, self._last)
+        self._last = None
+
+    def check(self, data: Data) -> None:
+        """Refuse a model that cannot be built at its defaults or is not for the data.
+
+        Raises
+        ------
+        ToggleError, LabelError
+            If it cannot be.
+        """
+        defaults = keras_tuner.HyperParameters()
+        try:
+            check_fit(self._built(defaults), data, self.space.complete(self.recipe, {}))
+        except REFUSALS as error:
+            if not isinstance(error, keras_tuner.errors.FailedTrialError):
+                raise  # the defaults may be what the model itself declines
+        except Exception as error:  # a user's function may raise anything
+            raise ToggleError(
+                f"`{self.space.owner}` cannot be built at its defaults, {defaults.values}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        self.declare(keras_tuner.HyperParameters())
+        toggles = {**self.space.recipe, **self.space.data}
+        asked = {*self.space.searched, *self.space.held}
+        for hp in self._found.space:
+            if hp.name in asked:
+                raise ToggleError(
+                    f"`{hp.name}` is a hyperparameter of `{self.space.owner}` and a toggle of its "
+                    "recipe or data: call it something else there."
+                )
+        if not self._found.space and not self.space.searched:
+            raise ToggleError(
+                f"`{self.space.owner}` declares no hyperparameters; there is nothing to vary. "
+                f"`search` takes toggles of the recipe and the data: {', '.join(toggles)}."
+            )
+
+    def _built(self, hp: Any) -> Any:
+        self._last = hp
+        keras.config.set_dtype_policy(self._policy)
+        keras.utils.clear_session(free_memory=False)  # layers get the same names each time
+        keras.config.set_dtype_policy(self._policy)
+        if self._declare is not None:
+            self._declare(hp)
+        built = self._make(hp)
+        if not isinstance(built, keras.Model):
+            raise ToggleError(
+                f"`{self.space.owner}` must return a compiled keras.Model; got {built!r}."
+            )
+        return built
+
+    def _discover(self) -> Any:
+        """Return all hyperparameters, by building once more for every branch not taken yet."""
+        found = keras_tuner.HyperParameters()
+        waiting: list[list[Any]] = [[]]
+        seen: list[list[Any]] = []
+        while waiting:
+            branch = waiting.pop(0)
+            if branch in seen:
+                continue
+            seen.append(branch)
+            attempt = keras_tuner.HyperParameters()
+            attempt.values.update({condition.name: condition.values[0] for condition in branch})
+            with contextlib.suppress(Exception):  # if that is tried, it is a trial's reason
+                self._built(attempt)
+            take_in(found, attempt)
+            seen += attempt.active_scopes
+            waiting += attempt.inactive_scopes
+        self._last = None
+        return found

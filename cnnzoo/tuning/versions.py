@@ -1,0 +1,43 @@
+"""What the scores of a search depend on besides what was asked for."""
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cnnzoo
+from cnnzoo.code_version import files_version, training_files
+from cnnzoo.tuning.searchable import code_of, path_of
+
+PACKAGES = ("cnnzoo", "keras", "keras-tuner", "tensorflow", "numpy")
+
+PART_OF_A_TRIAL = ("execution.py", "hypermodel.py", "own.py", "space.py")
+"""What of this folder decides what comes of a trial."""
+
+
+def versions_of(model: Any) -> dict[str, str]:
+    """Return the versions that scores of a model belong to.
+
+    Parameters
+    ----------
+    model
+        What is searched.
+
+    Returns
+    -------
+    dict
+        Of packages, ``cnnzoo`` with a digest of the code that a trial runs; and of the model's own
+        code, by its name, if it is not the zoo's.
+    """
+    packages = {name: version(name) for name in PACKAGES}
+    packages["cnnzoo"] += f" ({_own_code()})"
+    code = code_of(model)
+    return {**packages, **({path_of(model): code} if code else {})}
+
+
+@cache
+def _own_code() -> str:
+    """Return the digest of the code as it was when this process first asked."""
+    package = Path(cnnzoo.__file__).parent
+    own = {f"tuning/{name}": package / "tuning" / name for name in PART_OF_A_TRIAL}
+    return files_version({**training_files(package), **own})

@@ -1,0 +1,125 @@
+"""The best configuration."""
+
+import pytest
+from stub_outcomes import STUDY, told
+
+import cnnzoo
+from ablations import Study, StudyError
+
+
+def test_the_best_is_the_best_mean_and_builds(outcome):
+    results = outcome(STUDY, told)
+    assert results.best() == {"units": 8}
+    model = cnnzoo.build("mlp", input_shape=(8, 8, 1), **results.best())
+    assert model.get_layer("stage1_dense").units == 8
+
+
+def test_the_best_of_accuracy_is_the_highest(outcome):
+    study = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2, metrics=["accuracy"])
+    results = outcome(study, lambda trial: (1.0, 0.9 if trial.settings else 0.3))
+    assert results.best() == {"units": 8}
+
+
+def test_the_best_holds_what_the_baseline_sets_and_no_toggle_of_recipe_or_data(outcome):
+    study = Study(
+        "batch_norm",
+        "digits",
+        factors={"normalization": ["batch", "none"], "epochs": [1, 2]},
+        baseline={"norm_momentum": 0.9, "filters": 4, "train_size": 100, "epochs": 1},
+        seeds=1,
+    )
+
+    def without(trial):
+        return float(trial.settings.get("normalization") == "none")
+
+    results = outcome(study, lambda trial: (without(trial), 0.5))
+    assert results.best() == {"norm_momentum": 0.9, "filters": 4, "normalization": "batch"}
+    results = outcome(study, lambda trial: (1.0 - without(trial), 0.5), "other")
+    # without normalization the baseline's momentum has no effect, and a builder refuses it
+    assert results.best() == {"filters": 4, "normalization": "none"}
+    cnnzoo.build("batch_norm", input_shape=(8, 8, 1), **results.best())
+
+
+def test_levels_of_the_recipe_and_the_data_are_there_by_group(outcome):
+    study = Study(
+        "mlp",
+        "digits",
+        factors={"units": [8, 128], "epochs": [1, 2], "label_noise": [0.0, 0.5]},
+        baseline={"units": 8, "epochs": 1, "train_size": 100},
+        recipe=cnnzoo.Recipe(batch_size=16),
+        design="full-factorial",
+        seeds=1,
+    )
+
+    def better(trial):
+        return 3.0 - trial.recipe.epochs - len(trial.settings) / 10, 0.5
+
+    results = outcome(study, better)
+    assert results.best_variant() == "epochs=2, label_noise=0.5"
+    assert results.best() == {"units": 8}
+    assert results.best("data") == {"label_noise": 0.5, "train_size": 100}
+    recipe = cnnzoo.Recipe(**results.best("recipe"))
+    assert recipe == cnnzoo.Recipe(batch_size=16, epochs=2)
+    with pytest.raises(StudyError) as refused:
+        results.best("mode")
+    assert str(refused.value) == (
+        "`group` of the best variant: there is none called `mode`; did you mean `model`? Known: "
+        "model, recipe, data."
+    )
+
+
+def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome):
+    """units=16 fails where it is hard, and would be ahead on the seeds that are left."""
+
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        hard = trial.seed >= 2
+        if units == 16 and hard:
+            return "ValueError: too hard"
+        return {8: 1.0, 16: 1.5, 128: 2.0}[units] + 10 * hard, 0.5
+
+    study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=4)
+    results = outcome(study, told)
+    means = results.trials.groupby("variant")["test_loss"].mean()
+    assert means.idxmin() == "units=16"
+    assert results.best_variant() == "units=8"
+
+
+def test_a_variant_that_mostly_fails_is_not_compared(outcome):
+    def told(trial):
+        if trial.settings.get("units") == 8 and trial.seed:
+            return "ValueError: bad luck"
+        return {8: 0.0, 16: 1.0 + trial.seed, 128: 2.0}[trial.settings.get("units", 128)], 0.5
+
+    results = outcome(STUDY, told)
+    # over all three seeds 16 units and 128 tie at 2; units=8 has one lucky seed
+    assert results.best_variant() == "baseline"
+
+
+def test_one_seed_is_not_held_against_another(outcome):
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        return "ValueError: no" if (units == 8) == (trial.seed == 0) else (1.0, 0.5)
+
+    study = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
+    with pytest.raises(StudyError) as refused:
+        outcome(study, told).best()
+    assert str(refused.value) == (
+        "There is no best variant: in no seed block are all variants done that could be compared, "
+        "and one seed is not held against another."
+    )
+
+
+def test_there_is_no_best_where_nothing_is_done(outcome):
+    results = outcome(STUDY, lambda trial: "ValueError: always")
+    with pytest.raises(StudyError) as refused:
+        results.best()
+    assert str(refused.value) == f"No trial of the study in {results.directory} is done."
+
+
+def test_where_nothing_is_done_there_are_rows_without_deltas(outcome):
+    deltas = outcome(STUDY, lambda trial: "ValueError: always").deltas()
+    assert list(deltas["variant"].unique()) == ["units=8", "units=16"]
+    assert deltas["delta"].isna().all()
+    assert (deltas["verdict"] == "").all()
+    assert (deltas["n_failed"] == 3).all()

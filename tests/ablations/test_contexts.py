@@ -1,0 +1,289 @@
+"""What results belong to, and what is not mixed."""
+
+import dataclasses
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import stub_trials
+from stub_trials import STUDY, statuses
+
+from ablations import Study, StudyError, context, open_results, rounds, run, runner
+from cnnzoo import Recipe
+from cnnzoo.data import DataError
+
+# Nothing to do
+
+
+@pytest.fixture
+def same_data(monkeypatch):
+    """Data of the fingerprint that stubs give; what it holds is not looked at."""
+    info = SimpleNamespace(fingerprint="stub", classes=10)
+    monkeypatch.setattr(rounds, "load_data", lambda spec: SimpleNamespace(info=info))
+    return info
+
+
+def test_where_nothing_changed_and_all_is_stored_nothing_is_measured(go, same_data):
+    study = dataclasses.replace(STUDY, factors={"units": [13, 66, 16, 128]})
+    first, _ = go(study)
+    again, ran = go(study)
+    assert (ran, stub_trials.MEASURED) == ([], [])
+    assert again.trials.equals(first.trials)
+    assert statuses(again)["units=13", 0] == "infeasible"
+    assert statuses(again)["units=66", 0] == "failed"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seeds": 3}, {"factors": {"units": [8, 128], "dropout": [0.0, 0.5]}}]
+)
+def test_where_something_is_to_be_done_the_baseline_is_measured_first(go, same_data, change):
+    go()
+    go(dataclasses.replace(STUDY, **change))
+    assert str(stub_trials.MEASURED[0].settings) == ""
+
+
+def test_where_the_data_changed_the_baseline_is_measured(go, same_data):
+    go()
+    same_data.fingerprint = "another"
+    go()
+    assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
+
+
+def test_where_the_data_cannot_be_loaded_a_worker_tells(go, monkeypatch):
+    def refuse(spec):
+        raise DataError("it is gone")
+
+    go()
+    monkeypatch.setattr(rounds, "load_data", refuse)
+    assert go()[1] == []
+    assert len(stub_trials.MEASURED) == 1
+
+
+def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go, same_data):
+    go()
+    with pytest.raises(StudyError) as refused:
+        go(dataclasses.replace(STUDY, metrics=["mae"]))
+    assert str(refused.value) == (
+        "`metrics` of the study: digits is a classification, which is measured by loss, accuracy, "
+        "macro_f1, nll; got mae."
+    )
+
+
+# What does not belong together
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"model": "batch_norm", "factors": {"filters": [8, 32]}},
+            "model 'mlp'; this one has 'batch_norm'",
+        ),
+        ({"data": "rotation"}, "data 'digits'; this one has 'rotation'"),
+        ({"design": "full-factorial"}, "design 'one-at-a-time'; this one has 'full-factorial'"),
+    ],
+    ids=["model", "data", "design"],
+)
+def test_another_study_is_refused_in_the_same_directory(go, tmp_path, change, said):
+    go()
+    with pytest.raises(StudyError) as refused:
+        go(dataclasses.replace(STUDY, **change))
+    directory = tmp_path / "study"
+    assert str(refused.value) == (f"{directory} holds a study with {said}. Give another directory.")
+    assert not stub_trials.CALLS
+    assert len(open_results(directory).trials) == 6
+
+
+def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
+    go, monkeypatch, tmp_path, capsys
+):
+    from ablations.trial import measure_trial
+
+    monkeypatch.setattr(runner, "measure_trial", measure_trial)
+    path = tmp_path / "data.npz"
+    study = Study("mlp", f"npz:{path}", factors={"units": [8, 128]}, seeds=1)
+    fingerprints = []
+    for draw in (0, 0, 1):
+        x = np.random.default_rng(draw).random((60, 8, 8, 1))
+        np.savez(path, x=x, y=np.arange(60) % 3)
+        capsys.readouterr()
+        results, ran = go(study)
+        fingerprints.append((results.versions["data"], len(ran)))
+    (first, two), (second, none), (third, again) = fingerprints
+    assert (two, none, again) == (2, 0, 2)
+    assert first == second != third
+    assert (
+        "Not reusing earlier results, since what they depend on changed: data from "
+        f"{first} to {third}."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert (results.trials["status"] == "done").all()
+
+
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
+    """The second trial finds other files than the study was checked with."""
+    from PIL import Image
+
+    from ablations import trial as module
+
+    path = tmp_path / ("data.npz" if kind == "npz" else "data")
+
+    def write(draw):
+        images = np.random.default_rng(draw).integers(0, 256, (60, 8, 8, 1), dtype="uint8")
+        if kind == "npz":
+            np.savez(path, x=images, y=np.arange(60) % 3)
+            return
+        for index, image in enumerate(images):
+            file = path / "abc"[index % 3] / f"{index}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(file)
+
+    def changing(trial, report_to=None):
+        stub_trials.CALLS.append(trial)
+        if len(stub_trials.CALLS) == 2 and changes:
+            write(changes.pop())
+            module.forget()
+        return module.run_trial(trial)
+
+    write(0)
+    changes = [1]
+    monkeypatch.setattr(runner, "measure_trial", module.measure_trial)
+    monkeypatch.setattr(runner, "run_trial", changing)
+    study = Study(
+        "mlp",
+        f"{kind}:{path}",
+        factors={"units": [4, 8]},
+        baseline={"units": 8},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results, ran = go(study)
+    assert ran == [("units=8", 0), ("units=8", 1)]
+    assert list(results.trials["status"]) == ["done", *["pending"] * 3]
+    first = results.versions["data"]
+    capsys.readouterr()
+    again, ran = go(study)
+    # the trial on the changed data is there, the one on the data as they were is not mixed in
+    assert ran == [("units=8", 0), ("units=4", 0), ("units=4", 1)]
+    assert (again.trials["status"] == "done").all()
+    second = again.versions["data"]
+    assert first != second
+    assert (
+        "Going on with other results than the last run's, since what they depend on changed: data "
+        f"from {first} to {second}."
+    ) in " ".join(capsys.readouterr().err.split())
+    write(0)
+    back, ran = go(study)
+    assert (back.versions["data"], len(ran)) == (first, 3)
+
+
+def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
+    def changing(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        late = len(stub_trials.CALLS) > 3
+        return dataclasses.replace(result, fingerprint="late" if late else "stub")
+
+    monkeypatch.setattr(runner, "run_trial", changing)
+    results, ran = go(dataclasses.replace(STUDY, seeds="auto"))
+    assert len(ran) == 4
+    assert (results.trials["status"] == "done").sum() == 3
+    assert (
+        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
+        "changed data are kept apart; the same command goes on with the data as they are then."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeypatch, capsys):
+    go()
+    capsys.readouterr()
+    here = rounds.describe_machine()
+    monkeypatch.setattr(rounds, "describe_machine", lambda: {**here, "cpu": "Other CPU"})
+    results, _ = go(dataclasses.replace(STUDY, seeds=3))
+    assert (
+        f"Some results here come from another machine: cpu {here['cpu']}, here Other CPU. Trials "
+        "repeat bit for bit on one machine only; between two, training may amplify a difference "
+        "in the last bits."
+    ) in " ".join(capsys.readouterr().err.split())
+    assert results.machine == {**here, "cpu": f"{here['cpu']}; Other CPU"}
+
+
+def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "changing_builder.py"
+    study = Study("changing_builder:build", "digits", factors={"units": [8, 4]}, seeds=1)
+    counts = []
+    for text in ("", "", "# changed\n"):
+        path.write_text(f"def build(input_shape, classes, units=8): ...\n{text}")
+        counts.append(len(go(study)[1]))
+    assert counts == [2, 0, 2]
+    assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    counts = []
+    for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
+        monkeypatch.setattr(context, "_own_code", lambda version=version: version)
+        counts.append(len(go()[1]))
+    assert counts == [6, 0, 6]
+    said = " ".join(capsys.readouterr().err.split())
+    own = context.version("cnnzoo")
+    assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
+
+
+def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
+    """As of a notebook, whose cells no file holds."""
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
+    counts = []
+    for body in ("...", "...", "return 1"):
+        namespace = {"__name__": "__main__"}
+        exec(f"def build_here(input_shape, classes, units=8): {body}", namespace)  # noqa: S102
+        monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+        results, ran = go(study)
+        counts.append(len(ran))
+    assert counts == [2, 0, 2]
+    assert len(results.versions["model"]) == 12
+    assert "changed: model from " in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_time_out_that_does_not_apply_is_said(go, capsys):
+    said = (
+        "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "
+        "apply."
+    )
+    go(dataclasses.replace(STUDY, timeout=2.5))
+    assert said in " ".join(capsys.readouterr().err.split())
+    go(STUDY)
+    assert "do not apply" not in capsys.readouterr().err
+
+
+def test_a_time_out_of_a_builder_of_the_program_itself_is_said_not_to_apply(
+    go, monkeypatch, capsys
+):
+    namespace = {"__name__": "__main__"}
+    exec("def build_here(input_shape, classes, units=8): ...", namespace)  # noqa: S102
+    monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
+    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
+    go(study, engine="processes")
+    assert (
+        "__main__:build_here is defined in the program itself: one trial after the other. The "
+        "engine serial has no process to end: the timeout of 60 s and the retries do not apply."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
+    from ablations.store import Store
+
+    with Store(tmp_path / "study", write=True), pytest.raises(StudyError) as refused:
+        go()
+    assert str(refused.value) == (
+        f"Process {os.getpid()} is running the study in {tmp_path / 'study'}; wait for it, stop "
+        "it, or give another directory."
+    )
+
+
+def test_a_study_goes_to_a_folder_of_its_name(stubbed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = run(dataclasses.replace(STUDY, name="my study", seeds=1), engine="serial")
+    assert results.directory.resolve() == tmp_path / "studies" / "my study"
+    assert open_results("studies/my study").trials.equals(results.trials)

@@ -1,0 +1,136 @@
+"""With real training, as small as it gets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ablations import Study, StudyError, run
+from cnnzoo import Recipe
+
+TINY = Study(
+    "mlp",
+    "digits",
+    factors={"units": [4, 8]},
+    baseline={"units": 8, "train_size": 100},
+    seeds=2,
+    recipe=Recipe(epochs=1),
+)
+
+
+def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
+    found = [
+        run(TINY, tmp_path / str(index), workers=workers, progress=False)
+        for index, workers in enumerate((1, 2, 1))
+    ]
+    for results in found:
+        trials = results.trials
+        assert (trials["status"] == "done").all()
+        measured = trials[[name for name in trials if "seconds" not in name]]
+        assert measured.equals(found[0].trials[measured.columns])
+        assert results.history.equals(found[0].history)
+    assert len(set(found[0].trials["test_loss"])) == 4
+
+
+RERUN = """
+import sys
+from multiprocessing import forkserver
+from ablations import Study, run
+study = Study.from_dict(%r)
+print(run(study, sys.argv[1], progress=False).trials["status"].tolist())
+print([name for name in ("keras", "tensorflow", "sklearn") if name in sys.modules])
+print(forkserver._forkserver._forkserver_pid)
+"""
+
+
+def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tmp_path):
+    run(TINY, tmp_path, engine="serial", progress=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", RERUN % TINY.to_dict(), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stderr == ""
+    assert answer.stdout.splitlines() == [str(["done"] * 4), "[]", "None"]
+
+
+def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(tmp_path):
+    """Few steps at momentum 0.99 leave BatchNormalization's averages at what they started as."""
+    study = Study(
+        "batch_norm",
+        "digits",
+        factors={"normalization": ["batch", "none"], "norm_momentum": [0.99, 0.5]},
+        baseline={"filters": 4, "learning_rate": 0.01, "train_size": 100},
+        seeds=1,
+        recipe=Recipe(epochs=8),
+    )
+    results = run(study, tmp_path, engine="serial", progress=False)
+    trials = results.trials.set_index("variant")
+    assert (trials["status"] == "done").all()
+    found = trials["findings"]
+    steps = 8 * 4  # 100 examples are 4 batches of 32
+    assert found["baseline"].startswith(
+        "BatchNormalization's moving averages have not converged: on the training data the loss is "
+    )
+    assert found["baseline"].endswith(
+        f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of what "
+        "they started as. Train longer, or lower norm_momentum."
+    )
+    assert found["normalization=none"] == ""
+    assert found["norm_momentum=0.5"] == ""
+    # in training all went well: it is not normalization that is to blame
+    history = results.history.groupby("variant")["loss"].last()
+    assert trials.loc["baseline", "train_loss"] > 2 * history["baseline"]
+    assert history["baseline"] < history["normalization=none"]
+
+
+def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
+    study = Study(
+        "stub_builders:plain",
+        "digits",
+        factors={"wide": [False, True]},
+        baseline={"train_size": 100},
+        seeds=1,
+        recipe=Recipe(epochs=1),
+    )
+    results = run(study, tmp_path, workers=1, progress=False)
+    assert (results.trials["status"] == "done").all()
+    assert list(results.trials["params"]) == [64 * 8 + 8 + 90, 64 * 32 + 32 + 330]
+    assert len(results.versions["model"]) == 12
+
+
+def test_losses_that_a_builder_of_ones_own_switches_are_not_compared(tmp_path):
+    study = Study(
+        "stub_builders:objective",
+        "digits",
+        factors={"objective": ["crossentropy", "squares"]},
+        baseline={"train_size": 100},
+        seeds=2,
+        recipe=Recipe(epochs=1),
+    )
+    results = run(study, tmp_path, engine="serial", progress=False)
+    trials = results.trials.set_index(["variant", "seed"])
+    assert (trials["status"] == "done").all()
+    squares = trials["test_loss"]["objective=squares"]
+    assert (squares < trials["test_loss"]["baseline"] / 2).all()  # of another unit
+    deltas = results.deltas().set_index("metric")
+    assert list(deltas.index) == ["test_nll", "test_accuracy"]
+    nll = trials["test_nll"]
+    expected = (nll["objective=squares"] - nll["baseline"]).mean()
+    assert deltas.loc["test_nll", "delta"] == pytest.approx(expected)
+
+
+def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
+    study = Study(
+        "mlp",
+        "rotation",
+        factors={"units": [4, 8]},
+        baseline={"loss": "mse", "units": 4},
+        seeds=1,
+    )
+    with pytest.raises(StudyError) as refusal:
+        run(study, tmp_path, engine="serial", progress=False)
+    assert str(refusal.value) == (
+        "`metrics` of the study: rotation is a regression, which is measured by loss, mae, rmse; "
+        "got accuracy."
+    )

@@ -1,0 +1,60 @@
+"""The line to paste: it is run, and builds and trains what the search found."""
+
+import numpy as np
+import pytest
+from search_builders import tiny
+
+import cnnzoo
+
+
+@pytest.fixture
+def search(stub_training, tmp_path):
+    stub_training(lambda levels, seed: 0.5 + 0.01 * next(iter(levels.values())))
+
+    def run(model, data, wanted, **fixed):
+        options = {"recipe": cnnzoo.Recipe(epochs=1), "trials": 2, "progress": False}
+        return cnnzoo.tune(
+            model, data, wanted, tuner="grid", directory=tmp_path, **options, **fixed
+        )
+
+    return run
+
+
+def pasted(results, **names):
+    line = results.best_line()
+    told = {"cnnzoo": cnnzoo, **names}
+    *before, last = line.split("\n\n")
+    exec("\n".join(before), told)  # noqa: S102
+    return eval(last, told)  # noqa: S307
+
+
+def arrays(count=60, classes=3):
+    return np.random.default_rng(0).random((count, 6, 6, 1)), np.arange(count) % classes
+
+
+def test_of_arrays_the_line_takes_what_is_called_data(search):
+    results = search("mlp", arrays(), {"units": [2, 4]}, label_noise=0.1)
+    assert results.data == ""
+    assert results.about_data == "arrays: 6x6x1 images, 3 classes; 48 train, 6 validation, 6 test"
+    assert "cnnzoo.load_data(data, label_noise=0.1)" in results.best_line()
+    trained = pasted(results, data=arrays())
+    assert trained.model.input_shape == (None, 6, 6, 1)
+    assert trained.model.output_shape == (None, 3)
+
+
+def test_of_loaded_data_the_line_takes_what_is_called_data(search):
+    data = cnnzoo.load_data("digits", train_size=50)
+    results = search("mlp", data, {"units": [2, 4]}, input_shape=(8, 8, 1))
+    assert results.data == ""
+    assert results.about_data.startswith("digits: 8x8x1 images")
+    assert pasted(results, data=data).model.input_shape == (None, 8, 8, 1)
+
+
+def test_a_builder_of_ones_own_is_imported(search):
+    results = search(tiny, "digits", {"number": [2, 4]}, start="zeros")
+    assert results.best_line() == (
+        "from search_builders import tiny\n\n"
+        "cnnzoo.train(tiny(input_shape=(8, 8, 1), classes=10, start='zeros', number=4), "
+        "cnnzoo.load_data('digits'), cnnzoo.Recipe(epochs=1), seed=0)"
+    )
+    assert pasted(results).model.input_shape == (None, 8, 8, 1)

@@ -1,0 +1,196 @@
+"""A user's own build(hp) or HyperModel is searched like a model of the zoo."""
+
+import itertools
+import json
+
+import keras_tuner
+import pytest
+import search_hyperparameters as own
+from search_files import trials_of
+
+import cnnzoo
+from cnnzoo.recipe import Recipe
+
+QUICK = {"recipe": Recipe(epochs=1), "train_size": 40}
+
+
+def space_of(directory):
+    state = json.loads((directory / "oracle.json").read_text())["hyperparameters"]
+    return [(hp["config"]["name"], hp["class_name"]) for hp in state["space"]]
+
+
+def test_its_hyperparameters_are_found_and_searched_with_seeds_and_toggles(searched, tmp_path):
+    own.SEEN.clear()
+    trials = searched(own.build, "digits", ["batch_size"], trials=4, seeds=2, seed=5, **QUICK)
+    assert space_of(tmp_path / "search") == [
+        ("batch_size", "Int"),
+        ("wide", "Boolean"),
+        ("kind", "Choice"),
+        ("rate", "Float"),
+        ("momentum", "Float"),  # found by building for its scope
+        ("units", "Int"),  # found by the first trial that is wide
+    ]
+    statuses = set()
+    for trial in trials:
+        values = trial["values"]
+        statuses.add(trial["status"])
+        assert type(values["wide"]) is bool
+        assert ("momentum" in values) == (values["kind"] == "sgd")
+        if values["kind"] == "refused":
+            assert trial["status"] == "INVALID"
+            assert trial["message"] == "it would be too slow."
+        else:
+            assert [row["seed"] for row in trial["rows"]] == [5, 6]
+            trained = {name: v for name, v in values.items() if name != "batch_size"}
+            assert [seen for seen in own.SEEN if seen.items() >= trained.items()]
+    assert statuses == {"COMPLETED", "INVALID"}
+    wide = [trial["values"]["units"] for trial in trials if trial["values"]["wide"]]
+    assert set(wide) <= {4, 6, 8}
+    assert wide[0] == 4  # its default, where it came up
+    found = cnnzoo.open_search(tmp_path / "search")
+    assert found.model == "search_hyperparameters:build"
+    assert set(found.hyperparameters) == {name for name, _ in space_of(tmp_path / "search")}
+
+
+@pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
+def test_interrupted_it_goes_on_as_if_nothing_had_been(searched, stub_training, tmp_path, tuner):
+    calls = itertools.count(1)
+
+    def interrupted(levels, seed):
+        if next(calls) == 7:
+            raise KeyboardInterrupt
+        return levels["rate"] + (levels["kind"] == "sgd") + levels["wide"] * 0.1
+
+    options = {"tuner": tuner, "trials": 6, "seeds": 2, "recipe": Recipe(epochs=3)}
+    stub_training(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        searched(own.build, "digits", **options)
+    resumed = searched(own.build, "digits", **options)
+    whole = searched(own.build, "digits", directory=tmp_path / "whole", **options)
+
+    def scores(trials):
+        return sorted((str(trial["values"]), trial["score"]) for trial in trials)
+
+    assert scores(resumed) == scores(whole)
+    assert len(whole) == 6
+
+
+def test_workers_find_what_one_process_finds(searched, tmp_path):
+    options = {"trials": 4, **QUICK}
+    model = own.Hyper(largest=9)
+    two = searched(model, "digits", workers=2, directory=tmp_path / "two", **options)
+    one = searched(model, "digits", **options)
+    assert [trial["status"] for trial in two] == ["COMPLETED"] * 4
+    assert len({trial["values"]["units"] for trial in one}) == 4
+    scores = [
+        sorted((trial["values"]["units"], trial["rows"][0]["score"]) for trial in trials)
+        for trials in (one, two)
+    ]
+    assert scores[0] == scores[1]
+    assert space_of(tmp_path / "two") == space_of(tmp_path / "search") == [("units", "Int")]
+
+
+def test_another_setting_of_a_hypermodel_is_another_search(searched, stub_training, tmp_path):
+    stub_training(lambda levels, seed: levels["units"] / 100)
+    searched(own.Hyper(9), "digits", trials=1)
+    searched(own.Hyper(9), "digits", trials=2)
+    assert len(trials_of(tmp_path / "search")) == 2
+    with pytest.raises(cnnzoo.SearchError, match="search_hyperparameters:Hyper was "):
+        searched(own.Hyper(20), "digits", trials=2)
+
+
+def test_what_cnnzoo_hypermodel_returns_brings_its_search_along(searched, stub_training):
+    calls = stub_training(lambda levels, seed: 0.5)
+    made = cnnzoo.hypermodel("mlp", search={"units": [8, 16]}, recipe=Recipe(epochs=2), depth=2)
+    trials = searched(made, "digits", tuner="grid")
+    assert [trial["values"] for trial in trials] == [{"units": 8}, {"units": 16}]
+    assert len(calls) == 2
+    with pytest.raises(cnnzoo.ToggleError) as refusal:
+        searched(made, "digits", dropout=0.5)
+    assert str(refusal.value) == (
+        "`model` of `tune` is a hypermodel, which has its own search, recipe and held toggles; "
+        "give `dropout` to cnnzoo.hypermodel."
+    )
+
+
+KINDS = (
+    "`model` of a search must be a name of the zoo, a builder with annotated parameters, "
+    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        (None, {}, f"{KINDS}None."),
+        (3, {}, f"{KINDS}3."),
+        (
+            own.Hyper,
+            {},
+            "`model` of a search: Hyper is a class of hypermodels; give one of them, as in "
+            "Hyper().",
+        ),
+        (
+            own.WithFit(9),
+            {},
+            "`model` of a search: WithFit has a `fit` of its own, which would not be called: "
+            "trainings go by the recipe, whose toggles `search` takes. Search it with a tuner of "
+            "KerasTuner, and open that with cnnzoo.open_search.",
+        ),
+        (
+            lambda units: None,
+            {},
+            "`model` of a search: `<lambda>` has nothing to vary. Annotate its parameters by "
+            "toggles, or take KerasTuner's `hp` as the first one.",
+        ),
+        (
+            own.broken,
+            {},
+            "`broken` cannot be built at its defaults, {}: OSError: no such file",
+        ),
+        (
+            own.for_others,
+            {},
+            "`sequential` takes examples of shape (5,); `digits` has (8, 8, 1). Build it with "
+            "input_shape=(8, 8, 1).",
+        ),
+        (
+            own.two_names,
+            {"search": ["batch_size"]},
+            "`batch_size` is a hyperparameter of `two_names` and a toggle of its recipe or data: "
+            "call it something else there.",
+        ),
+        (
+            own.constant,
+            {},
+            "`constant` declares no hyperparameters; there is nothing to vary. `search` takes "
+            "toggles of the recipe and the data: epochs, batch_size, schedule, augment, "
+            "class_weight, early_stopping, normalize, train_size, label_noise, imbalance.",
+        ),
+        (
+            own.build,
+            {"search": ["rate"]},
+            "Neither `build`, its recipe nor its data have a toggle `rate`. The model's: "
+            "KerasTuner's, all searched; the recipe's: epochs, batch_size, schedule, augment, "
+            "class_weight, early_stopping; the data's: normalize, train_size, label_noise, "
+            "imbalance.",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+    searched, tmp_path, model, options, sentence
+):
+    with pytest.raises(cnnzoo.ToggleError) as refusal:
+        searched(model, "digits", **options)
+    assert str(refusal.value) == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_of_ones_own_is_no_model_for_a_hypermodel():
+    with pytest.raises(cnnzoo.ToggleError) as refusal:
+        cnnzoo.hypermodel(own.build)
+    assert str(refusal.value) == (
+        "`build` is KerasTuner's build(hp) or a hypermodel already: give it to a tuner, or to "
+        "`cnnzoo.tune`."
+    )
+    assert isinstance(own.Hyper(2), keras_tuner.HyperModel)
