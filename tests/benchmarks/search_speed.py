@@ -3,7 +3,7 @@
 Each runs in a process of its own, in turn, start-up included; the ratio is what counts, since
 machines differ and are noisy. Run it on a quiet machine::
 
-    python tests/benchmarks/search_speed.py
+    python tests/benchmarks/search_speed.py --markdown tests/benchmarks/results/search_speed.md
 
 Both try the same 24 configurations of `downsampling`, 3 epochs each on 4,000 digits: KerasTuner as
 its guide has it, with the threads that TensorFlow takes and a checkpoint of each best epoch.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 TRIALS, EPOCHS = 24, 3
 SEARCH = {"pool_size": [1, 2, 3, 4], "filters": (8, 48)}
@@ -89,14 +90,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arm", choices=ARMS)
     parser.add_argument("--repetitions", type=int, default=1)
+    parser.add_argument("--markdown", type=Path, help="where to write what is printed")
     options = parser.parse_args()
     if options.arm:
         return run_arm(options.arm)
+    lines = []
     for _ in range(options.repetitions):
         (plain, tried), (fast, tried_too) = (measure(arm) for arm in ARMS)
         same = "the same" if tried == tried_too else "different"
-        print(f"{ARMS[0]} {plain:.1f} s, {ARMS[1]} {fast:.1f} s: {plain / fast:.2f} times as fast")
-        print(f"({TRIALS} trials each, {same} configurations)")
+        lines.append(
+            f"{ARMS[0]} {plain:.1f} s, {ARMS[1]} {fast:.1f} s: {plain / fast:.2f} times as fast "
+            f"({TRIALS} trials each, {same} configurations)"
+        )
+        print(lines[-1], flush=True)
+    if options.markdown:
+        head = (
+            f"# Speed of a search\n\nBy `tests/benchmarks/search_speed.py`, {os.cpu_count()} cores."
+        )
+        options.markdown.write_text("\n\n".join([head, *lines]) + "\n")
     return None
 
 

@@ -174,7 +174,9 @@ def main():
     """Run all arms of all workloads in turn, and print seconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
-    parser.add_argument("--workload", choices=WORKLOADS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--workload", choices=WORKLOADS, action="append", help="which to run; all if left out"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="how often each is run, in turn")
     parser.add_argument("--markdown", type=Path, help="where to write what is printed")
     parser.add_argument("--profile", action="store_true", help=argparse.SUPPRESS)
@@ -182,7 +184,7 @@ def main():
     if asked.profile:
         return profile()
     if asked.arm:
-        return run_arm(asked.arm, **WORKLOADS[asked.workload])
+        return run_arm(asked.arm, **WORKLOADS[asked.workload[0]])
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     script = [sys.executable, str(Path(__file__).resolve())]
     lines = []
@@ -191,7 +193,7 @@ def main():
         print(line, flush=True)
         lines.append(line)
 
-    for workload in WORKLOADS:
+    for workload in asked.workload or WORKLOADS:
         seconds = {arm: [] for arm in ARMS}
         for _ in range(asked.rounds):
             for arm in ARMS:
