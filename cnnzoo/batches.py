@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.augmentation import augmenter
@@ -21,24 +20,29 @@ def batch_stream(x: NDArray[Any], y: NDArray[Any], data: Data, recipe: Recipe, s
     Returns
     -------
     tf.data.Dataset
-        Of pairs (examples, targets); one pass is one epoch, of those that the recipe has.
+        Of pairs (examples, targets); one pass is one epoch.
     """
     import tensorflow as tf
 
-    # NumPy draws it, for TensorFlow mixes its global seed into that of a shuffled dataset
-    draws = np.random.default_rng(stream(seed, "order"))
-    orders = np.stack([draws.permutation(len(x)).astype("int32") for _ in range(recipe.epochs)])
-    size, steps = recipe.batch_size, math.ceil(len(x) / recipe.batch_size)
     with tf.device("CPU"):
-        inputs, targets, indices = tf.constant(x), tf.constant(y), tf.constant(orders)
-        epoch = tf.Variable(-1, dtype=tf.int64)
+        inputs, targets = tf.constant(x), tf.constant(y)
+        epoch = tf.Variable(0)
 
-    def batch(step: Any) -> tuple[Any, Any]:
-        now = epoch.assign_add(tf.cast(step == 0, tf.int64))
-        index = indices[now, step * size : (step + 1) * size]
-        return tf.gather(inputs, index), tf.gather(targets, index)
+    def order(_: Any) -> Any:
+        # drawn without state, for TensorFlow mixes its global seed into those that a shuffled
+        # dataset is given
+        place = (stream(seed, "order"), epoch.assign_add(1))
+        draws = tf.random.stateless_uniform([len(x)], place, None, None, tf.int32)
+        return tf.data.Dataset.from_tensor_slices(tf.argsort(draws, stable=True))
 
-    batches = tf.data.Dataset.range(steps).map(batch)
+    steps = math.ceil(len(x) / recipe.batch_size)
+    batches = (
+        tf.data.Dataset.from_tensors(0)
+        .flat_map(order)
+        .batch(recipe.batch_size)
+        .apply(tf.data.experimental.assert_cardinality(steps))
+        .map(lambda index: (tf.gather(inputs, index), tf.gather(targets, index)))
+    )
     if recipe.augment != "none":
         # one batch after the other, or the random stream would depend on who comes first
         batches = batches.map(augmenter(recipe.augment, data.info, seed))

@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import keras
 
 from cnnzoo.seeding import stream
-
-_STARTS: "WeakKeyDictionary[Any, list[Any]]" = WeakKeyDictionary()
-"""What the variables of an optimizer start as, which no seed changes; making them takes a while."""
 
 
 def initialize(model: Any, seed: int) -> None:
@@ -56,11 +52,9 @@ def restart(model: Any, seed: int) -> None:
     initialize(model, seed)
     optimizer = model.optimizer
     if optimizer.built:
-        if optimizer not in _STARTS:
-            fresh = type(optimizer).from_config(optimizer.get_config())
-            fresh.build(model.trainable_variables)
-            _STARTS[optimizer] = [keras.ops.convert_to_numpy(start) for start in fresh.variables]
-        for variable, start in zip(optimizer.variables, _STARTS[optimizer], strict=True):
+        fresh = type(optimizer).from_config(optimizer.get_config())
+        fresh.build(model.trainable_variables)
+        for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
             variable.assign(start)
     model.reset_metrics()
 

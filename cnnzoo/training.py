@@ -1,11 +1,13 @@
 """Train one model: the one training path, whoever asks for it."""
 
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from cnnzoo.augmentation import check_augmentation
 from cnnzoo.axes import channels_first
@@ -160,8 +162,7 @@ def fit(
     loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
-    if _may_draw(model):
-        keras.utils.set_random_seed(stream(seed, "training"))
+    _seed_global_streams(stream(seed, "training"), model, callbacks)
     rate = float(model.optimizer.learning_rate)
     if recipe.schedule in STEPWISE:
         steps_per_execution = 1
@@ -191,17 +192,33 @@ def fit(
     return history
 
 
-def _may_draw(model: Any) -> bool:
-    """Tell whether a model may draw from the global random streams.
+def _seed_global_streams(seed: int, model: Any, callbacks: Sequence[Any]) -> None:
+    """Seed what is drawn without a seed of its own.
 
-    Keras's layers draw from streams of their own. Setting TensorFlow's seed makes it set up anew
-    all that it has traced, which takes as long as an epoch of a small model.
+    Keras's layers draw from streams of their own, so that TensorFlow's global one is left alone
+    where nothing else may draw from it: setting its seed makes it set up anew all that it has
+    traced, which takes as long as an epoch of a small model.
     """
-    parts = [model, *model._flatten_layers(include_self=False)]
-    own = ("keras", "cnnzoo")
-    return any(
-        type(part).__module__.partition(".")[0] not in own or isinstance(part, keras.layers.Lambda)
-        for part in parts
+    if any(map(_is_foreign, [*_parts(model), *callbacks])):
+        keras.utils.set_random_seed(seed)
+        return
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 # what a loss or a metric of somebody else's may draw from
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """Yield a model, its layers, and what layers were given to call."""
+    given = ("activation", "regularizer", "constraint")
+    for part in (model, *model._flatten_layers(include_self=False)):
+        yield part
+        yield from (v for name, v in vars(part).items() if v is not None and name.endswith(given))
+
+
+def _is_foreign(part: Any) -> bool:
+    """Tell what is not Keras's or this package's own, or may call what is not."""
+    module = str(getattr(part, "__module__", ""))
+    return module.partition(".")[0] not in ("keras", "cnnzoo") or isinstance(
+        part, keras.layers.Lambda
     )
 
 
