@@ -1,7 +1,9 @@
 """Whether a worker's memory stays flat: resident memory while one process runs 200 trials.
 
-::
+Over the seeds of one variant, and where another variant comes every ten trials, of which
+TensorFlow keeps something each time; a worker is replaced after 200 trials::
 
+    python tests/benchmarks/worker_memory.py --seeds 200 --markdown results/worker_memory.md
     python tests/benchmarks/worker_memory.py --markdown results/worker_memory.md
 """
 
@@ -26,7 +28,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=10, help="of a variant, one after the other")
-    parser.add_argument("--markdown", type=Path, help="where to write what is printed")
+    parser.add_argument("--markdown", type=Path, help="where to add what is printed")
     asked = parser.parse_args()
     lines = []
 
@@ -55,10 +57,11 @@ def main():
     say(f"grown by {resident() / after_warm_up - 1:.1%} over the last three quarters")
     if asked.markdown:
         head = (
-            "# Memory of a worker\n\nBy `tests/benchmarks/worker_memory.py`: "
-            f"{asked.seeds} seeds of a variant, then the next one.\n\n"
+            f"# Memory of a worker: {asked.seeds} seeds a variant\n\n"
+            "By `tests/benchmarks/worker_memory.py`.\n\n"
         )
-        asked.markdown.write_text(head + "\n".join(lines) + "\n")
+        with asked.markdown.open("a") as file:
+            file.write(head + "\n".join(lines) + "\n\n")
 
 
 if __name__ == "__main__":
