@@ -28,11 +28,22 @@ def quiet_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
-def load_keras() -> None:
-    """Load Keras without TensorFlow's start-up messages."""
+def load_keras(*, fixed: bool = False) -> None:
+    """Load Keras without TensorFlow's start-up messages.
+
+    Parameters
+    ----------
+    fixed
+        Whether to compute as `cnnzoo.processes.fix_arithmetic` has it, which can be said only
+        before TensorFlow starts.
+    """
     with quiet_stderr():
         import keras
 
+        if fixed:
+            from cnnzoo.processes import fix_arithmetic
+
+            fix_arithmetic()
         keras.ops.zeros(())  # the devices have something to say too
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cnnzoo.toggle import ToggleError
+from cnnzoo.tuning.role import VARIABLES
 from cnnzoo.tuning.workers import LOOK_AFTER, TRIES, Plan, give_up, raise_if_broken, serve
 
 BEAT = 5.0
@@ -27,34 +27,6 @@ BEAT = 5.0
 SILENT = 60.0
 """Seconds without one after which a worker is thought dead. One that is only slow loses nothing but
 time by it: its trial is trained twice, and scored once."""
-
-VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-
-
-def role() -> str:
-    """Return "chief" or "worker" if KerasTuner's environment variables say so, else "".
-
-    Raises
-    ------
-    ToggleError
-        If only some of them are set, or the port is none.
-    """
-    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    if not given:
-        return ""
-    missing = [name for name in VARIABLES if name not in given]
-    if missing:
-        raise ToggleError(
-            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} set in the environment, "
-            f"and {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not: set all "
-            "three for a search over hosts, or none."
-        )
-    name, _, port = given.values()
-    if not (port.isdecimal() and 0 < int(port) < 2**16):
-        raise ToggleError(
-            f"KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535; got {port!r}."
-        )
-    return "chief" if "chief" in name else "worker"  # as KerasTuner tells them
 
 
 @contextlib.contextmanager

@@ -206,6 +206,7 @@ def test_what_was_searched_is_written_down(searched, stub_training, tmp_path):
         "model": "mlp",
         "data": "digits",
         "about_data": str(cnnzoo.load_data("digits").info),
+        "builder": "name",
         "input_shape": [8, 8, 1],
         "classes": 10,
         "search": ["units", "activation"],
