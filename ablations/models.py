@@ -18,7 +18,7 @@ from ablations.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
-from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
+from cnnzoo.tuning.searchable import has_own_fit, is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
 
 GIVEN = ("input_shape", "classes", "seed")
@@ -184,9 +184,8 @@ def _tuned(model: str, function: Any) -> Builder:
         chosen.values.update(levels)
         return _start(model, lambda: make(chosen), shape, seed)
 
-    fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
     watched = (function, _module(model))
-    return Builder(model, find, build, asks=True, fits=fits, code=watched)
+    return Builder(model, find, build, asks=True, fits=has_own_fit(hypermodel), code=watched)
 
 
 def _plain(parameter: inspect.Parameter) -> Toggle:
