@@ -96,7 +96,8 @@ class Watch:
 def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
     """Answer the workers of all hosts until they have nothing more to do.
 
-    A worker that is started again under its name gets the trial that it had.
+    A worker that is started again under its name gets the trial that it had. KerasTuner's protocol
+    asks nobody who he is: whoever reaches the address that the user gave can take part.
 
     Parameters
     ----------
@@ -105,9 +106,12 @@ def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
     plan
         What the workers train.
     say
-        Tells who has been silent.
+        Tells that workers are waited for, and who has been silent.
     """
     name, ip, port = (os.environ[variable] for variable in VARIABLES)
+    if not _is_left(oracle, name):
+        return
+    say(f"Waiting for workers at {ip}:{port}.")
     watch = Watch(plan.directory)
     deaths: Counter[str] = Counter()
     server, servicer, _ = serve(oracle, f"{ip}:{port}")

@@ -229,12 +229,24 @@ def test_with_no_worker_left_the_chief_says_so_once_and_ends_when_all_is_done(
 
     hosts.lead_hosts(oracle, plan, say)
     assert said == [
+        f"Waiting for workers at 127.0.0.1:{port}.",
         "Worker one has been silent for 1 s; its trial 0 goes to the next that asks.",
         "No worker is left, and there are trials to come. Start one again by the command that it "
         "was started by, with KERASTUNER_TUNER_ID=one.",
         "Worker two has been silent for 1 s; it had no trial.",
     ]
     assert len(oracle.end_order) == 3
+
+
+def test_a_chief_with_nothing_left_to_do_waits_for_nobody(oracle, plan, port, monkeypatch):
+    for name, value in zip(role.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
+        monkeypatch.setenv(name, value)
+    for _ in range(3):
+        end(oracle, oracle.create_trial("one"))
+    oracle.tuner_ids.clear()
+    said = []
+    hosts.lead_hosts(oracle, plan, said.append)
+    assert said == []
 
 
 def test_a_trial_over_which_workers_fall_silent_again_and_again_has_failed(oracle, plan):
