@@ -1,6 +1,7 @@
 """What both command lines share: quiet loading, errors in one line, choices from text."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,21 @@ def quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Keep back TensorFlow's advice not to trace models again and again, as trials must."""
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_advice)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_advice)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "retracing" not in str(record.msg)
 
 
 def load_keras(*, fixed: bool = False) -> None:

@@ -2,13 +2,13 @@
 
 import contextlib
 import inspect
-import logging
 import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.console import without_advice
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
@@ -232,18 +232,10 @@ def _search(
         else:
             with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
                 fix_arithmetic()
-            # it advises against tracing a model for each trial
-            logging.getLogger("tensorflow").addFilter(_no_advice)
-            try:
+            with without_advice():
                 tuner.search()
-            finally:
-                logging.getLogger("tensorflow").removeFilter(_no_advice)
     if oracle.broken is not None:
         raise oracle.broken
-
-
-def _no_advice(record: logging.LogRecord) -> bool:
-    return "retracing" not in str(record.msg)
 
 
 def _check_counts(**counts: int) -> None:
