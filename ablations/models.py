@@ -18,7 +18,7 @@ from ablations.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
-from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
+from cnnzoo.tuning.searchable import has_own_fit, is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
 
 GIVEN = ("input_shape", "classes", "seed")
@@ -161,6 +161,8 @@ def _tuned(model: str, function: Any) -> Builder:
     """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
     import keras_tuner
 
+    from cnnzoo.initialization import fresh_names
+
     try:
         hypermodel = function() if isinstance(function, type) else function
     except TypeError as error:
@@ -175,16 +177,15 @@ def _tuned(model: str, function: Any) -> Builder:
         try:
             return discover(lambda hp: _without_weights(lambda: make(hp)), tried)
         finally:
-            _forget()
+            fresh_names()
 
     def build(levels: Mapping[str, Level], shape: tuple[int, ...], _: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
         chosen.values.update(levels)
         return _start(model, lambda: make(chosen), shape, seed)
 
-    fits = getattr(type(hypermodel), "fit", None) not in (None, keras_tuner.HyperModel.fit)
     watched = (function, _module(model))
-    return Builder(model, find, build, asks=True, fits=fits, code=watched)
+    return Builder(model, find, build, asks=True, fits=has_own_fit(hypermodel), code=watched)
 
 
 def _plain(parameter: inspect.Parameter) -> Toggle:
@@ -204,23 +205,24 @@ def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], see
     """Build a model and set its initial weights by the seed and the layers' names."""
     import keras
 
-    from cnnzoo.initialization import initialize
+    from cnnzoo.initialization import complete, initialize
 
-    model = _quietly(make)
+    model = _afresh(make)
     if not isinstance(model, keras.Model):
         raise StudyError(
             f"`model` of a Study: {name!r} must return a compiled keras.Model; it returned "
             f"{model!r} ({type(model).__name__})."
         )
-    if isinstance(model, keras.Sequential) and not model.built:  # it has no keras.Input
-        model.build((None, *input_shape))
+    complete(model, input_shape)
     initialize(model, seed)
     return model
 
 
-def _quietly(make: Callable[[], Any]) -> Any:
-    """Build with fresh name counters, so that layers without a name get the same one each time."""
-    _forget()
+def _afresh(make: Callable[[], Any]) -> Any:
+    """Build so that layers without a name get the same one each time."""
+    from cnnzoo.initialization import fresh_names
+
+    fresh_names()
     return make()
 
 
@@ -233,14 +235,5 @@ def _without_weights(make: Callable[[], Any]) -> Any:
 
         # what a builder does may ask for real numbers, as setting weights does
         with contextlib.suppress(Exception), tf.Graph().as_default():
-            return _quietly(make)
-    return _quietly(make)
-
-
-def _forget() -> None:
-    """Clear Keras's session, but for the dtype policy."""
-    import keras
-
-    policy = keras.config.dtype_policy()
-    keras.utils.clear_session(free_memory=False)
-    keras.config.set_dtype_policy(policy)
+            return _afresh(make)
+    return _afresh(make)

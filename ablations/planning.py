@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ablations.designs import design
 from ablations.designs.layout import Layout, check_different
 from ablations.designs.orthogonality import lost_orthogonality
+from ablations.models import find_builder
 from ablations.settings import Settings, StudyError, same
 from ablations.space import Space
 from ablations.store import Planned
@@ -36,6 +37,12 @@ class Planner:
         StudyError, ToggleError
             If the study cannot be run as declared.
         """
+        if find_builder(study.model_name).fits:
+            raise StudyError(
+                f"`model` of a Study: {study.model_name!r} has a `fit` of its own, which would not "
+                "be called: trials train by the study's recipe, whose toggles may be factors. "
+                "Leave out `fit`."
+            )
         space = Space.of_study(study)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)

@@ -11,11 +11,11 @@ from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.models import find_builder
-from ablations.reasons import reason_of
 from ablations.space import by_group
 from ablations.study import Trial, TrialResult
 from cnnzoo.data import Data, load_data
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
+from cnnzoo.reasons import reason_of
 from cnnzoo.toggle import Level
 
 _WARM: "OrderedDict[str, Any]" = OrderedDict()

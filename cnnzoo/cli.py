@@ -130,6 +130,7 @@ def tune_command(
     from cnnzoo.recipe import Recipe
     from cnnzoo.registry import get_model
     from cnnzoo.toggle import read_toggles
+    from cnnzoo.tuning.role import role
     from cnnzoo.tuning.wanted import make_space
 
     console = Console()
@@ -141,7 +142,7 @@ def tune_command(
         recipe = usual if epochs is None else Recipe(epochs=epochs)
         make_space(model, names, recipe, fixed)  # says what is wrong before anything is loaded
         with console.status("loading"):
-            load_keras()
+            load_keras(fixed=role() == "worker")
             from cnnzoo.tuning.tune import tune
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
         try:

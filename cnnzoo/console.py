@@ -1,6 +1,7 @@
 """What both command lines share: quiet loading, errors in one line, choices from text."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +29,37 @@ def quiet_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
-def load_keras() -> None:
-    """Load Keras without TensorFlow's start-up messages."""
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Keep back TensorFlow's advice not to trace models again and again, as trials must."""
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_advice)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_advice)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "retracing" not in str(record.msg)
+
+
+def load_keras(*, fixed: bool = False) -> None:
+    """Load Keras without TensorFlow's start-up messages.
+
+    Parameters
+    ----------
+    fixed
+        Whether to compute as `cnnzoo.processes.fix_arithmetic` has it, which can be said only
+        before TensorFlow starts.
+    """
     with quiet_stderr():
         import keras
 
+        if fixed:
+            from cnnzoo.processes import fix_arithmetic
+
+            fix_arithmetic()
         keras.ops.zeros(())  # the devices have something to say too
 
 

@@ -1,11 +1,45 @@
-"""Initial weights as a function of a seed and the layers' names."""
+"""Initial weights as a function of a seed and the layers' names, and those names."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from cnnzoo.axes import channels_first
 from cnnzoo.seeding import stream
+
+
+def fresh_names() -> None:
+    """Have Keras count layers' names from the start, so that they are the same each time.
+
+    The dtype policy, which Keras forgets with them, stays.
+    """
+    policy = keras.config.dtype_policy()
+    keras.utils.clear_session(free_memory=False)
+    keras.config.set_dtype_policy(policy)
+
+
+def complete(model: Any, input_shape: tuple[int, ...]) -> None:
+    """Make the weights of a Sequential without a ``keras.Input``, which has none yet.
+
+    Parameters
+    ----------
+    model
+        A ``keras.Model``; one that has weights stays as it is.
+    input_shape
+        Of an example, channels last.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.layers.Dense(2)])
+    >>> complete(model, (3,))
+    >>> model.input_shape
+    (None, 3)
+    """
+    if isinstance(model, keras.Sequential) and not model.built:
+        *sizes, channels = input_shape
+        shape = (channels, *sizes) if channels_first() else input_shape
+        model.build((None, *shape))
 
 
 def initialize(model: Any, seed: int) -> None:

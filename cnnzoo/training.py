@@ -15,6 +15,7 @@ from cnnzoo.batches import batch_stream, watched_stream
 from cnnzoo.data import Data, DataError
 from cnnzoo.encoding import LabelError
 from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
+from cnnzoo.initialization import complete
 from cnnzoo.losses import CompiledLoss, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
@@ -112,6 +113,7 @@ def train(
             "`train` takes toggles only with the name of a model to build; got "
             f"{', '.join(toggles)} with the built model `{model.name}`."
         )
+    complete(model, data.info.input_shape)
     start = time.perf_counter()
     history = fit(
         model,

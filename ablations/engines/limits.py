@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.reasons import reason_of
 from ablations.settings import StudyError
 from ablations.study import Trial, TrialResult
+from cnnzoo.reasons import reason_of
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
+from cnnzoo.console import without_advice
 from cnnzoo.processes import fix_arithmetic
 
 
@@ -43,7 +44,8 @@ class Serial:
             if stopping():
                 return
             try:
-                result = function(trial)
+                with without_advice():
+                    result = function(trial)
             except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
                 result = failed(trial, error)
             yield result

@@ -59,9 +59,13 @@ def find_contenders(
     """
     ranked = search.ranked()
     chosen = [_without_purpose(search.levels_of(trial)) for trial in ranked]
-    space = Space.of(model, chosen[:count])
+    tried, asks = chosen[:count], find_builder(model).asks
+    space = Space.of(model, tried)
     found: dict[Settings, Contender] = {}
     for trial, levels in zip(ranked, chosen, strict=True):
+        if asks and levels not in tried and any(name not in space for name in levels):
+            tried.append(levels)
+            space = Space.of(model, tried)  # it may ask for more than the ones before
         known = {n: level for n, level in levels.items() if _is_known(n, space, model)}
         own = Settings(space.effective(known, ()))
         found.setdefault(own, Contender(trial, own))

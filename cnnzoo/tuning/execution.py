@@ -12,6 +12,7 @@ from cnnzoo.data import Data
 from cnnzoo.evaluation import evaluate
 from cnnzoo.initialization import restart
 from cnnzoo.processes import STEPS_PER_EXECUTION
+from cnnzoo.reasons import line_of, reason_of
 from cnnzoo.toggle import Level
 from cnnzoo.training import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
@@ -80,9 +81,9 @@ class Trainer:
             epochs = hp.values.get(f"{OWN}epochs")
             found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
         except REFUSALS as error:
-            found = {"status": "invalid", "reason": _first_line(error)}
+            found = {"status": "invalid", "reason": line_of(error)}
         except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end
-            found = {"status": "failed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
+            found = {"status": "failed", "reason": reason_of(error)}
             self._littered = True
         if found["status"] != "done":
             self._warm = None
@@ -140,7 +141,3 @@ def _bytes_of(data: Data) -> int:
     return sum(
         array.nbytes for split in (data.train, data.validation, data.test) for array in split
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cnnzoo.toggle import ToggleError
+from cnnzoo.tuning.role import VARIABLES
 from cnnzoo.tuning.workers import LOOK_AFTER, TRIES, Plan, give_up, raise_if_broken, serve
 
 BEAT = 5.0
@@ -27,34 +27,6 @@ BEAT = 5.0
 SILENT = 60.0
 """Seconds without one after which a worker is thought dead. One that is only slow loses nothing but
 time by it: its trial is trained twice, and scored once."""
-
-VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-
-
-def role() -> str:
-    """Return "chief" or "worker" if KerasTuner's environment variables say so, else "".
-
-    Raises
-    ------
-    ToggleError
-        If only some of them are set, or the port is none.
-    """
-    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    if not given:
-        return ""
-    missing = [name for name in VARIABLES if name not in given]
-    if missing:
-        raise ToggleError(
-            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} set in the environment, "
-            f"and {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not: set all "
-            "three for a search over hosts, or none."
-        )
-    name, _, port = given.values()
-    if not (port.isdecimal() and 0 < int(port) < 2**16):
-        raise ToggleError(
-            f"KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535; got {port!r}."
-        )
-    return "chief" if "chief" in name else "worker"  # as KerasTuner tells them
 
 
 @contextlib.contextmanager
@@ -124,7 +96,8 @@ class Watch:
 def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
     """Answer the workers of all hosts until they have nothing more to do.
 
-    A worker that is started again under its name gets the trial that it had.
+    A worker that is started again under its name gets the trial that it had. KerasTuner's protocol
+    asks nobody who he is: whoever reaches the address that the user gave can take part.
 
     Parameters
     ----------
@@ -133,9 +106,12 @@ def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
     plan
         What the workers train.
     say
-        Tells who has been silent.
+        Tells that workers are waited for, and who has been silent.
     """
     name, ip, port = (os.environ[variable] for variable in VARIABLES)
+    if not _is_left(oracle, name):
+        return
+    say(f"Waiting for workers at {ip}:{port}.")
     watch = Watch(plan.directory)
     deaths: Counter[str] = Counter()
     server, servicer, _ = serve(oracle, f"{ip}:{port}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnzoo.data import Data, DataError, load_data
 from cnnzoo.encoding import LabelError
-from cnnzoo.initialization import initialize
+from cnnzoo.initialization import complete, fresh_names, initialize
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.seeding import stream
@@ -195,9 +195,10 @@ class ZooHyperModel(keras_tuner.HyperModel):
             return get_model(self.model).builder(**settings)
         takes = inspect.signature(self.model).parameters
         known = {name: value for name, value in {**purpose, "seed": seed}.items() if name in takes}
-        keras.utils.clear_session(free_memory=False)  # layers get the same names each time
-        keras.config.set_dtype_policy(self._policy)
+        fresh_names()
         built = self.model(**{**known, **self.space.others, **chosen})
+        if "input_shape" in purpose:
+            complete(built, purpose["input_shape"])
         initialize(built, seed)
         return built
 

@@ -42,6 +42,10 @@ def build_line(results: "SearchResults") -> str:
 def train_line(results: "SearchResults") -> str:
     """Write what trains the best configuration as the search did, with seed 0.
 
+    Of a builder of the user's own, or a ``build(hp)``, the line starts from weights of Keras's
+    choosing, not from those of the search: that names layers from the start of Keras's count, and
+    draws their weights by `cnnzoo.initialization.initialize`. Scores of it are close, not the same.
+
     Parameters
     ----------
     results

@@ -12,7 +12,8 @@ import keras
 import keras_tuner
 
 from cnnzoo.data import Data
-from cnnzoo.initialization import initialize
+from cnnzoo.initialization import complete, fresh_names, initialize
+from cnnzoo.reasons import reason_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training import check_fit
@@ -75,12 +76,14 @@ class OwnHyperModel(ZooHyperModel):
         own = {n: v for n, v in values if n not in known and not n.startswith(OWN)}
         return {**self.space.read(hp), **own}
 
-    def make(self, levels: Mapping[str, Level], seed: int, **_: Any) -> Any:
+    def make(self, levels: Mapping[str, Level], seed: int, **purpose: Any) -> Any:
         """Build the compiled model of these values, and start its weights from the seed."""
         chosen = keras_tuner.HyperParameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
         built = self._built(chosen)
+        if "input_shape" in purpose:
+            complete(built, purpose["input_shape"])
         initialize(built, seed)
         return built
 
@@ -103,14 +106,16 @@ class OwnHyperModel(ZooHyperModel):
         """
         defaults = keras_tuner.HyperParameters()
         try:
-            check_fit(self._built(defaults), data, self.space.complete(self.recipe, {}))
+            built = self._built(defaults)
+            complete(built, data.info.input_shape)
+            check_fit(built, data, self.space.complete(self.recipe, {}))
         except REFUSALS as error:
             if not isinstance(error, keras_tuner.errors.FailedTrialError):
                 raise  # the defaults may be what the model itself declines
         except Exception as error:  # a user's function may raise anything
             raise ToggleError(
                 f"`{self.space.owner}` cannot be built at its defaults, {defaults.values}: "
-                f"{type(error).__name__}: {error}"
+                f"{reason_of(error)}"
             ) from error
         self.declare(keras_tuner.HyperParameters())
         toggles = {**self.space.recipe, **self.space.data}
@@ -130,8 +135,7 @@ class OwnHyperModel(ZooHyperModel):
     def _built(self, hp: Any) -> Any:
         self._last = hp
         keras.config.set_dtype_policy(self._policy)
-        keras.utils.clear_session(free_memory=False)  # layers get the same names each time
-        keras.config.set_dtype_policy(self._policy)
+        fresh_names()
         if self._declare is not None:
             self._declare(hp)
         built = self._make(hp)

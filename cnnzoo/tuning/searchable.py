@@ -27,7 +27,7 @@ def check_model(model: Any) -> None:
                 f"`model` of a search: {model.__name__} is a class of hypermodels; give one of "
                 f"them, as in {model.__name__}()."
             )
-        if _trains_by_itself(model):
+        if has_own_fit(model):
             raise ToggleError(
                 f"`model` of a search: {name_of(model)} has a `fit` of its own, which would not be "
                 "called: trainings go by the recipe, whose toggles `search` takes. Search it with "
@@ -52,6 +52,14 @@ def is_hypermodel(model: Any) -> bool:
     return ("keras_tuner", "HyperModel") in {
         (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
     }
+
+
+def has_own_fit(model: Any) -> bool:
+    """Tell hypermodels that train by themselves, which nothing but KerasTuner's tuners call."""
+    if not is_hypermodel(model):
+        return False
+    owner = next(kind for kind in type(model).__mro__ if "fit" in vars(kind))
+    return owner.__module__.partition(".")[0] != "keras_tuner"
 
 
 def takes_hp(model: Any) -> bool:
@@ -134,8 +142,3 @@ def check_importable(model: Any, workers: int, *given: Any) -> None:
             f"With workers={workers}, the arguments of `tune` go to other processes; they cannot "
             f"be pickled: {error}."
         ) from error
-
-
-def _trains_by_itself(model: Any) -> bool:
-    owner = next(kind for kind in type(model).__mro__ if "fit" in vars(kind))
-    return owner.__module__.partition(".")[0] != "keras_tuner"

@@ -2,32 +2,40 @@
 
 import contextlib
 import inspect
-import logging
 import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.console import without_advice
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Toggle, ToggleError
 from cnnzoo.tuning.execution import Trainer
-from cnnzoo.tuning.hosts import lead_hosts, role, signs_of_life
+from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
 from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
 from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
+from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.results import SearchResults
+from cnnzoo.tuning.role import role
 from cnnzoo.tuning.searchable import check_importable, kind_of, path_of
 from cnnzoo.tuning.versions import versions_of
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
 from cnnzoo.tuning.workers import Plan, follow, lead_workers
-from cnnzoo.tuning.writing import alone_in, begin, check_directory
+from cnnzoo.tuning.writing import (
+    alone_in,
+    begin,
+    check_directory,
+    check_same,
+    wait_for_chief,
+)
 
 
 def tune(
@@ -136,6 +144,8 @@ def tune(
     place = check_directory(where)
     if workers > 1:
         check_importable(hypermodel.model, workers, hypermodel.space)
+    if part == "worker":
+        _compute_as_workers_do()  # before a look at data and model starts TensorFlow
     trainer = Trainer(hypermodel, data, "")
     info = _check_data(trainer, data, seed)
     goal = choose_objective(objective, _objective_of(tuner), info.task)
@@ -150,7 +160,10 @@ def tune(
         directory=place,
         checkpoints=checkpoints,
     )
+    described, versions = _describe(plan, hypermodel, info), versions_of(plan.model)
     if part == "worker":
+        wait_for_chief(place)
+        check_same(place, described, versions)
         with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
             follow(plan)
         return SearchResults(place)
@@ -158,14 +171,21 @@ def tune(
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
     with alone_in(place):
-        described = {
-            **_describe(plan, hypermodel, info, tuner),
-            "tuner_settings": settings_of(oracle),
-        }
-        begin(place, described, versions_of(plan.model))
+        begin(place, {**described, **_describe_tuner(tuner, oracle)}, versions)
         make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
         _search(oracle, plan, trainer, workers, shown=progress, chief=part == "chief")
     return SearchResults(place)
+
+
+def _compute_as_workers_do() -> None:
+    try:
+        fix_arithmetic()
+    except RuntimeError as error:
+        raise SearchError(
+            "This process is a worker of a search over hosts, which trains on one thread, and "
+            "TensorFlow has computed in it on several before `tune` was called. Call `tune` before "
+            "anything that builds a model."
+        ) from error
 
 
 def _objective_of(tuner: Any) -> Any:
@@ -212,18 +232,10 @@ def _search(
         else:
             with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
                 fix_arithmetic()
-            # it advises against tracing a model for each trial
-            logging.getLogger("tensorflow").addFilter(_no_advice)
-            try:
+            with without_advice():
                 tuner.search()
-            finally:
-                logging.getLogger("tensorflow").removeFilter(_no_advice)
     if oracle.broken is not None:
         raise oracle.broken
-
-
-def _no_advice(record: logging.LogRecord) -> bool:
-    return "retracing" not in str(record.msg)
 
 
 def _check_counts(**counts: int) -> None:
@@ -250,10 +262,9 @@ def _check_data(trainer: Trainer, data: object, seed: int) -> DataInfo:
     return loaded.info
 
 
-def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any) -> dict[str, Any]:
-    """Return what must be the same for a search to go on."""
+def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo) -> dict[str, Any]:
+    """Return what must be the same for a search to go on, and for a worker to take part."""
     space = hypermodel.space
-    called = tuner if isinstance(tuner, type | str) else type(tuner)
     return {
         "model": path_of(plan.model),
         "data": plan.data if isinstance(plan.data, str) else "",
@@ -266,9 +277,17 @@ def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo, tuner: Any)
         "others": dict(space.others),
         "recipe": asdict(plan.recipe),
         "objective": asdict(plan.objective),
-        "tuner": called if isinstance(called, str) else called.__name__,
         "seeds": [*plan.seeds],
         "fingerprint": info.fingerprint,
+    }
+
+
+def _describe_tuner(tuner: Any, oracle: Any) -> dict[str, Any]:
+    """Return what besides must be the same for a search to go on; only the chief proposes."""
+    called = tuner if isinstance(tuner, type | str) else type(tuner)
+    return {
+        "tuner": called if isinstance(called, str) else called.__name__,
+        "tuner_settings": settings_of(oracle),
     }
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +12,12 @@ from typing import Any
 
 from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH
 from cnnzoo.tuning.records import Execution, SearchError
+
+PATIENCE = 600.0
+"""Seconds that a worker waits for the chief, which loads the data before it begins."""
+
+LOOK_AFTER = 0.5
+"""Seconds between two looks for it."""
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -104,29 +111,71 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
-    plain = json.loads(json.dumps(description, default=str))
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        different = [change for name in plain for change in _changes(name, before, plain)]
-        if different:
-            raise SearchError(
-                f"Another search was begun in {directory}: {'; '.join(different)}. "
-                "Give another directory."
-            )
-        changed = _changes("versions", before, {"versions": dict(versions)})
-        if changed:
-            raise SearchError(
-                f"What the scores in {directory} depend on has changed since the search was begun: "
-                f"{'; '.join(changed).replace('versions: ', '')}. Scores to come would not compare "
-                "with them. Put it back, or give another directory; cnnzoo.open_search reads what "
-                "is there."
-            )
+        check_same(directory, description, versions)
     elif (directory / ORACLE).exists():
         raise SearchError(
             f"{directory} holds a search that was not begun by cnnzoo. Give another directory."
         )
     else:
-        write_json(path, {**plain, "versions": dict(versions)})
+        write_json(path, {**_plain(description), "versions": dict(versions)})
+
+
+def wait_for_chief(directory: Path) -> None:
+    """Wait until the chief has written down what is searched.
+
+    Raises
+    ------
+    SearchError
+        If it does not in `PATIENCE` seconds.
+    """
+    limit = time.monotonic() + PATIENCE
+    while not (directory / SEARCH).exists():
+        if time.monotonic() > limit:
+            raise SearchError(
+                f"No chief has begun a search in {directory} in {PATIENCE:.0f} s. Start it, with a "
+                "directory that all hosts share, and then this worker again."
+            )
+        time.sleep(LOOK_AFTER)
+
+
+def check_same(
+    directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]
+) -> None:
+    """See that what was begun in a directory is this search, as far as it is described.
+
+    Parameters
+    ----------
+    directory, description, versions
+        As of `begin`.
+
+    Raises
+    ------
+    SearchError
+        If it is another one.
+    """
+    before = json.loads((directory / SEARCH).read_text(encoding="utf-8"))
+    plain = _plain(description)
+    different = [change for name in plain for change in _changes(name, before, plain)]
+    if different:
+        raise SearchError(
+            f"Another search was begun in {directory}: {'; '.join(different)}. "
+            "Give another directory."
+        )
+    changed = _changes("versions", before, {"versions": dict(versions)})
+    if changed:
+        raise SearchError(
+            f"What the scores in {directory} depend on has changed since the search was begun: "
+            f"{'; '.join(changed).replace('versions: ', '')}. Scores to come would not compare "
+            "with them. Put it back, or give another directory; cnnzoo.open_search reads what "
+            "is there."
+        )
+
+
+def _plain(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description as JSON gives it back."""
+    plain: dict[str, Any] = json.loads(json.dumps(description, default=str))
+    return plain
 
 
 def _changes(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

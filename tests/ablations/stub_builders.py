@@ -132,6 +132,12 @@ class Tuned(keras_tuner.HyperModel):
         return tuned(hp)
 
 
+def paired(hp):
+    """Two choices decide together whether a third one counts."""
+    both = [hp.Boolean("wide"), hp.Boolean("deep")]
+    return _dense((8, 8, 1), 10, hp.Int("units", 4, 16, step=4) if all(both) else 8)
+
+
 class Sized(keras_tuner.HyperModel):
     def __init__(self, units):
         super().__init__()

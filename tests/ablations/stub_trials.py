@@ -1,5 +1,6 @@
 """What takes the place of training in tests: quick, and told by the trial what to do."""
 
+import logging
 import os
 import signal
 import time
@@ -71,6 +72,11 @@ def ended_for_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResult
 
 def tell_pid(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
+
+
+def advise(trial: Trial) -> TrialResult:
+    logging.getLogger("tensorflow").warning("%d calls triggered tf.function retracing.", 5)
+    return tell_pid(trial)
 
 
 def pid_as_loss(trial: Trial, report_to: Path | None = None) -> TrialResult:

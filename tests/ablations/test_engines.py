@@ -70,6 +70,11 @@ def test_an_engine_runs_more_than_once(engine):
     assert [r.metrics["pid"] for r in first] == [r.metrics["pid"] for r in second]
 
 
+def test_the_serial_engine_keeps_tensorflows_advice_against_tracing_back(caplog):
+    run(stub_trials.advise, trials(seeds=1), "serial")
+    assert caplog.messages == []
+
+
 def test_the_serial_engine_keeps_the_order_and_the_process():
     asked = trials(variants=2, seeds=3)
     with start_engine("serial", Limits()) as running:

@@ -34,6 +34,15 @@ def test_a_single_change_is_one_factor_with_its_levels():
     assert (row.changes, row.seed, row.key, row.infeasible) == ({"units": 8}, 0, trial.key, "")
 
 
+def test_a_hypermodel_that_trains_by_itself_is_refused():
+    with pytest.raises(StudyError) as refused:
+        plan(Study("stub_builders:fitting", factors={"rate": [0.0, 0.5]}))
+    assert str(refused.value) == (
+        "`model` of a Study: 'stub_builders:fitting' has a `fit` of its own, which would not be "
+        "called: trials train by the study's recipe, whose toggles may be factors. Leave out `fit`."
+    )
+
+
 def test_several_changes_are_joined():
     trial = rows_of(Study("mlp", factors={"units": [8, 128]}, seeds=1))[1][1]
     baseline = Settings(units=128, dropout=0.0)

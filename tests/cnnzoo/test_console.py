@@ -1,5 +1,6 @@
 """What the command lines share: choices from text, errors in one line, tables that fit."""
 
+import logging
 import os
 import re
 import sys
@@ -10,13 +11,22 @@ from rich.console import Console
 
 import cnnzoo
 from cnnzoo import ToggleError
-from cnnzoo.console import load_keras, one_line_errors, parse_choices, table
+from cnnzoo.console import load_keras, one_line_errors, parse_choices, table, without_advice
 
 TOGGLES = cnnzoo.toggles("downsampling")
 
 
 def parse(*texts):
     return parse_choices(texts, TOGGLES, "downsampling")
+
+
+def test_advice_against_tracing_is_kept_back_and_nothing_else(caplog):
+    logger = logging.getLogger("tensorflow")
+    with without_advice():
+        logger.warning("%d calls triggered tf.function retracing.", 5)
+        logger.warning("The disk is full.")
+    logger.warning("%d calls triggered tf.function retracing.", 6)
+    assert caplog.messages == ["The disk is full.", "6 calls triggered tf.function retracing."]
 
 
 def test_choices_become_values_of_the_types_of_their_toggles():

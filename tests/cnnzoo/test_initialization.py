@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.initialization import initialize
+from cnnzoo.initialization import complete, initialize
 from cnnzoo.losses import encode_labels
 from cnnzoo.optimizers import make_optimizer
 
@@ -80,6 +80,18 @@ class TestASmallModel:
         model = cnnzoo.build(name, **SMALL[name])
         initialize(model, 3)
         assert_same(state(model), state(cnnzoo.build(name, seed=3, **SMALL[name])))
+
+
+def test_a_sequential_without_an_input_is_completed_for_the_format_of_its_data(request):
+    def completed():
+        model = keras.Sequential([keras.layers.Flatten()])
+        complete(model, (8, 9, 3))
+        complete(model, (5, 5, 3))  # it is complete already
+        return model.input_shape
+
+    assert completed() == (None, 8, 9, 3)
+    request.getfixturevalue("channels_first")
+    assert completed() == (None, 3, 8, 9)
 
 
 def test_training_again_from_one_seed_gives_the_same_weights():

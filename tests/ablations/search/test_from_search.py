@@ -237,6 +237,23 @@ def test_what_is_switched_off_makes_no_rival(written, tmp_path):
     )
 
 
+def test_what_only_a_later_rival_asks_for_is_found(written, tmp_path):
+    space = [
+        *(("Boolean", {"name": name, "default": False}) for name in ("wide", "deep")),
+        ("Int", {"name": "units", "min_value": 4, "max_value": 16, "step": 4, "default": 4}),
+    ]
+    trials = {
+        "0": ({"wide": False, "deep": False}, 0.9, None),
+        "1": ({"wide": False, "deep": False, "units": 16}, 0.8, None),  # the same model
+        "2": ({"wide": True, "deep": True, "units": 12}, 0.7, None),
+    }
+    place = written(tmp_path / "paired", trials, space=space)
+    studies = ablations.from_search(place, model="stub_builders:paired", data="digits", rivals=1)
+    assert [dict(changes) for changes in studies.rivals.variants] == [
+        {"wide": True, "deep": True, "units": 12}
+    ]
+
+
 def test_what_no_build_asks_for_is_left_out_unless_a_fit_may(written, tmp_path):
     space = [
         ("Float", {"name": "rate", "min_value": 0.0, "max_value": 0.5, "default": 0.0}),

@@ -10,9 +10,19 @@ SCRIPT = Path(__file__).with_name("search_script.py")
 
 
 def start(*arguments, **environment):
+    return _start([str(SCRIPT), *map(str, arguments)], environment)
+
+
+def start_command(*arguments, **environment):
+    """Start the command line of the zoo."""
+    return _start(["-c", "from cnnzoo.cli import app; app()", *map(str, arguments)], environment)
+
+
+def _start(arguments, environment):
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [sys.executable, *arguments],
         env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -24,6 +24,33 @@ def build(hp):
     return model
 
 
+def guide(hp):
+    """KerasTuner's first guide to the letter: without an Input."""
+    model = keras.Sequential()
+    model.add(keras.layers.Flatten())
+    model.add(
+        keras.layers.Dense(
+            units=hp.Int("units", min_value=32, max_value=512, step=32), activation="relu"
+        )
+    )
+    model.add(keras.layers.Dense(10, activation="softmax"))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def reshaping(hp):
+    """A model whose larger sizes do not fit the data, which Keras says in its own way."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Reshape((hp.Choice("size", [8, 9]), 8))]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+    model = keras.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def misshapen(hp):
+    return reshaping(type("Nine", (), {"Choice": lambda *_: 9}))
+
+
 class Hyper(keras_tuner.HyperModel):
     """One with a setting, and a size declared before it is built."""
 

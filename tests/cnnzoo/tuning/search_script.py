@@ -1,4 +1,4 @@
-"""A search in a process of its own: DIRECTORY WORKERS TRIALS [stub]."""
+"""A search in a process of its own: DIRECTORY WORKERS TRIALS [stub | hp]."""
 
 import sys
 from pathlib import Path
@@ -9,20 +9,24 @@ import search_builders
 
 import cnnzoo
 
-directory, workers, trials, *stub = sys.argv[1:]
-builder = search_builders.tiny
-if stub:
+directory, workers, trials, *kind = sys.argv[1:]
+builder, search = search_builders.tiny, {"number": (0, 99)}
+if kind == ["stub"]:
     import search_stub
 
     builder = search_stub.stubbed
+if kind == ["hp"]:
+    import search_hyperparameters
+
+    builder, search = search_hyperparameters.Hyper(9), None
 cnnzoo.tune(
     builder,
     "digits",
-    {"number": (0, 99)},
+    search,
     recipe=cnnzoo.Recipe(epochs=1),
     train_size=40,
     trials=int(trials),
-    seeds=2 if stub else 1,
+    seeds=2 if kind == ["stub"] else 1,
     workers=int(workers),
     directory=directory,
 )

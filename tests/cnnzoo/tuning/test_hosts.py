@@ -9,11 +9,11 @@ from collections import Counter
 
 import keras_tuner
 import pytest
-from processes import finish, kill, start, wait_for
+from processes import finish, kill, start, start_command, wait_for
 from search_files import trials_of
 
 import cnnzoo
-from cnnzoo.tuning import hosts
+from cnnzoo.tuning import hosts, role, writing
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.records import Execution, Objective
 from cnnzoo.tuning.space import Space
@@ -58,6 +58,91 @@ def test_a_worker_that_is_killed_and_not_started_again_is_not_waited_for(tmp_pat
     said = f"Worker one has been silent for 3 s; its trial {lost} goes to the next that asks."
     assert said in told.splitlines()
     assert not [*directory.glob(".alive-two")]
+
+
+def begin_script(place, **environment):
+    return start(place, 1, 2, "hp", **environment)
+
+
+def begin_command(place, **environment):
+    options = ("--search", "units", "--data", "digits", "--epochs", 1, "--trials", 2, "--to", place)
+    return start_command("tune", "mlp", *options, **environment)
+
+
+@pytest.mark.parametrize("begin", [begin_script, begin_command])
+def test_what_starts_tensorflow_before_the_search_is_no_hindrance_to_a_worker(
+    tmp_path, port, begin
+):
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
+    place = tmp_path / "search"
+    both = [begin(place, KERASTUNER_TUNER_ID=name, **address) for name in ("chief", "one")]
+    try:
+        for process in reversed(both):
+            finish(process, 120)
+    finally:
+        for process in both:
+            process.kill()
+    assert [trial["status"] for trial in trials_of(place)] == ["COMPLETED"] * 2
+
+
+@pytest.fixture
+def as_worker(monkeypatch):
+    def become():
+        for name, value in zip(role.VARIABLES, ("one", "127.0.0.1", "8000"), strict=True):
+            monkeypatch.setenv(name, value)
+
+    return become
+
+
+OTHERS = "Another search was begun in {}: {}. Give another directory."
+
+
+@pytest.mark.parametrize(
+    ("other", "change"),
+    [
+        ({"recipe": cnnzoo.Recipe(epochs=3)}, "recipe: epochs was 2, and is 3"),
+        ({"seeds": 2}, "seeds was [0], and is [0, 1]"),
+        ({"depth": 2}, "fixed: depth is 2"),
+    ],
+)
+def test_a_worker_of_another_search_is_refused(
+    searched, stub_training, as_worker, monkeypatch, tmp_path, other, change
+):
+    stub_training(lambda levels, seed: 0.5)
+    options = {"recipe": cnnzoo.Recipe(epochs=2), "trials": 1}
+    searched("mlp", "digits", {"units": [8, 16]}, tuner="grid", **options)
+    as_worker()
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", {"units": [8, 16]}, **{**options, **other})
+    assert str(refusal.value) == OTHERS.format(tmp_path / "search", change)
+
+
+def test_a_worker_does_not_wait_for_ever_for_a_chief(searched, as_worker, monkeypatch, tmp_path):
+    as_worker()
+    monkeypatch.setattr(writing, "PATIENCE", 0.0)
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", {"units": [8, 16]})
+    assert str(refusal.value) == (
+        f"No chief has begun a search in {tmp_path / 'search'} in 0 s. Start it, with a directory "
+        "that all hosts share, and then this worker again."
+    )
+
+
+def test_a_process_that_has_computed_otherwise_is_no_worker(searched, as_worker, monkeypatch):
+    def refuse():
+        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+
+    as_worker()
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", refuse)
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched("mlp", "digits", {"units": [8, 16]})
+    assert str(refusal.value) == (
+        "This process is a worker of a search over hosts, which trains on one thread, and "
+        "TensorFlow has computed in it on several before `tune` was called. Call `tune` before "
+        "anything that builds a model."
+    )
 
 
 @pytest.fixture
@@ -131,7 +216,7 @@ def test_with_no_worker_left_the_chief_says_so_once_and_ends_when_all_is_done(
 ):
     monkeypatch.setattr(hosts, "SILENT", 0.6)
     monkeypatch.setattr(hosts, "LOOK_AFTER", 0.05)
-    for name, value in zip(hosts.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
+    for name, value in zip(role.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
         monkeypatch.setenv(name, value)
     oracle.create_trial("one")
     said = []
@@ -144,12 +229,24 @@ def test_with_no_worker_left_the_chief_says_so_once_and_ends_when_all_is_done(
 
     hosts.lead_hosts(oracle, plan, say)
     assert said == [
+        f"Waiting for workers at 127.0.0.1:{port}.",
         "Worker one has been silent for 1 s; its trial 0 goes to the next that asks.",
         "No worker is left, and there are trials to come. Start one again by the command that it "
         "was started by, with KERASTUNER_TUNER_ID=one.",
         "Worker two has been silent for 1 s; it had no trial.",
     ]
     assert len(oracle.end_order) == 3
+
+
+def test_a_chief_with_nothing_left_to_do_waits_for_nobody(oracle, plan, port, monkeypatch):
+    for name, value in zip(role.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
+        monkeypatch.setenv(name, value)
+    for _ in range(3):
+        end(oracle, oracle.create_trial("one"))
+    oracle.tuner_ids.clear()
+    said = []
+    hosts.lead_hosts(oracle, plan, said.append)
+    assert said == []
 
 
 def test_a_trial_over_which_workers_fall_silent_again_and_again_has_failed(oracle, plan):
@@ -176,7 +273,7 @@ def test_a_trial_over_which_workers_fall_silent_again_and_again_has_failed(oracl
             "KERASTUNER_ORACLE_PORT is not: set all three for a search over hosts, or none.",
         ),
         (
-            dict(zip(hosts.VARIABLES, ("chief", "127.0.0.1", "80a"), strict=True)),
+            dict(zip(role.VARIABLES, ("chief", "127.0.0.1", "80a"), strict=True)),
             "KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535; got '80a'.",
         ),
     ],

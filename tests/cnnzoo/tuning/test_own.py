@@ -3,15 +3,22 @@
 import itertools
 import json
 
+import keras
 import keras_tuner
 import pytest
 import search_hyperparameters as own
 from search_files import trials_of
 
 import cnnzoo
+from cnnzoo.initialization import complete, initialize
 from cnnzoo.recipe import Recipe
 
 QUICK = {"recipe": Recipe(epochs=1), "train_size": 40}
+
+REASON = (
+    "ValueError: The total size of the tensor must be unchanged. Received: input_shape=(8, 8, 1), "
+    "target_shape=(9, 8) (in Reshape)"
+)
 
 
 def space_of(directory):
@@ -73,6 +80,27 @@ def test_interrupted_it_goes_on_as_if_nothing_had_been(searched, stub_training, 
 
     assert scores(resumed) == scores(whole)
     assert len(whole) == 6
+
+
+def test_kerastuners_first_guide_is_searched_to_the_letter(searched):
+    trials = searched(own.guide, "digits", trials=2, seed=3, **QUICK)
+    assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2
+    best = trials[0]
+    hp = keras_tuner.HyperParameters()
+    hp.values.update(best["values"])
+    keras.utils.clear_session(free_memory=False)
+    model = own.guide(hp)
+    data = cnnzoo.load_data("digits", seed=3, train_size=40)
+    complete(model, data.info.input_shape)
+    initialize(model, 3)
+    again = cnnzoo.train(model, data, QUICK["recipe"], seed=3, steps_per_execution=25)
+    assert again.metrics["validation_accuracy"] == best["rows"][0]["score"]
+
+
+def test_of_what_keras_says_of_a_layer_the_line_that_tells_is_the_reason(searched):
+    trials = searched(own.reshaping, "digits", tuner="grid", **QUICK)
+    reasons = {trial["values"]["size"]: trial["message"] for trial in trials}
+    assert reasons == {8: None, 9: REASON}
 
 
 def test_workers_find_what_one_process_finds(searched, tmp_path):
@@ -147,6 +175,11 @@ KINDS = (
             own.broken,
             {},
             "`broken` cannot be built at its defaults, {}: OSError: no such file",
+        ),
+        (
+            own.misshapen,
+            {},
+            f"`misshapen` cannot be built at its defaults, {{}}: {REASON}",
         ),
         (
             own.for_others,

@@ -1,4 +1,4 @@
-"""Why a trial failed, in one line."""
+"""Why something failed, in one line."""
 
 import re
 
@@ -18,9 +18,20 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(ValueError("Exception encountered when calling Reshape.call().\n\nToo few."))
     'ValueError: Too few. (in Reshape)'
     """
+    return f"{type(error).__name__}: {line_of(error)}"
+
+
+def line_of(error: BaseException) -> str:
+    r"""Return the line of an error's message that tells most.
+
+    Examples
+    --------
+    >>> line_of(ValueError("3 are too many\nfor this builder"))
+    '3 are too many'
+    """
     lines = [line.strip() for line in STYLE.sub("", str(error)).splitlines()]
     first, *rest = [line for line in lines if line] or [""]
     layer = LAYER.match(first)
     if layer and rest:
-        first = f"{rest[0]} (in {layer[1]})"
-    return f"{type(error).__name__}: {first}"
+        return f"{rest[0]} (in {layer[1]})"
+    return first

@@ -1,0 +1,33 @@
+"""What part of a search over hosts this process has. TensorFlow is not loaded to tell."""
+
+import os
+
+from cnnzoo.toggle import ToggleError
+
+VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+
+
+def role() -> str:
+    """Return "chief" or "worker" if KerasTuner's environment variables say so, else "".
+
+    Raises
+    ------
+    ToggleError
+        If only some of them are set, or the port is none.
+    """
+    given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    if not given:
+        return ""
+    missing = [name for name in VARIABLES if name not in given]
+    if missing:
+        raise ToggleError(
+            f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} set in the environment, "
+            f"and {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not: set all "
+            "three for a search over hosts, or none."
+        )
+    name, _, port = given.values()
+    if not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise ToggleError(
+            f"KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535; got {port!r}."
+        )
+    return "chief" if "chief" in name else "worker"  # as KerasTuner tells them
