@@ -28,12 +28,8 @@ def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
         raise ReportError(
             f"a study stands side by side with another one; {second.directory} is the study itself."
         )
-    both = (first, second)
-    names = [results.study["name"] for results in both]
-    if names[0] == names[1]:
-        names = [str(results.directory) for results in both]
     tables = []
-    for results, name in zip(both, names, strict=True):
+    for results, name in zip((first, second), both_names(first, second), strict=True):
         deltas = results.deltas().assign(study=name)
         # what did not run has no verdict; why is what the reader asks
         lost = deltas["n_pairs"] == 0
@@ -41,6 +37,12 @@ def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
         deltas.loc[lost & (deltas["notes"] == INFEASIBLE), "verdict"] = "infeasible"
         tables.append(deltas[COLUMNS])
     return pd.concat(tables, ignore_index=True)
+
+
+def both_names(first: "Results", second: "Results") -> tuple[str, str]:
+    """Return what two studies are called: by their directories where they share a name."""
+    names = first.study["name"], second.study["name"]
+    return (str(first.directory), str(second.directory)) if names[0] == names[1] else names
 
 
 def differences(first: "Results", second: "Results") -> list[str]:

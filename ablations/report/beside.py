@@ -15,11 +15,6 @@ LOOKS = (("series1", "circle"), ("series5", "diamond"))
 SIDES = ("here", "there")
 
 
-def beside_studies(contents: ReportContents) -> list[str]:
-    """Return what the two studies are called, this one first."""
-    return [] if contents.beside is None else list(dict.fromkeys(contents.beside["study"]))
-
-
 def beside_metrics(contents: ReportContents) -> list[str]:
     """Return the metrics of either study, this one's first."""
     return [] if contents.beside is None else list(dict.fromkeys(contents.beside["metric"]))
@@ -31,7 +26,7 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
     own = both[both["metric"] == metric]
     rows = rows_of(own)
     usual = usual_decimals(own)
-    names = beside_studies(contents)
+    names = contents.beside_names or ()
     found = {(row["variant"], row["study"]): row for row in rows}
     cells = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
@@ -62,7 +57,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
         }
         for row in rows_of(own)
     ]
-    studies = beside_studies(contents)
+    studies = list(contents.beside_names or ())
     words = metric_words(metric)
     colours, shapes = (
         shown("study", "nominal", scale={"domain": studies, "range": looks}, legend=legend)

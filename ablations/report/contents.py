@@ -89,6 +89,8 @@ class ReportContents:
     beside
         Deltas of this study and of another one: a row a study, variant and metric, as
         `ablations.beside.both_deltas` gives it. Left out, the study stands alone.
+    beside_names
+        What that table calls this study and the other one; either may have no row in it.
     aliases
         As `Results.aliases`.
     made
@@ -105,7 +107,7 @@ class ReportContents:
     Raises
     ------
     ReportError
-        If a table lacks a column that the report reads.
+        If a table lacks a column that the report reads, or two studies have no names.
     """
 
     study: Mapping[str, Any]
@@ -119,6 +121,7 @@ class ReportContents:
     costs: pd.DataFrame | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     beside: pd.DataFrame | None = None
+    beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     directions: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +144,8 @@ class ReportContents:
                     f"`{name}` of a report lacks {', '.join(lacking)}; "
                     f"it has {', '.join(map(str, table.columns)) or 'no columns'}."
                 )
+        if (self.beside is None) != (self.beside_names is None):
+            raise ReportError("`beside` and `beside_names` of a report go together.")
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ablations.report import study_tables, tables
 from ablations.report.answers import answers, headline
-from ablations.report.beside import LOOKS, beside_metrics, beside_studies, beside_table
+from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
 from ablations.report.costs import costs_table
@@ -67,7 +67,7 @@ def page(contents: ReportContents) -> str:
             for title, frame in contents.tables.items()
         ],
         beside={
-            "studies": list(zip(beside_studies(contents), LOOKS, strict=False)),
+            "studies": list(zip(contents.beside_names or (), LOOKS, strict=False)),
             "figures": [figure for figure in drawn if figure.section == "beside"],
             "tables": [beside_table(contents, metric) for metric in beside_metrics(contents)],
         },

@@ -78,6 +78,32 @@ def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp
     assert [cell.text for cell in row[4:]] == ["failed", "", "0"]
 
 
+@pytest.mark.parametrize("suffix", ["html", "md", "csv", "tex", "json"])
+def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order(
+    stubbed, tmp_path, suffix
+):
+    full = stored(tmp_path / "full", seeds=6)
+    bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
+    assert not len(bare.deltas())
+    for first, second in ((full, bare), (bare, full)):
+        place = first.report(tmp_path / f"{first.study['name']}.{suffix}", beside=second)
+        assert place.stat().st_size
+        contents = contents_of(first, second)
+        assert contents.beside_names == (first.study["name"], second.study["name"])
+        (row,) = beside_table(contents, "test_loss").rows
+        texts = [cell.text for cell in row]
+        there = texts[4:] if second is bare else texts[1:4]
+        assert len(texts) == 7
+        assert there == ["not in it", "", ""]
+
+
+def test_the_page_names_both_studies_where_one_has_no_comparisons(stubbed, tmp_path):
+    full = stored(tmp_path / "full", seeds=6)
+    bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
+    page = bare.report(tmp_path / "report.html", beside=full).read_text()
+    assert "Here is bare, there is mlp;" in page
+
+
 def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     first = stored(tmp_path / "first", seeds=6)
     second = stored(tmp_path / "second", seeds=6, name="other")
