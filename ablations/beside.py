@@ -5,19 +5,26 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.contents import ReportError
+from ablations.report.contents import ReportError, undone_of
 from ablations.report.words import level_words, metric_words, seed_words, short_digest
 from ablations.settings import StudyError, same
-from ablations.stats.notes import INFEASIBLE
 
 if TYPE_CHECKING:
     from ablations.results import Results
 
-COLUMNS = ["study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict"]
+COLUMNS = [
+    *("study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict", "status")
+]
 
 
 def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
     """Return the deltas of two studies, one below the other, a row a study, variant and metric.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `Results.deltas` with the ``study``, and with the ``status`` of a variant of
+        which no trial is done: "failed", "infeasible" or "pending"; else it is empty.
 
     Raises
     ------
@@ -30,12 +37,11 @@ def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
         )
     tables = []
     for results, name in zip((first, second), both_names(first, second), strict=True):
-        deltas = results.deltas().assign(study=name)
+        deltas = results.deltas()
+        undone = undone_of(results.trials)
         # what did not run has no verdict; why is what the reader asks
-        lost = deltas["n_pairs"] == 0
-        deltas.loc[lost & (deltas["n_failed"] > 0), "verdict"] = "failed"
-        deltas.loc[lost & (deltas["notes"] == INFEASIBLE), "verdict"] = "infeasible"
-        tables.append(deltas[COLUMNS])
+        status = [undone[row].status if row in undone else "" for row in deltas["variant"]]
+        tables.append(deltas.assign(study=name, status=status)[COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 

@@ -111,7 +111,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
 def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
     if row is None:
         return text_cell("not in it"), text_cell(""), Cell("", sort_key(None))
-    verdict = row["verdict"] or "none"
+    verdict = row["verdict"] or row["status"] or "none"
     return (
         Cell(verdict, verdict, verdict=True),
         Cell(_size(row, usual), sort_key(row["delta"])),

@@ -178,12 +178,7 @@ class ReportContents:
     @cached_property
     def undone(self) -> dict[str, Undone]:
         """The variants of which no trial is done, with what became of them."""
-        done = set(self.with_status("done")["variant"])
-        lost = self.trials[~self.trials["variant"].isin(done)]
-        return {
-            str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
-            for variant, rows in lost.groupby("variant", sort=False)
-        }
+        return undone_of(self.trials)
 
     def notes_of(self, row: Mapping[str, Any]) -> list[str]:
         """Return what the statistics say must stand beside one delta."""
@@ -193,6 +188,25 @@ class ReportContents:
     def has_finding(self, row: Mapping[str, Any]) -> bool:
         """Tell whether the doctor has a finding on the variant of one delta."""
         return bool(self.variant_findings.get(str(row["variant"])))
+
+
+def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
+    """Return the variants of which no trial is done, with what became of them.
+
+    By their own trials: one that ran has no pairs either where the baseline failed.
+
+    Examples
+    --------
+    >>> rows = [("baseline", "failed", "no memory"), ("skip=True", "done", "")]
+    >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
+    ['baseline']
+    """
+    done = set(trials.loc[trials["status"] == "done", "variant"])
+    lost = trials[~trials["variant"].isin(done)]
+    return {
+        str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
+        for variant, rows in lost.groupby("variant", sort=False)
+    }
 
 
 def _undone(statuses: Sequence[str], reasons: Sequence[Any]) -> Undone:

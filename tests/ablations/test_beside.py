@@ -1,13 +1,17 @@
 """Two studies side by side."""
 
-import pytest
+import io
 
-from ablations import Study, TrialResult, open_results, run, runner
+import pytest
+from rich.console import Console
+
+from ablations import Study, TrialResult, open_results, run, runner, terminal
 from ablations.beside import both_deltas
 from ablations.report import ReportError
 from ablations.report.beside import beside_metrics, beside_table
 from ablations.report.figures import figures
 from ablations.report.rounding import decimals_of, fixed
+from ablations.report.study_tables import deltas_table
 from ablations.report.theme import PAGE
 from ablations.reporting import contents_of
 from cnnzoo import Recipe
@@ -76,6 +80,40 @@ def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp
     second = stored(tmp_path / "second", seeds=6, name="other")
     (row,) = beside_table(contents_of(first, second), "test_loss").rows
     assert [cell.text for cell in row[4:]] == ["failed", "", "0"]
+
+
+def test_variants_that_ran_are_not_called_failed_where_only_the_baseline_failed(outcome):
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3, metrics=["loss"])
+    full = outcome(study, lambda trial: (1.0 + trial.seed,), "full")
+    bare = outcome(
+        study, lambda trial: (1.0,) if "units" in trial.settings else "ValueError: no", "bare"
+    )
+    contents = contents_of(bare, full)
+    (here, there) = both_deltas(bare, full).to_dict("records")
+    assert (here["n_pairs"], here["verdict"], here["status"]) == (0, "", "")
+    assert there["n_pairs"] == 3
+    (row,) = beside_table(contents, "test_loss").rows
+    assert row[1].text == "none"
+    (cell,) = [cell for cell in deltas_table(contents, "test_loss").rows[0] if cell.verdict]
+    assert cell.text == "none"
+    console = Console(file=io.StringIO(), width=120)
+    console.print(terminal.deltas_table(bare.deltas(), bare.trials))
+    assert "failed" not in console.file.getvalue()
+
+
+def test_verdicts_of_two_studies_stay_verdicts_and_what_did_not_run_has_a_status(stubbed, tmp_path):
+    first = stored(tmp_path / "first", factors={"units": [128, 8, 13, 66]}, seeds=6)
+    second = stored(tmp_path / "second", seeds=6, name="other")
+    both = both_deltas(first, second)
+    own = both[(both["study"] == "mlp") & (both["metric"] == "test_loss")].set_index("variant")
+    assert own["status"].to_dict() == {
+        "units=8": "",
+        "units=13": "infeasible",
+        "units=66": "failed",
+    }
+    assert own.loc[["units=13", "units=66"], "verdict"].tolist() == ["", ""]
+    rows = {row[0].text: row for row in beside_table(contents_of(first, second), "test_loss").rows}
+    assert [rows[name][1].text for name in ("units=13", "units=66")] == ["infeasible", "failed"]
 
 
 @pytest.mark.parametrize("suffix", ["html", "md", "csv", "tex", "json"])

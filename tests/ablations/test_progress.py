@@ -261,13 +261,15 @@ def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     nan = float("nan")
     alone = {**row, "n_pairs": 1, "ci_low": nan, "ci_high": nan, "p_adjusted": nan, "verdict": ""}
     none = {**alone, "n_pairs": 0, "delta": nan, "level_mean": nan}
-    none |= {"n_failed": 3}
+    none |= {"variant": "units=66"}
+    statuses = {"baseline": "done", "units=8": "done", "units=66": "failed"}
+    trials = pd.DataFrame(statuses.items(), columns=["variant", "status"]).assign(reason="")
     console = Console(file=io.StringIO(), width=120)
-    console.print(deltas_table(pd.DataFrame([row, alone, none]), "loss"))
+    console.print(deltas_table(pd.DataFrame([row, alone, none]), trials, "loss"))
     cells = [line.split() for line in console.file.getvalue().splitlines()]
     assert ["units=8", "0.50", "+0.25", "[0.12,", "0.38]", "0.012", "3", "worse"] in cells
     assert ["units=8", "0.50", "+0.25", "1"] in cells
-    assert ["units=8", "0", "failed"] in cells
+    assert ["units=66", "0", "failed"] in cells
 
 
 def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
@@ -275,7 +277,8 @@ def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
     row |= {"delta": -0.00367, "ci_low": -0.00905, "ci_high": 0.00171, "p_adjusted": 0.284}
     row |= {"n_pairs": 6, "verdict": "inconclusive"}
     console = Console(file=io.StringIO(), width=80)
-    console.print(deltas_table(pd.DataFrame([row]), "accuracy"))
+    trials = pd.DataFrame([{"variant": row["variant"], "status": "done", "reason": ""}])
+    console.print(deltas_table(pd.DataFrame([row]), trials, "accuracy"))
     (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
     minus = "\N{MINUS SIGN}"
     assert line.endswith(
