@@ -31,14 +31,16 @@ def answers(contents: ReportContents) -> list[Said]:
 
 def headline(contents: ReportContents) -> dict[str, str] | None:
     """Return the answer that stands at the top: a word, a number, what it means, and its kind."""
-    steps = _rows(contents, PATH_STEPS)
-    if len(steps) > 1:
+    steps = _known_steps(contents)
+    if steps:
         first, last = steps[0], steps[-1]
         change = last["mean"] - first["mean"]
         size = fixed(change, _decimals(last), signed=True)
         ends = _ends(first, last)
         count = f"{len(steps) - 1} step" + "s" * (len(steps) > 2)
-        return _card("The whole path", size, f"{metric_words(last['metric'])}, {ends}, {count}")
+        return _card(
+            _path_so_far(contents), size, f"{metric_words(last['metric'])}, {ends}, {count}"
+        )
     mains = [
         row for row in _rows(contents, EFFECTS) if row["kind"] == "main" and is_shown(contents, row)
     ]
@@ -71,12 +73,13 @@ def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
 def _path(contents: ReportContents) -> list[Said]:
     rows = _rows(contents, PATH_STEPS)
     said = []
-    if len(rows) > 1 and is_number(rows[-1]["mean"]):
+    if _known_steps(contents):
         rest = (
             f" takes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas of "
             "its steps are optimistic, for the trials that measure them also chose them"
         )
-        said.append(Said("", "The whole path", rest))
+        said.append(Said("", _path_so_far(contents), rest))
+    change = "whole change" if _at_its_end(contents) else "change so far"
     for row in rows[1:]:
         changed = (
             f"{row['factor']} {level_words(row['to_level'])} instead of "
@@ -87,12 +90,28 @@ def _path(contents: ReportContents) -> list[Said]:
             said.append(Said("", subject, f": {metric_words(row['metric'])} is not known"))
             continue
         size, share = _by(row["metric"], row), share_words(row["share"])
-        verdict, part = gets(contents, row), f", {share} of the whole change" if share else ""
-        if verdict == "worse" and row["step"] < len(rows) - 1:
+        verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
+        if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
         what = "the interval includes no difference" if verdict == "inconclusive" else verdict
         said.append(Said(verdict, subject, f", {size}: {what}{part}"))
     return said
+
+
+def _known_steps(contents: ReportContents) -> list[dict[str, Any]]:
+    """Return the start of a path and its steps; none where a mean at either end is missing."""
+    rows = _rows(contents, PATH_STEPS)
+    ends = [row["mean"] for row in (*rows[:1], *rows[-1:])]
+    return rows if len(rows) > 1 and all(map(is_number, ends)) else []
+
+
+def _at_its_end(contents: ReportContents) -> bool:
+    """Tell whether a path has changed every factor."""
+    return len(_rows(contents, PATH_STEPS)) > len(contents.study["factors"])
+
+
+def _path_so_far(contents: ReportContents) -> str:
+    return "The whole path" if _at_its_end(contents) else "The path so far"
 
 
 def _effects(contents: ReportContents) -> list[Said]:
