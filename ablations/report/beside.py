@@ -8,6 +8,7 @@ from ablations.report.effects import ROW, delta_title, names_axis
 from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
+from ablations.stats.notes import UNSEEN_SKEW
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
 """The colour and the shape of this study and of the other one."""
@@ -34,7 +35,9 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells))
+    return Table(
+        title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=UNSEEN_SKEW
+    )
 
 
 def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:

@@ -22,7 +22,6 @@ from ablations.report.words import (
     settings_words,
     short_digest,
 )
-from ablations.stats.notes import UNSEEN_SKEW
 
 MOST_SENTENCES = 12
 
@@ -87,7 +86,6 @@ def page(contents: ReportContents) -> str:
             "curves": palette(contents).legend(others=False),
             "costs": palette(contents).legend(others=True),
         },
-        unseen_skew=UNSEEN_SKEW,
         with_verdicts=("deltas", "pairs"),
         verdicts=tuple(VERDICTS),
         slug=slug,

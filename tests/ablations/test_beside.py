@@ -10,10 +10,12 @@ from ablations.beside import both_deltas
 from ablations.report import ReportError
 from ablations.report.beside import beside_metrics, beside_table
 from ablations.report.figures import figures
+from ablations.report.markup import markdown_text
 from ablations.report.rounding import decimals_of, fixed
 from ablations.report.study_tables import deltas_table
 from ablations.report.theme import PAGE
 from ablations.reporting import contents_of
+from ablations.stats.notes import UNSEEN_SKEW
 from cnnzoo import Recipe
 
 
@@ -151,6 +153,10 @@ def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     assert [row["study"] for row in drawn[0].rows] == ["mlp", "other"]
     page = first.report(tmp_path / "report.html", beside=second).read_text()
     assert page.count('id="spec-beside-') == 2
+    tables = len(contents.metrics) + len(beside_metrics(contents))
+    assert page.count(UNSEEN_SKEW) == tables
+    told = first.report(tmp_path / "report.md", beside=second).read_text()
+    assert told.count(markdown_text(UNSEEN_SKEW)) == tables
 
 
 def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
