@@ -179,7 +179,7 @@ def report_command(
         if not to:
             _replace(directory / "report.html", overwrite, partial(results.report, beside=other))
         if figures is not None:
-            for path in results.figures(figures, overwrite=overwrite):
+            for path in results.figures(figures, beside=other, overwrite=overwrite):
                 typer.echo(path)
 
 
