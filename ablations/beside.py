@@ -8,6 +8,7 @@ import pandas as pd
 from ablations.report.contents import ReportError, undone_of
 from ablations.report.words import level_words, metric_words, seed_words, short_digest
 from ablations.settings import StudyError, same
+from cnnzoo.toggle import ToggleError
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -116,6 +117,6 @@ def _default(study: dict[str, Any], name: str) -> Any:
 
     try:
         toggle = Space.of(study["model"]).toggle(name)
-    except StudyError:
+    except (StudyError, ToggleError):
         return "no such toggle"
     return None if toggle.default is None else toggle.check(toggle.default, study["model"])

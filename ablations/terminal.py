@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.contents import undone_of
-from ablations.report.rounding import bracket, decimals_of, fixed, usual_decimals
+from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
 from cnnzoo.console import table
 
 UNLIMITED = 10_000
@@ -21,14 +21,14 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
     cells = []
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
-        decimals = decimals_of(*size, usual, abs(row.level_mean) / 10)
+        decimals = decimals_of(*size, usual, abs(row.baseline_mean) / 10)
         cells.append(
             (
                 row.variant,
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
-                f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
+                p_value(row.p_adjusted),
                 row.n_pairs,
                 row.verdict or (undone[row.variant].status if row.variant in undone else ""),
             )

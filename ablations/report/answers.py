@@ -14,7 +14,7 @@ from ablations.report.rounding import (
     share_words,
 )
 from ablations.report.sentences import Said
-from ablations.report.words import better_when, joined, level_words, metric_words, rows_of
+from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
 
 Row = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
     sized = [row for row in mains if is_number(row["delta"])]
     if sized:
         row = max(sized, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
-        verdict = _direction(contents, row["metric"], row["delta"])
+        verdict = better_or_worse(contents, row["metric"], row["delta"])
         what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
         word = f"Main effect: {verdict}" if verdict else "Main effect"
         return _card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
@@ -94,7 +94,8 @@ def _path(contents: ReportContents) -> list[Said]:
         if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
         what = "the interval includes no difference" if verdict == "inconclusive" else verdict
-        said.append(Said(verdict, subject, f", {size}: {what}{part}"))
+        end = f": {what}" if what else ""
+        said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
 
 
@@ -152,7 +153,7 @@ def _main(contents: ReportContents, row: Row) -> Said:
     if not is_shown(contents, row):
         rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
         return Said("inconclusive", subject, rest)
-    verdict = _direction(contents, row["metric"], row["delta"])
+    verdict = better_or_worse(contents, row["metric"], row["delta"])
     end = f": {verdict}" if verdict else ""
     return Said(verdict, subject, f"{over}, {_by(row['metric'], row)}{end} ({tail})")
 
@@ -206,13 +207,8 @@ def _rows(contents: ReportContents, title: str) -> list[dict[str, Any]]:
     return rows_of(contents.tables[title]) if title in contents.tables else []
 
 
-def _direction(contents: ReportContents, metric: str, delta: float) -> str:
-    good = better_when(contents, metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
-
-
 def _of_trend(contents: ReportContents, row: Row) -> str:
-    return _direction(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
+    return better_or_worse(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
 
 
 def _levels(contents: ReportContents, factor: str) -> tuple[str, str]:

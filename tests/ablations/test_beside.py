@@ -206,3 +206,11 @@ def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
         "here and 3b3b3b3b3b3b there.",
     ):
         assert part in said
+
+
+def test_a_study_of_a_model_that_the_zoo_no_longer_has_can_stand_beside_another(stubbed, tmp_path):
+    first = stored(tmp_path / "first", baseline={"dropout": 0.5})
+    second = stored(tmp_path / "second", name="other")
+    second.study["model"] = "gone"
+    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    assert "dropout 0.5 here and no such toggle there" in said

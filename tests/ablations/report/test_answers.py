@@ -233,6 +233,15 @@ def test_a_path_that_is_not_at_its_end_is_not_called_whole(contents):
     assert step.text.endswith("100% of the change so far")
 
 
+def test_a_step_in_a_metric_whose_direction_nothing_tells_is_neither_better_nor_worse(path):
+    rows = STEPS.assign(metric="test_wonder")
+    shown = replace(path, tables={PATH_STEPS: rows})
+    table = shaped_table(shown, PATH_STEPS, rows)
+    assert "It gets" not in table.headers
+    assert [said.verdict for said in answers(shown)] == ["", "", ""]
+    assert answers(shown)[1].text.endswith("by 0.20 [0.13, 0.27], 72% of the whole change")
+
+
 @pytest.mark.parametrize("at", [0, -1])
 def test_a_path_whose_end_has_no_mean_has_no_card_without_a_number(contents, at):
     rows = STEPS.to_dict("records")
