@@ -5,19 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.contents import ReportError
+from ablations.report.contents import ReportError, undone_of
 from ablations.report.words import level_words, metric_words, seed_words, short_digest
 from ablations.settings import StudyError, same
-from ablations.stats.notes import INFEASIBLE
+from cnnzoo.toggle import ToggleError
 
 if TYPE_CHECKING:
     from ablations.results import Results
 
-COLUMNS = ["study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict"]
+COLUMNS = [
+    *("study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict", "status")
+]
 
 
 def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
     """Return the deltas of two studies, one below the other, a row a study, variant and metric.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `Results.deltas` with the ``study``, and with the ``status`` of a variant of
+        which no trial is done: "failed", "infeasible" or "pending"; else it is empty.
 
     Raises
     ------
@@ -28,19 +36,20 @@ def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
         raise ReportError(
             f"a study stands side by side with another one; {second.directory} is the study itself."
         )
-    both = (first, second)
-    names = [results.study["name"] for results in both]
-    if names[0] == names[1]:
-        names = [str(results.directory) for results in both]
     tables = []
-    for results, name in zip(both, names, strict=True):
-        deltas = results.deltas().assign(study=name)
+    for results, name in zip((first, second), both_names(first, second), strict=True):
+        deltas = results.deltas()
+        undone = undone_of(results.trials)
         # what did not run has no verdict; why is what the reader asks
-        lost = deltas["n_pairs"] == 0
-        deltas.loc[lost & (deltas["n_failed"] > 0), "verdict"] = "failed"
-        deltas.loc[lost & (deltas["notes"] == INFEASIBLE), "verdict"] = "infeasible"
-        tables.append(deltas[COLUMNS])
+        status = [undone[row].status if row in undone else "" for row in deltas["variant"]]
+        tables.append(deltas.assign(study=name, status=status)[COLUMNS])
     return pd.concat(tables, ignore_index=True)
+
+
+def both_names(first: "Results", second: "Results") -> tuple[str, str]:
+    """Return what two studies are called: by their directories where they share a name."""
+    names = first.study["name"], second.study["name"]
+    return (str(first.directory), str(second.directory)) if names[0] == names[1] else names
 
 
 def differences(first: "Results", second: "Results") -> list[str]:
@@ -108,6 +117,6 @@ def _default(study: dict[str, Any], name: str) -> Any:
 
     try:
         toggle = Space.of(study["model"]).toggle(name)
-    except StudyError:
+    except (StudyError, ToggleError):
         return "no such toggle"
     return None if toggle.default is None else toggle.check(toggle.default, study["model"])

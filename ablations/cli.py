@@ -179,7 +179,7 @@ def report_command(
         if not to:
             _replace(directory / "report.html", overwrite, partial(results.report, beside=other))
         if figures is not None:
-            for path in results.figures(figures, overwrite=overwrite):
+            for path in results.figures(figures, beside=other, overwrite=overwrite):
                 typer.echo(path)
 
 
@@ -233,7 +233,7 @@ def _show(results: "Results") -> None:
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
         if len(baseline):
             title += f" from the baseline's {baseline[metric].mean():.4f}"
-        console.print(deltas_table(rows, title))
+        console.print(deltas_table(rows, trials, title))
     for said in answers(contents_of(results)):
         say(f"{said.text}.")
     if results.exploratory:

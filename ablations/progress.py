@@ -108,7 +108,8 @@ class Progress:
                 **vars(row),
                 "name": f"{row.variant}, seed {row.seed}",
                 "epochs": trial.recipe.epochs,
-                "status": known.get("status", "pending"),
+                "status": "infeasible" if row.infeasible else known.get("status", "pending"),
+                "reason": row.infeasible or known.get("reason", ""),
                 **known.get("metrics", {}),
                 "loss": known.get("loss"),
             }
@@ -119,7 +120,7 @@ class Progress:
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and say why if it failed."""
         row = self._rows[result.trial.key]
-        row.update(status=result.status, **result.metrics, loss=result.loss)
+        row.update(status=result.status, reason=result.reason, **result.metrics, loss=result.loss)
         self._done += 1
         if self._began is None:  # the workers' start is paid once, not by every trial
             self._began = max(time.monotonic() - result.seconds, self._start)
@@ -156,6 +157,7 @@ class Progress:
         """Work out the deltas so far, but not at every trial of a fast study."""
         if time.monotonic() - self._drawn < REDRAW_AFTER:
             return
+        from ablations.report.words import metric_words
         from ablations.terminal import deltas_table
 
         trials = pd.DataFrame(list(self._rows.values()))
@@ -164,7 +166,7 @@ class Progress:
         (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, trials.columns)
         if metric in trials:
             deltas = compare(self.study.to_dict(), trials, [metric], kinds)
-            self._deltas = deltas_table(deltas, f"{metric.replace('_', ' ')}: deltas so far")
+            self._deltas = deltas_table(deltas, trials, f"{metric_words(metric)}: deltas so far")
         self._drawn = time.monotonic()
 
     def _render(self) -> Any:

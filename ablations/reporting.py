@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablations import stats
-from ablations.beside import both_deltas, differences
+from ablations.beside import both_deltas, both_names, differences
 from ablations.choosing import PATH
 from ablations.report.contents import (
     EFFECTS,
@@ -75,6 +75,7 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         costs=pd.concat([stats.pareto(trials, name) for name in known]) if known else None,
         tables={title: table for title, table in tables.items() if len(table)},
         beside=both_deltas(results, beside) if beside is not None else None,
+        beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
         made=date.today().isoformat(),
         versions=results.versions,

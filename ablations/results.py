@@ -134,6 +134,7 @@ class Results(ComparedStudy):
         directory: str | Path,
         formats: Sequence[str] = ("svg", "png", "pdf"),
         *,
+        beside: "Results | None" = None,
         overwrite: bool = False,
     ) -> list[Path]:
         """Write the report's figures as files of their own.
@@ -144,6 +145,8 @@ class Results(ComparedStudy):
             Where to.
         formats
             Of "svg", "png" and "pdf".
+        beside
+            The results of another study, whose deltas are to be drawn beside these.
         overwrite
             Whether files that are there may be replaced.
 
@@ -154,7 +157,7 @@ class Results(ComparedStudy):
         from ablations.report import write_figures
         from ablations.reporting import contents_of
 
-        return write_figures(contents_of(self), directory, formats, overwrite=overwrite)
+        return write_figures(contents_of(self, beside), directory, formats, overwrite=overwrite)
 
 
 def open_results(directory: str | Path) -> Results:

@@ -4,32 +4,33 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.rounding import bracket, decimals_of, fixed, usual_decimals
+from ablations.report.contents import undone_of
+from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
 from cnnzoo.console import table
 
 UNLIMITED = 10_000
 """Columns for a table that no terminal shows; it takes as many as it needs."""
 
 
-def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
-    """Lay out the deltas of one metric, with the digits that the report has.
+def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") -> Any:
+    """Lay out the deltas of one metric of some trials, with the digits that the report has.
 
     Where the terminal is narrow the name of the variant folds, and nothing else.
     """
-    usual = usual_decimals(deltas)
+    usual, undone = usual_decimals(deltas), undone_of(trials)
     cells = []
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
-        decimals = decimals_of(*size, usual, abs(row.level_mean) / 10)
+        decimals = decimals_of(*size, usual, abs(row.baseline_mean) / 10)
         cells.append(
             (
                 row.variant,
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
-                f"{row.p_adjusted:.2g}" if row.n_pairs > 1 else "",
+                p_value(row.p_adjusted),
                 row.n_pairs,
-                row.verdict or _instead(row),
+                row.verdict or (undone[row.variant].status if row.variant in undone else ""),
             )
         )
     columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
@@ -37,10 +38,3 @@ def deltas_table(deltas: pd.DataFrame, title: str = "") -> Any:
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
     return laid_out
-
-
-def _instead(row: Any) -> str:
-    """Say what stands in the place of a verdict."""
-    if "infeasible" in getattr(row, "notes", ""):
-        return "infeasible"
-    return "failed" if row.n_pairs == 0 and getattr(row, "n_failed", 0) else ""

@@ -14,7 +14,7 @@ from ablations.report.rounding import (
     share_words,
 )
 from ablations.report.sentences import Said
-from ablations.report.words import better_when, joined, level_words, metric_words, rows_of
+from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
 
 Row = Mapping[str, Any]
 
@@ -31,21 +31,23 @@ def answers(contents: ReportContents) -> list[Said]:
 
 def headline(contents: ReportContents) -> dict[str, str] | None:
     """Return the answer that stands at the top: a word, a number, what it means, and its kind."""
-    steps = _rows(contents, PATH_STEPS)
-    if len(steps) > 1:
+    steps = _known_steps(contents)
+    if steps:
         first, last = steps[0], steps[-1]
         change = last["mean"] - first["mean"]
         size = fixed(change, _decimals(last), signed=True)
         ends = _ends(first, last)
         count = f"{len(steps) - 1} step" + "s" * (len(steps) > 2)
-        return _card("The whole path", size, f"{metric_words(last['metric'])}, {ends}, {count}")
+        return _card(
+            _path_so_far(contents), size, f"{metric_words(last['metric'])}, {ends}, {count}"
+        )
     mains = [
         row for row in _rows(contents, EFFECTS) if row["kind"] == "main" and is_shown(contents, row)
     ]
     sized = [row for row in mains if is_number(row["delta"])]
     if sized:
         row = max(sized, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
-        verdict = _direction(contents, row["metric"], row["delta"])
+        verdict = better_or_worse(contents, row["metric"], row["delta"])
         what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
         word = f"Main effect: {verdict}" if verdict else "Main effect"
         return _card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
@@ -71,12 +73,13 @@ def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
 def _path(contents: ReportContents) -> list[Said]:
     rows = _rows(contents, PATH_STEPS)
     said = []
-    if len(rows) > 1 and is_number(rows[-1]["mean"]):
+    if _known_steps(contents):
         rest = (
             f" takes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas of "
             "its steps are optimistic, for the trials that measure them also chose them"
         )
-        said.append(Said("", "The whole path", rest))
+        said.append(Said("", _path_so_far(contents), rest))
+    change = "whole change" if _at_its_end(contents) else "change so far"
     for row in rows[1:]:
         changed = (
             f"{row['factor']} {level_words(row['to_level'])} instead of "
@@ -87,12 +90,29 @@ def _path(contents: ReportContents) -> list[Said]:
             said.append(Said("", subject, f": {metric_words(row['metric'])} is not known"))
             continue
         size, share = _by(row["metric"], row), share_words(row["share"])
-        verdict, part = gets(contents, row), f", {share} of the whole change" if share else ""
-        if verdict == "worse" and row["step"] < len(rows) - 1:
+        verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
+        if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
         what = "the interval includes no difference" if verdict == "inconclusive" else verdict
-        said.append(Said(verdict, subject, f", {size}: {what}{part}"))
+        end = f": {what}" if what else ""
+        said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
+
+
+def _known_steps(contents: ReportContents) -> list[dict[str, Any]]:
+    """Return the start of a path and its steps; none where a mean at either end is missing."""
+    rows = _rows(contents, PATH_STEPS)
+    ends = [row["mean"] for row in (*rows[:1], *rows[-1:])]
+    return rows if len(rows) > 1 and all(map(is_number, ends)) else []
+
+
+def _at_its_end(contents: ReportContents) -> bool:
+    """Tell whether a path has changed every factor."""
+    return len(_rows(contents, PATH_STEPS)) > len(contents.study["factors"])
+
+
+def _path_so_far(contents: ReportContents) -> str:
+    return "The whole path" if _at_its_end(contents) else "The path so far"
 
 
 def _effects(contents: ReportContents) -> list[Said]:
@@ -133,7 +153,7 @@ def _main(contents: ReportContents, row: Row) -> Said:
     if not is_shown(contents, row):
         rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
         return Said("inconclusive", subject, rest)
-    verdict = _direction(contents, row["metric"], row["delta"])
+    verdict = better_or_worse(contents, row["metric"], row["delta"])
     end = f": {verdict}" if verdict else ""
     return Said(verdict, subject, f"{over}, {_by(row['metric'], row)}{end} ({tail})")
 
@@ -187,13 +207,8 @@ def _rows(contents: ReportContents, title: str) -> list[dict[str, Any]]:
     return rows_of(contents.tables[title]) if title in contents.tables else []
 
 
-def _direction(contents: ReportContents, metric: str, delta: float) -> str:
-    good = better_when(contents, metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
-
-
 def _of_trend(contents: ReportContents, row: Row) -> str:
-    return _direction(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
+    return better_or_worse(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
 
 
 def _levels(contents: ReportContents, factor: str) -> tuple[str, str]:

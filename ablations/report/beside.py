@@ -8,16 +8,12 @@ from ablations.report.effects import ROW, delta_title, names_axis
 from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
+from ablations.stats.notes import UNSEEN_SKEW
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
 """The colour and the shape of this study and of the other one."""
 
 SIDES = ("here", "there")
-
-
-def beside_studies(contents: ReportContents) -> list[str]:
-    """Return what the two studies are called, this one first."""
-    return [] if contents.beside is None else list(dict.fromkeys(contents.beside["study"]))
 
 
 def beside_metrics(contents: ReportContents) -> list[str]:
@@ -31,7 +27,7 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
     own = both[both["metric"] == metric]
     rows = rows_of(own)
     usual = usual_decimals(own)
-    names = beside_studies(contents)
+    names = contents.beside_names or ()
     found = {(row["variant"], row["study"]): row for row in rows}
     cells = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
@@ -39,7 +35,9 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells))
+    return Table(
+        title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=UNSEEN_SKEW
+    )
 
 
 def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
@@ -62,7 +60,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
         }
         for row in rows_of(own)
     ]
-    studies = beside_studies(contents)
+    studies = list(contents.beside_names or ())
     words = metric_words(metric)
     colours, shapes = (
         shown("study", "nominal", scale={"domain": studies, "range": looks}, legend=legend)
@@ -116,7 +114,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
 def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
     if row is None:
         return text_cell("not in it"), text_cell(""), Cell("", sort_key(None))
-    verdict = row["verdict"] or "none"
+    verdict = row["verdict"] or row["status"] or "none"
     return (
         Cell(verdict, verdict, verdict=True),
         Cell(_size(row, usual), sort_key(row["delta"])),

@@ -20,7 +20,7 @@ from ablations.report.tables import (
     size_cells,
     text_cell,
 )
-from ablations.report.words import better_when, metric_words, rows_of
+from ablations.report.words import better_or_worse, metric_words, rows_of
 
 Row = Mapping[str, Any]
 
@@ -209,8 +209,7 @@ def gets(contents: ReportContents, row: Row) -> str:
     low, high = row["ci_low"], row["ci_high"]
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:
         return "inconclusive"
-    falls = high < 0
-    return "better" if falls == (better_when(contents, row["metric"]) == "lower") else "worse"
+    return better_or_worse(contents, row["metric"], row["delta"])
 
 
 WRITERS: dict[str, Callable[[Any], Cell]] = {

@@ -89,6 +89,8 @@ class ReportContents:
     beside
         Deltas of this study and of another one: a row a study, variant and metric, as
         `ablations.beside.both_deltas` gives it. Left out, the study stands alone.
+    beside_names
+        What that table calls this study and the other one; either may have no row in it.
     aliases
         As `Results.aliases`.
     made
@@ -105,7 +107,7 @@ class ReportContents:
     Raises
     ------
     ReportError
-        If a table lacks a column that the report reads.
+        If a table lacks a column that the report reads, or two studies have no names.
     """
 
     study: Mapping[str, Any]
@@ -119,6 +121,7 @@ class ReportContents:
     costs: pd.DataFrame | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     beside: pd.DataFrame | None = None
+    beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     directions: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +144,8 @@ class ReportContents:
                     f"`{name}` of a report lacks {', '.join(lacking)}; "
                     f"it has {', '.join(map(str, table.columns)) or 'no columns'}."
                 )
+        if (self.beside is None) != (self.beside_names is None):
+            raise ReportError("`beside` and `beside_names` of a report go together.")
 
     @property
     def name(self) -> str:
@@ -173,12 +178,7 @@ class ReportContents:
     @cached_property
     def undone(self) -> dict[str, Undone]:
         """The variants of which no trial is done, with what became of them."""
-        done = set(self.with_status("done")["variant"])
-        lost = self.trials[~self.trials["variant"].isin(done)]
-        return {
-            str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
-            for variant, rows in lost.groupby("variant", sort=False)
-        }
+        return undone_of(self.trials)
 
     def notes_of(self, row: Mapping[str, Any]) -> list[str]:
         """Return what the statistics say must stand beside one delta."""
@@ -188,6 +188,25 @@ class ReportContents:
     def has_finding(self, row: Mapping[str, Any]) -> bool:
         """Tell whether the doctor has a finding on the variant of one delta."""
         return bool(self.variant_findings.get(str(row["variant"])))
+
+
+def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
+    """Return the variants of which no trial is done, with what became of them.
+
+    By their own trials: one that ran has no pairs either where the baseline failed.
+
+    Examples
+    --------
+    >>> rows = [("baseline", "failed", "no memory"), ("skip=True", "done", "")]
+    >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
+    ['baseline']
+    """
+    done = set(trials.loc[trials["status"] == "done", "variant"])
+    lost = trials[~trials["variant"].isin(done)]
+    return {
+        str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
+        for variant, rows in lost.groupby("variant", sort=False)
+    }
 
 
 def _undone(statuses: Sequence[str], reasons: Sequence[Any]) -> Undone:

@@ -91,10 +91,9 @@ def markdown_report(contents: ReportContents) -> str:
         findings = contents.variant_findings.items()
         parts.append(bullets(f"{name}: {said}" for name, texts in findings for said in texts))
     parts.append("## Deltas\n")
-    for metric in contents.metrics:
-        parts.append(f"{_headed(study_tables.deltas_table(contents, metric))}")
-        parts.append(f"{markdown_text(UNSEEN_SKEW)}\n")
-    parts += [_headed(table) for table in _further_tables(contents) if table.rows]
+    deltas = (study_tables.deltas_table(contents, metric) for metric in contents.metrics)
+    parts += map(headed, deltas)
+    parts += [headed(table) for table in _further_tables(contents) if table.rows]
     parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
     parts.append(fenced(snippet(contents), "python"))
     known = {**contents.versions, **contents.machine}
@@ -120,9 +119,12 @@ def _further_tables(contents: ReportContents) -> list[tables.Table]:
     ]
 
 
-def _headed(table: tables.Table) -> str:
+def headed(table: tables.Table, level: int = 3) -> str:
+    """Return a table in Markdown, with its title above it and what is said of all of it."""
     lead = f"{markdown_text(table.lead)}\n\n" if table.lead else ""
-    return f"### {markdown_text(table.title)}\n\n{lead}{markdown_table(table)}"
+    below = f"\n{markdown_text(table.below)}\n" if table.below else ""
+    title = f"{'#' * level} {markdown_text(table.title)}"
+    return f"{title}\n\n{lead}{markdown_table(table)}{below}"
 
 
 def latex_report(contents: ReportContents) -> str:
@@ -150,7 +152,7 @@ def latex_report(contents: ReportContents) -> str:
             f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
             "over the table."
         )
-        lines.append(latex_table(table, slug(metric), [*notes, UNSEEN_SKEW], caption))
+        lines.append(latex_table(table, slug(metric), [*notes, table.below], caption))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ablations.report import study_tables, tables
 from ablations.report.answers import answers, headline
-from ablations.report.beside import LOOKS, beside_metrics, beside_studies, beside_table
+from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
 from ablations.report.costs import costs_table
@@ -22,7 +22,6 @@ from ablations.report.words import (
     settings_words,
     short_digest,
 )
-from ablations.stats.notes import UNSEEN_SKEW
 
 MOST_SENTENCES = 12
 
@@ -67,7 +66,7 @@ def page(contents: ReportContents) -> str:
             for title, frame in contents.tables.items()
         ],
         beside={
-            "studies": list(zip(beside_studies(contents), LOOKS, strict=False)),
+            "studies": list(zip(contents.beside_names or (), LOOKS, strict=False)),
             "figures": [figure for figure in drawn if figure.section == "beside"],
             "tables": [beside_table(contents, metric) for metric in beside_metrics(contents)],
         },
@@ -87,7 +86,6 @@ def page(contents: ReportContents) -> str:
             "curves": palette(contents).legend(others=False),
             "costs": palette(contents).legend(others=True),
         },
-        unseen_skew=UNSEEN_SKEW,
         with_verdicts=("deltas", "pairs"),
         verdicts=tuple(VERDICTS),
         slug=slug,

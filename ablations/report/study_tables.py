@@ -20,6 +20,7 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import SEE_FINDING, changes_several, metric_words, rows_of
+from ablations.stats.notes import UNSEEN_SKEW
 
 MOST_SEEDS = 12
 """Seeds that are listed one by one."""
@@ -57,7 +58,7 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
         *("p (Holm)", "Pairs", "Baseline mean", "Level mean", NOTES),
     ]
     cells = tuple(_delta_cells(contents, row, usual, several) for row in rows)
-    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells)
+    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells, below=UNSEEN_SKEW)
     # one seed gives neither, and most studies need no notes
     optional = (contents.interval, "p (Holm)", NOTES)
     told = {headers[at] for row in cells for at, cell in enumerate(row) if cell.text}

@@ -72,6 +72,8 @@ class Table:
         Whether some rows point to a finding.
     lead
         Above the table: how to read it.
+    below
+        Below the table: what holds of all its rows.
     """
 
     title: str
@@ -80,6 +82,7 @@ class Table:
     notes: tuple[str, ...] = ()
     daggers: bool = False
     lead: str = ""
+    below: str = ""
 
     @cached_property
     def numeric(self) -> tuple[bool, ...]:
@@ -92,10 +95,10 @@ class Table:
     def without(self, *headers: str) -> "Table":
         """Return the table without some of its columns."""
         kept = [at for at, header in enumerate(self.headers) if header not in headers]
-        return Table(
-            self.title,
-            tuple(self.headers[at] for at in kept),
-            tuple(tuple(row[at] for at in kept) for row in self.rows),
+        return replace(
+            self,
+            headers=tuple(self.headers[at] for at in kept),
+            rows=tuple(tuple(row[at] for at in kept) for row in self.rows),
         )
 
 
@@ -116,7 +119,9 @@ def with_footnotes(table: Table) -> Table:
         cells[at] = replace(cells[at], mark=mark)
         rows.append(tuple(cells))
     daggers = any(DAGGER in cell.mark for row in rows for cell in row)
-    return Table(table.title, table.headers[:-1], tuple(rows), tuple(known), daggers, table.lead)
+    return replace(
+        table, headers=table.headers[:-1], rows=tuple(rows), notes=tuple(known), daggers=daggers
+    )
 
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:

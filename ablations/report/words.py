@@ -149,6 +149,12 @@ def joined(texts: Any) -> str:
     return f"{', '.join(first)} and {last}" if first else str(last)
 
 
+def better_or_worse(contents: ReportContents, metric: str, delta: float) -> str:
+    """Return what a change makes of a metric; nothing where neither report nor name tells."""
+    good = better_when(contents, metric)
+    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
+
+
 def better_when(contents: ReportContents, metric: str) -> str:
     """Return "lower", "higher", or "" where neither the report nor the name tells."""
     if metric in contents.directions:

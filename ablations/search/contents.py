@@ -2,19 +2,28 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.rounding import decimals_for, fixed, is_number
+from ablations.report.contents import PATH_STEPS, ReportContents
+from ablations.report.rounding import decimals_of, fixed, is_number
 from ablations.report.words import level_words, metric_words
 from cnnzoo.tuning.records import Hyperparameter, Objective
 from cnnzoo.tuning.results import SearchResults
 
 if TYPE_CHECKING:
+    from ablations.results import Results
     from ablations.search.studies import SearchAblation
+
+DELTAS = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pairs", "verdict"]
+
+STEPS = [
+    *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
+    *("n_pairs", "share", "runner_up"),
+]
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,10 @@ class SearchContents:
         What must be said before the numbers.
     optimism
         As of `SearchAblation.optimism`; empty if that was not tried.
+    one_at_a_time, path
+        What the reports of those two studies show, where they were run.
     tables
-        More tables by title.
+        What became of the winner's choices, by title, every digit.
     line
         The best configuration, as a line of Python.
     code
@@ -64,6 +75,8 @@ class SearchContents:
     compared: frozenset[str]
     warnings: tuple[str, ...]
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    one_at_a_time: ReportContents | None = None
+    path: ReportContents | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     line: str = ""
     code: str = ""
@@ -102,12 +115,14 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     importance = results.importance()
     optimism = ablation.optimism() if ablation else pd.DataFrame()
     known = results.project.hyperparameters
+    one_at_a_time = _study(ablation.one_at_a_time) if ablation else None
+    path = _study(ablation.path) if ablation else None
     tables = {}
-    if ablation and ablation.one_at_a_time:
-        for metric, rows in _deltas(ablation.one_at_a_time).groupby("metric", sort=False):
-            tables[f"The winner with one choice at its default: {metric_words(str(metric))}"] = rows
-    if ablation and ablation.path:
-        tables["The path from the defaults to the winner, step by step"] = _steps(ablation.path)
+    if one_at_a_time:
+        for metric in one_at_a_time.metrics:
+            tables[choices_title(metric)] = one_at_a_time.deltas_of(metric)[DELTAS]
+    if path and PATH_STEPS in path.tables:
+        tables[path_title(path)] = path.tables[PATH_STEPS][STEPS]
     return SearchContents(
         name=results.model.rpartition(":")[2] or results.directory.resolve().name,
         facts=_facts(results),
@@ -120,6 +135,8 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
         compared=frozenset(trial.name for trial in results.comparable),
         warnings=(*results.notes, *_optimism_words(results, optimism)),
         optimism=optimism,
+        one_at_a_time=one_at_a_time,
+        path=path,
         tables=tables,
         line=results.best_line() if objective and len(results.comparable) else "",
         code=_code(results),
@@ -135,17 +152,25 @@ def _metric(objective: Objective | None) -> str:
     return metric_words(re.sub("^val_", "validation_", objective.name))
 
 
-def _deltas(study: Any) -> pd.DataFrame:
-    shown = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pairs", "verdict"]
-    deltas: pd.DataFrame = study.deltas()[shown]
-    return deltas
+def choices_title(metric: str) -> str:
+    """Return what a table of the winner's choices one at a time is called."""
+    return f"The winner with one choice at its default: {metric_words(metric)}"
 
 
-def _steps(study: Any) -> pd.DataFrame:
-    """Return what each step of the path changed and was worth, and what would have been next."""
-    shown = ["step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low"]
-    steps: pd.DataFrame = study.path()[[*shown, "ci_high", "n_pairs", "share", "runner_up"]]
-    return steps
+def path_title(path: ReportContents) -> str:
+    """Return what the table of the path is called."""
+    metric = metric_words(path.tables[PATH_STEPS]["metric"].iloc[0])
+    return f"The path from the defaults to the winner, step by step: {metric}"
+
+
+def _study(results: "Results | None") -> ReportContents | None:
+    """Return what the report of a study shows; None of one in which nothing is done."""
+    from ablations.reporting import contents_of
+
+    if results is None or not (results.trials["status"] == "done").any():
+        return None
+    # the doctor's findings are in the study's own report, and nowhere here to be pointed to
+    return replace(contents_of(results), variant_findings={})
 
 
 def _facts(results: SearchResults) -> dict[str, str]:
@@ -201,7 +226,7 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
 def _gap_words(row: pd.Series, objective: Objective | None) -> str:
     """Say what the winner came to on fresh seeds, beside its score in the search."""
     gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
-    decimals = decimals_for(high - low, abs(gap))
+    decimals = decimals_of(gap, low, high)
     end = "of one fresh seed there is no interval"
     lower = objective is None or objective.lower
     wrong = "too good" if gap >= 0 else "too high" if lower else "too low"

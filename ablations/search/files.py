@@ -1,12 +1,13 @@
 """The report of a search as Markdown, CSV, LaTeX and JSON."""
 
 from ablations.report.drawing import slug
-from ablations.report.files import bullets, csv_of, fenced, json_text
-from ablations.report.markup import latex_table, latex_text, markdown_table, markdown_text
-from ablations.report.tables import Table
+from ablations.report.files import bullets, csv_of, fenced, headed, json_text
+from ablations.report.markup import latex_table, latex_text, markdown_text
+from ablations.report.tables import NOTES, Table
 from ablations.report.words import metric_words, rows_of
 from ablations.search import tables
 from ablations.search.contents import SearchContents
+from ablations.stats.notes import UNSEEN_SKEW
 
 
 def csv_report(contents: SearchContents) -> str:
@@ -24,6 +25,7 @@ def json_report(contents: SearchContents) -> str:
             "best": rows_of(contents.best),
             "importance": rows_of(contents.importance),
             "optimism": rows_of(contents.optimism),
+            "notes": [UNSEEN_SKEW] if contents.tables else [],
             "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
             "trials": rows_of(contents.trials),
             "versions": contents.versions,
@@ -37,11 +39,7 @@ def markdown_report(contents: SearchContents) -> str:
     parts.append(bullets(f"{word}: {value}" for word, value in contents.facts.items()))
     parts.append("".join(f"> {markdown_text(said)}\n>\n" for said in contents.warnings))
     shown = [*_tables(contents), tables.trials_table(contents)]
-    parts += [
-        f"## {markdown_text(table.title)}\n\n{markdown_table(table)}"
-        for table in shown
-        if table.rows
-    ]
+    parts += [headed(table, level=2) for table in shown if table.rows]
     parts += ["## How to go on\n", fenced(contents.code, "python")]
     parts.append(bullets(f"{metric_words(n)}: {v}" for n, v in contents.versions.items()))
     return "\n".join(part for part in parts if part)
@@ -50,20 +48,28 @@ def markdown_report(contents: SearchContents) -> str:
 def latex_report(contents: SearchContents) -> str:
     """Return the tables but that of all trials as LaTeX, for a paper that loads booktabs."""
     lines = ["% \\usepackage{booktabs} in the preamble.\n"]
-    lines += [
-        latex_table(table, slug(table.title).lower(), [])
-        for table in _tables(contents)
-        if table.rows
-    ]
+    lines += [_latex(table) for table in _tables(contents) if table.rows]
     lines += [f"% {line}\n" for line in map(latex_text, contents.warnings)]
     return "\n".join(lines)
+
+
+def _latex(table: Table) -> str:
+    """Return a table as LaTeX, its notes below it: a column of sentences has no room on a page."""
+    named = 2 if table.headers[0] == "Factor" else 1
+    notes = [
+        f"{' '.join(cell.text for cell in row[:named])}: {row[-1].text}."
+        for row in table.rows
+        if table.headers[-1] == NOTES and row[-1].text
+    ]
+    below = [*notes, *([table.below] if table.below else [])]
+    return latex_table(table.without(NOTES), slug(table.title).lower(), below)
 
 
 def _tables(contents: SearchContents) -> list[Table]:
     return [
         tables.best_table(contents),
         tables.optimism_table(contents),
-        *(tables.study_table(title, frame) for title, frame in contents.tables.items()),
+        *tables.study_tables(contents),
         tables.importance_table(contents),
         tables.failures_table(contents),
     ]

@@ -28,7 +28,7 @@ def page(contents: SearchContents) -> str:
         best=tables.best_table(contents),
         importance=with_footnotes(tables.importance_table(contents)),
         optimism=tables.optimism_table(contents),
-        extra=[tables.study_table(title, frame) for title, frame in contents.tables.items()],
+        extra=[with_footnotes(table) for table in tables.study_tables(contents)],
         trials=tables.trials_table(contents),
         failures=tables.failures_table(contents),
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],

@@ -6,10 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.rounding import MINUS, bracket, decimals_for, fixed, is_number, p_value
-from ablations.report.tables import NOTES, Cell, Table, any_table, sort_key, text_cell
-from ablations.report.words import level_words, metric_words, rows_of
-from ablations.search.contents import SearchContents
+from ablations.report.columns import shaped_table
+from ablations.report.contents import PATH_STEPS
+from ablations.report.rounding import decimals_of, fixed
+from ablations.report.study_tables import deltas_table
+from ablations.report.tables import NOTES, Cell, Table, any_table, size_cells, sort_key, text_cell
+from ablations.report.words import metric_words, rows_of
+from ablations.search.contents import SearchContents, choices_title, path_title
+from ablations.stats.notes import UNSEEN_SKEW
 
 MOST_NAMES = 12
 """Trials that are listed one by one."""
@@ -59,89 +63,38 @@ def optimism_table(contents: SearchContents) -> Table:
     title = "Scores of the search and on fresh seeds"
     if contents.optimism.empty:
         return Table(title, (), ())
-    rows = tuple(
-        (
-            Cell(str(row["rank"]), float(row["rank"])),
-            text_cell(row["trial"]),
-            *(_number(row[name], decimals) for name in ("search_score", "fresh_mean")),
-            _number(row["optimism"], decimals, signed=True),
-            _interval(row, decimals),
-            Cell(str(row["seeds"]), float(row["seeds"])),
-        )
-        for row, decimals in _with_decimals(contents.optimism, "optimism")
-    )
+    rows = tuple(map(_optimism_cells, rows_of(contents.optimism)))
     headers = ("Rank", "Trial", "Score of the search", "Fresh mean", "Optimism", "95% interval")
     return Table(title, (*headers, "Seeds"), rows)
 
 
-def study_table(title: str, frame: pd.DataFrame) -> Table:
-    """Return what became of the winner's choices: one at a time, or along the path."""
-    return (_path if "step" in frame else _ablated)(title, frame)
-
-
-def _ablated(title: str, frame: pd.DataFrame) -> Table:
-    """Return what each choice is worth in a metric."""
-    rows = tuple(
-        (
-            text_cell(row["variant"]),
-            Cell(row["verdict"] or "none", row["verdict"] or "none", verdict=True),
-            _number(row["delta"], decimals, signed=True),
-            _interval(row, decimals),
-            Cell(str(row["n_pairs"]), float(row["n_pairs"])),
-            Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
-        )
-        for row, decimals in _with_decimals(frame, "delta")
+def _optimism_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    decimals = decimals_of(row["optimism"], row["ci_low"], row["ci_high"])
+    return (
+        Cell(str(row["rank"]), float(row["rank"])),
+        text_cell(row["trial"]),
+        *(
+            Cell(fixed(row[name], decimals), sort_key(row[name]))
+            for name in ("search_score", "fresh_mean")
+        ),
+        *size_cells(row["optimism"], row["ci_low"], row["ci_high"]),
+        Cell(str(row["seeds"]), float(row["seeds"])),
     )
-    headers = ("Winner with", "Verdict", "Delta", "95% interval", "Pairs", "p (Holm)")
-    return Table(title, headers, rows)
 
 
-def _path(title: str, frame: pd.DataFrame) -> Table:
-    """Return the steps from the defaults to the winner."""
-    metric = metric_words(frame["metric"].iloc[0]) if len(frame) else "mean"
-    rows = tuple(
-        (
-            Cell(str(row["step"]), float(row["step"])),
-            text_cell(row["factor"] or "the defaults"),
-            *(
-                text_cell(_short(row[name]) if row["factor"] else "")
-                for name in ("from_level", "to_level")
-            ),
-            _number(row["mean"], decimals),
-            _number(row["delta"], decimals, signed=True),
-            _interval(row, decimals),
-            Cell(str(row["n_pairs"]), float(row["n_pairs"])),
-            Cell(
-                f"{row['share']:.0%}".replace("-", MINUS) if is_number(row["share"]) else "",
-                sort_key(row["share"]),
-            ),
-            text_cell(row["runner_up"]),
-        )
-        for row, decimals in _with_decimals(frame, "delta")
-    )
-    headers = ("Step", "Choice", "From", "To", metric.capitalize(), "Delta", "95% interval")
-    return Table(title, (*headers, "Pairs", "Share of the change", "Runner-up"), rows)
-
-
-def _with_decimals(frame: pd.DataFrame, size: str) -> list[tuple[dict[str, Any], int]]:
-    """Return the rows, with the decimals that their intervals justify."""
-    width = float((frame["ci_high"] - frame["ci_low"]).median())
-    decimals = decimals_for(width, float(frame[size].abs().median()))
-    return [(row, decimals) for row in rows_of(frame)]
-
-
-def _number(value: Any, decimals: int, *, signed: bool = False) -> Cell:
-    """Return a cell of a number with so many decimals."""
-    return Cell(fixed(value, decimals, signed=signed), sort_key(value))
-
-
-def _interval(row: Mapping[str, Any], decimals: int) -> Cell:
-    """Return a cell of an interval."""
-    return Cell(bracket(row["ci_low"], row["ci_high"], decimals), sort_key(row["ci_low"]))
-
-
-def _short(level: Any) -> str:
-    return f"{level:.4g}" if isinstance(level, float) else level_words(level)
+def study_tables(contents: SearchContents) -> list[Table]:
+    """Return what became of the winner's choices, one at a time and then along the path."""
+    one_at_a_time, path = contents.one_at_a_time, contents.path
+    shown = []
+    if one_at_a_time:
+        shown += [
+            replace(deltas_table(one_at_a_time, metric), title=choices_title(metric))
+            for metric in one_at_a_time.metrics
+        ]
+    if path and PATH_STEPS in path.tables:
+        steps = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
+        shown.append(replace(steps, title=path_title(path), below=UNSEEN_SKEW))
+    return shown
 
 
 def plain_table(title: str, frame: pd.DataFrame) -> Table:

@@ -1,15 +1,21 @@
 """Two studies side by side."""
 
-import pytest
+import io
 
-from ablations import Study, TrialResult, open_results, run, runner
+import pytest
+from rich.console import Console
+
+from ablations import Study, TrialResult, open_results, run, runner, terminal
 from ablations.beside import both_deltas
 from ablations.report import ReportError
 from ablations.report.beside import beside_metrics, beside_table
 from ablations.report.figures import figures
+from ablations.report.markup import markdown_text
 from ablations.report.rounding import decimals_of, fixed
+from ablations.report.study_tables import deltas_table
 from ablations.report.theme import PAGE
 from ablations.reporting import contents_of
+from ablations.stats.notes import UNSEEN_SKEW
 from cnnzoo import Recipe
 
 
@@ -78,6 +84,66 @@ def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp
     assert [cell.text for cell in row[4:]] == ["failed", "", "0"]
 
 
+def test_variants_that_ran_are_not_called_failed_where_only_the_baseline_failed(outcome):
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3, metrics=["loss"])
+    full = outcome(study, lambda trial: (1.0 + trial.seed,), "full")
+    bare = outcome(
+        study, lambda trial: (1.0,) if "units" in trial.settings else "ValueError: no", "bare"
+    )
+    contents = contents_of(bare, full)
+    (here, there) = both_deltas(bare, full).to_dict("records")
+    assert (here["n_pairs"], here["verdict"], here["status"]) == (0, "", "")
+    assert there["n_pairs"] == 3
+    (row,) = beside_table(contents, "test_loss").rows
+    assert row[1].text == "none"
+    (cell,) = [cell for cell in deltas_table(contents, "test_loss").rows[0] if cell.verdict]
+    assert cell.text == "none"
+    console = Console(file=io.StringIO(), width=120)
+    console.print(terminal.deltas_table(bare.deltas(), bare.trials))
+    assert "failed" not in console.file.getvalue()
+
+
+def test_verdicts_of_two_studies_stay_verdicts_and_what_did_not_run_has_a_status(stubbed, tmp_path):
+    first = stored(tmp_path / "first", factors={"units": [128, 8, 13, 66]}, seeds=6)
+    second = stored(tmp_path / "second", seeds=6, name="other")
+    both = both_deltas(first, second)
+    own = both[(both["study"] == "mlp") & (both["metric"] == "test_loss")].set_index("variant")
+    assert own["status"].to_dict() == {
+        "units=8": "",
+        "units=13": "infeasible",
+        "units=66": "failed",
+    }
+    assert own.loc[["units=13", "units=66"], "verdict"].tolist() == ["", ""]
+    rows = {row[0].text: row for row in beside_table(contents_of(first, second), "test_loss").rows}
+    assert [rows[name][1].text for name in ("units=13", "units=66")] == ["infeasible", "failed"]
+
+
+@pytest.mark.parametrize("suffix", ["html", "md", "csv", "tex", "json"])
+def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order(
+    stubbed, tmp_path, suffix
+):
+    full = stored(tmp_path / "full", seeds=6)
+    bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
+    assert not len(bare.deltas())
+    for first, second in ((full, bare), (bare, full)):
+        place = first.report(tmp_path / f"{first.study['name']}.{suffix}", beside=second)
+        assert place.stat().st_size
+        contents = contents_of(first, second)
+        assert contents.beside_names == (first.study["name"], second.study["name"])
+        (row,) = beside_table(contents, "test_loss").rows
+        texts = [cell.text for cell in row]
+        there = texts[4:] if second is bare else texts[1:4]
+        assert len(texts) == 7
+        assert there == ["not in it", "", ""]
+
+
+def test_the_page_names_both_studies_where_one_has_no_comparisons(stubbed, tmp_path):
+    full = stored(tmp_path / "full", seeds=6)
+    bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
+    page = bare.report(tmp_path / "report.html", beside=full).read_text()
+    assert "Here is bare, there is mlp;" in page
+
+
 def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     first = stored(tmp_path / "first", seeds=6)
     second = stored(tmp_path / "second", seeds=6, name="other")
@@ -87,6 +153,10 @@ def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     assert [row["study"] for row in drawn[0].rows] == ["mlp", "other"]
     page = first.report(tmp_path / "report.html", beside=second).read_text()
     assert page.count('id="spec-beside-') == 2
+    tables = len(contents.metrics) + len(beside_metrics(contents))
+    assert page.count(UNSEEN_SKEW) == tables
+    told = first.report(tmp_path / "report.md", beside=second).read_text()
+    assert told.count(markdown_text(UNSEEN_SKEW)) == tables
 
 
 def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
@@ -136,3 +206,11 @@ def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
         "here and 3b3b3b3b3b3b there.",
     ):
         assert part in said
+
+
+def test_a_study_of_a_model_that_the_zoo_no_longer_has_can_stand_beside_another(stubbed, tmp_path):
+    first = stored(tmp_path / "first", baseline={"dropout": 0.5})
+    second = stored(tmp_path / "second", name="other")
+    second.study["model"] = "gone"
+    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    assert "dropout 0.5 here and no such toggle there" in said

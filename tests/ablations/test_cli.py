@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from ablations.cli import app
 from ablations.documents import CLAIMS, STUDIES, get_study
 from ablations.planning import Planner
 from ablations.report.answers import answers
+from ablations.report.figures import figures
+from ablations.report.theme import PAGE
 from ablations.reporting import contents_of
 from ablations.results import Results
 from ablations.settings import StudyError
@@ -318,6 +321,20 @@ def test_a_report_is_written_again_where_an_earlier_one_is(tell, stored):
     page.write_bytes(written.replace(b"</html>", b"<p>of yesterday</p></html>"))
     assert tell("report", "there").output == "there/report.html (replaced)\n"
     assert page.read_bytes() == written
+
+
+def test_the_figures_of_two_studies_side_by_side_are_files_too(tell, stored, monkeypatch):
+    drawn = []
+
+    def write(contents, *given, **options):
+        drawn.extend(figure.name for figure in figures(contents, PAGE))
+        return []
+
+    monkeypatch.setattr("ablations.report.write_figures", write)
+    shutil.copytree(stored, "other")
+    answer = tell("report", "there", "--beside", "other", "--figures", "drawn")
+    assert answer.exit_code == 0
+    assert [name for name in drawn if name.startswith("beside-")]
 
 
 def test_a_page_of_anyone_else_is_not_replaced(tell, stored):

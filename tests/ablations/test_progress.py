@@ -14,6 +14,7 @@ from ablations import Study, TrialResult
 from ablations.epochs import report_epoch
 from ablations.planning import Planner
 from ablations.progress import Progress
+from ablations.report.rounding import p_value
 from ablations.terminal import deltas_table
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
@@ -205,7 +206,7 @@ def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
     shown._drawn = -1e9
     shown._tabulate()
     p = ttest_1samp(losses["units=8"], 0).pvalue
-    assert f" {2 * p:.2g} " in rendered(shown)  # the first of two looks, at half of the blocks
+    assert f" {p_value(2 * p)} " in rendered(shown)  # the first of two looks, at half of the blocks
 
 
 def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
@@ -250,6 +251,7 @@ def test_a_word_that_is_half_written_is_passed_over(terminal):
 def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     row = {
         "variant": "units=8",
+        "baseline_mean": 0.25,
         "level_mean": 0.5,
         "delta": 0.25,
         "ci_low": 0.125,
@@ -261,21 +263,30 @@ def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     nan = float("nan")
     alone = {**row, "n_pairs": 1, "ci_low": nan, "ci_high": nan, "p_adjusted": nan, "verdict": ""}
     none = {**alone, "n_pairs": 0, "delta": nan, "level_mean": nan}
-    none |= {"n_failed": 3}
+    none |= {"variant": "units=66"}
+    statuses = {"baseline": "done", "units=8": "done", "units=66": "failed"}
+    trials = pd.DataFrame(statuses.items(), columns=["variant", "status"]).assign(reason="")
     console = Console(file=io.StringIO(), width=120)
-    console.print(deltas_table(pd.DataFrame([row, alone, none]), "loss"))
+    console.print(deltas_table(pd.DataFrame([row, alone, none]), trials, "loss"))
     cells = [line.split() for line in console.file.getvalue().splitlines()]
     assert ["units=8", "0.50", "+0.25", "[0.12,", "0.38]", "0.012", "3", "worse"] in cells
     assert ["units=8", "0.50", "+0.25", "1"] in cells
-    assert ["units=8", "0", "failed"] in cells
+    assert ["units=66", "0", "failed"] in cells
 
 
 def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
-    row = {"variant": "normalization=batch, norm_momentum=0.8", "level_mean": 0.957}
-    row |= {"delta": -0.00367, "ci_low": -0.00905, "ci_high": 0.00171, "p_adjusted": 0.284}
+    row = {"variant": "normalization=batch, norm_momentum=0.8", "baseline_mean": 0.961}
+    row |= {
+        "level_mean": 0.957,
+        "delta": -0.00367,
+        "ci_low": -0.00905,
+        "ci_high": 0.00171,
+        "p_adjusted": 0.284,
+    }
     row |= {"n_pairs": 6, "verdict": "inconclusive"}
     console = Console(file=io.StringIO(), width=80)
-    console.print(deltas_table(pd.DataFrame([row]), "accuracy"))
+    trials = pd.DataFrame([{"variant": row["variant"], "status": "done", "reason": ""}])
+    console.print(deltas_table(pd.DataFrame([row]), trials, "accuracy"))
     (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
     minus = "\N{MINUS SIGN}"
     assert line.endswith(

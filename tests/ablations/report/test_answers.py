@@ -156,7 +156,9 @@ STEPS = pd.DataFrame(
 
 @pytest.fixture
 def path(contents):
-    return with_table(contents, PATH_STEPS, STEPS)
+    return with_table(
+        contents, PATH_STEPS, STEPS, factors={"pool_size": [2, 1], "skip": [False, True]}
+    )
 
 
 def test_the_steps_of_a_path_are_sentences_that_say_what_they_are_worth(path):
@@ -222,6 +224,31 @@ def test_the_answer_stands_at_the_top(contents, tmp_path, title, rows, card):
     written = write_report(shown, tmp_path / "report.md").read_text(encoding="utf-8")
     first = markdown_text(answers(shown)[0].text)
     assert written.index("## Summary") < written.index(first) < written.index("### Test loss")
+
+
+def test_a_path_that_is_not_at_its_end_is_not_called_whole(contents):
+    short = with_table(contents, PATH_STEPS, STEPS.head(2).assign(share=1.0), **TWO)
+    whole, step = answers(short)
+    assert headline(short)["word"] == whole.subject == "The path so far"
+    assert step.text.endswith("100% of the change so far")
+
+
+def test_a_step_in_a_metric_whose_direction_nothing_tells_is_neither_better_nor_worse(path):
+    rows = STEPS.assign(metric="test_wonder")
+    shown = replace(path, tables={PATH_STEPS: rows})
+    table = shaped_table(shown, PATH_STEPS, rows)
+    assert "It gets" not in table.headers
+    assert [said.verdict for said in answers(shown)] == ["", "", ""]
+    assert answers(shown)[1].text.endswith("by 0.20 [0.13, 0.27], 72% of the whole change")
+
+
+@pytest.mark.parametrize("at", [0, -1])
+def test_a_path_whose_end_has_no_mean_has_no_card_without_a_number(contents, at):
+    rows = STEPS.to_dict("records")
+    rows[at] |= {"mean": np.nan}
+    shown = with_table(contents, PATH_STEPS, rows, **TWO)
+    assert headline(shown) is None
+    assert all("path" not in said.subject for said in answers(shown))
 
 
 def test_a_trend_that_is_not_shown_is_not_at_the_top(contents):

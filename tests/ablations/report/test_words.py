@@ -6,6 +6,7 @@ import pytest
 
 from ablations.report.sentences import FEW, biggest, delta_words, sentence, summary, warnings
 from ablations.report.study_tables import deltas_table
+from ablations.report.tables import Table, text_cell
 from ablations.report.words import comparison
 
 ROW = {
@@ -274,3 +275,9 @@ def test_the_statistics_of_this_project_can_be_reported(contents):
     assert len(said["test_loss"]) == table["variant"].nunique()
     assert isinstance(table["level"][0], int | str)
     assert pd.api.types.is_object_dtype(table["level"])
+
+
+def test_a_table_without_a_column_keeps_what_is_said_above_and_below_it():
+    cells = (text_cell("a"), text_cell("b"))
+    table = Table("T", ("A", "B"), (cells,), ("noted",), daggers=True, lead="above", below="under")
+    assert table.without("B") == replace(table, headers=("A",), rows=(cells[:1],))

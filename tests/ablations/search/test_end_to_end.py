@@ -13,7 +13,10 @@ from stub_builders import tutorial
 import ablations
 import cnnzoo
 from ablations import runner
+from ablations.report.markup import latex_text, markdown_text
 from ablations.search.contents import contents_of
+from ablations.search.tables import study_tables
+from ablations.stats.notes import UNSEEN_SKEW
 from ablations.study import TrialResult
 
 BUILDER = """
@@ -148,14 +151,19 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     assert "On 3 fresh seeds the search" in page
     assert "The path from the defaults to the winner, step by step" in page
     shown = contents_of(search, found).tables[
-        "The path from the defaults to the winner, step by step"
+        "The path from the defaults to the winner, step by step: test accuracy"
     ]
     steps = found.path.path()
     assert shown.equals(steps[list(shown.columns)])
     assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
     assert {"share", "runner_up", "delta"} < {*shown.columns}
     told = found.report(tmp_path / "search.md").read_text()
-    assert "| Step | Choice | From | To | Test accuracy | Delta | 95% interval | Pairs |" in told
+    assert "| Step | Factor | From | To | It gets | Delta |" in told
+    tables = study_tables(contents_of(search, found))
+    assert told.count(markdown_text(UNSEEN_SKEW)) == page.count(UNSEEN_SKEW) == len(tables) == 3
+    paper = found.report(tmp_path / "search.tex").read_text()
+    assert paper.count(latex_text(UNSEEN_SKEW)) == 3
+    assert "& Notes" not in paper
     assert "## The winner with one choice at its default: test accuracy" in told
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
 from ablations.search.figures import draw_figures
 from ablations.search.optimism import COLUMNS
-from ablations.search.tables import failures_table
+from ablations.search.tables import failures_table, optimism_table
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def test_a_report_needs_no_tensorflow_and_leaves_the_search_as_it_is(search, tmp
     before = files_of(search)
     code = """
 import sys
+from dataclasses import replace
 from ablations import search_report
 search_report(sys.argv[1], sys.argv[2])
 assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
@@ -311,3 +313,17 @@ def test_the_command_line_knows_a_search(written, tmp_path):
     ]
     ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
     assert "--beside is for studies, not for searches" in ran.output
+
+
+def test_no_interval_of_optimism_that_leaves_out_0_reads_as_if_it_touched_it(contents):
+    gap = {"rank": 1, "trial": "00", "search_score": 0.94, "fresh_mean": 0.91, "optimism": 0.03}
+    rows = [
+        gap | {"ci_low": 0.0004, "ci_high": 0.0596, "seeds": 3},
+        gap | {"rank": 2, "ci_low": -0.2, "ci_high": 0.26, "seeds": 3},
+    ]
+    table = optimism_table(replace(contents, optimism=pd.DataFrame(rows)))
+    at = table.headers.index("95% interval")
+    assert [row[at].text for row in table.rows] == [
+        "[0.0004, 0.0596]",
+        "[\N{MINUS SIGN}0.20, 0.26]",
+    ]
