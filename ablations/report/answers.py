@@ -6,12 +6,12 @@ from typing import Any
 from ablations.report.columns import gets, is_shown
 from ablations.report.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
 from ablations.report.rounding import (
-    bracket,
     decimals_of,
     fixed,
     is_number,
     p_value,
     share_words,
+    size_words,
 )
 from ablations.report.sentences import Said
 from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
@@ -38,7 +38,7 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
         size = fixed(change, _decimals(last), signed=True)
         ends = _ends(first, last)
         count = f"{len(steps) - 1} step" + "s" * (len(steps) > 2)
-        return _card(
+        return card(
             _path_so_far(contents), size, f"{metric_words(last['metric'])}, {ends}, {count}"
         )
     mains = [
@@ -50,14 +50,14 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
         verdict = better_or_worse(contents, row["metric"], row["delta"])
         what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
         word = f"Main effect: {verdict}" if verdict else "Main effect"
-        return _card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
+        return card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
     trends = [row for row in _rows(contents, TRENDS) if row["trend"]]
     if trends:
         row = trends[0]
         decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
         what = f"{metric_words(row['metric'])} per unit of {row['factor']}"
         size = fixed(row["slope"], decimals, signed=True)
-        return _card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
+        return card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
     return None
 
 
@@ -66,7 +66,8 @@ def _ends(first: Row, last: Row) -> str:
     return f"from {fixed(first['mean'], decimals)} to {fixed(last['mean'], decimals)}"
 
 
-def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
+def card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
+    """Return what stands at the top: a word, a number, what it means, and its kind."""
     return {"word": word, "number": number, "more": more, "kind": kind}
 
 
@@ -229,15 +230,11 @@ def _decimals(row: Row) -> int:
 
 
 def _size(row: Row) -> str:
-    decimals = _decimals(row)
-    interval = bracket(row["ci_low"], row["ci_high"], decimals)
-    return f"{fixed(row['delta'], decimals, signed=True)} {interval}".rstrip()
+    return size_words(row["delta"], row["ci_low"], row["ci_high"])
 
 
 def _slope(row: Row) -> str:
-    decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
-    interval = bracket(row["slope_low"], row["slope_high"], decimals)
-    return f"{fixed(row['slope'], decimals, signed=True)} {interval}".rstrip()
+    return size_words(row["slope"], row["slope_low"], row["slope_high"])
 
 
 def _by(metric: str, row: Row) -> str:
@@ -245,8 +242,7 @@ def _by(metric: str, row: Row) -> str:
     delta, low, high = row["delta"], row["ci_low"], row["ci_high"]
     if delta < 0:
         delta, low, high = -delta, -high, -low
-    decimals = decimals_of(delta, low, high)
-    size = f"{fixed(delta, decimals)} {bracket(low, high, decimals)}".rstrip()
+    size = size_words(delta, low, high, signed=False)
     return f"{verb} {metric_words(metric)} by {size}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, legend_of, shown, slug
 from ablations.report.effects import ROW, delta_title, names_axis
-from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
+from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
 from ablations.stats.notes import UNSEEN_SKEW
@@ -123,6 +123,4 @@ def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
 
 
 def _size(row: dict[str, Any], usual: int) -> str:
-    decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"], usual)
-    interval = bracket(row["ci_low"], row["ci_high"], decimals)
-    return f"{fixed(row['delta'], decimals, signed=True)} {interval}".rstrip()
+    return size_words(row["delta"], row["ci_low"], row["ci_high"], usual)

@@ -41,6 +41,10 @@ def costs_of(contents: ReportContents) -> pd.DataFrame:
     return means.melt(kept, metrics, "metric", "value")
 
 
+COSTS = "Cost and mean outcome of each variant"
+"""What the table is called."""
+
+
 def costs_table(contents: ReportContents) -> pd.DataFrame:
     """Return the costs with a row a variant: what it comes to in each metric, and what it costs."""
     table = costs_of(contents)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Spec, Theme, chart_of, layer, legend_of, shown, slug
-from ablations.report.rounding import bracket, decimals_of, fixed, is_number, usual_decimals
+from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import DAGGER
 from ablations.report.theme import VERDICTS
 from ablations.report.words import better_when, metric_words, rows_of
@@ -33,8 +33,6 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     for row in rows_of(frame):
         if row["delta"] != row["delta"]:
             continue
-        decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"], usual)
-        interval = bracket(row["ci_low"], row["ci_high"], decimals)
         mark = f" {DAGGER}" if contents.has_finding(row) else ""
         rows.append(
             {
@@ -43,7 +41,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
                 "low": row["ci_low"],
                 "high": row["ci_high"],
                 "verdict": row["verdict"] or "none",
-                "said": f"{fixed(row['delta'], decimals, signed=True)} {interval}",
+                "said": size_words(row["delta"], row["ci_low"], row["ci_high"], usual),
                 "pairs": row["n_pairs"],
             }
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from ablations.report.contents import EFFECTS, ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, shown, slug
-from ablations.report.rounding import bracket, decimals_of, fixed, is_number, p_value
+from ablations.report.rounding import is_number, p_value, size_words
 from ablations.report.theme import DASHES, SERIES
 from ablations.report.words import level_words, metric_words, rows_of
 from ablations.study import BASELINE
@@ -90,9 +90,7 @@ def _tested(contents: ReportContents, across: str, along: str, metric: str) -> s
     row = found[0]
     size = ""
     if is_number(row["delta"]):
-        low, high = row["ci_low"], row["ci_high"]
-        decimals = decimals_of(row["delta"], low, high)
-        size = f"{fixed(row['delta'], decimals, signed=True)} {bracket(low, high, decimals)}, "
+        size = f"{size_words(row['delta'], row['ci_low'], row['ci_high'])}, "
     return f"here the interaction is {size}p {p_value(row['p_adjusted'])} (Holm)."
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from ablations.report import study_tables, tables
-from ablations.report.answers import answers, headline
+from ablations.report.answers import answers, card, headline
 from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
-from ablations.report.costs import costs_table
+from ablations.report.costs import COSTS, costs_table
 from ablations.report.drawing import Figure, palette, slug
 from ablations.report.figures import figures, spec
 from ablations.report.rendering import frame_of, json_of, template
@@ -60,7 +60,7 @@ def page(contents: ReportContents) -> str:
             if (found := [figure for figure in drawn if figure.section == key])
         ],
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
-        costs=tables.any_table("Cost and mean outcome of each variant", costs_table(contents)),
+        costs=tables.any_table(COSTS, costs_table(contents)),
         extra=[
             tables.with_footnotes(shaped_table(contents, title, frame))
             for title, frame in contents.tables.items()
@@ -130,14 +130,14 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
     lost = (("failed", failed), ("pending", pending), ("infeasible besides", infeasible))
     rest = [f"{count:,} {word}" for word, count in lost if count or word == "failed"]
     said = [
-        _card(
+        card(
             "Trials done",
             f"{counts.get('done', 0):,}",
             f"of {planned:,} planned, {', '.join(rest)}",
             "worse" if failed else "",
         ),
-        _card("Seed blocks", f"{seeds:,}", "deltas are paired in them"),
-        _card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
+        card("Seed blocks", f"{seeds:,}", "deltas are paired in them"),
+        card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
     ]
     answer = headline(contents)
     return [*said, *([answer] if answer else []), _biggest_card(contents)]
@@ -146,15 +146,11 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
 def _biggest_card(contents: ReportContents) -> dict[str, str]:
     most = biggest(contents)
     if most is None:
-        return _card("Biggest effect", "none", "none was shown")
+        return card("Biggest effect", "none", "none was shown")
     of = f"{metric_words(most['metric'])}, {most['variant']}"
     of += f", but {SEE_FINDING}" if contents.has_finding(most) else ""
     verdict = str(most["verdict"])
-    return _card(f"Biggest effect: {verdict}", delta_words(most), of, verdict)
-
-
-def _card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
-    return {"word": word, "number": number, "more": more, "kind": kind}
+    return card(f"Biggest effect: {verdict}", delta_words(most), of, verdict)
 
 
 def _summaries(contents: ReportContents) -> list[dict[str, Any]]:

@@ -100,6 +100,20 @@ def bracket(low: Any, high: Any, decimals: int) -> str:
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
+def size_words(
+    delta: float, low: float, high: float, usual: int | None = None, *, signed: bool = True
+) -> str:
+    """Write a delta with its interval, where there is one.
+
+    Examples
+    --------
+    >>> size_words(0.108, 0.0899, 0.1301), size_words(0.108, math.nan, math.nan, signed=False)
+    ('+0.108 [0.090, 0.130]', '0.11')
+    """
+    decimals = decimals_of(delta, low, high, usual)
+    return f"{fixed(delta, decimals, signed=signed)} {bracket(low, high, decimals)}".rstrip()
+
+
 def p_value(value: Any) -> str:
     """Write a p value.
 

@@ -9,11 +9,11 @@ import pandas as pd
 from ablations.declared import EXPLORATORY_BELOW as SEEDS
 from ablations.report.contents import ReportContents
 from ablations.report.rounding import (
-    bracket,
     decimals_of,
     fixed,
     is_number,
     p_value,
+    size_words,
     usual_decimals,
 )
 from ablations.report.words import (
@@ -60,9 +60,8 @@ def sentence(row: Row, usual: int | None = None) -> str:
     if n == 0:
         return f"{what}: {row.get('notes') or 'no pairs, nothing to compare'} ({metric})"
     delta, low, high = float(row["delta"]), float(row["ci_low"]), float(row["ci_high"])
-    decimals = decimals_of(delta, low, high, usual)
     if n == 1:
-        size = fixed(delta, decimals, signed=True)
+        size = size_words(delta, low, high, usual)
         return f"{what}: {metric} {size} with one seed, which gives neither interval nor verdict"
     seeds = f"over {n} paired seeds"
     few = FEW if n < SEEDS else ""
@@ -70,9 +69,9 @@ def sentence(row: Row, usual: int | None = None) -> str:
         verb = ("raise" if delta > 0 else "lower") + "s" * (not changes_several(row))
         if delta < 0:
             delta, low, high = -delta, -high, -low
-        size = f"{fixed(delta, decimals)} {bracket(low, high, decimals)}".rstrip()
+        size = size_words(delta, low, high, usual, signed=False)
         return f"{what} {verb} {metric} by {size} {seeds}: {verdict}{few}"
-    size = f"{fixed(delta, decimals, signed=True)} {bracket(low, high, decimals)}".rstrip()
+    size = size_words(delta, low, high, usual)
     start = f"{what}: {metric} {size} {seeds}"
     if verdict == "equivalent":
         return f"{start}, equivalent: the difference is shown to be within the margin{few}"

@@ -1,6 +1,5 @@
 """The tables of a study's deltas, and of what is not done."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,12 +18,8 @@ from ablations.report.tables import (
     sort_key,
     text_cell,
 )
-from ablations.report.words import SEE_FINDING, changes_several, metric_words, rows_of
+from ablations.report.words import SEE_FINDING, changes_several, listed, metric_words, rows_of
 from ablations.stats.notes import UNSEEN_SKEW
-
-MOST_SEEDS = 12
-"""Seeds that are listed one by one."""
-
 
 STATISTICS = {
     "p": "p (paired t)",
@@ -132,14 +127,9 @@ def _by_reason(title: str, trials: pd.DataFrame) -> Table:
         rows.append(
             (
                 text_cell(variant),
-                text_cell(_seeds(group["seed"].tolist())),
+                text_cell(listed(group["seed"].tolist())),
                 Cell(str(len(group)), float(len(group))),
                 text_cell(reason),
             )
         )
     return Table(title, ("Variant", "Seeds", "Trials", "Reason"), tuple(rows))
-
-
-def _seeds(seeds: Sequence[Any]) -> str:
-    listed = ", ".join(str(seed) for seed in seeds[:MOST_SEEDS])
-    return listed + (f" and {len(seeds) - MOST_SEEDS} more" if len(seeds) > MOST_SEEDS else "")

@@ -1,7 +1,7 @@
 """The words for what a study names: metrics, levels, variants, and what is compared."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,10 @@ JOINED = " + "
 
 SEE_FINDING = "see its finding"
 """Where the doctor has a finding on a variant."""
+
+
+MOST_NAMES = 12
+"""Seeds, or trials, that are listed one by one."""
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -147,6 +151,18 @@ def joined(texts: Any) -> str:
     """
     *first, last = texts
     return f"{', '.join(first)} and {last}" if first else str(last)
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Write names one by one, and of many how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b"]), listed(range(1013))
+    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1,001 more')
+    """
+    more = len(names) - MOST_NAMES
+    return ", ".join(map(str, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def better_or_worse(contents: ReportContents, metric: str, delta: float) -> str:

@@ -1,6 +1,5 @@
 """What the report of a search shows, gathered once."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.rounding import decimals_of, fixed, is_number
-from ablations.report.words import level_words, metric_words
+from ablations.report.words import level_words, metric_words, settings_words
 from cnnzoo.tuning.records import Hyperparameter, Objective
 from cnnzoo.tuning.results import SearchResults
 
@@ -147,9 +146,7 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
 
 def _metric(objective: Objective | None) -> str:
     """Return what was looked for in words."""
-    if objective is None:
-        return "score"
-    return metric_words(re.sub("^val_", "validation_", objective.name))
+    return "score" if objective is None else metric_words(objective.name)
 
 
 def choices_title(metric: str) -> str:
@@ -191,8 +188,8 @@ def _facts(results: SearchResults) -> dict[str, str]:
         "Tuner": said.get("tuner"),
         "Objective": f"{objective.name} ({objective.direction})" if objective else "",
         "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched),
-        "Fixed": _settings(fixed_levels),
-        "Recipe": _settings(said.get("recipe", {})),
+        "Fixed": settings_words(fixed_levels),
+        "Recipe": settings_words(said.get("recipe", {})),
         "Seeds": ", ".join(map(str, results.seeds)),
         "Directory": results.directory,
     }
@@ -203,10 +200,6 @@ def _range(hp: Hyperparameter) -> str:
     if hp.low is None or hp.high is None:
         return ", ".join(map(level_words, hp.levels))
     return f"{hp.low:g} to {hp.high:g}{', log' if hp.log else ''}"
-
-
-def _settings(levels: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {level_words(level)}" for name, level in levels.items())
 
 
 def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]:

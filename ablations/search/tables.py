@@ -11,12 +11,9 @@ from ablations.report.contents import PATH_STEPS
 from ablations.report.rounding import decimals_of, fixed
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import NOTES, Cell, Table, any_table, size_cells, sort_key, text_cell
-from ablations.report.words import metric_words, rows_of
+from ablations.report.words import listed, metric_words, rows_of
 from ablations.search.contents import SearchContents, choices_title, path_title
 from ablations.stats.notes import UNSEEN_SKEW
-
-MOST_NAMES = 12
-"""Trials that are listed one by one."""
 
 
 def best_table(contents: SearchContents) -> Table:
@@ -41,7 +38,7 @@ def failures_table(contents: SearchContents) -> Table:
             text_cell(status),
             text_cell(reason),
             Cell(str(rows["trial"].nunique()), float(rows["trial"].nunique())),
-            text_cell(_listed(list(dict.fromkeys(rows["trial"])))),
+            text_cell(listed(list(dict.fromkeys(rows["trial"])))),
         )
         for (status, reason), rows in groups
     )
@@ -101,11 +98,6 @@ def plain_table(title: str, frame: pd.DataFrame) -> Table:
     """Return any table, with nothing in the cells that are empty."""
     filled = frame.astype(object).where(frame.notna(), None)
     return any_table(title, filled)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _named(title: str, frame: pd.DataFrame, contents: SearchContents) -> Table:
