@@ -77,11 +77,13 @@ def write_template(path: str | Path) -> Path:
     Raises
     ------
     StudyError
-        If the file is there already.
+        If the file is there already, or its folder is not.
     """
     path = Path(path).expanduser()
     if path.exists():
         raise StudyError(f"{path} is there already; give another name.")
+    if not path.parent.is_dir():
+        raise StudyError(f"There is no folder {path.parent} to write {path.name} to.")
     path.write_text(_template(path), encoding="utf-8")
     return path
 

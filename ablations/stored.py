@@ -127,8 +127,9 @@ class StoredStudy:
 
     @property
     def exploratory(self) -> bool:
-        """Whether there are too few seeds for more than a first impression."""
-        return len({row.seed for row in self._plan}) < EXPLORATORY_BELOW
+        """Whether there are too few seeds for more than a first impression, so far."""
+        done = set(self._trials.loc[self._trials["status"] == "done", "seed"])
+        return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
         """Name the columns that variants are compared on.

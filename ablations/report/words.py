@@ -8,6 +8,9 @@ import pandas as pd
 
 from ablations.report.contents import ReportContents
 
+LONG = 9
+"""Characters of a number beyond which it is shortened."""
+
 Row = Mapping[str, Any]
 
 DIGEST = re.compile("[0-9a-f]{32,}")
@@ -44,11 +47,17 @@ def metric_words(metric: str) -> str:
 def level_words(level: Any) -> str:
     """Return a level such that 1, True and the text "1" read differently.
 
+    Of a number that a search drew, six digits are enough to know it by.
+
     Examples
     --------
     >>> [level_words(level) for level in (1, True, "1", "batch", 0.5)]
     ['1', 'True', "'1'", 'batch', '0.5']
+    >>> level_words(0.023989447799428115)
+    '0.0239894'
     """
+    if isinstance(level, float) and len(str(level)) > LONG:
+        return f"{level:.6g}"
     if not isinstance(level, str):
         return str(level)
     try:

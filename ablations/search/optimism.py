@@ -21,7 +21,7 @@ def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") ->
     """Set scores of a search against means over fresh seeds.
 
     The search's score is taken as the number that it is; the interval is Student's, of the mean
-    over the fresh seeds.
+    over the fresh seeds. Where these are all alike there is none: so few values tell no spread.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") ->
         count, mean = len(values), float(values.mean()) if len(values) else math.nan
         half = (
             float(stats.t.ppf(0.975, count - 1) * values.std() / math.sqrt(count))
-            if count > 1
+            if count > 1 and values.std() > 0
             else math.nan
         )
         gap = sign * (float(score) - mean)

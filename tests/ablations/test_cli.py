@@ -135,7 +135,7 @@ def test_new_says_that_a_folder_is_missing(tell):
     answer = tell("new", "nowhere/mine.toml")
     assert answer.exit_code == 2
     assert answer.stderr.count("\n") == 1
-    assert "No such file or directory" in answer.stderr
+    assert "StudyError: There is no folder nowhere to write mine.toml to." in answer.stderr
 
 
 # Runs

@@ -45,6 +45,12 @@ def test_the_template_lists_every_design():
     assert all(name in TEMPLATE.replace("\n# ", " ") for name in [*DESIGNS, "list"])
 
 
+def test_the_template_makes_no_folder(tmp_path):
+    with pytest.raises(StudyError) as refused:
+        write_template(tmp_path / "none" / "mine.toml")
+    assert str(refused.value) == f"There is no folder {tmp_path / 'none'} to write mine.toml to."
+
+
 def test_the_template_does_not_replace_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("precious")

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -74,6 +75,16 @@ def test_studies_below_six_seeds_are_exploratory(outcome):
     assert outcome(STUDY, told).exploratory
     six = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=6)
     assert not outcome(six, told).exploratory
+
+
+def test_a_study_that_has_run_few_of_its_seeds_is_exploratory_so_far(outcome):
+    def interrupt(trial, report_to=None):
+        if trial.seed == 2:
+            signal.raise_signal(signal.SIGINT)
+        return told(trial)
+
+    six = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=6)
+    assert outcome(six, interrupt).exploratory
 
 
 # Deltas

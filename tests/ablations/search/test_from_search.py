@@ -108,6 +108,16 @@ def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
     assert math.isnan(row["optimism"])
 
 
+def test_of_fresh_scores_that_are_all_alike_there_is_no_interval():
+    trials = pd.DataFrame(
+        {"variant": "baseline", "status": "done", "validation_accuracy": [0.5, 0.5]}
+    )
+    row = optimism(trials, pd.Series({"3": 0.75}), Objective("val_accuracy", "max")).iloc[0]
+    assert row["optimism"] == 0.25
+    assert math.isnan(row["ci_low"])
+    assert math.isnan(row["ci_high"])
+
+
 def test_scores_are_not_set_against_another_metric():
     trials = pd.DataFrame(
         {"variant": "baseline", "status": "done", "validation_loss": [0.5], "test_loss": [0.5]}
