@@ -31,6 +31,9 @@ def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
     Saint-Pierre 2017). This is repeated over 5 folds, twice; since their training sets overlap,
     intervals are Nadeau and Bengio's (2003) corrected resampled t, at 95%. Scores enter as ranks,
     so that one diverged training does not decide everything, and the direction does not matter.
+    The intervals are of what the forest finds. Where it predicts less than there is, its shares are
+    too small, and the true ones lie outside more often than in 5%: the table is for the order of
+    the hyperparameters and for which may not matter at all, not for the shares' own sake.
 
     Where a hyperparameter is switched off by another one, it is given a level drawn from those
     tried elsewhere: a forest then has no way to tell from it that it is off, and what switching
