@@ -56,9 +56,11 @@ def workers(pid):
 
 
 def met(process):
-    """Wait for a coordinator's workers or for its end, and return those that are there."""
-    wait_until(lambda: workers(process.pid) or process.poll() is not None)
-    return workers(process.pid)
+    """Wait for a worker of a coordinator that is alive, and return those that were seen.
+
+    One that was killed stays among the children until it is missed, and is none of them.
+    """
+    return wait_until(lambda: [pid for pid in workers(process.pid) if alive(pid)])
 
 
 def alive(pid):
@@ -111,9 +113,10 @@ def end(process):
 
 def wait_until(condition, seconds=300):
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (seen := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    return seen
 
 
 def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_with):
@@ -137,7 +140,6 @@ def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_w
                 process = None
             else:
                 pid = draw.choice(met(process))
-                assert alive(pid)
                 os.kill(pid, signal.SIGKILL)
                 wait_until(lambda pid=pid: not alive(pid))
                 assert process.poll() is None
