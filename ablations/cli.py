@@ -62,7 +62,7 @@ def new_command(
 ) -> None:
     """Write a commented study to start from."""
     with one_line_errors():
-        from ablations.files import write_template
+        from ablations.study.files import write_template
 
         write_template(path)
     typer.echo(f"Edit {path}, then: ablations run {path}")
@@ -102,14 +102,14 @@ def run_command(
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
         from ablations.documents import get_study
-        from ablations.files import read_study
+        from ablations.study.files import read_study
 
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             asked = replace(asked, seeds=blocks)
         if study.endswith(".toml"):
             _import_from(Path(study).expanduser().parent, Path())
-        from ablations.runner import run
+        from ablations.running.runner import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
         _show(results)
@@ -200,8 +200,8 @@ def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
 
 def _seeds(text: str) -> int | str:
     """Read how many seed blocks there shall be."""
-    from ablations.declared import AUTO
-    from ablations.settings import StudyError
+    from ablations.study.declared import AUTO
+    from ablations.study.settings import StudyError
 
     if text == AUTO:
         return text
@@ -217,11 +217,11 @@ def _trials(count: int) -> str:
 def _show(results: "Results") -> None:
     from rich.console import Console
 
-    from ablations.declared import EXPLORATORY_BELOW
     from ablations.report.answers import answers
-    from ablations.reporting import contents_of
+    from ablations.report.terminal import UNLIMITED, deltas_table
+    from ablations.results.reporting import contents_of
     from ablations.study import BASELINE
-    from ablations.terminal import UNLIMITED, deltas_table
+    from ablations.study.declared import EXPLORATORY_BELOW
 
     console = Console()
     if not console.is_terminal:

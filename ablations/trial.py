@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.epochs import report_epoch
-from ablations.models import find_builder
-from ablations.space import by_group
 from ablations.study import Trial, TrialResult
+from ablations.study.models import find_builder
+from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.reasons import reason_of

@@ -3,7 +3,7 @@
 from itertools import product
 
 from ablations.designs.layout import Factors, Layout, check_baseline, lay_out
-from ablations.settings import Settings
+from ablations.study.settings import Settings
 
 
 def full_factorial(factors: Factors, baseline: Settings) -> Layout:

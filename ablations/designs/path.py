@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
-from ablations.settings import Settings
 from ablations.study import Variant
+from ablations.study.settings import Settings
 from cnnzoo.toggle import Level
 
 

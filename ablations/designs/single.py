@@ -1,7 +1,7 @@
 """Designs whose variants change a single factor."""
 
 from ablations.designs.layout import Factors, Layout, check_baseline, check_two_levels, lay_out
-from ablations.settings import Settings
+from ablations.study.settings import Settings
 
 
 def one_at_a_time(factors: Factors, baseline: Settings) -> Layout:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
-from ablations.settings import Settings, StudyError
+from ablations.study.settings import Settings, StudyError
 
 
 def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:

@@ -2,8 +2,8 @@
 
 from ablations.documents.loss_causes import CLAIMS as LOSS_CLAIMS
 from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
-from ablations.settings import check_known
 from ablations.study import Study
+from ablations.study.settings import check_known
 
 STUDIES: dict[str, Study] = {**LOSS_CAUSES}
 

@@ -3,7 +3,7 @@
 from ablations.engines.limits import Limits
 from ablations.engines.processes import Processes
 from ablations.engines.serial import Serial
-from ablations.settings import check_known
+from ablations.study.settings import check_known
 
 ENGINES: dict[str, type[Processes] | type[Serial]] = {"processes": Processes, "serial": Serial}
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.settings import StudyError
 from ablations.study import Trial, TrialResult
+from ablations.study.settings import StudyError
 from cnnzoo.reasons import reason_of
 
 

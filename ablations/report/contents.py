@@ -88,7 +88,7 @@ class ReportContents:
         More tables by title; those that this module names have columns that the report knows.
     beside
         Deltas of this study and of another one: a row a study, variant and metric, as
-        `ablations.beside.both_deltas` gives it. Left out, the study stands alone.
+        `ablations.results.beside.both_deltas` gives it. Left out, the study stands alone.
     beside_names
         What that table calls this study and the other one; either may have no row in it.
     aliases

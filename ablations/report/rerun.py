@@ -8,9 +8,9 @@ from pathlib import Path
 from pprint import pformat
 from typing import Any
 
-from ablations.declared import AUTO
 from ablations.report.contents import ReportContents
 from ablations.study import Study
+from ablations.study.declared import AUTO
 from cnnzoo.recipe import Recipe
 
 ALWAYS = ("data", "seeds")
@@ -39,7 +39,7 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
     "ablations run downsampling --to 'my studies/first' --seeds 2"
     """
     from ablations.documents import STUDIES
-    from ablations.planning import Planner
+    from ablations.running.planning import Planner
 
     built_in = STUDIES.get(study["name"])
     if built_in is None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.declared import EXPLORATORY_BELOW as SEEDS
 from ablations.report.contents import ReportContents
 from ablations.report.rounding import (
     decimals_of,
@@ -25,6 +24,7 @@ from ablations.report.words import (
     rows_of,
 )
 from ablations.stats.notes import ONE_SEED
+from ablations.study.declared import EXPLORATORY_BELOW as SEEDS
 
 SETTLED = ("better", "worse", "equivalent")
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ablations.models import find_builder
-from ablations.settings import Settings, StudyError
-from ablations.space import Space
+from ablations.study.models import find_builder
+from ablations.study.settings import Settings, StudyError
+from ablations.study.space import Space
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.records import SearchTrial
 from cnnzoo.tuning.results import SearchResults

@@ -162,7 +162,7 @@ def path_title(path: ReportContents) -> str:
 
 def _study(results: "Results | None") -> ReportContents | None:
     """Return what the report of a study shows; None of one in which nothing is done."""
-    from ablations.reporting import contents_of
+    from ablations.results.reporting import contents_of
 
     if results is None or not (results.trials["status"] == "done").any():
         return None

@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.declared import LIST, METRICS, check_count, check_model, check_seeds
 from ablations.search.contenders import find_contenders
 from ablations.search.studies import FOLDERS, SearchStudies, objective_of
-from ablations.settings import StudyError, same
-from ablations.space import Space
 from ablations.study import Study
+from ablations.study.declared import LIST, METRICS, check_count, check_model, check_seeds
+from ablations.study.settings import StudyError, same
+from ablations.study.space import Space
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.results import SearchResults, open_search

@@ -74,7 +74,7 @@ class SearchStudies:
         StudyError, ToggleError
             As `ablations.run`.
         """
-        from ablations import runner
+        from ablations.running import runner
 
         place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
         found: dict[str, Results] = {}

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ablations.declared import EXPLORATORY_BELOW
 from ablations.stats.pairs import Pairs
 from ablations.stats.student import PairedT
+from ablations.study.declared import EXPLORATORY_BELOW
 
 ONE_SEED = "one seed gives neither interval nor verdict"
 NO_PAIRS = "no pairs: nothing to compare"

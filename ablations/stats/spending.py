@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from ablations.declared import EXPLORATORY_BELOW, MAX_SEEDS
 from ablations.stats.errors import StatisticsError
 from ablations.stats.pairs import Array
+from ablations.study.declared import EXPLORATORY_BELOW, MAX_SEEDS
 
 LOOKS = (EXPLORATORY_BELOW, 10, 15, 20, MAX_SEEDS)
 """Seed blocks at which the trials are looked at; fewer than the first would be exploratory."""

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # which worker processes inherit
 import stub_outcomes
 import stub_trials
 
-from ablations import TrialResult, run, runner
+from ablations import TrialResult, run
+from ablations.running import runner
 
 
 @pytest.fixture

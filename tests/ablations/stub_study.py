@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import stub_trials
 
-from ablations import Study, runner, trial
+from ablations import Study, trial
 from ablations.engines import processes
+from ablations.running import runner
 from cnnzoo import Recipe
 
 MANY = Study(

@@ -5,16 +5,17 @@ import io
 import pytest
 from rich.console import Console
 
-from ablations import Study, TrialResult, open_results, run, runner, terminal
-from ablations.beside import both_deltas
-from ablations.report import ReportError
+from ablations import Study, TrialResult, open_results, run
+from ablations.report import ReportError, terminal
 from ablations.report.beside import beside_metrics, beside_table
 from ablations.report.figures import figures
 from ablations.report.markup import markdown_text
 from ablations.report.rounding import decimals_of, fixed
 from ablations.report.study_tables import deltas_table
 from ablations.report.theme import PAGE
-from ablations.reporting import contents_of
+from ablations.results.beside import both_deltas
+from ablations.results.reporting import contents_of
+from ablations.running import runner
 from ablations.stats.notes import UNSEEN_SKEW
 from cnnzoo import Recipe
 

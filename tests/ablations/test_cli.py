@@ -10,17 +10,18 @@ import pytest
 import stub_trials
 from typer.testing import CliRunner
 
-from ablations import TrialResult, open_results, runner
+from ablations import TrialResult, open_results
 from ablations.cli import app
 from ablations.documents import CLAIMS, STUDIES, get_study
-from ablations.planning import Planner
 from ablations.report.answers import answers
 from ablations.report.figures import figures
 from ablations.report.theme import PAGE
-from ablations.reporting import contents_of
 from ablations.results import Results
-from ablations.settings import StudyError
+from ablations.results.reporting import contents_of
+from ablations.running import runner
+from ablations.running.planning import Planner
 from ablations.stats import StatisticsError
+from ablations.study.settings import StudyError
 
 TINY = """
 model = "mlp"

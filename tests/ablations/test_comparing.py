@@ -8,7 +8,7 @@ import stub_trials
 from simulated import simulated
 from stub_outcomes import STUDY, told
 
-from ablations import rounds
+from ablations.running import rounds
 
 
 def test_margins_given_after_the_results_are_said_in_the_report(outcome, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import ablations
 import cnnzoo
-from ablations.context import context_of, trial_code_version
+from ablations.running.context import context_of, trial_code_version
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def packages(tmp_path):
         ("cnnzoo/models/plain.py", True),
         ("cnnzoo/data/sources/packaged.py", True),
         ("ablations/trial.py", True),
-        ("ablations/models.py", True),
+        ("ablations/study/models.py", True),
         ("cnnzoo/cli.py", False),
         ("cnnzoo/console.py", False),
         ("cnnzoo/tuning/oracle.py", False),
-        ("ablations/runner.py", False),
+        ("ablations/running/runner.py", False),
         ("ablations/report/page.py", False),
     ],
 )

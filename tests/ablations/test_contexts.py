@@ -9,7 +9,8 @@ import pytest
 import stub_trials
 from stub_trials import STUDY, statuses
 
-from ablations import Study, StudyError, context, open_results, rounds, run, runner
+from ablations import Study, StudyError, open_results, run
+from ablations.running import context, rounds, runner
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
 

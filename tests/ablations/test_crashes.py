@@ -13,7 +13,7 @@ from pathlib import Path
 from stub_study import PROGRAMS
 
 from ablations import open_results
-from ablations.planning import Planner
+from ablations.running.planning import Planner
 from ablations.store import FILE
 
 PROGRAM = Path(__file__).parent / "stub_study.py"

@@ -1,7 +1,7 @@
 import pytest
 
 from ablations import Study, StudyError, plan
-from ablations.files import read_study, write_template
+from ablations.study.files import read_study, write_template
 from cnnzoo import Recipe, ToggleError
 
 
@@ -40,7 +40,7 @@ def test_what_the_template_has_commented_out_can_be_said_too(tmp_path):
 
 def test_the_template_lists_every_design():
     from ablations.designs import DESIGNS
-    from ablations.files import TEMPLATE
+    from ablations.study.files import TEMPLATE
 
     assert all(name in TEMPLATE.replace("\n# ", " ") for name in [*DESIGNS, "list"])
 

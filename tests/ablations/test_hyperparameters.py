@@ -1,8 +1,8 @@
 import pytest
 
 from ablations import Study
-from ablations.hyperparameters import MOST_BUILDS, discover
-from ablations.planning import Planner
+from ablations.running.planning import Planner
+from ablations.study.hyperparameters import MOST_BUILDS, discover
 from cnnzoo import Recipe
 
 
@@ -127,13 +127,13 @@ def test_a_name_with_two_ranges_takes_any_level():
 
 
 def test_weights_that_no_memory_holds_are_not_made_for_looking():
-    from ablations.models import find_builder
+    from ablations.study.models import find_builder
 
     assert list(find_builder("stub_builders:vast").toggles) == ["units", "deep"]
 
 
 def test_a_builder_that_sets_weights_is_looked_at_too():
-    from ablations.models import find_builder
+    from ablations.study.models import find_builder
 
     assert list(find_builder("stub_builders:setting").toggles) == ["units", "wide"]
 

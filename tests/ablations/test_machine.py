@@ -2,7 +2,7 @@ import platform
 
 import pytest
 
-from ablations.machine import all_machines, describe_machine, other_machine
+from ablations.store.machine import all_machines, describe_machine, other_machine
 
 CPUINFO = """processor\t: 0
 vendor_id\t: GenuineIntel

@@ -5,9 +5,9 @@ import pytest
 import stub_builders
 
 from ablations import Study, StudyError
-from ablations.models import find_builder
-from ablations.planning import Planner
-from ablations.space import Space
+from ablations.running.planning import Planner
+from ablations.study.models import find_builder
+from ablations.study.space import Space
 from cnnzoo import ToggleError
 
 SHAPE = (8, 8, 1)

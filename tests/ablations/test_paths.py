@@ -8,8 +8,8 @@ import stub_trials
 from stub_outcomes import STUDY, told
 
 from ablations import Settings, Study, StudyError
-from ablations.choosing import losses_of, path_table
 from ablations.designs import design
+from ablations.results.choosing import losses_of, path_table
 
 
 def test_a_path_has_a_row_a_step(outcome):

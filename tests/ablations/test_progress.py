@@ -12,10 +12,10 @@ from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
 from ablations.epochs import report_epoch
-from ablations.planning import Planner
-from ablations.progress import Progress
 from ablations.report.rounding import p_value
-from ablations.terminal import deltas_table
+from ablations.report.terminal import deltas_table
+from ablations.running.planning import Planner
+from ablations.running.progress import Progress
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
 
@@ -89,7 +89,7 @@ def test_the_start_of_the_workers_is_not_paid_by_every_trial(progress, monkeypat
     rows = rows_of()
     shown.expect(rows, {}, [trial for _, trial in rows])
     now = shown._start + 40.0  # of which the first trial took 10
-    monkeypatch.setattr("ablations.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("ablations.running.progress.time.monotonic", lambda: now)
     shown.ended(replace(done(rows[0][1]), seconds=10.0))
     assert text.getvalue().endswith(", 10.0 s, 0:30 left\n")
     now += 10.0

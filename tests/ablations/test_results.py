@@ -8,7 +8,7 @@ import stub_trials
 from stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, StudyError, open_results
-from ablations.stored import loss_kinds
+from ablations.results.stored import loss_kinds
 
 # Trials
 

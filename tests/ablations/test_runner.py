@@ -7,8 +7,9 @@ import pytest
 import stub_trials
 from stub_trials import STUDY, statuses
 
-from ablations import Study, StudyError, TrialResult, open_results, run, runner
+from ablations import Study, StudyError, TrialResult, open_results, run
 from ablations.engines import processes
+from ablations.running import runner
 from cnnzoo import Recipe
 
 # What is there is not run again

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations import Settings, StudyError, Trial
-from ablations.settings import check_known, digest, same
+from ablations.study.settings import check_known, digest, same
 from cnnzoo import Recipe
 
 LEVELS = (1, True, 1.0, "1", "True", "1.0")

@@ -1,8 +1,8 @@
 import pytest
 
 from ablations import Settings, Study, StudyError
-from ablations.settings import same
-from ablations.space import Space, by_group
+from ablations.study.settings import same
+from ablations.study.space import Space, by_group
 from cnnzoo import Recipe, ToggleError
 
 
@@ -193,7 +193,7 @@ def test_reading_the_toggles_loads_no_keras():
     import sys
 
     code = (
-        "from ablations.space import Space; Space.of('downsampling'); import sys; "
+        "from ablations.study.space import Space; Space.of('downsampling'); import sys; "
         "print([n for n in ('keras', 'tensorflow') if n in sys.modules])"
     )
     answer = subprocess.run(

@@ -11,8 +11,8 @@ import argparse
 import os
 from pathlib import Path
 
-from ablations.settings import Settings
 from ablations.study import Trial
+from ablations.study.settings import Settings
 from ablations.trial import prepare_worker, run_trial
 from cnnzoo.recipe import Recipe
 

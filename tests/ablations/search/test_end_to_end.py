@@ -12,8 +12,8 @@ from stub_builders import tutorial
 
 import ablations
 import cnnzoo
-from ablations import runner
 from ablations.report.markup import latex_text, markdown_text
+from ablations.running import runner
 from ablations.search.contents import contents_of
 from ablations.search.tables import study_tables
 from ablations.stats.notes import UNSEEN_SKEW

@@ -9,7 +9,8 @@ import scipy.stats
 
 import ablations
 import cnnzoo
-from ablations import Settings, runner
+from ablations import Settings
+from ablations.running import runner
 from ablations.search.optimism import optimism
 from ablations.study import TrialResult
 from cnnzoo import Recipe

@@ -9,15 +9,15 @@ import pandas as pd
 
 from ablations.engines import start_engine
 from ablations.engines.limits import Limits
-from ablations.interruption import interruptible
-from ablations.measuring import estimate, infeasible, measured
-from ablations.planning import Planner
-from ablations.progress import Progress
 from ablations.results import Results, open_results
-from ablations.rounds import Rounds
-from ablations.settings import StudyError
+from ablations.running.interruption import interruptible
+from ablations.running.measuring import estimate, infeasible, measured
+from ablations.running.planning import Planner
+from ablations.running.progress import Progress
+from ablations.running.rounds import Rounds
 from ablations.store import Store
 from ablations.study import Study
+from ablations.study.settings import StudyError
 from ablations.trial import forget, measure_trial, run_trial
 
 DIRECTORY = Path("studies")

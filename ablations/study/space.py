@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ablations.models import find_builder
-from ablations.settings import Settings, StudyError, same
-from ablations.study import Study, Trial
+from ablations.study.models import find_builder
+from ablations.study.settings import Settings, StudyError, same
+from ablations.study.study import Study, Trial
 from cnnzoo.data import load_data
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import (

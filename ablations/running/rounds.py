@@ -3,17 +3,17 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ablations.choosing import PATH
-from ablations.context import changes, context_of
-from ablations.declared import AUTO
-from ablations.interruption import Interruption
-from ablations.machine import describe_machine
-from ablations.measuring import Measure, check_task, infeasible, measured
-from ablations.planning import Planner
-from ablations.progress import Progress
 from ablations.results import Results, open_results
+from ablations.results.choosing import PATH
+from ablations.running.context import changes, context_of
+from ablations.running.interruption import Interruption
+from ablations.running.measuring import Measure, check_task, infeasible, measured
+from ablations.running.planning import Planner
+from ablations.running.progress import Progress
 from ablations.store import Planned, Store
+from ablations.store.machine import describe_machine
 from ablations.study import BASELINE, Study, Trial, TrialResult
+from ablations.study.declared import AUTO
 from cnnzoo.data import load_data
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.choosing import best_variant
-from ablations.compared import ComparedStudy
-from ablations.settings import StudyError, check_known
+from ablations.results.choosing import best_variant
+from ablations.results.compared import ComparedStudy
+from ablations.study.settings import StudyError, check_known
 
 GROUPS = ["model", "recipe", "data"]
 
@@ -71,7 +71,7 @@ class Results(ComparedStudy):
         StudyError
             As of `best_variant`, or if there is no such group.
         """
-        from ablations.space import Space
+        from ablations.study.space import Space
 
         check_known(group, GROUPS, "`group` of the best variant: there is none called")
         levels = {**self.study["baseline"], **self.changes[self.best_variant()]}
@@ -108,7 +108,7 @@ class Results(ComparedStudy):
             If the suffix is another one, or the file is there already.
         """
         from ablations.report import write_report
-        from ablations.reporting import contents_of
+        from ablations.results.reporting import contents_of
 
         return write_report(contents_of(self, beside), path, overwrite=overwrite)
 
@@ -125,7 +125,7 @@ class Results(ComparedStudy):
         altair.Chart
         """
         from ablations.report.figures import forest_chart
-        from ablations.reporting import contents_of
+        from ablations.results.reporting import contents_of
 
         return forest_chart(contents_of(self), self.compared(metric)[0])
 
@@ -155,7 +155,7 @@ class Results(ComparedStudy):
         list of Path
         """
         from ablations.report import write_figures
-        from ablations.reporting import contents_of
+        from ablations.results.reporting import contents_of
 
         return write_figures(contents_of(self, beside), directory, formats, overwrite=overwrite)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from ablations import stats
-from ablations.choosing import PATH
-from ablations.declared import AUTO, MAX_SEEDS
+from ablations.results.choosing import PATH
+from ablations.study.declared import AUTO, MAX_SEEDS
 
 UNKNOWN = "how often {} is known only where such rules are fixed beforehand."
 

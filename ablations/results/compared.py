@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablations import stats
-from ablations.choosing import losses_of, path_table
-from ablations.comparing import changed_rules, compare, looks_of, margins_of
-from ablations.settings import Settings
-from ablations.stored import StoredStudy
+from ablations.results.choosing import losses_of, path_table
+from ablations.results.comparing import changed_rules, compare, looks_of, margins_of
+from ablations.results.stored import StoredStudy
+from ablations.study.settings import Settings
 
 if TYPE_CHECKING:
     from ablations.designs.layout import Layout

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
-from ablations.machine import other_machine
-from ablations.models import find_builder
 from ablations.store import Store
+from ablations.store.machine import other_machine
 from ablations.study import Study
+from ablations.study.models import find_builder
 from cnnzoo.code_version import files_version, training_files
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "numpy")
 
-PART_OF_A_TRIAL = ("models.py", "space.py", "trial.py")
+PART_OF_A_TRIAL = ("study/models.py", "study/space.py", "trial.py")
 """What of this package decides what comes of a trial."""
 
 
@@ -120,7 +120,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 @cache
 def _own_code() -> str:
     """Return the digest of the code as it was when this process first asked."""
-    return trial_code_version(Path(cnnzoo.__file__).parent, Path(__file__).parent)
+    return trial_code_version(Path(cnnzoo.__file__).parent, Path(__file__).parents[1])
 
 
 def _version(package: str) -> str:

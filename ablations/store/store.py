@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ablations.opening import FILE, LOCK, TABLES, lock, make_directory, open_reader, refusal
-from ablations.settings import StudyError
+from ablations.store.opening import FILE, LOCK, TABLES, lock, make_directory, open_reader, refusal
 from ablations.study import TrialResult
+from ablations.study.settings import StudyError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (

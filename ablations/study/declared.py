@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ablations.settings import Settings, StudyError, check_known
+from ablations.study.settings import Settings, StudyError, check_known
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
-from ablations.settings import StudyError
 from ablations.study import BASELINE
+from ablations.study.settings import StudyError
 
 PATH = "path"
 

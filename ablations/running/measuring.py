@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from ablations.declared import METRICS_OF
-from ablations.planning import Planner
-from ablations.settings import StudyError
+from ablations.running.planning import Planner
 from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study.declared import METRICS_OF
+from ablations.study.settings import StudyError
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """What builds the models of some trials and counts their cost, as `ablations.trial` does."""

@@ -13,8 +13,8 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
-from ablations.hyperparameters import discover
-from ablations.settings import Settings, StudyError
+from ablations.study.hyperparameters import discover
+from ablations.study.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles

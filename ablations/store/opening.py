@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from ablations.settings import StudyError
+from ablations.study.settings import StudyError
 
 FILE = "study.sqlite"
 LOCK = "study.lock"

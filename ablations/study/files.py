@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from ablations.declared import EXPLORATORY_BELOW, MAX_SEEDS
-from ablations.settings import StudyError
-from ablations.study import Study
+from ablations.study.declared import EXPLORATORY_BELOW, MAX_SEEDS
+from ablations.study.settings import StudyError
+from ablations.study.study import Study
 
 TEMPLATE = """\
 # A study: run it with `ablations run {path}`, which goes on where it was if run again.

@@ -7,11 +7,11 @@ import pandas as pd
 
 from ablations.report.contents import ReportError, undone_of
 from ablations.report.words import level_words, metric_words, seed_words, short_digest
-from ablations.settings import StudyError, same
+from ablations.study.settings import StudyError, same
 from cnnzoo.toggle import ToggleError
 
 if TYPE_CHECKING:
-    from ablations.results import Results
+    from ablations.results.results import Results
 
 COLUMNS = [
     *("study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict", "status")
@@ -113,7 +113,7 @@ def _settings_of_both(first: dict[str, Any], second: dict[str, Any]) -> list[tup
 def _default(study: dict[str, Any], name: str) -> Any:
     if ":" in study["model"]:
         return "the default"  # of the user's own code, which a report does not run
-    from ablations.space import Space
+    from ablations.study.space import Space
 
     try:
         toggle = Space.of(study["model"]).toggle(name)

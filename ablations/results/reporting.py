@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablations import stats
-from ablations.beside import both_deltas, both_names, differences
-from ablations.choosing import PATH
 from ablations.report.contents import (
     EFFECTS,
     EPOCHS,
@@ -17,10 +15,12 @@ from ablations.report.contents import (
     ReportContents,
 )
 from ablations.report.rerun import command
+from ablations.results.beside import both_deltas, both_names, differences
+from ablations.results.choosing import PATH
 from ablations.study import BASELINE
 
 if TYPE_CHECKING:
-    from ablations.results import Results
+    from ablations.results.results import Results
 
 MOST_ALIASES = 12
 

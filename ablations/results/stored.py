@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.declared import EXPLORATORY_BELOW
-from ablations.machine import all_machines
-from ablations.settings import StudyError, check_known
 from ablations.store import Store
+from ablations.store.machine import all_machines
 from ablations.study import BASELINE
+from ablations.study.declared import EXPLORATORY_BELOW
+from ablations.study.settings import StudyError, check_known
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]

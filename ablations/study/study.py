@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ablations.declared import (
+from ablations.study.declared import (
     AUTO,
     EXPLORATORY_BELOW,
     MAX_SEEDS,
@@ -27,7 +27,7 @@ from ablations.declared import (
     check_timeout,
     check_variants,
 )
-from ablations.settings import Settings, StudyError, check_known, digest
+from ablations.study.settings import Settings, StudyError, check_known, digest
 from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
@@ -48,7 +48,7 @@ class Study:
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
         ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
-        factors: `ablations.hyperparameters` finds them. Changed code makes new trials:
+        factors: `ablations.study.hyperparameters` finds them. Changed code makes new trials:
         `cnnzoo.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.

@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.comparing import compare
+from ablations.results.comparing import compare
+from ablations.results.stored import comparable, loss_kinds
 from ablations.store import Planned
-from ablations.stored import comparable, loss_kinds
 from ablations.study import Study, Trial, TrialResult
 
 REDRAW_AFTER = 2.0
@@ -157,8 +157,8 @@ class Progress:
         """Work out the deltas so far, but not at every trial of a fast study."""
         if time.monotonic() - self._drawn < REDRAW_AFTER:
             return
+        from ablations.report.terminal import deltas_table
         from ablations.report.words import metric_words
-        from ablations.terminal import deltas_table
 
         trials = pd.DataFrame(list(self._rows.values()))
         rows = [(row["variant"], row["changes"], row["loss"]) for row in self._rows.values()]

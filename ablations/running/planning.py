@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from ablations.designs import design
 from ablations.designs.layout import Layout, check_different
 from ablations.designs.orthogonality import lost_orthogonality
-from ablations.models import find_builder
-from ablations.settings import Settings, StudyError, same
-from ablations.space import Space
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
+from ablations.study.models import find_builder
+from ablations.study.settings import Settings, StudyError, same
+from ablations.study.space import Space
 from cnnzoo.toggle import Level, ToggleError
 
 

@@ -1,0 +1,5 @@
+"""What is studied, declared and checked: a study, its levels, its model and where they meet."""
+
+from ablations.study.study import BASELINE, Study, Trial, TrialResult, Variant
+
+__all__ = ["BASELINE", "Study", "Trial", "TrialResult", "Variant"]
