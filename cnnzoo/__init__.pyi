@@ -32,7 +32,7 @@ from .toggle import ToggleError as ToggleError
 from .training import Trained as Trained
 from .training import train as train
 from .tuning.hypermodel import hypermodel as hypermodel
+from .tuning.reading.results import SearchResults as SearchResults
+from .tuning.reading.results import open_search as open_search
 from .tuning.records import SearchError as SearchError
-from .tuning.results import SearchResults as SearchResults
-from .tuning.results import open_search as open_search
 from .tuning.tune import tune as tune

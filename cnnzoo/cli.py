@@ -185,7 +185,7 @@ def tune_command(
 def _python(found: Any, fixed: Mapping[str, Any]) -> str:
     """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
     from cnnzoo.registry import toggles
-    from cnnzoo.tuning.lines import build_line
+    from cnnzoo.tuning.reading.lines import build_line
 
     if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
         return str(found.best_line())

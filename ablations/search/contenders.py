@@ -7,8 +7,8 @@ from ablations.study.models import find_builder
 from ablations.study.settings import Settings, StudyError
 from ablations.study.space import Space
 from cnnzoo.toggle import Level
+from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import SearchTrial
-from cnnzoo.tuning.results import SearchResults
 from cnnzoo.vocabulary import PURPOSE
 
 

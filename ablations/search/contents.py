@@ -10,8 +10,8 @@ import pandas as pd
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.rounding import decimals_of, fixed, is_number
 from ablations.report.words import level_words, metric_words, settings_words
+from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Hyperparameter, Objective
-from cnnzoo.tuning.results import SearchResults
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -108,7 +108,7 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     ablation
         What became of its best on fresh seeds.
     """
-    from cnnzoo.tuning.frames import column_of
+    from cnnzoo.tuning.reading.frames import column_of
 
     objective = results.objective
     importance = results.importance()

@@ -13,7 +13,7 @@ from ablations.study.settings import StudyError, same
 from ablations.study.space import Space
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
-from cnnzoo.tuning.results import SearchResults, open_search
+from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 
 def from_search(

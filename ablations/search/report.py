@@ -8,7 +8,7 @@ from ablations.report.bundle import write_whole
 from ablations.report.contents import ReportError
 from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
 from ablations.search.contents import SearchContents, contents_of
-from cnnzoo.tuning.results import SearchResults, open_search
+from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 if TYPE_CHECKING:
     from ablations.search.studies import SearchAblation

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.search.optimism import optimism
 from ablations.study import Study
+from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective, SearchTrial
-from cnnzoo.tuning.results import SearchResults
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,8 +22,8 @@ from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
 from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
+from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import SearchError
-from cnnzoo.tuning.results import SearchResults
 from cnnzoo.tuning.role import role
 from cnnzoo.tuning.searchable import check_importable, kind_of, path_of
 from cnnzoo.tuning.versions import versions_of

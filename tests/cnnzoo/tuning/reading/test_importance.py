@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import cnnzoo
-from cnnzoo.tuning.importance import importance
+from cnnzoo.tuning.reading.importance import importance
 
 
 def response(count, seed, noise=0.005):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError
-from cnnzoo.tuning.project import read_project
+from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class SearchResults:
         A hyperparameter or a metric that is called like a column before it has "hp:" or "metric:"
         before its name.
         """
-        from cnnzoo.tuning.frames import trials_frame
+        from cnnzoo.tuning.reading.frames import trials_frame
 
         return trials_frame(self.project)
 
@@ -144,7 +144,7 @@ class SearchResults:
         Columns: ``rank``, ``trial`` (the first that tried it), ``score`` (the mean over its
         executions), ``sd`` over them (empty for one), ``executions``, a column a hyperparameter.
         """
-        from cnnzoo.tuning.frames import configurations_frame
+        from cnnzoo.tuning.reading.frames import configurations_frame
 
         trials = self.comparable
         lower = self.objective is None or self.objective.lower
@@ -226,14 +226,14 @@ class SearchResults:
         SearchError
             If no trial is done.
         """
-        from cnnzoo.tuning.lines import train_line
+        from cnnzoo.tuning.reading.lines import train_line
 
         return train_line(self)
 
     def importance(self) -> "pd.DataFrame":
-        """Estimate how much each hyperparameter matters; see `cnnzoo.tuning.importance`."""
-        from cnnzoo.tuning.frames import column_of
-        from cnnzoo.tuning.importance import importance
+        """Estimate how much each hyperparameter matters; see `cnnzoo.tuning.reading.importance`."""
+        from cnnzoo.tuning.reading.frames import column_of
+        from cnnzoo.tuning.reading.importance import importance
 
         names = {column_of(name): name for name in self.hyperparameters}
         table = self.configurations

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import ToggleError, read_toggles
-from cnnzoo.tuning.stored import UnreadableError, one_line, read_object
+from cnnzoo.tuning.reading.stored import UnreadableError, one_line, read_object
 
 LONGEST = 60
 """Characters that a note repeats of what it found."""

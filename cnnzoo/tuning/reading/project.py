@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.tuning.filenames import ORACLE, SEARCH, trial_folder
+from cnnzoo.tuning.reading.search_file import read_search
+from cnnzoo.tuning.reading.stored import State, UnreadableError, read_object, read_state, space_of
+from cnnzoo.tuning.reading.trial_file import read_trial
 from cnnzoo.tuning.records import (
     Direction,
     Execution,
@@ -20,9 +23,6 @@ from cnnzoo.tuning.records import (
     SearchError,
     SearchTrial,
 )
-from cnnzoo.tuning.search_file import read_search
-from cnnzoo.tuning.stored import State, UnreadableError, read_object, read_state, space_of
-from cnnzoo.tuning.trial_file import read_trial
 
 NEAREST = 3
 """Folders that are named where there is no search."""

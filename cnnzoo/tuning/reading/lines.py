@@ -13,7 +13,7 @@ from cnnzoo.toggle import read_toggles
 from cnnzoo.vocabulary import PURPOSE
 
 if TYPE_CHECKING:
-    from cnnzoo.tuning.results import SearchResults
+    from cnnzoo.tuning.reading.results import SearchResults
 
 OWN_BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.tuning.filenames import EXECUTIONS
-from cnnzoo.tuning.records import (
-    STATUSES,
-    Execution,
-    Hyperparameter,
-    Objective,
-    SearchTrial,
-)
-from cnnzoo.tuning.stored import (
+from cnnzoo.tuning.reading.stored import (
     State,
     UnreadableError,
     number,
     one_line,
     read_rows,
     whole,
+)
+from cnnzoo.tuning.records import (
+    STATUSES,
+    Execution,
+    Hyperparameter,
+    Objective,
+    SearchTrial,
 )
 
 OWN = "tuner/"
