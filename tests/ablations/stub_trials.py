@@ -114,7 +114,9 @@ def die_once(trial: Trial) -> TrialResult:
 
 
 def exit_with_seed(trial: Trial) -> TrialResult:
-    time.sleep(0.3)  # long enough to be heard of
+    """End once there is a file of the worker's number, which says that it was heard of."""
+    while not Path(trial.data, str(os.getpid())).exists():
+        time.sleep(0.01)
     os._exit(trial.seed)
 
 
@@ -127,7 +129,7 @@ def exit_for_odd(trial: Trial) -> TrialResult:
 
 def sleep_for_odd(trial: Trial) -> TrialResult:
     if trial.seed % 2:
-        time.sleep(60)
+        time.sleep(600)
     return tell_pid(trial)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from stub_study import PROGRAMS
+from waiting import alive, wait_until
 
 from ablations import open_results
 from ablations.running.planning import Planner
@@ -63,15 +64,6 @@ def met(process):
     return wait_until(lambda: [pid for pid in workers(process.pid) if alive(pid)])
 
 
-def alive(pid):
-    """Whether there is such a process, and it is not one that has ended and is not yet missed."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 def rows(directory):
     """Read the results' own rows, as anybody could."""
     if not (directory / FILE).exists():
@@ -109,14 +101,6 @@ def done(stored):
 def end(process):
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
-
-
-def wait_until(condition, seconds=300):
-    deadline = time.monotonic() + seconds
-    while not (seen := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return seen
 
 
 def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_with):

@@ -1,230 +1,32 @@
-import re
+"""What the toggles that families share do to a model."""
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from keras import ops
 
 import cnnzoo
 from cnnzoo.toggle import ToggleError
 
 
-def kinds(model) -> list[str]:
-    return [type(layer).__name__ for layer in model.layers]
-
-
-# Sizes
-
-
 @pytest.mark.parametrize(
-    ("model", "given", "sentence"),
+    ("given", "units", "activation"),
     [
-        (
-            "loss_choice",
-            {"input_shape": (4, 4, 1), "pool_size": 3, "kernel_size": 1},
-            "`stage2_pool` of `loss_choice`: pool_size=3 does not fit a map of 1x1; "
-            "at most 1 fits.",
-        ),
-        (
-            "simple_cnn",
-            {"input_shape": (9, 3, 1), "pool_size": 4},
-            "`stage1_pool` of `simple_cnn`: pool_size=4 does not fit a map of 9x3; at most 3 fits.",
-        ),
-        (
-            "downsampling",
-            {"input_shape": (5, 7, 1), "kernel_size": 6},
-            "`stage1_conv` of `downsampling`: kernel_size=6 does not fit a map of 5x7 with "
-            "padding='valid'; at most 5 fits.",
-        ),
-        (
-            "simple_cnn",
-            {"input_shape": (4, 6, 1), "kernel_size": 8},
-            "`stage1_conv` of `simple_cnn`: kernel_size=8 does not fit a map of 4x6 with "
-            "padding='same'; at most 7 fits.",
-        ),
-        (
-            "feature_maps",
-            {"input_shape": (8, 8, 1), "dilation": 4, "name": "mine"},
-            "`stage1_conv` of `mine`: kernel_size=3 with dilation=4 does not fit a map of 8x8 "
-            "with padding='valid'; at most 2 fits.",
-        ),
-        (
-            "depthwise_separable",
-            {"input_shape": (2, 2, 3), "kernel_size": 5},
-            "`stage1_depthwise` of `depthwise_separable`: kernel_size=5 does not fit a map of 2x2 "
-            "with padding='same'; at most 3 fits.",
-        ),
-        (
-            "sequence",
-            {"input_shape": (3, 2), "padding": "valid"},
-            "`stage1_conv` of `sequence`: kernel_size=5 does not fit a map of 3 with "
-            "padding='valid'; at most 3 fits.",
-        ),
-        (
-            "conv_stack",
-            {"dilation": 2},
-            "`stage1_conv` of `conv_stack`: strides=2 and dilation=2 do not go together; "
-            "one of them must be 1.",
-        ),
-        (
-            "classic",
-            {"filters": 2049, "growth": 8.0, "kernel_size": 1},
-            "`stage2_conv` of `classic`: would have 16392 channels; from 1 to 16384 are allowed. "
-            "Change filters, growth or depth.",
-        ),
-        (
-            "classic",
-            {"filters": 1, "growth": 0.25},
-            "`stage2_conv` of `classic`: would have 0 channels; from 1 to 16384 are allowed. "
-            "Change filters, growth or depth.",
-        ),
-        (
-            "vgg",
-            {"input_shape": (16, 16, 1), "filters": 1, "kernel_size": 1},
-            "`stage5_pool` of `vgg`: pool_size=2 does not fit a map of 1x1; at most 1 fits.",
-        ),
-        (
-            "mobilenet",
-            {"input_shape": (16, 16, 1), "filters": 1},
-            "`block13_spatial_depthwise` of `mobilenet`: kernel_size=3 does not fit a map of 1x1 "
-            "with padding='same'; at most 1 fits.",
-        ),
+        ({}, 10, "softmax"),
+        ({"logits": True}, 10, "linear"),
+        ({"loss": "categorical_hinge"}, 10, "linear"),
+        ({"loss": "binary_crossentropy", "classes": 2}, 1, "sigmoid"),
+        ({"loss": "binary_crossentropy", "classes": 2, "logits": True}, 1, "linear"),
+        ({"loss": "mse", "classes": 2}, 2, "softmax"),
+        ({"loss": "mse", "classes": 1}, 1, "linear"),
+        ({"loss": "huber", "classes": 1}, 1, "linear"),
+        ({"loss": "focal", "classes": 3}, 3, "softmax"),
     ],
 )
-def test_a_size_that_does_not_fit_is_refused_at_its_layer(model, given, sentence):
-    with pytest.raises(ToggleError) as caught:
-        cnnzoo.build(model, compile=False, **given)
-    assert str(caught.value) == sentence
-
-
-@given(
-    height=st.integers(1, 12),
-    width=st.integers(1, 12),
-    kernel_size=st.integers(1, 31),
-    dilation=st.integers(1, 4),
-    padding=st.sampled_from(["valid", "same"]),
-)
-@settings(max_examples=60)
-def test_the_kernel_that_is_said_to_fit_is_the_largest_that_does(
-    height, width, kernel_size, dilation, padding
-):
-    def build(size):
-        return cnnzoo.build(
-            "feature_maps",
-            input_shape=(height, width, 1),
-            depth=1,
-            filters=1,
-            kernel_size=size,
-            dilation=dilation,
-            padding=padding,
-            compile=False,
-        )
-
-    try:
-        build(kernel_size)
-    except ToggleError as error:
-        fits = int(re.search(r"at most (\d+) fits", str(error))[1])
-        assert 1 <= fits < kernel_size
-        build(fits)
-        with pytest.raises(ToggleError):
-            build(fits + 1)
-
-
-@given(size=st.integers(1, 6), kernel_size=st.integers(1, 12), padding=st.just("same"))
-@settings(max_examples=30)
-def test_a_refused_kernel_would_have_had_taps_that_see_nothing_but_padding(
-    size, kernel_size, padding
-):
-    positions = np.arange(size)[:, None] + np.arange(kernel_size)[None] - (kernel_size - 1) // 2
-    every_tap_sees = ((positions >= 0) & (positions < size)).any(axis=0).all()
-    arguments = {"input_shape": (size, 1), "depth": 1, "filters": 1, "compile": False}
-    if every_tap_sees:
-        cnnzoo.build("feature_maps", kernel_size=kernel_size, padding=padding, **arguments)
-    else:
-        with pytest.raises(ToggleError):
-            cnnzoo.build("feature_maps", kernel_size=kernel_size, padding=padding, **arguments)
-
-
-# Borders
-
-
-@given(
-    height=st.integers(1, 9),
-    width=st.integers(1, 9),
-    kernel_size=st.integers(1, 7),
-    strides=st.integers(1, 3),
-    dilation=st.integers(1, 3),
-)
-@settings(max_examples=60)
-def test_borders_are_as_wide_as_those_of_keras_same(height, width, kernel_size, strides, dilation):
-    assume(strides == 1 or dilation == 1)
-    assume((kernel_size - 1) * dilation + 1 <= 2 * min(height, width) - 1)
-    model = cnnzoo.build(
-        "conv_stack",
-        input_shape=(height, width, 1),
-        depth=1,
-        filters=1,
-        kernel_size=kernel_size,
-        strides=strides,
-        dilation=dilation,
-        padding="same",
-        padding_mode="reflect",
-        compile=False,
-    )
-    padding = [layer.amounts for layer in model.layers if layer.name == "stage1_conv_padding"]
-    amounts = padding[0] if padding else [(0, 0), (0, 0)]
-
-    x = np.random.default_rng(0).normal(size=(1, height, width, 1)).astype("float32")
-    kernel = np.random.default_rng(1).normal(size=(kernel_size, kernel_size, 1, 1))
-    kernel = kernel.astype("float32")
-    options = {"strides": strides, "dilation_rate": dilation}
-    zeros = np.pad(x, [(0, 0), *amounts, (0, 0)])
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(ops.conv(zeros, kernel, padding="valid", **options)),
-        ops.convert_to_numpy(ops.conv(x, kernel, padding="same", **options)),
-        rtol=1e-4,
-        atol=1e-5,
-    )
-    assert model.get_layer("stage1_conv").output.shape[1:3] == (
-        -(-height // strides),
-        -(-width // strides),
-    )
-
-
-@pytest.mark.parametrize("conv", ["standard", "separable"])
-@pytest.mark.parametrize(("mode", "numpys"), [("reflect", "reflect"), ("replicate", "edge")])
-def test_a_border_changes_the_border_of_the_map_and_nothing_else(mode, numpys, conv):
-    arguments = {
-        "input_shape": (6, 5, 2),
-        "filters": 3,
-        "kernel_size": 3,
-        "conv": conv,
-        "seed": 0,
-        "compile": False,
-    }
-    zeros = cnnzoo.build("simple_cnn", **arguments)
-    other = cnnzoo.build("simple_cnn", padding_mode=mode, **arguments)
-    role = "stage1_conv" if conv == "standard" else "stage1_depthwise"
-    x = np.random.default_rng(0).normal(size=(2, 6, 5, 2)).astype("float32")
-    first = keras.Model(zeros.input, zeros.get_layer(role).output)(x)
-    second = keras.Model(other.input, other.get_layer(role).output)(x)
-    first, second = ops.convert_to_numpy(first), ops.convert_to_numpy(second)
-    np.testing.assert_allclose(first[:, 1:-1, 1:-1], second[:, 1:-1, 1:-1], rtol=1e-5, atol=1e-6)
-    assert (np.abs(first - second)[:, 0] > 1e-4).any()
-    wide = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode=numpys)
-    layer = other.get_layer(role)
-    by_hand = ops.convert_to_numpy(layer(ops.convert_to_tensor(wide)))
-    np.testing.assert_allclose(second, by_hand, rtol=1e-5, atol=1e-6)
-
-
-def test_a_kernel_of_one_pixel_needs_no_border():
-    model = cnnzoo.build("simple_cnn", kernel_size=1, padding_mode="reflect", filters=1)
-    assert "BorderPadding" not in kinds(model)
-
-
-# Classes
+def test_the_head_follows_the_loss(given, units, activation):
+    head = cnnzoo.build("mlp", units=2, **given).get_layer("head")
+    assert head.units == units
+    assert head.activation.__name__ == activation
 
 
 @pytest.mark.parametrize(
@@ -256,29 +58,6 @@ def test_a_loss_that_cannot_tell_the_classes_apart_is_refused(given, sentence):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("mlp", **given)
     assert str(caught.value) == sentence
-
-
-# What the shared toggles do
-
-
-@pytest.mark.parametrize(
-    ("given", "units", "activation"),
-    [
-        ({}, 10, "softmax"),
-        ({"logits": True}, 10, "linear"),
-        ({"loss": "categorical_hinge"}, 10, "linear"),
-        ({"loss": "binary_crossentropy", "classes": 2}, 1, "sigmoid"),
-        ({"loss": "binary_crossentropy", "classes": 2, "logits": True}, 1, "linear"),
-        ({"loss": "mse", "classes": 2}, 2, "softmax"),
-        ({"loss": "mse", "classes": 1}, 1, "linear"),
-        ({"loss": "huber", "classes": 1}, 1, "linear"),
-        ({"loss": "focal", "classes": 3}, 3, "softmax"),
-    ],
-)
-def test_the_head_follows_the_loss(given, units, activation):
-    head = cnnzoo.build("mlp", units=2, **given).get_layer("head")
-    assert head.units == units
-    assert head.activation.__name__ == activation
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""The command in processes of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tiny_study import TINY
+
+from ablations import open_results
+from ablations.running import runner
+
+
+def test_help_loads_neither_pandas_nor_keras():
+    code = (
+        "import sys\n"
+        "from ablations.cli import app\n"
+        "try:\n"
+        "    app(['--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "heavy = ('pandas', 'keras', 'tensorflow', 'scipy', 'numpy', 'pebble', 'sqlite3')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    start = time.perf_counter()
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert "Usage:" in answer.stdout
+    assert time.perf_counter() - start < 5  # 0.3 s on a machine with nothing else to do
+
+
+def command(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-c", "from ablations.cli import app; app()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "COLUMNS": "200"}
+    answer = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    # two workers race, so either trial may end first
+    assert "/2 baseline, seed 0, test loss " in answer.stderr
+    assert "/2 units=4, seed 0, test loss " in answer.stderr
+    assert "Results are in there" in answer.stdout.splitlines()
+    trials = open_results(tmp_path / "there").trials
+    assert (trials["status"] == "done").all()
+    again = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == answer.stdout
+    assert again.stderr == ""  # nothing was left to do, and TensorFlow is not heard
+
+
+BESIDE = """
+from sizes import UNITS
+
+def build(input_shape, classes, units=UNITS):
+    import keras
+
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(units))
+    model.add(keras.layers.Dense(classes, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+"""
+
+
+def test_a_builder_is_found_beside_its_study_and_in_the_working_folder(tmp_path):
+    """By workers too, and by the installed command, which Python starts in another folder."""
+    program = tmp_path / "bin" / "ablations"
+    study = tmp_path / "studies" / "mine.toml"
+    for folder in (program.parent, study.parent):
+        folder.mkdir()
+    program.write_text("from ablations.cli import app; app()")
+    text = TINY.replace('"mlp"', '"mine:build"').replace("seeds = 4", "seeds = 1")
+    study.write_text(text)
+    study.with_name("mine.py").write_text(BESIDE)
+    (tmp_path / "sizes.py").write_text("UNITS = 8\n")
+    packages = str(Path(runner.__file__).parents[1])
+
+    def tell(*words, cwd):
+        return subprocess.run(
+            [sys.executable, program, *words],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": packages},
+            capture_output=True,
+            text=True,
+        )
+
+    answer = tell("run", "studies/mine.toml", "--to", "there", "--workers", "1", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert (open_results(tmp_path / "there").trials["status"] == "done").all()
+    # a report needs no builder
+    answer = tell("report", "../there", "--to", "report.md", cwd=program.parent)
+    assert (answer.returncode, answer.stderr) == (0, "")

@@ -1,0 +1,100 @@
+"""What is wrong ends with status 2 and one line."""
+
+import pytest
+from tiny_study import TINY
+
+from ablations.documents import STUDIES
+from ablations.results import Results
+from ablations.stats import StatisticsError
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "seeds = = 3",
+            "StudyError: bad.toml is not TOML: Invalid value (at line 1, column 9).",
+        ),
+        ("seeds = 3", "StudyError: A Study needs a `model`."),
+        (
+            TINY.replace("units = [4, 8]", "unit = [4, 8]").replace("units = 8", "epochs = 1"),
+            None,
+        ),
+        (
+            TINY.replace("[4, 8]", "[8, 0]"),
+            "ToggleError: `units` of `mlp` must be a whole number from 1 to 65536; got 0.",
+        ),
+        (
+            TINY.replace("seeds = 4", "metrics = 4"),
+            "StudyError: `metrics` of a Study must name at least one of loss, accuracy, macro_f1, "
+            "nll, mae, rmse; got 4.",
+        ),
+        (
+            TINY.replace("seeds = 4", "timeout = 'long'"),
+            "StudyError: `timeout` of a Study must be a finite number of seconds from 0 up, 0 for "
+            "never; got 'long'.",
+        ),
+        (
+            TINY + "[margins]\nloss = inf",
+            "StudyError: `margins` of a Study: the margin of loss must be a finite number above 0; "
+            "got inf.",
+        ),
+    ],
+)
+def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
+    (tmp_path / "bad.toml").write_text(text)
+    answer = tell("run", "bad.toml")
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert answer.stderr.count("\n") == 1
+    if line is None:
+        assert answer.stderr.startswith(
+            "StudyError: Neither the model, the recipe nor the data have a toggle `unit`; did you "
+            "mean `units`? The model's: units, depth, "
+        )
+    else:
+        assert answer.stderr == f"{line}\n"
+    assert not (tmp_path / "studies").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ("run", "downsamplin"),
+            "StudyError: There is no built-in study `downsamplin`; did you mean `downsampling`? "
+            f"Known: {', '.join(STUDIES)}.",
+        ),
+        (
+            ("run", "missing.toml"),
+            "StudyError: missing.toml cannot be read: No such file or directory.",
+        ),
+    ],
+)
+def test_an_unknown_study_ends_with_one_line(tell, words, line):
+    answer = tell(*words)
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "all", "", "٣"])
+def test_other_seeds_are_refused_in_one_line(tell, tiny, seeds):
+    answer = tell("run", tiny, f"--seeds={seeds}")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"StudyError: --seeds must be a whole number from 1 up, or auto; got {seeds!r}.\n"
+    )
+
+
+def test_deltas_that_cannot_be_told_end_with_one_line(tell, tiny, serially, monkeypatch):
+    def refuse(self, metrics=None):
+        raise StatisticsError("there is no such thing.")
+
+    monkeypatch.setattr(Results, "deltas", refuse)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines()[-1] == "StatisticsError: there is no such thing."
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "x", "--seeds", "0"), ("fly",)])
+def test_a_wrong_command_ends_with_status_2(tell, words):
+    assert tell(*words).exit_code == 2

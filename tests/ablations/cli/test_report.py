@@ -1,0 +1,60 @@
+"""The report of a study that was run."""
+
+import shutil
+
+import pytest
+
+from ablations.report.figures import figures
+from ablations.report.theme import PAGE
+
+
+@pytest.fixture
+def stored(tell, tiny, serially, tmp_path):
+    """Return the folder of a study that was run."""
+    assert tell("run", tiny, "--to", "there").exit_code == 0
+    return tmp_path / "there"
+
+
+def test_a_report_is_written_again_where_an_earlier_one_is(tell, stored):
+    page = stored / "report.html"
+    assert tell("report", "there").output == "there/report.html\n"
+    written = page.read_bytes()
+    page.write_bytes(written.replace(b"</html>", b"<p>of yesterday</p></html>"))
+    assert tell("report", "there").output == "there/report.html (replaced)\n"
+    assert page.read_bytes() == written
+
+
+def test_the_figures_of_two_studies_side_by_side_are_files_too(tell, stored, monkeypatch):
+    drawn = []
+
+    def write(contents, *given, **options):
+        drawn.extend(figure.name for figure in figures(contents, PAGE))
+        return []
+
+    monkeypatch.setattr("ablations.report.write_figures", write)
+    shutil.copytree(stored, "other")
+    answer = tell("report", "there", "--beside", "other", "--figures", "drawn")
+    assert answer.exit_code == 0
+    assert [name for name in drawn if name.startswith("beside-")]
+
+
+def test_a_page_of_anyone_else_is_not_replaced(tell, stored):
+    page = stored / "report.html"
+    page.write_text("<!doctype html><title>My notes on the report</title>")
+    answer = tell("report", "there")
+    assert answer.exit_code == 2
+    assert answer.stderr == (
+        "ReportError: there/report.html is there already; give another name, or overwrite=True "
+        "(--overwrite) to replace it.\n"
+    )
+    assert page.read_text() == "<!doctype html><title>My notes on the report</title>"
+    assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"
+
+
+def test_a_report_at_a_place_of_ones_own_is_replaced_only_when_asked(tell, stored):
+    assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
+    answer = tell("report", "there", "--to", "mine.html")
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("ReportError: mine.html is there already;")
+    assert tell("report", "there", "--to", "mine.html", "--overwrite").output == "mine.html\n"
+    assert not (stored / "report.html").exists()

@@ -1,0 +1,161 @@
+"""What a run does and tells, with stub trials."""
+
+import os
+import signal
+
+import stub_trials
+from tiny_study import TINY
+
+from ablations import TrialResult, open_results
+from ablations.report.answers import answers
+from ablations.results.reporting import contents_of
+from ablations.running import runner
+
+# What it shows
+
+
+def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    assert "test loss on digits: deltas from the baseline's " in answer.stdout
+    assert "test accuracy on digits: deltas from the baseline's " in answer.stdout
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith("units=4")]
+    assert len(rows) == 2
+    assert "Exploratory: fewer than 6 seeds." in answer.stdout
+    assert "Results are in there" in answer.stdout.splitlines()
+    assert len(open_results(tmp_path / "there").trials) == 8
+    assert answer.stderr.splitlines()[-1].startswith("8/8 units=4, seed 3, test loss ")
+
+
+def test_run_answers_what_the_design_asks(tell, tiny, serially, tmp_path):
+    text = TINY.replace("units = [4, 8]", "units = [4, 8, 16]")
+    tiny.write_text(text)
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    (said,) = answers(contents_of(open_results(tmp_path / "there")))[:1]
+    assert f"{said.text}." in answer.stdout.replace("\n", " ")
+    assert "Page's trend test" in said.text
+
+
+def test_the_baselines_mean_is_told_whatever_variant_comes_first(tell, tiny, serially):
+    tiny.write_text(TINY.replace("[4, 8]", "[13, 4, 8]"))
+    answer = tell("run", tiny, "--to", "there")
+    assert answer.exit_code == 0, answer.output
+    trials = open_results("there").trials
+    mean = trials.loc[trials["variant"] == "baseline", "test_loss"].mean()
+    title = f"test loss on digits: deltas from the baseline's {mean:.4f}"
+    assert title in [line.strip() for line in answer.stdout.splitlines()]
+
+
+def test_where_no_baseline_is_done_no_mean_of_it_is_told(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        if trial.settings["units"] == 8:
+            return TrialResult(trial, "failed", reason="ValueError: bad luck")
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny)
+    assert "test loss on digits: deltas" in [line.strip() for line in answer.stdout.splitlines()]
+
+
+def test_a_line_is_one_line_and_a_table_whole_where_there_is_no_terminal(
+    tell, tiny, serially, monkeypatch
+):
+    monkeypatch.delenv("COLUMNS")
+    changes = {"units": 4, "depth": 3, "dropout": 0.25, "activation": "'tanh'", "label_noise": 0.5}
+    written = ", ".join(f"{name} = {level}" for name, level in changes.items())
+    tiny.write_text(
+        TINY.replace(
+            "[factors]\nunits = [4, 8]", f"[[variants]]\n{written.replace(', ', chr(10))}"
+        ).replace("seeds = 4", 'seeds = 1\ndesign = "list"')
+    )
+    variant = "units=4, depth=3, dropout=0.25, activation=tanh, label_noise=0.5"
+    answer = tell("run", tiny)
+    assert answer.exit_code == 0, answer.output
+    line = answer.stderr.splitlines()[-1]
+    assert line.startswith(f"2/2 {variant}, seed 0, test loss ")
+    assert line.endswith(" s")
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith(variant)]
+    assert len(rows) == 2
+
+
+def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        if trial.seed == 3:
+            return TrialResult(trial, "failed", reason="ValueError: bad luck")
+        result = stub_trials.run_trial(trial)
+        found = ("It is [too] slow.",) if trial.settings.get("units") == 4 else ()
+        return TrialResult(trial, "done", metrics=result.metrics, findings=found)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 0
+    assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
+    assert "units=4, 3 trials, for instance: It is [too] slow." in answer.stdout
+    assert "units=4, seed 3: failed: ValueError: bad luck" in answer.stderr
+
+
+def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        status = "failed" if trial.settings["units"] == 4 else "done"
+        return TrialResult(trial, status, findings=["x"])
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny, "--seeds", 1)
+    assert "1 trial failed; its reason is in `open_results(...).trials`." in answer.stdout
+    assert "units=4, 1 trial, for instance: x" in answer.stdout
+
+
+# What it runs and where
+
+
+def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", 1, "--to", "there").exit_code == 0
+    assert len(open_results(tmp_path / "there").trials) == 2
+    assert len(serially.CALLS) == 2
+    assert tell("run", tiny, "--seeds", 3, "--to", "there").exit_code == 0
+    assert len(serially.CALLS) == 6
+
+
+def test_seeds_may_be_auto(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", "auto", "--to", "there").exit_code == 0
+    assert open_results(tmp_path / "there").study["seeds"] == "auto"
+
+
+def test_results_go_to_a_folder_of_the_studys_name(tell, tiny, serially, tmp_path):
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0
+    assert len(open_results(tmp_path / "studies" / "tiny").trials) == 2
+
+
+def test_a_built_in_study_is_run_by_its_name(tell, serially, tmp_path):
+    answer = tell("run", "downsampling", "--seeds", 1)
+    assert answer.exit_code == 0, answer.output
+    trials = open_results(tmp_path / "studies" / "downsampling").trials
+    assert list(trials["level"].dropna()) == [1, 3, 4]
+
+
+def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypatch):
+    monkeypatch.setattr(
+        runner, "run_trial", lambda trial, report_to=None: TrialResult(trial, "failed", reason="no")
+    )
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0  # though there are no deltas
+    monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)
+    assert tell("run", tiny, "--seeds", 1).exit_code == 0
+    assert not serially.CALLS
+    assert tell("run", tiny, "--seeds", 1, "--retry-failed").exit_code == 0
+    assert len(serially.CALLS) == 2
+
+
+def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, serially, monkeypatch):
+    def interrupted(trial, report_to=None):
+        if len(stub_trials.CALLS) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupted)
+    answer = tell("run", tiny)
+    assert answer.exit_code == 130
+    assert "5 trials have not run yet; the same command goes on with them." in answer.stdout
+    # no variant is paired yet, and the baseline's mean is known all the same
+    assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
+    assert tell("run", tiny).exit_code == 0

@@ -1,0 +1,143 @@
+"""What the figures draw, and what their captions say."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from ablations.report.contents import EFFECTS
+from ablations.report.costs import costs_table
+from ablations.report.drawing import palette
+from ablations.report.figures import figures, file_spec, spec
+from ablations.report.page import SECTIONS
+from ablations.report.tables import DAGGER
+from ablations.report.theme import LIGHT, PAGE
+
+
+def by_name(shown):
+    return {figure.name: figure for figure in figures(shown, PAGE)}
+
+
+def test_every_figure_is_there(contents):
+    assert [figure.name for figure in figures(contents, PAGE)] == [
+        "forest-test_loss",
+        "pairs-test_loss",
+        "forest-test_accuracy",
+        "pairs-test_accuracy",
+        "curves-training-loss",
+        "curves-validation-loss",
+        "curves-training-accuracy",
+        "curves-validation-accuracy",
+        "interaction-pool_size-normalization",
+        "cost-params-test_loss",
+        "cost-params-test_accuracy",
+    ]
+
+
+def test_all_that_is_drawn_is_vega_lite_by_its_schema(contents):
+    import altair
+
+    drawn = figures(contents, PAGE)
+    assert {figure.section for figure in drawn} == {"deltas", *SECTIONS}
+    for figure, on_paper in zip(drawn, figures(contents, LIGHT), strict=True):
+        for described in (spec(figure, PAGE), file_spec(on_paper, "A study")):
+            altair.Chart.from_dict(described, validate=True)
+
+
+def test_what_is_ringed_names_the_counts_that_it_is_ranked_by(contents):
+    drawn = by_name(contents)
+    assert drawn["cost-params-test_loss"].caption == (
+        "Mean test loss of each variant against what it costs. Ringed: Pareto-optimal by the "
+        "means, where small gaps may be chance: no other is at least as good in the metric, "
+        "parameters and multiplications at once and better in one; time does not count. Coloured: "
+        "the baseline and the largest deltas."
+    )
+
+
+def test_figures_are_capped_and_say_so(many):
+    drawn = by_name(many)
+    assert len(drawn["forest-test_loss"].rows) == 100
+    assert len(drawn["pairs-test_loss"].rows) == 240
+    pairs = drawn["pairs-test_loss"]
+    assert pairs.caption.endswith("Drawn are the 24 largest deltas of 100.")
+    sizes = many.deltas_of("test_loss").set_index("variant")["delta"].abs()
+    assert {row["variant"] for row in pairs.rows} == set(sizes.nlargest(24).index)
+    assert len(drawn["curves-training-loss"].rows) == 7 * 20
+    assert "the 6 largest deltas" in drawn["curves-training-loss"].caption
+
+
+def test_the_legend_of_curves_names_only_what_is_drawn(many):
+    colours = palette(many)
+    names = [[row["name"] for row in colours.legend(others=others)] for others in (False, True)]
+    assert names[1] == [*names[0], "other variants"]
+    drawn = by_name(many)
+    assert {row["variant"] for row in drawn["curves-training-loss"].rows} == set(names[0])
+
+
+def test_a_single_epoch_makes_no_curve(contents):
+    one = replace(contents, history=contents.history[contents.history["epoch"] == 1])
+    assert not [figure for figure in figures(one, PAGE) if figure.section == "curves"]
+
+
+def test_curves_are_means_and_quartiles(contents):
+    drawn = by_name(contents)
+    history = contents.history
+    values = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]["val_loss"]
+    row = next(
+        row
+        for row in drawn["curves-validation-loss"].rows
+        if row["variant"] == "baseline" and row["epoch"] == 3
+    )
+    assert row["mean"] == pytest.approx(values.mean(), rel=1e-12)
+    assert row["low"] == pytest.approx(values.quantile(0.25), rel=1e-12)
+    assert row["high"] == pytest.approx(values.quantile(0.75), rel=1e-12)
+
+
+def test_what_has_no_delta_is_named_at_the_forest_plot(contents):
+    drawn = by_name(contents)
+    caption = drawn["forest-test_loss"].caption
+    assert caption.endswith(" Not drawn: filters=4096 (pending), filters=1 (infeasible).")
+
+
+def test_a_variant_with_a_finding_has_a_dagger_in_the_forest_plot(contents):
+    drawn = by_name(contents)
+    marked = [row["variant"] for row in drawn["forest-test_loss"].rows if DAGGER in row["variant"]]
+    assert marked == [f"normalization=batch {DAGGER}"]
+    assert f"{DAGGER}: see its finding." in drawn["forest-test_loss"].caption
+    clean = by_name(replace(contents, variant_findings={}))
+    assert DAGGER not in clean["forest-test_loss"].caption
+
+
+def test_one_seed_is_drawn_without_intervals_and_ranks_nothing(one_seed):
+    drawn = by_name(one_seed)
+    forest = drawn["forest-test_loss"]
+    assert forest.caption.startswith("Delta of one seed, without interval.")
+    assert [layer["mark"]["type"] for layer in forest.chart["layer"]] == ["rule", "point"]
+    assert "Ringed" not in drawn["cost-params-test_loss"].caption
+    assert not [name for name in costs_table(one_seed) if name.startswith("Pareto")]
+
+
+def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
+    def caption(shown):
+        drawn = by_name(shown)
+        return drawn["interaction-pool_size-normalization"].caption
+
+    assert caption(contents).endswith("lines that are not quite parallel may be chance.")
+    row = {"metric": "test_loss", "term": "pool_size x normalization", "kind": "interaction"}
+    row |= {"p_adjusted": 0.0276, "delta": 0.147, "ci_low": 0.0186, "ci_high": 0.2749}
+    tested = replace(contents, tables={EFFECTS: pd.DataFrame([row])})
+    assert caption(tested).endswith("here the interaction is +0.15 [0.02, 0.27], p 0.028 (Holm).")
+
+
+def test_interactions_use_the_seeds_that_all_finished(contents):
+    drawn = by_name(contents)
+    rows = drawn["interaction-pool_size-normalization"].rows
+    done = contents.trials.groupby("variant")["test_loss"].mean()
+    assert [(row["across"], row["along"]) for row in rows] == [
+        ("2", "none"),
+        ("2", "batch"),
+        ("4", "none"),
+        ("4", "batch"),
+    ]
+    names = ["baseline", "normalization=batch", "pool_size=4", "pool_size=4, normalization=batch"]
+    assert [row["mean"] for row in rows] == pytest.approx(done[names].tolist(), rel=1e-12)

@@ -1,0 +1,11 @@
+"""A store of the test's own."""
+
+import pytest
+
+from ablations.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "study", write=True) as store:
+        yield store

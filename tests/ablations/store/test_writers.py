@@ -1,0 +1,69 @@
+"""One writer, and any number of readers."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from stored_trials import CONTEXT, result
+
+from ablations import StudyError
+from ablations.store import LOCK, Store
+
+
+def writer(directory):
+    """Start a process that holds the store, and wait until it does."""
+    code = (
+        "import sys, time; from ablations.store import Store; "
+        f"store = Store({str(directory)!r}, write=True); print('here', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "here\n"
+    return process
+
+
+def test_a_second_writer_is_refused_with_the_first_ones_process_id_until_that_one_dies(tmp_path):
+    process = writer(tmp_path)
+    try:
+        with pytest.raises(StudyError) as refused:
+            Store(tmp_path, write=True)
+        assert str(refused.value) == (
+            f"Process {process.pid} is running the study in {tmp_path}; wait for it, stop it, or "
+            "give another directory."
+        )
+        with Store(tmp_path) as reader:  # which needs no lock
+            assert reader.plan() == []
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    with Store(tmp_path, write=True) as store:
+        assert (tmp_path / LOCK).read_text() == str(os.getpid())
+        store.begin({"name": "s"}, CONTEXT, [])
+
+
+def test_a_second_writer_in_the_same_process_is_refused_too(store):
+    with pytest.raises(StudyError, match=f"Process {os.getpid()} is running the study in"):
+        Store(store.directory, write=True)
+
+
+def test_a_closed_store_is_free(tmp_path):
+    for _ in range(2):
+        with Store(tmp_path, write=True) as store:
+            store.begin({}, CONTEXT, [])
+
+
+def test_a_reader_cannot_write(store):
+    store.begin({}, CONTEXT, [])
+    with (
+        Store(store.directory) as reader,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        reader.add(result(), CONTEXT, {})

@@ -1,0 +1,40 @@
+"""Deltas whose mean is known, from seeds of their own."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+ALPHA = 0.05
+
+
+def _accuracy(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return (rng.binomial(200, 0.95, shape) - rng.binomial(200, 0.95, shape)) / 200
+
+
+# Name, draw of deltas with mean 0, and what of it is bounded at n = 10.
+DISTRIBUTIONS: dict[str, tuple[Draw, str]] = {
+    "normal": (lambda rng, shape: rng.normal(size=shape), "normal"),
+    "t with 3 df": (lambda rng, shape: rng.standard_t(3, shape), "robust"),
+    "gamma, shape 4 (skewness 1)": (lambda rng, shape: rng.gamma(4, size=shape) - 4, "robust"),
+    "rounded to whole sds": (lambda rng, shape: np.round(rng.normal(size=shape)), "robust"),
+    "rounded to 3 levels": (
+        lambda rng, shape: np.clip(np.round(rng.normal(size=shape) / 1.5), -1, 1),
+        "robust",
+    ),
+    "accuracies of 200 images": (_accuracy, "robust"),
+    "exponential (skewness 2)": (lambda rng, shape: rng.exponential(size=shape) - 1, ""),
+    "lognormal (skewness 6)": (
+        lambda rng, shape: rng.lognormal(size=shape) - math.exp(0.5),
+        "",
+    ),
+}
+FEW = ("normal", "t with 3 df", "gamma, shape 4 (skewness 1)", "lognormal (skewness 6)")
+
+
+def rng_of(section: int, *more: int) -> np.random.Generator:
+    return np.random.default_rng([20240, section, *more])

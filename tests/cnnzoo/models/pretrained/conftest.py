@@ -1,0 +1,20 @@
+"""Weights as somebody trained them."""
+
+import keras
+import pytest
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Weights of MobileNet as somebody trained them."""
+    keras.utils.set_random_seed(5)
+    network = keras.applications.MobileNet(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
+    )
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # the statistics of a batch, so that features vary and gradients arrive everywhere
+            layer.moving_variance.assign(layer.moving_variance * 0.05)
+    path = tmp_path_factory.mktemp("weights") / "trained.weights.h5"
+    network.save_weights(path)
+    return path

@@ -1,0 +1,94 @@
+"""The best of a search, and the line that makes it again."""
+
+import pytest
+from project_files import edit, states
+
+import cnnzoo
+from cnnzoo.tuning.records import SearchError
+
+
+def test_the_best_of_a_zoo_model_is_what_it_was_and_a_line_to_paste(seeded):
+    results = cnnzoo.open_search(seeded)
+    first = results.best(2).iloc[0]
+    best = results.best()
+    assert best["filters"] == 16
+    assert best["learning_rate"] == first["learning_rate"]
+    assert first["score"] == max(results.configurations["score"])
+    assert "width" not in best  # which the zoo's model does not have
+    line = results.best_line()
+    written = ", ".join(f"{name}={level!r}" for name, level in best.items())
+    assert line == (
+        "cnnzoo.train('downsampling', cnnzoo.load_data('digits'), "
+        f"cnnzoo.Recipe(epochs=2, batch_size=64), seed=0, {written})"
+    )
+
+
+def test_data_that_were_given_as_they_are_are_called_by_a_name(seeded):
+    edit(seeded / "search.json", data="", about_data="arrays: 8x8x1 images")
+    results = cnnzoo.open_search(seeded)
+    assert (results.data, results.about_data) == ("", "arrays: 8x8x1 images")
+    assert results.best_line().startswith("cnnzoo.train('downsampling', cnnzoo.load_data(data), ")
+
+
+def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
+    shape = {"input_shape": [8, 8, 1], "classes": 10}
+    told = {"model": "nets.small:Nets.tiny", "fixed": {}, "others": {"a b": "it's"}, **shape}
+    edit(seeded / "search.json", **told)
+    results = cnnzoo.open_search(seeded)
+    keywords = ", ".join(f"{name}={level!r}" for name, level in results.winner.levels.items())
+    assert results.best_line() == (
+        "from nets.small import Nets\n\n"
+        f"cnnzoo.train(Nets.tiny(input_shape=(8, 8, 1), classes=10, {keywords}, "
+        "**{'a b': \"it's\"}), cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=2, batch_size=64), seed=0)"
+    )
+
+
+def test_the_best_of_a_build_hp_is_built_from_its_hyperparameters(seeded):
+    edit(seeded / "search.json", model="nets.small:build", builder="hp", fixed={"batch_size": 16})
+    results = cnnzoo.open_search(seeded)
+    assert results.best_line() == (
+        "import keras_tuner\nfrom nets.small import build\n\n"
+        "hp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({results.winner.levels!r})\n"
+        "cnnzoo.train(build(hp), cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=2, batch_size=16), seed=0)"
+    )
+
+
+def test_of_a_hypermodel_nobody_knows_how_it_was_made(seeded):
+    edit(seeded / "search.json", model="nets.small:Net", builder="hypermodel")
+    results = cnnzoo.open_search(seeded)
+    levels = results.levels_of(results.winner)
+    assert results.best_line() == (
+        "import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n"
+        f"hp.values.update({levels!r})  # for the build(hp) that was searched"
+    )
+
+
+@pytest.mark.parametrize("model", ["os:system('x')", "a:b\nimport os", "a b:c", ":c"])
+def test_what_is_no_name_of_a_builder_is_not_written_as_code(seeded, model):
+    edit(seeded / "search.json", model=model)
+    line = cnnzoo.open_search(seeded).best_line()
+    assert line.startswith("import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n")
+    assert model not in line
+
+
+def test_the_best_of_a_search_made_elsewhere_is_all_that_was_chosen(searches):
+    results = cnnzoo.open_search(searches["random"])
+    values = max(states(searches["random"]), key=lambda state: state["score"])
+    assert results.best() == values["hyperparameters"]["values"]
+    told = {}
+    exec(results.best_line(), told)  # noqa: S102
+    assert told["hp"].get_config()["values"] == results.best()
+
+
+def test_as_many_as_are_asked_for_are_the_best(searches):
+    results = cnnzoo.open_search(searches["random"])
+    assert results.best(2)["rank"].tolist() == [1, 2]
+    for count in (-2, 0, True, 1.0):
+        with pytest.raises(SearchError) as refused:
+            results.best(count)
+        assert str(refused.value) == (
+            f"`count` of `best` must be a whole number from 1 up; got {count!r}."
+        )
