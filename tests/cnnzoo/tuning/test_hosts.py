@@ -78,10 +78,10 @@ def test_what_starts_tensorflow_before_the_search_is_no_hindrance_to_a_worker(
     both = [begin(place, KERASTUNER_TUNER_ID=name, **address) for name in ("chief", "one")]
     try:
         for process in reversed(both):
-            finish(process, 120)
+            finish(process)
     finally:
         for process in both:
-            process.kill()
+            kill(process)
     assert [trial["status"] for trial in trials_of(place)] == ["COMPLETED"] * 2
 
 
