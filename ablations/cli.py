@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnzoo.console import one_line_errors, table
+from cnnzoo.console import legend, one_line_errors, table, version_option
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -25,13 +25,19 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def main(*, version: Annotated[bool, version_option("ablations")] = False) -> None:
+    """Take what is asked of the program and of no command."""
+
+
 @app.command("list")
 def list_command() -> None:
     """List the built-in studies."""
     from rich.console import Console
 
-    from ablations.documents import CLAIMS, STUDIES
+    from ablations.documents import CLAIMED, CLAIMS, STUDIES
 
+    console = Console()
     rows = [
         (
             name,
@@ -44,7 +50,8 @@ def list_command() -> None:
         for name, study in STUDIES.items()
     ]
     columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
-    Console().print(table(columns, rows, right=("seeds",)))
+    console.print(table(columns, rows, right=("seeds",)))
+    console.print(legend("claims: what a document says and a study asks", CLAIMED))
 
 
 def _choices(study: "Study") -> list[tuple[str, str]]:

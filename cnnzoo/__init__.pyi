@@ -36,3 +36,5 @@ from .tuning.records import SearchError as SearchError
 from .tuning.results import SearchResults as SearchResults
 from .tuning.results import open_search as open_search
 from .tuning.tune import tune as tune
+
+__version__: str

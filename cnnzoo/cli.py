@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnzoo.console import load_keras, one_line_errors, parse_choices, table
+from cnnzoo.console import (
+    legend,
+    load_keras,
+    one_line_errors,
+    parse_choices,
+    table,
+    version_option,
+)
 from cnnzoo.toggle import ToggleError
 
 SHOWN = 5
@@ -23,6 +30,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def main(*, version: Annotated[bool, version_option("cnnzoo")] = False) -> None:
+    """Take what is asked of the program and of no command."""
+
+
 @app.command("list")
 def list_command(
     pattern: Annotated[str, typer.Argument(help="A shell pattern of names.")] = "*",
@@ -30,6 +42,7 @@ def list_command(
     """List the models: document, task, parameters at the defaults, and what they are."""
     from rich.console import Console
 
+    from cnnzoo.documents import documents_of
     from cnnzoo.registry import get_model, list_models
 
     console = Console()
@@ -54,6 +67,8 @@ def list_command(
     columns = ("model", "document", "task", "parameters", "what it is")
     shown = 5 if console.width >= 120 else 4
     console.print(table(columns[:shown], [row[:shown] for row in rows], right=("parameters",)))
+    documents = documents_of(model.document for model in models)
+    console.print(legend("documents: the texts that the models are from", documents))
 
 
 @app.command("describe")
