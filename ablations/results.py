@@ -24,6 +24,8 @@ class Results(ComparedStudy):
     interrupted
         Whether Ctrl-C ended the run that these come from before all was done; not of what is
         opened.
+    stop_asked
+        Whether Ctrl-C was heard in that run, be it in the last trial, after which all was done.
 
     Raises
     ------
@@ -33,7 +35,7 @@ class Results(ComparedStudy):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self.interrupted = False
+        self.interrupted = self.stop_asked = False
 
     def best_variant(self) -> str:
         """Return the name of the variant with the best mean of the first metric.

@@ -146,7 +146,7 @@ def run(
         )
         interrupted = rounds.run(interruption)
     results = open_results(directory)
-    results.interrupted = interrupted
+    results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results
 
 
