@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnzoo.console import legend, one_line_errors, table, version_option
+from cnnzoo.console import legend, one_line_errors, quiet_stderr, table, version_option
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -110,12 +111,18 @@ def run_command(
         blocks = None if seeds is None else _seeds(seeds)
         from ablations.documents import get_study
         from ablations.files import read_study
+        from ablations.settings import StudyError
 
+        if Path(study).is_file() and not study.endswith(".toml"):
+            raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             asked = replace(asked, seeds=blocks)
         if study.endswith(".toml"):
             _import_from(Path(study).expanduser().parent, Path())
+        if ":" in asked.model_name:  # whose module will load it
+            with quiet_stderr():
+                import_module("keras")
         from ablations.runner import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
@@ -243,6 +250,8 @@ def _show(results: "Results") -> None:
         console.print(deltas_table(rows, trials, title))
     for said in answers(contents_of(results)):
         say(f"{said.text}.")
+    if trials["variant"].eq(BASELINE).all():
+        say("There is the baseline alone, and nothing to compare it with.")
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
     pending = int((trials["status"] == "pending").sum())

@@ -1,5 +1,6 @@
 """The results of a study: what `run` returns and `open_results` opens, without Keras."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -170,4 +171,6 @@ def open_results(directory: str | Path) -> Results:
     StudyError
         If there is none.
     """
+    if not isinstance(directory, str | os.PathLike):
+        raise StudyError(f"`open_results` takes the path of a study; got {directory!r}.")
     return Results(directory)

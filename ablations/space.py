@@ -86,9 +86,10 @@ class Space:
         """
         groups = {**self.model, **self.recipe, **self.data}
         if name not in groups:
+            models = ", ".join(self.model) or "none"
             raise StudyError(
                 f"Neither the model, the recipe nor the data have a toggle `{name}`"
-                f"{did_you_mean(name, groups)} The model's: {', '.join(self.model)}; the recipe's: "
+                f"{did_you_mean(name, groups)} The model's: {models}; the recipe's: "
                 f"{', '.join(self.recipe)}; the data's: {', '.join(self.data)}."
             )
         return groups[name]

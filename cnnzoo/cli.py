@@ -152,10 +152,14 @@ def tune_command(
     with one_line_errors():
         known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
         fixed: Any = parse_choices(choices or [], known, model)
-        names = [name.strip() for name in search.split(",") if name.strip()] or None
+        names = [name.strip() for name in search.split(",") if name.strip()]
+        if search and not names:
+            raise ToggleError(f"--search takes names of toggles, between commas; got {search!r}.")
         usual = Recipe() if "epochs" in fixed else Recipe(epochs=EPOCHS)
         recipe = usual if epochs is None else Recipe(epochs=epochs)
-        make_space(model, names, recipe, fixed)  # says what is wrong before anything is loaded
+        make_space(
+            model, names or None, recipe, fixed
+        )  # says what is wrong before anything is loaded
         with console.status("loading"):
             load_keras(fixed=role() == "worker")
             from cnnzoo.tuning.tune import tune
@@ -164,7 +168,7 @@ def tune_command(
             found = tune(
                 model,
                 data,
-                names,
+                names or None,
                 seeds=seeds,
                 recipe=recipe,
                 workers=workers,

@@ -86,7 +86,10 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        words = str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            words = f"{error.filename}: {error.strerror}."
+        typer.secho(f"{type(error).__name__}: {words}", fg="red", err=True)
         raise typer.Exit(2) from error
 
 

@@ -11,11 +11,13 @@ from ablations.search.studies import FOLDERS, SearchStudies, objective_of
 from ablations.settings import StudyError, same
 from ablations.space import Space
 from ablations.study import Study
+from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.results import SearchResults, open_search
 
 
+@refuse_unknown
 def from_search(
     search: SearchResults | str | Path,
     *,

@@ -1,5 +1,6 @@
 """The studies that a search leads to, and what came of them."""
 
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.search.optimism import optimism
 from ablations.study import Study
+from cnnzoo.keywords import check_keywords
 from cnnzoo.tuning.records import Objective, SearchTrial
 from cnnzoo.tuning.results import SearchResults
 
@@ -80,7 +82,8 @@ class SearchStudies:
         directory
             Where their results go, each in a folder of its own; ``studies/NAME`` if left out.
         options
-            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``progress``.
+            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``renew_after`` and
+            ``progress``.
 
         Raises
         ------
@@ -89,6 +92,8 @@ class SearchStudies:
         """
         from ablations import runner
 
+        _, _, *known = inspect.signature(runner.run).parameters
+        check_keywords(options, known, "run")
         place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
         found: dict[str, Results] = {}
         shown = options.get("progress", True)

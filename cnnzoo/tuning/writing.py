@@ -57,11 +57,16 @@ def alone_in(directory: Path) -> Iterator[None]:
     Raises
     ------
     SearchError
-        If a search runs there.
+        If a search runs there, or nothing can be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / ".running"
-    with path.open("a+") as file:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / ".running").open("a+")
+    except OSError as error:
+        raise SearchError(
+            f"`directory` of a search cannot be {directory}: {error.strerror}. Give another one."
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 import ablations
+import cnnzoo
 from ablations import runner
 from ablations.study import TrialResult
 from cnnzoo.seeding import stream
@@ -72,3 +73,25 @@ def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypa
     found, told = run()
     assert told == [RIVALS, ONE, PATH]
     assert found.path is not None
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        (
+            lambda search: ablations.from_search(search, rival=2),
+            "`from_search` takes no `rival`; did you mean `rivals`? It takes search, seeds, "
+            "rivals, model, data, recipe, metric.",
+        ),
+        (
+            lambda search: ablations.from_search(search).run(worker=2),
+            "`run` takes no `worker`; did you mean `workers`? It takes workers, engine, "
+            "retry_failed, renew_after, progress.",
+        ),
+    ],
+)
+def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, sentence):
+    with pytest.raises(cnnzoo.ToggleError) as refused:
+        start(search)
+    assert str(refused.value) == sentence
+    assert capsys.readouterr().err == ""
