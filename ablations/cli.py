@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnzoo.console import one_line_errors, table
+from cnnzoo.console import legend, one_line_errors, quiet_stderr, table, version_option
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -25,13 +26,19 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def main(*, version: Annotated[bool, version_option("ablations")] = False) -> None:
+    """Take what is asked of the program and of no command."""
+
+
 @app.command("list")
 def list_command() -> None:
     """List the built-in studies."""
     from rich.console import Console
 
-    from ablations.documents import CLAIMS, STUDIES
+    from ablations.documents import CLAIMED, CLAIMS, STUDIES
 
+    console = Console()
     rows = [
         (
             name,
@@ -44,7 +51,8 @@ def list_command() -> None:
         for name, study in STUDIES.items()
     ]
     columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
-    Console().print(table(columns, rows, right=("seeds",)))
+    console.print(table(columns, rows, right=("seeds",)))
+    console.print(legend("claims: what a document says and a study asks", CLAIMED))
 
 
 def _choices(study: "Study") -> list[tuple[str, str]]:
@@ -103,12 +111,18 @@ def run_command(
         blocks = None if seeds is None else _seeds(seeds)
         from ablations.documents import get_study
         from ablations.study.files import read_study
+        from ablations.study.settings import StudyError
 
+        if Path(study).is_file() and not study.endswith(".toml"):
+            raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             asked = replace(asked, seeds=blocks)
         if study.endswith(".toml"):
             _import_from(Path(study).expanduser().parent, Path())
+        if ":" in asked.model_name:  # whose module will load it
+            with quiet_stderr():
+                import_module("keras")
         from ablations.running.runner import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
@@ -236,6 +250,8 @@ def _show(results: "Results") -> None:
         console.print(deltas_table(rows, trials, title))
     for said in answers(contents_of(results)):
         say(f"{said.text}.")
+    if trials["variant"].eq(BASELINE).all():
+        say("There is the baseline alone, and nothing to compare it with.")
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
     pending = int((trials["status"] == "pending").sum())

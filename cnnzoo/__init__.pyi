@@ -36,3 +36,5 @@ from .tuning.reading.results import SearchResults as SearchResults
 from .tuning.reading.results import open_search as open_search
 from .tuning.records import SearchError as SearchError
 from .tuning.tune import tune as tune
+
+__version__: str

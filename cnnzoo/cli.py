@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnzoo.console import load_keras, one_line_errors, parse_choices, table
+from cnnzoo.console import (
+    legend,
+    load_keras,
+    one_line_errors,
+    parse_choices,
+    table,
+    version_option,
+)
 from cnnzoo.toggle import ToggleError
 
 SHOWN = 5
@@ -23,6 +30,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def main(*, version: Annotated[bool, version_option("cnnzoo")] = False) -> None:
+    """Take what is asked of the program and of no command."""
+
+
 @app.command("list")
 def list_command(
     pattern: Annotated[str, typer.Argument(help="A shell pattern of names.")] = "*",
@@ -30,6 +42,7 @@ def list_command(
     """List the models: document, task, parameters at the defaults, and what they are."""
     from rich.console import Console
 
+    from cnnzoo.documents import documents_of
     from cnnzoo.registry import get_model, list_models
 
     console = Console()
@@ -54,6 +67,8 @@ def list_command(
     columns = ("model", "document", "task", "parameters", "what it is")
     shown = 5 if console.width >= 120 else 4
     console.print(table(columns[:shown], [row[:shown] for row in rows], right=("parameters",)))
+    documents = documents_of(model.document for model in models)
+    console.print(legend("documents: the texts that the models are from", documents))
 
 
 @app.command("describe")
@@ -137,10 +152,14 @@ def tune_command(
     with one_line_errors():
         known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
         fixed: Any = parse_choices(choices or [], known, model)
-        names = [name.strip() for name in search.split(",") if name.strip()] or None
+        names = [name.strip() for name in search.split(",") if name.strip()]
+        if search and not names:
+            raise ToggleError(f"--search takes names of toggles, between commas; got {search!r}.")
         usual = Recipe() if "epochs" in fixed else Recipe(epochs=EPOCHS)
         recipe = usual if epochs is None else Recipe(epochs=epochs)
-        make_space(model, names, recipe, fixed)  # says what is wrong before anything is loaded
+        make_space(
+            model, names or None, recipe, fixed
+        )  # says what is wrong before anything is loaded
         with console.status("loading"):
             load_keras(fixed=role() == "worker")
             from cnnzoo.tuning.tune import tune
@@ -149,7 +168,7 @@ def tune_command(
             found = tune(
                 model,
                 data,
-                names,
+                names or None,
                 seeds=seeds,
                 recipe=recipe,
                 workers=workers,

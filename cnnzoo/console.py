@@ -63,6 +63,21 @@ def load_keras(*, fixed: bool = False) -> None:
         keras.ops.zeros(())  # the devices have something to say too
 
 
+def version_option(program: str) -> Any:
+    """Make the option ``--version`` of a program, which says its name and version, and ends it."""
+    import typer
+
+    from cnnzoo import __version__
+
+    def tell(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{program} {__version__}")
+            raise typer.Exit
+
+    words = "Show the version and exit."
+    return typer.Option("--version", callback=tell, is_eager=True, help=words)
+
+
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
     """End the program with status 2 and the message alone where the user's input is at fault."""
@@ -71,7 +86,10 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        words = str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            words = f"{error.filename}: {error.strerror}."
+        typer.secho(f"{type(error).__name__}: {words}", fg="red", err=True)
         raise typer.Exit(2) from error
 
 
@@ -141,3 +159,15 @@ def table(
     for row in rows:
         laid_out.add_row(*(Text(str(cell)) for cell in row))
     return laid_out
+
+
+def legend(title: str, meanings: Mapping[str, str]) -> Any:
+    """Lay out what the names in a table mean."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    laid_out = Table.grid(padding=(0, 2, 0, 0))
+    for name, meaning in meanings.items():
+        laid_out.add_row("", Text(name), Text(meaning))
+    return Group(Text(title, "bold"), laid_out)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import ParamSpec, TypeVar
 
 from cnnzoo.toggle import ToggleError, did_you_mean
@@ -28,12 +28,23 @@ def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in known:
-                raise ToggleError(
-                    f"`{owner}` takes no `{name}`{did_you_mean(name, known)} "
-                    f"It takes {', '.join(known)}."
-                )
+        check_keywords(kwargs, known, owner)
         return function(*args, **kwargs)
 
     return checked
+
+
+def check_keywords(given: Iterable[str], known: Collection[str], owner: str) -> None:
+    """Refuse keywords that are not among the known ones.
+
+    Raises
+    ------
+    ToggleError
+        With the nearest of them.
+    """
+    for name in given:
+        if name not in known:
+            raise ToggleError(
+                f"`{owner}` takes no `{name}`{did_you_mean(name, known)} "
+                f"It takes {', '.join(known)}."
+            )

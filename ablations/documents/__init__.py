@@ -1,5 +1,6 @@
 """The documents' claims as studies, by name."""
 
+from ablations.documents.loss_causes import CLAIMED as LOSS_CLAIMED
 from ablations.documents.loss_causes import CLAIMS as LOSS_CLAIMS
 from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
 from ablations.study import Study
@@ -9,6 +10,9 @@ STUDIES: dict[str, Study] = {**LOSS_CAUSES}
 
 CLAIMS: dict[str, str] = {**LOSS_CLAIMS}
 """By study, the claim that it asks about."""
+
+CLAIMED: dict[str, str] = {**LOSS_CLAIMED}
+"""By claim, what it says."""
 
 
 def get_study(name: str) -> Study:

@@ -1,5 +1,6 @@
 """The results of a study: what `run` returns and `open_results` opens, without Keras."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Results(ComparedStudy):
     interrupted
         Whether Ctrl-C ended the run that these come from before all was done; not of what is
         opened.
+    stop_asked
+        Whether Ctrl-C was heard in that run, be it in the last trial, after which all was done.
 
     Raises
     ------
@@ -33,7 +36,7 @@ class Results(ComparedStudy):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self.interrupted = False
+        self.interrupted = self.stop_asked = False
 
     def best_variant(self) -> str:
         """Return the name of the variant with the best mean of the first metric.
@@ -168,4 +171,6 @@ def open_results(directory: str | Path) -> Results:
     StudyError
         If there is none.
     """
+    if not isinstance(directory, str | os.PathLike):
+        raise StudyError(f"`open_results` takes the path of a study; got {directory!r}.")
     return Results(directory)

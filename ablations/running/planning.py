@@ -37,6 +37,8 @@ class Planner:
         StudyError, ToggleError
             If the study cannot be run as declared.
         """
+        if not isinstance(study, Study):
+            raise StudyError(f"What is planned and run is a Study; got {study!r}.")
         if find_builder(study.model_name).fits:
             raise StudyError(
                 f"`model` of a Study: {study.model_name!r} has a `fit` of its own, which would not "

@@ -78,41 +78,42 @@ class Rounds:
         """
         for said in changes(self._store, self._planner.study, self._context, self._machine):
             self._shown.say(said)
-        while not interruption.asked():
-            if not self._one(interruption):
-                return False
-            results = open_results(self._store.directory)
-            if (results.trials["status"] == "pending").any():
-                break
-            more = self._planner.layout.grow(results.losses())
-            wanted = _open_blocks(self._planner.study, results)
-            if not more and not wanted:
-                self._shown.say_once(self._left_out())
-                return False
-            self._variants += more
-            self._blocks |= wanted
-        return interruption.asked()
+        while True:
+            trials = self._next()
+            with interruption.draining():  # until it is known whether that was all
+                if not self._one(trials, interruption):
+                    return False
+                if not self._tried.issuperset(trial.key for trial in trials):
+                    return interruption.asked()
+                if not self._grow():
+                    self._shown.say_once(self._left_out())
+                    return False
+                if interruption.asked():
+                    return True
 
-    def _one(self, interruption: Interruption) -> bool:
-        """Train what is planned and not stored; return whether the data stayed the same."""
+    def _next(self) -> list[Trial]:
+        """Return the trials that are planned and not stored."""
         stored = self._store.results(self._context)
         rows = self._plan(stored)
         if not self._grows:
             self._shown.say_once(self._left_out())
         trials = _pending(rows, stored, self._tried if self._retry_failed else None)
         self._shown.expect(rows, stored, trials)
+        return trials
+
+    def _one(self, trials: Sequence[Trial], interruption: Interruption) -> bool:
+        """Train, and store what comes of it; return whether the data stayed the same."""
         data = self._context["data"]
         apart: list[str] = []
-        with interruption.draining():
-            for result in self._train(trials, lambda: bool(apart) or interruption.asked()):
-                self._tried.add(result.trial.key)
-                if result.fingerprint in ("", data):
-                    self._store.add(result, self._context, self._machine)
-                    self._shown.ended(result)
-                else:  # files changed since the study was checked
-                    changed = {**self._context, "data": result.fingerprint}
-                    self._store.add(result, changed, self._machine)
-                    apart.append(result.fingerprint)
+        for result in self._train(trials, lambda: bool(apart) or interruption.asked()):
+            self._tried.add(result.trial.key)
+            if result.fingerprint in ("", data):
+                self._store.add(result, self._context, self._machine)
+                self._shown.ended(result)
+            else:  # files changed since the study was checked
+                changed = {**self._context, "data": result.fingerprint}
+                self._store.add(result, changed, self._machine)
+                apart.append(result.fingerprint)
         if apart:
             self._shown.say(
                 f"The data changed during the run, from {data} to {apart[0]}: no "
@@ -120,6 +121,15 @@ class Rounds:
                 "the same command goes on with the data as they are then."
             )
         return not apart
+
+    def _grow(self) -> bool:
+        """Plan what the results so far lead to; return whether that is anything."""
+        results = open_results(self._store.directory)
+        more = self._planner.layout.grow(results.losses())
+        wanted = _open_blocks(self._planner.study, results)
+        self._variants += more
+        self._blocks |= wanted
+        return bool(more or wanted)
 
     @property
     def _grows(self) -> bool:

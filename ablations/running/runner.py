@@ -1,5 +1,6 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,13 @@ from ablations.store import Store
 from ablations.study import Study
 from ablations.study.settings import StudyError
 from ablations.trial import forget, measure_trial, run_trial
+from cnnzoo.keywords import refuse_unknown
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
 
 
+@refuse_unknown
 def plan(study: Study, *, workers: int | None = None, engine: str = "processes") -> pd.DataFrame:
     """Check a study and list its trials, training nothing.
 
@@ -70,6 +73,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     return pd.DataFrame(rows, dtype=object)[[*columns, "infeasible", "key"]].infer_objects()
 
 
+@refuse_unknown
 def run(
     study: Study,
     directory: str | Path | None = None,
@@ -117,8 +121,8 @@ def run(
         another one or is being written to.
     """
     planner = Planner.of(study)
+    directory = _place(directory, study)
     forget()
-    directory = Path(directory) if directory is not None else DIRECTORY / study.name
     limits = Limits(
         workers=workers,
         timeout=study.timeout,
@@ -146,8 +150,17 @@ def run(
         )
         interrupted = rounds.run(interruption)
     results = open_results(directory)
-    results.interrupted = interrupted
+    results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results
+
+
+def _place(directory: Any, study: Study) -> Path:
+    """Return where a study's results are and go."""
+    if directory is None:
+        return DIRECTORY / study.name
+    if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):
+        raise StudyError(f"`directory` of `run` must be a path; got {directory!r}.")
+    return Path(directory)
 
 
 def _engine_for(study: Study, engine: str) -> str:

@@ -11,11 +11,13 @@ from ablations.study import Study
 from ablations.study.declared import LIST, METRICS, check_count, check_model, check_seeds
 from ablations.study.settings import StudyError, same
 from ablations.study.space import Space
+from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 
+@refuse_unknown
 def from_search(
     search: SearchResults | str | Path,
     *,

@@ -1,11 +1,14 @@
 """The studies that a search leads to, and what came of them."""
 
+import inspect
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.search.optimism import optimism
 from ablations.study import Study
+from cnnzoo.keywords import check_keywords
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective, SearchTrial
 
@@ -59,15 +62,28 @@ class SearchStudies:
         all_three = zip(FOLDERS, (self.rivals, self.one_at_a_time, self.path), strict=True)
         return {name: study for name, study in all_three if study is not None}
 
+    def _question(self, name: str) -> str:
+        """Say what a study asks."""
+        others = len(self.contenders) - 1
+        rivals = f"the winner and {others} rival{'s' * (others != 1)}" if others else "the winner"
+        return {
+            FOLDERS[0]: f"{rivals} again, on fresh seeds",
+            FOLDERS[1]: "each choice of the winner's taken back to its default",
+            FOLDERS[2]: "from the defaults to the winner, by the best change each step",
+        }[name]
+
     def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
         """Run the studies, or what is missing of them; once interrupted, none of those to come.
+
+        Before each one, a line says which it is and what it asks.
 
         Parameters
         ----------
         directory
             Where their results go, each in a folder of its own; ``studies/NAME`` if left out.
         options
-            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``progress``.
+            Of `ablations.run`: ``workers``, ``engine``, ``retry_failed``, ``renew_after`` and
+            ``progress``.
 
         Raises
         ------
@@ -76,11 +92,19 @@ class SearchStudies:
         """
         from ablations.running import runner
 
+        _, _, *known = inspect.signature(runner.run).parameters
+        check_keywords(options, known, "run")
         place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
         found: dict[str, Results] = {}
-        for name, study in self.studies.items():
+        shown = options.get("progress", True)
+        for number, (name, study) in enumerate(self.studies.items(), 1):
+            if shown:
+                _say(f"Study {number} of {len(self.studies)}, {name}: {self._question(name)}.")
             found[name] = runner.run(study, place / name, **options)
-            if found[name].interrupted:
+            left = [other for other in self.studies if other not in found]
+            if found[name].stop_asked:
+                if shown and left:
+                    _say(f"Not begun: {' and '.join(left)}; the same call goes on there.")
                 break
         return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
 
@@ -146,6 +170,10 @@ class SearchAblation:
         from ablations.search.report import search_report
 
         return search_report(self.studies.search, path, ablation=self, overwrite=overwrite)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def objective_of(search: SearchResults) -> Objective:

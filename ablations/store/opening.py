@@ -79,9 +79,12 @@ def lock(path: Path) -> int:
     Raises
     ------
     StudyError
-        If another process has it, with its id.
+        If another process has it, with its id; or nothing can be written there.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StudyError(f"{path.parent} cannot be written to: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

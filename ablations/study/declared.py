@@ -45,7 +45,7 @@ METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in 
 
 def check_model(model: object) -> str:
     """Return the text by which any process finds the model."""
-    if isinstance(model, str) and model:
+    if isinstance(model, str) and re.fullmatch("[^:]+(:[^:]+)?", model):
         return model
     module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", "<")
     if not callable(model) or module is None or "<" in name:
@@ -72,7 +72,7 @@ def check_metrics(metrics: object) -> tuple[str, ...]:
         )
     for name in names:
         check_known(name, METRICS, "`metrics` of a Study: there is no metric")
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def check_levels(levels: object, field: str) -> Settings:
@@ -82,10 +82,11 @@ def check_levels(levels: object, field: str) -> Settings:
             f"`{field}` of a Study must give levels by toggle, as in {{'pool_size': 2}}; got "
             f"{levels!r}."
         )
-    for name, level in levels.items():
+    plain = {name: _plain(level) for name, level in levels.items()}
+    for name, level in plain.items():
         _check_name_of(name, field)
         _check_level(level, name, field)
-    return Settings(levels)
+    return Settings(plain)
 
 
 def check_variants(variants: object, design: object) -> tuple[Settings, ...]:
@@ -172,19 +173,22 @@ def check_factors(factors: object, design: object) -> "Factors":
             f"`factors` of a Study go with every design but {LIST!r}, whose `variants` say what "
             f"is varied; got {', '.join(map(str, factors))}."
         )
-    for name, levels in factors.items():
+    plain: dict[str, tuple[Level, ...]] = {}
+    for name, given in factors.items():
         _check_name_of(name, "factors")
+        levels = _plain(given)
         if isinstance(levels, str) or not isinstance(levels, Sequence) or len(levels) == 0:
             raise StudyError(
                 f"`factors` of a Study: `{name}` needs a list of levels; got {levels!r}."
             )
         seen: set[str] = set()
-        for level in levels:
+        plain[name] = tuple(_plain(level) for level in levels)
+        for level in plain[name]:
             _check_level(level, name, "factors")
             if json.dumps(level) in seen:
                 raise StudyError(f"`factors` of a Study: `{name}` has the level {level!r} twice.")
             seen.add(json.dumps(level))
-    return Factors({name: tuple(levels) for name, levels in factors.items()})
+    return Factors(plain)
 
 
 class Factors(Mapping[str, tuple[Level, ...]]):
@@ -208,6 +212,9 @@ class Factors(Mapping[str, tuple[Level, ...]]):
 
 def check_seeds(seeds: object) -> tuple[int, ...] | str:
     """Return the seeds: the first so many, the given ones, or "auto"."""
+    seeds = _plain(seeds)
+    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
+        seeds = [_plain(seed) for seed in seeds]
     if seeds == AUTO:
         return AUTO
     if isinstance(seeds, int) and not isinstance(seeds, bool) and 1 <= seeds <= MOST_BLOCKS:
@@ -233,6 +240,11 @@ def check_max_seeds(count: object) -> int:
             f"seeds='auto' looks first; got {count!r}."
         )
     return count
+
+
+def _plain(value: Any) -> Any:
+    """Return what NumPy and pandas hold as Python does."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _check_name_of(name: object, field: str) -> None:

@@ -77,9 +77,11 @@ def write_template(path: str | Path) -> Path:
     Raises
     ------
     StudyError
-        If the file is there already, or its folder is not.
+        If the file is there already, its folder is not, or its name is another kind's.
     """
     path = Path(path).expanduser()
+    if path.suffix != ".toml":
+        raise StudyError(f"The name of a study's file ends in .toml; got {str(path)!r}.")
     if path.exists():
         raise StudyError(f"{path} is there already; give another name.")
     if not path.parent.is_dir():

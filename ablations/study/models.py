@@ -16,6 +16,7 @@ from typing import Any
 from ablations.study.hyperparameters import discover
 from ablations.study.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
+from cnnzoo.reasons import reason_of
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
 from cnnzoo.tuning.searchable import has_own_fit, is_hypermodel, takes_hp
@@ -106,10 +107,11 @@ def _import(model: str) -> Any:
         found = _module(model)
         for part in model.partition(":")[2].split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # a module may raise anything
+        usual = isinstance(error, ImportError | AttributeError)
         raise StudyError(
-            f"`model` of a Study: {model!r} cannot be imported ({error}). It is written "
-            "'package.module:function'."
+            f"`model` of a Study: {model!r} cannot be imported "
+            f"({error if usual else reason_of(error)}). It is written 'package.module:function'."
         ) from error
     return found
 
@@ -176,6 +178,11 @@ def _tuned(model: str, function: Any) -> Builder:
     def find(tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
         try:
             return discover(lambda hp: _without_weights(lambda: make(hp)), tried)
+        except Exception as error:  # a user's function may raise anything
+            raise StudyError(
+                f"`model` of a Study: {model!r} cannot be built at its defaults, nor at what the "
+                f"study asks for: {reason_of(error)}"
+            ) from error
         finally:
             fresh_names()
 

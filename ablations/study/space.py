@@ -20,6 +20,7 @@ from cnnzoo.toggle import (
     read_toggles,
     switched_off_by,
 )
+from cnnzoo.tuning.searchable import check_names
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ class Space:
         Raises
         ------
         StudyError, ToggleError
-            If there is no such model.
+            If there is no such model, or it takes something by the name of another toggle.
         """
         needed = tuple(
             levels if isinstance(levels, Settings) else Settings(levels) for levels in tried
         )
-        return cls(find_builder(model).find(needed), read_toggles(Recipe), read_toggles(load_data))
+        builder = find_builder(model)
+        own = builder.find(needed)
+        check_names(own, "hyperparameter" if builder.asks else "parameter", model)
+        return cls(own, read_toggles(Recipe), read_toggles(load_data))
 
     @classmethod
     def of_study(cls, study: Study) -> "Space":
@@ -82,9 +86,10 @@ class Space:
         """
         groups = {**self.model, **self.recipe, **self.data}
         if name not in groups:
+            models = ", ".join(self.model) or "none"
             raise StudyError(
                 f"Neither the model, the recipe nor the data have a toggle `{name}`"
-                f"{did_you_mean(name, groups)} The model's: {', '.join(self.model)}; the recipe's: "
+                f"{did_you_mean(name, groups)} The model's: {models}; the recipe's: "
                 f"{', '.join(self.recipe)}; the data's: {', '.join(self.data)}."
             )
         return groups[name]

@@ -8,6 +8,9 @@ ORACLE, TRIAL = "oracle.json", "trial.json"
 SEARCH, EXECUTIONS = "search.json", "executions.json"
 """This package's: of a search, and of each of its trials."""
 
+OVER = ".over"
+"""There if all of a search is done."""
+
 
 def trial_folder(directory: Path, name: str) -> Path:
     """Return the folder of a trial."""

@@ -20,7 +20,7 @@ from cnnzoo.training import check_fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
 from cnnzoo.tuning.oracle import take_in
 from cnnzoo.tuning.reading.trial_file import OWN
-from cnnzoo.tuning.searchable import is_hypermodel, takes_hp
+from cnnzoo.tuning.searchable import check_names, is_hypermodel, takes_hp
 from cnnzoo.tuning.space import Levels, Space
 
 
@@ -118,14 +118,8 @@ class OwnHyperModel(ZooHyperModel):
                 f"{reason_of(error)}"
             ) from error
         self.declare(keras_tuner.HyperParameters())
+        self._check_names(self._found)
         toggles = {**self.space.recipe, **self.space.data}
-        asked = {*self.space.searched, *self.space.held}
-        for hp in self._found.space:
-            if hp.name in asked:
-                raise ToggleError(
-                    f"`{hp.name}` is a hyperparameter of `{self.space.owner}` and a toggle of its "
-                    "recipe or data: call it something else there."
-                )
         if not self._found.space and not self.space.searched:
             raise ToggleError(
                 f"`{self.space.owner}` declares no hyperparameters; there is nothing to vary. "
@@ -139,11 +133,15 @@ class OwnHyperModel(ZooHyperModel):
         if self._declare is not None:
             self._declare(hp)
         built = self._make(hp)
+        self._check_names(hp)
         if not isinstance(built, keras.Model):
             raise ToggleError(
                 f"`{self.space.owner}` must return a compiled keras.Model; got {built!r}."
             )
         return built
+
+    def _check_names(self, hp: Any) -> None:
+        check_names((own.name for own in hp.space), "hyperparameter", self.space.owner)
 
     def _discover(self) -> Any:
         """Return all hyperparameters, by building once more for every branch not taken yet."""

@@ -1,10 +1,14 @@
 """What part of a search over hosts this process has. TensorFlow is not loaded to tell."""
 
+import math
 import os
 
 from cnnzoo.toggle import ToggleError
 
 VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+
+PATIENCE = "CNNZOO_PATIENCE"
+"""For how many seconds a worker waits for its chief."""
 
 
 def role() -> str:
@@ -13,7 +17,7 @@ def role() -> str:
     Raises
     ------
     ToggleError
-        If only some of them are set, or the port is none.
+        If only some of them are set, the port is none, or a worker's patience is no time.
     """
     given = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     if not given:
@@ -30,4 +34,23 @@ def role() -> str:
         raise ToggleError(
             f"KERASTUNER_ORACLE_PORT must be a whole number from 1 to 65535; got {port!r}."
         )
+    patience(0.0)
     return "chief" if "chief" in name else "worker"  # as KerasTuner tells them
+
+
+def patience(usual: float) -> float:
+    """Return for how many seconds a worker waits for its chief, if the environment says it.
+
+    Raises
+    ------
+    ToggleError
+        If what it says is no time.
+    """
+    text = os.environ.get(PATIENCE, str(usual))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ToggleError(f"{PATIENCE} must be a number of seconds from 0 up; got {text!r}.")
+    return seconds

@@ -3,9 +3,12 @@
 import inspect
 import pickle
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from cnnzoo.code_version import code_version
+from cnnzoo.data.load import load_data
+from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import ToggleError, read_toggles
 
@@ -44,6 +47,38 @@ def check_model(model: Any) -> None:
             f"`model` of a search: `{name_of(model)}` has nothing to vary. Annotate its parameters "
             "by toggles, or take KerasTuner's `hp` as the first one."
         )
+
+
+def check_names(names: Iterable[str], what: str, owner: str) -> None:
+    """Refuse what a model takes by the name of a toggle of the recipe or the data.
+
+    A level of that name would be for either.
+
+    Parameters
+    ----------
+    names
+        Of what the model takes.
+    what
+        What these are.
+    owner
+        What the model is called.
+
+    Raises
+    ------
+    ToggleError
+        If there is one.
+
+    Examples
+    --------
+    >>> check_names(["units", "depth"], "parameter", "build")
+    """
+    others = {*read_toggles(Recipe), *read_toggles(load_data)}
+    for name in names:
+        if name in others:
+            raise ToggleError(
+                f"`{name}` is a {what} of `{owner}` and a toggle of its recipe or data: call it "
+                "something else there."
+            )
 
 
 def is_hypermodel(model: Any) -> bool:

@@ -1,10 +1,9 @@
 """`tune`: a search in one call."""
 
 import contextlib
-import inspect
 import os
+import sys
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Toggle, ToggleError
+from cnnzoo.tuning.describing import describe, describe_tuner
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
@@ -21,19 +21,21 @@ from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.progress import Progress
-from cnnzoo.tuning.proposing import check_epochs, make_oracle, settings_of
+from cnnzoo.tuning.proposing import check_epochs, make_oracle
+from cnnzoo.tuning.reaching import follow_chief
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.role import role
-from cnnzoo.tuning.searchable import check_importable, kind_of, path_of
+from cnnzoo.tuning.searchable import check_importable
 from cnnzoo.tuning.versions import versions_of
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
-from cnnzoo.tuning.workers import Plan, follow, lead_workers
+from cnnzoo.tuning.workers import Plan, lead_workers
 from cnnzoo.tuning.writing import (
     alone_in,
     begin,
     check_directory,
     check_same,
+    end,
     wait_for_chief,
 )
 
@@ -100,7 +102,8 @@ def tune(
         user of it can reach. If KerasTuner's environment variables KERASTUNER_TUNER_ID,
         KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT are set, this process is that chief or
         worker instead; the hosts share the directory, and the trial of a worker that died goes
-        to the next that asks, or to itself if it is started again.
+        to the next that asks, or to itself if it is started again. A worker waits for its chief
+        for 10 minutes to begin and for 2 to answer, or CNNZOO_PATIENCE seconds.
     directory
         Of the search; ``searches/MODEL`` if left out. It must be new or hold this search.
     seed
@@ -160,21 +163,32 @@ def tune(
         directory=place,
         checkpoints=checkpoints,
     )
-    described, versions = _describe(plan, hypermodel, info), versions_of(plan.model)
+    described, versions = describe(plan, hypermodel, info), versions_of(plan.model)
     if part == "worker":
-        wait_for_chief(place)
+        say = _say if progress else _say_nothing
+        wait_for_chief(place, say)
         check_same(place, described, versions)
         with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
-            follow(plan)
+            follow_chief(plan, say)
         return SearchResults(place)
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
     with alone_in(place):
-        begin(place, {**described, **_describe_tuner(tuner, oracle)}, versions)
+        begin(place, {**described, **describe_tuner(tuner, oracle)}, versions)
         make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
         _search(oracle, plan, trainer, workers, shown=progress, chief=part == "chief")
+        if part == "chief":
+            end(place)
     return SearchResults(place)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def _compute_as_workers_do() -> None:
@@ -260,41 +274,3 @@ def _check_data(trainer: Trainer, data: object, seed: int) -> DataInfo:
         )
     trainer.hypermodel.check(loaded)
     return loaded.info
-
-
-def _describe(plan: Plan, hypermodel: ZooHyperModel, info: DataInfo) -> dict[str, Any]:
-    """Return what must be the same for a search to go on, and for a worker to take part."""
-    space = hypermodel.space
-    return {
-        "model": path_of(plan.model),
-        "data": plan.data if isinstance(plan.data, str) else "",
-        "about_data": str(info),
-        "builder": kind_of(plan.model),
-        **_purpose(plan.model, info),
-        "search": [*space.searched],
-        "space": space.describe(),
-        "fixed": dict(space.held),
-        "others": dict(space.others),
-        "recipe": asdict(plan.recipe),
-        "objective": asdict(plan.objective),
-        "seeds": [*plan.seeds],
-        "fingerprint": info.fingerprint,
-    }
-
-
-def _describe_tuner(tuner: Any, oracle: Any) -> dict[str, Any]:
-    """Return what besides must be the same for a search to go on; only the chief proposes."""
-    called = tuner if isinstance(tuner, type | str) else type(tuner)
-    return {
-        "tuner": called if isinstance(called, str) else called.__name__,
-        "tuner_settings": settings_of(oracle),
-    }
-
-
-def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
-    """Return what the data make of the model, as far as its builder takes it."""
-    if kind_of(model) in ("hp", "hypermodel"):
-        return {}
-    purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
-    takes = purpose if isinstance(model, str) else inspect.signature(model).parameters
-    return {name: value for name, value in purpose.items() if name in takes}

@@ -9,7 +9,7 @@ from cnnzoo.data.load import load_data
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, listed, read_toggles
-from cnnzoo.tuning.searchable import check_model, name_of, takes_hp
+from cnnzoo.tuning.searchable import check_model, check_names, name_of, takes_hp
 from cnnzoo.tuning.space import Space
 
 Search = Sequence[str] | Mapping[str, Any] | None
@@ -53,6 +53,8 @@ def make_space(
         raise ToggleError(f"`recipe` of a search must be a cnnzoo.Recipe; got {recipe!r}.")
     builder = get_model(model).builder if isinstance(model, str) else model
     own, owner = takes_hp(model), name_of(model)
+    if not own:
+        check_names(inspect.signature(builder).parameters, "parameter", owner)
     groups = _groups(_nothing if own else builder, recipe)
     toggles = {name: toggle for group in groups for name, toggle in group.items()}
     parameters = set() if own else _other_parameters(builder, toggles)

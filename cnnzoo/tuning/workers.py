@@ -161,13 +161,24 @@ def work(plan: Plan, port: int, name: str) -> None:
     follow(plan)
 
 
-def follow(plan: Plan) -> None:
-    """Train what the chief proposes that the environment variables name."""
+def follow(plan: Plan, requests: Any = None) -> None:
+    """Train what the chief proposes that the environment variables name.
+
+    Parameters
+    ----------
+    plan
+        What is trained.
+    requests
+        What asks the chief; if left out, what KerasTuner makes for it.
+    """
     _reach_directly(os.environ["KERASTUNER_ORACLE_IP"])
     fix_arithmetic()
     conditions.print = lambda *_: None
     objective = keras_tuner.Objective(plan.objective.name, plan.objective.direction)
-    plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer()).search()
+    tuner = plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer())
+    if requests is not None:
+        tuner.oracle.stub = requests
+    tuner.search()
 
 
 def _reach_directly(ip: str) -> None:

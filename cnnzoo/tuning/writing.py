@@ -4,17 +4,19 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH
+from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, OVER, SEARCH
 from cnnzoo.tuning.records import Execution, SearchError
+from cnnzoo.tuning.role import patience
 
 PATIENCE = 600.0
-"""Seconds that a worker waits for the chief, which loads the data before it begins."""
+"""Seconds that a worker waits for the chief, which loads the data before it begins, unless the
+environment says otherwise."""
 
 LOOK_AFTER = 0.5
 """Seconds between two looks for it."""
@@ -55,11 +57,16 @@ def alone_in(directory: Path) -> Iterator[None]:
     Raises
     ------
     SearchError
-        If a search runs there.
+        If a search runs there, or nothing can be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / ".running"
-    with path.open("a+") as file:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / ".running").open("a+")
+    except OSError as error:
+        raise SearchError(
+            f"`directory` of a search cannot be {directory}: {error.strerror}. Give another one."
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -111,6 +118,7 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
+    (directory / OVER).unlink(missing_ok=True)
     if path.exists():
         check_same(directory, description, versions)
     elif (directory / ORACLE).exists():
@@ -121,19 +129,39 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         write_json(path, {**_plain(description), "versions": dict(versions)})
 
 
-def wait_for_chief(directory: Path) -> None:
+def end(directory: Path) -> None:
+    """Leave word that all of a search is done, for workers that come too late."""
+    (directory / OVER).touch()
+
+
+def is_over(directory: Path) -> bool:
+    """Tell whether all of a search was done, and it has not been gone on with since."""
+    return (directory / OVER).exists()
+
+
+def wait_for_chief(directory: Path, say: Callable[[str], None]) -> None:
     """Wait until the chief has written down what is searched.
+
+    Parameters
+    ----------
+    directory
+        Of the search.
+    say
+        Tells that it is waited for.
 
     Raises
     ------
     SearchError
-        If it does not in `PATIENCE` seconds.
+        If it does not in time.
     """
-    limit = time.monotonic() + PATIENCE
+    seconds = patience(PATIENCE)
+    limit = time.monotonic() + seconds
+    if not (directory / SEARCH).exists():
+        say(f"Waiting for a chief to begin a search in {directory}, up to {seconds:g} s.")
     while not (directory / SEARCH).exists():
         if time.monotonic() > limit:
             raise SearchError(
-                f"No chief has begun a search in {directory} in {PATIENCE:.0f} s. Start it, with a "
+                f"No chief has begun a search in {directory} in {seconds:g} s. Start it, with a "
                 "directory that all hosts share, and then this worker again."
             )
         time.sleep(LOOK_AFTER)

@@ -5,6 +5,7 @@ package add ``search.json`` and ``trial_*/executions.json``.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ def read_project(directory: str | Path) -> Project:
     SearchError
         If there is none.
     """
+    if not isinstance(directory, str | os.PathLike):
+        raise SearchError(f"A search is opened by the path of its directory; got {directory!r}.")
     place = Path(directory).expanduser()
     folders = sorted((path for path in place.glob("trial_*") if path.is_dir()), key=_natural)
     if not folders and not (place / ORACLE).is_file():

@@ -1,0 +1,190 @@
+"""Mistakes of a newcomer with studies: one sentence each, before anything is trained or written."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import ablations
+import cnnzoo
+from ablations import Study, StudyError
+from ablations.cli import app
+
+FACTORS = {"units": [4, 128]}
+STUDY = Study("mlp", "digits", factors=FACTORS, seeds=1)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def module(place, monkeypatch):
+    """Return a function that writes a module of one's own, called `own`."""
+
+    def write(text):
+        (place / "own.py").write_text(text)
+        monkeypatch.syspath_prepend(str(place))
+        monkeypatch.delitem(sys.modules, "own", raising=False)
+
+    yield write
+    sys.modules.pop("own", None)
+
+
+def refusal(function, *arguments, kind=StudyError, **options):
+    with pytest.raises(kind) as refused:
+        function(*arguments, **options)
+    return str(refused.value)
+
+
+# What NumPy and pandas hold
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series, lambda levels: [*np.array(levels)]])
+def test_levels_and_seeds_may_come_from_numpy_and_pandas(kind):
+    made = Study("mlp", factors={"units": kind([4, 8])}, seeds=kind([0, 3]))
+    assert made == Study("mlp", factors={"units": [4, 8]}, seeds=[0, 3])
+    assert [type(level) for level in made.factors["units"]] == [int, int]
+
+
+def test_the_levels_of_a_baseline_and_of_variants_may_come_from_numpy():
+    made = Study(
+        "mlp",
+        design="list",
+        variants=[{"units": np.int64(8)}, {"dropout": np.float64(0.5)}],
+        baseline={"depth": np.int64(2)},
+    )
+    assert made == Study(
+        "mlp", design="list", variants=[{"units": 8}, {"dropout": 0.5}], baseline={"depth": 2}
+    )
+
+
+def test_a_metric_that_is_named_twice_is_one():
+    assert Study("mlp", factors=FACTORS, metrics=["loss", "loss"]).metrics == ("loss",)
+
+
+# What is no study
+
+
+@pytest.mark.parametrize("start", [ablations.plan, ablations.run])
+@pytest.mark.parametrize("other", ["downsampling", {"model": "mlp"}])
+def test_what_is_planned_and_run_is_a_study(start, other):
+    assert refusal(start, other) == f"What is planned and run is a Study; got {other!r}."
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (
+            ablations.plan,
+            "`plan` takes no `worker`; did you mean `workers`? It takes study, workers, engine.",
+        ),
+        (
+            ablations.run,
+            "`run` takes no `worker`; did you mean `workers`? It takes study, directory, workers, "
+            "engine, retry_failed, renew_after, progress.",
+        ),
+    ],
+)
+def test_a_misspelt_argument_is_answered_by_the_nearest(function, sentence):
+    assert refusal(function, STUDY, worker=2, kind=cnnzoo.ToggleError) == sentence
+
+
+@pytest.mark.parametrize("directory", [5, ""])
+def test_a_directory_is_a_path(directory):
+    assert refusal(ablations.run, STUDY, directory) == (
+        f"`directory` of `run` must be a path; got {directory!r}."
+    )
+
+
+def test_a_study_is_opened_by_its_path():
+    assert refusal(ablations.open_results, 5) == (
+        "`open_results` takes the path of a study; got 5."
+    )
+
+
+def test_where_nothing_can_be_written_that_is_said():
+    assert refusal(ablations.run, STUDY, "/proc/self") == (
+        "/proc/self cannot be written to: No such file or directory."
+    )
+
+
+# Models of one's own
+
+
+@pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])
+def test_half_a_name_of_a_builder_is_refused(text):
+    assert refusal(Study, text, factors=FACTORS) == (
+        "`model` of a Study must be a name of the zoo, 'package.module:function', or a function "
+        f"defined at the top of a module; got {text!r}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("def build(:\n", "SyntaxError: invalid syntax (own.py, line 1)"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit('usage: own')\n", "SystemExit: usage: own"),
+        ("import nothing_of_the_kind\n", "No module named 'nothing_of_the_kind'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_no_traceback(module, text, reason):
+    module(text)
+    study = Study("own:build", "digits", factors=FACTORS)
+    assert refusal(ablations.plan, study) == (
+        f"`model` of a Study: 'own:build' cannot be imported ({reason}). It is written "
+        "'package.module:function'."
+    )
+
+
+def test_a_build_of_hyperparameters_that_raises_is_no_traceback(module):
+    module("def build(hp):\n    hp.Int('units', 4, 8)\n    raise RuntimeError('no\\nway')\n")
+    study = Study("own:build", "digits", factors={"units": [4, 8]})
+    assert refusal(ablations.plan, study) == (
+        "`model` of a Study: 'own:build' cannot be built at its defaults, nor at what the study "
+        "asks for: RuntimeError: no"
+    )
+
+
+def test_a_builder_without_parameters_has_none(module):
+    module("def build(): ...\n")
+    study = Study("own:build", "digits", factors=FACTORS)
+    assert "The model's: none; the recipe's: epochs," in refusal(ablations.plan, study)
+
+
+# The command line
+
+
+def tell(*words):
+    return CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("command", ["new", "run"])
+def test_the_name_of_a_studys_file_ends_in_toml(place, command):
+    if command == "run":
+        (place / "mine").write_text("")
+    answer = tell(command, "mine")
+    sentence = "StudyError: The name of a study's file ends in .toml; got 'mine'.\n"
+    assert (answer.exit_code, answer.stderr) == (2, sentence)
+
+
+def test_what_the_system_refuses_is_said_in_a_line():
+    answer = tell("new", "/proc/mine.toml")
+    sentence = "FileNotFoundError: /proc/mine.toml: No such file or directory.\n"
+    assert (answer.exit_code, answer.stderr) == (2, sentence)
+
+
+def test_a_study_of_the_baseline_alone_has_nothing_to_compare(place, stubbed, monkeypatch):
+    from ablations.engines.serial import Serial
+    from ablations.running import runner
+
+    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
+    answer = tell("run", "one.toml")
+    assert answer.exit_code == 0
+    assert "There is the baseline alone, and nothing to compare it with." in answer.output
