@@ -35,7 +35,7 @@ PROGRAMS = {
     "QUICK": (MANY, stub_trials.measure_trial, stub_trials.run_trial),
     "FEW": (FEW, stub_trials.measure_trial, stub_trials.slow_trial),
     "STUCK": (FEW, stub_trials.never_measured, stub_trials.slow_trial),
-    "HELD": (FEW, stub_trials.measure_trial, stub_trials.ended_for_seed_0),
+    "HELD": (FEW, stub_trials.measure_trial, stub_trials.held_after_seed_0),
     "REAL": (REAL, trial.measure_trial, trial.run_trial),
 }
 """The study and what measures and runs its trials, by what the program is told."""

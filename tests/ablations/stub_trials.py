@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+from waiting import wait_until
+
 from ablations.study import Study, Trial, TrialResult
 from cnnzoo.seeding import stream
 
@@ -64,9 +66,12 @@ def never_measured(trial: Trial) -> TrialResult:
     return measure_trial(trial)
 
 
-def ended_for_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResult:
+def held_after_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResult:
+    """Where it is not the first seed, say so, and wait for the file that the environment names."""
     if trial.seed:
-        time.sleep(600)
+        until = Path(os.environ["HELD_UNTIL"])
+        Path(f"{until}.{os.getpid()}").touch()
+        wait_until(until.exists, seconds=3600)
     return run_trial(trial)
 
 
@@ -115,8 +120,7 @@ def die_once(trial: Trial) -> TrialResult:
 
 def exit_with_seed(trial: Trial) -> TrialResult:
     """End once there is a file of the worker's number, which says that it was heard of."""
-    while not Path(trial.data, str(os.getpid())).exists():
-        time.sleep(0.01)
+    wait_until(Path(trial.data, str(os.getpid())).exists)
     os._exit(trial.seed)
 
 

@@ -33,11 +33,31 @@ def start(directory, which):
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
             "HOME": os.environ["HOME"],
+            "HELD_UNTIL": str(directory.with_name("go on")),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def held(directory):
+    """Start a study, and wait until each of two workers has ended a trial and is at the next."""
+    process = start(directory, "HELD")
+    wait_until(lambda: len([*directory.parent.glob("go on.*")]) == 2)
+    assert len(rows(directory)) == 2
+    return process
+
+
+def interrupt(process):
+    """Interrupt a study, and return what it has said when it has heard of it."""
+    process.send_signal(signal.SIGINT)
+    lines = []
+    for line in iter(process.stderr.readline, ""):
+        lines.append(line)
+        if "Stopping after the running trials" in line:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
 
 
 def children(pid):
@@ -155,14 +175,15 @@ def test_kills_of_real_training_lose_nothing_and_repeat_nothing(tmp_path):
 
 def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
     directory = tmp_path / "study"
-    process = start(directory, "FEW")
-    wait_until(lambda: len(rows(directory)) >= 3)
-    process.send_signal(signal.SIGINT)
+    process = held(directory)
+    said = interrupt(process)
+    directory.with_name("go on").touch()
     code, out, err = end(process)
     assert code == 0, err
-    assert err.count("Stopping after the running trials; Ctrl-C again stops at once.") == 1
+    told = "Stopping after the running trials; Ctrl-C again stops at once."
+    assert (said + err).count(told) == 1
     drained = check(directory, [], planned("FEW"))
-    assert len(drained) < len(planned("FEW"))
+    assert len(drained) == 2 + 2  # what had ended, and what ran
     assert {row[4] for row in drained} == {"done"}
     assert eval(out.splitlines()[-1])["pending"] == 50 - len(drained)  # noqa: S307
     code, _, err = end(start(directory, "FEW"))
@@ -175,9 +196,9 @@ def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
 
 def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
     directory = tmp_path / "study"
-    process = start(directory, "FEW")
-    wait_until(lambda: len(rows(directory)) >= 3)
+    process = held(directory)
     process.kill()
+    directory.with_name("go on").touch()  # for the workers, which end with their trials
     end(process)
     before = check(directory, [], planned("FEW"))
     process = start(directory, "STUCK")
@@ -193,12 +214,9 @@ def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
 
 def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path):
     directory = tmp_path / "study"
-    process = start(directory, "HELD")
-    wait_until(lambda: len(rows(directory)) == 2)  # of each worker the first trial
+    process = held(directory)
     running = workers(process.pid)
-    process.send_signal(signal.SIGINT)
-    told = iter(process.stderr.readline, "")
-    assert any("Stopping after the running trials" in line for line in told)
+    interrupt(process)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     check_stopped(process, running)

@@ -17,7 +17,7 @@ def writer(directory):
     """Start a process that holds the store, and wait until it does."""
     code = (
         "import sys, time; from ablations.store import Store; "
-        f"store = Store({str(directory)!r}, write=True); print('here', flush=True); time.sleep(60)"
+        f"store = Store({str(directory)!r}, write=True); print('here', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -23,9 +23,11 @@ from cnnzoo.tuning.writing import write_executions
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """A free port, held so that nobody else is given it before the chief listens there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def test_a_worker_that_is_killed_and_not_started_again_is_not_waited_for(tmp_path, port):
