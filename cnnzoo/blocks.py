@@ -210,6 +210,9 @@ class Blocks:
                 optimizer=make_optimizer(self.optimizer, self.learning_rate, self.weight_decay),
                 loss=choice.loss(label_smoothing=self.label_smoothing, logits=self.logits),
                 metrics=choice.metrics(self.classes, logits=self.logits),
+                # On a GPU Keras would have XLA compile, which needs more of CUDA than TensorFlow
+                # brings along and fails on some models; trials, deterministic, do without it too.
+                jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
             )
             # or a model saved before its first step could not be loaded without a warning
             model.optimizer.build(model.trainable_variables)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 import cnnzoo
@@ -172,3 +173,17 @@ def test_without_squeeze_and_excitation_its_layers_are_gone_and_the_others_stay(
     gone = names - {layer.name for layer in without.layers}
     assert gone
     assert all("squeeze" in name or "excite" in name or "scale" in name for name in gone)
+
+
+# Compiling
+
+
+def test_a_gpu_does_not_make_keras_compile_models_with_xla(monkeypatch, tmp_path):
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [gpu])
+    model = cnnzoo.build("mlp")
+    model.save(tmp_path / "mlp.keras")
+    loaded = cnnzoo.load_model(tmp_path / "mlp.keras")
+    of_keras = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    of_keras.compile(loss="mse")
+    assert [m.jit_compile for m in (model, loaded, of_keras)] == [False, False, True]

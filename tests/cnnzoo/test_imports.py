@@ -42,6 +42,17 @@ else:
     assert loaded_by(code) == []
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, "true"), ("false", "false")])
+def test_gpu_memory_is_taken_as_it_is_needed_unless_told_otherwise(monkeypatch, before, after):
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    monkeypatch.delenv(name, raising=False)
+    if before is not None:
+        monkeypatch.setenv(name, before)
+    code = f"import cnnzoo, os; print(os.environ[{name!r}])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == after
+
+
 def test_every_public_name_is_there():
     import cnnzoo
 
