@@ -28,7 +28,7 @@ def _start(arguments, environment):
     )
 
 
-def finish(process, seconds=300):
+def finish(process, seconds=600):
     """Wait for the end, which must be a good one, and return what was told."""
     _, told = process.communicate(timeout=seconds)
     assert process.returncode == 0, told
@@ -40,7 +40,7 @@ def kill(process):
     process.communicate()
 
 
-def wait_for(condition, seconds=240):
+def wait_for(condition, seconds=600):
     limit = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < limit, "it never came to that"
