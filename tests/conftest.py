@@ -1,6 +1,7 @@
 """What all tests share: quiet and repeatable Hypothesis, Keras's global settings put back."""
 
 import os
+import tempfile
 
 # TensorFlow reads these when it is imported, which no test does before this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,6 +43,15 @@ def pytest_configure(config: pytest.Config) -> None:
         "filterwarnings",
         "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     )
+
+
+@pytest.fixture
+def no_ports():
+    """Reach a notebook's kernel over files: a port may be taken before it listens there."""
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory() as folder:  # of a short name, as sockets need it
+        yield Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 
-def wait_until(condition, seconds=300):
+def wait_until(condition, seconds=600):
     deadline = time.monotonic() + seconds
     while not (seen := condition()):
         assert time.monotonic() < deadline

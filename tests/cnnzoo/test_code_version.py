@@ -150,7 +150,7 @@ def test_the_version_is_the_same_in_every_process(tmp_path):
     assert again.stdout == runs[0].stdout
 
 
-def test_a_builder_in_a_notebook_has_the_version_of_its_cell():
+def test_a_builder_in_a_notebook_has_the_version_of_its_cell(no_ports):
     from nbclient import NotebookClient
     from nbformat import v4
 
@@ -166,7 +166,7 @@ def test_a_builder_in_a_notebook_has_the_version_of_its_cell():
         show,
     ]
     notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, timeout=120).execute()
+    NotebookClient(notebook, timeout=600, config=no_ports).execute()
     first, same, other, back = (
         cell.outputs[0]["data"]["text/plain"] for cell in notebook.cells if cell.source == show
     )

@@ -28,6 +28,12 @@ def summary(trials):
     ]
 
 
+def is_over(folder):
+    """Whether both seeds of a trial of the stub have ended."""
+    rows = folder / "executions.json"
+    return rows.exists() and len(json.loads(rows.read_text())) == 2
+
+
 def test_a_score_does_not_hang_on_the_number_of_workers(searched, tmp_path):
     search = {"number": (0, 99)}
     two = searched(search_builders.tiny, "digits", search, trials=6, workers=2, **TINY)
@@ -44,13 +50,18 @@ def test_a_score_does_not_hang_on_the_number_of_workers(searched, tmp_path):
 
 def test_workers_that_are_killed_at_any_moment_are_replaced_and_nothing_is_lost(tmp_path):
     directory, moment = tmp_path / "search", random.Random(4)  # noqa: S311
-    search = start(directory, 2, 20, "stub")
-    killed = []
+    gate = tmp_path / "gate"
+    gate.write_text("5")
+    search = start(directory, 2, 20, "stub", GATE=str(gate))
+    killed, begun = [], []
     for ended in (1, 6, 11):
         wait_for(lambda: len([*directory.glob("trial_*/executions.json")]) > ended)  # noqa: B023
+        wait_for(lambda: all(map(is_over, begun)))  # noqa: B023, one that is killed twice has failed
         time.sleep(moment.uniform(0, 0.3))
         killed.append(wait_for(lambda: workers_of(search.pid))[0])
         os.kill(killed[-1], signal.SIGKILL)
+        begun = [*directory.glob("trial_*")]
+        gate.write_text(str(ended + 9))
     told = finish(search)
     assert len(set(killed)) == 3
     trials = trials_of(directory)
@@ -103,13 +114,15 @@ def test_a_trial_that_kills_every_worker_has_failed(searched):
 
 def test_a_chief_that_is_killed_leaves_a_search_that_goes_on(tmp_path):
     directory = tmp_path / "search"
-    chief = start(directory, 2, 20, "stub")
+    gate = tmp_path / "gate"
+    gate.write_text("10")
+    chief = start(directory, 2, 20, "stub", GATE=str(gate))
     wait_for(lambda: len([*directory.glob("trial_*/executions.json")]) >= 5)
     below = children(chief.pid)
     kill(chief)
     wait_for(lambda: not any(map(alive, below)))
-    files = {path: path.read_bytes() for path in directory.glob("trial_*/executions.json")}
-    done = {path: text for path, text in files.items() if len(json.loads(text)) == 2}
+    over = [folder for folder in directory.glob("trial_*") if is_over(folder)]
+    done = {path: path.read_bytes() for path in (folder / "executions.json" for folder in over)}
     assert 3 <= len(done) < 20
     finish(start(directory, 2, 20, "stub"))
     trials = trials_of(directory)
@@ -120,11 +133,12 @@ def test_a_chief_that_is_killed_leaves_a_search_that_goes_on(tmp_path):
 
 
 def test_a_search_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_path):
-    directory, whole = tmp_path / "search", tmp_path / "whole"
+    directory, whole, gate = tmp_path / "search", tmp_path / "whole", tmp_path / "gate"
     finish(start(whole, 1, 20, "stub"))
     for number in range(3):
-        search = start(directory, 1, 20, "stub")
         before = len([*directory.glob("trial_*")])
+        gate.write_text(str(before + 2))
+        search = start(directory, 1, 20, "stub", GATE=str(gate))
         wait_for(lambda: len([*directory.glob("trial_*")]) > before)  # noqa: B023
         time.sleep(0.013 * number)
         kill(search)
