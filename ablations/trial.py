@@ -48,13 +48,6 @@ def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     gc.freeze()  # what TensorFlow consists of is never garbage, and takes long to look through
 
 
-def count_gpus() -> int:
-    """Count the GPUs that TensorFlow can use: none, for one that was built without CUDA."""
-    import tensorflow as tf
-
-    return len(tf.config.list_physical_devices("GPU"))
-
-
 def forget() -> None:
     """Forget the data and the models of earlier trials, for files may have changed since."""
     _WARM.clear()

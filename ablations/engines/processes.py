@@ -11,10 +11,11 @@ from pebble import ProcessExpired, ProcessPool
 
 from ablations.engines.context import VANISHED, WorkerContext
 from ablations.engines.limits import Limits, failed
-from ablations.engines.room import default_workers, find_gpus
+from ablations.engines.room import default_workers
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
-from ablations.trial import count_gpus, prepare_worker
+from ablations.trial import prepare_worker
+from cnnzoo.gpus import count_gpus, find_gpus
 
 PRELOADED = ["cnnzoo.training", "ablations.trial"]
 

@@ -2,15 +2,11 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
-from itertools import takewhile
+from collections.abc import Iterator
 from pathlib import Path
 
 MEMORY_A_WORKER = 1.5 * 2**30
 """Bytes that a worker with TensorFlow and a small model may come to need."""
-
-DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
-"""One of them is there where there is a driver of NVIDIA's: on Linux, and on Windows's Linux."""
 
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")
@@ -64,28 +60,6 @@ def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> float:
     for folder in _own_groups(proc, groups, "memory"):
         rooms += [_of_the_group(folder, *names) for names in MEMORY]
     return max(0.0, min(rooms))
-
-
-def find_gpus(count: Callable[[], int]) -> list[str]:
-    """Return the GPUs to use, each as ``CUDA_VISIBLE_DEVICES`` names it.
-
-    Parameters
-    ----------
-    count
-        What tells how many TensorFlow can use; only called where there may be some.
-    """
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    named = None if visible is None else _named(visible)
-    if named == [] or not any(driver.exists() for driver in DRIVERS):
-        return []
-    usable = count()
-    return [str(index) for index in range(usable)] if named is None else named[:usable]
-
-
-def _named(visible: str) -> list[str]:
-    """Read the variable as CUDA does, for which the list ends before what is no GPU."""
-    names = map(str.strip, visible.split(","))
-    return list(takewhile(lambda name: name and not name.startswith("-"), names))
 
 
 def _of_the_machine(proc: Path) -> float:

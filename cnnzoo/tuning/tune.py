@@ -96,7 +96,8 @@ def tune(
     recipe
         How to train; ``Recipe()`` if left out.
     workers
-        Processes to train side by side, each with one thread; with 1, this process trains. What
+        Processes to train side by side, each with one thread and one of the GPUs, which they share
+        in turn; with 1, this process trains. What
         "bayesian" and "hyperband" propose hangs on which trials have ended by then, and so with
         several workers on their order. Workers ask at a port of this machine's own, which any
         user of it can reach. If KerasTuner's environment variables KERASTUNER_TUNER_ID,

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from concurrent import futures
 from dataclasses import dataclass
+from itertools import cycle
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine import conditions
 
 from cnnzoo.forking import WorkerContext
+from cnnzoo.gpus import count_gpus, find_gpus
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
@@ -101,7 +103,7 @@ def serve(oracle: Any, address: str) -> tuple[Any, Any, int]:
 
 
 def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
-    """Run a search in worker processes, and replace the ones that die.
+    """Run a search in worker processes, which share the GPUs in turn; replace the ones that die.
 
     Parameters
     ----------
@@ -120,13 +122,16 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
     context = WorkerContext()
     context.load([__name__])
     server, _, port = serve(oracle, "127.0.0.1:0")
+    gpus = find_gpus(count_gpus)
+    names = [f"worker{index}" for index in range(workers)]
+    given = dict(zip(names, cycle(gpus or [None]), strict=False))
 
     def start(name: str) -> Any:
-        process = context.Process(target=work, args=(plan, port, name), daemon=True)
+        process = context.Process(target=work, args=(plan, port, name, given[name]), daemon=True)
         process.start()
         return process
 
-    running = {f"worker{index}": start(f"worker{index}") for index in range(workers)}
+    running = {name: start(name) for name in names}
     tries: Counter[str] = Counter()
     try:
         while running:
@@ -146,8 +151,21 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
         server.stop(None)
 
 
-def work(plan: Plan, port: int, name: str) -> None:
-    """Train what the chief on this machine proposes; the main function of a worker process."""
+def work(plan: Plan, port: int, name: str, gpu: str | None = None) -> None:
+    """Train what the chief on this machine proposes; the main function of a worker process.
+
+    Parameters
+    ----------
+    plan
+        What is trained.
+    port
+        The chief's.
+    name
+        The worker's, for the chief.
+    gpu
+        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; left out, it
+        sees what that variable says.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the chief decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with (plan.directory / LOG).open("a") as log, Path(os.devnull).open("w") as nowhere:
@@ -157,6 +175,7 @@ def work(plan: Plan, port: int, name: str) -> None:
         KERASTUNER_TUNER_ID=name,
         KERASTUNER_ORACLE_IP="127.0.0.1",
         KERASTUNER_ORACLE_PORT=str(port),
+        **({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}),
     )
     follow(plan)
 

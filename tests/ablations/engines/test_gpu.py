@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ablations.engines.room import DRIVERS
+from cnnzoo.gpus import DRIVERS
 
 PROGRAM = """
 import sys

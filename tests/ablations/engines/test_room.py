@@ -10,7 +10,6 @@ from ablations.engines.room import (
     available_cores,
     available_memory,
     default_workers,
-    find_gpus,
 )
 
 GIGABYTE = 2**30
@@ -148,43 +147,3 @@ def test_there_is_a_worker_a_core_as_far_as_memory_goes(monkeypatch):
         monkeypatch.setattr(room, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023
         assert default_workers() == workers
     assert default_workers(gpus=3) == 3
-
-
-@pytest.fixture
-def driver(monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none", tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("visible", "usable", "gpus"),
-    [
-        (None, 2, ["0", "1"]),
-        (None, 0, []),  # there are some, but TensorFlow was built without CUDA
-        ("2,3", 2, ["2", "3"]),
-        ("2,3", 0, []),
-        (" GPU-8a1, MIG-f07 ", 2, ["GPU-8a1", "MIG-f07"]),
-        ("1,0,3", 2, ["1", "0"]),
-        ("0,-1,1", 1, ["0"]),  # for CUDA the list ends there
-        ("0,,1", 1, ["0"]),
-    ],
-)
-def test_gpus_are_those_of_the_variable_as_far_as_tensorflow_takes_them(
-    driver, monkeypatch, visible, usable, gpus
-):
-    if visible is None:
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    else:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert find_gpus(lambda: usable) == gpus
-
-
-@pytest.mark.parametrize("visible", ["", "-1", " "])
-def test_tensorflow_is_not_asked_where_gpus_are_hidden(driver, monkeypatch, visible):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert find_gpus(pytest.fail) == []
-
-
-def test_tensorflow_is_not_asked_where_there_is_no_driver(monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "DRIVERS", (tmp_path / "none",))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert find_gpus(pytest.fail) == []

@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import grpc
@@ -16,6 +18,7 @@ from search_files import trials_of
 import cnnzoo
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning import workers
+from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.writing import alone_in
 
 TINY = {"recipe": Recipe(epochs=1), "train_size": 40}
@@ -98,6 +101,51 @@ def test_a_proxy_for_the_world_is_not_asked_for_the_chief(monkeypatch):
         assert reaches(20)
     finally:
         server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given"), [([], [None] * 3), (["2", "GPU-3"], ["2", "GPU-3", "2"])]
+)
+def test_workers_share_the_gpus_in_turn(monkeypatch, gpus, given):
+    started = []
+
+    class Ended:
+        """A worker with nothing to do."""
+
+        exitcode = 0
+
+        def __init__(self, target, args, daemon):
+            assert target is workers.work
+            started.append(args[-1])
+            self.sentinel, other = os.pipe()
+            os.close(other)  # which says that it has ended
+
+        def start(self):
+            pass
+
+        def is_alive(self):
+            os.close(self.sentinel)
+            return False
+
+    monkeypatch.setattr(workers, "find_gpus", lambda count: gpus)
+    monkeypatch.setattr(workers.WorkerContext, "Process", Ended)
+    oracle = make_safe(keras_tuner.oracles.RandomSearchOracle(), ())
+    workers.lead_workers(oracle, plan=None, workers=3)
+    assert started == given
+
+
+@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
+def test_a_worker_sees_its_own_gpu_alone(tmp_path, gpu, visible):
+    code = (
+        "import os, sys; from pathlib import Path; from types import SimpleNamespace\n"
+        "from cnnzoo.tuning import workers\n"
+        "told = Path(sys.argv[1]) / 'told'\n"
+        "workers.follow = lambda plan: told.write_text(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+        f"workers.work(SimpleNamespace(directory=told.parent), 1, 'one', {gpu!r})\n"
+    )
+    seen = {**os.environ, "CUDA_VISIBLE_DEVICES": "2,GPU-3"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=seen, check=True)
+    assert (tmp_path / "told").read_text() == visible
 
 
 def test_a_trial_that_kills_every_worker_has_failed(searched):
