@@ -30,7 +30,7 @@ def list_command() -> None:
     """List the built-in studies."""
     from rich.console import Console
 
-    from ablations.documents import CLAIMS, STUDIES
+    from ablations.documents import ABOUT_CLAIMS, CLAIMS, SAYINGS, STUDIES
 
     rows = [
         (
@@ -44,7 +44,10 @@ def list_command() -> None:
         for name, study in STUDIES.items()
     ]
     columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
-    Console().print(table(columns, rows, right=("seeds",)))
+    console = Console()
+    console.print(table(columns, rows, right=("seeds",)))
+    told = [ABOUT_CLAIMS, *(f"{claim}: {says}." for claim, says in SAYINGS.items())]
+    console.print("\n".join(told), markup=False, highlight=False)
 
 
 def _choices(study: "Study") -> list[tuple[str, str]]:

@@ -15,6 +15,11 @@ SHOWN = 5
 EPOCHS = 3
 """Of each training of `cnnzoo tune`, if nobody says how many."""
 
+ABOUT_DOCUMENTS = (
+    "document: which of the five texts that the zoo follows, 000 to 004, has the model, and in "
+    "which example (ex.) or step."
+)
+
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
     no_args_is_help=True,
@@ -54,6 +59,7 @@ def list_command(
     columns = ("model", "document", "task", "parameters", "what it is")
     shown = 5 if console.width >= 120 else 4
     console.print(table(columns[:shown], [row[:shown] for row in rows], right=("parameters",)))
+    console.print(ABOUT_DOCUMENTS, markup=False, highlight=False)
 
 
 @app.command("describe")

@@ -1,6 +1,7 @@
 """The documents' claims as studies, by name."""
 
 from ablations.documents.loss_causes import CLAIMS as LOSS_CLAIMS
+from ablations.documents.loss_causes import SAYINGS as LOSS_SAYINGS
 from ablations.documents.loss_causes import STUDIES as LOSS_CAUSES
 from ablations.settings import check_known
 from ablations.study import Study
@@ -9,6 +10,14 @@ STUDIES: dict[str, Study] = {**LOSS_CAUSES}
 
 CLAIMS: dict[str, str] = {**LOSS_CLAIMS}
 """By study, the claim that it asks about."""
+
+SAYINGS: dict[str, str] = {**LOSS_SAYINGS}
+"""By claim, what it says."""
+
+ABOUT_CLAIMS = (
+    'Each study asks whether a claim holds that document 000 makes, "What causes loss in '
+    'convolutional layers?":'
+)
 
 
 def get_study(name: str) -> Study:

@@ -6,7 +6,6 @@ from cnnzoo.recipe import Recipe
 RECIPE = Recipe(epochs=3)
 
 STUDIES = {
-    # C01: the larger the pooling window and its step, the higher the loss; of either pooling
     "downsampling": Study(
         "downsampling",
         factors={"pool_size": [1, 2, 3, 4]},
@@ -21,7 +20,6 @@ STUDIES = {
         recipe=RECIPE,
         name="downsampling-average",
     ),
-    # C02: more filters, lower loss
     "feature-maps": Study(
         "feature_maps",
         factors={"filters": [16, 32, 64]},
@@ -29,7 +27,6 @@ STUDIES = {
         recipe=RECIPE,
         name="feature-maps",
     ),
-    # C04: normalization stabilizes training and may lower the loss, more so in deeper nets
     "batch-norm": Study(
         "batch_norm",
         factors={"normalization": ["none", "batch"], "depth": [2, 4]},
@@ -48,3 +45,10 @@ CLAIMS = {
     "batch-norm": "C04",
 }
 """Which claim of the document each study asks about."""
+
+SAYINGS = {
+    "C01": "the larger the pooling window and its step, the higher the loss",
+    "C02": "the more filters, the lower the loss",
+    "C04": "normalization stabilizes training and may lower the loss, in deeper nets more so",
+}
+"""What each claim says."""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ablations import TrialResult, open_results, runner
 from ablations.cli import app
-from ablations.documents import CLAIMS, STUDIES, get_study
+from ablations.documents import CLAIMS, SAYINGS, STUDIES, get_study
 from ablations.planning import Planner
 from ablations.report.answers import answers
 from ablations.report.figures import figures
@@ -84,6 +84,14 @@ def test_the_built_in_studies_are_listed(tell):
     assert "pool_size: 1, 2, 3, 4" in answer.output
     assert answer.output.count("baseline: pool=average") == 1  # what tells two rows apart
     assert set(CLAIMS) == set(STUDIES)
+    assert set(CLAIMS.values()) == set(SAYINGS)
+    assert answer.output.endswith(
+        'Each study asks whether a claim holds that document 000 makes, "What causes loss in '
+        'convolutional layers?":\n'
+        "C01: the larger the pooling window and its step, the higher the loss.\n"
+        "C02: the more filters, the lower the loss.\n"
+        "C04: normalization stabilizes training and may lower the loss, in deeper nets more so.\n"
+    )
 
 
 @pytest.mark.parametrize("name", STUDIES)
