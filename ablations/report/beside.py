@@ -4,7 +4,8 @@ from typing import Any
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, legend_of, shown, slug
-from ablations.report.effects import ROW, delta_title, names_axis
+from ablations.report.effects import ROW, delta_title
+from ablations.report.names import label_of, names_axis, row_height
 from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
@@ -51,6 +52,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     rows: list[dict[str, Any]] = [
         {
             "variant": row["variant"],
+            "label": label_of(row["variant"]),
             "study": row["study"],
             "delta": row["delta"],
             "low": row["ci_low"],
@@ -69,9 +71,9 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
             ([shape for _, shape in LOOKS], legend_of(theme)),
         )
     )
-    names = list(dict.fromkeys(row["variant"] for row in rows))
+    names = list(dict.fromkeys(row["label"] for row in rows))
     base = {
-        "y": shown("variant", "nominal", sort=names, title=None, axis=names_axis()),
+        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
         "yOffset": shown("study", "nominal", scale={"domain": studies, "paddingOuter": 0.4}),
         "color": colours,
         "tooltip": [
@@ -106,7 +108,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
         "its own baseline. That two intervals overlap, or do not, is no test of a difference.",
         section="beside",
         metric=metric,
-        chart=chart_of(layers, (ROW + 10) * len(names)),
+        chart=chart_of(layers, row_height(names, ROW + 10) * len(names)),
         rows=rows,
     )
 

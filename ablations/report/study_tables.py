@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.contents import ReportContents
-from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
+from ablations.report.rounding import bracket, brief, decimals_of, fixed, p_value, usual_decimals
 from ablations.report.tables import (
     NOTE_BREAK,
     NOTES,
@@ -82,9 +82,15 @@ def _delta_cells(
         *(() if several else (level_cell(row["baseline"]),)),
         Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
         Cell(pairs, float(row["n_pairs"])),
-        *(Cell(fixed(number, decimals), sort_key(number)) for number in numbers),
+        *(Cell(_mean(number, decimals), sort_key(number)) for number in numbers),
         text_cell(NOTE_BREAK.join(said)),
     )
+
+
+def _mean(number: float, decimals: int) -> str:
+    """Write a mean as its delta is; beside a far larger one in its own digits, and never as 0."""
+    written = fixed(number, decimals)
+    return brief(number) if number and not written.strip("0.") else written
 
 
 def statistics_table(contents: ReportContents, metric: str) -> Table:
