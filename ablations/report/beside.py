@@ -9,7 +9,7 @@ from ablations.report.names import label_of, names_axis, row_height
 from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
 """The colour and the shape of this study and of the other one."""
@@ -36,9 +36,8 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    return Table(
-        title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=UNSEEN_SKEW
-    )
+    below = unseen_skew(own["n_pairs"], looks="look" in contents.deltas)
+    return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=below)
 
 
 def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:

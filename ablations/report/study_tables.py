@@ -19,7 +19,7 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import SEE_FINDING, changes_several, listed, metric_words, rows_of
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 STATISTICS = {
     "p": "p (paired t)",
@@ -53,7 +53,8 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
         *("p (Holm)", "Pairs", "Baseline mean", "Level mean", NOTES),
     ]
     cells = tuple(_delta_cells(contents, row, usual, several) for row in rows)
-    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells, below=UNSEEN_SKEW)
+    below = unseen_skew(frame["n_pairs"], looks="look" in frame)
+    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells, below=below)
     # one seed gives neither, and most studies need no notes
     optional = (contents.interval, "p (Holm)", NOTES)
     told = {headers[at] for row in cells for at, cell in enumerate(row) if cell.text}

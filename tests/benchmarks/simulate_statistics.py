@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ablations.stats import deltas, looks
 from ablations.stats.bootstrap import bca_interval
 from ablations.stats.notes import skewness, skewness_limit
+from ablations.stats.page import page_p
 from ablations.stats.signs import sign_flip_p, wilcoxon_p
 from ablations.stats.spending import sequential_p
 from ablations.stats.student import equivalence_p, paired_t
@@ -29,6 +30,9 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 Row = dict[str, object]
 
 ALPHA = 0.05
+
+SIZES = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50)
+"""Pairs of which the coverage is simulated: a report quotes the nearest ones."""
 
 
 def _accuracy(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -95,7 +99,7 @@ def _rng(section: int, *more: int) -> np.random.Generator:
     return np.random.default_rng([20240, section, *more])
 
 
-def t_coverage(report: Report, sizes: tuple[int, ...] = (5, 6, 10, 20, 30)) -> None:
+def t_coverage(report: Report, sizes: tuple[int, ...] = SIZES) -> None:
     rows = []
     for place, (name, (draw, kind)) in enumerate(DISTRIBUTIONS.items()):
         row: Row = {"deltas": name}
@@ -119,7 +123,7 @@ def t_coverage(report: Report, sizes: tuple[int, ...] = (5, 6, 10, 20, 30)) -> N
     )
 
 
-def skew_notes(report: Report, sizes: tuple[int, ...] = (5, 6, 10, 20, 30)) -> None:
+def skew_notes(report: Report, sizes: tuple[int, ...] = SIZES) -> None:
     rows, silent = [], []
     for place, (name, (draw, kind)) in enumerate(DISTRIBUTIONS.items()):
         row: Row = {"deltas": name}
@@ -137,9 +141,9 @@ def skew_notes(report: Report, sizes: tuple[int, ...] = (5, 6, 10, 20, 30)) -> N
     rows += [*silent, limits | {f"n = {n}": f"{skewness_limit(n):.2f}" for n in sizes}]
     report.add(
         'How often the report says "strongly skewed"',
-        "On the same draws. At n = 5 skew can hardly be seen: rows whose deltas differ and are not "
-        "called skewed say that instead. The intervals that fail are those of skewed deltas whose "
-        "sample does not show it; so a report says so below every table of deltas.",
+        "On the same draws. Below n = 6 skew can hardly be seen: rows whose deltas differ and are "
+        "not called skewed say that instead. The intervals that fail are those of skewed deltas "
+        "whose sample does not show it; so a report says so below every table of deltas.",
         rows,
     )
 
@@ -235,6 +239,47 @@ def family(report: Report, n: int = 10, count: int = 10) -> None:
         "most 5%.",
         rows,
     )
+
+
+def trends(report: Report, levels: int = 4, count: int = 5) -> None:
+    """Test the order of levels of which none has an effect, of factors that share a baseline."""
+    rows = []
+    for place, name in enumerate(FEW):
+        row: Row = {"trials' errors": name}
+        for n in (6, 10):
+            rng = _rng(9, place, n)
+            draw = DISTRIBUTIONS[name][0]
+            own = draw(rng, (report.repetitions, count, n, levels - 1))
+            shared = np.broadcast_to(draw(rng, (report.repetitions, 1, n, 1)), (*own.shape[:3], 1))
+            p, low, high = _trend_tests(np.concatenate([shared, own], axis=3))
+            one = float((p[:, 0] < ALPHA).mean())
+            any_of = float((holm(p) < ALPHA).any(axis=1).mean())
+            row[f"one factor, n = {n}"] = report.at_most(f"trend, {name}, n = {n}", one)
+            row[f"any of {count}, n = {n}"] = report.at_most(f"trends of {count}, {name}", any_of)
+            row[f"slope leaves out 0, n = {n}"] = _percent(((low > 0) | (high < 0))[:, 0].mean())
+            row[f"either, n = {n}"] = _percent(((p < ALPHA) | (low > 0) | (high < 0))[:, 0].mean())
+        rows.append(row)
+    report.add(
+        f"Trends over {levels} levels without effect",
+        "How often Page's test says that a metric rises or falls: for one factor, and for any of "
+        f"{count} that share a baseline, corrected by Holm. Must be at most 5% of any errors. The "
+        "interval of the slope beside it is a t interval of its own; to say so where either of "
+        "the two does would err more often.",
+        rows,
+    )
+
+
+def _trend_tests(values: Array) -> tuple[Array, Array, Array]:
+    """Return Page's two-sided p and the ends of the slope's interval; levels last, seeds before."""
+    n, k = values.shape[-2:]
+    ranks = values.argsort(axis=-1).argsort(axis=-1) + 1
+    statistic = (ranks.sum(axis=-2) @ np.arange(1, k + 1)).astype(int)
+    opposite = n * k * (k + 1) ** 2 // 2 - statistic  # of the levels in falling order
+    known = {each: page_p(each, n, k) for each in np.unique([statistic, opposite]).tolist()}
+    rises, falls = (np.vectorize(known.get)(each) for each in (statistic, opposite))
+    centred = np.arange(k) - (k - 1) / 2
+    slope = paired_t(values @ centred / (centred @ centred))
+    return np.minimum(1.0, 2 * np.minimum(rises, falls)), slope.low, slope.high
 
 
 def same_twice(report: Report, n: int = 10) -> None:
@@ -370,6 +415,7 @@ SECTIONS = (
     bca_coverage,
     type_one,
     family,
+    trends,
     same_twice,
     equivalence,
     added_seeds,

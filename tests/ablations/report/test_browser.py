@@ -148,7 +148,8 @@ def test_no_table_of_a_study_is_wider_than_a_desk_shows(browser, page, selector)
 def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
     note = "3 of 3 never got there: no mean; the baseline never came to a finite value"
     table = contents.tables["Stability"].assign(**{f"column_{at}": at for at in range(9)})
-    shown = replace(contents, tables={"Epochs": table.assign(notes=note)})
+    noted = table.assign(notes=[note] + [""] * (len(table) - 1))
+    shown = replace(contents, tables={"Epochs": noted})
     browser.open(write_report(shown, tmp_path / "report.html"), width=1280)
     assert browser.value("""
         [...document.querySelectorAll('#table-Epochs .notes li')].map((line) => line.innerText)
