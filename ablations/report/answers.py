@@ -15,6 +15,7 @@ from ablations.report.rounding import (
 )
 from ablations.report.sentences import Said
 from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
+from ablations.stats.trends import SLOPE_OPEN
 
 Row = Mapping[str, Any]
 
@@ -53,9 +54,11 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
         return card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
     trends = [row for row in _rows(contents, TRENDS) if row["trend"]]
     if trends:
-        row = trends[0]
+        # a slope that may be none is no number to begin with
+        row = next((row for row in trends if not row["notes"]), trends[0])
         decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
         what = f"{metric_words(row['metric'])} per unit of {row['factor']}"
+        what += ", an interval that includes 0" if row["notes"] == SLOPE_OPEN else ""
         size = fixed(row["slope"], decimals, signed=True)
         return card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
     return None
@@ -191,15 +194,18 @@ def _trends(contents: ReportContents) -> list[Said]:
             else f"{len(levels):,} levels from {levels[0]} to {levels[-1]}"
         )
         over = f"{_slope(row)} a unit, over {among} in {row['n_blocks']:,} seed blocks"
-        test = f"Page's trend test, p {p_value(row['p'])}"
+        test = f"Page's trend test, p {p_value(row['p_adjusted'])}"
+        noted = f"; {row['notes']}" if row["notes"] else ""
         if not row["trend"]:
-            rest = f": no trend of {metric} is shown, {over} ({test})"
+            alone = row["p"] < 1 - contents.confidence
+            once = " once corrected for the other factors' trends" if alone else ""
+            rest = f": no trend of {metric} is shown{once}, {over} ({test}){noted}"
             said.append(Said("inconclusive", factor, rest))
             continue
         verdict = _of_trend(contents, row)
         end = f": {verdict}" if verdict else ""
         way = "higher" if row["trend"] == "rises" else "lower"
-        rest = f", the {way} the {metric}: {over} ({test}){end}"
+        rest = f", the {way} the {metric}: {over} ({test}){end}{noted}"
         said.append(Said(verdict, f"The larger {factor}", rest))
     return said
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Theme, chart_of, layer, legend_of, shown, slug
-from ablations.report.effects import ROW, delta_title, names_axis
+from ablations.report.effects import ROW, delta_title
+from ablations.report.names import label_of, names_axis, row_height
 from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import Cell, Table, sort_key, text_cell
 from ablations.report.words import metric_words, rows_of
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
 """The colour and the shape of this study and of the other one."""
@@ -35,9 +36,8 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    return Table(
-        title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=UNSEEN_SKEW
-    )
+    below = unseen_skew(own["n_pairs"], looks="look" in contents.deltas)
+    return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=below)
 
 
 def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
@@ -51,6 +51,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     rows: list[dict[str, Any]] = [
         {
             "variant": row["variant"],
+            "label": label_of(row["variant"]),
             "study": row["study"],
             "delta": row["delta"],
             "low": row["ci_low"],
@@ -69,9 +70,9 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
             ([shape for _, shape in LOOKS], legend_of(theme)),
         )
     )
-    names = list(dict.fromkeys(row["variant"] for row in rows))
+    names = list(dict.fromkeys(row["label"] for row in rows))
     base = {
-        "y": shown("variant", "nominal", sort=names, title=None, axis=names_axis()),
+        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
         "yOffset": shown("study", "nominal", scale={"domain": studies, "paddingOuter": 0.4}),
         "color": colours,
         "tooltip": [
@@ -106,7 +107,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
         "its own baseline. That two intervals overlap, or do not, is no test of a difference.",
         section="beside",
         metric=metric,
-        chart=chart_of(layers, (ROW + 10) * len(names)),
+        chart=chart_of(layers, row_height(names, ROW + 10) * len(names)),
         rows=rows,
     )
 

@@ -1,13 +1,14 @@
 """The further tables of a study: for each column its name to a reader, its place and its kind."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from ablations.report.contents import EFFECTS, EPOCHS, PATH_STEPS, STABILITY, TRENDS, ReportContents
-from ablations.report.rounding import is_number
+from ablations.report.rounding import fixed, is_number
 from ablations.report.tables import (
     NOTES,
     Cell,
@@ -18,9 +19,10 @@ from ablations.report.tables import (
     p_cell,
     share_cell,
     size_cells,
+    sort_key,
     text_cell,
 )
-from ablations.report.words import better_or_worse, metric_words, rows_of
+from ablations.report.words import better_or_worse, joined, metric_words, rows_of
 
 Row = Mapping[str, Any]
 
@@ -64,6 +66,8 @@ class Shape:
     lead: str
 
 
+LOOKED = "Seeds were added where a verdict was open, which these p do not allow for."
+
 METRIC = Column("Metric", "metric", "metric")
 
 SHAPES = {
@@ -73,14 +77,15 @@ SHAPES = {
             METRIC,
             Column("Trend", "trend", "trend"),
             Column("Slope per unit", "slope", "delta", ("slope_low", "slope_high")),
-            Column("p (Page)", "p", "p"),
-            Column("Mean rank correlation", "rho"),
+            Column("p (Holm)", "p_adjusted", "p"),
+            Column("Mean rank correlation", "rho", "correlation"),
             Column("Levels", "levels", "text"),
             Column("Seed blocks", "n_blocks"),
             Column(NOTES, "notes", "text"),
         ),
         "Page's test over whole seed blocks: whether the metric rises or falls in the order of the "
-        "levels. Each p is its own, not corrected for the other trends.",
+        "levels. p is corrected by Holm over the factors' trends of one metric; the slope is of a "
+        "straight line, with an interval of its own.",
     ),
     PATH_STEPS: Shape(
         (
@@ -108,7 +113,7 @@ SHAPES = {
             Column("p (Holm)", "p_adjusted", "p"),
             Column("Share of variance", "share", "share"),
             Column("F", "F"),
-            Column("Freedom", "df"),
+            Column("Degrees of freedom", "df"),
             Column(NOTES, "notes", "text"),
         ),
         "A factor's delta is over the mean of the other factors' levels; an interaction's is by "
@@ -135,20 +140,19 @@ SHAPES = {
     EPOCHS: Shape(
         (
             Column("Variant", "variant", "text"),
-            METRIC,
             Column("Delta in epochs", "delta", "delta"),
-            Column("Median delta", "median_delta"),
+            Column("Median delta", "median_delta", "epochs"),
             Column("p (paired t)", "p", "p"),
             Column("Sooner", "n_sooner"),
             Column("Later", "n_later"),
             Column("p (signs)", "p_sign", "p"),
-            Column("Baseline's epochs", "baseline_epochs"),
-            Column("Its epochs", "level_epochs"),
+            Column("Baseline's epochs", "baseline_epochs", "epochs"),
+            Column("Its epochs", "level_epochs", "epochs"),
             Column("Pairs", "n_pairs"),
             Column(NOTES, "notes", "text"),
         ),
-        "The epoch in which a trial is first as good as the baseline of its seed block is at its "
-        'end. "Never" is a trial that did not get there.',
+        "The epoch in which a trial is first as good in {metric} as the baseline of its seed block "
+        'is at its end. "Never" is a trial that did not get there.',
     ),
 }
 """By title. Other tables are shown as they are."""
@@ -159,6 +163,8 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
     shape = SHAPES.get(title)
     if shape is None:
         return any_table(title, frame)
+    if title == STABILITY:
+        frame = frame[frame["n"] > 0]  # what did not run is listed elsewhere, with its reason
     rows = [row | _concluded(contents, title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
@@ -176,8 +182,12 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
         else:
             write = WRITERS[column.kind]
             columns.append([write(row[column.source]) for row in rows])
-    table = Table(title, tuple(headers), tuple(zip(*columns, strict=True)))
-    return replace(table, lead=shape.lead)
+    lead = shape.lead.format(
+        metric=joined(dict.fromkeys(metric_words(row["metric"]) for row in rows))
+    )
+    if "look" in contents.deltas and any(header.startswith("p ") for header in headers):
+        lead += f" {LOOKED}"
+    return Table(title, tuple(headers), tuple(zip(*columns, strict=True)), lead=lead)
 
 
 def _told(rows: list[dict[str, Any]], name: str) -> bool:
@@ -194,7 +204,7 @@ def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]
     if title == EFFECTS and is_number(row["p_adjusted"]):
         return {"shown": "yes" if is_shown(contents, row) else "no"}
     if title == PATH_STEPS:  # the start changes nothing
-        start = {"from_level": None, "to_level": None, "gets": ""}
+        start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
         return {"gets": gets(contents, row)} if row["step"] else start
     return {"shown": ""}
 
@@ -212,8 +222,14 @@ def gets(contents: ReportContents, row: Row) -> str:
     return better_or_worse(contents, row["metric"], row["delta"])
 
 
+def _epochs_cell(value: Any) -> Cell:
+    return number_cell(value) if math.isinf(value) else Cell(fixed(value, 1), sort_key(value))
+
+
 WRITERS: dict[str, Callable[[Any], Cell]] = {
     "number": number_cell,
+    "epochs": _epochs_cell,
+    "correlation": lambda value: Cell(fixed(value, 2), sort_key(value)),
     "text": text_cell,
     "level": level_cell,
     "p": p_cell,

@@ -24,6 +24,8 @@ AXES = {
     "fit_seconds": "seconds of training",
 }
 HEIGHT = 280
+WIDE = 20
+"""From this ratio on values are drawn in equal ratios."""
 
 
 def costs_of(contents: ReportContents) -> pd.DataFrame:
@@ -82,6 +84,11 @@ def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figu
     return figures
 
 
+def _is_wide(values: list[float]) -> bool:
+    """Tell whether values differ so much that only their ratios can be seen."""
+    return min(values) > 0 and max(values) > WIDE * min(values)
+
+
 def _differs(cost: pd.Series) -> bool:
     return bool(cost.max() > cost.min())
 
@@ -108,23 +115,27 @@ def _figure(
         )
     marked = _is_ranked(contents, table)
     words = metric_words(metric)
-    hint = {"lower": " (lower is better)", "higher": " (higher is better)"}
+    hint = {"lower": ["lower is better"], "higher": ["higher is better"]}
     seen = {row["group"] for row in rows}
     domain = [*palette.variants, OTHER] if OTHER in seen else list(palette.variants)
-    span = [row["cost"] for row in rows if row["cost"] > 0]
-    wide = len(span) == len(rows) and max(span) > 20 * min(span)
+    wide = _is_wide([row["cost"] for row in rows])
+    steep = _is_wide([row["metric"] for row in rows]) and metric.endswith("loss")
     x = shown(
         "cost",
         "quantitative",
         title=AXES[axis] + (" (log scale)" if wide else ""),
-        scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 16},
+        scale={"nice": True, "padding": 16} | ({"type": "log"} if wide else {"zero": False}),
         axis={"format": "~s", "grid": False},
     )
     y = shown(
         "metric",
         "quantitative",
-        title=words + hint.get(better_when(contents, metric), ""),
-        scale={"zero": False, "nice": True, "padding": 12},
+        title=[
+            words + (" (log scale)" if steep else ""),
+            *hint.get(better_when(contents, metric), []),
+        ],
+        scale={"nice": True, "padding": 12} | ({"type": "log"} if steep else {"zero": False}),
+        axis={"format": "~g"} if steep else {},
     )
     tooltip = [
         shown("variant", "nominal"),

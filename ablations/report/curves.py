@@ -15,6 +15,7 @@ from ablations.report.drawing import (
     shown,
     slug,
     thinned,
+    whole_ticks,
 )
 from ablations.report.words import metric_words
 
@@ -95,7 +96,7 @@ def _curve(
         "quantitative",
         title="epoch",
         scale={"zero": False, "nice": False},
-        axis={"grid": False, "format": "d", "values": _whole(table["epoch"].max())},
+        axis={"grid": False, "format": "d", "values": whole_ticks(table["epoch"].max())},
     )
     low, high = ends
     falling = metric.endswith("loss") and low > 0 and high > LOG_FROM * low
@@ -104,7 +105,7 @@ def _curve(
         if falling
         else {"domain": [low, high], "nice": True, "zero": False}
     )
-    axis = {"format": "~g" if falling else "~r", "tickCount": 5}
+    axis = {"tickCount": 5} | ({"format": "~g"} if falling else {})
     title = words + (" (log scale)" if falling else "")
     y_low, y_mean = (
         shown(end, "quantitative", scale=scale, axis=axis, title=title) for end in ("low", "mean")
@@ -135,11 +136,3 @@ def _curve(
         chart=chart_of([band, line], HEIGHT),
         rows=rows,
     )
-
-
-def _whole(last: float) -> list[int]:
-    """Return some epochs for the axis, which left to itself marks halves of them."""
-    step = 1
-    while last / step > 8:
-        step *= 2
-    return list(range(step, int(last) + 1, step))

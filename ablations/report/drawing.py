@@ -131,7 +131,7 @@ class Palette:
         keys = ("name", "colour", "dash")
         found = [dict(zip(keys, row, strict=True)) for row in rows]
         if others and not self.complete:
-            found.append({"name": OTHER, "colour": PAGE["other"], "dash": "0 9"})
+            found.append({"name": OTHER, "colour": PAGE["other"], "dash": ""})
         return found
 
     @property
@@ -162,6 +162,20 @@ def palette(contents: ReportContents) -> Palette:
     )
     chosen = set(order["variant"].head(len(SERIES)))
     return Palette((BASELINE, *(name for name in others if name in chosen)), False)
+
+
+def whole_ticks(last: float) -> list[int]:
+    """Return some whole numbers for an axis from 1, which left to itself marks halves of them.
+
+    Examples
+    --------
+    >>> whole_ticks(3), whole_ticks(20)
+    ([1, 2, 3], [4, 8, 12, 16, 20])
+    """
+    step = 1
+    while last / step > 8:
+        step *= 2
+    return list(range(step, int(last) + 1, step))
 
 
 def thinned(items: Sequence[Any], most: int) -> list[Any]:

@@ -7,18 +7,17 @@ import pandas as pd
 
 from ablations.report.contents import ReportContents
 from ablations.report.drawing import Figure, Spec, Theme, chart_of, layer, legend_of, shown, slug
+from ablations.report.edges import far_out, far_words, without_far
+from ablations.report.names import label_of, names_axis, row_height
 from ablations.report.rounding import is_number, size_words, usual_decimals
 from ablations.report.tables import DAGGER
 from ablations.report.theme import VERDICTS
-from ablations.report.words import better_when, metric_words, rows_of
+from ablations.report.words import better_when, listed, metric_words, rows_of
 from ablations.study import BASELINE
 
 MOST_PAIRS = 240
 MOST_SEEDS_A_VARIANT = 30
-BREAK = ", "
-"""Between the changes in a variant's name."""
 ROW = 30
-LINE = 14
 DENSE = 20
 MANY = 40
 PAIR = 7
@@ -37,6 +36,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         rows.append(
             {
                 "variant": f"{row['variant']}{mark}",
+                "label": label_of(f"{row['variant']}{mark}"),
                 "delta": row["delta"],
                 "low": row["ci_low"],
                 "high": row["ci_high"],
@@ -48,17 +48,16 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     if not rows:
         return None
     words = metric_words(metric)
-    names = [row["variant"] for row in rows]
-    lines = max(name.count(BREAK) for name in names) + 1
-    row_height = max(ROW if len(names) <= MANY else DENSE, LINE * lines + 8)
+    names = [row["label"] for row in rows]
+    height = row_height(names, ROW if len(names) <= MANY else DENSE)
+    # room for the marks, which else cover the names
+    scale: Spec = {"nice": True, "zero": True, "padding": 10}
+    far = far_out(frame)
+    if far:
+        near = frame.loc[~frame["variant"].isin(far), ["delta", "ci_low", "ci_high"]]
+        scale |= without_far([0.0, *near.to_numpy(float).flat])
     # Held by the zero line's own scale, so that no difference is always in sight.
-    x = shown(
-        "delta",
-        "quantitative",
-        title=delta_title(contents, metric),
-        # room for the marks, which else cover the names
-        scale={"nice": True, "zero": True, "padding": 10},
-    )
+    x = shown("delta", "quantitative", title=delta_title(contents, metric), scale=scale)
     domain, colours = _verdicts(rows, theme)
     tooltip = [
         shown(field, kind, title=title)
@@ -70,7 +69,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         )
     ]
     base = {
-        "y": shown("variant", "nominal", sort=names, title=None, axis=names_axis()),
+        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
         "color": _by_verdict(colours, theme),
         "tooltip": tooltip,
     }
@@ -90,10 +89,12 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     return Figure(
         name=slug("forest", metric),
         title=f"Deltas of {words}",
-        caption=_how_to_read(contents, rows, ranged) + _not_drawn(contents, metric),
+        caption=_how_to_read(contents, rows, ranged)
+        + far_words(frame, far)
+        + _not_drawn(contents, metric),
         section="deltas",
         metric=metric,
-        chart=chart_of(layers, row_height * len(rows)),
+        chart=chart_of(layers, height * len(rows)),
         rows=rows,
     )
 
@@ -110,6 +111,8 @@ def _how_to_read(contents: ReportContents, rows: list[dict[str, Any]], ranged: b
         f"Mean delta over paired seeds with its {contents.interval}."
         if ranged
         else "Delta of one seed, without interval."
+        if max(row["pairs"] for row in rows) == 1
+        else "Mean delta over paired seeds; of deltas that are all alike there is no interval."
     )
     said += " The dashed line is no difference"
     said += "; a hollow mark is a verdict that is open." if "inconclusive" in verdicts else "."
@@ -137,17 +140,12 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     rows, note = _pairs(contents, metric)
     if not rows:
         return None
-    names = list(dict.fromkeys(row["variant"] for row in rows))
+    names = list(dict.fromkeys(row["label"] for row in rows))
     counts = pd.Series([row["variant"] for row in rows]).value_counts()
     words = metric_words(metric)
     domain, colours = _verdicts(rows, theme)
     y = shown(
-        "variant",
-        "nominal",
-        sort=names,
-        title=None,
-        scale={"padding": 0.18},
-        axis=names_axis(),
+        "label", "nominal", sort=names, title=None, scale={"padding": 0.18}, axis=names_axis()
     )
     base = {
         "y": y,
@@ -160,7 +158,13 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
             shown("to", "quantitative", title="variant", format=".4g"),
         ],
     }
-    start = shown("from", "quantitative", title=words, scale={"zero": False, "nice": True})
+    scale: Spec = {"zero": False, "nice": True}
+    far = [name for name in far_out(contents.deltas_of(metric)) if name in counts]
+    near = [row for row in rows if row["variant"] not in far]
+    if far and near:
+        scale |= without_far(row[end] for row in near for end in ("from", "to"))
+        note += f" Far beyond, and drawn at the edge: {listed(far)}."
+    start = shown("from", "quantitative", title=words, scale=scale)
     joined = base | {"x": start, "x2": {"field": "to"}}
     lines = layer("rule", joined, strokeWidth=1.5, opacity=0.55)
     ring = {"strokeWidth": 1.3, "fill": theme["surface"], "stroke": theme["muted"]}
@@ -176,7 +180,9 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
         ),
         section="pairs",
         metric=metric,
-        chart=chart_of([lines, hollow, full], len(names) * (PAIR * int(counts.max()) + 16)),
+        chart=chart_of(
+            [lines, hollow, full], len(names) * row_height(names, PAIR * int(counts.max()) + 16)
+        ),
         rows=rows,
     )
 
@@ -208,6 +214,7 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
     rows = [
         {
             "variant": name,
+            "label": label_of(name),
             "seed": str(seeds[at]),
             "place": place,
             "from": before[at],
@@ -226,17 +233,6 @@ def _left_out(drawn: dict[str, list[int]], found: dict[str, list[int]]) -> str:
     if any(len(drawn[name]) < len(found[name]) for name in drawn):
         said += f" Of each the first {MOST_SEEDS_A_VARIANT} seeds."
     return said
-
-
-def names_axis() -> Spec:
-    """Return an axis with a line for each level that a variant changes."""
-    parts = f"split(datum.value, '{BREAK}')"
-    raised = [
-        {"test": f"length({parts}) === {count}", "value": -LINE * (count - 1) / 2}
-        for count in range(2, 8)
-    ]
-    offset = {"condition": raised, "value": 0}
-    return {"labelExpr": parts, "labelLineHeight": LINE, "labelOffset": offset}
 
 
 def _by_verdict(scale: Spec, theme: Theme) -> Spec:

@@ -16,7 +16,7 @@ from ablations.report.markup import latex_table, latex_text, markdown_table, mar
 from ablations.report.page import facts
 from ablations.report.rerun import snippet
 from ablations.report.rounding import is_number
-from ablations.report.sentences import summary, warnings
+from ablations.report.sentences import how_likely, summary, warnings
 from ablations.report.words import (
     about_study,
     metric_words,
@@ -24,7 +24,7 @@ from ablations.report.words import (
     settings_words,
     short_digest,
 )
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that starts so is a formula to a spreadsheet."""
@@ -44,19 +44,18 @@ def csv_of(frame: pd.DataFrame) -> str:
 
 def json_report(contents: ReportContents) -> str:
     """Return everything, every digit; what is missing or infinite is null."""
+    unseen = unseen_skew(contents.deltas["n_pairs"], looks="look" in contents.deltas)
+    sentences = summary(contents)
     everything = {
         "study": contents.study,
         "directory": str(contents.directory),
         "made": contents.made,
         "answers": [said.text for said in answers(contents)],
-        "summary": {
-            metric: [said.text for said in sentences]
-            for metric, sentences in summary(contents).items()
-        },
+        "summary": {metric: [said.text for said in own] for metric, own in sentences.items()},
         "warnings": warnings(contents),
         "findings": {name: list(said) for name, said in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
-        "notes": [UNSEEN_SKEW],
+        "notes": [note for note in (unseen, how_likely(sentences)) if note],
         "trials": rows_of(contents.trials),
         "history": rows_of(contents.history),
         "changes": contents.changes,
@@ -83,9 +82,12 @@ def markdown_report(contents: ReportContents) -> str:
     if told := warnings(contents):
         parts.append("".join(f"> {markdown_text(text)}\n>\n" for text in told))
     parts.append(bullets(f"{said.text}." for said in answers(contents)))
-    for metric, sentences in summary(contents).items():
+    told_of = summary(contents)
+    for metric, sentences in told_of.items():
         parts.append(f"### {markdown_text(metric_words(metric).capitalize())}\n")
         parts.append(bullets(f"{said.text}." for said in sentences))
+    if likely := how_likely(told_of):
+        parts.append(f"{likely}\n")
     if contents.variant_findings:
         parts.append("### Findings\n")
         findings = contents.variant_findings.items()
@@ -152,7 +154,9 @@ def latex_report(contents: ReportContents) -> str:
             f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
             "over the table."
         )
-        lines.append(latex_table(table, slug(metric), [*notes, table.below], caption))
+        lines.append(
+            latex_table(table, slug(metric), [*notes, *filter(None, [table.below])], caption)
+        )
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

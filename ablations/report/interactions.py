@@ -86,12 +86,12 @@ def _tested(contents: ReportContents, across: str, along: str, metric: str) -> s
         if row["term"] in terms and row["metric"] == metric and is_number(row["p_adjusted"])
     ]
     if not found:
-        return "by their means alone: lines that are not quite parallel may be chance."
+        return "Nothing is tested here: lines that are not quite parallel may be chance."
     row = found[0]
     size = ""
     if is_number(row["delta"]):
         size = f"{size_words(row['delta'], row['ci_low'], row['ci_high'])}, "
-    return f"here the interaction is {size}p {p_value(row['p_adjusted'])} (Holm)."
+    return f"Here the interaction is {size}p {p_value(row['p_adjusted'])} (Holm)."
 
 
 def _figure(
@@ -137,8 +137,8 @@ def _figure(
         name=slug("interaction", across, along),
         title=f"{across} by {along}",
         caption=(
-            f"Mean {words} of each combination, over the seeds that all of them finished. Parallel "
-            f"lines are two factors that do not interact; {tested}"
+            f"Mean {words} of each combination, over the seeds that all of them finished. Where "
+            f"lines are parallel the two factors do not interact. {tested}"
         ),
         section="interactions",
         metric=metric,

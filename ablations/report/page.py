@@ -6,13 +6,21 @@ from ablations.report import study_tables, tables
 from ablations.report.answers import answers, card, headline
 from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
-from ablations.report.contents import ReportContents
+from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.costs import COSTS, costs_table
 from ablations.report.drawing import Figure, palette, slug
 from ablations.report.figures import figures, spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rerun import snippet
-from ablations.report.sentences import SETTLED, Said, biggest, delta_words, summary, warnings
+from ablations.report.sentences import (
+    SETTLED,
+    Said,
+    biggest,
+    delta_words,
+    how_likely,
+    summary,
+    warnings,
+)
 from ablations.report.theme import PAGE, VERDICTS
 from ablations.report.words import (
     SEE_FINDING,
@@ -41,18 +49,20 @@ SECTIONS = {
 def page(contents: ReportContents) -> str:
     """Return a study's page."""
     drawn = figures(contents, PAGE)
+    said = summary(contents)
     rendered: str = template("page.html.jinja").render(
         **frame_of(),
         contents=contents,
         facts=facts(contents),
         cards=_cards(contents),
         warnings=warnings(contents),
-        answers=answers(contents),
+        answers=_answers(contents),
         findings=[
             (variant, text) for variant, said in contents.variant_findings.items() for text in said
         ],
         most_answers=MOST_ANSWERS,
-        summary=_summaries(contents),
+        summary=_summaries(said),
+        how_likely=how_likely(said),
         metrics=[_metric(contents, metric, drawn) for metric in contents.metrics],
         sections=[
             {"id": key, "title": title, "figures": found}
@@ -136,7 +146,7 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
             f"of {planned:,} planned, {', '.join(rest)}",
             "worse" if failed else "",
         ),
-        card("Seed blocks", f"{seeds:,}", "deltas are paired in them"),
+        card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
         card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
     ]
     answer = headline(contents)
@@ -153,10 +163,10 @@ def _biggest_card(contents: ReportContents) -> dict[str, str]:
     return card(f"Biggest effect: {verdict}", delta_words(most), of, verdict)
 
 
-def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
+def _summaries(sentences: dict[str, list[Said]]) -> list[dict[str, Any]]:
     """Return the sentences by metric: all where they are few, else the settled ones first."""
     found = []
-    for metric, said in summary(contents).items():
+    for metric, said in sentences.items():
         if len(said) > MOST_SENTENCES:
             said = sorted(said, key=_place)
         found.append(
@@ -167,6 +177,14 @@ def _summaries(contents: ReportContents) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _answers(contents: ReportContents) -> list[Said]:
+    """Return what the design answers; where some are folded away, what is shown comes first."""
+    said = answers(contents)
+    if len(said) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
+        return said
+    return sorted(said, key=lambda one: one.verdict == "inconclusive")
 
 
 def _place(said: Said) -> tuple[int, float]:

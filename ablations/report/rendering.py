@@ -13,6 +13,9 @@ from ablations.report.bundle import vega_bundle
 from ablations.report.rounding import brief
 from ablations.report.theme import DARK, LIGHT, css
 
+LONG = 34
+"""Characters of a name that may break at its underscores too."""
+
 GENERATOR = '<meta name="generator" content="cnnzoo ablations">'
 """What tells a page of this program from others."""
 
@@ -57,10 +60,14 @@ def template(name: str) -> Any:
 
 
 def _breakable(text: str) -> Any:
-    """Let a name such as normalization=batch break before its level, where there is no room."""
+    """Let a name such as normalization=batch break before its level, where there is no room.
+
+    A long one within it too, at the underscores.
+    """
     from markupsafe import escape
 
-    return escape(text).replace("=", _markup("=<wbr>"))
+    escaped = escape(text).replace("=", _markup("=<wbr>"))
+    return escaped.replace("_", _markup("_<wbr>")) if len(text) > LONG else escaped
 
 
 def _script(code: str) -> Any:

@@ -132,11 +132,13 @@ def share_words(share: Any) -> str:
 
     Examples
     --------
-    >>> share_words(0.7223), share_words(0.004), share_words(0.0)
-    ('72%', '0.4%', '0%')
+    >>> share_words(0.7223), share_words(0.004), share_words(0.0002), share_words(0.0)
+    ('72%', '0.4%', '<0.1%', '0%')
     """
     if not is_number(share):
         return ""
+    if 0 < abs(share) < 0.0005:
+        return "<0.1%"
     decimals = 1 if abs(share) < 0.0095 and share else 0
     return f"{100 * share:.{decimals}f}%".replace("-", MINUS)
 

@@ -31,6 +31,13 @@ SETTLED = ("better", "worse", "equivalent")
 MOST_MORE_SEEDS = 100
 """Above this the number of seeds that would settle a verdict is a guess that nobody follows."""
 
+MIGHT_SETTLE = "might settle it"
+HOW_LIKELY = (
+    "Seeds that might settle a verdict do so in 4 of 5 tries if the effect and the spread are as "
+    "they look."
+)
+"""Said once where sentences give a number of seeds: it is of 80% power."""
+
 FEW = f" (exploratory: fewer than {SEEDS} seeds)"
 
 
@@ -140,6 +147,12 @@ def summary(contents: ReportContents) -> dict[str, list[Said]]:
     return found
 
 
+def how_likely(summary: dict[str, list[Said]]) -> str:
+    """Return what must be said of the numbers of seeds in these sentences, if there are any."""
+    told = any(MIGHT_SETTLE in said.rest for sentences in summary.values() for said in sentences)
+    return HOW_LIKELY if told else ""
+
+
 def of_all(contents: ReportContents) -> list[str]:
     """Return the notes that all comparisons share, and need only once."""
     rows = _compared(contents)
@@ -233,14 +246,10 @@ def _doubt(row: Row, low: float, high: float) -> str:
     needed = row.get("seeds_needed")
     if is_number(needed) and needed > row["n_pairs"]:
         more = math.ceil(needed - row["n_pairs"])
-        # seeds_needed is of 80% power, with the delta and the spread that were seen
         count = (
             f"more than {MOST_MORE_SEEDS} more seeds"
             if more > MOST_MORE_SEEDS
             else f"about {more} more seed{'s' * (more > 1)}"
         )
-        said += (
-            f"; {count} would settle it in 4 of 5 tries, if the effect and the spread are as they "
-            "look"
-        )
+        said += f"; {count} {MIGHT_SETTLE}"
     return said

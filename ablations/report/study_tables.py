@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.contents import ReportContents
-from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
+from ablations.report.rounding import bracket, brief, decimals_of, fixed, p_value, usual_decimals
 from ablations.report.tables import (
     NOTE_BREAK,
     NOTES,
@@ -19,7 +19,7 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import SEE_FINDING, changes_several, listed, metric_words, rows_of
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 STATISTICS = {
     "p": "p (paired t)",
@@ -53,7 +53,8 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
         *("p (Holm)", "Pairs", "Baseline mean", "Level mean", NOTES),
     ]
     cells = tuple(_delta_cells(contents, row, usual, several) for row in rows)
-    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells, below=UNSEEN_SKEW)
+    below = unseen_skew(frame["n_pairs"], looks="look" in frame)
+    table = Table(f"Deltas of {metric_words(metric)}", tuple(headers), cells, below=below)
     # one seed gives neither, and most studies need no notes
     optional = (contents.interval, "p (Holm)", NOTES)
     told = {headers[at] for row in cells for at, cell in enumerate(row) if cell.text}
@@ -82,9 +83,15 @@ def _delta_cells(
         *(() if several else (level_cell(row["baseline"]),)),
         Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
         Cell(pairs, float(row["n_pairs"])),
-        *(Cell(fixed(number, decimals), sort_key(number)) for number in numbers),
+        *(Cell(_mean(number, decimals), sort_key(number)) for number in numbers),
         text_cell(NOTE_BREAK.join(said)),
     )
+
+
+def _mean(number: float, decimals: int) -> str:
+    """Write a mean as its delta is; beside a far larger one in its own digits, and never as 0."""
+    written = fixed(number, decimals)
+    return brief(number) if number and not written.strip("0.") else written
 
 
 def statistics_table(contents: ReportContents, metric: str) -> Table:

@@ -103,13 +103,22 @@ class Table:
 
 
 def with_footnotes(table: Table) -> Table:
-    """Return the table with its last column, the notes, below it; marks are on the verdicts."""
+    """Return the table with its last column, the notes, below it; marks are on the verdicts.
+
+    What is noted of every row needs no marks.
+    """
     if table.headers[-1] != NOTES:
         return table
     rows = []
     known: list[str] = []
-    for row in table.rows:
-        said = [note for note in row[-1].text.split(NOTE_BREAK) if note]
+    noted = [[note for note in row[-1].text.split(NOTE_BREAK) if note] for row in table.rows]
+    shared = [
+        note
+        for note in (noted[0] if len(noted) > 1 else ())
+        if note != SEE_FINDING and all(note in said for said in noted)
+    ]
+    for row, every in zip(table.rows, noted, strict=True):
+        said = [note for note in every if note not in shared]
         known += [note for note in said if note not in (*known, SEE_FINDING)]
         mark = ", ".join(
             DAGGER if note == SEE_FINDING else str(known.index(note) + 1) for note in said
@@ -119,8 +128,14 @@ def with_footnotes(table: Table) -> Table:
         cells[at] = replace(cells[at], mark=mark)
         rows.append(tuple(cells))
     daggers = any(DAGGER in cell.mark for row in rows for cell in row)
+    of_all = f"Of every row: {NOTE_BREAK.join(shared)}." if shared else ""
     return replace(
-        table, headers=table.headers[:-1], rows=tuple(rows), notes=tuple(known), daggers=daggers
+        table,
+        headers=table.headers[:-1],
+        rows=tuple(rows),
+        notes=tuple(known),
+        daggers=daggers,
+        below=" ".join(filter(None, [of_all, table.below])),
     )
 
 

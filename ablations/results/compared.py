@@ -156,11 +156,11 @@ class ComparedStudy(StoredStudy):
         return path_table(self.study, self._trials, self.changes, shown, decisive)
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
-        """Test for a trend over the ordered levels of each factor; see `ablations.stats.trend`."""
-        name = self.compared(metric)[0]
-        trials = self.trials
-        tables = [stats.trend(trials, factor, name) for factor in self.study["factors"]]
-        return pd.concat(tables, ignore_index=True)
+        """Test for a trend over the ordered levels of each factor; see `ablations.stats.trend`.
+
+        With Holm's correction over the factors.
+        """
+        return stats.trend(self._trials, list(self.study["factors"]), self.compared(metric)[0])
 
     def effects(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.rounding import decimals_of, fixed, is_number
-from ablations.report.words import level_words, metric_words, settings_words
+from ablations.report.words import level_words, metric_words, seed_words, settings_words
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Hyperparameter, Objective
 
@@ -189,8 +189,10 @@ def _facts(results: SearchResults) -> dict[str, str]:
         "Objective": f"{objective.name} ({objective.direction})" if objective else "",
         "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched),
         "Fixed": settings_words(fixed_levels),
-        "Recipe": settings_words(said.get("recipe", {})),
-        "Seeds": ", ".join(map(str, results.seeds)),
+        "Recipe": settings_words(
+            {name: at for name, at in said.get("recipe", {}).items() if name not in searched}
+        ),
+        "Seeds": seed_words({"seeds": results.seeds}),
         "Directory": results.directory,
     }
     return {word: str(value) for word, value in found.items() if value}

@@ -1,6 +1,6 @@
 """The figures of a search: how it went, what it tried, and what seems to matter."""
 
-from ablations.report.drawing import Figure, Spec, Theme, chart_of, slug
+from ablations.report.drawing import Figure, Spec, Theme, chart_of, slug, whole_ticks
 from ablations.report.rounding import is_number
 from ablations.report.words import level_words, rows_of
 from ablations.search.contents import SearchContents
@@ -43,12 +43,13 @@ def _progress(contents: SearchContents, theme: Theme) -> Figure | None:
         )
     ]
     y, said = score_axis(contents, scored["score"].tolist())
+    last = max(row["place"] for row in rows)
     x = {
         "field": "place",
         "type": "quantitative",
         "title": "trial, in the order of the search",
-        "scale": {"nice": False, "padding": 8},
-        "axis": {"grid": False, "format": "d"},
+        "scale": {"nice": False, "padding": 8, "domain": [1, last] if last > 1 else [0.5, 1.5]},
+        "axis": {"grid": False, "format": "d", "values": whole_ticks(last)},
     }
     tooltip = [
         {"field": "trial", "type": "nominal"},
@@ -60,18 +61,18 @@ def _progress(contents: SearchContents, theme: Theme) -> Figure | None:
     point = {"type": "point", "size": 42, "opacity": 0.8}
     line = {"type": "line", "interpolate": "step-after", "strokeWidth": 2.5}
     layers = [
-        {"mark": {**point, "color": theme["other"], "filled": True}, "encoding": both}
-        | where("datum.kind === 'compared'"),
         {
             "mark": {**line, "color": theme["accent"]},
             "encoding": {"x": x, "y": {**y, "field": "best"}},
         }
         | where("isValid(datum.best)"),
+        {"mark": {**point, "color": theme["muted"], "filled": True}, "encoding": both}
+        | where("datum.kind === 'compared'"),
     ]
     short = int((~scored["compared"]).sum())
     if short:
-        hollow = {"mark": {**point, "color": theme["other"], "filled": False}, "encoding": both}
-        layers.insert(1, hollow | where("datum.kind !== 'compared'"))
+        hollow = {"mark": {**point, "color": theme["muted"], "filled": False}, "encoding": both}
+        layers.append(hollow | where("datum.kind !== 'compared'"))
         said += f" Hollow: {short:,} trials that were given fewer epochs or lack an execution."
     lost = contents.not_done["trial"].nunique()
     if lost:
@@ -108,14 +109,15 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     tooltip = [
         {"field": "toggle", "type": "nominal"},
         *(
-            {"field": name, "type": "quantitative", "format": ".2f"}
+            {"field": name, "type": "quantitative", "format": ".1%"}
             for name in ("importance", "ci_low", "ci_high")
         ),
         {"field": "shown", "type": "nominal", "title": "so"},
     ]
     title = "share of the scores' variance"
     said = " Here all are, for there are too few trials to tell." if contents.too_few else ""
-    x = {"type": "quantitative", "title": title, "scale": {"zero": True, "nice": True}}
+    scale = {"zero": True, "nice": True, "padding": 10}  # or marks cover the names
+    x = {"type": "quantitative", "title": title, "scale": scale, "axis": {"format": "%"}}
     colour = {
         "condition": {"test": "datum.sure", "value": theme["accent"]},
         "value": theme["inconclusive"],

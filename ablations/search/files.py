@@ -7,7 +7,6 @@ from ablations.report.tables import NOTES, Table
 from ablations.report.words import metric_words, rows_of
 from ablations.search import tables
 from ablations.search.contents import SearchContents
-from ablations.stats.notes import UNSEEN_SKEW
 
 
 def csv_report(contents: SearchContents) -> str:
@@ -25,7 +24,9 @@ def json_report(contents: SearchContents) -> str:
             "best": rows_of(contents.best),
             "importance": rows_of(contents.importance),
             "optimism": rows_of(contents.optimism),
-            "notes": [UNSEEN_SKEW] if contents.tables else [],
+            "notes": list(
+                dict.fromkeys(it.below for it in tables.study_tables(contents) if it.below)
+            ),
             "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
             "trials": rows_of(contents.trials),
             "versions": contents.versions,

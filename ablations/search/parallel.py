@@ -15,6 +15,15 @@ from cnnzoo.tuning.records import Hyperparameter
 
 MOST_AXES = 12
 
+MOST_LABELS = 5
+"""Levels that are named on an axis; of more only the first and the last."""
+
+SHORT = 6
+"""Characters of a number that are never shortened."""
+
+CHARACTER = 0.022
+"""Of a name, as a share of the axis on a phone."""
+
 BEST_SHARE = 10
 """One in so many configurations is drawn as one of the best."""
 
@@ -53,13 +62,7 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
                 }
             )
     labels = [
-        {
-            "toggle": name,
-            "at": at,
-            "level": f"{level:.3g}" if is_number(level) else level_words(level),
-        }
-        for name, at_level in ends.items()
-        for level, at in _labelled(at_level)
+        {"toggle": name, **label} for name, at_level in ends.items() for label in labelled(at_level)
     ]
     # The names stand as text above their axes, so that a phone's width is all for the lines.
     y = {"field": "toggle", "type": "nominal", "sort": names, "title": None, "axis": None}
@@ -80,6 +83,7 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
     line = {"type": "line", "orient": "vertical"}
     axis = {"type": "rule", "color": theme["line"]}
     text = {"type": "text", "fontSize": 11, "color": theme["muted"], "baseline": "top", "dy": 6}
+    level = {**text, "align": {"expr": "datum.align"}, "limit": {"expr": "datum.room * width"}}
     title = {**text, "color": theme["ink"], "fontSize": 12, "fontWeight": 600, "align": "left"}
     title |= {"baseline": "bottom", "dy": -7, "dx": -8}
     heads = [{"toggle": name, "at": 0} for name in names]
@@ -100,7 +104,7 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
         }
         | where("datum.group === 'best'"),
         *_over(
-            labels, {"x": x, "y": y, "text": {"field": "level", "type": "nominal"}}, text, theme
+            labels, {"x": x, "y": y, "text": {"field": "level", "type": "nominal"}}, level, theme
         ),
         *_over(
             heads, {"x": x, "y": y, "text": {"field": "toggle", "type": "nominal"}}, title, theme
@@ -139,7 +143,54 @@ def _positions(values: list[Any], hp: Hyperparameter) -> dict[Any, float]:
     return {level: at / max(len(levels) - 1, 1) for at, level in enumerate(levels)}
 
 
-def _labelled(positions: Mapping[Any, float]) -> list[tuple[Any, float]]:
-    """Return the levels that have room for their name: all of a few, else the ends."""
-    items = list(positions.items())
-    return items if len(items) <= 5 else [items[0], items[-1]]
+def labelled(positions: Mapping[Any, float]) -> list[dict[str, Any]]:
+    """Return the names of levels that have room on an axis, even a phone's.
+
+    Names of a few levels are all there, shortened where they are long; of numbers, which nobody
+    can shorten, those that touch no other one. The outermost ones stay inside of the axis.
+
+    Returns
+    -------
+    list of dict
+        ``level`` in words, where it is ``at``, how to ``align`` it, and the share of the axis that
+        it has ``room`` for.
+
+    Examples
+    --------
+    >>> [label["level"] for label in labelled({1: 0.0, 2: 0.02, 3: 0.5, 50: 1.0})]
+    ['1', '3', '50']
+    """
+    levels = list(positions)
+    shown = levels if len(levels) <= MOST_LABELS else [levels[0], levels[-1]]
+    if not all(map(is_number, levels)):
+        room = 0.65 / max(len(shown) - 1, 1.35)
+        return [_label(level_words(at), positions[at], room) for at in shown]
+    found: list[dict[str, Any]] = []
+    ends_first = sorted(shown, key=lambda level: positions[level] not in (0, 1))
+    for level in ends_first:
+        label = _label(_short(level), positions[level])
+        if all(_apart(label, other) for other in found):
+            found.append(label)
+    return sorted(found, key=lambda label: float(label["at"]))
+
+
+def _short(level: float) -> str:
+    words = level_words(level)
+    return words if isinstance(level, int) or len(words) <= SHORT else f"{level:.3g}"
+
+
+def _label(words: str, at: float, room: float = 1.0) -> dict[str, Any]:
+    align = "left" if at == 0 else "right" if at == 1 else "center"
+    return {"level": words, "at": at, "align": align, "room": room}
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    first, second = sorted((_extent(one), _extent(other)))
+    return first[1] < second[0]
+
+
+def _extent(label: Mapping[str, Any]) -> tuple[float, float]:
+    """Return from where to where a name reaches, with some room around it."""
+    width = CHARACTER * (len(label["level"]) + 1)
+    start = {"left": 0.0, "center": width / 2, "right": width}[label["align"]]
+    return label["at"] - start, label["at"] - start + width

@@ -30,8 +30,11 @@ def score_axis(contents: SearchContents, scores: list[float]) -> tuple[Spec, str
     if not contents.lower and low < middle_low - reach < middle_low:
         scale |= {"domainMin": middle_low - reach, "clamp": True}
         said = f" Scores below {brief(middle_low - reach)} are drawn at the edge."
+    if low == high:  # of a single value Vega makes an axis that says 0
+        room = abs(low) / 10 or 1.0
+        scale["domain"] = [low - room, low + room]
     axis = {"field": "score", "type": "quantitative", "scale": scale}
-    return {**axis, "title": f"{contents.objective} ({contents.hint})"}, said
+    return {**axis, "title": [contents.objective, contents.hint]}, said
 
 
 def scored_trials(contents: SearchContents) -> pd.DataFrame:

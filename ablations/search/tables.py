@@ -8,12 +8,21 @@ import pandas as pd
 
 from ablations.report.columns import shaped_table
 from ablations.report.contents import PATH_STEPS
-from ablations.report.rounding import decimals_of, fixed
+from ablations.report.rounding import decimals_of, fixed, is_number, share_words
 from ablations.report.study_tables import deltas_table
-from ablations.report.tables import NOTES, Cell, Table, any_table, size_cells, sort_key, text_cell
+from ablations.report.tables import (
+    NOTES,
+    Cell,
+    Table,
+    any_table,
+    share_cell,
+    size_cells,
+    sort_key,
+    text_cell,
+)
 from ablations.report.words import listed, metric_words, rows_of
 from ablations.search.contents import SearchContents, choices_title, path_title
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 
 
 def best_table(contents: SearchContents) -> Table:
@@ -47,12 +56,24 @@ def failures_table(contents: SearchContents) -> Table:
 
 def importance_table(contents: SearchContents) -> Table:
     """Return the importance of each choice with its interval."""
-    # a semicolon parts notes
-    notes = contents.importance["note"].str.replace(";", ",")
-    table = plain_table("Importance", contents.importance.assign(note=notes))
-    words = ("Choice", "Importance", "95% low", "95% high", "Levels tried", NOTES)
-    named = replace(table, headers=words)
-    return named if notes.any() else named.without(NOTES)
+    rows = tuple(map(_importance_cells, rows_of(contents.importance)))
+    headers = ("Choice", "Importance", "95% interval", "Levels tried", NOTES)
+    told = {headers[at] for row in rows for at, cell in enumerate(row) if cell.text}
+    return Table("Importance", headers, rows).without(
+        *(each for each in headers if each not in told)
+    )
+
+
+def _importance_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
+    low, high = row["ci_low"], row["ci_high"]
+    ends = f"[{share_words(low)}, {share_words(high)}]" if is_number(low) else ""
+    return (
+        text_cell(row["toggle"]),
+        share_cell(row["importance"]),
+        Cell(ends, sort_key(low)),
+        Cell(str(row["levels_tried"]), float(row["levels_tried"])),
+        text_cell(row["note"].replace(";", ",")),  # a semicolon parts notes
+    )
 
 
 def optimism_table(contents: SearchContents) -> Table:
@@ -89,8 +110,10 @@ def study_tables(contents: SearchContents) -> list[Table]:
             for metric in one_at_a_time.metrics
         ]
     if path and PATH_STEPS in path.tables:
-        steps = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
-        shown.append(replace(steps, title=path_title(path), below=UNSEEN_SKEW))
+        frame = path.tables[PATH_STEPS]
+        steps = shaped_table(path, PATH_STEPS, frame)
+        below = unseen_skew(frame["n_pairs"])
+        shown.append(replace(steps, title=path_title(path), below=below))
     return shown
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from ablations.stats.page import page_l, page_p
 from ablations.stats.pairs import by_seed, check_trials, level_key
 from ablations.stats.student import paired_t
+from ablations.stats.verdicts import holm
 from ablations.study import BASELINE
 
 TREND = (
@@ -21,6 +22,7 @@ TREND = (
     "p_rises",
     "p_falls",
     "p",
+    "p_adjusted",
     "rho",
     "slope",
     "slope_low",
@@ -30,10 +32,21 @@ TREND = (
 )
 
 
+_OF_ORDER = "the test is of the order of the levels, the slope's interval"
+SLOPE_OPEN = f"{_OF_ORDER} includes 0"
+SLOPE_SHOWN = f"{_OF_ORDER} leaves out 0"
+SLOPE_OPPOSED = f"{_OF_ORDER} is on the other side of 0"
+"""Where the test and the slope seem to say different things: they ask different ones."""
+
+
 def trend(
-    trials: pd.DataFrame, factor: str, metric: str, *, confidence: float = 0.95
+    trials: pd.DataFrame,
+    factors: str | Sequence[str],
+    metric: str,
+    *,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
-    r"""Return Page's test for a monotone trend over a factor's levels, blocked by seed.
+    r"""Return Page's test for a monotone trend over each factor's levels, blocked by seed.
 
     With r the rank of a level's value within its seed block and levels j = 1..k in rising order,
 
@@ -42,23 +55,33 @@ def trend(
 
     where rho is the mean over blocks of Spearman's correlation between level and value.
     ``p_rises`` is Page's p, ``p_falls`` that of the levels in falling order, ``p`` twice the
-    smaller. ``slope`` is the mean over blocks of the least-squares slope in metric per unit of
-    level, with its t interval over blocks.
+    smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a family, as
+    the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean over blocks
+    of the least-squares slope in metric per unit of level, with its t interval over blocks.
+
+    The trend is what the test says, and the slope only how large it is along a straight line: the
+    test was chosen before the trials, and asks for nothing but an order within each block, so that
+    it errs in 5% however the values are distributed; to say "rises" where either of the two does
+    would err more often. They differ where a metric moves a little but in the same order in most
+    blocks, and much in a few. ``notes`` says so where one shows something and the other does not.
 
     Parameters
     ----------
     trials
-        A row a trial. The variants that change this factor alone are read, and the baseline.
-    factor, metric
-        Names.
+        A row a trial. The variants that change one factor alone are read, and the baseline.
+    factors
+        One name, or all those that are asked about.
+    metric
+        A name.
     confidence
-        Of the interval; ``trend`` is "rises" or "falls" if p is below 1 - confidence.
+        Of the interval; ``trend`` is "rises" or "falls" if p_adjusted is below 1 - confidence.
 
     Returns
     -------
     DataFrame
-        One row with the columns `TREND`. Where the test does not apply its numbers are NaN and
-        ``notes`` says why: levels that are no numbers, fewer than 3 levels or 2 complete blocks.
+        A row a factor with the columns `TREND`. Where the test does not apply its numbers are NaN
+        and ``notes`` says why: levels that are no numbers, fewer than 3 levels or 2 complete
+        blocks. It is no member of the family then.
 
     References
     ----------
@@ -83,6 +106,29 @@ def trend(
     0  2, 3, 4         5  0.9  0.017  rises
     """
     check_trials(trials, [metric], "factor", "level", "baseline")
+    names = [factors] if isinstance(factors, str) else factors
+    rows = [_of_factor(trials, name, metric, confidence) for name in names]
+    alpha = 1 - confidence
+    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_adjusted"] = adjusted
+        if adjusted < alpha:
+            row["trend"] = "rises" if row["p_rises"] < row["p_falls"] else "falls"
+        row["notes"] = row["notes"] or _beside(row, alpha)
+    return pd.DataFrame(rows, columns=list(TREND))
+
+
+def _beside(row: dict[str, Any], alpha: float) -> str:
+    """Say where the slope's interval and the test do not show the same."""
+    if not np.isfinite(row["slope_low"]):
+        return ""
+    if row["slope_low"] <= 0 <= row["slope_high"]:
+        return SLOPE_OPEN if row["trend"] else ""
+    if row["trend"]:
+        return SLOPE_OPPOSED if (row["slope"] > 0) != (row["trend"] == "rises") else ""
+    return SLOPE_SHOWN if row["p"] >= alpha else ""
+
+
+def _of_factor(trials: pd.DataFrame, factor: str, metric: str, confidence: float) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(TREND, np.nan)
     row |= {"factor": factor, "metric": metric, "levels": "", "trend": "", "notes": ""}
     row |= {"n_levels": 0, "n_blocks": 0}
@@ -103,8 +149,7 @@ def trend(
         else:
             values = np.asarray(levels, dtype=float)[place]
             row |= _page(table.to_numpy(), values, confidence)
-    row["notes"] = reason
-    return pd.DataFrame([row], columns=list(TREND))
+    return row | {"notes": reason}
 
 
 def _unordered(levels: Sequence[object]) -> str:
@@ -129,7 +174,6 @@ def _page(values: Any, levels: Any, confidence: float) -> dict[str, Any]:
     centred = levels - levels.mean()
     slopes = values @ centred / (centred @ centred)
     slope = paired_t(slopes, confidence)
-    direction = "rises" if p_rises < p_falls else "falls"
     return {
         "page_l": statistic,
         "p_rises": p_rises,
@@ -139,5 +183,4 @@ def _page(values: Any, levels: Any, confidence: float) -> dict[str, Any]:
         "slope": float(slope.delta),
         "slope_low": float(slope.low),
         "slope_high": float(slope.high),
-        "trend": direction if p < 1 - confidence else "",
     }

@@ -15,6 +15,7 @@ from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.seeds import added_seeds
 from simulation.tables import Report
+from simulation.trends import trends
 
 SECTIONS = (
     t_coverage,
@@ -22,6 +23,7 @@ SECTIONS = (
     bca_coverage,
     type_one,
     family,
+    trends,
     same_twice,
     equivalence,
     added_seeds,

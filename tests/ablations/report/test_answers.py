@@ -1,5 +1,6 @@
 """What a design was made to answer comes first, in sentences, and at the top in one number."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from ablations.report.markup import markdown_text
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import DAGGER, with_footnotes
 from ablations.stats import convergence, effects, stability, trend
-from ablations.stats.trends import TREND
+from ablations.stats.trends import SLOPE_OPEN, SLOPE_SHOWN, TREND
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -25,7 +26,8 @@ TREND_ROW = {
     "levels": "1, 2, 3, 4",
     "n_levels": 4,
     "n_blocks": 6,
-    "p": 0.004,
+    "p": 0.002,
+    "p_adjusted": 0.004,
     "rho": 0.667,
     "slope": 0.0163,
     "slope_low": 0.0068,
@@ -55,10 +57,38 @@ def with_table(contents, title, rows, **study):
             "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): better",
         ),
         (
-            {"trend": "", "p": 0.058, "slope": -0.02, "slope_low": -0.05, "slope_high": 0.01},
+            {
+                "trend": "",
+                "p": 0.058,
+                "p_adjusted": 0.058,
+                "slope": -0.02,
+                "slope_low": -0.05,
+                "slope_high": 0.01,
+            },
             "inconclusive",
             f"pool_size: no trend of test loss is shown, {MINUS}0.020 [{MINUS}0.050, 0.010] a "
             "unit, over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.058)",
+        ),
+        (
+            {"slope_low": -0.0044, "notes": SLOPE_OPEN},
+            "worse",
+            f"The larger pool_size, the higher the test loss: +0.016 [{MINUS}0.004, 0.026] a unit, "
+            "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse; the test is "
+            "of the order of the levels, the slope's interval includes 0",
+        ),
+        (
+            {"trend": "", "p": 0.21, "p_adjusted": 0.42, "notes": SLOPE_SHOWN},
+            "inconclusive",
+            "pool_size: no trend of test loss is shown, +0.016 [0.007, 0.026] a unit, over 1, 2, 3 "
+            "and 4 in 6 seed blocks (Page's trend test, p 0.42); the test is of the order of the "
+            "levels, the slope's interval leaves out 0",
+        ),
+        (
+            {"trend": "", "p": 0.031, "p_adjusted": 0.062},
+            "inconclusive",
+            "pool_size: no trend of test loss is shown once corrected for the other factors' "
+            "trends, +0.016 [0.007, 0.026] a unit, over 1, 2, 3 and 4 in 6 seed blocks (Page's "
+            "trend test, p 0.062)",
         ),
         (
             {"levels": ", ".join(map(str, range(1, 21)))},
@@ -189,7 +219,7 @@ def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
         *("Mean after it", "Pairs", "Next best", "Its mean"),
     )
     texts = [[cell.text for cell in row] for row in table.rows]
-    assert texts[0] == ["0", *[""] * 7, "2.271", "0", "", ""]
+    assert texts[0] == ["0", "the start", *[""] * 6, "2.271", "0", "", ""]
     assert texts[2][:8] == [
         *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", f"{MINUS}66%"),
     ]
@@ -249,6 +279,29 @@ def test_a_path_whose_end_has_no_mean_has_no_card_without_a_number(contents, at)
     shown = with_table(contents, PATH_STEPS, rows, **TWO)
     assert headline(shown) is None
     assert all("path" not in said.subject for said in answers(shown))
+
+
+def test_a_slope_that_may_be_none_stands_at_the_top_only_where_no_other_does(contents):
+    open_one = TREND_ROW | {"slope_low": -0.0044, "notes": SLOPE_OPEN}
+    alone = headline(with_table(contents, TRENDS, [open_one]))
+    assert alone["more"] == "test loss per unit of pool_size, an interval that includes 0"
+    both = headline(with_table(contents, TRENDS, [open_one, TREND_ROW | {"factor": "filters"}]))
+    assert both["more"] == "test loss per unit of filters"
+
+
+def test_what_is_shown_comes_first_where_some_effects_are_folded_away(contents, tmp_path):
+    factors = {f"f{at}": [0, 1] for at in range(3)}
+    rows = [
+        effect(name, "main", metric=metric, p_adjusted=0.9)
+        for metric in ("test_loss", "test_accuracy", "test_nll")
+        for name in factors
+    ]
+    shown = with_table(
+        contents, EFFECTS, [*rows, effect("skip", "main")], factors=factors | TWO["factors"]
+    )
+    page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
+    subjects = re.findall(r"<b>(.*?)</b>", page.split('aria-label="What the design answers"')[1])
+    assert subjects[0] == "skip False instead of True"
 
 
 def test_a_trend_that_is_not_shown_is_not_at_the_top(contents):

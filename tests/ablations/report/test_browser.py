@@ -69,6 +69,40 @@ def test_names_on_axes_are_whole_and_verdicts_in_sight(browser, page, width):
     assert max(shown) < width
 
 
+def test_long_names_on_axes_are_whole_on_a_phone(browser, contents, tmp_path):
+    long = {
+        f"pool_size={level}": f"augment=crop_then_flip_with_a_long_name_{level}"
+        for level in (1, 3, 4)
+    }
+    renamed = {
+        name: getattr(contents, name).replace({"variant": long})
+        for name in ("trials", "deltas", "history", "costs")
+    }
+    browser.open(write_report(replace(contents, **renamed), tmp_path / "long.html"), width=390)
+    names = browser.value("""
+        [...document.querySelectorAll('#deltas .chart .role-axis-label text')]
+          .map((text) => text.textContent)
+    """)
+    assert {
+        names.count(f"augment=crop_then_flip_with_a_long_name_{level}") for level in (1, 3, 4)
+    } == {2}
+
+
+def test_values_of_very_different_sizes_are_drawn_without_complaint(browser, contents, tmp_path):
+    trials, failed = contents.trials.copy(), contents.trials["variant"] == "pool_size=4"
+    trials.loc[failed, ["test_loss", "params"]] *= 1e6
+    shown = replace(contents, trials=trials, costs=None)
+    browser.open(write_report(shown, tmp_path / "sizes.html"))
+    assert browser.complaints() == []
+    titles = browser.value("""
+        [...document.querySelectorAll('#costs .role-axis-title text')].map((it) => it.textContent)
+    """)
+    assert [title for title in titles if "log scale" in title] == [
+        *("parameters (log scale)", "test loss (log scale)lower is better"),
+        "parameters (log scale)",
+    ]
+
+
 def test_one_seed_logs_nothing_and_covers_no_name(browser, one_seed, tmp_path):
     browser.open(write_report(one_seed, tmp_path / "one.html"))
     assert browser.complaints() == []
@@ -114,7 +148,8 @@ def test_no_table_of_a_study_is_wider_than_a_desk_shows(browser, page, selector)
 def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
     note = "3 of 3 never got there: no mean; the baseline never came to a finite value"
     table = contents.tables["Stability"].assign(**{f"column_{at}": at for at in range(9)})
-    shown = replace(contents, tables={"Epochs": table.assign(notes=note)})
+    noted = table.assign(notes=[note] + [""] * (len(table) - 1))
+    shown = replace(contents, tables={"Epochs": noted})
     browser.open(write_report(shown, tmp_path / "report.html"), width=1280)
     assert browser.value("""
         [...document.querySelectorAll('#table-Epochs .notes li')].map((line) => line.innerText)

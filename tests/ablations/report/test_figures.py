@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ablations.report.contents import EFFECTS
 from ablations.report.costs import costs_table
 from ablations.report.drawing import palette
 from ablations.report.figures import figures, file_spec, spec
+from ablations.report.names import label_of
 from ablations.report.page import SECTIONS
 from ablations.report.tables import DAGGER
 from ablations.report.theme import LIGHT, PAGE
@@ -126,7 +130,7 @@ def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
     row = {"metric": "test_loss", "term": "pool_size x normalization", "kind": "interaction"}
     row |= {"p_adjusted": 0.0276, "delta": 0.147, "ci_low": 0.0186, "ci_high": 0.2749}
     tested = replace(contents, tables={EFFECTS: pd.DataFrame([row])})
-    assert caption(tested).endswith("here the interaction is +0.15 [0.02, 0.27], p 0.028 (Holm).")
+    assert caption(tested).endswith("Here the interaction is +0.15 [0.02, 0.27], p 0.028 (Holm).")
 
 
 def test_interactions_use_the_seeds_that_all_finished(contents):
@@ -141,3 +145,42 @@ def test_interactions_use_the_seeds_that_all_finished(contents):
     ]
     names = ["baseline", "normalization=batch", "pool_size=4", "pool_size=4, normalization=batch"]
     assert [row["mean"] for row in rows] == pytest.approx(done[names].tolist(), rel=1e-12)
+
+
+def far(contents):
+    """Return the contents with a variant whose training has failed."""
+    one = contents.deltas["variant"] == "pool_size=4"
+    deltas = contents.deltas.copy()
+    deltas.loc[one, ["delta", "ci_low", "ci_high"]] = [9.0, 8.0, 10.0]
+    return replace(contents, deltas=deltas)
+
+
+def test_a_delta_far_beyond_all_others_is_drawn_at_the_edge_and_said(contents):
+    drawn = {figure.name: figure for figure in figures(far(contents), PAGE)}
+    forest = drawn["forest-test_loss"]
+    scale = forest.chart["layer"][2]["encoding"]["x"]["scale"]
+    others = contents.deltas_of("test_loss").query("variant != 'pool_size=4'")
+    assert scale["clamp"]
+    assert scale["domain"] == [others["ci_low"].min(), others["ci_high"].max()]
+    said = " drawn at the edge: pool_size=4"
+    assert f"{said} (+9.0 [8.0, 10.0]). Not drawn" in forest.caption
+    assert f"{said}." in drawn["pairs-test_loss"].caption
+    plain = {figure.name: figure for figure in figures(contents, PAGE)}
+    assert said not in plain["forest-test_loss"].caption + plain["pairs-test_loss"].caption
+    assert "clamp" not in plain["forest-test_loss"].chart["layer"][2]["encoding"]["x"]["scale"]
+
+
+def test_deltas_that_are_all_alike_are_not_called_those_of_one_seed(contents):
+    alike = replace(contents, deltas=contents.deltas.assign(ci_low=np.nan, ci_high=np.nan))
+    drawn = {figure.name: figure for figure in figures(alike, PAGE)}
+    assert drawn["forest-test_loss"].caption.startswith(
+        "Mean delta over paired seeds; of deltas that are all alike there is no interval."
+    )
+
+
+@settings(max_examples=50)
+@given(st.text("ab_=-. é", min_size=1, max_size=90))
+def test_a_label_is_its_name_in_lines_that_a_phone_has_room_for(name):
+    lines = label_of(name).split("\n")
+    assert "".join(lines) == name
+    assert max(map(len, lines)) <= 26

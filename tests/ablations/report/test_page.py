@@ -11,9 +11,14 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.report import write_report
+from ablations.report.columns import shaped_table
+from ablations.report.contents import STABILITY
 from ablations.report.page import _summaries, facts
+from ablations.report.sentences import HOW_LIKELY, summary
 from ablations.report.study_tables import deltas_table
+from ablations.report.tables import NOTES, Table, text_cell, with_footnotes
 from ablations.report.theme import DARK, LIGHT
+from ablations.stats import stability
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +215,47 @@ def test_the_day_of_the_report_is_on_the_page_and_digests_are_short(contents, tm
 
 
 def test_the_first_sentences_of_many_are_the_largest_settled_ones(many):
-    first = _summaries(many)[0]["first"]
+    first = _summaries(summary(many))[0]["first"]
     assert [said.verdict for said in first] == ["worse"] * len(first)
     sizes = [said.size for said in first]
     assert sizes == sorted(sizes, reverse=True)
     worse = many.deltas_of("test_loss").query("verdict == 'worse'")["delta"].abs()
     assert sizes[0] == worse.max()
+
+
+def test_the_p_of_further_tables_are_said_not_to_allow_for_looks(contents):
+    frame = stability(contents.trials, ["test_loss"])
+    looked = replace(contents, deltas=contents.deltas.assign(look=2))
+    assert shaped_table(looked, STABILITY, frame).lead.endswith(
+        " Seeds were added where a verdict was open, which these p do not allow for."
+    )
+    assert "which these p" not in shaped_table(contents, STABILITY, frame).lead
+
+
+@pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
+def test_how_likely_seeds_settle_a_verdict_is_said_once(contents, tmp_path, suffix):
+    def told(shown):
+        place = tmp_path / f"report{suffix}"
+        return write_report(shown, place, overwrite=True).read_text(encoding="utf-8")
+
+    assert told(contents).count("might settle it") == 3
+    assert told(contents).count(HOW_LIKELY) == 1
+    sure = replace(contents, deltas=contents.deltas.assign(seeds_needed=float("nan")))
+    assert HOW_LIKELY not in told(sure)
+
+
+def test_what_is_noted_of_every_row_stands_below_the_table_once():
+    cells = [[text_cell(text) for text in row] for row in (["a", "few; odd"], ["b", "few"])]
+    table = with_footnotes(Table("T", ("Name", NOTES), tuple(map(tuple, cells)), below="Last."))
+    assert table.below == "Of every row: few. Last."
+    assert table.notes == ("odd",)
+    assert [row[0].mark for row in table.rows] == ["1", ""]
+
+
+def test_a_baseline_beside_a_far_larger_level_is_not_0(contents):
+    deltas = contents.deltas.assign(
+        delta=284_928.0, ci_low=263_646.0, ci_high=306_211.0, baseline_mean=0.25437
+    )
+    table = deltas_table(replace(contents, deltas=deltas), "test_loss")
+    at = table.headers.index("Baseline mean")
+    assert {row[at].text for row in table.rows} == {"0.2544"}

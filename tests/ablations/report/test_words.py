@@ -76,8 +76,8 @@ ROW = {
                 "seeds_needed": 23.2,
             },
             "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
-            "paired seeds, inconclusive: the interval includes no difference; about 14 more "
-            "seeds would settle it in 4 of 5 tries, if the effect and the spread are as they look",
+            "paired seeds, inconclusive: the interval includes no difference; about 14 more seeds "
+            "might settle it",
         ),
         (
             {
@@ -105,14 +105,13 @@ ROW = {
             },
             "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
             "paired seeds, inconclusive: the interval includes no difference; more than 100 more "
-            "seeds would settle it in 4 of 5 tries, if the effect and the spread are as they look",
+            "seeds might settle it",
         ),
         (
             {"verdict": "inconclusive", "p_adjusted": 0.071, "seeds_needed": 11.0},
             "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 10 paired seeds, "
             "inconclusive: not shown once corrected for the other comparisons (adjusted p 0.071); "
-            "about 1 more seed would settle it in 4 of 5 tries, if the effect and the spread are "
-            "as they look",
+            "about 1 more seed might settle it",
         ),
         (
             {"n_pairs": 1, "ci_low": np.nan, "ci_high": np.nan, "verdict": ""},

@@ -16,7 +16,7 @@ from ablations.report.theme import PAGE
 from ablations.results.beside import both_deltas
 from ablations.results.reporting import contents_of
 from ablations.running import runner
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 from cnnzoo import Recipe
 
 
@@ -155,9 +155,9 @@ def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     page = first.report(tmp_path / "report.html", beside=second).read_text()
     assert page.count('id="spec-beside-') == 2
     tables = len(contents.metrics) + len(beside_metrics(contents))
-    assert page.count(UNSEEN_SKEW) == tables
+    assert page.count(unseen_skew([6])) == tables
     told = first.report(tmp_path / "report.md", beside=second).read_text()
-    assert told.count(markdown_text(UNSEEN_SKEW)) == tables
+    assert told.count(markdown_text(unseen_skew([6]))) == tables
 
 
 def test_what_differs_side_by_side_is_said(stubbed, tmp_path):

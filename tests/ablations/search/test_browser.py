@@ -1,5 +1,7 @@
 """The page of a search in a real browser: it draws, asks for nothing, and logs nothing."""
 
+import itertools
+
 import pytest
 from chromium import BASH, CHROMIUM, Browser
 
@@ -37,6 +39,53 @@ def test_the_page_draws_and_asks_for_nothing(browser, page, width, mode):
     assert {url.split(":", 1)[0] for url in browser.requests()} <= {"file", "data"}
     assert len([url for url in browser.requests() if url.startswith("file")]) == 1
     assert browser.value("document.documentElement.scrollWidth") == width
+
+
+LABELS = """
+[...document.querySelectorAll('#progress .role-axis-label text')].map((text) => text.textContent)
+"""
+
+
+def test_one_scored_trial_has_axes_around_it(browser, written, tmp_path):
+    levels = {"filters": 8, "learning_rate": 0.01, "normalization": "none", "batch_size": 16}
+    one = written(tmp_path / "one", {"0": (levels, {0: 0.2944}, None)})
+    browser.open(ablations.search_report(one, tmp_path / "one.html"))
+    trial, *scores = browser.value(LABELS)
+    assert trial == "1"
+    assert float(scores[0]) < 0.2944 < float(scores[-1])
+    assert len(set(scores)) == len(scores) > 2
+
+
+def test_trials_are_counted_from_1_in_whole_numbers(browser, page):
+    browser.open(page)
+    known = [int(label) for label in browser.value(LABELS) if "." not in label]
+    assert known == [8, 24, 40, 56]  # of 59, as many as there are on other axes
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_close_levels_do_not_touch(browser, written, tmp_path, width):
+    trials = {}
+    for at, (rate, filters) in enumerate([(1e-4, 8), (1.1e-4, 16), (0.05, 24), (0.09, 64)]):
+        levels = {"filters": filters, "learning_rate": rate, "normalization": "none"}
+        levels |= {"batch_size": 16 * at + 16, "logits": at % 2 == 0}
+        trials[str(at)] = (levels, {0: 0.1 * at}, None)
+    close = written(tmp_path / "close", trials)
+    browser.open(ablations.search_report(close, tmp_path / "close.html"), width=width)
+    found = browser.value("""
+        [...document.querySelectorAll('#parallel .mark-text text')].map((text) => {
+          const box = text.getBoundingClientRect();
+          return [text.textContent, box.left, box.right, Math.round(box.top)]; })
+    """)
+    shown = sorted({tuple(box) for box in found}, key=lambda box: (box[3], box[1]))
+    assert {"8", "64", "0.0001", "0.09", "False", "True"} <= {box[0] for box in shown}
+    for (_, _, right, top), (_, left, _, below) in itertools.pairwise(shown):
+        assert right <= left or below > top
+    chart = browser.value("""
+        (() => { const box = document.querySelector('#parallel .chart').getBoundingClientRect();
+          return [box.left, box.right]; })()
+    """)
+    assert chart[0] <= min(box[1] for box in shown)
+    assert max(box[2] for box in shown) <= chart[1]
 
 
 def test_hostile_texts_stay_texts(browser, page):

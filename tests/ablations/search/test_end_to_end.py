@@ -16,7 +16,7 @@ from ablations.report.markup import latex_text, markdown_text
 from ablations.running import runner
 from ablations.search.contents import contents_of
 from ablations.search.tables import study_tables
-from ablations.stats.notes import UNSEEN_SKEW
+from ablations.stats.notes import unseen_skew
 from ablations.study import TrialResult
 
 BUILDER = """
@@ -160,9 +160,10 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     told = found.report(tmp_path / "search.md").read_text()
     assert "| Step | Factor | From | To | It gets | Delta |" in told
     tables = study_tables(contents_of(search, found))
-    assert told.count(markdown_text(UNSEEN_SKEW)) == page.count(UNSEEN_SKEW) == len(tables) == 3
+    skew = unseen_skew([3])
+    assert told.count(markdown_text(skew)) == page.count(skew) == len(tables) == 3
     paper = found.report(tmp_path / "search.tex").read_text()
-    assert paper.count(latex_text(UNSEEN_SKEW)) == 3
+    assert paper.count(latex_text(skew)) == 3
     assert "& Notes" not in paper
     assert "## The winner with one choice at its default: test accuracy" in told
 

@@ -197,7 +197,9 @@ def test_deltas_all_alike_in_float32_have_the_sign_flip_p(trials_of):
 def test_few_seeds_are_exploratory_and_cannot_reach_5_percent_by_sign_flips(trials_of):
     row = deltas(trials_of({"baseline": noisy(5), 3: noisy(5, seed=1)}), ["test_loss"]).iloc[0]
     assert "exploratory: fewer than 6 seeds" in row["notes"]
-    assert "5 seeds cannot reach 0.05 by sign flips: 2/2^5" in row["notes"]
+    assert (
+        "5 seeds cannot reach p 0.05 in the sign-flip test: its least p is 0.0625" in row["notes"]
+    )
     more = deltas(trials_of({"baseline": noisy(6), 3: noisy(6, seed=1)}), ["test_loss"]).iloc[0]
     assert more["notes"] == ""
 
@@ -206,7 +208,7 @@ def test_strong_skew_is_said_beside_the_interval(trials_of):
     skewed = np.array([0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.1, 0.3, 9.0])
     row = deltas(trials_of({"baseline": np.zeros(10), 3: skewed}), ["test_loss"]).iloc[0]
     assert row["notes"] == (
-        "the deltas are strongly skewed: at this n the interval covers less than it says"
+        "the deltas are strongly skewed: the interval holds the true delta less often than it says"
     )
 
 

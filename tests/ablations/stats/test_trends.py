@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from ablations.stats import trend
 
@@ -128,3 +129,67 @@ def test_one_block_is_no_trend(trials_of):
 
 def test_a_factor_that_was_not_studied_says_so(trials_of):
     assert reason_of(trials_of({"baseline": [1.0, 2]})) == "no trials change this factor alone"
+
+
+def of_several(trials_of, **values_of):
+    """Return trials of several factors that share a baseline, from blocks of values by factor."""
+    parts = [
+        trials_of(dict(zip(["baseline", 3, 4], np.transpose(values), strict=True)), factor=factor)
+        for factor, values in values_of.items()
+    ]
+    return pd.concat([parts[0], *(part[part["variant"] != "baseline"] for part in parts[1:])])
+
+
+RISING = [[1.0, 2.0, 3.0]] * 3 + [[1.0, 3.0, 2.0]]
+
+
+def test_the_trends_of_a_metric_are_corrected_for_each_other(trials_of):
+    mixed = [[1.0, 3.0, 2.0]] * 4
+    values = {"pool_size": RISING, "filters": mixed, "depth": RISING, "units": mixed}
+    trials = of_several(trials_of, **values)
+    table = trend(trials, list(values), "test_loss")
+    alone = [trend(trials, factor, "test_loss") for factor in values]
+    assert table["p"].tolist() == [one["p"].iloc[0] for one in alone]
+    adjusted = multipletests(table["p"], method="holm")[1]
+    assert table["p_adjusted"].tolist() == pytest.approx(adjusted)
+    p = 2 * stats.page_trend_test(RISING).pvalue
+    assert table["p"].iloc[0] == pytest.approx(p)
+    assert p < 0.05 < 4 * p  # shown where it is asked about alone, and not as one of four
+    assert [one["trend"].iloc[0] for one in alone] == ["rises", "", "rises", ""]
+    assert table["trend"].tolist() == ["", "", "", ""]
+
+
+def test_a_factor_without_an_order_is_no_member_of_the_family(trials_of):
+    trials = of_several(trials_of, pool_size=RISING)
+    names = trials_of({"baseline": [0.0] * 4, "max": [1.0] * 4}, factor="pool", baseline="none")
+    table = trend(pd.concat([trials, names.iloc[4:]]), ["pool_size", "pool"], "test_loss")
+    assert table["p_adjusted"].iloc[0] == table["p"].iloc[0]
+    assert table["notes"].iloc[1] == "its levels are no numbers: they have no order"
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "notes"),
+    [
+        (RISING, "rises", ""),
+        (
+            [[1.0, 1.1, 1.2]] * 5 + [[1.0, 0.9, -3.0]],
+            "rises",
+            "the test is of the order of the levels, the slope's interval includes 0",
+        ),
+        (
+            [[*np.linspace(1.0, 1.1, 7), low] for low in np.linspace(0.0, 0.1, 12)],
+            "rises",
+            "the test is of the order of the levels, the slope's interval is on the other side of "
+            "0",
+        ),
+        (
+            [[1.0, 0.9, 2.0], [1.0, 0.9, 2.1]],
+            "",
+            "the test is of the order of the levels, the slope's interval leaves out 0",
+        ),
+        ([[1.0, 0.9, 1.1], [1.0, 1.2, 0.9]], "", ""),
+    ],
+)
+def test_where_the_order_and_the_slope_show_different_things_it_is_noted(values, said, notes):
+    row = trend(table_of(np.array(values)), "pool_size", "test_loss").iloc[0]
+    assert (row["trend"], row["notes"]) == (said, notes)

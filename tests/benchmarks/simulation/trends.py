@@ -1,0 +1,50 @@
+"""How often a trend is found over levels of which none has an effect."""
+
+import numpy as np
+
+from ablations.stats.page import page_p
+from ablations.stats.student import paired_t
+from ablations.stats.verdicts import holm
+from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
+from simulation.tables import Report, Row, percent
+
+
+def trends(report: Report, levels: int = 4, count: int = 5) -> None:
+    """Test the order of levels of which none has an effect, of factors that share a baseline."""
+    rows = []
+    for place, name in enumerate(FEW):
+        row: Row = {"trials' errors": name}
+        for n in (6, 10):
+            rng = rng_of(9, place, n)
+            draw = DISTRIBUTIONS[name][0]
+            own = draw(rng, (report.repetitions, count, n, levels - 1))
+            shared = np.broadcast_to(draw(rng, (report.repetitions, 1, n, 1)), (*own.shape[:3], 1))
+            p, low, high = _trend_tests(np.concatenate([shared, own], axis=3))
+            one = float((p[:, 0] < ALPHA).mean())
+            any_of = float((holm(p) < ALPHA).any(axis=1).mean())
+            row[f"one factor, n = {n}"] = report.at_most(f"trend, {name}, n = {n}", one)
+            row[f"any of {count}, n = {n}"] = report.at_most(f"trends of {count}, {name}", any_of)
+            row[f"slope leaves out 0, n = {n}"] = percent(((low > 0) | (high < 0))[:, 0].mean())
+            row[f"either, n = {n}"] = percent(((p < ALPHA) | (low > 0) | (high < 0))[:, 0].mean())
+        rows.append(row)
+    report.add(
+        f"Trends over {levels} levels without effect",
+        "How often Page's test says that a metric rises or falls: for one factor, and for any of "
+        f"{count} that share a baseline, corrected by Holm. Must be at most 5% of any errors. The "
+        "interval of the slope beside it is a t interval of its own; to say so where either of "
+        "the two does would err more often.",
+        rows,
+    )
+
+
+def _trend_tests(values: Array) -> tuple[Array, Array, Array]:
+    """Return Page's two-sided p and the ends of the slope's interval; levels last, seeds before."""
+    n, k = values.shape[-2:]
+    ranks = values.argsort(axis=-1).argsort(axis=-1) + 1
+    statistic = (ranks.sum(axis=-2) @ np.arange(1, k + 1)).astype(int)
+    opposite = n * k * (k + 1) ** 2 // 2 - statistic  # of the levels in falling order
+    known = {each: page_p(each, n, k) for each in np.unique([statistic, opposite]).tolist()}
+    rises, falls = (np.vectorize(known.get)(each) for each in (statistic, opposite))
+    centred = np.arange(k) - (k - 1) / 2
+    slope = paired_t(values @ centred / (centred @ centred))
+    return np.minimum(1.0, 2 * np.minimum(rises, falls)), slope.low, slope.high
