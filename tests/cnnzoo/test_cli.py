@@ -68,16 +68,6 @@ def test_a_wide_list_says_what_each_model_is(listings):
     assert unfolded(get_model("downsampling").summary) not in unfolded(listings[60].text)
 
 
-@pytest.mark.parametrize("columns", WIDTHS)
-def test_the_list_says_what_its_documents_are(listings, columns):
-    assert unfolded(listings[columns].text).endswith(
-        unfolded(
-            "document: which of the five texts that the zoo follows, 000 to 004, has the model, "
-            "and in which example (ex.) or step."
-        )
-    )
-
-
 def test_the_counts_of_the_list_are_those_of_the_documents(listings):
     lines = {line[0]: line for line in rows(listings[160].text) if line}
     assert "96,266" in lines["downsampling"]
