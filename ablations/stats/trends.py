@@ -32,7 +32,7 @@ TREND = (
 )
 
 
-_OF_ORDER = "the test is of the order of the levels, the slope's interval"
+_OF_ORDER = "the test is of the levels' order, while the slope's interval"
 SLOPE_OPEN = f"{_OF_ORDER} includes 0"
 SLOPE_SHOWN = f"{_OF_ORDER} leaves out 0"
 SLOPE_OPPOSED = f"{_OF_ORDER} is on the other side of 0"
