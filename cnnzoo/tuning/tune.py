@@ -17,6 +17,7 @@ from cnnzoo.tuning.describing import describe, describe_tuner
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
+from cnnzoo.tuning.interruption import lost_interruptions
 from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
@@ -247,8 +248,8 @@ def _search(
         else:
             with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
                 fix_arithmetic()
-            with without_advice():
-                tuner.search()
+            with without_advice(), lost_interruptions() as raise_lost:
+                tuner.search(after_each=raise_lost)
     if oracle.broken is not None:
         raise oracle.broken
 

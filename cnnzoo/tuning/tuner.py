@@ -1,7 +1,7 @@
 """The tuner of a search: KerasTuner's, which trains each configuration with every seed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,14 @@ class SearchTuner(keras_tuner.Tuner):
             project_name=directory.name,
         )
 
-    def search(self, *_: Any, **__: Any) -> None:
-        """Run the trials that the oracle proposes, until it proposes no more."""
+    def search(self, *_: Any, after_each: Callable[[], None] | None = None, **__: Any) -> None:
+        """Run the trials that the oracle proposes, until it proposes no more.
+
+        Parameters
+        ----------
+        after_each
+            What to call when a trial has ended.
+        """
         while (trial := self.oracle.create_trial(self.tuner_id)).status != "STOPPED":
             if trial.status == "IDLE":
                 time.sleep(IDLE)
@@ -64,6 +70,8 @@ class SearchTuner(keras_tuner.Tuner):
             if trial.status == "COMPLETED":
                 self.oracle.update_trial(trial.trial_id, mean_metrics(executions))
             self.on_trial_end(trial)
+            if after_each is not None:
+                after_each()
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> list[Execution]:
         """Train a trial with the seeds that it was not trained with yet.
