@@ -47,9 +47,9 @@ def trends(report: Report, levels: int = 4, count: int = 5) -> None:
     report.add(
         f"Trends over {levels} levels without effect",
         "How often Page's test says that a metric rises or falls: for one factor, and for any of "
-        f"{count} that share a baseline, corrected by Holm. Must be at most 5% whatever the errors, if "
-        "all levels have the same; the last rows show what levels do to it that change the spread "
-        "and not the mean. The "
+        f"{count} that share a baseline, corrected by Holm. Must be at most 5% whatever the errors "
+        "are, if they are the same at all levels; the last rows show what levels do to it that "
+        "change the spread and not the mean. The "
         "interval of the slope beside it is a t interval of its own; to say so where either of "
         "the two does would err more often.",
         rows,
