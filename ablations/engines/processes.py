@@ -1,6 +1,6 @@
 """Trials side by side, each in a worker process that has TensorFlow loaded before it starts."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +12,7 @@ from pebble import ProcessExpired, ProcessPool
 from ablations.engines.context import VANISHED, WorkerContext
 from ablations.engines.limits import Limits, failed
 from ablations.engines.room import default_workers
+from ablations.engines.waiting import Waiting
 from ablations.engines.worker import Worker
 from ablations.study import Trial, TrialResult
 from ablations.trial import prepare_worker
@@ -77,7 +78,7 @@ class Processes:
         if not trials:
             return
         self.load()
-        waiting = _Waiting(trials)
+        waiting = Waiting(trials)
         idle = deque(range(min(self._size, len(trials))))
         while len(self._workers) < len(idle):
             self._workers.append(self._new_worker(len(self._workers)))
@@ -106,6 +107,7 @@ class Processes:
                 if died and tries[trial] <= self.limits.retries:
                     waiting.put_back(trial)
                 elif error is None:
+                    waiting.learn(future.result())
                     yield future.result()
                 else:
                     yield self._failed(trial, error, tries[trial])
@@ -150,35 +152,6 @@ class Processes:
             context=self._context,
         )
         return Worker(new_pool, self.limits.timeout, self.limits.renew_after)
-
-
-class _Waiting:
-    """The trials to come, by variant."""
-
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self._queues: OrderedDict[str, deque[Trial]] = OrderedDict()
-        self._warm: dict[int, str] = {}
-        for trial in trials:
-            self._queues.setdefault(trial.variant_key, deque()).append(trial)
-
-    def __bool__(self) -> bool:
-        return bool(self._queues)
-
-    def take(self, worker: int) -> Trial:
-        """Take the worker's next trial: of its own variant, of one without a worker, of any."""
-        own = self._warm.get(worker)
-        if own is None or own not in self._queues:
-            free = [key for key in self._queues if key not in self._warm.values()]
-            own = max(free or self._queues, key=lambda key: len(self._queues[key]))
-        self._warm[worker] = own
-        trial = self._queues[own].popleft()
-        if not self._queues[own]:
-            del self._queues[own]
-        return trial
-
-    def put_back(self, trial: Trial) -> None:
-        """Have a trial tried again."""
-        self._queues.setdefault(trial.variant_key, deque()).append(trial)
 
 
 def _exit(error: Any) -> str:
