@@ -13,12 +13,9 @@ from keras_tuner.src import protos
 
 from cnnzoo.console import without_advice
 from cnnzoo.tuning.records import SearchError
-from cnnzoo.tuning.role import PATIENCE, VARIABLES, patience
+from cnnzoo.tuning.role import ANSWER_WITHIN, PATIENCE, VARIABLES, patience
 from cnnzoo.tuning.workers import Plan, follow
 from cnnzoo.tuning.writing import is_over
-
-USUAL = 120.0
-"""Seconds for which an answer is waited for, unless the environment says otherwise."""
 
 NOTICE = 3.0
 """Seconds after which it is told that one is waited for."""
@@ -75,7 +72,7 @@ class Patient:
         self._address = f"{ip}:{port}"
         channel = grpc.insecure_channel(self._address, options=often)
         self._requests = protos.get_service_grpc().OracleStub(channel)
-        self._say, self._seconds, self._waiting = say, patience(USUAL), False
+        self._say, self._seconds, self._waiting = say, patience(ANSWER_WITHIN), False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         make = getattr(self._requests, name)

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.console import without_advice
+from cnnzoo.console import say, without_advice
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
@@ -167,11 +166,11 @@ def tune(
     )
     described, versions = describe(plan, hypermodel, info), versions_of(plan.model)
     if part == "worker":
-        say = _say if progress else _say_nothing
-        wait_for_chief(place, say)
+        tell = say if progress else _say_nothing
+        wait_for_chief(place, tell)
         check_same(place, described, versions)
         with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
-            follow_chief(plan, say)
+            follow_chief(plan, tell)
         return SearchResults(place)
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
@@ -183,10 +182,6 @@ def tune(
         if part == "chief":
             end(place)
     return SearchResults(place)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _say_nothing(line: str) -> None:

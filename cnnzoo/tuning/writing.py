@@ -12,14 +12,10 @@ from typing import Any
 
 from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, OVER, SEARCH
 from cnnzoo.tuning.records import Execution, SearchError
-from cnnzoo.tuning.role import patience
-
-PATIENCE = 600.0
-"""Seconds that a worker waits for the chief, which loads the data before it begins, unless the
-environment says otherwise."""
+from cnnzoo.tuning.role import BEGIN_WITHIN, patience
 
 LOOK_AFTER = 0.5
-"""Seconds between two looks for it."""
+"""Seconds between two looks for the chief."""
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -154,7 +150,7 @@ def wait_for_chief(directory: Path, say: Callable[[str], None]) -> None:
     SearchError
         If it does not in time.
     """
-    seconds = patience(PATIENCE)
+    seconds = patience(BEGIN_WITHIN)
     limit = time.monotonic() + seconds
     if not (directory / SEARCH).exists():
         say(f"Waiting for a chief to begin a search in {directory}, up to {seconds:g} s.")
