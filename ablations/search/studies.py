@@ -94,7 +94,7 @@ class SearchStudies:
 
         _, _, *known = inspect.signature(runner.run).parameters
         check_keywords(options, known, "run")
-        place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
+        place = runner.place_of(self.rivals, directory)
         found: dict[str, Results] = {}
         shown = options.get("progress", True)
         for number, (name, study) in enumerate(self.studies.items(), 1):
