@@ -36,6 +36,7 @@ from cnnzoo.tuning.writing import (
     check_directory,
     check_same,
     end,
+    not_over,
     wait_for_chief,
 )
 
@@ -104,7 +105,7 @@ def tune(
         KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT are set, this process is that chief or
         worker instead; the hosts share the directory, and the trial of a worker that died goes
         to the next that asks, or to itself if it is started again. A worker waits for its chief
-        for 10 minutes to begin and for 2 to answer, or CNNZOO_PATIENCE seconds.
+        for 10 minutes to begin and for 2 to answer again, or CNNZOO_PATIENCE seconds.
     directory
         Of the search; ``searches/MODEL`` if left out. It must be new or hold this search.
     seed
@@ -146,6 +147,8 @@ def tune(
     hypermodel = _hypermodel(model, search, recipe, fixed)
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
+    if part == "chief":
+        not_over(place)  # before it loads the data, for workers may come meanwhile
     if workers > 1:
         check_importable(hypermodel.model, workers, hypermodel.space)
     if part == "worker":

@@ -1,11 +1,11 @@
 """What a search writes beside KerasTuner's files, in one piece or not at all."""
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def write_executions(folder: str | Path, executions: Sequence[Execution]) -> Non
     write_json(Path(folder) / EXECUTIONS, rows)
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
     """Keep a second search out of a directory; a process that dies lets go of it.
 
@@ -114,7 +114,7 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
-    (directory / OVER).unlink(missing_ok=True)
+    not_over(directory)
     if path.exists():
         check_same(directory, description, versions)
     elif (directory / ORACLE).exists():
@@ -128,6 +128,12 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
 def end(directory: Path) -> None:
     """Leave word that all of a search is done, for workers that come too late."""
     (directory / OVER).touch()
+
+
+def not_over(directory: Path) -> None:
+    """Take that word back, before anything that takes long: more may be asked for now."""
+    with contextlib.suppress(OSError):  # `alone_in` says what is wrong with the directory
+        (directory / OVER).unlink()
 
 
 def is_over(directory: Path) -> bool:

@@ -82,6 +82,31 @@ def test_a_chief_that_starts_later_is_waited_for_and_that_is_told(oracle, addres
     ]
 
 
+def test_the_first_answer_is_waited_for_as_long_as_for_the_beginning(
+    oracle, address, patience, monkeypatch
+):
+    patience(0.1, 60)
+    monkeypatch.delenv(role.PATIENCE)
+    monkeypatch.setattr(reaching, "ANSWER_WITHIN", 3.0)
+    server, said = [], []
+
+    def say(line):
+        said.append(line)
+        if not server:
+            server.append(serve(oracle, address)[0])
+
+    worker = reaching.Patient(say)
+    assert names(worker.GetSpace(SPACE)) == ["number"]
+    server[0].stop(None).wait()
+    with pytest.raises(reaching.NoAnswerError):
+        worker.GetSpace(SPACE)
+    assert said == [
+        f"Waiting for the chief at {address}, up to 600 s.",
+        f"The chief at {address} has answered.",
+        f"Waiting for the chief at {address}, up to 3 s.",
+    ]
+
+
 def test_a_chief_that_dies_over_a_request_is_asked_again(oracle, address, patience, monkeypatch):
     patience(5, 60)
     servers = [serve(oracle, address)[0]]
@@ -170,6 +195,18 @@ def test_that_a_search_is_begun_is_waited_for_as_long_as_the_environment_says(
         f"No chief has begun a search in {tmp_path} in 0.4 s. Start it, with a directory that all "
         "hosts share, and then this worker again."
     )
+
+
+def test_a_chief_takes_back_that_a_search_is_over_before_it_loads_the_data(
+    searched, address, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    place = tmp_path / "search"
+    place.mkdir()
+    writing.end(place)
+    with pytest.raises(cnnzoo.DataError):
+        searched("mlp", "no such data", {"units": [8, 16]})
+    assert not writing.is_over(place)
 
 
 def test_a_search_that_is_gone_on_with_is_not_over(tmp_path):
