@@ -1,7 +1,6 @@
 """Workers on several hosts: who falls silent is not waited for."""
 
 import json
-import socket
 from collections import Counter
 
 import keras_tuner
@@ -16,15 +15,6 @@ from cnnzoo.tuning.records import Execution, Objective
 from cnnzoo.tuning.space import Space
 from cnnzoo.tuning.workers import Plan
 from cnnzoo.tuning.writing import write_executions
-
-
-@pytest.fixture
-def port():
-    """A free port, held so that nobody else is given it before the chief listens there."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 def test_a_worker_that_is_killed_and_not_started_again_is_not_waited_for(tmp_path, port):
@@ -107,7 +97,7 @@ def test_a_worker_of_another_search_is_refused(
     options = {"recipe": cnnzoo.Recipe(epochs=2), "trials": 1}
     searched("mlp", "digits", {"units": [8, 16]}, tuner="grid", **options)
     as_worker()
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]}, **{**options, **other})
     assert str(refusal.value) == OTHERS.format(tmp_path / "search", change)
@@ -116,7 +106,7 @@ def test_a_worker_of_another_search_is_refused(
 def test_a_worker_does_not_wait_for_ever_for_a_chief(searched, as_worker, monkeypatch, tmp_path):
     as_worker()
     monkeypatch.setattr(writing, "BEGIN_WITHIN", 0.0)
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]})
     assert str(refusal.value) == (
