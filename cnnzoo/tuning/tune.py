@@ -3,10 +3,12 @@
 import contextlib
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.console import say, without_advice
+from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
@@ -16,7 +18,6 @@ from cnnzoo.tuning.describing import describe, describe_tuner
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.interruption import lost_interruptions
 from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
@@ -178,10 +179,10 @@ def tune(
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
-    with alone_in(place):
+    with alone_in(place), lost_interruptions() as raise_lost:
         begin(place, {**described, **describe_tuner(tuner, oracle)}, versions)
         make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
-        _search(oracle, plan, trainer, workers, shown=progress, chief=part == "chief")
+        _search(oracle, plan, trainer, workers, raise_lost, shown=progress, chief=part == "chief")
         if part == "chief":
             end(place)
     return SearchResults(place)
@@ -223,7 +224,14 @@ def _hypermodel(
 
 
 def _search(
-    oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: bool, chief: bool
+    oracle: Any,
+    plan: Plan,
+    trainer: Trainer,
+    workers: int,
+    raise_lost: Callable[[], None],
+    *,
+    shown: bool,
+    chief: bool,
 ) -> None:
     """Make the trials, as chief or alone."""
     with contextlib.redirect_stdout(None):  # where KerasTuner says that it reloads
@@ -240,13 +248,13 @@ def _search(
         progress.resume([oracle.trials[name] for name in oracle.end_order])
         oracle.report = progress.report
         if chief:
-            lead_hosts(oracle, plan, progress.say)
+            lead_hosts(oracle, plan, progress.say, raise_lost)
         elif workers > 1:
-            lead_workers(oracle, plan, workers)
+            lead_workers(oracle, plan, workers, raise_lost)
         else:
             with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
                 fix_arithmetic()
-            with without_advice(), lost_interruptions() as raise_lost:
+            with without_advice():
                 tuner.search(after_each=raise_lost)
     if oracle.broken is not None:
         raise oracle.broken

@@ -212,7 +212,7 @@ def test_with_no_worker_left_the_chief_says_so_once_and_ends_when_all_is_done(
             for _ in range(3):  # which then another one does, and never asks again
                 end(oracle, oracle.create_trial("two"))
 
-    hosts.lead_hosts(oracle, plan, say)
+    hosts.lead_hosts(oracle, plan, say, lambda: None)
     assert said == [
         f"Waiting for workers at 127.0.0.1:{port}.",
         "Worker one has been silent for 1 s; its trial 0 goes to the next that asks.",
@@ -230,7 +230,7 @@ def test_a_chief_with_nothing_left_to_do_waits_for_nobody(oracle, plan, port, mo
         end(oracle, oracle.create_trial("one"))
     oracle.tuner_ids.clear()
     said = []
-    hosts.lead_hosts(oracle, plan, said.append)
+    hosts.lead_hosts(oracle, plan, said.append, lambda: None)
     assert said == []
 
 
