@@ -44,6 +44,11 @@ def _is_no_advice(record: logging.LogRecord) -> bool:
     return "retracing" not in str(record.msg)
 
 
+def say(line: str) -> None:
+    """Tell the user something at once, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def load_keras(*, fixed: bool = False) -> None:
     """Load Keras without TensorFlow's start-up messages.
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from cnnzoo.ctrl_c import lost_interruptions
+
 
 class Interruption:
     """What the user wants: Ctrl-C stops at once or, while trials run, first after these.
@@ -13,10 +15,16 @@ class Interruption:
     ----------
     say
         What tells the user.
+
+    Attributes
+    ----------
+    raise_lost
+        Raises a Ctrl-C that Python has lost, where the work may well be left.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self.raise_lost: Callable[[], None] = lambda: None
         self._asked = self._draining = False
         self._telling: threading.Thread | None = None
 
@@ -69,7 +77,8 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruption]:
         return
     before = signal.signal(signal.SIGINT, interruption.hear)
     try:
-        yield interruption
+        with lost_interruptions() as interruption.raise_lost:
+            yield interruption
     except KeyboardInterrupt:
         interruption.end()
         say("Stopped. What has ended is stored, and running the study again goes on from there.")

@@ -79,7 +79,9 @@ class Rounds:
         for said in changes(self._store, self._planner.study, self._context, self._machine):
             self._shown.say(said)
         while True:
+            interruption.raise_lost()
             trials = self._next()
+            interruption.raise_lost()
             with interruption.draining():  # until it is known whether that was all
                 if not self._one(trials, interruption):
                     return False
@@ -114,6 +116,7 @@ class Rounds:
                 changed = {**self._context, "data": result.fingerprint}
                 self._store.add(result, changed, self._machine)
                 apart.append(result.fingerprint)
+            interruption.raise_lost()
         if apart:
             self._shown.say(
                 f"The data changed during the run, from {data} to {apart[0]}: no "

@@ -126,7 +126,7 @@ def run(
         another one or is being written to.
     """
     planner = Planner.of(study)
-    directory = _place(directory, study)
+    directory = place_of(study, directory)
     forget()
     limits = Limits(
         workers=workers,
@@ -168,8 +168,14 @@ def run(
     return results
 
 
-def _place(directory: Any, study: Study) -> Path:
-    """Return where a study's results are and go."""
+def place_of(study: Study, directory: Any) -> Path:
+    """Return where a study's results are and go.
+
+    Raises
+    ------
+    StudyError
+        If what was given is no path.
+    """
     if directory is None:
         return DIRECTORY / study.name
     if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):

@@ -1,13 +1,13 @@
 """The studies that a search leads to, and what came of them."""
 
 import inspect
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.search.optimism import optimism
 from ablations.study import Study
+from cnnzoo.console import say
 from cnnzoo.keywords import check_keywords
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective, SearchTrial
@@ -94,17 +94,17 @@ class SearchStudies:
 
         _, _, *known = inspect.signature(runner.run).parameters
         check_keywords(options, known, "run")
-        place = Path(directory) if directory is not None else runner.DIRECTORY / self.rivals.name
+        place = runner.place_of(self.rivals, directory)
         found: dict[str, Results] = {}
         shown = options.get("progress", True)
         for number, (name, study) in enumerate(self.studies.items(), 1):
             if shown:
-                _say(f"Study {number} of {len(self.studies)}, {name}: {self._question(name)}.")
+                say(f"Study {number} of {len(self.studies)}, {name}: {self._question(name)}.")
             found[name] = runner.run(study, place / name, **options)
             left = [other for other in self.studies if other not in found]
             if found[name].stop_asked:
                 if shown and left:
-                    _say(f"Not begun: {' and '.join(left)}; the same call goes on there.")
+                    say(f"Not begun: {' and '.join(left)}; the same call goes on there.")
                 break
         return SearchAblation(self, *(found.get(name) for name in FOLDERS))  # type: ignore[arg-type]
 
@@ -170,10 +170,6 @@ class SearchAblation:
         from ablations.search.report import search_report
 
         return search_report(self.studies.search, path, ablation=self, overwrite=overwrite)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def objective_of(search: SearchResults) -> Objective:

@@ -16,8 +16,7 @@ from cnnzoo.reasons import line_of, reason_of
 from cnnzoo.toggle import Level
 from cnnzoo.training import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
-from cnnzoo.tuning.reading.trial_file import OWN
-from cnnzoo.tuning.records import Execution
+from cnnzoo.tuning.records import OWN, Execution
 
 KEPT_BYTES = 2**29
 """Of data sets kept in memory beside the last one: one for each seed and choice of the data's

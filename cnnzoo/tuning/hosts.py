@@ -93,7 +93,9 @@ class Watch:
         return found
 
 
-def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
+def lead_hosts(
+    oracle: Any, plan: Plan, say: Callable[[str], None], raise_lost: Callable[[], None]
+) -> None:
     """Answer the workers of all hosts until they have nothing more to do.
 
     A worker that is started again under its name gets the trial that it had. KerasTuner's protocol
@@ -107,6 +109,8 @@ def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
         What the workers train.
     say
         Tells that workers are waited for, and who has been silent.
+    raise_lost
+        Raises a Ctrl-C that Python has lost.
     """
     name, ip, port = (os.environ[variable] for variable in VARIABLES)
     if not _is_left(oracle, name):
@@ -118,6 +122,7 @@ def lead_hosts(oracle: Any, plan: Plan, say: Callable[[str], None]) -> None:
     try:
         while oracle.ongoing_trials or oracle.tuner_ids or not servicer.stop_triggered:
             raise_if_broken(oracle)
+            raise_lost()
             gone = watch.silent(set(oracle.tuner_ids))
             for worker in gone:
                 say(_take_over(oracle, plan, worker, deaths))

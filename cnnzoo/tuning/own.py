@@ -19,7 +19,7 @@ from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training import check_fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
 from cnnzoo.tuning.oracle import take_in
-from cnnzoo.tuning.reading.trial_file import OWN
+from cnnzoo.tuning.records import OWN
 from cnnzoo.tuning.searchable import check_names, is_hypermodel, takes_hp
 from cnnzoo.tuning.space import Levels, Space
 

@@ -13,12 +13,9 @@ from keras_tuner.src import protos
 
 from cnnzoo.console import without_advice
 from cnnzoo.tuning.records import SearchError
-from cnnzoo.tuning.role import PATIENCE, VARIABLES, patience
+from cnnzoo.tuning.role import ANSWER_WITHIN, BEGIN_WITHIN, PATIENCE, VARIABLES, patience
 from cnnzoo.tuning.workers import Plan, follow
 from cnnzoo.tuning.writing import is_over
-
-USUAL = 120.0
-"""Seconds for which an answer is waited for, unless the environment says otherwise."""
 
 NOTICE = 3.0
 """Seconds after which it is told that one is waited for."""
@@ -48,9 +45,11 @@ def follow_chief(plan: Plan, say: Callable[[str], None]) -> None:
     SearchError
         If the chief does not answer, and has not ended the search.
     """
+    # one that goes on with a search loads the data now, as one that begins it does
+    first = ANSWER_WITHIN if is_over(plan.directory) else BEGIN_WITHIN
     try:
         with without_advice():
-            follow(plan, Patient(say))
+            follow(plan, Patient(say, first))
     except NoAnswerError as error:
         if not is_over(plan.directory):
             raise SearchError(str(error)) from None
@@ -67,15 +66,17 @@ class Patient:
     ----------
     say
         Tells that the chief is waited for, and that it has answered.
+    first
+        For how many seconds the first answer is waited for, unless the environment says otherwise.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], first: float = BEGIN_WITHIN) -> None:
         _, ip, port = (os.environ[variable] for variable in VARIABLES)
         often = [("grpc.max_reconnect_backoff_ms", int(RECONNECT * 1000))]
         self._address = f"{ip}:{port}"
         channel = grpc.insecure_channel(self._address, options=often)
         self._requests = protos.get_service_grpc().OracleStub(channel)
-        self._say, self._seconds, self._waiting = say, patience(USUAL), False
+        self._say, self._seconds, self._waiting = say, patience(first), False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         make = getattr(self._requests, name)
@@ -108,7 +109,7 @@ class Patient:
             answer = coming.result()
         if self._waiting:
             self._say(f"The chief at {self._address} has answered.")
-        self._waiting = False
+        self._waiting, self._seconds = False, patience(ANSWER_WITHIN)
         return answer
 
     def _no_answer(self) -> NoAnswerError:

@@ -17,6 +17,9 @@ STATUSES = {
 }
 """What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
 
+OWN = "tuner/"
+"""How the values begin that Hyperband keeps among the hyperparameters."""
+
 Direction = Literal["min", "max"]
 
 

@@ -8,7 +8,11 @@ from cnnzoo.toggle import ToggleError
 VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 
 PATIENCE = "CNNZOO_PATIENCE"
-"""For how many seconds a worker waits for its chief."""
+"""The variable that says for how many seconds a worker waits for its chief."""
+
+BEGIN_WITHIN, ANSWER_WITHIN = 600.0, 120.0
+"""For how many unless it does: until the chief, which loads the data first, has begun, and for each
+answer from then on."""
 
 
 def role() -> str:

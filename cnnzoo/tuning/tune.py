@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.console import without_advice
+from cnnzoo.console import say, without_advice
+from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.processes import fix_arithmetic
@@ -17,7 +18,6 @@ from cnnzoo.tuning.describing import describe, describe_tuner
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
 from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.interruption import lost_interruptions
 from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
@@ -37,6 +37,7 @@ from cnnzoo.tuning.writing import (
     check_directory,
     check_same,
     end,
+    not_over,
     wait_for_chief,
 )
 
@@ -105,7 +106,7 @@ def tune(
         KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT are set, this process is that chief or
         worker instead; the hosts share the directory, and the trial of a worker that died goes
         to the next that asks, or to itself if it is started again. A worker waits for its chief
-        for 10 minutes to begin and for 2 to answer, or CNNZOO_PATIENCE seconds.
+        for 10 minutes to begin and for 2 to answer again, or CNNZOO_PATIENCE seconds.
     directory
         Of the search; ``searches/MODEL`` if left out. It must be new or hold this search.
     seed
@@ -147,6 +148,8 @@ def tune(
     hypermodel = _hypermodel(model, search, recipe, fixed)
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
+    if part == "chief":
+        not_over(place)  # before it loads the data, for workers may come meanwhile
     if workers > 1:
         check_importable(hypermodel.model, workers, hypermodel.space)
     if part == "worker":
@@ -167,26 +170,22 @@ def tune(
     )
     described, versions = describe(plan, hypermodel, info), versions_of(plan.model)
     if part == "worker":
-        say = _say if progress else _say_nothing
-        wait_for_chief(place, say)
+        tell = say if progress else _say_nothing
+        wait_for_chief(place, tell)
         check_same(place, described, versions)
         with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
-            follow_chief(plan, say)
+            follow_chief(plan, tell)
         return SearchResults(place)
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
-    with alone_in(place):
+    with alone_in(place), lost_interruptions() as raise_lost:
         begin(place, {**described, **describe_tuner(tuner, oracle)}, versions)
         make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
-        _search(oracle, plan, trainer, workers, shown=progress, chief=part == "chief")
+        _search(oracle, plan, trainer, workers, raise_lost, shown=progress, chief=part == "chief")
         if part == "chief":
             end(place)
     return SearchResults(place)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _say_nothing(line: str) -> None:
@@ -225,7 +224,14 @@ def _hypermodel(
 
 
 def _search(
-    oracle: Any, plan: Plan, trainer: Trainer, workers: int, *, shown: bool, chief: bool
+    oracle: Any,
+    plan: Plan,
+    trainer: Trainer,
+    workers: int,
+    raise_lost: Callable[[], None],
+    *,
+    shown: bool,
+    chief: bool,
 ) -> None:
     """Make the trials, as chief or alone."""
     with contextlib.redirect_stdout(None):  # where KerasTuner says that it reloads
@@ -242,13 +248,13 @@ def _search(
         progress.resume([oracle.trials[name] for name in oracle.end_order])
         oracle.report = progress.report
         if chief:
-            lead_hosts(oracle, plan, progress.say)
+            lead_hosts(oracle, plan, progress.say, raise_lost)
         elif workers > 1:
-            lead_workers(oracle, plan, workers)
+            lead_workers(oracle, plan, workers, raise_lost)
         else:
             with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
                 fix_arithmetic()
-            with without_advice(), lost_interruptions() as raise_lost:
+            with without_advice():
                 tuner.search(after_each=raise_lost)
     if oracle.broken is not None:
         raise oracle.broken

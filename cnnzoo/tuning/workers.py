@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass
 from itertools import cycle
@@ -22,6 +23,7 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine import conditions
 
+from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.forking import WorkerContext
 from cnnzoo.gpus import count_gpus, find_gpus
 from cnnzoo.processes import fix_arithmetic
@@ -102,7 +104,7 @@ def serve(oracle: Any, address: str) -> tuple[Any, Any, int]:
     return server, servicer, port
 
 
-def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
+def lead_workers(oracle: Any, plan: Plan, workers: int, raise_lost: Callable[[], None]) -> None:
     """Run a search in worker processes, which share the GPUs in turn; replace the ones that die.
 
     Parameters
@@ -113,6 +115,8 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
         What the workers train.
     workers
         How many.
+    raise_lost
+        Raises a Ctrl-C that Python has lost.
 
     Raises
     ------
@@ -137,6 +141,7 @@ def lead_workers(oracle: Any, plan: Plan, workers: int) -> None:
         while running:
             connection.wait([process.sentinel for process in running.values()], LOOK_AFTER)
             raise_if_broken(oracle)
+            raise_lost()
             for name in [name for name, process in running.items() if not process.is_alive()]:
                 code = running.pop(name).exitcode
                 if code == 0:
@@ -190,14 +195,15 @@ def follow(plan: Plan, requests: Any = None) -> None:
     requests
         What asks the chief; if left out, what KerasTuner makes for it.
     """
-    _reach_directly(os.environ["KERASTUNER_ORACLE_IP"])
-    fix_arithmetic()
-    conditions.print = lambda *_: None
-    objective = keras_tuner.Objective(plan.objective.name, plan.objective.direction)
-    tuner = plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer())
-    if requests is not None:
-        tuner.oracle.stub = requests
-    tuner.search()
+    with lost_interruptions() as raise_lost:
+        _reach_directly(os.environ["KERASTUNER_ORACLE_IP"])
+        fix_arithmetic()
+        conditions.print = lambda *_: None
+        objective = keras_tuner.Objective(plan.objective.name, plan.objective.direction)
+        tuner = plan.tuner(keras_tuner.oracles.RandomSearchOracle(objective), plan.trainer())
+        if requests is not None:
+            tuner.oracle.stub = requests
+        tuner.search(after_each=raise_lost)
 
 
 def _reach_directly(ip: str) -> None:

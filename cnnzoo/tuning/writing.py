@@ -1,25 +1,21 @@
 """What a search writes beside KerasTuner's files, in one piece or not at all."""
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, OVER, SEARCH
 from cnnzoo.tuning.records import Execution, SearchError
-from cnnzoo.tuning.role import patience
-
-PATIENCE = 600.0
-"""Seconds that a worker waits for the chief, which loads the data before it begins, unless the
-environment says otherwise."""
+from cnnzoo.tuning.role import BEGIN_WITHIN, patience
 
 LOOK_AFTER = 0.5
-"""Seconds between two looks for it."""
+"""Seconds between two looks for the chief."""
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -50,7 +46,7 @@ def write_executions(folder: str | Path, executions: Sequence[Execution]) -> Non
     write_json(Path(folder) / EXECUTIONS, rows)
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
     """Keep a second search out of a directory; a process that dies lets go of it.
 
@@ -118,7 +114,7 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         If something else was searched here, or with other versions.
     """
     path = directory / SEARCH
-    (directory / OVER).unlink(missing_ok=True)
+    not_over(directory)
     if path.exists():
         check_same(directory, description, versions)
     elif (directory / ORACLE).exists():
@@ -132,6 +128,12 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
 def end(directory: Path) -> None:
     """Leave word that all of a search is done, for workers that come too late."""
     (directory / OVER).touch()
+
+
+def not_over(directory: Path) -> None:
+    """Take that word back, before anything that takes long: more may be asked for now."""
+    with contextlib.suppress(OSError):  # `alone_in` says what is wrong with the directory
+        (directory / OVER).unlink()
 
 
 def is_over(directory: Path) -> bool:
@@ -154,7 +156,7 @@ def wait_for_chief(directory: Path, say: Callable[[str], None]) -> None:
     SearchError
         If it does not in time.
     """
-    seconds = patience(PATIENCE)
+    seconds = patience(BEGIN_WITHIN)
     limit = time.monotonic() + seconds
     if not (directory / SEARCH).exists():
         say(f"Waiting for a chief to begin a search in {directory}, up to {seconds:g} s.")

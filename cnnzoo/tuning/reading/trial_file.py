@@ -19,15 +19,13 @@ from cnnzoo.tuning.reading.stored import (
     whole,
 )
 from cnnzoo.tuning.records import (
+    OWN,
     STATUSES,
     Execution,
     Hyperparameter,
     Objective,
     SearchTrial,
 )
-
-OWN = "tuner/"
-"""How the values begin that Hyperband keeps among the hyperparameters."""
 
 REFUSED = "FailedTrialError: "
 """How KerasTuner's own tuners begin the reason of a configuration that its builder refused."""

@@ -70,3 +70,58 @@ def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interru
     told = capsys.readouterr().out
     assert "Not all failed trials were run again; the same command goes on with them.\n" in told
     assert "More trials follow" not in told
+
+
+class Garbage:
+    """What Ctrl-C is pressed over so many times as it is thrown away, where Python loses it."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def __del__(self):
+        for _ in range(self.times):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interruption_that_python_loses_while_the_study_is_checked_stops_before_any_trial(
+    go, monkeypatch, capfd
+):
+    def measured(trial):
+        Garbage(1)
+        return stub_trials.measure_trial(trial)
+
+    monkeypatch.setattr(runner, "measure_trial", measured)
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    assert stub_trials.CALLS == []
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
+
+
+def test_a_second_interruption_that_python_loses_stops_after_the_trial_that_it_came_in(
+    go, monkeypatch
+):
+    def trained(trial, report_to=None):
+        if len(stub_trials.CALLS) == 1:
+            Garbage(2)
+        return stub_trials.run_trial(trial)
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(runner, "run_trial", trained)
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    assert len(stub_trials.CALLS) == 2
+    _, ran = go()
+    assert len(ran) == 4  # what had ended is stored
+
+
+def test_an_interruption_that_python_loses_at_the_very_end_is_heard_too(go, monkeypatch):
+    run = Rounds.run
+
+    def interrupted(self, interruption):
+        found = run(self, interruption)
+        Garbage(1)
+        return found
+
+    monkeypatch.setattr(Rounds, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        go()

@@ -95,3 +95,16 @@ def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, s
         start(search)
     assert str(refused.value) == sentence
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("directory", [5, "", ["a"]])
+def test_what_is_no_path_is_refused_before_anything_is_written(
+    search, tmp_path, monkeypatch, capsys, directory
+):
+    monkeypatch.chdir(tmp_path)
+    before = {*tmp_path.rglob("*")}
+    with pytest.raises(ablations.StudyError) as refused:
+        ablations.from_search(search).run(directory)
+    assert str(refused.value) == f"`directory` of `run` must be a path; got {directory!r}."
+    assert capsys.readouterr().err == ""
+    assert {*tmp_path.rglob("*")} == before

@@ -1,5 +1,6 @@
 """What the tests of the searches share."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def searched(tmp_path):
         return trials_of(directory)
 
     return search
+
+
+@pytest.fixture
+def port():
+    """A free port, held so that nobody else is given it before the chief listens there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Workers on several hosts: who falls silent is not waited for."""
 
 import json
-import socket
 from collections import Counter
 
 import keras_tuner
@@ -16,15 +15,6 @@ from cnnzoo.tuning.records import Execution, Objective
 from cnnzoo.tuning.space import Space
 from cnnzoo.tuning.workers import Plan
 from cnnzoo.tuning.writing import write_executions
-
-
-@pytest.fixture
-def port():
-    """A free port, held so that nobody else is given it before the chief listens there."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
 
 
 def test_a_worker_that_is_killed_and_not_started_again_is_not_waited_for(tmp_path, port):
@@ -107,7 +97,7 @@ def test_a_worker_of_another_search_is_refused(
     options = {"recipe": cnnzoo.Recipe(epochs=2), "trials": 1}
     searched("mlp", "digits", {"units": [8, 16]}, tuner="grid", **options)
     as_worker()
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]}, **{**options, **other})
     assert str(refusal.value) == OTHERS.format(tmp_path / "search", change)
@@ -115,8 +105,8 @@ def test_a_worker_of_another_search_is_refused(
 
 def test_a_worker_does_not_wait_for_ever_for_a_chief(searched, as_worker, monkeypatch, tmp_path):
     as_worker()
-    monkeypatch.setattr(writing, "PATIENCE", 0.0)
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
+    monkeypatch.setattr(writing, "BEGIN_WITHIN", 0.0)
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]})
     assert str(refusal.value) == (
@@ -222,7 +212,7 @@ def test_with_no_worker_left_the_chief_says_so_once_and_ends_when_all_is_done(
             for _ in range(3):  # which then another one does, and never asks again
                 end(oracle, oracle.create_trial("two"))
 
-    hosts.lead_hosts(oracle, plan, say)
+    hosts.lead_hosts(oracle, plan, say, lambda: None)
     assert said == [
         f"Waiting for workers at 127.0.0.1:{port}.",
         "Worker one has been silent for 1 s; its trial 0 goes to the next that asks.",
@@ -240,7 +230,7 @@ def test_a_chief_with_nothing_left_to_do_waits_for_nobody(oracle, plan, port, mo
         end(oracle, oracle.create_trial("one"))
     oracle.tuner_ids.clear()
     said = []
-    hosts.lead_hosts(oracle, plan, said.append)
+    hosts.lead_hosts(oracle, plan, said.append, lambda: None)
     assert said == []
 
 

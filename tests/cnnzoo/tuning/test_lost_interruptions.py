@@ -1,10 +1,13 @@
 """Ctrl-C that comes where Python can raise nothing ends a search all the same."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from cnnzoo.tuning.interruption import lost_interruptions
+from cnnzoo.ctrl_c import lost_interruptions
+from cnnzoo.tuning import hosts, role, workers
+from cnnzoo.tuning.records import Objective
 
 
 class Garbage:
@@ -34,6 +37,43 @@ def test_a_search_ends_after_the_trial_that_it_came_in_and_goes_on_later(
     trials = searched(*asked, tuner="grid")
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 3
     assert len(calls) == 3  # what had ended is not trained again
+
+
+@pytest.mark.parametrize("leads", [workers, hosts])
+def test_a_chief_hears_it_while_others_train(searched, monkeypatch, port, leads):
+    if leads is hosts:
+        for name, value in zip(role.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(leads, "raise_if_broken", lambda oracle: Garbage(KeyboardInterrupt()))
+    monkeypatch.setattr(leads, "LOOK_AFTER", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        searched("mlp", "digits", {"units": [4, 8]}, workers=1 if leads is hosts else 2)
+
+
+def test_a_worker_hears_it_after_a_trial(monkeypatch):
+    def search(after_each):
+        for trial in range(3):
+            begun.append(trial)
+            Garbage(KeyboardInterrupt())
+            after_each()
+
+    begun = []
+    plan = SimpleNamespace(
+        objective=Objective("val_accuracy", "max"),
+        trainer=lambda: None,
+        tuner=lambda *_: SimpleNamespace(search=search),
+    )
+    monkeypatch.setattr(workers, "fix_arithmetic", lambda: None)
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("no_grpc_proxy", "")
+    with pytest.raises(KeyboardInterrupt):
+        workers.follow(plan)
+    assert begun == [0]
+
+
+def test_at_the_end_it_is_raised_in_any_case():
+    with pytest.raises(KeyboardInterrupt), lost_interruptions():
+        Garbage(KeyboardInterrupt())
 
 
 def test_without_one_nothing_is_raised():

@@ -1,7 +1,7 @@
 """A worker on another host waits for its chief visibly, and not for ever."""
 
-import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras_tuner
 import pytest
@@ -17,11 +17,8 @@ SPACE = protos.get_service().GetSpaceRequest()
 
 
 @pytest.fixture
-def address(monkeypatch):
+def address(monkeypatch, port):
     """An address at which nobody answers, as the environment of a worker names it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     for name, value in zip(role.VARIABLES, ("one", "127.0.0.1", str(port)), strict=True):
         monkeypatch.setenv(name, value)
     return f"127.0.0.1:{port}"
@@ -65,42 +62,72 @@ def test_a_chief_that_answers_is_not_spoken_of(oracle, address, patience):
 
 def test_a_chief_that_starts_later_is_waited_for_and_that_is_told(oracle, address, patience):
     patience(0.1, 60)
-    started, said = [], []
+    servers, said = [], []
 
     def say(line):
         said.append(line)
         if line.startswith("Waiting"):  # then it starts
-            threading.Timer(0.3, lambda: started.append(serve(oracle, address)[0])).start()
+            servers.append(serve(oracle, address)[0])
 
     worker = reaching.Patient(say)
-    for _ in range(2):
-        assert names(worker.GetSpace(SPACE)) == ["number"]
-    started[0].stop(None)
+    assert names(worker.GetSpace(SPACE)) == ["number"]
+    patience(60, 60)
+    assert names(worker.GetSpace(SPACE)) == ["number"]
+    servers[0].stop(None)
     assert said == [
         f"Waiting for the chief at {address}, up to 60 s.",
         f"The chief at {address} has answered.",
     ]
 
 
+def test_the_first_answer_is_waited_for_as_long_as_for_the_beginning(
+    oracle, address, patience, monkeypatch
+):
+    patience(0.1, 60)
+    monkeypatch.delenv(role.PATIENCE)
+    monkeypatch.setattr(reaching, "ANSWER_WITHIN", 3.0)
+    server, said = [], []
+
+    def say(line):
+        said.append(line)
+        if not server:
+            server.append(serve(oracle, address)[0])
+
+    worker = reaching.Patient(say)
+    assert names(worker.GetSpace(SPACE)) == ["number"]
+    server[0].stop(None).wait()
+    with pytest.raises(reaching.NoAnswerError):
+        worker.GetSpace(SPACE)
+    assert said == [
+        f"Waiting for the chief at {address}, up to 600 s.",
+        f"The chief at {address} has answered.",
+        f"Waiting for the chief at {address}, up to 3 s.",
+    ]
+
+
 def test_a_chief_that_dies_over_a_request_is_asked_again(oracle, address, patience, monkeypatch):
     patience(5, 60)
-    servers = [serve(oracle, address)[0]]
+    server, *_ = serve(oracle, address)
     get_space = oracle.get_space
-
-    def die():
-        monkeypatch.setattr(oracle, "get_space", get_space)
-        servers[0].stop(None).wait()
-        servers.append(serve(oracle, address)[0])
+    asked, dead = threading.Event(), threading.Event()
 
     def dying():
-        threading.Thread(target=die).start()
-        threading.Event().wait(1)  # until the request is cut off
+        asked.set()
+        dead.wait(60)  # the request is cut off meanwhile
         return get_space()
 
+    def start_again():
+        assert asked.wait(60)
+        server.stop(None).wait(60)
+        monkeypatch.setattr(oracle, "get_space", get_space)
+        dead.set()
+        return serve(oracle, address)[0]
+
     monkeypatch.setattr(oracle, "get_space", dying)
-    assert names(reaching.Patient(lambda line: None).GetSpace(SPACE)) == ["number"]
-    assert len(servers) == 2
-    servers[1].stop(None)
+    with ThreadPoolExecutor() as beside:
+        second = beside.submit(start_again)
+        assert names(reaching.Patient(lambda line: None).GetSpace(SPACE)) == ["number"]
+        second.result(60).stop(None)
 
 
 def test_a_chief_that_fails_is_not_asked_again(oracle, address, patience, monkeypatch):
@@ -127,7 +154,7 @@ def late(searched, stub_training, address, patience, monkeypatch, tmp_path, caps
         for name in role.VARIABLES:
             alone.delenv(name)
         searched(*asked, tuner="grid")
-    patience(0.1, 0.5)
+    patience(0.1, 3)
     monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
     monkeypatch.setattr("cnnzoo.tuning.workers.fix_arithmetic", lambda: None)
 
@@ -141,7 +168,7 @@ def late(searched, stub_training, address, patience, monkeypatch, tmp_path, caps
 def test_a_worker_that_comes_after_all_is_done_ends_well(late, address, tmp_path):
     writing.end(tmp_path / "search")
     assert late() == [
-        f"Waiting for the chief at {address}, up to 0.5 s.",
+        f"Waiting for the chief at {address}, up to 3 s.",
         f"The search in {tmp_path / 'search'} is over: nothing is left for this worker to do.",
     ]
     assert len(trials_of(tmp_path / "search")) == 2
@@ -152,7 +179,7 @@ def test_a_worker_whose_chief_does_not_answer_says_how_to_go_on(late, address):
     with pytest.raises(cnnzoo.SearchError) as refusal:
         late()
     assert str(refusal.value) == (
-        f"The chief at {address} has not answered in 0.5 s. Start it, and then this worker again: "
+        f"The chief at {address} has not answered in 3 s. Start it, and then this worker again: "
         "what was trained is kept. With CNNZOO_PATIENCE=SECONDS in the environment a worker waits "
         "longer."
     )
@@ -170,6 +197,18 @@ def test_that_a_search_is_begun_is_waited_for_as_long_as_the_environment_says(
         f"No chief has begun a search in {tmp_path} in 0.4 s. Start it, with a directory that all "
         "hosts share, and then this worker again."
     )
+
+
+def test_a_chief_takes_back_that_a_search_is_over_before_it_loads_the_data(
+    searched, address, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    place = tmp_path / "search"
+    place.mkdir()
+    writing.end(place)
+    with pytest.raises(cnnzoo.DataError):
+        searched("mlp", "no such data", {"units": [8, 16]})
+    assert not writing.is_over(place)
 
 
 def test_a_search_that_is_gone_on_with_is_not_over(tmp_path):

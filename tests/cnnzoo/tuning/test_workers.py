@@ -130,7 +130,7 @@ def test_workers_share_the_gpus_in_turn(monkeypatch, gpus, given):
     monkeypatch.setattr(workers, "find_gpus", lambda count: gpus)
     monkeypatch.setattr(workers.WorkerContext, "Process", Ended)
     oracle = make_safe(keras_tuner.oracles.RandomSearchOracle(), ())
-    workers.lead_workers(oracle, plan=None, workers=3)
+    workers.lead_workers(oracle, plan=None, workers=3, raise_lost=lambda: None)
     assert started == given
 
 

@@ -16,7 +16,14 @@ def lost_interruptions() -> Iterator[Callable[[], None]]:
     Yields
     ------
     Callable
-        What raises it, to be called where the work may well be left.
+        What raises it, to be called where the work may well be left. At the end it is raised in
+        any case.
+
+    Examples
+    --------
+    >>> with lost_interruptions() as raise_lost:
+    ...     for step in range(3):
+    ...         raise_lost()
     """
     before = sys.unraisablehook
     lost = False
@@ -35,5 +42,6 @@ def lost_interruptions() -> Iterator[Callable[[], None]]:
     sys.unraisablehook = keep
     try:
         yield raise_again
+        raise_again()
     finally:
         sys.unraisablehook = before
