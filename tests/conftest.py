@@ -22,12 +22,11 @@ hypothesis.settings.load_profile("cnnzoo")
 
 LONGEST = (
     "test_every_model.py",
-    "test_workers.py",
     "test_crashes.py",
-    "test_notebooks.py",
-    "test_failures.py",
     "test_tune.py",
-    "test_trial.py",
+    "test_workers.py",
+    "test_notebooks.py",
+    "test_hosts.py",
 )
 """Files that take the longest. They begin, for what comes last runs beside nothing else."""
 
