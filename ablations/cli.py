@@ -109,11 +109,11 @@ def run_command(
 
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
-        from ablations.documents import get_study
+        from ablations.documents import STUDIES, get_study
         from ablations.study.files import read_study
         from ablations.study.settings import StudyError
 
-        if Path(study).is_file() and not study.endswith(".toml"):
+        if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
             raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
@@ -233,9 +233,10 @@ def _show(results: "Results") -> None:
 
     from ablations.report.answers import answers
     from ablations.report.terminal import UNLIMITED, deltas_table
+    from ablations.results.choosing import PATH
     from ablations.results.reporting import contents_of
     from ablations.study import BASELINE
-    from ablations.study.declared import EXPLORATORY_BELOW
+    from ablations.study.declared import AUTO, EXPLORATORY_BELOW
 
     console = Console()
     if not console.is_terminal:
@@ -255,12 +256,15 @@ def _show(results: "Results") -> None:
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
     pending = int((trials["status"] == "pending").sum())
+    follows = results.study["design"] == PATH or results.study["seeds"] == AUTO
     if pending:
         have, them = ("has", "it") if pending == 1 else ("have", "them")
         say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
-    elif results.interrupted:
+    elif results.interrupted and follows:
         say("More trials follow from these; the same command goes on with them.")
     failed = int((trials["status"] == "failed").sum())
+    if results.interrupted and failed and not pending and not follows:
+        say("Not all failed trials were run again; the same command goes on with them.")
     if failed:
         reasons = "its reason is" if failed == 1 else "their reasons are"
         say(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")

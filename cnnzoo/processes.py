@@ -11,7 +11,8 @@ STEPS_PER_EXECUTION = 25
 def fix_arithmetic() -> None:
     """Have TensorFlow compute alike each time: on `THREADS` threads; on GPUs in a fixed order.
 
-    GPU memory is taken only as it is needed, so that several processes may share one. Whether
+    GPU memory is taken only as it is needed, as this package has TensorFlow do everywhere, so that
+    several processes may share one. Whether
     oneDNN computes is left to TensorFlow: where that leaves it out, it is faster on one thread, and
     some gradients of convolutions end in a segmentation fault.
 
@@ -26,13 +27,10 @@ def fix_arithmetic() -> None:
         return
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
+    if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def arithmetic() -> str:

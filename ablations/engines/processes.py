@@ -49,6 +49,10 @@ class Processes:
         for worker in self._workers:
             worker.end()
 
+    def load(self) -> None:
+        """Have TensorFlow loaded where workers come from, without waiting for it."""
+        self._context.load(PRELOADED)
+
     def run(
         self,
         function: Callable[[Trial], TrialResult],
@@ -73,7 +77,7 @@ class Processes:
         """
         if not trials:
             return
-        self._start()
+        self.load()
         waiting = Waiting(trials)
         idle = deque(range(min(self._size, len(trials))))
         while len(self._workers) < len(idle):
@@ -107,10 +111,6 @@ class Processes:
                     yield future.result()
                 else:
                     yield self._failed(trial, error, tries[trial])
-
-    def _start(self) -> None:
-        """Have TensorFlow loaded where workers come from, if it is not yet."""
-        self._context.load(PRELOADED)
 
     @cached_property
     def _gpus(self) -> list[str]:

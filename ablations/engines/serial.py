@@ -29,6 +29,9 @@ class Serial:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def load(self) -> None:
+        """Load nothing: what trials need comes with the first of them."""
+
     def run(
         self,
         function: Callable[[Trial], TrialResult],

@@ -15,7 +15,7 @@ from ablations.report.rounding import (
 )
 from ablations.report.sentences import Said
 from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
-from ablations.stats.trends import SLOPE_OPEN
+from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
 
 Row = Mapping[str, Any]
 
@@ -58,8 +58,11 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
         row = next((row for row in trends if not row["notes"]), trends[0])
         decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
         what = f"{metric_words(row['metric'])} per unit of {row['factor']}"
-        what += ", an interval that includes 0" if row["notes"] == SLOPE_OPEN else ""
+        what += " (its interval includes 0)" if row["notes"] == SLOPE_OPEN else ""
         size = fixed(row["slope"], decimals, signed=True)
+        if row["notes"] == SLOPE_OPPOSED:
+            what = f"rank correlation of {metric_words(row['metric'])} with {row['factor']}"
+            size = fixed(row["rho"], 2, signed=True)
         return card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
     return None
 

@@ -32,8 +32,11 @@ def far_out(deltas: pd.DataFrame) -> list[str]:
     """
     ends = deltas[["delta", "ci_low", "ci_high"]].abs()
     reach = ends.max(axis=1)
+    middle = reach.median()
+    if not middle:  # most have no delta at all, and there is nothing to flatten
+        return []
     far = (ends["delta"] > OF_BASELINE * deltas["baseline_mean"].abs()) & (
-        reach > OF_OTHERS * reach.median()
+        reach > OF_OTHERS * middle
     )
     return [str(name) for name in deltas.loc[far, "variant"]]
 
@@ -41,6 +44,8 @@ def far_out(deltas: pd.DataFrame) -> list[str]:
 def without_far(values: Iterable[float]) -> Spec:
     """Return the part of a scale that ends where these values do, and holds others at its edge."""
     known = [value for value in values if is_number(value)]
+    if min(known) == max(known):
+        known.append(0)
     return {"domain": [min(known), max(known)], "clamp": True}
 
 

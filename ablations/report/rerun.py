@@ -39,7 +39,7 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
     "ablations run downsampling --to 'my studies/first' --seeds 2"
     """
     from ablations.documents import STUDIES
-    from ablations.running.planning import Planner
+    from ablations.planning import Planner
 
     built_in = STUDIES.get(study["name"])
     if built_in is None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from ablations.running.planning import Planner
+from ablations.planning import Planner
 from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
 from ablations.study.declared import METRICS_OF
 from ablations.study.settings import StudyError

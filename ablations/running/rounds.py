@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ablations.planning import Planner
 from ablations.results import Results, open_results
 from ablations.results.choosing import PATH
 from ablations.running.context import changes, context_of
 from ablations.running.interruption import Interruption
 from ablations.running.measuring import Measure, check_task, infeasible, measured
-from ablations.running.planning import Planner
 from ablations.running.progress import Progress
 from ablations.store import Planned, Store
 from ablations.store.machine import describe_machine
@@ -173,7 +173,9 @@ class Rounds:
         """Return what the results to come belong to, measuring the baseline if there is need."""
         context = _unchanged(self._planner, self._store, self._refused)
         if context is None:
-            self._measured = measured(self._planner, self._variants[:1], self._measure)
+            # all at once where nothing is stored
+            variants = self._variants[:1] if self._store.context else self._variants
+            self._measured = measured(self._planner, variants, self._measure)
             found = self._measured[BASELINE]
             context = context_of(
                 self._planner.study.model_name, found.fingerprint, found.arithmetic

@@ -1,26 +1,28 @@
 """From a study to its results: what is planned and not stored yet goes to an engine."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ablations.engines import start_engine
 from ablations.engines.limits import Limits
-from ablations.results import Results, open_results
+from ablations.planning import Planner
 from ablations.running.interruption import interruptible
 from ablations.running.measuring import estimate, infeasible, measured
-from ablations.running.planning import Planner
-from ablations.running.progress import Progress
-from ablations.running.rounds import Rounds
 from ablations.store import Store
 from ablations.study import Study
 from ablations.study.settings import StudyError
 from ablations.trial import forget, measure_trial, run_trial
 from cnnzoo.keywords import refuse_unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablations.results import Results
 
 DIRECTORY = Path("studies")
 """Where studies live unless told otherwise, each in a folder of its name."""
@@ -60,6 +62,8 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     2  pool_size=4     0      NaN
     3  pool_size=4     1      NaN
     """
+    import pandas as pd
+
     planner = Planner.of(study)
     forget()
     with start_engine(_engine_for(study, engine), Limits(workers=workers)) as running:
@@ -134,22 +138,31 @@ def run(
     with (
         Store(directory, write=True) as store,
         start_engine(_engine_for(study, engine), limits) as running,
-        Progress(study, shown=progress) as shown,
-        interruptible(shown.say) as interruption,
     ):
         _check_same_study(store.spec, study, directory)
-        for said in _of_the_engine(study, running.name, engine):
-            shown.say(said)
-        shown.say_briefly("checking the study")
-        rounds = Rounds(
-            planner,
-            store,
-            shown,
-            measure=partial(running.run, measure_trial),
-            train=partial(running.run, partial(run_trial, report_to=shown.folder)),
-            retry_failed=retry_failed,
-        )
-        interrupted = rounds.run(interruption)
+        if store.spec is None:  # so there is something to do
+            running.load()
+        # beside TensorFlow, for what tells of results takes long to load too
+        from ablations.results import open_results
+        from ablations.running.progress import Progress
+        from ablations.running.rounds import Rounds
+
+        with (
+            Progress(study, shown=progress) as shown,
+            interruptible(shown.say) as interruption,
+        ):
+            for said in _of_the_engine(study, running.name, engine):
+                shown.say(said)
+            shown.say_briefly("checking the study")
+            rounds = Rounds(
+                planner,
+                store,
+                shown,
+                measure=partial(running.run, measure_trial),
+                train=partial(running.run, partial(run_trial, report_to=shown.folder)),
+                retry_failed=retry_failed,
+            )
+            interrupted = rounds.run(interruption)
     results = open_results(directory)
     results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results

@@ -14,7 +14,7 @@ ONE_SEED = "one seed gives neither interval nor verdict"
 NO_PAIRS = "no pairs: nothing to compare"
 SKEWED = "the deltas are strongly skewed: the interval holds the true delta less often than it says"
 TOO_FEW_TO_SEE_SKEW = (
-    "so few seeds cannot show whether the deltas are skewed: if they are, the interval holds the "
+    "so few seeds seldom show whether the deltas are skewed: if they are, the interval holds the "
     "true delta less often than it says"
 )
 UNSEEN = {

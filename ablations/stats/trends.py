@@ -61,9 +61,12 @@ def trend(
 
     The trend is what the test says, and the slope only how large it is along a straight line: the
     test was chosen before the trials, and asks for nothing but an order within each block, so that
-    it errs in 5% however the values are distributed; to say "rises" where either of the two does
-    would err more often. They differ where a metric moves a little but in the same order in most
-    blocks, and much in a few. ``notes`` says so where one shows something and the other does not.
+    it errs in at most 5% however the values are distributed, as long as no level changes that; to
+    say "rises" where either of the two does would err more often. A level that changes the spread
+    alone can pass for a trend, most of all where values are skewed as well: what is found then is
+    that the order changes, not the mean. The two differ where a metric moves a little but in the
+    same order in most blocks, and much in a few. ``notes`` says so where one shows something and
+    the other does not.
 
     Parameters
     ----------

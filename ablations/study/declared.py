@@ -243,7 +243,10 @@ def check_max_seeds(count: object) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Return what NumPy and pandas hold as Python does."""
+    """Return what NumPy and pandas hold as Python does, short floats by their shortest text."""
+    kind = getattr(value, "dtype", None)
+    if kind is not None and kind.kind == "f" and kind.itemsize < 8:
+        value = value.astype(str).astype(float)
     return value.tolist() if hasattr(value, "tolist") else value
 
 

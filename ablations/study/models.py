@@ -19,7 +19,7 @@ from cnnzoo.code_version import code_version
 from cnnzoo.reasons import reason_of
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
-from cnnzoo.tuning.searchable import has_own_fit, is_hypermodel, takes_hp
+from cnnzoo.tuning.searchable import check_names, has_own_fit, is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
 
 GIVEN = ("input_shape", "classes", "seed")
@@ -135,6 +135,7 @@ def _takes_hyperparameters(model: str, found: Any) -> bool:
 
 def _custom(model: str, function: Any) -> Builder:
     parameters = inspect.signature(function).parameters
+    check_names(parameters, "parameter", model)
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and parameter.kind in NAMED and name not in GIVEN:
             raise StudyError(

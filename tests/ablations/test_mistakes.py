@@ -11,6 +11,7 @@ import ablations
 import cnnzoo
 from ablations import Study, StudyError
 from ablations.cli import app
+from ablations.running import runner
 
 FACTORS = {"units": [4, 128]}
 STUDY = Study("mlp", "digits", factors=FACTORS, seeds=1)
@@ -49,6 +50,14 @@ def test_levels_and_seeds_may_come_from_numpy_and_pandas(kind):
     made = Study("mlp", factors={"units": kind([4, 8])}, seeds=kind([0, 3]))
     assert made == Study("mlp", factors={"units": [4, 8]}, seeds=[0, 3])
     assert [type(level) for level in made.factors["units"]] == [int, int]
+
+
+@pytest.mark.parametrize(
+    "kind", [np.array, pd.Series, lambda levels, dtype: [*np.array(levels, dtype)]]
+)
+def test_short_floats_are_the_levels_that_they_are_written_as(kind):
+    made = Study("mlp", factors={"dropout": kind([0.1, 0.2], dtype="float32")})
+    assert made.factors["dropout"] == (0.1, 0.2)
 
 
 def test_the_levels_of_a_baseline_and_of_variants_may_come_from_numpy():
@@ -162,6 +171,14 @@ def test_a_builder_without_parameters_has_none(module):
 
 def tell(*words):
     return CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
+
+
+def test_a_file_of_its_name_does_not_hide_a_built_in_study(place, monkeypatch):
+    (place / "downsampling").write_text("")
+    asked = []
+    monkeypatch.setattr(runner, "run", lambda study, *_, **__: asked.append(study.name))
+    tell("run", "downsampling")
+    assert asked == ["downsampling"]
 
 
 @pytest.mark.parametrize("command", ["new", "run"])

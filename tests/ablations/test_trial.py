@@ -218,7 +218,6 @@ def tensorflow(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: told["gpus"])
     for owner, name in [
         (tf.config.experimental, "enable_op_determinism"),
-        (tf.config.experimental, "set_memory_growth"),
         (tf.config.threading, "set_intra_op_parallelism_threads"),
         (tf.config.threading, "set_inter_op_parallelism_threads"),
     ]:
@@ -234,11 +233,10 @@ def test_without_a_gpu_threads_are_fixed_and_nothing_else(tensorflow):
     assert tensorflow["calls"] == THREADS
 
 
-def test_gpus_compute_in_a_fixed_order_and_take_memory_as_they_need_it(tensorflow):
+def test_gpus_compute_in_a_fixed_order(tensorflow):
     tensorflow["gpus"] = ["a", "b"]
     fix_arithmetic()
-    growth = [("set_memory_growth", gpu, True) for gpu in ("a", "b")]
-    assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS, *growth]
+    assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS]
 
 
 @pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])

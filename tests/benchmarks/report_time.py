@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ablations.running.planning import Planner
+from ablations.planning import Planner
 from ablations.store import Store
 from ablations.study import Study, TrialResult
 from cnnzoo.recipe import Recipe

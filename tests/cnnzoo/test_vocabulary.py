@@ -14,7 +14,7 @@ ALIASES = {
     if any(isinstance(metadata, Toggle) for metadata in getattr(alias, "__metadata__", ()))
 }
 
-# What DESIGN.md promises by name: a builder's, a recipe's and the data's toggles share no name.
+# What is promised by name: a builder's, a recipe's and the data's toggles share no name.
 GROUPS = {
     "builder": "filters growth depth kernel_size strides padding padding_mode dilation conv pool "
     "pool_size activation normalization norm_momentum norm_position skip dropout weight_decay "

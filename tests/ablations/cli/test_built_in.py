@@ -3,7 +3,7 @@
 import pytest
 
 from ablations.documents import CLAIMS, STUDIES, get_study
-from ablations.running.planning import Planner
+from ablations.planning import Planner
 from ablations.study.settings import StudyError
 
 

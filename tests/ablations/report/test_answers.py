@@ -15,7 +15,7 @@ from ablations.report.markup import markdown_text
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import DAGGER, with_footnotes
 from ablations.stats import convergence, effects, stability, trend
-from ablations.stats.trends import SLOPE_OPEN, SLOPE_SHOWN, TREND
+from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED, SLOPE_SHOWN, TREND
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -284,9 +284,18 @@ def test_a_path_whose_end_has_no_mean_has_no_card_without_a_number(contents, at)
 def test_a_slope_that_may_be_none_stands_at_the_top_only_where_no_other_does(contents):
     open_one = TREND_ROW | {"slope_low": -0.0044, "notes": SLOPE_OPEN}
     alone = headline(with_table(contents, TRENDS, [open_one]))
-    assert alone["more"] == "test loss per unit of pool_size, an interval that includes 0"
+    assert alone["more"] == "test loss per unit of pool_size (its interval includes 0)"
     both = headline(with_table(contents, TRENDS, [open_one, TREND_ROW | {"factor": "filters"}]))
     assert both["more"] == "test loss per unit of filters"
+
+
+def test_a_slope_against_the_order_does_not_stand_at_the_top(contents):
+    opposed = TREND_ROW | {"slope": -0.02, "slope_high": -0.01, "notes": SLOPE_OPPOSED}
+    card = headline(with_table(contents, TRENDS, [opposed]))
+    assert (card["number"], card["more"]) == (
+        "+0.67",
+        "rank correlation of test loss with pool_size",
+    )
 
 
 def test_what_is_shown_comes_first_where_some_effects_are_folded_away(contents, tmp_path):

@@ -8,9 +8,9 @@ import pytest
 
 from ablations import Study, StudyError, TrialResult, run
 from ablations.documents import get_study
+from ablations.planning import Planner
 from ablations.results.reporting import contents_of
 from ablations.running import runner
-from ablations.running.planning import Planner
 from ablations.stats import notes
 from cnnzoo import Recipe
 

@@ -12,9 +12,9 @@ from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
 from ablations.epochs import report_epoch
+from ablations.planning import Planner
 from ablations.report.rounding import p_value
 from ablations.report.terminal import deltas_table
-from ablations.running.planning import Planner
 from ablations.running.progress import Progress
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)

@@ -7,6 +7,7 @@ import pytest
 import stub_trials
 
 from ablations import Study
+from ablations.cli import _show
 from ablations.running import runner
 from ablations.running.rounds import Rounds
 
@@ -56,7 +57,7 @@ def test_an_interruption_after_the_last_trial_lets_the_study_end_as_finished(go,
 
 
 def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interruption(
-    go, interrupt_in
+    go, interrupt_in, capsys
 ):
     study = Study("mlp", "digits", factors={"units": [66, 128]}, seeds=3)
     first, _ = go(study)
@@ -65,3 +66,7 @@ def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interru
     results, ran = go(study, retry_failed=True)
     assert len(ran) == 1
     assert results.interrupted
+    _show(results)
+    told = capsys.readouterr().out
+    assert "Not all failed trials were run again; the same command goes on with them.\n" in told
+    assert "More trials follow" not in told

@@ -21,11 +21,14 @@ def asking(hp):
 def taking(units=4, batch_size=32): ...
 
 
+def taking_no_level(units=4, augment=None): ...
+
+
 @pytest.fixture(autouse=True)
 def module(monkeypatch):
     """Make the builders importable as those of a module of one's own."""
     own = types.ModuleType("builders_of_ones_own")
-    for builder in (asking, taking):
+    for builder in (asking, taking, taking_no_level):
         monkeypatch.setattr(builder, "__module__", own.__name__)
         setattr(own, builder.__name__, builder)
     monkeypatch.setitem(sys.modules, own.__name__, own)
@@ -36,6 +39,7 @@ def module(monkeypatch):
     [
         (taking, {"units": [4, 8]}, "batch_size", "parameter"),
         (taking, {"batch_size": [16, 32]}, "batch_size", "parameter"),
+        (taking_no_level, {"units": [4, 8]}, "augment", "parameter"),
         (asking, {"units": [4, 8]}, "label_noise", "hyperparameter"),  # under its `if`
         (asking, {"label_noise": [0.0, 0.1]}, "label_noise", "hyperparameter"),
     ],

@@ -8,6 +8,13 @@ from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
 from simulation.tables import Report, Row, percent
 
+SPREADS = (
+    ("normal", (1, 1, 1, 30)),
+    ("normal", (30, 1, 1, 30)),
+    ("lognormal (skewness 6)", (1, 2, 4, 8)),
+)
+"""Errors whose spread is another one at each level."""
+
 
 def trends(report: Report, levels: int = 4, count: int = 5) -> None:
     """Test the order of levels of which none has an effect, of factors that share a baseline."""
@@ -27,10 +34,22 @@ def trends(report: Report, levels: int = 4, count: int = 5) -> None:
             row[f"slope leaves out 0, n = {n}"] = percent(((low > 0) | (high < 0))[:, 0].mean())
             row[f"either, n = {n}"] = percent(((p < ALPHA) | (low > 0) | (high < 0))[:, 0].mean())
         rows.append(row)
+    for name, spreads in SPREADS:
+        draw = DISTRIBUTIONS[name][0]
+        row = {"trials' errors": f"{name}, spreads {', '.join(map(str, spreads))}"}
+        for n in (6, 10):
+            values = draw(rng_of(10, len(rows), n), (report.repetitions, n, levels))
+            p, low, high = _trend_tests(values * spreads)
+            row[f"one factor, n = {n}"] = percent((p < ALPHA).mean())
+            row[f"slope leaves out 0, n = {n}"] = percent(((low > 0) | (high < 0)).mean())
+            row[f"either, n = {n}"] = percent(((p < ALPHA) | (low > 0) | (high < 0)).mean())
+        rows.append(row)
     report.add(
         f"Trends over {levels} levels without effect",
         "How often Page's test says that a metric rises or falls: for one factor, and for any of "
-        f"{count} that share a baseline, corrected by Holm. Must be at most 5% of any errors. The "
+        f"{count} that share a baseline, corrected by Holm. Must be at most 5% whatever the errors "
+        "are, if they are the same at all levels; the last rows show what levels do to it that "
+        "change the spread and not the mean. The "
         "interval of the slope beside it is a t interval of its own; to say so where either of "
         "the two does would err more often.",
         rows,

@@ -2,7 +2,7 @@ import pytest
 import stub_trials
 
 from ablations import Settings, Study, StudyError, Variant, plan
-from ablations.running.planning import Planner, planned
+from ablations.planning import Planner, planned
 from ablations.study.space import Space
 from cnnzoo import Recipe, ToggleError
 
