@@ -102,14 +102,17 @@ def unseen_skew(pairs: Iterable[int], *, looks: bool = False) -> str:
     Examples
     --------
     >>> print(unseen_skew([7, 0]))
-    Intervals assume deltas that are not strongly skewed. In simulations of 6 seeds strong skew (of
-    lognormal deltas) shows in 30% of the samples; in the others the 95% interval holds the true
-    delta in 78%.
+    Deltas may be strongly skewed without showing it, and then an interval holds the true delta too
+    seldom. In simulations of 6 seeds strong skew (of lognormal deltas) shows in 30% of the samples;
+    in the others the 95% interval holds the true delta in 78%.
     """
     counts = sorted({min(UNSEEN, key=lambda n: abs(n - each)) for each in pairs if each > 1})
     if not counts:
         return ""
-    start = "Intervals assume deltas that are not strongly skewed. In simulations"
+    start = (
+        "Deltas may be strongly skewed without showing it, and then an interval holds the true "
+        "delta too seldom. In simulations"
+    )
     if looks:
         return (
             f"{start} of strongly skewed (lognormal) ones the intervals of all looks hold the true "

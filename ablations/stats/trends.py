@@ -32,10 +32,9 @@ TREND = (
 )
 
 
-_OF_ORDER = "the test is of the levels' order, while the slope's interval"
-SLOPE_OPEN = f"{_OF_ORDER} includes 0"
-SLOPE_SHOWN = f"{_OF_ORDER} leaves out 0"
-SLOPE_OPPOSED = f"{_OF_ORDER} is on the other side of 0"
+SLOPE_OPEN = "the order is clear, but not how steep it is: the slope's interval includes 0"
+SLOPE_SHOWN = "the order is not clear, though the slope's interval leaves out 0"
+SLOPE_OPPOSED = "the order is clear, though the slope's interval is on the other side of 0"
 """Where the test and the slope seem to say different things: they ask different ones."""
 
 

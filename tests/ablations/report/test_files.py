@@ -246,9 +246,10 @@ def test_a_study_without_results_can_be_reported(contents, tmp_path):
 )
 def test_what_no_row_can_say_of_skew_stands_below_the_deltas(contents, text, suffix, written):
     said = (  # of 10 pairs, and of 9 where a trial failed
-        "Intervals assume deltas that are not strongly skewed. In simulations of 8 to 10 seeds "
-        "strong skew (of lognormal deltas) shows in 41 to 53% of the samples; in the others the "
-        "95% interval holds the true delta in 76 to 77%."
+        "Deltas may be strongly skewed without showing it, and then an interval holds the true "
+        "delta too seldom. In simulations of 8 to 10 seeds strong skew (of lognormal deltas) shows "
+        "in 41 to 53% of the samples; in the others the 95% interval holds the true delta in 76 to "
+        "77%."
     )
     escaped = said.replace("%", r"\%") if suffix == ".tex" else said
     tables = 1 if suffix == ".json" else len(contents.metrics)

@@ -174,18 +174,17 @@ def test_a_factor_without_an_order_is_no_member_of_the_family(trials_of):
         (
             [[1.0, 1.1, 1.2]] * 5 + [[1.0, 0.9, -3.0]],
             "rises",
-            "the test is of the levels' order, while the slope's interval includes 0",
+            "the order is clear, but not how steep it is: the slope's interval includes 0",
         ),
         (
             [[*np.linspace(1.0, 1.1, 7), low] for low in np.linspace(0.0, 0.1, 12)],
             "rises",
-            "the test is of the levels' order, while the slope's interval is on the other side of "
-            "0",
+            "the order is clear, though the slope's interval is on the other side of 0",
         ),
         (
             [[1.0, 0.9, 2.0], [1.0, 0.9, 2.1]],
             "",
-            "the test is of the levels' order, while the slope's interval leaves out 0",
+            "the order is not clear, though the slope's interval leaves out 0",
         ),
         ([[1.0, 0.9, 1.1], [1.0, 1.2, 0.9]], "", ""),
     ],
