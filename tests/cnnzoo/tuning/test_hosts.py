@@ -97,7 +97,7 @@ def test_a_worker_of_another_search_is_refused(
     options = {"recipe": cnnzoo.Recipe(epochs=2), "trials": 1}
     searched("mlp", "digits", {"units": [8, 16]}, tuner="grid", **options)
     as_worker()
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]}, **{**options, **other})
     assert str(refusal.value) == OTHERS.format(tmp_path / "search", change)
@@ -106,7 +106,7 @@ def test_a_worker_of_another_search_is_refused(
 def test_a_worker_does_not_wait_for_ever_for_a_chief(searched, as_worker, monkeypatch, tmp_path):
     as_worker()
     monkeypatch.setattr(writing, "BEGIN_WITHIN", 0.0)
-    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic")
+    monkeypatch.setattr("cnnzoo.tuning.tune.fix_arithmetic", lambda: None)
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", {"units": [8, 16]})
     assert str(refusal.value) == (
