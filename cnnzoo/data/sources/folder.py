@@ -78,7 +78,7 @@ def _part_folders(root: Path, name: str) -> dict[str, Path]:
     others = [key for key in inside if split_of(key) != "train"]
     splits = by_split([*trains, *others], name, "{}/".format)
     classes = set(inside[splits["train"]])
-    for key in inside.keys() - splits.values():
+    for key in [key for key in inside if key not in splits.values()]:
         near = _near_split(key, splits)
         if near != "." or classes & set(inside[key]):
             raise _no_split(name, key, near)
@@ -91,17 +91,17 @@ def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]],
     splits = {split_of(key) or "" for key in named}
     near = {key: _near_split(key, splits) for key in inside if inside[key] and key not in named}
     misspelt = [key for key in near if near[key] != "."]
-    if misspelt and (named or len(misspelt) == len(inside)):
+    if misspelt and (named or len(inside) == 1):
         raise _no_split(name, misspelt[0], near[misspelt[0]])
     if len(named) == len(inside) or any(inside[key] for key in named):
         raise DataError(
             f"{name!r} has {', '.join(f'{key}/' for key in named)} but no class folders in train/."
         )
-    first, *others = inside.values()
-    alike = len(first) > 1 and others and all(names == first for names in others)
-    if alike and not any(is_image(file) for key in inside for file in folders[key].iterdir()):
+    common = sorted(set.intersection(*map(set, inside.values())))
+    direct = any(is_image(file) for key in inside for file in folders[key].iterdir())
+    if len(inside) > 1 and len(common) > 1 and not direct:
         raise DataError(
-            f"The folders {listed(inside)} of {name!r} hold the same folders, {listed(first)}, so "
+            f"The folders {listed(inside)} of {name!r} hold the same folders, {listed(common)}, so "
             "they may be splits or classes. Name splits train/, validation/ and test/; move "
             "classes into a folder train/."
         )

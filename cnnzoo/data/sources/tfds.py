@@ -184,7 +184,6 @@ def _array_records(builder: Any, split: str, image: str, label: str) -> Iterator
         tf.data.Dataset.range,
         cycle_length=1 if info.disable_shuffling else FILES_AT_A_TIME,
         block_length=block,
-        deterministic=True,
     )
     skipped = {key: tfds.decode.SkipDecoding() for key in info.features}
     examples = builder.as_data_source(split=split, decoders=skipped)
