@@ -8,10 +8,10 @@ AXES: dict[Kind, int] = {"images": 3, "sequences": 2}
 """Axes of one example, the channels included."""
 
 MOST_CHANNELS = 4
-"""Most channels of an image (RGBA). A shorter axis is no side of an image either."""
+"""Most channels of an image (RGBA), and the longest axis that is no side of one."""
 
 LONGEST_SIDE = 4
-"""Sides of an image are at most in this proportion; what is longer is a sequence."""
+"""Largest ratio of the sides of an image; beyond it examples are sequences."""
 
 
 class SequenceShape(tuple[int, ...]):

@@ -102,7 +102,7 @@ def _check_input_shape(shape: Any, default: tuple[int, ...], owner: str) -> tupl
     if of_images and may_be_grey(sizes) and sizes[0] == sizes[1]:
         raise ToggleError(
             f"`input_shape` of `{owner}`, a model of images, must be (height, width, channels); "
-            f"got {sizes}; did you mean {(*sizes, 1)}? For sequences of {sizes[0]} places and "
+            f"got {sizes}; did you mean {(*sizes, 1)}? For sequences of {sizes[0]} steps and "
             f"{sizes[1]} channels give the `info.input_shape` of data loaded with "
             "kind='sequences'."
         )

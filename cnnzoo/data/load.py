@@ -52,8 +52,8 @@ def load_data(
         - "tfds:NAME", an image classification set of TensorFlow Datasets, read from
           ``$TFDS_DATA_DIR`` or its default folder, and downloaded there if need be;
         - "folder:PATH", images of one size (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP) in class
-          folders, or in class folders inside ``train/`` and, if there are, ``validation/`` (or
-          ``valid/``, ``val/``, ``dev/``) and ``test/``;
+          folders and their subfolders, or in class folders inside ``train/`` and, if there are,
+          ``validation/`` (or ``valid/``, ``val/``, ``dev/``) and ``test/``;
         - "npz:PATH", with x and y, or x_train, y_train and, if there are, x_val, y_val, x_test
           and y_test, as the archives of ``keras.datasets`` have them; a text `kind` beside them
           is that argument;
@@ -87,8 +87,8 @@ def load_data(
     kind
         "images" or "sequences": what `x` holds. Where its last axis of a single channel is
         missing, it gets one. If left out, four axes are images; three axes are grey images if `x`
-        is uint8 and its examples are square, and sequences if an axis has at most 4 places or one
-        is more than 4 times as long as the other. Anything between is refused.
+        is uint8 and its examples are square, and sequences if an axis is at most 4 long or one is
+        more than 4 times as long as the other. Other shapes are refused.
 
     Returns
     -------

@@ -78,7 +78,7 @@ def check_pixels(
 
 
 def _kind_of(x: Array, where: str) -> Kind:
-    """Images or sequences, where shape and dtype leave no doubt."""
+    """Tell images from sequences by shape and dtype; refuse what may be either."""
     shape = x.shape[1:]
     if len(shape) not in AXES.values():
         remedy = " Give single-channel data a last axis: x[..., None]." if len(shape) == 1 else ""

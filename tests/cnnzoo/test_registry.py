@@ -213,7 +213,7 @@ def test_an_image_shape_without_channels_is_refused(name):
         cnnzoo.build(name, input_shape=(28, 28))
     assert str(caught.value) == (
         f"`input_shape` of `{name}`, a model of images, must be (height, width, channels); got "
-        "(28, 28); did you mean (28, 28, 1)? For sequences of 28 places and 28 channels give the "
+        "(28, 28); did you mean (28, 28, 1)? For sequences of 28 steps and 28 channels give the "
         "`info.input_shape` of data loaded with kind='sequences'."
     )
 

@@ -12,7 +12,7 @@ from cnnzoo.data.sources.paths import existing_path
 from cnnzoo.toggle import did_you_mean, listed
 
 NAMED = 3
-"""Most left out files that a note names."""
+"""Largest number of files that a note names."""
 
 
 def from_folder(path: str) -> Source:

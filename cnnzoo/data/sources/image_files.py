@@ -12,15 +12,15 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),
     ".webp",
 )
-"""The names of images end in one of these, in any letter case."""
+"""Suffixes of the files that are read as images, in any letter case."""
 
 OTHER_IMAGES = (".avif", ".dcm", ".exr", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga")
-"""Endings of images that are not read: refused, because a class may lose examples."""
+"""Suffixes of image formats that are not read: refused, because a class would lose examples."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 ANIMATED = ("GIF", "TIFF", "WEBP")
-"""Formats that may hold several images, of which none is the one that counts."""
+"""Formats whose files may hold several images."""
 
 
 def is_image(file: Path) -> bool:

@@ -17,10 +17,10 @@ from cnnzoo.toggle import did_you_mean, listed
 NAME = re.compile(r"\w+(/[\w.+-]+)?(:[\d.*]+)?")
 
 READERS = {"array_record": "array_record", "parquet": "pyarrow", "riegeli": "riegeli"}
-"""The package that TFDS reads a file format with, beside its own."""
+"""Packages that TFDS needs to read a file format, by format."""
 
 FILES_AT_A_TIME = 16
-"""Of a shuffled set, as TFDS's reader interleaves them unless told otherwise."""
+"""Files that TFDS's reader interleaves by default if the set is shuffled."""
 
 
 def from_tfds(spec: str) -> Source:
