@@ -187,7 +187,7 @@ def _check_seed(seed: object) -> None:
 
 
 def _check_kind(kind: object) -> None:
-    if kind is not None and kind not in AXES:
+    if kind not in (None, *AXES):
         near = did_you_mean(str(kind), AXES, "'")
         raise DataError(f"`kind` of `load_data` must be {listed(AXES)} or None; got {kind!r}{near}")
 

@@ -48,7 +48,8 @@ def _pair(pair: object, what: str) -> tuple[object, object]:
         return pair
     got = type(pair).__name__ + (f" of {len(pair)}" if isinstance(pair, tuple | list) else "")
     raise DataError(
-        f"{what} must be a name, a tuple (x, y) or a mapping of splits to such tuples; got {got}."
+        f"{what} must be a name, a tuple (x, y), a tuple of two of these for train and test, or a "
+        f"mapping of splits to them; got {got}."
         if what == "The data"
         else f"{what} must be a tuple (x, y); got {got}."
     )

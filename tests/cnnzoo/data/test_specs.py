@@ -24,18 +24,18 @@ KNOWN = (
         ("https://x.org/a.npz", "There is no data 'https://x.org/a.npz'." + KNOWN),
         (
             None,
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "NoneType.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got NoneType.",
         ),
         (
             X,
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "ndarray.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got ndarray.",
         ),
         (
             (X, Y, Y),
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "tuple of 3.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got tuple of 3.",
         ),
         (
             {"train": (X, Y), "tset": (X, Y)},
