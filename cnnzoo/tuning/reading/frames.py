@@ -10,6 +10,9 @@ from cnnzoo.tuning.records import Execution, Project, SearchTrial
 
 FIRST = ("trial", "execution", "seed", "status", "score")
 LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "reason")
+PREFIX, METRIC = "hp:", "metric:"
+"""Before the name of a hyperparameter or a metric that is called like another column."""
+
 RANKED = ("rank", "trial", "score", "sd", "executions")
 
 TYPES = {
@@ -21,7 +24,8 @@ TYPES = {
 
 def column_of(name: str) -> str:
     """Return what the column of a hyperparameter is called."""
-    return f"hp:{name}" if name in (*FIRST, *LAST, *RANKED) else name
+    taken = name in (*FIRST, *LAST, *RANKED) or name.startswith(PREFIX)
+    return f"{PREFIX}{name}" if taken else name
 
 
 def trials_frame(project: Project) -> pd.DataFrame:
@@ -97,7 +101,7 @@ def _settings(trial: SearchTrial) -> dict[str, Any]:
 
 def _metrics(execution: Execution, taken: Sequence[str]) -> dict[str, float]:
     return {
-        f"metric:{name}" if name in taken else name: value
+        f"{METRIC}{name}" if name in taken or name.startswith(METRIC) else name: value
         for name, value in execution.metrics.items()
     }
 
