@@ -217,6 +217,8 @@ def _range(hp: Hyperparameter) -> str:
 def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]:
     """Say that the best of many is too good on average, and by how much if that is known."""
     count = len(results.configurations)
+    if len(optimism) and optimism["note"].iloc[0]:
+        return [optimism["note"].iloc[0]]
     if len(optimism) and optimism["seeds"].iloc[0]:
         return [_gap_words(optimism.iloc[0], results.objective)]
     if count < 2:

@@ -74,7 +74,7 @@ def configurations_frame(
         groups.setdefault(repr(sorted(trial.levels.items())), []).append(trial)
     rows: list[dict[str, Any]] = []
     for alike in groups.values():
-        scores = [e.score for trial in alike for e in trial.executions if e.score is not None]
+        scores = _scores([e for trial in alike for e in trial.executions])
         rows.append(
             {
                 "trial": alike[0].name,
@@ -93,6 +93,16 @@ def is_partial(trial: SearchTrial, project: Project) -> bool:
     """Return whether Hyperband gave a trial fewer epochs than a whole training."""
     whole = project.budget
     return whole is not None and trial.budget is not None and trial.budget < whole
+
+
+def _scores(executions: Sequence[Execution]) -> list[float]:
+    """Return the scores; those of one seed, which is one training repeated, as their mean."""
+    by_seed: dict[Any, list[float]] = {}
+    for at, execution in enumerate(executions):
+        if execution.score is not None:
+            seed = ("unknown", at) if execution.seed is None else execution.seed
+            by_seed.setdefault(seed, []).append(execution.score)
+    return [statistics.fmean(scores) for scores in by_seed.values()]
 
 
 def _settings(trial: SearchTrial) -> dict[str, Any]:

@@ -261,7 +261,7 @@ def test_optimism_is_said_with_its_metric_and_in_its_direction(
         one_at_a_time = path = None
 
         def optimism(self):
-            return pd.DataFrame([(1, "11", "baseline", *row)], columns=COLUMNS)
+            return pd.DataFrame([(1, "11", "baseline", *row, "")], columns=COLUMNS)
 
     goal = {"objective": {"name": "val_accuracy", "direction": direction}}
     place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
