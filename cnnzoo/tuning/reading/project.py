@@ -71,10 +71,7 @@ def read_project(directory: str | Path) -> Project:
     # before 1.1.1 names are random, and before 1.2 no file holds the order
     in_order = len(states) < 2 or bool(started) or all(name.isdigit() for name in states)
     if not in_order:
-        notes.append(
-            "This version of KerasTuner did not store the order of the trials; they are listed by "
-            "name."
-        )
+        notes.append("The order of the trials was not stored; they are listed by name.")
     trials = []
     for name in dict.fromkeys([*started, *states]):
         state = states.get(name, "its folder is not there")

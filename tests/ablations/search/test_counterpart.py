@@ -3,6 +3,7 @@
 import json
 import math
 
+import keras
 import numpy as np
 import pytest
 from measured_builders import measured
@@ -141,6 +142,21 @@ def test_another_metric_is_said(searched, two_classes, objective, levels, compar
     note = f"The studies compare {compared}, because {reason}{UNKNOWN}"
     assert studies.note == note
     assert repr(studies).endswith(f"to ablate. {note}>")
+
+
+def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):
+    x, y = np.zeros((6, 4, 4, 1), "uint8"), np.array([0, 1, 0, 1, 0, 1])
+    parts = {"train": y, "val": 0 * y, "test": y}  # no label of class 1 among the validation's
+    arrays = {f"x_{name}": x for name in parts} | {f"y_{name}": own for name, own in parts.items()}
+    np.savez(tmp_path / "data.npz", **arrays)
+    place = searched("val_f1_score", metric="macro")
+    studies = ablations.from_search(place, model=OF, data=f"npz:{tmp_path / 'data.npz'}")
+    assert studies.note == (
+        "The studies compare macro_f1, because val_f1_score of the search is not their macro F1 "
+        f"(not each class is among the validation labels){UNKNOWN}"
+    )
+    right = keras.ops.one_hot([0, 0, 0], 2)
+    assert float(keras.metrics.F1Score(average="macro")(right, right)) == pytest.approx(0.5)
 
 
 def test_a_winner_that_cannot_be_built_is_said(searched):

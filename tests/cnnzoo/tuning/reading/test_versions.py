@@ -7,9 +7,7 @@ from old_projects import TRIALS, add_epochs, write_project
 import cnnzoo
 from cnnzoo.tuning.records import Objective
 
-UNORDERED = (
-    "This version of KerasTuner did not store the order of the trials; they are listed by name."
-)
+UNORDERED = "The order of the trials was not stored; they are listed by name."
 
 
 @pytest.mark.parametrize("version", TRIALS)
