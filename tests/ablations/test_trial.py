@@ -171,6 +171,27 @@ def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
     assert not module._WARM
 
 
+def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
+    import stub_builders
+
+    pretrained = stub_builders.backbone_of((8, 8, 1))
+    for weight in pretrained.weights:
+        weight.assign(np.random.default_rng(0).normal(1, 0.1, weight.shape))
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
+    ends = []
+    for seed in (0, 1, 0):
+        result = run_trial(trial("stub_builders:frozen", rate=0.5, seed=seed))
+        assert result.status == "done"
+        model = stub_builders.MADE.pop()
+        loaded = model.get_layer("backbone").get_weights()
+        for found, expected in zip(loaded, pretrained.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        ends.append((result.metrics, model.get_layer("head").get_weights()[0]))
+    assert ends[0][0] == ends[2][0] != ends[1][0]
+    np.testing.assert_array_equal(ends[0][1], ends[2][1])
+
+
 @pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])
 def test_a_builder_of_kerastuner_is_trained(model):
     result = run_trial(trial(model, kind="dropout", wide=True))
