@@ -193,10 +193,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
         if isinstance(self.model, str):
             settings = {**purpose, "seed": seed, **self.space.others, **chosen}
             return get_model(self.model).builder(**settings)
-        takes = inspect.signature(self.model).parameters
+        model = self.model
+        takes = inspect.signature(model).parameters
         known = {name: value for name, value in {**purpose, "seed": seed}.items() if name in takes}
         given = {**known, **self.space.others, **chosen}
-        return build_seeded(lambda: self.model(**given), seed, purpose.get("input_shape"))
+        return build_seeded(lambda: model(**given), seed, purpose.get("input_shape"))
 
     def load(self, source: object, levels: Mapping[str, Level], seed: int, **shares: Any) -> Data:
         """Load data with the levels of its toggles.
