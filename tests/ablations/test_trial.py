@@ -128,6 +128,21 @@ def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
     assert len(result.history["loss"]) == 1
 
 
+def test_outputs_without_a_likelihood_are_a_finding():
+    result = run_trial(trial("stub_builders:scored"))
+    assert (result.status, result.reason) == ("done", "")
+    assert not [name for name in result.metrics if name.endswith("nll")]
+    assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
+    assert result.findings == (
+        "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
+        "probabilities nor declared logits. End the model in softmax, or compile it with a "
+        "crossentropy that has from_logits=True.",
+    )
+    # Keras's validation loss of the last epoch is of the same weights
+    last = result.history["val_loss"][-1]
+    assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
+
+
 def test_a_repeated_trial_is_the_same_bit_for_bit():
     forget()
     first = run_trial(trial())

@@ -119,3 +119,12 @@ def frozen(hp):
     rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     return model
+
+
+def scored(hp):
+    """Scores where the loss takes probabilities, a common mistake."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    return model

@@ -116,6 +116,25 @@ def test_loaded_frozen_weights_reach_the_searched_models(searched, monkeypatch, 
     assert (heads[0] != heads[1]).any()
 
 
+def test_a_search_optimizes_the_loss_that_keras_evaluates(searched, tmp_path):
+    options = {"trials": 1, "checkpoints": True, **QUICK}
+    (trial,) = searched(own.scored, "digits", objective="val_loss", **options)
+    (path,) = (tmp_path / "search").rglob("seed*.keras")
+    data = cnnzoo.load_data("digits", seed=0, train_size=40)
+    whole = keras.models.load_model(path).evaluate(*data.validation, verbose=0)
+    assert trial["score"] == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_search_by_a_likelihood_that_is_not_defined_says_so(searched):
+    (trial,) = searched(own.scored, "digits", trials=1, objective="val_nll", **QUICK)
+    assert trial["status"] == "FAILED"
+    assert trial["rows"][0]["reason"] == (
+        "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
+        "probabilities nor declared logits. End the model in softmax, or compile it with a "
+        "crossentropy that has from_logits=True."
+    )
+
+
 def test_of_what_keras_says_of_a_layer_the_line_that_tells_is_the_reason(searched):
     trials = searched(own.reshaping, "digits", tuner="grid", **QUICK)
     reasons = {trial["values"]["size"]: trial["message"] for trial in trials}
