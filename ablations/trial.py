@@ -154,7 +154,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
 
 def _loss_kind(model: Any) -> str:
     """Name a compiled model's loss, with the options that make its numbers others."""
-    from cnnzoo.losses import loss_of
+    from cnnzoo.compiled_loss import loss_of
 
     loss = loss_of(model)
     default = loss.choice.make().get_config()

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from cnnzoo.axes import oriented
 from cnnzoo.batches import watched_stream
+from cnnzoo.compiled_loss import loss_of
 from cnnzoo.encoding import LabelError
-from cnnzoo.losses import loss_of
 from cnnzoo.penalties import WithoutPenalties
 
 PREDICTION_BATCH = 256

@@ -12,11 +12,11 @@ import numpy as np
 from cnnzoo.augmentation import check_augmentation
 from cnnzoo.axes import channels_first
 from cnnzoo.batches import batch_stream, watched_stream
+from cnnzoo.compiled_loss import CompiledLoss, loss_of
 from cnnzoo.data import Data, DataError
 from cnnzoo.encoding import LabelError
 from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
 from cnnzoo.initialization import complete
-from cnnzoo.losses import CompiledLoss, loss_of
 from cnnzoo.penalties import WithoutPenalties
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cnnzoo.compiled_loss import loss_of
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.losses import loss_of
 
 
 def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None:
