@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cnnzoo import evaluate
+from cnnzoo.compiled_loss import loss_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 5)).astype("float32")  # a batch of 256 and a part of one
@@ -126,6 +127,15 @@ def test_the_loss_is_what_keras_evaluates_without_penalties(case):
             p = np.exp(p) / np.exp(p).sum(1, keepdims=True)
         expected = -np.log(np.maximum(p[np.arange(len(X)), ids], np.finfo("float32").tiny)).mean()
         assert found["nll"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_on_other_backends_probabilities_are_clipped_as_keras_does_there(monkeypatch):
+    model = made(dense("softmax", decay=0), NAME)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    found, sure = loss_of(model), np.array([[1.0, 0.0, 0.0, 0.0]], "float32")
+    assert found.follows_from(np.array([1]), sure)
+    # keras/src/backend/jax/nn.py, sparse_categorical_crossentropy
+    assert found.measure(np.array([1]), sure) == pytest.approx(-np.log(1e-7), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", [keras.Model, Doubled])
