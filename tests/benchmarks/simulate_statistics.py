@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from simulation.errors import equivalence, family, same_twice, type_one
+from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.seeds import added_seeds
 from simulation.tables import Report
@@ -27,6 +28,10 @@ SECTIONS = (
     same_twice,
     equivalence,
     added_seeds,
+    own_errors,
+    holes,
+    fractions,
+    levels,
 )
 
 
