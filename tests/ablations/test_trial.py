@@ -152,6 +152,16 @@ def test_outputs_without_a_likelihood_are_a_finding():
     assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
 
 
+def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
+    import json
+
+    result = run_trial(trial(weight_decay=0.1, epochs=2), report_to=tmp_path)
+    validation = result.metrics["validation_loss"]
+    assert result.history["val_loss"][-1] == pytest.approx(validation, rel=1e-5)
+    (path,) = tmp_path.glob("*.json")
+    assert json.loads(path.read_text())["loss"] == result.history["loss"][-1]
+
+
 def test_a_repeated_trial_is_the_same_bit_for_bit():
     forget()
     first = run_trial(trial())

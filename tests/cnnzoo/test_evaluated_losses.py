@@ -82,6 +82,12 @@ CASES = {  # layers, loss, scale of the outputs, what the likelihood is of
         9,
         PLAIN,
     ),
+    "softmax in a model within": (
+        lambda: [keras.Sequential([keras.Input((5,)), *dense("softmax")])],
+        NAME,
+        9,
+        PLAIN,
+    ),
     "softmax by another layer": (lambda: [*dense(), keras.layers.Softmax()], NAME, 90, PLAIN),
     "softmax by a function": (
         lambda: [*dense(), keras.layers.Lambda(lambda x: keras.ops.softmax(x) * 1.0)],
@@ -115,8 +121,8 @@ def test_the_loss_is_what_keras_evaluates_without_penalties(case):
     layers, loss, scale, likely = CASES[case]
     model = made(layers(), loss, scale)
     ids, targets = labels_of(model, loss)
-    kernel = model.get_layer(index=0).kernel.numpy().astype("float64")
-    penalty = DECAY * np.square(kernel).sum() if model.losses else 0.0
+    kernel = next(weight for weight in model.weights if weight.name == "kernel").numpy()
+    penalty = DECAY * np.square(kernel.astype("float64")).sum() if model.losses else 0.0
     whole = model.evaluate(X, targets, batch_size=256, verbose=0)
     found = evaluate(model, X, ids)
     assert found["loss"] == pytest.approx(whole - penalty, rel=3e-6, abs=1e-6 * whole)
