@@ -154,7 +154,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
 
 def _loss_kind(model: Any) -> str:
     """Name a compiled model's loss, with the options that make its numbers others."""
-    from cnnzoo.losses import loss_of
+    from cnnzoo.compiled_loss import loss_of
 
     loss = loss_of(model)
     default = loss.choice.make().get_config()
@@ -167,12 +167,16 @@ def _loss_kind(model: Any) -> str:
 
 
 def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:
+    from cnnzoo.doctor.likelihood import check_likelihood
     from cnnzoo.doctor.moving_averages import check_moving_averages
 
     epochs = trained.history["loss"]
     steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
-    found = check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps)
-    return (str(found),) if found else ()
+    found = (
+        check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
+        check_likelihood(model, trained.metrics),
+    )
+    return tuple(f"{finding}" for finding in found if finding)
 
 
 def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:

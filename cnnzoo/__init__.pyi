@@ -1,11 +1,11 @@
 from .analysis.shapes import describe as describe
+from .compiled_loss import encode_labels as encode_labels
 from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data
 from .data import load_data as load_data
 from .encoding import LabelError as LabelError
 from .evaluation import evaluate as evaluate
-from .losses import encode_labels as encode_labels
 from .models.mlp import mlp as mlp
 from .models.plain import batch_norm as batch_norm
 from .models.plain import classic as classic

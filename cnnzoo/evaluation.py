@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.axes import oriented
+from cnnzoo.batches import watched_stream
+from cnnzoo.compiled_loss import loss_of
 from cnnzoo.encoding import LabelError
-from cnnzoo.losses import loss_of
+from cnnzoo.penalties import WithoutPenalties
 
 PREDICTION_BATCH = 256
 
@@ -25,10 +27,12 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     Returns
     -------
     dict
-        "loss", the model's own without any penalty on its weights. For classes also "accuracy",
-        "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the classes that occur among the
-        labels or the predictions) and "nll", the mean negative log-likelihood in nats of the
-        outputs brought to probabilities; for a regression "mae" and "rmse".
+        "loss", what Keras's ``evaluate`` gives without ``model.losses``: without penalties on
+        weights and activations, and without what layers add by ``add_loss``. For classes also
+        "accuracy", "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the classes that occur
+        among the labels or the predictions) and "nll", the mean negative log-likelihood in nats;
+        "nll" only where the outputs are probabilities or, by the loss's ``from_logits=True``,
+        logits. For a regression "mae" and "rmse".
 
     Raises
     ------
@@ -43,7 +47,10 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
         )
     targets = loss.encode(labels)
     outputs = _predict(model, x)
-    measured = {"loss": loss.measure(targets, outputs)}
+    follows = loss.follows_from(targets, outputs)
+    measured = {
+        "loss": loss.measure(targets, outputs) if follows else _keras_loss(model, x, targets)
+    }
     if loss.classes == 1:
         errors = outputs.astype("float64") - targets
         measured["mae"] = float(np.abs(errors).mean())
@@ -52,11 +59,21 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
     ids = targets.argmax(1) if loss.choice.labels == "one-hot" else targets.ravel().astype("int64")
     predicted = probabilities.argmax(1)
-    likelihoods = probabilities[np.arange(len(ids)), ids]
     measured["accuracy"] = float((predicted == ids).mean())
     measured["macro_f1"] = _macro_f1(ids, predicted)
-    measured["nll"] = float(-np.log(np.maximum(likelihoods, np.finfo("float32").tiny)).mean())
+    if loss.tells_probabilities(outputs):
+        likelihoods = probabilities[np.arange(len(ids)), ids]
+        smallest = np.finfo("float32").tiny
+        measured["nll"] = float(-np.log(np.maximum(likelihoods, smallest)).mean())
     return measured
+
+
+def _keras_loss(model: Any, x: NDArray[Any], targets: NDArray[Any]) -> float:
+    """Have Keras evaluate the loss, without penalties."""
+    without = WithoutPenalties(model)
+    stream = watched_stream(x, targets, PREDICTION_BATCH)
+    whole = model.evaluate(stream, callbacks=[without], verbose=0, return_dict=True)["loss"]
+    return float(whole if without.tested is None else without.tested)
 
 
 def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:

@@ -1,11 +1,18 @@
 """Initial weights as a function of a seed and the layers' names, and those names."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
 from cnnzoo.axes import channels_first
+from cnnzoo.loaded_weights import (
+    forget_assignment,
+    keep_weights,
+    loaded_values,
+    watch_loading,
+)
 from cnnzoo.seeding import stream
 
 
@@ -42,13 +49,65 @@ def complete(model: Any, input_shape: tuple[int, ...]) -> None:
         model.build((None, *shape))
 
 
+def build_seeded(
+    make: Callable[[], Any], seed: int, input_shape: tuple[int, ...] | None = None
+) -> Any:
+    """Build a model, and draw the weights that its builder leaves freshly initialized.
+
+    Weights that the builder loads or sets itself (``load_weights``, ``set_weights``,
+    ``Normalization.adapt``, a backbone with ``weights=path``) stay as they are, also those of a
+    part of a layer, and `restart` brings them back. All others follow from `seed` and the
+    layers' names, also where the builder gives an initializer a seed: a trial's seed decides.
+    Python's, NumPy's and Keras's global seeds are set first, so that what a builder draws itself
+    and sets follows from `seed` too.
+
+    Parameters
+    ----------
+    make
+        Returns a ``keras.Model``.
+    seed
+        As of `initialize`.
+    input_shape
+        As of `complete`; left out, a model without weights stays without.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> def make():
+    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    ...     model.layers[0].bias.assign([3.0])
+    ...     return model
+    >>> first, second = (build_seeded(make, seed).get_weights() for seed in (0, 1))
+    >>> bool((first[0] == second[0]).any()), first[1].tolist(), second[1].tolist()
+    (False, [3.0], [3.0])
+    """
+    fresh_names()
+    keras.utils.set_random_seed(stream(seed, "building"))
+    with watch_loading() as watch:
+        model = make()
+        if input_shape is not None:
+            complete(model, input_shape)
+    for _, layer in _walk(model):
+        watch.keep_loaded(layer)
+    initialize(model, seed)
+    return model
+
+
+def keep_pretrained(model: Any) -> None:
+    """Take all weights that a model has for loaded: `initialize` and `restart` bring them back."""
+    for _, layer in _walk(model):
+        keep_weights(layer)
+
+
 def initialize(model: Any, seed: int) -> None:
     """Set every layer back to its start: weights, statistics and random streams.
 
     Each layer draws from ``stream(seed, path)``, its path being its name below the model, so
     layers of one name start alike in two models of one seed whatever else the models hold.
-    Weights that do not follow from the layers' configurations (pretrained ones) are replaced too:
-    name those layers apart or load them afterwards.
+    Weights that `build_seeded` or `keep_pretrained` took for loaded get their loaded values.
 
     Parameters
     ----------
@@ -104,14 +163,32 @@ def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _restart(layer: Any, seed: int, path: str) -> None:
-    if not layer.variables:
+    variables, loaded = layer.variables, loaded_values(layer)
+    for place, value in loaded.items():
+        variables[place].assign(value)
+    if len(loaded) == len(variables):
         return
     # The layer's own class knows how its variables start, so a fresh one is made and copied from.
-    config = _seeded(layer.get_config(), seed, path)
-    fresh = type(layer).from_config(config)
-    fresh.build_from_config(layer.get_build_config() or {})
-    for variable, start in zip(layer.variables, fresh.variables, strict=True):
-        variable.assign(start)
+    before = random.getstate()
+    random.seed(stream(seed, path))  # Keras draws seeds from it where a configuration has none
+    try:
+        fresh = type(layer).from_config(_seeded(layer.get_config(), seed, path))
+        _make_weights(fresh, layer)
+    finally:
+        random.setstate(before)
+    for place, (variable, start) in enumerate(zip(variables, fresh.variables, strict=True)):
+        if place not in loaded:
+            variable.assign(start)
+            forget_assignment(variable)
+
+
+def _make_weights(fresh: Any, layer: Any) -> None:
+    """Build a fresh layer for what another of its configuration was built for."""
+    if getattr(type(layer).build, "_is_default", False) and layer.weights:
+        # without a `build` of its own it makes its parts' weights in its first call
+        fresh(keras.tree.map_structure(lambda x: keras.Input(batch_shape=x.shape), layer.input))
+    else:
+        fresh.build_from_config(layer.get_build_config() or {})
 
 
 def _seeded(config: Any, seed: int, path: str) -> Any:

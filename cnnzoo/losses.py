@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnzoo.encoding import LabelError, encode
+from cnnzoo.encoding import encode
 from cnnzoo.toggle import ToggleError
 
 
@@ -176,97 +176,3 @@ LOSSES: dict[str, LossChoice] = {
         LossChoice("huber", "huber", _losses.Huber, "softmax", "one-hot", True),
     )
 }
-
-
-@dataclass(frozen=True)
-class CompiledLoss:
-    """The loss choice of a compiled model, read off the model."""
-
-    choice: LossChoice
-    classes: int
-    logits: bool
-    function: Any
-
-    def encode(self, labels: Any) -> NDArray[Any]:
-        """Bring labels into the form that the model trains on; see `LossChoice.encode`."""
-        return self.choice.encode(labels, self.classes)
-
-    def measure(self, targets: NDArray[Any], outputs: NDArray[Any]) -> float:
-        """Return the mean loss of encoded labels and a model's outputs, both (n, ...).
-
-        Given probabilities alone, Keras clips them at 1e-7, which it does not do in training,
-        where it still knows the logits; so these are recovered first.
-        """
-        function = self.function
-        if "from_logits" in function.get_config() and not self.logits:
-            function = type(function).from_config({**function.get_config(), "from_logits": True})
-            limits = np.finfo("float32")
-            outputs = np.clip(outputs, limits.tiny, None)
-            if self.choice.activation == "sigmoid":
-                outputs = np.clip(outputs, None, 1 - limits.epsneg)
-                outputs = np.log(outputs) - np.log1p(-outputs)
-            else:
-                outputs = np.log(outputs)
-        return float(function(targets, outputs))
-
-
-def loss_of(model: Any) -> CompiledLoss:
-    """Read the loss choice off any compiled Keras model with one output.
-
-    Raises
-    ------
-    LabelError
-        If the model is not compiled, has several outputs, or a loss that is not in `LOSSES`.
-
-    Examples
-    --------
-    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
-    >>> model.compile(loss=keras.losses.MeanSquaredError())
-    >>> found = loss_of(model)
-    >>> found.choice.name, found.classes
-    ('mse', 4)
-    """
-    loss = getattr(model, "loss", None)
-    if loss is None:
-        raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
-    known = {choice.function: choice for choice in LOSSES.values()}
-    if len(model.outputs) != 1:
-        raise LabelError(
-            f"`{model.name}` has {len(model.outputs)} outputs; the labels of one are known."
-        )
-    found = keras.losses.get(loss)
-    function = getattr(getattr(found, "fn", found), "__name__", type(found).__name__)
-    if function not in known:
-        raise LabelError(f"`{model.name}` has the loss {function}; known are {', '.join(known)}.")
-    choice = known[function]
-    config = found.get_config() if isinstance(found, keras.losses.Loss) else {}
-    units = int(model.outputs[0].shape[-1])
-    if choice.labels == "binary" and units != 1:
-        raise LabelError(
-            f"`{model.name}` has the loss {function} on {units} units; only one unit, which tells "
-            "2 classes apart, is known."
-        )
-    return CompiledLoss(
-        choice=choice,
-        classes=2 if choice.labels == "binary" else units,
-        logits=bool(config.get("from_logits", False)),
-        function=found if isinstance(found, keras.losses.Loss) else choice.make(),
-    )
-
-
-def encode_labels(labels: Any, model: Any) -> NDArray[Any]:
-    """Bring labels into the form that a compiled model trains on, for ``model.fit``.
-
-    Parameters
-    ----------
-    labels
-        Class ids of shape (n,), or numbers for a regression; see `LossChoice.encode`.
-    model
-        A compiled ``keras.Model``.
-
-    Raises
-    ------
-    LabelError
-        If the labels do not fit the model's loss.
-    """
-    return loss_of(model).encode(labels)

@@ -25,7 +25,8 @@ class Recipe:
     schedule
         "constant"; "cosine" to zero over the whole training; "step", a tenth at half and again at
         three quarters of it (He et al. 2015); or "reduce-on-plateau", half after 2 epochs without
-        a lower validation loss.
+        a lower validation loss. What watches that loss watches it without penalties, which fall
+        as the weights shrink, whatever the fit.
     augment
         Names of random changes to the training images, several joined by "+", such as
         "crop+flip".

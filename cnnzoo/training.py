@@ -12,12 +12,13 @@ import numpy as np
 from cnnzoo.augmentation import check_augmentation
 from cnnzoo.axes import channels_first
 from cnnzoo.batches import batch_stream, watched_stream
+from cnnzoo.compiled_loss import CompiledLoss, loss_of
 from cnnzoo.data import Data, DataError
 from cnnzoo.encoding import LabelError
 from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
 from cnnzoo.initialization import complete
 from cnnzoo.kinds import AXES, may_be_grey
-from cnnzoo.losses import CompiledLoss, loss_of
+from cnnzoo.penalties import WithoutPenalties
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
 from cnnzoo.schedules import STEPWISE, has_own_schedule, recipe_callbacks
@@ -36,7 +37,8 @@ class Trained:
         The model.
     history
         Keras's numbers of each epoch by name: loss and metrics in training, the same with
-        "val_" before them on the validation data, and "learning_rate", that of the last step.
+        "val_" before them on the validation data, and "learning_rate", that of the last step. The
+        losses are without penalties, as those of `evaluate` are.
     metrics
         What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
         on; those of the training split are in inference mode.
@@ -77,7 +79,7 @@ def train(
         Of the initial weights (where the model is built here), the order of the data, and the
         augmentations: three streams of their own.
     callbacks
-        More Keras callbacks.
+        More Keras callbacks; in the logs of epochs they too see losses without penalties.
     verbose
         As of ``keras.Model.fit``: 0 for silence, 1 for a bar, 2 for a line an epoch.
     steps_per_execution
@@ -182,7 +184,11 @@ def fit(
             if len(validation.x)
             else None,
             class_weight=class_weights(recipe, labels, loss.classes),
-            callbacks=[*recipe_callbacks(recipe, rate, len(x)), *callbacks],
+            callbacks=[
+                WithoutPenalties(model),  # the first, so that all others see its numbers
+                *recipe_callbacks(recipe, rate, len(x)),
+                *callbacks,
+            ],
             shuffle=False,  # the stream does it
             verbose=verbose,
         )

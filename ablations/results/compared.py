@@ -179,10 +179,10 @@ class ComparedStudy(StoredStudy):
     def convergence(self) -> pd.DataFrame:
         """Count the epochs to where the baseline ends; see `ablations.stats.convergence`.
 
-        By the validation loss, or the training loss where there is no validation. Where a factor
-        changes the loss itself, by the accuracy or, of a regression, the root mean squared error,
-        which mean the same under every loss; without rows if the epochs have neither. The column
-        ``metric`` says which.
+        By the validation loss, or the training loss where there is no validation, both without
+        penalties. Where a factor changes the loss itself, by the accuracy or, of a regression, the
+        root mean squared error, which mean the same under every loss; without rows if the epochs
+        have neither. The column ``metric`` says which.
         """
         history = self._history
         same = len(set(self._loss_kinds().values())) == 1

@@ -84,8 +84,8 @@ class StoredStudy:
                 }
             )
         metrics = dict.fromkeys(name for row in rows for name in row)
-        if not any(name.startswith("test_") for name in metrics):  # nothing is done yet
-            metrics |= dict.fromkeys(f"test_{name}" for name in self.study["metrics"])
+        # nothing may be done yet, and a model without a likelihood has no nll
+        metrics |= dict.fromkeys(f"test_{name}" for name in self.study["metrics"])
         names = [*COLUMNS, *(name for name in metrics if name not in (*COLUMNS, *LAST)), *LAST]
         return pd.DataFrame(
             {
@@ -134,8 +134,8 @@ class StoredStudy:
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
         """Name the columns that variants are compared on.
 
-        Where a factor changes the loss itself, they stand in for test_loss: test_nll or, of a
-        regression, test_rmse.
+        Where a factor changes the loss itself, test_loss is replaced by what all variants have:
+        test_nll, else test_accuracy, or, of a regression, test_rmse.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class StoredStudy:
             if name not in self.study["metrics"]:  # of which there may be no result yet
                 check_known(name, stored, "The trials hold no metric")
         names = [f"test_{metric}" for metric in asked]
-        return comparable(names, self._loss_kinds(), self._trials.columns)
+        return comparable(names, self._loss_kinds(), measured(self._trials))
 
     def _loss_kinds(self) -> dict[str, str]:
         rows = [
@@ -201,6 +201,19 @@ def loss_kinds(
     }
 
 
+def measured(trials: pd.DataFrame) -> list[str]:
+    """Name the columns in which no trial that is done lacks a value; none before one is done.
+
+    Examples
+    --------
+    >>> rows = {"status": ["done", "pending"], "test_nll": [0.5, None], "seconds": [None, None]}
+    >>> measured(pd.DataFrame(rows))
+    ['status', 'test_nll']
+    """
+    done = trials[trials["status"] == "done"]
+    return [str(name) for name in trials if len(done) and done[name].notna().all()]
+
+
 def comparable(
     metrics: Sequence[str], kinds: Mapping[str, str], known: Collection[str]
 ) -> list[str]:
@@ -213,7 +226,7 @@ def comparable(
     kinds
         As `loss_kinds` gives them.
     known
-        The columns that there are.
+        The columns that all variants have; see `measured`.
 
     Examples
     --------
@@ -222,7 +235,7 @@ def comparable(
     """
     names = list(metrics)
     if len(set(kinds.values())) > 1:
-        common = [name for name in ("test_rmse", "test_nll") if name in known]
+        common = [name for name in ("test_rmse", "test_nll", "test_accuracy") if name in known]
         names = [next(iter(common), name) if name == "test_loss" else name for name in names]
     return list(dict.fromkeys(names))
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.results.comparing import compare
-from ablations.results.stored import comparable, loss_kinds
+from ablations.results.stored import comparable, loss_kinds, measured
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -163,7 +163,7 @@ class Progress:
         trials = pd.DataFrame(list(self._rows.values()))
         rows = [(row["variant"], row["changes"], row["loss"]) for row in self._rows.values()]
         kinds = loss_kinds(self.study.baseline, rows)
-        (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, trials.columns)
+        (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, measured(trials))
         if metric in trials:
             deltas = compare(self.study.to_dict(), trials, [metric], kinds)
             self._deltas = deltas_table(deltas, trials, f"{metric_words(metric)}: deltas so far")

@@ -210,20 +210,21 @@ def _plain(parameter: inspect.Parameter) -> Toggle:
 
 
 def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], seed: int) -> Any:
-    """Build a model and set its initial weights by the seed and the layers' names."""
+    """Build a model, and draw by the seed the weights that the builder does not load."""
     import keras
 
-    from cnnzoo.initialization import complete, initialize
+    from cnnzoo.initialization import build_seeded
 
-    model = _afresh(make)
-    if not isinstance(model, keras.Model):
-        raise StudyError(
-            f"`model` of a Study: {name!r} must return a compiled keras.Model; it returned "
-            f"{model!r} ({type(model).__name__})."
-        )
-    complete(model, input_shape)
-    initialize(model, seed)
-    return model
+    def made() -> Any:
+        model = make()
+        if not isinstance(model, keras.Model):
+            raise StudyError(
+                f"`model` of a Study: {name!r} must return a compiled keras.Model; it returned "
+                f"{model!r} ({type(model).__name__})."
+            )
+        return model
+
+    return build_seeded(made, seed, input_shape)
 
 
 def _afresh(make: Callable[[], Any]) -> Any:

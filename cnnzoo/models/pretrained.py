@@ -61,6 +61,7 @@ def transfer(
     are not there or do not fit.
     """
     from cnnzoo.blocks import Blocks
+    from cnnzoo.initialization import keep_pretrained
     from cnnzoo.models.backbones import BACKBONES, ImageNetPixels, penalize
     from cnnzoo.optimizers import DECOUPLED
 
@@ -77,11 +78,9 @@ def transfer(
     trained = _unfreeze(net, backbone, features, unfreeze)
     if net.weight_decay and net.optimizer not in DECOUPLED:
         penalize(trained, net.weight_decay)
-    pretrained = features.get_weights() if source and net.seed is not None else None
-    model = net.model(inputs, features(pixels))
-    if pretrained:
-        features.set_weights(pretrained)  # after the seed has set all weights to its own
-    return model
+    if source:
+        keep_pretrained(features)
+    return net.model(inputs, features(pixels))
 
 
 def _check_input(net: "Blocks", backbone: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.data import Data
+from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.evaluation import evaluate
 from cnnzoo.initialization import restart
 from cnnzoo.processes import STEPS_PER_EXECUTION
@@ -116,6 +117,8 @@ class Trainer:
                 f"{recipe.epochs}"
             )
             return {**found, "status": "failed", "reason": reason}
+        if self.objective not in finite:  # which of what is measured the likelihood alone can lack
+            return {**found, "status": "failed", "reason": f"{check_likelihood(model, metrics)}"}
         return {**found, "status": "done", "score": finite[self.objective]}
 
     def _model(self, levels: Mapping[str, Level], data: Data, seed: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnzoo.data import Data, DataError, load_data
 from cnnzoo.encoding import LabelError
-from cnnzoo.initialization import complete, fresh_names, initialize
+from cnnzoo.initialization import build_seeded
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
@@ -194,14 +194,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
         if isinstance(self.model, str):
             settings = {**purpose, "seed": seed, **self.space.others, **chosen}
             return get_model(self.model).builder(**settings)
-        takes = inspect.signature(self.model).parameters
+        model = self.model
+        takes = inspect.signature(model).parameters
         known = {name: value for name, value in {**purpose, "seed": seed}.items() if name in takes}
-        fresh_names()
-        built = self.model(**{**known, **self.space.others, **chosen})
-        if "input_shape" in purpose:
-            complete(built, purpose["input_shape"])
-        initialize(built, seed)
-        return built
+        given = {**known, **self.space.others, **chosen}
+        return build_seeded(lambda: model(**given), seed, purpose.get("input_shape"))
 
     def load(self, source: object, levels: Mapping[str, Level], seed: int, **shares: Any) -> Data:
         """Load data with the levels of its toggles.

@@ -12,7 +12,7 @@ import keras
 import keras_tuner
 
 from cnnzoo.data import Data
-from cnnzoo.initialization import complete, fresh_names, initialize
+from cnnzoo.initialization import build_seeded, complete, fresh_names
 from cnnzoo.reasons import reason_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level, ToggleError
@@ -81,11 +81,7 @@ class OwnHyperModel(ZooHyperModel):
         chosen = keras_tuner.HyperParameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
-        built = self._built(chosen)
-        if "input_shape" in purpose:
-            complete(built, purpose["input_shape"])
-        initialize(built, seed)
-        return built
+        return build_seeded(lambda: self._built(chosen), seed, purpose.get("input_shape"))
 
     def learn(self, hp: Any) -> None:
         """Take in what the last building declared; build where a trial needs no training."""

@@ -1,6 +1,7 @@
 """Builders of a user's own, in every form that a study takes."""
 
 import functools
+import os
 from typing import Annotated
 
 import keras
@@ -191,3 +192,32 @@ def setting(hp):
     if hp["units"] == 8:
         wide = hp.Boolean("wide")
     return model if not wide else _dense((8, 8, 1), 10, 16)
+
+
+def scored(input_shape, classes, head="linear"):
+    """Scores where the loss takes probabilities, a common mistake."""
+    layers = [keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(classes, head)]
+    model = keras.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+MADE = []
+
+
+def backbone_of(input_shape, name="backbone"):
+    layers = [keras.Input(input_shape), keras.layers.Flatten()]
+    layers += [keras.layers.Dense(6, activation="relu", name="features")]
+    return keras.Sequential([*layers, keras.layers.BatchNormalization(name="norm")], name=name)
+
+
+def frozen(input_shape, classes, rate=0.0):
+    """A head on a frozen backbone, whose weights come from the file that BACKBONE names."""
+    backbone = backbone_of(input_shape)
+    backbone.load_weights(os.environ["BACKBONE"])
+    backbone.trainable = False
+    head = [keras.layers.Dropout(rate), keras.layers.Dense(classes, "softmax", name="head")]
+    model = keras.Sequential([keras.Input(input_shape), backbone, *head])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    MADE.append(model)
+    return model

@@ -137,6 +137,31 @@ def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
     assert len(result.history["loss"]) == 1
 
 
+def test_outputs_without_a_likelihood_are_a_finding():
+    result = run_trial(trial("stub_builders:scored"))
+    assert (result.status, result.reason) == ("done", "")
+    assert not [name for name in result.metrics if name.endswith("nll")]
+    assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
+    assert result.findings == (
+        "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
+        "probabilities nor declared logits. End the model in softmax, or compile it with a "
+        "crossentropy that has from_logits=True.",
+    )
+    # Keras's validation loss of the last epoch is of the same weights
+    last = result.history["val_loss"][-1]
+    assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
+
+
+def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
+    import json
+
+    result = run_trial(trial(weight_decay=0.1, epochs=2), report_to=tmp_path)
+    validation = result.metrics["validation_loss"]
+    assert result.history["val_loss"][-1] == pytest.approx(validation, rel=1e-5)
+    (path,) = tmp_path.glob("*.json")
+    assert json.loads(path.read_text())["loss"] == result.history["loss"][-1]
+
+
 def test_a_repeated_trial_is_the_same_bit_for_bit():
     forget()
     first = run_trial(trial())
@@ -178,6 +203,27 @@ def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
     assert one.status == "done"
     assert one.metrics == again.metrics != other.metrics
     assert not module._WARM
+
+
+def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
+    import stub_builders
+
+    pretrained = stub_builders.backbone_of((8, 8, 1))
+    for weight in pretrained.weights:
+        weight.assign(np.random.default_rng(0).normal(1, 0.1, weight.shape))
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
+    ends = []
+    for seed in (0, 1, 0):
+        result = run_trial(trial("stub_builders:frozen", rate=0.5, seed=seed))
+        assert result.status == "done"
+        model = stub_builders.MADE.pop()
+        loaded = model.get_layer("backbone").get_weights()
+        for found, expected in zip(loaded, pretrained.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        ends.append((result.metrics, model.get_layer("head").get_weights()[0]))
+    assert ends[0][0] == ends[2][0] != ends[1][0]
+    np.testing.assert_array_equal(ends[0][1], ends[2][1])
 
 
 @pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])

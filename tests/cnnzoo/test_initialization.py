@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo.compiled_loss import encode_labels
 from cnnzoo.initialization import complete, initialize
-from cnnzoo.losses import encode_labels
 from cnnzoo.optimizers import make_optimizer
 
 

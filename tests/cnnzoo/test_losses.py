@@ -9,7 +9,9 @@ from hypothesis.extra import numpy as arrays
 from keras import ops
 
 import cnnzoo
-from cnnzoo.losses import LOSSES, LabelError, encode_labels, loss_of
+from cnnzoo.compiled_loss import encode_labels, loss_of
+from cnnzoo.encoding import LabelError
+from cnnzoo.losses import LOSSES
 
 SPARSE, BINARY, CATEGORICAL = (
     "sparse_categorical_crossentropy",

@@ -1,5 +1,6 @@
 """The results of a search: what `cnnzoo.tune` returns and `cnnzoo.open_search` opens."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,9 @@ from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PENALTY = re.compile("(?<![a-z])l[12](?![a-z0-9])|decay|regulari[sz]|penalty", re.IGNORECASE)
+"""What the names of hyperparameters that set a penalty on weights contain."""
 
 
 class SearchResults:
@@ -48,7 +52,7 @@ class SearchResults:
         """The metric that was looked at and its direction; None while no trial has a score.
 
         KerasTuner writes it into no file. In searches made elsewhere it is the metric whose best
-        value is each trial's score.
+        value is each trial's score; a loss there is Keras's own, with penalties on weights in it.
         """
         return self.project.objective
 
@@ -243,7 +247,7 @@ class SearchResults:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the tables must know: files that could not be read, scores set aside."""
-        said = list(self.project.notes)
+        said = [*self.project.notes, *self._penalty_notes()]
         compared = self.comparable
         if not (self.project.budget and compared):
             return tuple(said)
@@ -261,6 +265,19 @@ class SearchResults:
                 f"compared are those of {longest}."
             )
         return tuple(said)
+
+    def _penalty_notes(self) -> list[str]:
+        """Say that a loss that was not measured here may contain penalties."""
+        objective = self.project.objective
+        if self.project.search or objective is None or not objective.name.endswith("loss"):
+            return []
+        named = [f"`{name}`" for name in self.hyperparameters if PENALTY.search(name)]
+        if not named:
+            return []
+        return [
+            f"{objective.name} is Keras's own, which contains penalties on weights: where "
+            f"{', '.join(named)} sets one, scores compare the penalties too."
+        ]
 
 
 def open_search(directory: str | Path) -> SearchResults:

@@ -67,6 +67,26 @@ def test_losses_of_different_kinds_are_not_compared(outcome):
     assert set(results.stability()["metric"]) == {"test_nll", "test_accuracy"}
 
 
+def test_losses_without_a_common_likelihood_are_compared_by_accuracy(outcome):
+    def without_likelihood(trial):
+        return by_loss(trial)[: 2 if trial.settings.get("loss") == "mse" else 3]
+
+    results = outcome(LOSSES, without_likelihood)
+    assert results.compared() == ["test_accuracy"]
+    found = results.deltas().set_index("level")["delta"]
+    assert found["mse"] == pytest.approx(-0.6)
+    assert found["focal"] == pytest.approx(0.1)
+
+
+def test_a_likelihood_that_no_trial_has_leaves_no_pairs(outcome):
+    study = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=6, metrics=["nll", "loss"])
+    results = outcome(study, told)
+    deltas = results.deltas().set_index("metric")
+    assert deltas["n_pairs"].to_dict() == {"test_nll": 0, "test_loss": 6}
+    assert deltas["n_failed"].to_dict() == {"test_nll": 6, "test_loss": 0}
+    assert (results.trials["status"] == "done").all()
+
+
 def test_losses_of_regressions_are_compared_by_their_root_mean_squared_error(outcome):
     study = Study(
         "mlp",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import keras
 import numpy as np
+import search_hyperparameters
 import tensorflow as tf
 
 from cnnzoo.toggle import Toggle, ToggleError
@@ -47,3 +48,9 @@ def deadly(*, input_shape, classes, number: Number = 0):
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return tiny(input_shape=input_shape, classes=classes, number=number)
+
+
+def frozen(*, input_shape, classes, number: Number = 0):
+    """As `search_hyperparameters.frozen`, with a toggle."""
+    fixed = type("Rate", (), {"Float": lambda *_, **__: 0.001 * (1 + number)})
+    return search_hyperparameters.frozen(fixed)

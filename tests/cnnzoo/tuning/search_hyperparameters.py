@@ -1,5 +1,7 @@
 """KerasTuner's ``build(hp)`` and hypermodels, as its guide has them."""
 
+import os
+
 import keras
 import keras_tuner
 
@@ -96,3 +98,33 @@ def two_names(hp):
 
 def constant(hp):
     return build(keras_tuner.HyperParameters())
+
+
+def backbone():
+    layers = [
+        keras.Input((8, 8, 1)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(6, name="features"),
+    ]
+    return keras.Sequential(layers, name="backbone")
+
+
+def frozen(hp):
+    """A head on a frozen backbone, whose weights come from the file that BACKBONE names."""
+    features = backbone()
+    features.load_weights(os.environ["BACKBONE"])
+    features.trainable = False
+    head = keras.layers.Dense(10, activation="softmax", name="head")
+    model = keras.Sequential([keras.Input((8, 8, 1)), features, head])
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def scored(hp):
+    """Scores where the loss takes probabilities, a common mistake."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    model = keras.Sequential(layers)
+    rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    return model

@@ -5,7 +5,9 @@ import json
 
 import keras
 import keras_tuner
+import numpy as np
 import pytest
+import search_builders
 import search_hyperparameters as own
 from search_files import trials_of
 
@@ -95,6 +97,42 @@ def test_kerastuners_first_guide_is_searched_to_the_letter(searched):
     initialize(model, 3)
     again = cnnzoo.train(model, data, QUICK["recipe"], seed=3, steps_per_execution=25)
     assert again.metrics["validation_accuracy"] == best["rows"][0]["score"]
+
+
+@pytest.mark.parametrize("model", [own.frozen, search_builders.frozen])
+def test_loaded_frozen_weights_reach_the_searched_models(searched, monkeypatch, tmp_path, model):
+    pretrained = own.backbone()
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
+    options = {"trials": 1, "seeds": 2, "checkpoints": True, **QUICK}
+    (trial,) = searched(model, "digits", **options)
+    assert trial["status"] == "COMPLETED"
+    saved = sorted((tmp_path / "search").rglob("seed*.keras"))
+    first, second = (keras.models.load_model(path, compile=False) for path in saved)
+    for trained in (first, second):
+        found, expected = trained.get_layer("backbone").get_weights(), pretrained.get_weights()
+        np.testing.assert_array_equal(found[0], expected[0])
+    heads = [trained.get_layer("head").get_weights()[0] for trained in (first, second)]
+    assert (heads[0] != heads[1]).any()
+
+
+def test_a_search_optimizes_the_loss_that_keras_evaluates(searched, tmp_path):
+    options = {"trials": 1, "checkpoints": True, **QUICK}
+    (trial,) = searched(own.scored, "digits", objective="val_loss", **options)
+    (path,) = (tmp_path / "search").rglob("seed*.keras")
+    data = cnnzoo.load_data("digits", seed=0, train_size=40)
+    whole = keras.models.load_model(path).evaluate(*data.validation, verbose=0)
+    assert trial["score"] == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_search_by_a_likelihood_that_is_not_defined_says_so(searched):
+    (trial,) = searched(own.scored, "digits", trials=1, objective="val_nll", **QUICK)
+    assert trial["status"] == "FAILED"
+    assert trial["rows"][0]["reason"] == (
+        "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
+        "probabilities nor declared logits. End the model in softmax, or compile it with a "
+        "crossentropy that has from_logits=True."
+    )
 
 
 def test_of_what_keras_says_of_a_layer_the_line_that_tells_is_the_reason(searched):

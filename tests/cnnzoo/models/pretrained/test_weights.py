@@ -6,6 +6,7 @@ import pytest
 from transfer_models import backbone_of, build, images, same
 
 import cnnzoo
+from cnnzoo.initialization import restart
 from cnnzoo.toggle import ToggleError
 
 NO_NETWORK = "URL fetch failure on https://keras: None -- [Errno -2] Name or service not known"
@@ -93,6 +94,13 @@ class TestFiles:
     def test_the_seed_still_sets_the_head(self, file):
         head = build(weights=file, seed=1).get_layer("head")
         assert same(head, build(weights=None, seed=1).get_layer("head"))
+
+    def test_a_model_started_anew_has_the_weights_of_the_file(self, file):
+        used, fresh = build(weights=file, seed=0), build(weights=file, seed=1)
+        for weight in used.weights:
+            weight.assign(weight + 1)
+        restart(used, 1)
+        assert same(used, fresh)
 
     def test_features_are_those_that_keras_computes(self, file):
         plain = keras.applications.MobileNet(

@@ -123,6 +123,32 @@ def test_reading_changes_nothing_and_loads_no_tensorflow(searches):
     assert seen() == before
 
 
+def of_the_loss(place, name):
+    """Have a search look for the loss, over a hyperparameter of that name."""
+    for path in place.rglob("*.json"):
+        text = path.read_text().replace("val_loss", "val_other").replace("val_accuracy", "val_loss")
+        path.write_text(text.replace("learning_rate", name))
+    return cnnzoo.open_search(place)
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "head_l2", "dense_regularizer"])
+def test_a_loss_from_elsewhere_may_contain_penalties(copied, name):
+    assert of_the_loss(copied("random"), name).notes == (
+        "val_loss is Keras's own, which contains penalties on weights: where "
+        f"`{name}` sets one, scores compare the penalties too.",
+    )
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "l20", "pool2"])
+def test_a_loss_from_elsewhere_without_penalties_needs_no_note(copied, name):
+    assert of_the_loss(copied("random"), name).notes == ()
+
+
+def test_a_loss_that_was_searched_here_has_no_penalties(seeded):
+    edit(seeded / "search.json", objective={"name": "val_loss", "direction": "min"})
+    assert of_the_loss(seeded, "weight_decay").notes == ()
+
+
 # Hyperband
 
 

@@ -1,0 +1,88 @@
+"""Losses without penalties, of models that train with them."""
+
+from contextlib import nullcontext
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+from keras import ops
+
+_TRACKERS: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
+"""By model, the mean loss without penalties over the steps since the last reset."""
+
+
+class WithoutPenalties(keras.callbacks.Callback):
+    """Put losses without penalties into the logs of epochs, in the place of Keras's.
+
+    Keras's ``loss`` and ``val_loss`` contain ``model.losses``: penalties on weights (L2) and on
+    activations, and what layers add by ``add_loss``. A penalty measures the weights and not the
+    fit, so losses with and without one cannot be compared. The model trains on Keras's loss as
+    before. On JAX, and where ``train_step`` or ``test_step`` do not call ``compute_loss``, the logs
+    stay as they are.
+
+    Parameters
+    ----------
+    model
+        The compiled ``keras.Model`` that is trained or evaluated; what was traced for it before is
+        traced anew, once.
+
+    Attributes
+    ----------
+    tested
+        The loss of the last evaluation; None if there was no penalty in it.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self._tracker = _tracker_of(model)
+        self._trained: float | None = None
+        self.tested: float | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin the mean over the training steps."""
+        self._trained = self.tested = None
+        self._tracker.reset_state()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """End the mean over the training steps, and begin that of the evaluation."""
+        self._trained = self._mean()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """End the mean of the evaluation."""
+        self.tested = self._mean()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Put the means into the logs."""
+        trained = self._mean() if self._trained is None else self._trained
+        for name, value in (("loss", trained), ("val_loss", self.tested)):
+            if logs is not None and value is not None and name in logs:
+                logs[name] = value
+
+    def _mean(self) -> float | None:
+        """Return the mean loss since the last call; None if no step had a penalty."""
+        mean = float(self._tracker.result()) if float(self._tracker.count) else None
+        self._tracker.reset_state()
+        return mean
+
+
+def _tracker_of(model: Any) -> Any:
+    """Return what follows a model's loss without penalties, and have the model feed it."""
+    if model in _TRACKERS:
+        return _TRACKERS[model]
+    strategy = getattr(model, "distribute_strategy", None)  # of TensorFlow alone
+    with strategy.scope() if strategy else nullcontext():
+        tracker = keras.metrics.Mean("loss_without_penalties")
+    compute = model.compute_loss
+
+    def compute_loss(x: Any, y: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+        loss = compute(x, y, y_pred, *args, **kwargs)
+        penalties = [ops.sum(ops.cast(penalty, loss.dtype)) for penalty in model.losses]
+        if penalties:
+            without = ops.stop_gradient(loss - sum(penalties))
+            tracker.update_state(without, sample_weight=ops.shape(y)[0])
+        return loss
+
+    model.compute_loss = compute_loss
+    model.train_function = model.test_function = None
+    _TRACKERS[model] = tracker
+    return tracker

@@ -1,0 +1,163 @@
+"""What a builder loads or sets itself stays; the seed draws the rest."""
+
+import keras
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.initialization import build_seeded, restart
+
+
+def state(model) -> dict[str, np.ndarray]:
+    """All weights and random streams by their paths."""
+    found = {}
+    for layer in model._flatten_layers(include_self=False):
+        for place, variable in enumerate(layer.variables):
+            generator = "seed_generator" in variable.path  # counted over the whole process
+            found[f"{layer.name}/{place}" if generator else variable.path] = variable.numpy()
+    return found
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for path in first:
+        np.testing.assert_array_equal(first[path], second[path], err_msg=path)
+
+
+class Block(keras.layers.Layer):
+    """A custom block in the usual way: without a `build` of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = keras.layers.Dense(3, name="first")
+        self.second = keras.layers.Dense(3, name="second")
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+class Normed(keras.layers.Layer):
+    """A layer that sets a weight in its `build` by another one (Salimans and Kingma 2016)."""
+
+    def build(self, input_shape):
+        self.direction = self.add_weight((input_shape[-1], 3), name="direction")
+        self.length = self.add_weight((3,), name="length")
+        self.length.assign(keras.ops.norm(self.direction, axis=0))
+
+    def call(self, x):
+        return x @ self.direction * self.length
+
+
+def with_loaded_parts():
+    """A model in which single weights are loaded, set or adapted."""
+    inputs = keras.Input((4,))
+    scaled = keras.layers.Normalization(name="scale")
+    scaled.adapt(np.arange(8.0).reshape(2, 4))
+    block = Block(name="block")
+    inner = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(3, name="dense"), keras.layers.Dropout(0.5)],
+        name="inner",
+    )
+    x = Normed(name="normed")(inner(block(scaled(inputs))))
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    seeded = keras.initializers.GlorotUniform(seed=9)
+    outputs = keras.layers.Dense(2, kernel_initializer=seeded, name="head")(x)
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    block.second.set_weights([np.full((3, 3), 7.0), np.full(3, 8.0)])
+    inner.get_layer("dense").bias.assign([1.0, 2.0, 3.0])
+    model.get_layer("norm").moving_mean.assign([4.0, 5.0, 6.0])
+    return model
+
+
+LOADED = {
+    "scale/mean": [2.0, 3.0, 4.0, 5.0],
+    "block/second/kernel": np.full((3, 3), 7.0),
+    "block/second/bias": np.full(3, 8.0),
+    "inner/dense/bias": [1.0, 2.0, 3.0],
+    "norm/moving_mean": [4.0, 5.0, 6.0],
+}
+DRAWN = (
+    "block/first/kernel",
+    "inner/dense/kernel",
+    "normed/direction",
+    "normed/length",
+    "head/kernel",
+)
+
+
+def assert_loaded(found):
+    for path, value in LOADED.items():
+        np.testing.assert_array_equal(found[path].ravel(), np.ravel(value), err_msg=path)
+
+
+def test_seeding_touches_only_what_the_builder_leaves_fresh():
+    first, again, other = (state(build_seeded(with_loaded_parts, seed)) for seed in (0, 0, 1))
+    assert_same(first, again)
+    assert_loaded(first)
+    assert_loaded(other)
+    for path in DRAWN:
+        assert (first[path] != other[path]).any(), path
+    lengths = np.linalg.norm(first["normed/direction"], axis=0)
+    np.testing.assert_allclose(first["normed/length"], lengths, rtol=1e-6)
+
+
+def test_layers_of_one_name_start_alike_beside_loaded_ones():
+    def plain():
+        layers = [keras.Input((3,)), keras.layers.Dense(2, name="head")]
+        return keras.Sequential(layers)
+
+    model, alone = build_seeded(with_loaded_parts, 3), build_seeded(plain, 3)
+    np.testing.assert_array_equal(
+        model.get_layer("head").get_weights()[0], alone.get_layer("head").get_weights()[0]
+    )
+
+
+def test_a_model_started_anew_has_its_loaded_weights_again():
+    used, fresh = build_seeded(with_loaded_parts, 0), build_seeded(with_loaded_parts, 1)
+    for variable in used.trainable_variables:
+        variable.assign(variable + 1)
+    restart(used, 1)
+    assert_same(state(used), state(fresh))
+
+
+def test_what_a_builder_draws_itself_follows_the_seed():
+    def drawing():
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
+        model.set_weights([np.random.normal(size=(3, 2)), np.zeros(2)])  # noqa: NPY002
+        return model
+
+    first, again, other = (build_seeded(drawing, seed).get_weights()[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_weights_older_than_the_builder_stay_and_come_back():
+    shared = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="old")])
+    before = shared.get_weights()[0]
+
+    def around():
+        return keras.Sequential([keras.Input((3,)), shared, keras.layers.Dense(2, name="head")])
+
+    model = build_seeded(around, 0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+    shared.set_weights([before + 1, np.ones(3)])  # as training does
+    np.testing.assert_array_equal(build_seeded(around, 1).get_weights()[0], before)
+
+
+def test_a_zoo_model_within_a_builder_follows_the_trials_seed():
+    def make():
+        return cnnzoo.build("mlp", input_shape=(4, 4, 1), units=4, seed=0)
+
+    direct = cnnzoo.build("mlp", input_shape=(4, 4, 1), units=4, seed=5)
+    assert_same(state(build_seeded(make, 5)), state(direct))
+
+
+def test_keras_is_as_before_after_a_builder_that_fails():
+    def fail():
+        raise ValueError("no model")
+
+    before = keras.layers.Layer.add_weight, keras.Variable.assign
+    with pytest.raises(ValueError, match=r"^no model$"):
+        build_seeded(fail, 0)
+    assert (keras.layers.Layer.add_weight, keras.Variable.assign) == before
