@@ -72,10 +72,10 @@ def pareto(
     lower = direction(metric, directions) == "lower"
     names = list(dict.fromkeys(trials["variant"]))
     shared = shared_blocks(trials, metric)
-    values = shared.values.reindex(columns=names)
+    values = shared.table.reindex(columns=names)
     done = trials[trials["status"] == "done"]
     counts = done["variant"].value_counts().reindex(names).fillna(0).astype(int)
-    here = done[done["seed"].isin(values.index) & done["variant"].isin(shared.values.columns)]
+    here = done[done["seed"].isin(values.index) & done["variant"].isin(shared.table.columns)]
     shown = tuple(dict.fromkeys([*costs, *SHOWN]))
     present = [name for name in shown if name in trials.columns and here[name].notna().any()]
     numbers = here[present].astype(float)
@@ -87,17 +87,17 @@ def pareto(
         table[name] = medians[name].to_numpy() if name in present else np.nan
     ranked = [table[name].to_numpy() for name in present if name in costs]
     table["optimal"] = undominated(
-        np.column_stack([np.where(values.notna().all(), 0.0, np.nan), *ranked]),
-        _no_worse(values.to_numpy().T, direction(metric, directions) == "lower"),
+        np.column_stack([np.where(table["n_blocks"] > 0, 0.0, np.nan), *ranked]),
+        _no_worse(values.to_numpy().T, lower),
     )
     table["notes"] = [shared.left_out.get(str(name), "") for name in names]
     return table
 
 
 def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
-    """Return whether the mean of each row is at least as good as that of each column's variant.
+    """Return whether the mean of each row of values is at least as good as that of each other row.
 
-    Of the deltas of the two, those that are tied counting as 0.
+    By their deltas, of which tied ones count as 0.
     """
     no_worse = np.zeros((len(values), len(values)), dtype=bool)
     for place, own in enumerate(values):
@@ -107,9 +107,7 @@ def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
     return no_worse
 
 
-def undominated(
-    points: ArrayLike, no_worse: NDArray[np.bool_] | None = None
-) -> NDArray[np.bool_]:
+def undominated(points: ArrayLike, no_worse: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Return which rows no other row beats, where lower is better in every column.
 
     A row with a NaN is neither optimal nor beats another.

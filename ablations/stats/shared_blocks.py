@@ -6,6 +6,8 @@ import pandas as pd
 
 from ablations.stats.pairs import by_seed
 
+NOTHING_DONE = "no seed block that all variants were to have is done"
+
 
 @dataclass(frozen=True, eq=False)
 class SharedBlocks:
@@ -13,7 +15,7 @@ class SharedBlocks:
 
     Parameters
     ----------
-    values
+    table
         A row a shared seed block and a column a variant that is compared.
     planned
         Number of seed blocks that every variant was to have and any variant has done.
@@ -21,7 +23,7 @@ class SharedBlocks:
         By variant that is not compared, the reason.
     """
 
-    values: pd.DataFrame
+    table: pd.DataFrame
     planned: int
     left_out: dict[str, str]
 
@@ -50,22 +52,23 @@ def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
     ...     }
     ... )
     >>> shared = shared_blocks(trials, "test_loss")
-    >>> shared.values.mean().round(2).to_dict()
+    >>> shared.table.mean().round(2).to_dict()
     {'a': 0.25, 'baseline': 0.15}
     >>> shared.left_out
     {'b': 'left out: done in 1 of 3 seed blocks'}
     """
-    table = by_seed(trials, metric)
     done = done_blocks(trials, metric)
     done = done[done.any(axis=1)]
     compared, blocks = compared_blocks(done)
     counts = done.sum()
     left_out = {
         str(name): f"left out: done in {counts.get(name, 0)} of {len(done)} seed blocks"
+        if len(done)
+        else NOTHING_DONE
         for name in dict.fromkeys(trials["variant"])
         if name not in compared
     }
-    return SharedBlocks(table.loc[blocks, compared], len(done), left_out)
+    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], len(done), left_out)
 
 
 def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -74,10 +77,10 @@ def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     A row a seed that all feasible variants were to have, a column a variant.
     """
     feasible = trials[trials["status"] != "infeasible"]
-    planned = pd.crosstab(feasible["seed"], feasible["variant"]) > 0
-    seeds = planned.index[planned.all(axis=1)]
-    done = by_seed(trials, metric).notna()
-    return done.reindex(index=seeds, columns=planned.columns.astype(object), fill_value=False)
+    names = sorted(set(feasible["variant"]))
+    planned = feasible[["seed", "variant"]].drop_duplicates()["seed"].value_counts()
+    seeds = sorted(planned.index[planned == len(names)])
+    return by_seed(trials, metric).notna().reindex(index=seeds, columns=names, fill_value=False)
 
 
 def mostly_done(done: pd.DataFrame) -> list[str]:

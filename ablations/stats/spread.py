@@ -81,7 +81,7 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     for metric in metrics:
         table = by_seed(trials, metric)
         shared = shared_blocks(trials, metric)
-        own = _spread(shared.values.reindex(columns=names)).to_dict("index")
+        own = _spread(shared.table.reindex(columns=names)).to_dict("index")
         rows = []
         for name in names:
             row: dict[str, Any] = {"variant": name, "metric": metric} | own[name]

@@ -78,7 +78,7 @@ def steps(
     """
     check_trials(trials, [metric])
     table = by_seed(trials, metric)
-    means = shared_blocks(trials[trials["variant"].isin(names)], metric).values.mean()
+    means = shared_blocks(trials[trials["variant"].isin(names)], metric).table.mean()
     rows = []
     for step, name in enumerate(names):
         mean = means.get(name, np.nan)

@@ -55,9 +55,10 @@ def trend(
     where rho is the mean over blocks of Spearman's correlation between level and value (a little
     less where values are tied). Ties are those of `deltas`: values that float32 cannot tell apart.
     ``p_rises`` is Page's p given the ties, ``p_falls`` that of the levels in falling order, ``p``
-    twice the smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a family, as
-    the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean over blocks
-    of the least-squares slope in metric per unit of level, with its t interval over blocks.
+    twice the smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a
+    family, as the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean
+    over blocks of the least-squares slope in metric per unit of level, with its t interval over
+    blocks.
 
     The trend is what the test says, and the slope only how large it is along a straight line: the
     test was chosen before the trials, and asks for nothing but an order within each block, so that
