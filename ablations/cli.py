@@ -243,11 +243,11 @@ def _show(results: "Results") -> None:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
-    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     for metric, rows in results.deltas().groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
-        if len(baseline):
-            title += f" from the baseline's {baseline[metric].mean():.4f}"
+        means = rows["baseline_mean"].dropna().unique()
+        if len(means) == 1:  # else the variants have pairs in different seeds
+            title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
     for said in answers(contents_of(results)):
         say(f"{said.text}.")

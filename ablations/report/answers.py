@@ -108,7 +108,7 @@ def _path(contents: ReportContents) -> list[Said]:
 
 def _undecided(row: Row) -> str:
     if is_number(row["ci_low"]) and not row["ci_low"] <= 0 <= row["ci_high"]:
-        return f"not shown once corrected for the choice of the steps (p {_p(row)})"
+        return f"not shown once corrected for all the changes tried (p {_p(row)})"
     return "the interval includes no difference"
 
 

@@ -104,8 +104,8 @@ SHAPES = {
         ),
         "Each step is the change that helped most of those that were left, chosen by the same "
         "trials that measure it: its delta is optimistic. Each interval is its own step's; p is "
-        "corrected for all the changes that the steps were chosen from, and what a step gets is by "
-        "it. Means are over the seed blocks that all steps share.",
+        "corrected for all the changes that were tried, and what a step gets is by it. Means are "
+        "over the seed blocks that all steps share.",
     ),
     EFFECTS: Shape(
         (

@@ -21,7 +21,7 @@ DELTAS = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pa
 
 STEPS = [
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("n_pairs", "share", "runner_up"),
+    *("p_adjusted", "n_pairs", "share", "runner_up"),
 ]
 
 

@@ -66,13 +66,20 @@ def page_p(doubled: NDArray[np.int64]) -> float:
         spread = k * (k + 1) / 12 * ((doubled - (k + 1)) ** 2).sum() / 4
         above = n * k * (k + 1) ** 2 / 4 - page_l(doubled)
         return float(special.ndtr(above / np.sqrt(spread))) if spread else 1.0
-    least, chances = _distribution(tuple(sorted(tuple(sorted(row)) for row in doubled.tolist())))
+    blocks = sorted(tuple(sorted(row)) for row in doubled.tolist())
+    least, chances = null_distribution(tuple(blocks))
     return float(min(chances[round(2 * page_l(doubled)) - least :].sum(), 1.0))
 
 
 @lru_cache(maxsize=256)
-def _distribution(blocks: tuple[tuple[int, ...], ...]) -> tuple[int, Array]:
-    """Return the least value of 2 L for blocks of such ranks, and the chances from there up."""
+def null_distribution(blocks: tuple[tuple[int, ...], ...]) -> tuple[int, Array]:
+    """Return the least value of 2 L for blocks of such doubled ranks, and the chances from there.
+
+    Examples
+    --------
+    >>> null_distribution(((2, 4),))  # L is 4 or 5
+    (8, array([0.5, 0. , 0.5]))
+    """
     least, chances = 0, np.ones(1)
     for ranks in blocks:
         lowest, own = _one_block(ranks)

@@ -23,15 +23,13 @@ def steps(
     choices: Sequence[int] = (),
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    r"""Return the paired delta of each variant of a sequence to the one before it.
+    """Return the paired delta of each variant of a sequence to the one before it.
 
     Where a step is the best of several that were tried, its delta is optimistic: the same trials
-    chose it. Its p is not, once corrected: a step chosen from c_i variants, after one chosen from
-    c_{i-1}, is one of :math:`c_i c_{i-1}` comparisons that the trials could have led to, so that
-
-    .. math:: \tilde p = \min\{1, p \textstyle\sum_i c_i c_{i-1}\}, \qquad c_0 = 1
-
-    is below alpha for any step without effect with a chance of at most alpha (Bonferroni).
+    chose it. ``p_adjusted`` allows for that: p times the number of variants tried in all steps
+    (Bonferroni). A step chosen from c variants may seem better with c times the chance of one, and
+    the step after it worse with c times the chance; each is one-sided, half of what p counts. So
+    the chance that any step without effect has a ``p_adjusted`` below alpha is at most alpha.
 
     Parameters
     ----------
@@ -42,7 +40,7 @@ def steps(
     metric
         A column of the trials.
     choices
-        How many variants each step was chosen from; 1 each if left out.
+        How many variants each step was, or will be, chosen from; 1 each if left out.
     confidence
         Of the t intervals, which are each step's own.
 
@@ -93,8 +91,8 @@ def steps(
     frame = pd.DataFrame(rows, columns=list(STEPS))
     numbers = dict.fromkeys(STEPS[3:], float) | {"n_pairs": int}
     frame = frame.astype(numbers)
-    tried = np.array([1, *choices]) if choices else np.ones(len(names), dtype=int)
-    frame["p_adjusted"] = (frame["p"] * (tried[1:] * tried[:-1]).sum()).clip(upper=1)
+    tried = sum(choices) or len(names) - 1
+    frame["p_adjusted"] = (frame["p"] * tried).clip(upper=1)
     total = frame["delta"].iloc[1:].sum(skipna=False)
     if len(frame) > 1 and total != 0:
         frame["share"] = frame["delta"] / total

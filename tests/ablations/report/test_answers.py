@@ -219,7 +219,7 @@ def test_a_step_is_worth_nothing_that_its_choice_may_explain(path):
     assert (step.verdict, step.text) == (
         "inconclusive",
         "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27]: not shown once "
-        "corrected for the choice of the steps (p 0.080), 72% of the whole change",
+        "corrected for all the changes tried (p 0.080), 72% of the whole change",
     )
     table = shaped_table(shown, PATH_STEPS, rows)
     assert [row[4].text for row in table.rows] == ["", "inconclusive", "worse"]
