@@ -243,9 +243,12 @@ def _show(results: "Results") -> None:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
+    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     for metric, rows in results.deltas().groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
         means = rows["baseline_mean"].dropna().unique()
+        if len(baseline) and not len(means):  # no variant is paired yet
+            means = [baseline[metric].mean()]
         if len(means) == 1:  # else the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))

@@ -143,9 +143,10 @@ class SearchAblation:
         -------
         pandas.DataFrame
             A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
-            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric,
-            ``seeds``, ``optimism`` (by how much the search's score was too good; below 0 where it
-            was too bad) and its 95% interval ``ci_low`` and ``ci_high``.
+            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric over the
+            ``seeds`` that all of them share (0 of one that mostly failed), ``optimism`` (by how
+            much the search's score was too good; below 0 where it was too bad) and its 95%
+            interval ``ci_low`` and ``ci_high``.
         """
         search = self.studies.search
         names = [contender.name for contender in self.studies.contenders]
