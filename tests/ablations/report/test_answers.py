@@ -229,13 +229,13 @@ def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
     table = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
     assert "optimistic" in table.lead
     assert table.headers == (
-        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval", "Share"),
-        *("Mean after it", "p (corrected)", "Pairs", "Next best", "Its mean"),
+        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval"),
+        *("p (corrected)", "Share", "Mean after it", "Pairs", "Next best", "Its mean"),
     )
     texts = [[cell.text for cell in row] for row in table.rows]
-    assert texts[0] == ["0", "the start", *[""] * 6, "2.271", "", "0", "", ""]
-    assert texts[2][:8] == [
-        *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", f"{MINUS}66%"),
+    assert texts[0] == ["0", "the start", *[""] * 7, "2.271", "0", "", ""]
+    assert texts[2][:9] == [
+        *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", "0.012", f"{MINUS}66%"),
     ]
     assert table.rows[2][4].verdict
 
