@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
+from cnnzoo.kinds import AXES, SequenceShape, may_be_grey
 from cnnzoo.toggle import Toggle, ToggleError, check_settings, toggle_of
 from cnnzoo.vocabulary import PURPOSE, Shared
 
@@ -70,7 +71,9 @@ def check_arguments(
     settings = check_settings(toggles, chosen, owner)
     others["name"] = _check_name(others["name"] or owner, owner)
     others["compile"] = bool(others["compile"])
-    others["input_shape"] = _check_input_shape(others["input_shape"], owner)
+    others["input_shape"] = _check_input_shape(
+        others["input_shape"], signature.parameters["input_shape"].default, owner
+    )
     for name, low in (("classes", 1), ("seed", 0)):
         if name == "seed" and others[name] is None:
             continue
@@ -85,7 +88,7 @@ def _check_name(name: object, owner: str) -> str:
     return name
 
 
-def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
+def _check_input_shape(shape: Any, default: tuple[int, ...], owner: str) -> tuple[int, ...]:
     try:
         sizes = tuple(int(size) for size in shape)
     except (TypeError, ValueError, OverflowError):
@@ -94,6 +97,14 @@ def _check_input_shape(shape: Any, owner: str) -> tuple[int, ...]:
         raise ToggleError(
             f"`input_shape` of `{owner}` must be (height, width, channels) or (length, channels), "
             f"whole numbers from 1; got {shape!r}."
+        )
+    of_images = len(default) == AXES["images"] and not isinstance(shape, SequenceShape)
+    if of_images and may_be_grey(sizes) and sizes[0] == sizes[1]:
+        raise ToggleError(
+            f"`input_shape` of `{owner}`, a model of images, must be (height, width, channels); "
+            f"got {sizes}; did you mean {(*sizes, 1)}? For sequences of {sizes[0]} steps and "
+            f"{sizes[1]} channels give the `info.input_shape` of data loaded with "
+            "kind='sequences'."
         )
     return sizes
 

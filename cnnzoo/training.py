@@ -16,6 +16,7 @@ from cnnzoo.data import Data, DataError
 from cnnzoo.encoding import LabelError
 from cnnzoo.evaluation import PREDICTION_BATCH, evaluate
 from cnnzoo.initialization import complete
+from cnnzoo.kinds import AXES, may_be_grey
 from cnnzoo.losses import CompiledLoss, loss_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import build
@@ -239,6 +240,18 @@ def _check_kinds(model: object, data: object, recipe: object) -> None:
         raise ToggleError(f"`recipe` of `train` must be a cnnzoo.Recipe; got {recipe!r}.")
 
 
+def _takes(takes: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
+    """Tell whether a model takes examples; Keras drops a single channel that it does not expect."""
+    shapes = [given]
+    if len(given) == AXES["images"] and given[-1] == 1 and not channels_first():
+        shapes.append(given[:-1])
+    return any(
+        len(takes) == len(shape)
+        and all(size in (None, side) for size, side in zip(takes, shape, strict=True))
+        for shape in shapes
+    )
+
+
 def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
     """Refuse a model, data and a recipe that do not go together.
 
@@ -266,12 +279,15 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
     if channels_first():
         takes = (*takes[1:], takes[0])
     given = data.info.input_shape
-    if len(takes) != len(given) or any(
-        size not in (None, side) for size, side in zip(takes, given, strict=True)
-    ):
+    if not _takes(takes, given):
+        of_images = len(takes) == AXES["images"] and may_be_grey(given)
         raise ToggleError(
-            f"`{model.name}` takes examples of shape {takes}; `{data.info.name}` has "
-            f"{given}. Build it with input_shape={given}."
+            f"`{model.name}` takes examples of shape {takes}; `{data.info.name}` has {given}. "
+            + (
+                "Load the data with kind='images'."
+                if of_images
+                else f"Build it with input_shape={given}."
+            )
         )
     if (loss.classes == 1) != (data.info.classes == 1) or loss.classes < data.info.classes:
         kind = "is a regression" if data.info.classes == 1 else f"has {data.info.classes} classes"

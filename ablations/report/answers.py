@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.report.columns import gets, is_shown
+from ablations.report.columns import gets, is_exploratory, is_shown
 from ablations.report.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
 from ablations.report.rounding import (
     decimals_of,
@@ -16,6 +16,7 @@ from ablations.report.rounding import (
 from ablations.report.sentences import Said
 from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.study.declared import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
 
@@ -23,6 +24,9 @@ MOST_LISTED = 3
 """Effects that are not shown and have a sentence each; more share one."""
 
 MOST_LEVELS = 8
+
+TOO_FEW = f"fewer than {EXPLORATORY_BELOW} seed blocks"
+FEW = f"no verdict with {TOO_FEW}"
 
 
 def answers(contents: ReportContents) -> list[Said]:
@@ -148,8 +152,14 @@ def _effects(contents: ReportContents) -> list[Said]:
                     len(open_ones) > MOST_LEVELS
                 )
                 words = "main effects" if kind == "main" else "interactions"
+                few = is_exploratory(open_ones[0])
+                verdict, which = (
+                    ("", f"without verdict ({TOO_FEW})")
+                    if few
+                    else ("inconclusive", "that are not shown")
+                )
                 rest = f" in {metric_words(metric)}: {names}{more}"
-                said.append(Said("inconclusive", f"{words.capitalize()} that are not shown", rest))
+                said.append(Said(verdict, f"{words.capitalize()} {which}", rest))
     return said
 
 
@@ -158,11 +168,15 @@ def _main(contents: ReportContents, row: Row) -> Said:
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
     if not is_number(row["delta"]):  # of more than two levels
         levels = ", ".join(map(level_words, contents.study["factors"].get(row["term"], ())))
+        if is_exploratory(row):
+            return Said("", f"{row['term']} ({levels})", f": {metric}, {FEW} ({tail})")
         what = "changes" if is_shown(contents, row) else "is not shown to change"
         verdict = "" if is_shown(contents, row) else "inconclusive"
         return Said(verdict, f"{row['term']} ({levels})", f" {what} {metric}: {tail}")
     subject = _change(contents, row["term"])
     over = ", over the levels of the other factors"
+    if is_exploratory(row):
+        return Said("", subject, f"{over}: {metric} {_size(row)}, {FEW} ({tail})")
     if not is_shown(contents, row):
         rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
         return Said("inconclusive", subject, rest)
@@ -174,6 +188,9 @@ def _main(contents: ReportContents, row: Row) -> Said:
 def _interaction(contents: ReportContents, row: Row) -> Said:
     metric = metric_words(row["metric"])
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+    if is_exploratory(row):
+        size = f" {_size(row)}" if is_number(row["delta"]) else ""
+        return Said("", row["term"], f": interaction in {metric}{size}, {FEW} ({tail})")
     if not is_shown(contents, row):
         size = f" ({_size(row)})" if is_number(row["delta"]) else ""
         return Said(

@@ -23,6 +23,7 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import better_or_worse, joined, metric_words, rows_of
+from ablations.study.declared import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
 
@@ -117,11 +118,14 @@ SHAPES = {
             Column("Share of variance", "share", "share"),
             Column("F", "F"),
             Column("Degrees of freedom", "df"),
+            Column("Error degrees of freedom", "df_error", "freedom"),
+            Column("Epsilon", "epsilon", "correlation"),
             Column(NOTES, "notes", "text"),
         ),
-        "A factor's delta is over the mean of the other factors' levels; an interaction's is by "
-        "how much one factor's delta grows where the other is at its other level. p is corrected "
-        "by Holm over the terms of one metric.",
+        "Each term is tested against how much it differs between seeds. A factor's delta is over "
+        "the mean of the other factors' levels; an interaction's is by how much one factor's delta "
+        "grows where the other is at its other level. p is corrected by Holm over the terms of one "
+        "metric.",
     ),
     STABILITY: Shape(
         (
@@ -208,7 +212,8 @@ def _told(rows: list[dict[str, Any]], name: str) -> bool:
 def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return what a table concludes from a row, for columns that its DataFrame does not have."""
     if title == EFFECTS and is_number(row["p_adjusted"]):
-        return {"shown": "yes" if is_shown(contents, row) else "no"}
+        few = is_exploratory(row)
+        return {"shown": "" if few else "yes" if is_shown(contents, row) else "no"}
     if title == PATH_STEPS:  # the start changes nothing
         start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
         return {"gets": gets(contents, row)} if row["step"] else start
@@ -216,8 +221,13 @@ def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]
 
 
 def is_shown(contents: ReportContents, row: Row) -> bool:
-    """Tell whether an effect is shown once p is corrected."""
-    return bool(row["p_adjusted"] < 1 - contents.confidence)
+    """Tell whether an effect is shown once p is corrected, by enough seed blocks."""
+    return bool(row["p_adjusted"] < 1 - contents.confidence) and not is_exploratory(row)
+
+
+def is_exploratory(row: Row) -> bool:
+    """Tell whether an effect has too few seed blocks to be called shown or not shown."""
+    return bool(row["n_blocks"] < EXPLORATORY_BELOW)
 
 
 def gets(contents: ReportContents, row: Row) -> str:
@@ -234,6 +244,7 @@ def _epochs_cell(value: Any) -> Cell:
 WRITERS: dict[str, Callable[[Any], Cell]] = {
     "number": number_cell,
     "epochs": _epochs_cell,
+    "freedom": lambda value: Cell(fixed(value, 1).removesuffix(".0"), sort_key(value)),
     "correlation": lambda value: Cell(fixed(value, 2), sort_key(value)),
     "text": text_cell,
     "level": level_cell,

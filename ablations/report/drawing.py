@@ -1,8 +1,10 @@
 """What all figures share: their words, their data, the variants' colours."""
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ablations.report.contents import ReportContents
@@ -11,6 +13,9 @@ from ablations.report.theme import DASHES, PAGE, SERIES
 from ablations.study import BASELINE
 
 OTHER = "other variants"
+
+LONGEST_NAME = 60
+"""Characters of a figure's name; a file system takes 255 bytes, and a character has up to 4."""
 
 Theme = Mapping[str, str]
 
@@ -93,14 +98,42 @@ def plain(value: Any) -> Any:
 
 
 def slug(*texts: str) -> str:
-    """Return a name for a file or an anchor.
+    """Return a name for a file or an anchor, of letters and digits of any script, "_" and "-".
+
+    Different texts may have the same name: `distinct` tells them apart.
 
     Examples
     --------
-    >>> slug("forest", "test_loss <b>")
-    'forest-test_loss-b'
+    >>> slug("forest", "test_loss <b>"), slug("slice", "\N{GREEK SMALL LETTER ALPHA}")
+    ('forest-test_loss-b', 'slice-\N{GREEK SMALL LETTER ALPHA}')
     """
-    return re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(texts)).strip("-")
+    text = unicodedata.normalize("NFC", "-".join(texts))
+    return re.sub(r"\W+", "-", text)[:LONGEST_NAME].strip("-")
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Return names that are different files on any file system: repeated ones get a number.
+
+    Examples
+    --------
+    >>> distinct(["slice-units", "slice-Units", "slice-units"])
+    ['slice-units', 'slice-Units-2', 'slice-units-3']
+    """
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        free = next(one for one in itertools.chain([name], numbered) if one.casefold() not in taken)
+        taken.add(free.casefold())
+        found.append(free)
+    return found
+
+
+def with_distinct_names(figures: Iterable[Figure]) -> list[Figure]:
+    """Return figures of which no two have the same file or the same anchor."""
+    drawn = list(figures)
+    names = distinct(figure.name for figure in drawn)
+    return [replace(figure, name=name) for figure, name in zip(drawn, names, strict=True)]
 
 
 @dataclass(frozen=True)

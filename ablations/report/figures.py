@@ -4,7 +4,14 @@ from typing import Any
 
 from ablations.report import beside, costs, curves, effects, interactions
 from ablations.report.contents import ReportContents, ReportError
-from ablations.report.drawing import ROWS, Figure, Theme, palette, plain
+from ablations.report.drawing import (
+    ROWS,
+    Figure,
+    Theme,
+    palette,
+    plain,
+    with_distinct_names,
+)
 from ablations.report.theme import LIGHT, config
 from ablations.report.words import about_study
 
@@ -24,7 +31,7 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     drawn += costs.costs(contents, colours, theme)
     metrics = beside.beside_metrics(contents)
     drawn += [beside.beside_figure(contents, metric, theme) for metric in metrics]
-    return [figure for figure in drawn if figure is not None]
+    return with_distinct_names(figure for figure in drawn if figure is not None)
 
 
 def spec(figure: Figure, theme: Theme) -> dict[str, Any]:

@@ -37,8 +37,9 @@ def csv_report(contents: ReportContents) -> str:
 
 def csv_of(frame: pd.DataFrame) -> str:
     """Return a table as CSV in which no text is a formula to a spreadsheet."""
-    safe = {_text_safe(name): frame[name].map(_text_safe).astype(object) for name in frame.columns}
-    text: str = pd.DataFrame(safe).to_csv(index=False, lineterminator="\n")
+    safe = frame.astype(object).map(_text_safe)
+    names = [_text_safe(name) for name in frame.columns]
+    text: str = safe.to_csv(index=False, header=names, lineterminator="\n")
     return text
 
 
@@ -154,9 +155,8 @@ def latex_report(contents: ReportContents) -> str:
             f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
             "over the table."
         )
-        lines.append(
-            latex_table(table, slug(metric), [*notes, *filter(None, [table.below])], caption)
-        )
+        label = f"{slug(contents.name)}-{slug(metric)}"  # of which a paper may hold several
+        lines.append(latex_table(table, label, [*notes, *filter(None, [table.below])], caption))
     lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
     return "\n".join(lines)
 

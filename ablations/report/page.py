@@ -8,7 +8,7 @@ from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.costs import costs_table
-from ablations.report.drawing import Figure, palette, slug
+from ablations.report.drawing import Figure, distinct, palette, slug
 from ablations.report.figures import figures, spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rerun import snippet
@@ -98,7 +98,7 @@ def page(contents: ReportContents) -> str:
         },
         with_verdicts=("deltas", "pairs"),
         verdicts=tuple(VERDICTS),
-        slug=slug,
+        anchors=dict(zip(contents.tables, distinct(map(slug, contents.tables)), strict=True)),
         words=metric_words,
         short=short_digest,
     )

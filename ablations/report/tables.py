@@ -107,7 +107,7 @@ def with_footnotes(table: Table) -> Table:
 
     What is noted of every row needs no marks.
     """
-    if table.headers[-1] != NOTES:
+    if table.headers[-1:] != (NOTES,):
         return table
     rows = []
     known: list[str] = []

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DELTAS = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pairs", "verdict"]
 
+VARIED_NOTHING = "The search varied nothing, so that there are no choices to compare."
+
 STEPS = [
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
     *("p_adjusted", "n_pairs", "share", "runner_up"),
@@ -61,6 +63,8 @@ class SearchContents:
         Of what computed it.
     directory
         Where the search is.
+    in_order
+        Whether the order of the trials is known.
     """
 
     name: str
@@ -81,6 +85,7 @@ class SearchContents:
     code: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     directory: Path = Path()
+    in_order: bool = True
 
     @property
     def hint(self) -> str:
@@ -132,7 +137,12 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
         importance=importance,
         hyperparameters={column_of(name): known[name] for name in importance["toggle"]},
         compared=frozenset(trial.name for trial in results.comparable),
-        warnings=(*results.notes, *_optimism_words(results, optimism)),
+        warnings=(
+            *results.notes,
+            *(() if results.hyperparameters else (VARIED_NOTHING,)),
+            *_optimism_words(results, optimism),
+        ),
+        in_order=results.project.in_order,
         optimism=optimism,
         one_at_a_time=one_at_a_time,
         path=path,
@@ -187,7 +197,7 @@ def _facts(results: SearchResults) -> dict[str, str]:
         "Data": results.data or results.about_data,
         "Tuner": said.get("tuner"),
         "Objective": f"{objective.name} ({objective.direction})" if objective else "",
-        "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched),
+        "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched) or "nothing",
         "Fixed": settings_words(fixed_levels),
         "Recipe": settings_words(
             {name: at for name, at in said.get("recipe", {}).items() if name not in searched}
@@ -207,6 +217,8 @@ def _range(hp: Hyperparameter) -> str:
 def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]:
     """Say that the best of many is too good on average, and by how much if that is known."""
     count = len(results.configurations)
+    if len(optimism) and optimism["note"].iloc[0]:
+        return [optimism["note"].iloc[0]]
     if len(optimism) and optimism["seeds"].iloc[0]:
         return [_gap_words(optimism.iloc[0], results.objective)]
     if count < 2:

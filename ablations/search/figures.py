@@ -1,6 +1,14 @@
 """The figures of a search: how it went, what it tried, and what seems to matter."""
 
-from ablations.report.drawing import Figure, Spec, Theme, chart_of, slug, whole_ticks
+from ablations.report.drawing import (
+    Figure,
+    Spec,
+    Theme,
+    chart_of,
+    slug,
+    whole_ticks,
+    with_distinct_names,
+)
 from ablations.report.rounding import is_number
 from ablations.report.words import level_words, rows_of
 from ablations.search.contents import SearchContents
@@ -19,13 +27,13 @@ def draw_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
     shown = list(contents.hyperparameters.items())
     drawn += [_slice(contents, column, hp, theme) for column, hp in shown[:MOST_SLICES]]
     drawn.append(parallel(contents, theme))
-    return [figure for figure in drawn if figure is not None]
+    return with_distinct_names(figure for figure in drawn if figure is not None)
 
 
 def _progress(contents: SearchContents, theme: Theme) -> Figure | None:
-    """Draw each score and the best so far against the trials."""
+    """Draw each score and the best so far against the trials, where their order is known."""
     scored = scored_trials(contents)
-    if scored.empty:
+    if scored.empty or not contents.in_order:
         return None
     compared = scored["score"].where(scored["compared"])
     best = compared.cummin() if contents.lower else compared.cummax()

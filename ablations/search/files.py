@@ -1,6 +1,6 @@
 """The report of a search as Markdown, CSV, LaTeX and JSON."""
 
-from ablations.report.drawing import slug
+from ablations.report.drawing import distinct, slug
 from ablations.report.files import bullets, csv_of, fenced, headed, json_text
 from ablations.report.markup import latex_table, latex_text, markdown_text
 from ablations.report.tables import NOTES, Table
@@ -49,12 +49,14 @@ def markdown_report(contents: SearchContents) -> str:
 def latex_report(contents: SearchContents) -> str:
     """Return the tables but that of all trials as LaTeX, for a paper that loads booktabs."""
     lines = ["% \\usepackage{booktabs} in the preamble.\n"]
-    lines += [_latex(table) for table in _tables(contents) if table.rows]
+    shown = [table for table in _tables(contents) if table.rows]
+    labels = distinct(f"{slug(contents.name)}-{slug(table.title).lower()}" for table in shown)
+    lines += [_latex(table, label) for table, label in zip(shown, labels, strict=True)]
     lines += [f"% {line}\n" for line in map(latex_text, contents.warnings)]
     return "\n".join(lines)
 
 
-def _latex(table: Table) -> str:
+def _latex(table: Table, label: str) -> str:
     """Return a table as LaTeX, its notes below it: a column of sentences has no room on a page."""
     named = 2 if table.headers[0] == "Factor" else 1
     notes = [
@@ -63,7 +65,7 @@ def _latex(table: Table) -> str:
         if table.headers[-1] == NOTES and row[-1].text
     ]
     below = [*notes, *([table.below] if table.below else [])]
-    return latex_table(table.without(NOTES), slug(table.title).lower(), below)
+    return latex_table(table.without(NOTES), label, below)
 
 
 def _tables(contents: SearchContents) -> list[Table]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.search.contenders import find_contenders
-from ablations.search.studies import FOLDERS, SearchStudies, objective_of
+from ablations.search.counterpart import find_counterpart
+from ablations.search.studies import FOLDERS, SearchStudies
 from ablations.study import Study
-from ablations.study.declared import LIST, METRICS, check_count, check_model, check_seeds
+from ablations.study.declared import LIST, check_count, check_model, check_seeds
 from ablations.study.settings import StudyError, same
 from ablations.study.space import Space
 from cnnzoo.keywords import refuse_unknown
@@ -46,7 +47,9 @@ def from_search(
         As of `Study`; what the search was of, if left out. A search made elsewhere does not say
         it: its model is the ``build(hp)`` that was searched.
     metric
-        That the studies compare first; the search's objective if left out.
+        That the studies compare first; if left out, what measures the same as the search's
+        objective, such as "accuracy" for ``val_acc``. Where nothing does, `SearchStudies.note` says
+        what is compared, and why it is not known by how much the search's score was too good.
 
     Returns
     -------
@@ -70,11 +73,12 @@ def from_search(
         "data": data if data is not None else found.data,
         "recipe": recipe if recipe is not None else Recipe(**found.recipe),
         "seeds": fresh,
-        "metrics": _metrics(metric, found),
     }
     winner, *others = [contender.levels for contender in contenders]
     if not winner:
         raise StudyError(f"The search in {found.directory} chose nothing that a study could set.")
+    counterpart = find_counterpart(found, text, common["data"], winner)
+    common["metrics"] = list(dict.fromkeys([metric or counterpart.metric, "loss"]))
     if others:
         changes = [_changes(levels, winner) for levels in others]
         base = Study(**common, design=LIST, variants=changes, baseline=winner)
@@ -85,7 +89,7 @@ def from_search(
     trials = tuple(contender.trial for contender in contenders)
     factors = _factors(base, space, winner, found.hyperparameters)
     if not factors:
-        return SearchStudies(found, base, None, None, trials)
+        return SearchStudies(found, base, None, None, trials, counterpart)
     kept = {name: level for name, level in winner.items() if name not in factors}
     one, along = (
         replace(
@@ -98,7 +102,7 @@ def from_search(
         )
         for design, end in (("leave-one-out", FOLDERS[1]), ("path", FOLDERS[2]))
     )
-    return SearchStudies(found, base, one, along, trials)
+    return SearchStudies(found, base, one, along, trials, counterpart)
 
 
 def _check_said(search: SearchResults, model: object, data: object) -> None:
@@ -140,13 +144,6 @@ def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
             f"{', '.join(map(str, again))} of them."
         )
     return [int(seed) for seed in fresh]
-
-
-def _metrics(metric: str | None, search: SearchResults) -> list[str]:
-    """Return the metrics to compare, the objective first where the studies measure it."""
-    objective = objective_of(search).name.removeprefix("val_")
-    first = metric or (objective if objective in METRICS else "loss")
-    return list(dict.fromkeys([first, "loss"]))
 
 
 def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[str, Level]:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("rank", "trial", "variant", "search_score", "fresh_mean", "seeds"),
-    *("optimism", "ci_low", "ci_high"),
+    *("optimism", "ci_low", "ci_high", "note"),
 )
 
 
-def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") -> pd.DataFrame:
+def optimism(
+    trials: pd.DataFrame, scores: pd.Series, objective: "Objective", note: str = ""
+) -> pd.DataFrame:
     """Set scores of a search against means over fresh seeds.
 
     The search's score is taken as the number that it is; the interval is Student's, of the mean
@@ -36,8 +38,10 @@ def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") ->
     scores
         The search's, by trial, the best first.
     objective
-        Of the search. Where the trials measure it neither on the validation nor on the test
-        split, there is nothing to set the scores against.
+        Of the search, by the name of the study's metric. Where the trials measure it neither on
+        the validation nor on the test split, there is nothing to set the scores against.
+    note
+        Why there is nothing, for the last column.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def optimism(trials: pd.DataFrame, scores: pd.Series, objective: "Objective") ->
         gap = paired_t(sign * (float(score) - values), noise=noise_of(values, score))
         mean = float(values.mean()) if len(values) else math.nan
         numbers = (mean, len(values), float(gap.delta), float(gap.low), float(gap.high))
-        rows.append((place + 1, trial, names[place], score, *numbers))
+        rows.append((place + 1, trial, names[place], score, *numbers, note))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ablations.report.drawing import slug
 from ablations.report.figures import spec
 from ablations.report.rendering import frame_of, json_of, template
 from ablations.report.rounding import brief
@@ -34,7 +33,6 @@ def page(contents: SearchContents) -> str:
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
         with_verdicts=(),
         verdicts=(),
-        slug=slug,
         words=metric_words,
     )
     return rendered
@@ -49,13 +47,14 @@ def _cards(contents: SearchContents) -> list[dict[str, str]]:
     failed = int(lost.get("failed", 0)) + int(lost.get("unreadable", 0))
     said_lost = ", ".join(f"{number:,} {status}" for status, number in lost.items())
     best = brief(contents.best["score"].iloc[0]) if len(contents.best) else "none"
+    better = f"{contents.objective}, {contents.hint}"
     known = contents.importance[contents.importance["ci_low"] > 0]
     known = known.iloc[: 0 if contents.too_few else 1]
     said = [
         ("Trials done", f"{done:,}", f"of {count:,} begun", ""),
         ("Not done", f"{count - done:,}", said_lost, "worse" if failed else ""),
         ("Compared", f"{len(contents.compared):,}", "trials with whole scores", ""),
-        ("Best score", best, f"{contents.objective}, {contents.hint}", ""),
+        ("Best score", best, better if len(contents.best) else "no trial is done", ""),
         (
             "Matters most",
             known["toggle"].iloc[0] if len(known) else "unknown",
@@ -67,4 +66,6 @@ def _cards(contents: SearchContents) -> list[dict[str, str]]:
 
 
 def _why(contents: SearchContents) -> str:
+    if not contents.hyperparameters:
+        return "nothing was varied"
     return "too few trials" if contents.too_few else "no choice stands out"

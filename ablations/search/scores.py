@@ -42,8 +42,9 @@ def scored_trials(contents: SearchContents) -> pd.DataFrame:
     trials = contents.trials[contents.trials["status"] == "done"].dropna(subset="score")
     means = trials.groupby("trial", sort=False)["score"].mean()
     firsts = trials.drop_duplicates("trial").set_index("trial")
-    place = {name: at + 1 for at, name in enumerate(dict.fromkeys(contents.trials["trial"]))}
-    scored = firsts.assign(score=means, place=pd.Series(place)).reset_index()
+    names = dict.fromkeys(contents.trials["trial"])
+    place = pd.Series({name: at + 1 for at, name in enumerate(names)}, dtype="int64")
+    scored = firsts.assign(score=means, place=place.reindex(firsts.index)).reset_index()
     return scored.assign(compared=scored["trial"].isin(contents.compared))
 
 

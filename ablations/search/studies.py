@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablations.results import Results
+    from ablations.search.counterpart import Counterpart
 
 FOLDERS = ("rivals", "one-at-a-time", "path")
 """Where `SearchStudies.run` puts the results of each study."""
@@ -39,6 +40,8 @@ class SearchStudies:
         above.
     contenders
         The best configurations' trials, the winner first.
+    counterpart
+        What the studies measure for the objective of the search.
     """
 
     search: SearchResults
@@ -46,6 +49,7 @@ class SearchStudies:
     one_at_a_time: Study | None
     path: Study | None
     contenders: tuple[SearchTrial, ...]
+    counterpart: "Counterpart"
 
     def __repr__(self) -> str:
         from ablations.report.words import seed_words
@@ -54,7 +58,14 @@ class SearchStudies:
         tried = "the winner" if count == 1 else f"the best {count} configurations"
         choices = len(self.path.factors) if self.path else 0
         ablated = f"{choices} choice{'s' * (choices != 1)} of the winner's to ablate"
-        return f"<SearchStudies of {self.rivals.model_name}: {tried} on seeds {seeds}; {ablated}>"
+        note = f". {self.note}" if self.note else ""
+        about = f"{tried} on seeds {seeds}; {ablated}{note}"
+        return f"<SearchStudies of {self.rivals.model_name}: {about}>"
+
+    @property
+    def note(self) -> str:
+        """What the studies compare, where it is not the same as the objective; else empty."""
+        return self.counterpart.note(self.rivals.metrics[0])
 
     @property
     def studies(self) -> dict[str, Study]:
@@ -75,7 +86,7 @@ class SearchStudies:
     def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
         """Run the studies, or what is missing of them; once interrupted, none of those to come.
 
-        Before each one, a line says which it is and what it asks.
+        Before each one, a line says which it is and what it asks; before the first one, `note`.
 
         Parameters
         ----------
@@ -97,6 +108,8 @@ class SearchStudies:
         place = runner.place_of(self.rivals, directory)
         found: dict[str, Results] = {}
         shown = options.get("progress", True)
+        if shown and self.note:
+            say(self.note)
         for number, (name, study) in enumerate(self.studies.items(), 1):
             if shown:
                 say(f"Study {number} of {len(self.studies)}, {name}: {self._question(name)}.")
@@ -145,13 +158,16 @@ class SearchAblation:
             A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
             ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric over the
             ``seeds`` that all of them share (0 of one that mostly failed), ``optimism`` (by how
-            much the search's score was too good; below 0 where it was too bad) and its 95%
-            interval ``ci_low`` and ``ci_high``.
+            much the search's score was too good; below 0 where it was too bad), its 95% interval
+            ``ci_low`` and ``ci_high``, and ``note``: why there is no optimism, where the studies do
+            not measure the objective of the search.
         """
-        search = self.studies.search
+        search, counterpart = self.studies.search, self.studies.counterpart
         names = [contender.name for contender in self.studies.contenders]
         scores = search.configurations.set_index("trial").loc[names, "score"]
-        return optimism(self.rivals.trials, scores, objective_of(search))
+        metric = "" if counterpart.reason else counterpart.metric
+        measured = Objective(metric, objective_of(search).direction)
+        return optimism(self.rivals.trials, scores, measured, self.studies.note)
 
     def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the report of the search with how optimistic it was and which choices mattered.

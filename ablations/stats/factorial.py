@@ -7,17 +7,22 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ablations.stats.contrasts import BlockedFit, TermTest
 from ablations.stats.design import TOGETHER, Array, Model, model_of
 from ablations.stats.errors import StatisticsError
 from ablations.stats.pairs import RESOLUTION, check_trials
 from ablations.stats.verdicts import holm
+from ablations.study.declared import EXPLORATORY_BELOW
 
 EFFECTS = (
     "metric",
     "term",
     "kind",
     "df",
+    "df_error",
+    "epsilon",
     "ss",
+    "ss_error",
     "F",
     "p",
     "p_adjusted",
@@ -31,6 +36,8 @@ EFFECTS = (
     "notes",
 )
 
+_NUMBERS = ("df_error", "epsilon", "ss_error", "F", "p", "partial_share")
+
 
 def effects(
     trials: pd.DataFrame,
@@ -42,13 +49,27 @@ def effects(
 ) -> pd.DataFrame:
     r"""Return the analysis of variance of a factorial design with seeds as blocks.
 
-    The model is seed + factors + two-way interactions, sum-coded; sums of squares are of type III:
-    a term's is what the residual sum of squares grows by without it,
+    The model is seed + factors + two-way interactions, sum-coded, with sums of squares of type
+    III. What a factor does differs from seed to seed, and by another amount than what another
+    factor does. So each term is tested against its own variation between seed blocks, not against
+    one pooled residual: in the terms of Kirk the model RBF-pq, non-additive; in those of Barr et
+    al. a random slope for each term.
 
-    .. math:: SS_A = RSS_{-A} - RSS, \qquad F = \frac{SS_A / df_A}{RSS / df_{res}}
+    .. math:: F_A = \frac{SS_A / df_A}{SS_{seed \times A} / df_{seed \times A}}
 
-    In a balanced design types I, II and III are the same. A term that the design cannot tell from
-    earlier ones has a row that says so and no numbers, and the term that carries it says that too.
+    With complete blocks, a term with one degree of freedom has the paired t test of its contrast
+    over the n seeds, so :math:`F = t^2` on 1 and n - 1 degrees of freedom. That holds in
+    fractions and screening designs too. A term with more degrees of freedom is tested on
+    :math:`\epsilon\,df` and :math:`\epsilon\,df_{error}` degrees of freedom with the epsilon of
+    Greenhouse and Geisser, because contrasts among levels seldom vary alike. (Hotelling's
+    :math:`T^2` needs no such correction, but more seeds than contrasts.) Where blocks lack
+    trials, every block counts with what it has: the variance between blocks is then the
+    cluster-robust CR2, its degrees of freedom are Satterthwaite's, and ``notes`` gives the number
+    of blocks. See `ablations.stats.contrasts`. Estimates then rest on the model, which has no
+    interaction of three factors; with complete blocks of a full factorial they do not.
+
+    A term that the design cannot tell from earlier ones has a row that says so and no numbers, and
+    the term that carries it says that too.
 
     Parameters
     ----------
@@ -67,11 +88,25 @@ def effects(
     -------
     DataFrame
         For each metric a row a term with the columns `EFFECTS`. ``kind``: "main", "interaction",
-        "block" or "residual". ``p_adjusted``: Holm's over a metric's terms. ``share``: eta
-        squared, SS over the total SS. ``partial_share``: SS over SS + RSS. ``delta``, where
-        factors have two levels: of a main effect the other level minus the baseline's, over the
-        mean of the other factors' levels; of an interaction how much one factor's delta grows when
-        the other goes to its other level. Intervals are t with the residual's freedom.
+        "block" or "residual". ``ss_error`` and ``df_error`` are of seed x term, and a part of what
+        the row "residual" has. ``df`` and ``df_error`` are before the correction by ``epsilon``,
+        which a term with one degree of freedom does not need.
+        ``p_adjusted``: Holm's over a metric's terms. ``share``: eta squared, SS over the total SS.
+        ``partial_share``: partial eta squared, SS over SS + ``ss_error``. ``delta``, where factors
+        have two levels: of a main effect the other level minus the baseline's, over the mean of
+        the other factors' levels; of an interaction how much one factor's delta grows when the
+        other goes to its other level. Intervals are t with ``df_error`` degrees of freedom.
+        ``n_blocks`` counts the seed blocks with at least two trials. Without a test ``notes`` says
+        why, and the numbers that it needs are NaN.
+
+    References
+    ----------
+    Kirk (2013), "Experimental design", 4th ed., on randomized block factorial designs.
+    Greenhouse and Geisser (1959), "On methods in the analysis of profile data", Psychometrika 24.
+    Barr, Levy, Scheepers and Tily (2013), "Random effects structure for confirmatory hypothesis
+    testing: keep it maximal", J. Mem. Lang. 68.
+    Hagmann, Meier and Riezler (2023), "Towards inferential reproducibility of machine learning
+    research", ICLR.
 
     Examples
     --------
@@ -109,69 +144,102 @@ def effects(
         usable = (ran["status"] == "done").to_numpy() & np.isfinite(values)
         usable &= ran[list(columns.values())].notna().all(axis=1).to_numpy()
         rows = ran[usable]
-        missing = f"{len(ran) - len(rows)} of {len(ran)} trials are missing"
         if rows.empty:
             continue
         model = model_of(rows, columns, interactions)
-        frame = _anova(model, values[usable], confidence, missing if len(rows) < len(ran) else "")
-        frames.append(frame.assign(metric=metric, n_blocks=model.blocks.shape[1]))
+        frame = _anova(model, values[usable], confidence, _incomplete(ran, rows))
+        frames.append(frame.assign(metric=metric, n_blocks=_block_count(rows)))
     if not frames:
         return pd.DataFrame(columns=list(EFFECTS))
     return pd.concat(frames, ignore_index=True)[list(EFFECTS)]
 
 
-def _anova(model: Model, y: Array, confidence: float, missing: str) -> pd.DataFrame:
+def _incomplete(ran: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Say how many trials are missing, and what was done about it."""
+    said = []
+    if len(rows) < len(ran):
+        said.append(f"{len(ran) - len(rows)} of {len(ran)} trials are missing")
+    sizes = rows.groupby("seed").size()
+    complete, used = int((sizes == rows["variant"].nunique()).sum()), _block_count(rows)
+    if complete < len(sizes):
+        said.append(
+            f"{complete} of {len(sizes)} seed blocks are complete, and {used} are used with "
+            "cluster-robust errors (CR2)"
+        )
+    if 1 < used < EXPLORATORY_BELOW:
+        said.append(f"exploratory: fewer than {EXPLORATORY_BELOW} seed blocks")
+    return said
+
+
+def _block_count(rows: pd.DataFrame) -> int:
+    """Count the seed blocks in which anything can be compared."""
+    return int((rows.groupby("seed").size() > 1).sum())
+
+
+def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> pd.DataFrame:
     whole = model.matrix()
     rss = _rss(whole, y)
     total = float(((y - y.mean()) ** 2).sum())
-    freedom = len(y) - whole.shape[1]
-    # What is left of an exact fit is rounding, not spread.
-    exact = rss <= RESOLUTION**2 * float(y @ y)
-    error = rss / freedom if freedom > 0 and not exact else np.nan
-    why = "no residual spread: no test" if np.isnan(error) else ""
-    inverse = np.linalg.inv(whole.T @ whole)
-    found = inverse @ (whole.T @ y)
-    half = special.stdtrit(max(freedom, 1), (1 + confidence) / 2)
-    rows: list[dict[str, Any]] = []
-    start = model.blocks.shape[1]
-    for term, own in model.terms.items():
-        df = own.shape[1]
-        ss = max(_rss(model.matrix(without=term), y) - rss, 0.0)
-        ratio = ss / df / error
-        kind = "interaction" if TOGETHER in term else "main"
-        row = _row(term, kind, df, ss, total) | {
-            "F": ratio,
-            "p": float(special.fdtrc(df, freedom, ratio)) if freedom > 0 else np.nan,
-            "partial_share": ss / (ss + rss) if ss + rss > 0 else np.nan,
-        }
-        if df == 1:
-            # Sum coding puts the levels 2 apart, and a product of two of them 4.
-            scale = 4 if kind == "interaction" else 2
-            delta = scale * float(found[start])
-            reach = half * scale * np.sqrt(error * inverse[start, start])
-            row |= {"delta": delta, "ci_low": delta - reach, "ci_high": delta + reach}
-        also = [f"also carries {name}" for name in model.carries.get(term, ())]
-        rows.append(row | {"notes": "; ".join(filter(None, [missing, why, *also]))})
-        start += df
-    for term, reason in model.refused.items():
-        kind = "interaction" if TOGETHER in term else "main"
-        rows.append({"term": term, "kind": kind, "notes": reason})
+    if total <= RESOLUTION**2 * float(y @ y):  # of rounding there are no shares
+        total = 0.0
+    rows = [
+        _row(name, test.df, float(test.ss[0]), total)
+        | _tested(name, test, confidence)
+        | {"notes": "; ".join([*notes, *_untested(test), *_carried(model, name)])}
+        for name, test in BlockedFit(model).tests(y[:, None])
+    ]
+    rows += [
+        {"term": term, "kind": _kind(term), "notes": reason}
+        for term, reason in model.refused.items()
+    ]
     rows.sort(key=lambda row: row["kind"] == "interaction")
-    blocked = _rss(np.hstack([np.ones((len(y), 1)), whole[:, model.blocks.shape[1] :]]), y)
-    rows.append(
-        _row("seed", "block", model.blocks.shape[1] - 1, max(blocked - rss, 0.0), total)
-        | {"notes": ""}
-    )
-    rows.append(_row("residual", "residual", freedom, rss, total) | {"notes": ""})
+    blocks = model.blocks.shape[1]
+    blocked = _rss(np.hstack([np.ones((len(y), 1)), whole[:, blocks:]]), y)
+    rows += [
+        _row("seed", blocks - 1, max(blocked - rss, 0.0), total) | {"kind": "block", "notes": ""},
+        _row("residual", len(y) - whole.shape[1], rss, total) | {"kind": "residual", "notes": ""},
+    ]
     frame = pd.DataFrame(rows, columns=list(EFFECTS))
     frame["n_trials"] = len(y)
     frame["p_adjusted"] = holm(frame["p"].astype(float))
-    return frame.astype({"df": "Int64", "F": float, "p": float, "partial_share": float})
+    return frame.astype({"df": "Int64", **dict.fromkeys(_NUMBERS, float)})
 
 
-def _row(term: str, kind: str, df: int, ss: float, total: float) -> dict[str, Any]:
+def _tested(term: str, test: TermTest, confidence: float) -> dict[str, Any]:
+    """Return what the test of a term found, and its delta where its factors have two levels."""
+    row: dict[str, Any] = {"df_error": test.df_error}
+    ss, ss_error, reach = float(test.ss[0]), float(test.ss_error[0]), np.nan
+    if not _untested(test):
+        row |= {"ss_error": ss_error, "F": float(test.F[0])}
+        row |= {"p": float(test.p[0]), "partial_share": ss / (ss + ss_error)}
+        half = special.stdtrit(test.df_error, (1 + confidence) / 2)
+        reach = half * float(np.sqrt(test.variance[0, 0]))
+    if test.df > 1:
+        return row | {"epsilon": float(test.epsilon[0])}
+    # Sum coding puts the levels 2 apart, and a product of two of them 4.
+    scale = 4 if _kind(term) == "interaction" else 2
+    delta, reach = scale * float(test.coefficients[0, 0]), scale * reach
+    return row | {"delta": delta, "ci_low": delta - reach, "ci_high": delta + reach}
+
+
+def _untested(test: TermTest) -> list[str]:
+    """Say why a term has no test; nothing if it has one."""
+    if np.isnan(test.df_error):
+        return ["it rests on one seed block alone: no test"]
+    return ["the same in every seed block: no test"] if test.alike[0] else []
+
+
+def _carried(model: Model, term: str) -> list[str]:
+    return [f"also carries {name}" for name in model.carries.get(term, ())]
+
+
+def _kind(term: str) -> str:
+    return "interaction" if TOGETHER in term else "main"
+
+
+def _row(term: str, df: int, ss: float, total: float) -> dict[str, Any]:
     share = ss / total if total > 0 else np.nan
-    return {"term": term, "kind": kind, "df": df, "ss": ss, "share": share}
+    return {"term": term, "kind": _kind(term), "df": df, "ss": ss, "share": share}
 
 
 def _rss(columns: Array, y: Array) -> float:

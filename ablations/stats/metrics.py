@@ -7,30 +7,9 @@ import pandas as pd
 
 from ablations.stats.errors import StatisticsError
 from ablations.study import BASELINE
+from cnnzoo.directions import DIRECTIONS, better_direction
 
 Direction = Literal["lower", "higher"]
-
-DIRECTIONS: dict[str, Direction] = {
-    "loss": "lower",
-    "nll": "lower",
-    "mae": "lower",
-    "mse": "lower",
-    "rmse": "lower",
-    "error": "lower",
-    "params": "lower",
-    "macs": "lower",
-    "seconds": "lower",
-    "bytes": "lower",
-    "epochs": "lower",
-    "accuracy": "higher",
-    "f1": "higher",
-    "f1_score": "higher",
-    "auc": "higher",
-    "precision": "higher",
-    "recall": "higher",
-    "r2": "higher",
-}
-"""The better direction by the end of a metric's name: "test_loss" ends in "loss"."""
 
 
 def direction(metric: str, directions: Mapping[str, Direction] | None = None) -> Direction:
@@ -39,7 +18,8 @@ def direction(metric: str, directions: Mapping[str, Direction] | None = None) ->
     Parameters
     ----------
     metric
-        Its name. `DIRECTIONS` is read by the name's end, so a split in front changes nothing.
+        Its name. `cnnzoo.directions` is read by the name's end, so a split in front changes
+        nothing.
     directions
         The user's own, by whole names; they come first.
 
@@ -57,9 +37,9 @@ def direction(metric: str, directions: Mapping[str, Direction] | None = None) ->
     """
     if directions and metric in directions:
         return directions[metric]
-    for end, better in DIRECTIONS.items():
-        if metric == end or metric.endswith("_" + end):
-            return better
+    better = better_direction(metric)
+    if better is not None:
+        return "lower" if better == "min" else "higher"
     raise StatisticsError(
         f"whether lower or higher is better is not known for the metric `{metric}`. Give "
         f"directions={{{metric!r}: 'lower'}} or 'higher'; known without it are names that end in "

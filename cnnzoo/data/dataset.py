@@ -60,6 +60,9 @@ class DataInfo:
     fingerprint
         SHA-256, in hexadecimal, of the source's arrays and labels before anything was drawn: the
         same for every seed and toggle.
+    notes
+        What the source holds and was left out, such as files that are no images: counted and
+        named, a phrase for each reason.
     """
 
     name: str
@@ -71,6 +74,7 @@ class DataInfo:
     scale: tuple[float, ...]
     sizes: Sizes
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         kind = "images" if len(self.input_shape) == 3 else "sequences"
@@ -98,4 +102,4 @@ class Data:
     info: DataInfo
 
     def __repr__(self) -> str:
-        return f"<Data {self.info}>"
+        return f"<Data {'; '.join([str(self.info), *self.info.notes])}>"

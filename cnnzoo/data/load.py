@@ -11,7 +11,15 @@ from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.keywords import refuse_unknown
-from cnnzoo.toggle import Level, ToggleError, check_settings, read_toggles
+from cnnzoo.kinds import AXES, Kind
+from cnnzoo.toggle import (
+    Level,
+    ToggleError,
+    check_settings,
+    did_you_mean,
+    listed,
+    read_toggles,
+)
 from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TrainSize
 
 SHARES = {"validation": 0.1, "test": 0.1}
@@ -29,6 +37,7 @@ def load_data(
     imbalance: Imbalance = 1.0,
     validation: float = SHARES["validation"],
     test: float = SHARES["test"],
+    kind: Kind | None = None,
 ) -> Data:
     """Load data, cut it into train, validation and test, and change the training split.
 
@@ -42,15 +51,17 @@ def load_data(
           counter-clockwise, -1 to 1), "mnist1d" (5,000 sequences, 40x1, 10 classes);
         - "tfds:NAME", an image classification set of TensorFlow Datasets, read from
           ``$TFDS_DATA_DIR`` or its default folder, and downloaded there if need be;
-        - "folder:PATH", JPEG and PNG images of one size in class folders, or in class folders
-          inside ``train/`` and, if there are, ``test/`` and ``validation/`` or ``val/``;
+        - "folder:PATH", images of one size (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP) in class
+          folders and their subfolders, or in class folders inside ``train/`` and, if there are,
+          ``validation/`` (or ``valid/``, ``val/``, ``dev/``) and ``test/``;
         - "npz:PATH", with x and y, or x_train, y_train and, if there are, x_val, y_val, x_test
-          and y_test;
-        - arrays (x, y), or a mapping of "train", "validation" and "test" to such pairs. `x` is
-          channels last: images (n, height, width, channels) or sequences (n, length, channels).
-          Three axes are always sequences: give grey images a last one, ``x[..., None]``.
-          `y` holds class ids from 0, class names, one-hot rows or, if any is a float with a
-          fraction, targets of a regression;
+          and y_test, as the archives of ``keras.datasets`` have them; a text `kind` beside them
+          is that argument;
+        - arrays (x, y), a mapping of "train", "validation" and "test" to such pairs, or the two
+          pairs ((x_train, y_train), (x_test, y_test)) of ``keras.datasets``. `x` is channels
+          last: images (n, height, width, channels) or sequences (n, length, channels). `y` holds
+          class ids from 0, class names, one-hot rows or, if any is a float with a fraction,
+          targets of a regression;
         - a ready `Data`, which is returned as it is and takes no other choice than a seed.
     seed
         The splits are a function of it alone, whatever the toggles: equal seeds test on the same
@@ -73,6 +84,11 @@ def load_data(
     validation, test
         Shares of the source's examples to cut off, in the proportions of the classes. Where the
         source cuts a split itself that one is kept, and shares count in the rest.
+    kind
+        "images" or "sequences": what `x` holds. Where its last axis of a single channel is
+        missing, it gets one. If left out, four axes are images; three axes are grey images if `x`
+        is uint8 and its examples are square, and sequences if an axis is at most 4 long or one is
+        more than 4 times as long as the other. Other shapes are refused.
 
     Returns
     -------
@@ -109,6 +125,7 @@ def load_data(
         "load_data",
     )
     _check_seed(seed)
+    _check_kind(kind)
     _check_share("validation", validation)
     _check_share("test", test)
     if validation + test >= 1:
@@ -118,11 +135,11 @@ def load_data(
         )
     if isinstance(spec, Data):
         _check_unchanged(
-            {**settings, "validation": validation, "test": test},
-            {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES},
+            {**settings, "validation": validation, "test": test, "kind": kind},
+            {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
         )
         return spec
-    examples = check_source(open_source(spec))
+    examples = check_source(open_source(spec), kind)
     pieces = cut(examples, seed, validation=validation, test=test)
     raw = {
         split: Split(*(array[indices] for array in examples.parts[part]))
@@ -141,6 +158,7 @@ def load_data(
         scale=tuple(scale.tolist()),
         sizes=Sizes(*(len(splits[split].y) for split in SPLITS)),
         fingerprint=examples.fingerprint,
+        notes=examples.notes,
     )
     return Data(**splits, info=info)
 
@@ -168,6 +186,12 @@ def _check_seed(seed: object) -> None:
         )
 
 
+def _check_kind(kind: object) -> None:
+    if kind not in (None, *AXES):
+        near = did_you_mean(str(kind), AXES, "'")
+        raise DataError(f"`kind` of `load_data` must be {listed(AXES)} or None; got {kind!r}{near}")
+
+
 def _check_share(name: str, share: object) -> None:
     if isinstance(share, bool) or not (isinstance(share, numbers.Real) and 0 <= float(share) < 1):
         raise DataError(
@@ -175,7 +199,9 @@ def _check_share(name: str, share: object) -> None:
         )
 
 
-def _check_unchanged(settings: Mapping[str, Level], defaults: Mapping[str, Level | None]) -> None:
+def _check_unchanged(
+    settings: Mapping[str, Level | None], defaults: Mapping[str, Level | None]
+) -> None:
     for name, level in settings.items():
         if level != defaults[name]:
             raise DataError(

@@ -6,6 +6,14 @@ import numpy as np
 
 from cnnzoo.data.dataset import Array
 from cnnzoo.data.errors import DataError
+from cnnzoo.kinds import AXES, Kind, may_be_grey
+
+SHAPES: dict[Kind, str] = {
+    "images": "(n, height, width, channels)",
+    "sequences": "(n, length, channels)",
+}
+
+STORED_KIND = "An .npz archive may hold the word as `kind`."
 
 
 def to_array(values: object, what: str) -> Array:
@@ -16,8 +24,10 @@ def to_array(values: object, what: str) -> Array:
         raise DataError(f"{what} cannot be made into one array: {error}") from error
 
 
-def check_pixels(values: object, where: str, shape: tuple[int, ...] = ()) -> Array:
-    """Pixels as a uint8 or float32 array, all of them finite.
+def check_pixels(
+    values: object, where: str, kind: Kind | None = None, shape: tuple[int, ...] = ()
+) -> Array:
+    """Pixels as a uint8 or float32 array with a channel axis, all of them finite.
 
     Parameters
     ----------
@@ -25,18 +35,27 @@ def check_pixels(values: object, where: str, shape: tuple[int, ...] = ()) -> Arr
         Any array-like of numbers.
     where
         Where they come from, for the error.
+    kind
+        What they are; told from their shape and dtype if None.
     shape
         The shape that one example must have; any if empty.
+
+    Raises
+    ------
+    DataError
+        If they cannot be used, or may be images as well as sequences.
     """
     x = to_array(values, f"x of {where}")
     if x.dtype.kind not in "buif":
         raise DataError(f"x of {where} must hold real numbers; got dtype {x.dtype}.")
-    if x.ndim not in (3, 4):
-        remedy = " Give single-channel data a last axis: x[..., None]." if x.ndim == 2 else ""
-        raise DataError(
-            f"x of {where} must have shape (n, height, width, channels) for images or "
-            f"(n, length, channels) for sequences; got {x.shape}.{remedy}"
-        )
+    if kind is None:
+        kind = _kind_of(x, where)
+        if x.ndim == AXES["images"] and kind == "images":
+            x = x[..., None]
+    elif x.ndim == AXES[kind]:
+        x = x[..., None]
+    if x.ndim != AXES[kind] + 1:
+        raise DataError(f"x of {where} must have shape {SHAPES[kind]} for {kind}; got {x.shape}.")
     if x.size == 0:
         raise DataError(f"x of {where} is empty; got shape {x.shape}.")
     if shape and x.shape[1:] != shape:
@@ -56,6 +75,30 @@ def check_pixels(values: object, where: str, shape: tuple[int, ...] = ()) -> Arr
             f"infinite in float32, the first at index {first}. Replace or remove them."
         )
     return x
+
+
+def _kind_of(x: Array, where: str) -> Kind:
+    """Tell images from sequences by shape and dtype; refuse what may be either."""
+    shape = x.shape[1:]
+    if len(shape) not in AXES.values():
+        remedy = " Give single-channel data a last axis: x[..., None]." if len(shape) == 1 else ""
+        raise DataError(
+            f"x of {where} must have shape {SHAPES['images']} for images or "
+            f"{SHAPES['sequences']} for sequences; got {x.shape}.{remedy}"
+        )
+    if shape[0] in (1, 3) and may_be_grey(shape[1:]):
+        raise DataError(
+            f"x of {where} must be channels last; its examples of shape {shape} look like images "
+            "with their channels first. Bring these to the end, x.transpose(0, 2, 3, 1), or load "
+            f"x as it is with kind='images'. {STORED_KIND}"
+        )
+    if may_be_grey(shape) and not (x.dtype == np.uint8 and shape[0] == shape[1]):
+        raise DataError(
+            f"x of {where} must be known to be images or sequences; its examples of shape {shape} "
+            "may be either. Load it with kind='images' or kind='sequences', or give grey images "
+            f"a last axis: x[..., None]. {STORED_KIND}"
+        )
+    return "images" if len(shape) == AXES["images"] or may_be_grey(shape) else "sequences"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from cnnzoo.data import Data, DataError, load_data
 from cnnzoo.encoding import LabelError
 from cnnzoo.initialization import complete, fresh_names, initialize
+from cnnzoo.kinds import AXES, Kind
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.seeding import stream
@@ -239,7 +240,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         callbacks, verbose = kwargs.pop("callbacks", None) or [], kwargs.pop("verbose", 0)
         recipe, start = self._recipe(levels, kwargs)
         try:
-            data = self._data(levels, args, kwargs)
+            data = self._data(levels, model, args, kwargs)
             seed = stream(self.seed, f"from epoch {start}") if start else self.seed
             result = keras.callbacks.History()
             quiet = 0 if verbose == "auto" else verbose
@@ -262,7 +263,9 @@ class ZooHyperModel(keras_tuner.HyperModel):
             recipe = replace(recipe, batch_size=size)
         return recipe, start
 
-    def _data(self, levels: Levels, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Data:
+    def _data(
+        self, levels: Levels, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Data:
         names = ("x", "y")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         x, y = given.pop("x", None), given.pop("y", None)
@@ -276,6 +279,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 source["validation"] = tuple(np.asarray(array) for array in validation)
             if "normalize" not in self.space.searched and "normalize" not in self.space.held:
                 shares["normalize"] = "none"
+            shares["kind"] = _kind_for(model, x)
         if x is None or given or len(args) > len(names):
             raise keras_tuner.errors.FatalTypeError(
                 "`search` takes data from `cnnzoo.load_data` or what it loads, or x and y with "
@@ -286,3 +290,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = key, self.load(source, levels, self.seed, **shares)
         return self._loaded[1]
+
+
+def _kind_for(model: Any, x: Any) -> Kind | None:
+    """Return what three axes of arrays are for a model; None where its input does not tell."""
+    inputs: Any = getattr(model, "inputs", None) or ()
+    if np.ndim(x) != 3 or len(inputs) != 1:
+        return None
+    return "images" if len(inputs[0].shape) == AXES["images"] + 1 else "sequences"

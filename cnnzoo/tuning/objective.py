@@ -3,22 +3,15 @@
 from typing import Any
 
 from cnnzoo.data.dataset import Task
+from cnnzoo.directions import better_direction
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.tuning.records import Direction, Objective
+from cnnzoo.tuning.records import Objective
 
-DIRECTIONS: dict[Task, dict[str, Direction]] = {
-    "classification": {
-        "val_loss": "min",
-        "val_accuracy": "max",
-        "val_macro_f1": "max",
-        "val_nll": "min",
-    },
-    "regression": {"val_loss": "min", "val_mae": "min", "val_rmse": "min"},
+OBJECTIVES: dict[Task, tuple[str, ...]] = {
+    "classification": ("val_loss", "val_accuracy", "val_macro_f1", "val_nll"),
+    "regression": ("val_loss", "val_mae", "val_rmse"),
 }
-"""The metrics of `cnnzoo.evaluate` on the validation data, and where each is better.
-
-KerasTuner would guess, and takes F1 for something to minimize.
-"""
+"""The metrics of `cnnzoo.evaluate` on the validation data."""
 
 
 USUAL: dict[Task, str] = {"classification": "val_accuracy", "regression": "val_rmse"}
@@ -79,8 +72,9 @@ def read_objective(given: Any, task: Task) -> Objective:
     >>> read_objective("val_macro_f1", "classification")
     Objective(name='val_macro_f1', direction='max')
     """
-    known = DIRECTIONS[task]
-    name, direction = given, None
+    known = OBJECTIVES[task]
+    name: Any = given
+    direction: Any = None
     if isinstance(given, tuple | list) and len(given) == 2:
         name, direction = given
     elif hasattr(given, "direction"):
@@ -90,8 +84,9 @@ def read_objective(given: Any, task: Task) -> Objective:
             f"`objective` of a search must be one of {', '.join(known)} for a {task}; got {name!r}"
             f"{did_you_mean(str(name), known, quote='')}"
         )
-    if direction not in (None, "min", "max"):
+    direction = better_direction(name) if direction is None else direction
+    if direction not in ("min", "max"):
         raise ToggleError(
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, known[name] if direction is None else direction)
+    return Objective(name, direction)

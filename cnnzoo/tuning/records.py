@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from cnnzoo.directions import Direction
 from cnnzoo.toggle import Level
 
 STATUSES = {
@@ -19,8 +20,6 @@ STATUSES = {
 
 OWN = "tuner/"
 """How the values begin that Hyperband keeps among the hyperparameters."""
-
-Direction = Literal["min", "max"]
 
 
 class SearchError(ValueError):
@@ -166,7 +165,10 @@ class Project:
     search
         What ``search.json`` says; empty for a search made elsewhere.
     notes
-        What could not be read.
+        What could not be read, or must be read otherwise than it was written.
+    in_order
+        Whether the order in which trials were started is known; else they are in that of their
+        names.
     """
 
     directory: Path
@@ -176,3 +178,4 @@ class Project:
     budget: int | None = None
     search: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    in_order: bool = True

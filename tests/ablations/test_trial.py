@@ -77,6 +77,15 @@ def test_measuring_trains_nothing_and_agrees_with_training():
     assert measured.arithmetic.startswith("threads: ")
 
 
+def test_an_archive_of_grey_bytes_is_trained_as_images(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2)
+    levels = {"train_size": 20.0, "filters": 2}
+    measured = measure_trial(trial("downsampling", f"npz:{tmp_path}/grey.npz", **levels))
+    # 3x3 convolutions from 1 channel to 2 and on to 4, then 4 features to 2 classes
+    assert measured.params == (9 * 2 + 2) + (9 * 2 * 4 + 4) + (4 * 2 + 2)
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
+from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.seeds import added_seeds
@@ -36,6 +37,10 @@ SECTIONS = (
     best_variants,
     path_steps,
     pareto_fronts,
+    own_errors,
+    holes,
+    fractions,
+    levels,
 )
 
 

@@ -207,6 +207,25 @@ def test_any_sequence_of_whole_numbers_is_an_input_shape(shape):
     assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 6, 2)
 
 
+@pytest.mark.parametrize("name", ["downsampling", "mlp", "vgg"])
+def test_an_image_shape_without_channels_is_refused(name):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build(name, input_shape=(28, 28))
+    assert str(caught.value) == (
+        f"`input_shape` of `{name}`, a model of images, must be (height, width, channels); got "
+        "(28, 28); did you mean (28, 28, 1)? For sequences of 28 steps and 28 channels give the "
+        "`info.input_shape` of data loaded with kind='sequences'."
+    )
+
+
+def test_sequences_as_long_as_wide_are_taken_where_clear():
+    x, y = np.zeros((20, 8, 8)), np.arange(20) % 2
+    shape = cnnzoo.load_data((x, y), kind="sequences").info.input_shape
+    assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 8)
+    assert cnnzoo.build("sequence", input_shape=(28, 28), filters=2).input_shape == (None, 28, 28)
+    assert cnnzoo.build("mlp", input_shape=(98, 40), units=2).input_shape == (None, 98, 40)
+
+
 def test_an_unknown_model_is_answered_by_the_nearest_name_and_all_of_them():
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("downsamplin")

@@ -28,6 +28,27 @@ def test_sequences_for_a_model_of_images_are_refused():
     )
 
 
+def pictures(**options):
+    """Squares of 8x8 bytes, as Keras's own sets have them, without a channel axis."""
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    return cnnzoo.load_data((x, np.arange(40) % 3), **options)
+
+
+def test_sequences_that_may_be_images_are_answered_by_kind():
+    model = cnnzoo.build("mlp", units=2, input_shape=(8, 8, 1), classes=3)
+    assert refusal(model, pictures(kind="sequences")) == (
+        "`mlp` takes examples of shape (8, 8, 1); `arrays` has (8, 8). Load the data with "
+        "kind='images'."
+    )
+
+
+def test_a_model_without_a_channel_axis_takes_grey_images():
+    model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    trained = train(model, pictures(), Recipe(epochs=1))
+    assert np.isfinite(trained.metrics["test_loss"])
+
+
 def test_with_channels_first_the_shape_is_still_told_channels_last(channels_first):
     model = cnnzoo.build("mlp", units=2, input_shape=(6, 7, 1), classes=3)
     assert refusal(model, digits()) == (

@@ -1,34 +1,31 @@
-"""A folder of JPEG and PNG images, one folder a class."""
+"""A folder of images, one folder a class."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array
 from cnnzoo.data.errors import DataError
-from cnnzoo.data.source import Source
+from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, split_of
+from cnnzoo.data.sources.image_files import OTHER_IMAGES, SUFFIXES, is_image, read_images
 from cnnzoo.data.sources.paths import existing_path
-from cnnzoo.toggle import did_you_mean
+from cnnzoo.toggle import did_you_mean, listed
 
-FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
-"""The folder names of splits, and the split each holds."""
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
+NAMED = 3
+"""Largest number of files that a note names."""
 
 
 def from_folder(path: str) -> Source:
     """Read class folders, or such folders inside ``train/``, ``test/`` and ``validation/``.
 
-    Grey images have one channel, all others three; where both occur, grey ones become three equal
-    channels. Transparency is dropped. Files and folders whose names begin with a dot, and files
-    that are not called .jpg, .jpeg or .png, are left alone.
+    The images of a class may lie in subfolders of its folder. What is left out, hidden files and
+    files that are no images among it, is counted in the notes.
 
     Raises
     ------
     DataError
-        If a class folder is empty, an image cannot be read, images differ in size, or splits
-        differ in classes.
+        If a class folder is empty, an image cannot be read, images differ in size, splits differ
+        in classes, or it is not clear what a folder is.
     """
     name = f"folder:{path}"
     root = existing_path(path, name)
@@ -40,18 +37,28 @@ def from_folder(path: str) -> Source:
     for part, found in files.items():
         _check_same_classes(classes, list(found), f"{name!r} ({part})")
     every = [file for found in files.values() for paths in found.values() for file in paths]
-    pixels = _read_images(every, root, name)
+    pixels = read_images(every, root, name)
     labels = {
         part: np.repeat(np.arange(len(classes)), [len(paths) for paths in found.values()])
         for part, found in files.items()
     }
     ends = np.cumsum([len(y) for y in labels.values()])[:-1]
     x = dict(zip(labels, np.split(pixels, ends), strict=True))
-    return Source(name, {part: (x[part], y) for part, y in labels.items()}, tuple(classes))
+    return Source(
+        name,
+        {part: (x[part], y) for part, y in labels.items()},
+        tuple(classes),
+        kind="images",
+        notes=_notes(root, list(parts.values()), set(every)),
+    )
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.name == "__MACOSX"  # left by macOS's archives
 
 
 def _folders(place: Path) -> list[Path]:
-    return sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(p for p in place.iterdir() if p.is_dir() and not _is_hidden(p))
 
 
 def _part_folders(root: Path, name: str) -> dict[str, Path]:
@@ -62,33 +69,97 @@ def _part_folders(root: Path, name: str) -> dict[str, Path]:
             f"{name!r} has no class folders; images belong in one folder a class, such as "
             f"{str(root / 'cat')!r}."
         )
+    inside = {key: [inner.name for inner in _folders(folder)] for key, folder in folders.items()}
     # A class may be called "train" too: it is a split if it holds folders.
-    if not ("train" in folders and _folders(folders["train"])):
-        if folders.keys() <= FOLDERS.keys():
-            raise DataError(
-                f"{name!r} has {', '.join(f'{key}/' for key in folders)} but no class folders in "
-                "train/."
-            )
+    trains = [key for key in inside if split_of(key) == "train" and inside[key]]
+    if not trains:
+        _check_classes(folders, inside, name)
         return {"train": root}
-    if {"val", "validation"} <= folders.keys():
-        raise DataError(f"{name!r} has both val/ and validation/; keep one.")
-    return {part: folders[key] for key, part in FOLDERS.items() if key in folders}
+    others = [key for key in inside if split_of(key) != "train"]
+    splits = by_split([*trains, *others], name, "{}/".format)
+    classes = set(inside[splits["train"]])
+    for key in [key for key in inside if key not in splits.values()]:
+        near = _near_split(key, splits)
+        if near != "." or classes & set(inside[key]):
+            raise _no_split(name, key, near)
+    return {split: folders[key] for split, key in splits.items()}
+
+
+def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]], name: str) -> None:
+    """Refuse folders that look like splits, although none of them is train."""
+    named = [key for key in inside if split_of(key)]
+    splits = {split_of(key) or "" for key in named}
+    near = {key: _near_split(key, splits) for key in inside if inside[key] and key not in named}
+    misspelt = [key for key in near if near[key] != "."]
+    if misspelt and (named or len(inside) == 1):
+        raise _no_split(name, misspelt[0], near[misspelt[0]])
+    if len(named) == len(inside) or any(inside[key] for key in named):
+        raise DataError(
+            f"{name!r} has {', '.join(f'{key}/' for key in named)} but no class folders in train/."
+        )
+    common = sorted(set.intersection(*map(set, inside.values())))
+    direct = any(is_image(file) for key in inside for file in folders[key].iterdir())
+    if len(inside) > 1 and len(common) > 1 and not direct:
+        raise DataError(
+            f"The folders {listed(inside)} of {name!r} hold the same folders, {listed(common)}, so "
+            "they may be splits or classes. Name splits train/, validation/ and test/; move "
+            "classes into a folder train/."
+        )
+
+
+def _near_split(key: str, splits: Collection[str]) -> str:
+    """End a sentence by the nearest name of a split that is missing."""
+    missing = [known for known, split in SPLIT_NAMES.items() if split not in splits]
+    return did_you_mean(key.casefold(), missing, "'")
+
+
+def _no_split(name: str, key: str, near: str) -> DataError:
+    return DataError(
+        f"{name!r} has the folder {key!r}, which is no split{near} The splits: {listed(SPLITS)}."
+    )
 
 
 def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
     """The image files of every class, both in sorted order."""
     files = {}
     for class_folder in _folders(folder):
-        entries = sorted(p for p in class_folder.iterdir() if not p.name.startswith("."))
-        images = [p for p in entries if p.suffix.lower() in SUFFIXES and p.is_file()]
+        found = list(_files_in(class_folder, name))
+        images = [file for file in found if is_image(file)]
+        unread = [file for file in found if file.suffix.lower() in OTHER_IMAGES]
+        if unread:
+            raise DataError(
+                f"The image {str(unread[0])!r} of {name!r} is in a format that is not read "
+                f"({len(unread)} in its class folder). Convert it to PNG."
+            )
         if not images:
-            holds = f"{len(entries)} other entries" if entries else "nothing"
+            holds = f"{len(found)} other files" if found else "nothing"
             raise DataError(
                 f"The class folder {str(class_folder)!r} of {name!r} has no image "
                 f"({', '.join(SUFFIXES)}); it holds {holds}."
             )
         files[class_folder.name] = images
     return files
+
+
+def _files_in(folder: Path, name: str, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files below a folder, in sorted order; hidden ones are left out, links are followed."""
+    above = (*above, folder.resolve())
+    for entry in sorted(folder.iterdir()):
+        if _is_hidden(entry):
+            continue
+        if entry.is_dir():
+            if entry.resolve() in above:
+                raise DataError(
+                    f"The folder {str(entry)!r} of {name!r} is a link to a folder that it lies in; "
+                    "remove it."
+                )
+            yield from _files_in(entry, name, above)
+        elif entry.is_file():
+            yield entry
+        elif is_image(entry):
+            raise DataError(
+                f"The image {str(entry)!r} of {name!r} is a link to a file that does not exist."
+            )
 
 
 def _check_same_classes(train: list[str], found: list[str], where: str) -> None:
@@ -101,43 +172,40 @@ def _check_same_classes(train: list[str], found: list[str], where: str) -> None:
             raise DataError(f"{where} lacks the class {missing!r}, which train has.")
 
 
-def _read_images(files: list[Path], root: Path, name: str) -> Array:
-    """All images as one uint8 array (n, height, width, channels)."""
-    images = [_read_image(files[0], name)]
-    for file in files[1:]:
-        images.append(_read_image(file, name))
-        if images[-1].shape[:2] != images[0].shape[:2]:
-            (h0, w0), (h, w) = images[0].shape[:2], images[-1].shape[:2]
-            raise DataError(
-                f"The images of {name!r} differ in size: {str(files[0].relative_to(root))!r} is "
-                f"{w0}x{h0} pixels, {str(file.relative_to(root))!r} is {w}x{h}. "
-                "Resize them to one size."
-            )
-    channels = max(image.shape[2] for image in images)
-    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple[str, ...]:
+    """What was left out, counted and named."""
+    unread = [folder for folder in _folders(root) if root not in parts and folder not in parts]
+    hidden: list[Path] = []
+    images: list[Path] = []
+    others: list[Path] = []
+    for entry in _entries(root, unread):
+        if _is_hidden(entry):
+            hidden.append(entry)
+        elif entry not in read:
+            (images if is_image(entry) else others).append(entry)
+    reasons = {
+        "hidden files": hidden,
+        "files that are no images": others,
+        "images outside of the class folders": images,
+        "folders that are no split": unread,
+    }
+    return tuple(
+        f"{what} left out: {len(paths)} ({_names(paths, root)})"
+        for what, paths in reasons.items()
+        if paths
+    )
 
 
-def _read_image(file: Path, name: str) -> Array:
-    from PIL import Image
-
-    try:
-        with Image.open(file, formats=("JPEG", "PNG")) as image:
-            image.load()
-            mode = _mode(image.mode, file, name)
-            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    except DataError:
-        raise
-    except Exception as error:  # decoders fail in many ways, all of them a broken file
-        raise DataError(f"The image {str(file)!r} of {name!r} cannot be read: {error}") from error
-    return pixels[:, :, None] if mode == "L" else pixels
+def _entries(folder: Path, but: Collection[Path] = ()) -> Iterator[Path]:
+    """All files and hidden folders below a folder, without what lies in these or in `but`."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not _is_hidden(entry):
+            if entry not in but:
+                yield from _entries(entry)
+        else:
+            yield entry
 
 
-def _mode(stored: str, file: Path, name: str) -> str:
-    """The mode to convert to: one grey channel, or three."""
-    modes: Mapping[str, str] = {"1": "L", "L": "L", "LA": "L"}
-    if stored.startswith(("I", "F")):
-        raise DataError(
-            f"The image {str(file)!r} of {name!r} has pixels of more than 8 bits (mode {stored}); "
-            "convert it to 8 bits."
-        )
-    return modes.get(stored, "RGB")
+def _names(paths: list[Path], root: Path) -> str:
+    names = listed([str(path.relative_to(root)) for path in paths[:NAMED]])
+    return f"{names}, ..." if len(paths) > NAMED else names

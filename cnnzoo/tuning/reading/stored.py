@@ -1,4 +1,8 @@
-"""What KerasTuner's JSON files hold, checked on the way in: they are not written atomically."""
+"""What KerasTuner's JSON files hold, checked on the way in: they are not written atomically.
+
+Read are the files of all versions from 1.0.0 to 1.4.8. Before 1.2 trials have no ``message``, and
+``oracle.json`` has no ``start_order``; before 1.0.2 hyperparameters have no ``conditions``.
+"""
 
 import json
 import math
@@ -7,11 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cnnzoo.directions import Direction
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.filenames import TRIAL
-from cnnzoo.tuning.records import STATUSES, Direction, Hyperparameter
+from cnnzoo.tuning.reading.scopes import active_levels, plain_name
+from cnnzoo.tuning.records import STATUSES, Hyperparameter
 
 Kind = TypeVar("Kind")
+
+CONDITIONS = "conditions"
+"""Of a hyperparameter, in the files of KerasTuner from 1.0.2 on."""
 
 
 class UnreadableError(ValueError):
@@ -41,6 +50,13 @@ class Metric:
         if not finite:
             return math.nan
         return min(finite) if self.direction == "min" else max(finite)
+
+    @property
+    def best_step(self) -> int:
+        """The first step at which the mean over executions is the best; 0 if there is none."""
+        best = self.best
+        means = ((step, math.fsum(at) / len(at)) for step, at in self.steps.items() if at)
+        return next((step for step, mean in means if mean == best), 0)
 
     def at(self, step: int) -> tuple[float, ...]:
         """Return the values at a step, at the last one if there are none."""
@@ -163,14 +179,17 @@ def _check(value: Any, kind: Any) -> Any:
 
 
 def _state(found: Any) -> State:
-    space = found["hyperparameters"]
+    status, space = STATUSES[found["status"]], found["hyperparameters"]
+    values = {_check(name, str): _level(value) for name, value in space["values"].items()}
+    declared = _check(space["space"], list)
+    scoped = bool(declared) and all(CONDITIONS not in at["config"] for at in declared)
     return State(
-        STATUSES[found["status"]],
+        status,
         number(found["score"]),
-        _check(found["message"] or "", str),
+        _check(found.get("message") or "", str),
         whole(found["best_step"]) or 0,
-        {_check(name, str): _level(value) for name, value in space["values"].items()},
-        space_of(space["space"]),
+        active_levels(values) if scoped else values,
+        space_of(declared),
         {name: _metric(metric) for name, metric in found["metrics"]["metrics"].items()},
     )
 
@@ -195,6 +214,8 @@ def _level(value: Any) -> Level:
 
 def _hyperparameter(kind: str, config: Mapping[str, Any]) -> Hyperparameter:
     name, default = _check(config["name"], str), config.get("default")
+    if CONDITIONS not in config:
+        name = plain_name(name)
     if default is not None:
         _level(default)
     if kind in ("Int", "Float"):

@@ -105,6 +105,7 @@ def test_a_trend_is_a_sentence(contents, changed, verdict, said):
 
 def effect(term, kind, metric="test_loss", **changed):
     row = {"metric": metric, "term": term, "kind": kind, "df": 1, "F": 9.0, "p_adjusted": 0.004}
+    row |= {"df_error": 9.0, "epsilon": np.nan, "n_blocks": 10}
     row |= {"share": 0.489, "delta": -0.189, "ci_low": -0.253, "ci_high": -0.125, "notes": ""}
     return row | changed
 
@@ -145,6 +146,25 @@ TWO = {"factors": {"filters": [4, 8], "skip": [True, False]}, "baseline": {"filt
             f"filters x skip: in test loss no interaction is shown ({MINUS}0.19 [{MINUS}0.25, "
             "0.10]), p 0.50, 49% of the variance",
         ),
+        (
+            effect("filters", "main", n_blocks=5),
+            "",
+            "filters 8 instead of 4, over the levels of the other factors: test loss "
+            f"{MINUS}0.19 [{MINUS}0.25, {MINUS}0.12], no verdict with fewer than 6 seed blocks "
+            "(p 0.004, 49% of the variance)",
+        ),
+        (
+            effect("filters", "main", n_blocks=5, delta=np.nan, ci_low=np.nan, ci_high=np.nan),
+            "",
+            "filters (4, 8): test loss, no verdict with fewer than 6 seed blocks (p 0.004, 49% of "
+            "the variance)",
+        ),
+        (
+            effect("filters x skip", "interaction", n_blocks=5),
+            "",
+            f"filters x skip: interaction in test loss {MINUS}0.19 [{MINUS}0.25, {MINUS}0.12], no "
+            "verdict with fewer than 6 seed blocks (p 0.004, 49% of the variance)",
+        ),
     ],
 )
 def test_an_effect_is_a_sentence(contents, row, verdict, said):
@@ -162,6 +182,33 @@ def test_effects_that_are_not_shown_share_a_sentence_where_they_are_many(content
     assert len(texts) == 2
     assert texts[0].startswith("filters 8 instead of 4, ")
     assert texts[1] == "Main effects that are not shown in test loss: f0, f1, f2, f3, f4, f5"
+
+
+def test_effects_of_few_seeds_have_no_verdict(contents):
+    factors = {f"f{at}": [0, 1] for at in range(6)}
+    rows = [effect(name, "main", n_blocks=5) for name in factors]
+    shown = with_table(contents, EFFECTS, rows, factors=factors)
+    (one,) = answers(shown)
+    assert (one.verdict, one.text) == (
+        "",
+        "Main effects without verdict (fewer than 6 seed blocks) in test loss: f0, f1, f2, f3, "
+        "f4, f5",
+    )
+    assert headline(shown) is None
+    table = shaped_table(shown, EFFECTS, shown.tables[EFFECTS])
+    assert "Shown" not in table.headers
+    assert "95% interval" in table.headers
+
+
+def test_error_degrees_of_freedom_are_a_column(contents):
+    rows = [effect("filters", "main"), effect("skip", "main", df_error=8.6543)]
+    rows.append(effect("filters x skip", "interaction", df=4, df_error=36.0, epsilon=0.7312))
+    shown = with_table(contents, EFFECTS, rows, **TWO)
+    table = shaped_table(shown, EFFECTS, shown.tables[EFFECTS])
+    at = table.headers.index("Error degrees of freedom")
+    assert [row[at].text for row in table.rows] == ["9", "8.7", "36"]
+    at = table.headers.index("Epsilon")
+    assert [row[at].text for row in table.rows] == ["", "", "0.73"]
 
 
 STEPS = pd.DataFrame(

@@ -112,7 +112,8 @@ def test_a_factorial_has_effects(outcome):
         "units=8, dropout=0.5": {"units": 8, "dropout": 0.5},
     }
     effects = results.effects(["loss"])
-    assert len(effects) >= 3
+    assert list(effects["term"]) == ["units", "dropout", "units x dropout", "seed", "residual"]
+    assert effects["df_error"].head(3).round(9).tolist() == [5, 5, 5]
 
 
 def test_a_trend_over_ordered_levels_is_tested(outcome):

@@ -181,6 +181,37 @@ def test_a_search_of_almost_nothing_has_a_report(written, tmp_path, trials, suff
     assert ablations.search_report(place, tmp_path / f"report{suffix}").stat().st_size > 0
 
 
+@pytest.mark.parametrize("space", [[], [("Fixed", {"name": "width", "value": 8})]])
+def test_a_search_of_nothing_has_a_report(written, tmp_path, space):
+    levels = {config["name"]: 8 for _, config in space}
+    place = written(tmp_path / "a", {"0": (levels, 0.5, None)}, space=space)
+    assert cnnzoo.open_search(place).importance().empty
+    texts = {
+        suffix: ablations.search_report(place, tmp_path / f"a.{suffix}").read_text()
+        for suffix in ("html", "md", "csv", "tex", "json")
+    }
+    said = "The search varied nothing, so that there are no choices to compare."
+    for suffix in ("html", "md", "tex", "json"):
+        assert said in texts[suffix]
+    assert ",done,0.5," in texts["csv"]
+    assert "<dt>Searched</dt><dd>nothing</dd>" in texts["html"]
+    assert 'unknown</span> <span class="more">nothing was varied' in texts["html"]
+    assert 'id="importance"' not in texts["html"]
+    assert json.loads(texts["json"])["importance"] == []
+    drawn = draw_figures(contents_of(cnnzoo.open_search(place)), PAGE)
+    assert [figure.name for figure in drawn] == ["progress"]
+
+
+def test_what_has_no_score_has_no_chart(written, tmp_path):
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, "FAILED", None)})
+    assert draw_figures(contents_of(cnnzoo.open_search(place)), PAGE) == []
+
+
+def test_trials_in_no_known_order_show_no_progress(contents):
+    drawn = draw_figures(replace(contents, in_order=False), PAGE)
+    assert "progress" not in [figure.name for figure in drawn]
+
+
 def test_the_other_formats_hold_the_trials(search, tmp_path):
     trials = cnnzoo.open_search(search).trials
     rows = list(
@@ -230,7 +261,7 @@ def test_optimism_is_said_with_its_metric_and_in_its_direction(
         one_at_a_time = path = None
 
         def optimism(self):
-            return pd.DataFrame([(1, "11", "baseline", *row)], columns=COLUMNS)
+            return pd.DataFrame([(1, "11", "baseline", *row, "")], columns=COLUMNS)
 
     goal = {"objective": {"name": "val_accuracy", "direction": direction}}
     place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
@@ -251,7 +282,7 @@ def test_the_tables_are_latex(search, tmp_path):
     assert captions == [
         *("\\caption{The best configurations}", "\\caption{Importance}", "\\caption{Not done}")
     ]
-    assert "\\label{tab:the-best-configurations}" in text
+    assert "\\label{tab:downsampling-the-best-configurations}" in text
     assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 3
     assert "learning\\_rate" in text
     assert "<" not in text

@@ -27,7 +27,8 @@ def test_an_unknown_direction_is_not_guessed():
         "whether lower or higher is better is not known for the metric `bleu`. Give "
         "directions={'bleu': 'lower'} or 'higher'; known without it are names that end in loss, "
         "nll, mae, mse, rmse, error, params, macs, seconds, bytes, epochs, accuracy, f1, f1_score, "
-        "auc, precision, recall, r2."
+        "auc, precision, recall, r2, f_beta_score, fbeta_score, r2_score, binary_io_u, "
+        "cosine_similarity, concordance_correlation, pearson_correlation."
     )
 
 

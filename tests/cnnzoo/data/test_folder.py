@@ -60,10 +60,18 @@ def test_jpeg_pixels_are_those_that_were_written_but_for_compression(suffix, tmp
         assert data.train.y[distance.argmin()] == c
 
 
-@pytest.mark.parametrize("validation", ["val", "validation"])
-def test_folders_of_splits_are_kept(validation, tmp_path):
-    fill(tmp_path / "train", n=10)
-    fill(tmp_path / "test", n=3)
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("train", "validation", "test"),
+        ("train", "valid", "Test"),
+        ("Training", "dev", "testing"),
+    ],
+)
+def test_folders_of_splits_are_kept(train, validation, test, tmp_path):
+    fill(tmp_path / train, n=10)
+    fill(tmp_path / test, n=3)
     fill(tmp_path / validation, n=2)
     data = load_data(f"folder:{tmp_path}", normalize="none")
     assert data.info.sizes == (20, 4, 6)
@@ -97,14 +105,101 @@ def test_palettes_are_resolved_and_transparency_is_dropped(tmp_path):
     assert [40, 50, 60] in pixels
 
 
-def test_hidden_and_other_files_are_left_alone(tmp_path):
+def test_hidden_and_other_files_are_left_out_and_counted(tmp_path):
     fill(tmp_path)
     (tmp_path / ".git").mkdir()
+    (tmp_path / "__MACOSX").mkdir()
     (tmp_path / "README.txt").write_text("about")
     (tmp_path / "cat" / ".DS_Store").write_text("x")
     (tmp_path / "cat" / "._0.png").write_text("x")
     (tmp_path / "cat" / "notes.txt").write_text("x")
-    assert sum(load_data(f"folder:{tmp_path}").info.sizes) == 20
+    write(tmp_path / "preview.png", np.zeros((2, 2)))
+    data = load_data(f"folder:{tmp_path}")
+    assert sum(data.info.sizes) == 20
+    assert data.info.notes == (
+        "hidden files left out: 4 ('.git', '__MACOSX', 'cat/.DS_Store', ...)",
+        "files that are no images left out: 2 ('README.txt', 'cat/notes.txt')",
+        "images outside of the class folders left out: 1 ('preview.png')",
+    )
+    assert repr(data).endswith(f"2 test; {'; '.join(data.info.notes)}>")
+
+
+def test_folders_that_are_no_split_are_left_out_and_named(tmp_path):
+    fill(tmp_path / "train")
+    write(tmp_path / "unlabelled" / "0.png", np.zeros((4, 6)))
+    data = load_data(f"folder:{tmp_path}")
+    assert sum(data.info.sizes) == 20
+    assert data.info.notes == ("folders that are no split left out: 1 ('unlabelled')",)
+
+
+def test_images_in_subfolders_of_a_class_are_read(tmp_path):
+    fill(tmp_path, n=4)
+    write(tmp_path / "cat" / "kittens" / "tabby" / "0.png", np.full((4, 6), 50))
+    write(tmp_path / "dog" / "puppies" / "0.png", np.full((4, 6), 150))
+    data = load_data(f"folder:{tmp_path}", normalize="none", validation=0, test=0)
+    assert sorted(data.train.x[:, 0, 0, 0]) == [0, 1, 2, 3, 50, 100, 101, 102, 103, 150]
+    np.testing.assert_array_equal(data.train.y, data.train.x[:, 0, 0, 0] // 100)
+    assert data.info.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("bmp", {}),
+        ("gif", {}),
+        ("webp", {"lossless": True}),
+        ("tiff", {}),
+        ("pgm", {}),
+        ("BMP", {}),
+    ],
+)
+def test_formats_beside_png_are_read_exactly(suffix, options, tmp_path):
+    fill(tmp_path, n=4)
+    write(tmp_path / "cat" / f"extra.{suffix}", np.full((4, 6), 77), **options)
+    data = load_data(f"folder:{tmp_path}", normalize="none", validation=0, test=0)
+    pixels = data.train.x[data.train.y == 0]
+    assert sorted(pixels[:, 0, 0, 0]) == [0, 1, 2, 3, 77]
+    assert np.ptp(pixels, axis=(1, 2, 3)).max() == 0
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "tif"])
+def test_an_image_of_several_frames_is_refused(suffix, tmp_path):
+    fill(tmp_path)
+    file = tmp_path / "cat" / f"moving.{suffix}"
+    first, *others = (Image.fromarray(np.full((4, 6), 100 * i, np.uint8)) for i in range(3))
+    first.save(file, save_all=True, append_images=others)
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The image '{file}' of 'folder:{tmp_path}' has 3 frames; save the one to use as PNG."
+    )
+
+
+def test_images_of_a_format_not_read_are_refused(tmp_path):
+    fill(tmp_path)
+    for i in range(2):
+        (tmp_path / "dog" / f"{i}.heic").write_bytes(b"x")
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The image '{tmp_path}/dog/0.heic' of 'folder:{tmp_path}' is in a format that is not read "
+        "(2 in its class folder). Convert it to PNG."
+    )
+
+
+def test_links_are_followed_and_broken_ones_refused(tmp_path):
+    fill(tmp_path / "store", classes=("mouse",))
+    fill(tmp_path / "animals")
+    (tmp_path / "animals" / "eel").symlink_to(tmp_path / "store" / "mouse")
+    spec = f"folder:{tmp_path}/animals"
+    assert load_data(spec).info.class_names == ("cat", "dog", "eel")
+    link = tmp_path / "animals" / "cat" / "lost.png"
+    link.symlink_to(tmp_path / "nothing.png")
+    assert refusal(spec) == (
+        f"The image '{link}' of '{spec}' is a link to a file that does not exist."
+    )
+    link.unlink()
+    link = tmp_path / "animals" / "cat" / "more"
+    link.symlink_to(tmp_path / "animals" / "cat")
+    assert refusal(spec) == (
+        f"The folder '{link}' of '{spec}' is a link to a folder that it lies in; remove it."
+    )
 
 
 def test_a_missing_folder_names_its_nearest_neighbour(tmp_path):
@@ -130,15 +225,18 @@ def test_images_without_class_folders_are_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("other", "holds"), [(None, "nothing"), ("a.gif", "1 other entries")])
-def test_an_empty_class_folder_is_refused(other, holds, tmp_path):
+@pytest.mark.parametrize(
+    ("others", "holds"), [((), "nothing"), (("a.txt", "b.csv"), "2 other files")]
+)
+def test_an_empty_class_folder_is_refused(others, holds, tmp_path):
     fill(tmp_path)
-    (tmp_path / "eel").mkdir()
-    if other:
-        write(tmp_path / "eel" / other, np.zeros((4, 6)))
+    (tmp_path / "eel" / "inner").mkdir(parents=True)
+    for other in others:
+        (tmp_path / "eel" / "inner" / other).write_text("x")
     assert refusal(f"folder:{tmp_path}") == (
-        f"The class folder '{tmp_path}/eel' of 'folder:{tmp_path}' has no image (.jpg, .jpeg, "
-        f".png); it holds {holds}."
+        f"The class folder '{tmp_path}/eel' of 'folder:{tmp_path}' has no image (.bmp, .gif, "
+        ".jfif, .jpeg, .jpg, .pbm, .pgm, .png, .ppm, .tif, .tiff, .webp); it holds "
+        f"{holds}."
     )
 
 
@@ -208,3 +306,71 @@ def test_two_validation_folders_are_refused(tmp_path):
     assert refusal(f"folder:{tmp_path}") == (
         f"'folder:{tmp_path}' has both val/ and validation/; keep one."
     )
+
+
+NO_SPLIT = "The splits: 'train', 'validation', 'test'."
+
+
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        (["tarin"], f"has the folder 'tarin', which is no split; did you mean 'train'? {NO_SPLIT}"),
+        (
+            ["tarin", "test"],
+            f"has the folder 'tarin', which is no split; did you mean 'train'? {NO_SPLIT}",
+        ),
+        (
+            ["train", "tset"],
+            f"has the folder 'tset', which is no split; did you mean 'test'? {NO_SPLIT}",
+        ),
+        (["train", "test", "holdout"], f"has the folder 'holdout', which is no split. {NO_SPLIT}"),
+        (["dev", "Test"], "has Test/, dev/ but no class folders in train/."),
+        (["train", "dev", "Valid"], "has both Valid/ and dev/; keep one."),
+        (["train", "Training"], "has both Training/ and train/; keep one."),
+    ],
+)
+def test_folders_that_may_be_splits_are_refused(folders, sentence, tmp_path):
+    for folder in folders:
+        fill(tmp_path / folder, n=2)
+    assert refusal(f"folder:{tmp_path}") == f"'folder:{tmp_path}' {sentence}"
+
+
+def test_a_split_beside_class_folders_is_refused(tmp_path):
+    fill(tmp_path)
+    fill(tmp_path / "test")
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has test/ but no class folders in train/."
+    )
+
+
+def test_classes_and_splits_that_look_alike_are_asked_for(tmp_path):
+    for folder in ("main", "rest"):
+        fill(tmp_path / folder)
+    assert refusal(f"folder:{tmp_path}") == (
+        f"The folders 'main', 'rest' of 'folder:{tmp_path}' hold the same folders, 'cat', 'dog', "
+        "so they may be splits or classes. Name splits train/, validation/ and test/; move "
+        "classes into a folder train/."
+    )
+    (tmp_path / "train").mkdir()
+    for folder in ("main", "rest"):
+        (tmp_path / folder).rename(tmp_path / "train" / folder)
+    assert load_data(f"folder:{tmp_path}").info.class_names == ("main", "rest")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Cat", "has the class 'Cat', which train lacks; did you mean 'cat'?"),
+        ("eel", "has the class 'eel', which train lacks."),
+    ],
+)
+def test_a_class_that_train_lacks_is_answered_by_the_nearest(name, sentence, tmp_path):
+    fill(tmp_path / "train")
+    fill(tmp_path / "test", classes=(name, "dog"))
+    assert refusal(f"folder:{tmp_path}") == f"'folder:{tmp_path}' (test) {sentence}"
+
+
+def test_the_fingerprint_of_class_folders_stays_as_it_was(tmp_path):
+    for part, n in (("train", 12), ("test", 12), ("val", 12)):
+        fill(tmp_path / part, n=n)
+    assert load_data(f"folder:{tmp_path}").info.fingerprint[:16] == "b961521a0d1b08ec"

@@ -24,18 +24,18 @@ KNOWN = (
         ("https://x.org/a.npz", "There is no data 'https://x.org/a.npz'." + KNOWN),
         (
             None,
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "NoneType.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got NoneType.",
         ),
         (
             X,
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "ndarray.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got ndarray.",
         ),
         (
             (X, Y, Y),
-            "The data must be a name, a tuple (x, y) or a mapping of splits to such tuples; got "
-            "tuple of 3.",
+            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "test, or a mapping of splits to them; got tuple of 3.",
         ),
         (
             {"train": (X, Y), "tset": (X, Y)},
@@ -58,7 +58,7 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
         load_data((X, Y), labelnoise=0.1)
     assert str(caught.value) == (
         "`load_data` takes no `labelnoise`; did you mean `label_noise`? It takes spec, seed, "
-        "normalize, train_size, label_noise, imbalance, validation, test."
+        "normalize, train_size, label_noise, imbalance, validation, test, kind."
     )
 
 

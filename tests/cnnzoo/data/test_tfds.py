@@ -1,6 +1,7 @@
 """Sets of TensorFlow Datasets that the test defines and prepares itself."""
 
 import logging
+import sys
 
 import numpy as np
 import pytest
@@ -51,6 +52,42 @@ class CnnzooSplits(Builder):
     EXAMPLES = Builder.EXAMPLES | {
         "test": [example(i) for i in range(100, 110)],
         "unsupervised": [example(200)],
+    }
+
+
+class CnnzooNames(Builder):
+    """Splits by other names, and one beside the usual."""
+
+    EXAMPLES = {
+        "train": [example(i) for i in range(40)],
+        "valid": [example(i) for i in range(50, 56)],
+        "test": [example(i) for i in range(60, 68)],
+        "testing": [example(70)],
+    }
+
+
+class CnnzooTwice(Builder):
+    """Two splits of one meaning."""
+
+    EXAMPLES = Builder.EXAMPLES | {"dev": [example(0)], "val": [example(1)]}
+
+
+RNG = np.random.default_rng(3)
+
+
+class CnnzooPhotos(Builder):
+    """Coloured noise as JPEG, whose pixels hang on the decoder, and more than a block of it."""
+
+    FEATURES = {
+        "image": FEATURES.Image(shape=(16, 16, 3), encoding_format="jpeg"),
+        "label": LABEL,
+        "id": FEATURES.Text(),
+    }
+    EXAMPLES = {
+        "train": [
+            {"image": RNG.integers(0, 256, (16, 16, 3), np.uint8), "label": i % 2, "id": str(i)}
+            for i in range(60)
+        ]
     }
 
 
@@ -124,10 +161,14 @@ def prepared(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     logging.getLogger("absl").setLevel(logging.ERROR)
 
-    def prepare(builder, write=True):
+    def prepare(builder, write=True, file_format=None, files=None):
         monkeypatch.setitem(tfds.core.registered._DATASET_REGISTRY, builder.name, builder)
         if write:
-            builder(data_dir=str(tmp_path)).download_and_prepare()
+            place = tmp_path / f"{file_format}{files}"
+            monkeypatch.setenv("TFDS_DATA_DIR", str(place))
+            builder(data_dir=str(place), file_format=file_format).download_and_prepare(
+                download_config=tfds.download.DownloadConfig(num_shards=files)
+            )
         return f"tfds:{builder.name}"
 
     return prepare
@@ -149,8 +190,56 @@ def test_a_test_split_is_kept_and_others_are_left_alone(prepared):
     assert sorted(data.test.x[:, 0, 0, 0]) == list(range(100, 110))
 
 
+def test_splits_that_are_left_out_are_named(prepared):
+    info = load_data(prepared(CnnzooSplits)).info
+    assert info.notes == ("splits left out: 'unsupervised'",)
+
+
+def test_splits_by_other_usual_names_are_kept(prepared):
+    data = load_data(prepared(CnnzooNames), normalize="none")
+    assert data.info.sizes == (40, 6, 8)
+    assert sorted(data.validation.x[:, 0, 0, 0]) == list(range(50, 56))
+    assert sorted(data.test.x[:, 0, 0, 0]) == list(range(60, 68))
+    assert data.info.notes == ("splits left out: 'testing'",)
+
+
+def test_two_splits_of_one_meaning_are_refused(prepared):
+    assert refusal(prepared(CnnzooTwice)) == (
+        "'tfds:cnnzoo_twice' has both 'dev' and 'val'; keep one."
+    )
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_every_file_format_is_read_alike(files, prepared):
+    found = {
+        file_format: load_data(prepared(CnnzooPhotos, file_format=file_format, files=files))
+        for file_format in ("tfrecord", "array_record", "parquet")
+    }
+    assert len({data.info.fingerprint for data in found.values()}) == 1
+    usual = found["tfrecord"]
+    assert usual.info.sizes == (48, 6, 6)
+    for split in ("train", "validation", "test"):
+        x, y = getattr(usual, split)
+        np.testing.assert_array_equal(getattr(found["array_record"], split).x, x)
+        np.testing.assert_array_equal(getattr(found["array_record"], split).y, y)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "package"), [("array_record", "array_record"), ("parquet", "pyarrow")]
+)
+def test_a_missing_reader_is_named(file_format, package, prepared, monkeypatch):
+    spec = prepared(CnnzooWhole, file_format=file_format)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert refusal(spec) == (
+        f"'tfds:cnnzoo_whole' is prepared as {file_format}, which is not read without the package "
+        f"{package!r}; install it, or prepare the set with --file_format=tfrecord."
+    )
+
+
 def test_a_test_split_of_hidden_labels_is_not_used(prepared):
-    assert load_data(prepared(CnnzooHidden)).info.sizes == (32, 4, 4)
+    info = load_data(prepared(CnnzooHidden)).info
+    assert info.sizes == (32, 4, 4)
+    assert info.notes == ("splits without labels left out: 'test'",)
 
 
 def test_the_supervised_features_are_used_whatever_they_are_called(prepared):

@@ -109,6 +109,21 @@ def test_arrays_are_taken_as_any_hypermodel_takes_them(tmp_path, digits):
     assert losses == {"mse", "categorical_crossentropy"}
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "others"),
+    [("sequence", (8, 8), {"kernel_size": 3}), ("mlp", (8, 8, 1), {})],
+)
+def test_arrays_without_channels_are_what_the_model_takes(name, shape, others, digits):
+    tuned = cnnzoo.hypermodel(
+        name, search=["activation"], **FOR_DIGITS | {"input_shape": shape, **others}
+    )
+    hp = keras_tuner.HyperParameters()
+    seen = []
+    with mock.patch.object(module, "fit", lambda model, data, *_, **__: seen.append(data)):
+        tuned.fit(hp, tuned.build(hp), digits.train.x[..., 0], digits.train.y)
+    assert [data.info.input_shape for data in seen] == [shape]
+
+
 def test_hyperband_of_kerastuner_gives_the_epochs(tmp_path, digits):
     tuned = cnnzoo.hypermodel("mlp", search={"units": (4, 64)}, **FOR_DIGITS)
     seen = []

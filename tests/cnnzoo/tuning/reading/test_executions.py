@@ -72,6 +72,23 @@ def test_executions_that_cannot_be_read_leave_the_trial(seeded):
     assert row["score"] == pytest.approx(state_of(seeded, "4")["score"])
 
 
+def test_executions_of_one_seed_count_once(seeded):
+    scores = {"0": (0.5, 0.7), "1": (0.6, 0.9)}  # by trial, of the seeds 0 and 1
+    for trial in ("0", "1"):
+        folder = seeded / f"trial_{trial}"
+        rows = json.loads((folder / "executions.json").read_text())[:2]
+        pairs = zip(rows, scores[trial], strict=True)
+        (folder / "executions.json").write_text(
+            json.dumps([row | {"score": score} for row, score in pairs])
+        )
+        same = state_of(seeded, "0")["hyperparameters"]
+        edit(folder / "trial.json", hyperparameters=same)
+    row = cnnzoo.open_search(seeded).configurations.set_index("trial").loc["0"]
+    assert row["executions"] == 2
+    assert row["score"] == pytest.approx((0.55 + 0.8) / 2)
+    assert row["sd"] == pytest.approx(0.25 / 2**0.5)  # of 0.55 and 0.8
+
+
 # What the search says of itself
 
 

@@ -1,0 +1,165 @@
+"""Which metric of a study measures the same as the objective of a search."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ablations.search.studies import objective_of
+from ablations.study.declared import METRICS
+from ablations.study.models import find_builder
+from ablations.study.space import by_group
+from cnnzoo.reasons import line_of
+from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import Level
+from cnnzoo.tuning.reading.results import SearchResults
+
+VALIDATION = "val_"
+"""Before the name of a metric that Keras measures on the validation data."""
+
+SAME_NAME = {
+    **{name: name for name in ("accuracy", "mae", "rmse", "nll", "macro_f1")},
+    "acc": "accuracy",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+}
+"""Metrics that are the same by their name; Keras makes "accuracy" fit the loss."""
+
+ACCURACIES = {
+    **dict.fromkeys(("binary_accuracy", "BinaryAccuracy"), "binary"),
+    **dict.fromkeys(("categorical_accuracy", "CategoricalAccuracy"), "one-hot"),
+    **dict.fromkeys(("sparse_categorical_accuracy", "SparseCategoricalAccuracy"), "ids"),
+}
+"""By Keras's name, the labels of the losses for which it is the accuracy of a study."""
+
+NEAREST = {
+    **dict.fromkeys(("accuracy", "acc"), "accuracy"),
+    **dict.fromkeys(("f1_score", "f1"), "macro_f1"),
+    **dict.fromkeys(("squared_error", "mse"), "rmse"),
+    "crossentropy": "nll",
+}
+"""By the end of an objective's name, what is compared where nothing is the same; else the loss."""
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """What a study measures for the objective of a search.
+
+    Parameters
+    ----------
+    metric
+        That the studies compare first.
+    reason
+        Why it is not the same as the objective; empty where it is.
+    """
+
+    metric: str
+    reason: str = ""
+
+    def note(self, compared: str) -> str:
+        """Say what the studies compare instead, and that the optimism is unknown; "" if known."""
+        if not self.reason:
+            return ""
+        return (
+            f"The studies compare {compared}, because {self.reason}; by how much the score of the "
+            "search was too good cannot be said."
+        )
+
+
+def find_counterpart(
+    search: SearchResults, model: str, data: str, levels: Mapping[str, Level]
+) -> Counterpart:
+    """Find the metric of a study that measures the same as the objective of a search.
+
+    Where the name does not tell, the winner is built and its compiled metric is looked at.
+
+    Parameters
+    ----------
+    search
+        The search.
+    model, data
+        As of `ablations.Study`.
+    levels
+        Of the winner.
+    """
+    name = objective_of(search).name
+    plain = name.removeprefix(VALIDATION)
+    if "objective" in search.project.search and plain in METRICS:
+        return Counterpart(plain)  # of `cnnzoo.tune`, which measures as studies do
+    ends = (metric for end, metric in NEAREST.items() if plain == end or plain.endswith(f"_{end}"))
+    near = plain if plain in METRICS else next(ends, "loss")
+    if not name.startswith(VALIDATION):
+        return Counterpart(near, f"{name} of the search is not a metric of Keras's validation data")
+    if plain in SAME_NAME:
+        return Counterpart(SAME_NAME[plain])
+    try:
+        built, classes_seen = _winner(model, data, levels)
+        return _compiled_counterpart(built, name, near, classes_seen)
+    except (Exception, SystemExit) as error:  # a user's builder may raise anything
+        reason = f"the model of the search, which would tell what {name} is, cannot be built"
+        return Counterpart(near, f"{reason} ({line_of(error).rstrip('.')})")
+
+
+def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bool]:
+    """Return the winner, built, and whether each class is among the validation labels."""
+    import numpy as np
+
+    from cnnzoo.data import load_data
+
+    recipe = asdict(Recipe())
+    toggles, of_data = by_group({n: level for n, level in levels.items() if n not in recipe})
+    loaded = load_data(data, **of_data)  # type: ignore[arg-type]
+    info = loaded.info
+    built = find_builder(model).build(toggles, info.input_shape, info.classes, 0)
+    return built, len(np.unique(loaded.validation[1])) == info.classes
+
+
+def _compiled_counterpart(built: Any, name: str, near: str, classes_seen: bool) -> Counterpart:
+    from cnnzoo.losses import loss_of
+
+    plain = name.removeprefix(VALIDATION)
+    if plain == "loss":
+        if built.losses:
+            return Counterpart(
+                near, f"{name} of the search contains the model's penalties, which their loss omits"
+            )
+        return Counterpart("loss")
+    loss = loss_of(built)
+    listed = _metrics(built.get_compile_config().get("metrics"))
+    kind, options = next((one for one in listed if _name_of(*one) == plain), (plain, {}))
+    labels = ACCURACIES.get(kind)
+    if labels:
+        usual = 0.0 if loss.logits else 0.5
+        cut_right = labels != "binary" or options.get("threshold", 0.5) == usual
+        if labels == loss.choice.labels and cut_right:
+            return Counterpart("accuracy")
+        kept = f"a model with the loss {loss.choice.function}"
+        return Counterpart(near, f"{name} of the search is not the accuracy of {kept}")
+    if kind == "F1Score":
+        whole = options.get("average") == "macro" and options.get("threshold") is None
+        if whole and classes_seen:
+            return Counterpart("macro_f1")
+        lacking = "not each class is among the validation labels"
+        why = lacking if whole else "its average is not macro, or it has a threshold"
+        return Counterpart(near, f"{name} of the search is not their macro F1 ({why})")
+    return Counterpart(near, f"they do not measure {name}, the objective of the search")
+
+
+def _metrics(compiled: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the compiled metrics by their class or function, with their options."""
+    if isinstance(compiled, str):
+        yield compiled, {}
+    elif isinstance(compiled, list | tuple):
+        for one in compiled:
+            yield from _metrics(one)
+    elif isinstance(compiled, dict) and "class_name" in compiled:
+        options = compiled.get("config")
+        if isinstance(options, dict):
+            yield compiled["class_name"], options
+        elif isinstance(options, str):  # a function
+            yield options, {}
+    elif isinstance(compiled, dict):
+        yield from _metrics(list(compiled.values()))
+
+
+def _name_of(kind: str, options: Mapping[str, Any]) -> str:
+    return str(options.get("name", kind))

@@ -1,0 +1,85 @@
+"""Image files: which are read, and their pixels as one array."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array
+from cnnzoo.data.errors import DataError
+
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),
+    ".webp",
+)
+"""Suffixes of the files that are read as images, in any letter case."""
+
+OTHER_IMAGES = (".avif", ".dcm", ".exr", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga")
+"""Suffixes of image formats that are not read: refused, because a class would lose examples."""
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+ANIMATED = ("GIF", "TIFF", "WEBP")
+"""Formats whose files may hold several images."""
+
+
+def is_image(file: Path) -> bool:
+    """Tell whether a file is read, by the end of its name."""
+    return file.suffix.lower() in SUFFIXES
+
+
+def read_images(files: list[Path], root: Path, name: str) -> Array:
+    """All images as one uint8 array (n, height, width, channels).
+
+    Grey images have one channel, all others three; where both occur, grey ones become three equal
+    channels. Transparency is dropped.
+
+    Raises
+    ------
+    DataError
+        If an image cannot be read, or images differ in size.
+    """
+    images = [_read_image(files[0], name)]
+    for file in files[1:]:
+        images.append(_read_image(file, name))
+        if images[-1].shape[:2] != images[0].shape[:2]:
+            (h0, w0), (h, w) = images[0].shape[:2], images[-1].shape[:2]
+            raise DataError(
+                f"The images of {name!r} differ in size: {str(files[0].relative_to(root))!r} is "
+                f"{w0}x{h0} pixels, {str(file.relative_to(root))!r} is {w}x{h}. "
+                "Resize them to one size."
+            )
+    channels = max(image.shape[2] for image in images)
+    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+
+
+def _read_image(file: Path, name: str) -> Array:
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+            if frames > 1:
+                raise DataError(
+                    f"The image {str(file)!r} of {name!r} has {frames} frames; save the one to "
+                    "use as PNG."
+                )
+            image.load()
+            mode = _mode(image.mode, file, name)
+            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    except DataError:
+        raise
+    except Exception as error:  # decoders fail in many ways, all of them a broken file
+        raise DataError(f"The image {str(file)!r} of {name!r} cannot be read: {error}") from error
+    return pixels[:, :, None] if mode == "L" else pixels
+
+
+def _mode(stored: str, file: Path, name: str) -> str:
+    """The mode to convert to: one grey channel, or three."""
+    modes: Mapping[str, str] = {"1": "L", "L": "L", "LA": "L"}
+    if stored.startswith(("I", "F")):
+        raise DataError(
+            f"The image {str(file)!r} of {name!r} has pixels of more than 8 bits (mode {stored}); "
+            "convert it to 8 bits."
+        )
+    return modes.get(stored, "RGB")
