@@ -246,8 +246,11 @@ def _show(results: "Results") -> None:
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     for metric, rows in results.deltas().groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
-        if len(baseline):
-            title += f" from the baseline's {baseline[metric].mean():.4f}"
+        means = rows["baseline_mean"].dropna().unique()
+        if len(baseline) and not len(means):  # no variant is paired yet
+            means = [baseline[metric].mean()]
+        if len(means) == 1:  # else the variants have pairs in different seeds
+            title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
     for said in answers(contents_of(results)):
         say(f"{said.text}.")

@@ -104,10 +104,16 @@ def _path(contents: ReportContents) -> list[Said]:
         verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
         if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
-        what = "the interval includes no difference" if verdict == "inconclusive" else verdict
+        what = _undecided(row) if verdict == "inconclusive" else verdict
         end = f": {what}" if what else ""
         said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
+
+
+def _undecided(row: Row) -> str:
+    if is_number(row["ci_low"]) and not row["ci_low"] <= 0 <= row["ci_high"]:
+        return f"not shown once corrected for all the changes tried (p {_p(row)})"
+    return "the interval includes no difference"
 
 
 def _known_steps(contents: ReportContents) -> list[dict[str, Any]]:

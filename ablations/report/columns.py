@@ -96,6 +96,7 @@ SHAPES = {
             Column("To", "to_level", "level"),
             Column("It gets", "gets", "verdict"),
             Column("Delta", "delta", "delta"),
+            Column("p (corrected)", "p_adjusted", "p"),
             Column("Share", "share", "share"),
             Column("Mean after it", "mean"),
             Column("Pairs", "n_pairs"),
@@ -103,7 +104,9 @@ SHAPES = {
             Column("Its mean", "runner_up_mean"),
         ),
         "Each step is the change that helped most of those that were left, chosen by the same "
-        "trials that measure it: its delta is optimistic. Each interval is its own step's.",
+        "trials that measure it: its delta is optimistic. Each interval is its own step's; p is "
+        "corrected for all the changes that were tried, and what a step gets is by it. Means are "
+        "over the seed blocks that all steps share.",
     ),
     EFFECTS: Shape(
         (
@@ -138,8 +141,10 @@ SHAPES = {
             Column("Seeds", "n"),
             Column(NOTES, "notes", "text"),
         ),
-        "How much a result depends on the seed. p is of equal variances in pairs (Pitman and "
-        "Morgan), which asks for normal values; the middle half is the width that holds it.",
+        "How much a result depends on the seed, over the seed blocks that all variants here "
+        "finished. Times the baseline's, and p, are over the pairs of each variant; p is of equal "
+        "variances (Pitman and Morgan), which asks for normal values. The middle half is the width "
+        "that holds it.",
     ),
     EPOCHS: Shape(
         (
@@ -168,7 +173,8 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
     if shape is None:
         return any_table(title, frame)
     if title == STABILITY:
-        frame = frame[frame["n"] > 0]  # what did not run is listed elsewhere, with its reason
+        # What did not run is listed elsewhere, with its reason.
+        frame = frame[~frame["variant"].isin(contents.undone)]
     rows = [row | _concluded(contents, title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
@@ -225,9 +231,8 @@ def is_exploratory(row: Row) -> bool:
 
 
 def gets(contents: ReportContents, row: Row) -> str:
-    """Say what a step of a path makes of its metric, as far as its interval tells."""
-    low, high = row["ci_low"], row["ci_high"]
-    if not (is_number(low) and is_number(high)) or low <= 0 <= high:
+    """Say what a step of a path makes of its metric, as far as its corrected p tells."""
+    if not row["p_adjusted"] < 1 - contents.confidence:
         return "inconclusive"
     return better_or_worse(contents, row["metric"], row["delta"])
 

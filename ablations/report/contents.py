@@ -83,7 +83,8 @@ class ReportContents:
         plot of interactions.
     costs
         As `ablations.stats.pareto` gives it, of any metrics one below the other: variant, metric,
-        value, any of params, macs and fit_seconds, and optimal. Left out, made of the trials.
+        value, any of n_blocks with notes, params, macs and fit_seconds, and optimal. Left out, made
+        of the trials.
     tables
         More tables by title; those that this module names have columns that the report knows.
     beside

@@ -1,5 +1,6 @@
 """Cost against what it buys: a point a variant."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,9 @@ from ablations.report.drawing import (
     shown,
     slug,
 )
-from ablations.report.words import better_when, metric_words, rows_of
+from ablations.report.tables import Table, any_table
+from ablations.report.words import better_when, joined, metric_words, rows_of
+from ablations.stats.costs import pareto
 
 AXES = {
     "params": "parameters",
@@ -29,25 +32,22 @@ WIDE = 20
 
 
 def costs_of(contents: ReportContents) -> pd.DataFrame:
-    """Return the costs handed over, or else what the trials that are done come to."""
+    """Return the costs handed over, or else what the trials that are done come to, unranked."""
     if contents.costs is not None:
         return contents.costs
-    done = contents.with_status("done")
-    metrics = [metric for metric in contents.metrics if metric in done]
-    names = [name for name in (*AXES, *metrics) if name in done]
-    numbers = done[["variant", *names]].astype(dict.fromkeys(names, float))
-    groups = numbers.groupby("variant", sort=False)
-    # the first seed of a variant also pays for tracing the model
-    means = groups.agg({n: "mean" if n in metrics else "median" for n in names}).reset_index()
-    kept = [name for name in means if name not in metrics]
-    return means.melt(kept, metrics, "metric", "value")
+    tables = [
+        pareto(contents.trials, metric, directions={metric: "lower"}).drop(columns="optimal")
+        for metric in contents.metrics
+        if metric in contents.with_status("done")
+    ]
+    return pd.concat(tables) if tables else pd.DataFrame(columns=["variant", "metric", "value"])
 
 
 COSTS = "Cost and mean outcome of each variant"
 """What the table is called."""
 
 
-def costs_table(contents: ReportContents) -> pd.DataFrame:
+def costs_table(contents: ReportContents) -> Table:
     """Return the costs with a row a variant: what it comes to in each metric, and what it costs."""
     table = costs_of(contents)
     known = table.loc[table["value"].notna(), "variant"].drop_duplicates()
@@ -62,12 +62,40 @@ def costs_table(contents: ReportContents) -> pd.DataFrame:
     for name, words in AXES.items():
         if name in costs and costs[name].notna().any():
             wide[words.capitalize()] = costs[name]
-    return wide.reset_index()
+    return replace(any_table(COSTS, wide.reset_index()), below=_shared_words(contents, table))
+
+
+def _shared_words(contents: ReportContents, table: pd.DataFrame) -> str:
+    """Say which seed blocks means and costs are over, and which variants are left out."""
+    if "n_blocks" not in table:
+        return ""
+    counts = table.groupby("metric", sort=False)["n_blocks"].max()
+    blocks = {f"{count:,} seed block{'s' * (count != 1)}" for count in counts}
+    said = "Means, and medians of costs, are over the "
+    if len(blocks) == 1:
+        said += f"{blocks.pop()} that all variants here finished."
+    else:
+        each = [f"{count:,} in {metric_words(metric)}" for metric, count in counts.items()]
+        said += f"seed blocks that all variants here finished: {joined(each)}."
+    lost = table[(table["notes"] != "") & ~table["variant"].isin(contents.undone)]
+    reasons = dict(zip(lost["variant"], lost["notes"], strict=True))
+    return said + "".join(f" {name} is {why}." for name, why in reasons.items())
+
+
+def _over(table: pd.DataFrame) -> str:
+    if "n_blocks" not in table:
+        return ""
+    count = int(table["n_blocks"].max())
+    return f", over the {count:,} seed block{'s' * (count != 1)} that all of these finished"
 
 
 def _is_ranked(contents: ReportContents, table: pd.DataFrame) -> bool:
     """Tell whether variants are ranked by their means, which those of one seed are not."""
-    return "optimal" in table and len(set(contents.with_status("done")["seed"])) > 1
+    if "optimal" not in table:
+        return False
+    if "n_blocks" in table:
+        return bool(table["n_blocks"].max() > 1)
+    return len(set(contents.with_status("done")["seed"])) > 1
 
 
 def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
@@ -152,7 +180,7 @@ def _figure(
         ring = {"size": 330, "strokeWidth": 1.6, "stroke": theme["ink"], "filled": False}
         best = {"filter": "datum.pareto === 'Pareto-optimal'"}
         layers.insert(0, layer("point", base, **ring) | {"transform": [best]})
-    caption = f"Mean {words} of each variant against what it costs."
+    caption = f"Mean {words} of each variant against what it costs{_over(table)}."
     if marked:
         caption += (
             " Ringed: Pareto-optimal by the means, where small gaps may be chance: no other is at "

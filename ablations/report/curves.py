@@ -1,4 +1,4 @@
-"""Training curves by variant: the mean over seeds, and the band that holds half of them."""
+"""Training curves by variant: the mean over shared seeds, and the band that holds half of them."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from ablations.report.drawing import (
     whole_ticks,
 )
 from ablations.report.words import metric_words
+from ablations.stats.shared_blocks import shared_blocks
 
 MOST_EPOCHS = 150
 MOST_METRICS = 3
@@ -25,6 +26,7 @@ MOST_POINTS = 30
 LOG_FROM = 4
 """Losses that fall by this factor are drawn in equal ratios, or the last epochs are one line."""
 HEIGHT = 240
+EARLIER = " Where trials stopped early, later epochs are of fewer seeds."
 SPLITS = {"": "training", "val_": "validation"}
 
 
@@ -33,7 +35,7 @@ def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Fig
     figures = []
     # one epoch is a point: the deltas say all that it says
     if len(contents.history) and contents.history["epoch"].max() > 1:
-        history = contents.history[contents.history["variant"].isin(palette.variants)]
+        history, seeds = _over_shared_seeds(contents, palette)
         for metric in _measured(contents)[:MOST_METRICS]:
             tables = {
                 prefix: _bands(history, prefix + metric)
@@ -45,10 +47,27 @@ def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Fig
             ends = [table["low"].min() for table in tables.values()]
             ends += [table["high"].max() for table in tables.values()]
             figures += [
-                _curve(metric, prefix, table, (min(ends), max(ends)), palette, theme)
+                _curve(metric, prefix, table, (min(ends), max(ends)), palette, theme, seeds)
                 for prefix, table in tables.items()
             ]
     return figures
+
+
+def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.DataFrame, str]:
+    """Return the epochs of the variants drawn in the seeds that all of them finished, in words."""
+    history = contents.history[contents.history["variant"].isin(palette.variants)]
+    trials = contents.trials[contents.trials["variant"].isin(palette.variants)]
+    shared = shared_blocks(trials.assign(finished=1.0), "finished")
+    compared, seeds = shared.table.columns, shared.table.index
+    kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
+    words = f"Mean over the {len(seeds):,} seed{'s' * (len(seeds) != 1)} that all of these finished"
+    words += "; the band holds the middle half of them." if len(seeds) > 1 else "."
+    lost = [
+        f"{name} ({why})"
+        for name, why in shared.left_out.items()
+        if name in set(history["variant"])
+    ]
+    return kept, words + (f" Not drawn: {', '.join(lost)}." if lost else "")
 
 
 def _measured(contents: ReportContents) -> list[str]:
@@ -82,7 +101,9 @@ def _curve(
     ends: tuple[float, float],
     palette: Palette,
     theme: Theme,
+    seeds: str,
 ) -> Figure:
+    fewer = bool(table.groupby("variant")["seeds"].nunique().max() > 1)
     rows: list[dict[str, Any]] = table.to_dict("records")
     words, split = metric_words(metric), SPLITS[prefix]
     domain = list(palette.variants)
@@ -130,7 +151,7 @@ def _curve(
     return Figure(
         name=slug("curves", split, metric),
         title=f"{words.capitalize()} in {split}",
-        caption=f"Mean over seeds; the band holds the middle half of them.{palette.note}",
+        caption=seeds + EARLIER * fewer + palette.note,
         section="curves",
         metric=metric,
         chart=chart_of([band, line], HEIGHT),

@@ -10,7 +10,7 @@ from ablations.report.answers import answers
 from ablations.report.beside import beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import ReportContents
-from ablations.report.costs import COSTS, costs_table
+from ablations.report.costs import costs_table
 from ablations.report.drawing import slug
 from ablations.report.markup import latex_table, latex_text, markdown_table, markdown_text
 from ablations.report.page import facts
@@ -113,7 +113,7 @@ def _further_tables(contents: ReportContents) -> list[tables.Table]:
     further = [study_tables.statistics_table(contents, metric) for metric in contents.metrics]
     return [
         *(table for table in further if len(table.headers) > 1),
-        tables.any_table(COSTS, costs_table(contents)),
+        costs_table(contents),
         *(shaped_table(contents, title, frame) for title, frame in contents.tables.items()),
         *(beside_table(contents, metric) for metric in beside_metrics(contents)),
         study_tables.failures_table(contents),

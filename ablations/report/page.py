@@ -7,7 +7,7 @@ from ablations.report.answers import answers, card, headline
 from ablations.report.beside import LOOKS, beside_metrics, beside_table
 from ablations.report.columns import shaped_table
 from ablations.report.contents import PATH_STEPS, ReportContents
-from ablations.report.costs import COSTS, costs_table
+from ablations.report.costs import costs_table
 from ablations.report.drawing import Figure, distinct, palette, slug
 from ablations.report.figures import figures, spec
 from ablations.report.rendering import frame_of, json_of, template
@@ -70,7 +70,7 @@ def page(contents: ReportContents) -> str:
             if (found := [figure for figure in drawn if figure.section == key])
         ],
         specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
-        costs=tables.any_table(COSTS, costs_table(contents)),
+        costs=costs_table(contents),
         extra=[
             tables.with_footnotes(shaped_table(contents, title, frame))
             for title, frame in contents.tables.items()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
+from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE
 from ablations.study.settings import StudyError
 
@@ -15,7 +16,7 @@ PATH = "path"
 
 PATH_COLUMNS = (
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("n_pairs", "share", "runner_up", "runner_up_mean", "variant"),
+    *("p", "p_adjusted", "n_pairs", "share", "runner_up", "runner_up_mean", "variant"),
 )
 
 
@@ -25,8 +26,9 @@ def losses_of(
     """Return what each variant that ended came to, lower being better.
 
     Variants that change equally many factors, which are what a step of a path chooses from, are
-    compared over the seed blocks that they share: see `_compared`. One that is done in less than
-    half of its seeds, or in none, counts as the worst; one of which a trial is pending is left out.
+    compared over the seed blocks that they share: see `compared_blocks`. One that is done in less
+    than half of its seeds, or in none, counts as the worst; one of which a trial is pending is left
+    out. A trial whose metric is not finite counts as not done.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def losses_of(
     if metric not in ended:
         return losses
     for _, step in ended.groupby(ended["variant"].map(lambda name: len(changes[name]))):
-        compared, blocks = _compared(_done(step))
+        compared, blocks = compared_blocks(done_blocks(step, metric))
         if blocks:
             losses |= _means(step, metric, compared, blocks, sign)
     return losses
@@ -55,15 +57,15 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
 
     Compared are the variants that are done in at least half of the seeds that all variants were
     to have; the mean is over the seeds in which all of these are done. So no variant is ahead for
-    having failed, or not run yet, where it is hard.
+    having failed, diverged or not run yet where it is hard.
 
     Raises
     ------
     StudyError
         If there is no such seed.
     """
-    done = _done(trials)
-    compared = _mostly_done(done)
+    done = done_blocks(trials, metric)
+    compared = mostly_done(done)
     blocks = done.index[done[compared].all(axis=1)].tolist()
     if not compared or not blocks:
         raise StudyError(
@@ -76,38 +78,12 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
     return min(names, key=lambda name: losses[name])
 
 
-def _done(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return whether trials are done: a row a seed that all variants were to have."""
-    feasible = trials[trials["status"] != "infeasible"]
-    planned = feasible.pivot(index="seed", columns="variant", values="status")  # noqa: PD010
-    return planned[planned.notna().all(axis=1)] == "done"
-
-
-def _mostly_done(done: pd.DataFrame) -> list[str]:
-    return [str(name) for name in done.columns if done[name].mean() >= 0.5]
-
-
-def _compared(done: pd.DataFrame) -> tuple[list[str], list[int]]:
-    """Return variants, and the seeds in which all of these are done.
-
-    Those that are done in at least half of the seeds. Where these share none, a path has to go on
-    all the same: without the one that is done in the fewest, until they do.
-    """
-    compared = sorted(_mostly_done(done), key=lambda name: -int(done[name].sum()))
-    while compared:
-        blocks: list[int] = done.index[done[compared].all(axis=1)].tolist()
-        if blocks:
-            return compared, blocks
-        compared.pop()
-    return [], []
-
-
 def _means(
     trials: pd.DataFrame, metric: str, variants: list[str], blocks: list[int], sign: float
 ) -> dict[str, float]:
     rows = trials[trials["variant"].isin(variants) & trials["seed"].isin(blocks)]
     means = rows.groupby("variant")[metric].mean() * sign
-    return {str(name): float(mean) for name, mean in means.fillna(math.inf).items()}
+    return {str(name): float(mean) for name, mean in means.items()}
 
 
 def path_table(
@@ -133,7 +109,10 @@ def path_table(
     target = {name: levels[-1] for name, levels in study["factors"].items()}
     losses = losses_of(trials, decisive, changes)
     made = steps(target, losses)
-    table = stats.steps(trials, [BASELINE, *(step.variant.name for step in made)], metric)
+    names = [BASELINE, *(step.variant.name for step in made)]
+    # Each step has one factor less to choose from; those to come count as well.
+    choices = range(len(target), 0, -1)
+    table = stats.steps(trials, names, metric, choices=choices)
     sign = 1.0 if stats.direction(decisive) == "lower" else -1.0
     changed: list[dict[str, Any]] = [{}]
     for step in made:

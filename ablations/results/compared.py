@@ -141,11 +141,12 @@ class ComparedStudy(StoredStudy):
         -------
         pandas.DataFrame
             A row a step, from 0 for the start, as far as the path is known: ``step``, ``factor``,
-            ``from_level``, ``to_level``, ``metric``, ``mean`` after the step, ``delta`` to the
-            step before, paired by seed, with ``ci_low`` and ``ci_high``, ``n_pairs``, ``share`` of
-            the change so far, ``runner_up`` (the factor that helped next most there) with
-            ``runner_up_mean`` of the first metric over the seeds that the step was chosen by, and
-            ``variant``.
+            ``from_level``, ``to_level``, ``metric``, ``mean`` after the step over the seed blocks
+            that all steps share, ``delta`` to the step before, paired by seed, with ``ci_low`` and
+            ``ci_high``, ``p``, ``p_adjusted`` for all the changes that were tried, ``n_pairs``,
+            ``share`` of the change so far, ``runner_up`` (the factor that helped next most there)
+            with ``runner_up_mean`` of the first metric over the seeds that the step was chosen by,
+            and ``variant``.
 
         Raises
         ------
@@ -194,5 +195,8 @@ class ComparedStudy(StoredStudy):
         return stats.convergence(history, known[0], lower_is_better=lower)
 
     def costs(self) -> pd.DataFrame:
-        """Set the first metric against what it costs; see `ablations.stats.pareto`."""
+        """Set the first metric against what it costs, over the seed blocks that variants share.
+
+        See `ablations.stats.pareto`.
+        """
         return stats.pareto(self._trials, self.compared()[0])

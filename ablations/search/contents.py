@@ -23,7 +23,7 @@ VARIED_NOTHING = "The search varied nothing, so that there are no choices to com
 
 STEPS = [
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("n_pairs", "share", "runner_up"),
+    *("p_adjusted", "n_pairs", "share", "runner_up"),
 ]
 
 

@@ -4,8 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from ablations.stats.pairs import noise_of
+from ablations.stats.shared_blocks import shared_blocks
+from ablations.stats.student import paired_t
 from ablations.study import BASELINE
 
 if TYPE_CHECKING:
@@ -23,7 +27,8 @@ def optimism(
     """Set scores of a search against means over fresh seeds.
 
     The search's score is taken as the number that it is; the interval is Student's, of the mean
-    over the fresh seeds. Where these are all alike there is none: so few values tell no spread.
+    over the fresh seeds that all configurations share, so that none is ahead for having failed
+    where it is hard. Where these are all alike there is none: so few values tell no spread.
 
     Parameters
     ----------
@@ -43,27 +48,19 @@ def optimism(
     pandas.DataFrame
         As `ablations.SearchAblation.optimism`.
     """
-    from scipy import stats
-
     name = objective.name.removeprefix("val_")
     known = [split for split in ("validation", "test") if f"{split}_{name}" in trials]
     column = f"{known[0]}_{name}" if known else ""
+    table = shared_blocks(trials, column).table if column else pd.DataFrame()
     names = _variants(trials, len(scores))
     sign = -1.0 if objective.lower else 1.0
     rows = []
     for place, (trial, score) in enumerate(scores.items()):
-        variant = names[place]
-        own = trials[(trials["variant"] == variant) & (trials["status"] == "done")]
-        values = own[column].dropna().astype(float) if column in own else pd.Series(dtype=float)
-        count, mean = len(values), float(values.mean()) if len(values) else math.nan
-        half = (
-            float(stats.t.ppf(0.975, count - 1) * values.std() / math.sqrt(count))
-            if count > 1 and values.std() > 0
-            else math.nan
-        )
-        gap = sign * (float(score) - mean)
-        ends = (gap - half, gap + half)
-        rows.append((place + 1, trial, variant, score, mean, count, gap, *ends, note))
+        values = table[names[place]].to_numpy() if names[place] in table else np.empty(0)
+        gap = paired_t(sign * (float(score) - values), noise=noise_of(values, score))
+        mean = float(values.mean()) if len(values) else math.nan
+        numbers = (mean, len(values), float(gap.delta), float(gap.low), float(gap.high))
+        rows.append((place + 1, trial, names[place], score, *numbers, note))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -156,10 +156,11 @@ class SearchAblation:
         -------
         pandas.DataFrame
             A row a configuration, the winner first: ``rank`` and ``trial`` in the search,
-            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric,
-            ``seeds``, ``optimism`` (by how much the search's score was too good; below 0 where it
-            was too bad), its 95% interval ``ci_low`` and ``ci_high``, and ``note``: why there is
-            no optimism, where the studies do not measure the objective of the search.
+            ``variant`` in the study, ``search_score``, ``fresh_mean`` of the same metric over the
+            ``seeds`` that all of them share (0 of one that mostly failed), ``optimism`` (by how
+            much the search's score was too good; below 0 where it was too bad), its 95% interval
+            ``ci_low`` and ``ci_high``, and ``note``: why there is no optimism, where the studies do
+            not measure the objective of the search.
         """
         search, counterpart = self.studies.search, self.studies.counterpart
         names = [contender.name for contender in self.studies.contenders]

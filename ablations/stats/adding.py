@@ -28,13 +28,18 @@ def sequential(
 ) -> pd.DataFrame:
     """Return the deltas of a study that adds seeds where a verdict is open: valid at every look.
 
-    The table of `deltas`, of which these differ: ``p`` and ``p_equivalence`` are `sequential_p`
-    over the looks so far; ``p_adjusted``, ``p_equivalence_adjusted`` and ``verdict`` follow from
-    them, with Holm's correction over all feasible variants whether looked at or not; ``ci_low``
-    and ``ci_high`` have the confidence 1 - alpha share_k, so that with 95% all looks' intervals
-    hold at once. ``detectable`` and ``seeds_needed`` are at that look's level. Under normal deltas
-    the chance of any false "better" or "worse" in a metric is at most alpha, over all looks and
-    variants; so is that of any false "equivalent".
+    The table of `deltas` at the last look k that a variant had, of which these differ: ``p`` and
+    ``p_equivalence`` are `sequential_p`; ``p_adjusted``, ``p_equivalence_adjusted`` and ``verdict``
+    follow from them, with Holm's correction over all feasible variants whether looked at or not;
+    ``ci_low`` and ``ci_high`` have the confidence 1 - alpha share_k, so that with 95% all looks'
+    intervals hold at once. ``detectable`` and ``seeds_needed`` are at that look's level. Under
+    normal deltas the chance of any false "better" or "worse" in a metric is at most alpha, over all
+    looks and variants; so is that of any false "equivalent".
+
+    Delta, interval, p and verdict are all of that one look, so that none contradicts another: the
+    interval of a "better" or "worse" leaves out 0 on that side. What an earlier look showed counts
+    no more once later seeds do not show it. A verdict that closed stays closed, because its variant
+    is given no more seeds.
 
     Parameters
     ----------
@@ -96,7 +101,7 @@ def sequential(
         reached = compared & whole & (now["variant"].map(count).fillna(0) >= look)
         table = table_of(order[:look], 1 - alpha * share).assign(look=k, blocks=int(look))
         for name in ("p", "p_equivalence"):
-            table[name] = np.fmin(now[name], (table[name] / share).clip(upper=1))
+            table[name] = (table[name] / share).clip(upper=1)
         now = pd.concat([now[~reached], table[reached]]).sort_index()
     for metric in metrics:
         rows = now["metric"] == metric

@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ablations.stats.metrics import Direction, direction
-from ablations.stats.pairs import check_trials
+from ablations.stats.pairs import Array, check_trials, noise_of
+from ablations.stats.shared_blocks import shared_blocks
 
 COSTS = ("params", "macs")
 """By which variants are ranked."""
@@ -26,8 +27,10 @@ def pareto(
     """Return every variant's mean metric and median costs, and whether it is Pareto-optimal.
 
     It is where no other variant is at least as good in the metric and in every cost, and better in
-    one. Both are over a variant's done trials. Of costs it is the median, for the first seed of a
-    variant also pays for tracing the model; that a difference of means may be noise is for
+    one. Both are over the seed blocks that all compared variants share (see `shared_blocks`), so
+    that no variant is ahead because it failed where it is hard. Two variants whose pairs are all
+    tied, as `deltas` has it, are equally good. Of costs it is the median, because the first seed of
+    a variant also pays for tracing the model; whether a difference of means may be chance is for
     `deltas` to say. Time does not rank: that of equal work differs from run to run.
 
     Parameters
@@ -44,8 +47,9 @@ def pareto(
     Returns
     -------
     DataFrame
-        A row a variant, the baseline too: variant, n_trials, metric (its name), value, a column
-        for each cost and for fit_seconds, optimal.
+        A row a variant, the baseline too: variant, n_trials (done), n_blocks (shared ones, that
+        the numbers are over), metric (its name), value, a column for each cost and for fit_seconds,
+        optimal, notes. A variant that is left out has no numbers, and notes say why.
 
     Examples
     --------
@@ -66,30 +70,54 @@ def pareto(
     """
     check_trials(trials, [metric])
     lower = direction(metric, directions) == "lower"
-    done = trials[trials["status"] == "done"]
     names = list(dict.fromkeys(trials["variant"]))
-    shown = tuple(dict.fromkeys([*costs, *SHOWN]))
-    present = [name for name in shown if name in trials.columns and done[name].notna().any()]
-    columns = dict.fromkeys([metric, *present])
-    numbers = done[list(columns)].astype(float)
-    numbers = numbers.where(np.isfinite(numbers))
-    groups = numbers.groupby(done["variant"])
-    means, medians = groups.mean().reindex(names), groups.median().reindex(names)
+    shared = shared_blocks(trials, metric)
+    values = shared.table.reindex(columns=names)
+    done = trials[trials["status"] == "done"]
     counts = done["variant"].value_counts().reindex(names).fillna(0).astype(int)
-    table = pd.DataFrame({"variant": names, "n_trials": counts.to_numpy(), "metric": metric})
-    table["value"] = means[metric].to_numpy()
+    here = done[done["seed"].isin(values.index) & done["variant"].isin(shared.table.columns)]
+    shown = tuple(dict.fromkeys([*costs, *SHOWN]))
+    present = [name for name in shown if name in trials.columns and here[name].notna().any()]
+    numbers = here[present].astype(float)
+    medians = numbers.where(np.isfinite(numbers)).groupby(here["variant"]).median().reindex(names)
+    table = pd.DataFrame({"variant": names, "n_trials": counts.to_numpy()})
+    table["n_blocks"] = np.where(table["variant"].isin(shared.left_out), 0, len(values))
+    table = table.assign(metric=metric, value=values.mean().to_numpy())
     for name in shown:
         table[name] = medians[name].to_numpy() if name in present else np.nan
-    signed = table["value"] if lower else -table["value"]
-    ranked = [table[name] for name in present if name in costs]
-    table["optimal"] = undominated(np.column_stack([signed, *ranked]))
+    ranked = [table[name].to_numpy() for name in present if name in costs]
+    table["optimal"] = undominated(
+        np.column_stack([np.where(table["n_blocks"] > 0, 0.0, np.nan), *ranked]),
+        _no_worse(values.to_numpy().T, lower),
+    )
+    table["notes"] = [shared.left_out.get(str(name), "") for name in names]
     return table
 
 
-def undominated(points: ArrayLike) -> NDArray[np.bool_]:
+def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
+    """Return whether the mean of each row of values is at least as good as that of each other row.
+
+    By their deltas, of which tied ones count as 0.
+    """
+    no_worse = np.zeros((len(values), len(values)), dtype=bool)
+    for place, own in enumerate(values):
+        deltas = own - values
+        apart = np.where(np.abs(deltas) <= noise_of(own, values), 0.0, deltas).sum(axis=1)
+        no_worse[place] = apart <= 0 if lower else apart >= 0
+    return no_worse
+
+
+def undominated(points: ArrayLike, no_worse: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Return which rows no other row beats, where lower is better in every column.
 
     A row with a NaN is neither optimal nor beats another.
+
+    Parameters
+    ----------
+    points
+        A row a variant, a column a cost.
+    no_worse
+        Whether each row is at least as good as each other in what is not among the costs.
 
     Examples
     --------
@@ -98,7 +126,8 @@ def undominated(points: ArrayLike) -> NDArray[np.bool_]:
     """
     values = np.asarray(points, dtype=float)
     whole = np.isfinite(values).all(axis=1)
-    no_worse = (values[:, None, :] <= values[None, :, :]).all(axis=2)
-    better = (values[:, None, :] < values[None, :, :]).any(axis=2)
-    beaten = (no_worse & better & whole[:, None]).any(axis=0)
+    at_least = (values[:, None, :] <= values[None, :, :]).all(axis=2) & whole[:, None]
+    if no_worse is not None:
+        at_least &= no_worse
+    beaten = (at_least & ~at_least.T).any(axis=0)
     return np.asarray(whole & ~beaten)

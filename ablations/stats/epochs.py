@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats.errors import StatisticsError
+from ablations.stats.pairs import noise_of
 from ablations.stats.student import paired_t
 from ablations.study import BASELINE
 
@@ -38,8 +39,8 @@ def convergence(
     r"""Return the paired deltas in epochs until the baseline's final value is reached.
 
     Within a seed block the target is the baseline's value at its last epoch; a block in which that
-    is not finite is no pair. A trial's time is its
-    first epoch at which it is at least as good; the baseline's own may be before its last.
+    is not finite is no pair. A trial's time is its first epoch at which it is at least as good, as
+    far as float32 tells; the baseline's own may be before its last.
 
     A variant that never gets there is censored: its time is only known to be longer. Leaving such
     trials out would favour the variants that fail, so as soon as one is censored there is no mean
@@ -87,7 +88,8 @@ def convergence(
     ends = tidy[tidy["variant"] == BASELINE].drop_duplicates("seed", keep="last")
     targets = ends.set_index("seed")[metric]
     target = tidy["seed"].map(targets[np.isfinite(targets)])
-    there = tidy[metric] <= target if lower_is_better else tidy[metric] >= target
+    short = tidy[metric] - target if lower_is_better else target - tidy[metric]
+    there = np.isfinite(tidy[metric]) & (short <= noise_of(tidy[metric], target))
     ran = _first_epochs(tidy[target.notna()])
     # An infinite time where a trial never got there, none where there is no trial.
     times = _first_epochs(tidy[there]).reindex_like(ran).fillna(np.inf).where(ran.notna())

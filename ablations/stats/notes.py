@@ -154,7 +154,7 @@ def notes_of(pairs: Pairs, result: PairedT, alpha: float) -> list[str]:
             f"{least:.3g}"
         )
     if result.sd == 0:
-        return [*said, ALL_ZERO if abs(result.delta) <= pairs.noise else ALIKE]
+        return [*said, ALL_ZERO if pairs.tied.all() else ALIKE]
     if abs(skewness(pairs.deltas)) > skewness_limit(n):
         said.append(SKEWED)
     elif n < EXPLORATORY_BELOW:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ablations.stats.errors import StatisticsError
 from ablations.study import BASELINE
@@ -13,8 +14,57 @@ from ablations.study import BASELINE
 Array = NDArray[np.float64]
 
 RESOLUTION = 2.0**-22
-"""Relative difference below which two values are the same: Keras computes metrics in float32, so
-two accuracies of 0.934 minus 0.925 differ in the eighth digit."""
+"""Relative difference up to which two values are tied: Keras computes metrics in float32, so two
+accuracies of 0.934 minus 0.925 differ in the eighth digit."""
+
+
+def noise_of(*values: ArrayLike) -> Array:
+    """Return the rounding noise of values, or of the differences of two arrays, element by element.
+
+    Values and deltas are tied by this rule alone: a delta is tied with 0 if it is no larger than
+    its noise, and two values or deltas are tied if they differ by no more than the mean of their
+    noises. A value's noise is relative to its own size, so that one huge value ties no others.
+
+    Parameters
+    ----------
+    values
+        One array, or the two whose difference is meant.
+
+    Examples
+    --------
+    >>> first, second = [0.934, 1e6], [0.934 + 1e-8, 1e6 + 1]
+    >>> (np.abs(np.subtract(first, second)) <= noise_of(first, second)).tolist()
+    [True, False]
+    """
+    sizes = [np.abs(np.asarray(each, dtype=float)) for each in values]
+    return np.asarray(RESOLUTION * reduce(np.maximum, sizes))
+
+
+def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
+    """Return whether all values along the last axis are tied with each other.
+
+    Examples
+    --------
+    >>> bool(all_alike([0.1, 0.1 + 1e-9], noise_of([0.1, 0.1])))
+    True
+    """
+    middle, reach = np.asarray(values, dtype=float), np.asarray(noise) / 2
+    return np.asarray((middle - reach).max(axis=-1) <= (middle + reach).min(axis=-1))
+
+
+def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64]:
+    """Return twice the mean rank of each value along the last axis, so that ties are integers.
+
+    Examples
+    --------
+    >>> doubled_ranks([0.3, 0.1, 0.3, 0.7]).tolist()
+    [5, 2, 5, 8]
+    """
+    sizes = np.asarray(values, dtype=float)
+    noises = np.broadcast_to(np.asarray(noise, dtype=float), sizes.shape)
+    gaps = sizes[..., :, None] - sizes[..., None, :]
+    reach = (noises[..., :, None] + noises[..., None, :]) / 2
+    return np.asarray(1 + (gaps > reach).sum(axis=-1) + (gaps >= -reach).sum(axis=-1))
 
 
 @dataclass(frozen=True)
@@ -42,11 +92,14 @@ class Pairs:
         return self.level - self.baseline
 
     @property
-    def noise(self) -> float:
-        """The difference that float32 cannot tell from none at these values."""
-        if not len(self.level):
-            return 0.0
-        return RESOLUTION * float(max(np.abs(self.level).max(), np.abs(self.baseline).max()))
+    def noise(self) -> Array:
+        """Rounding noise of each delta, relative to its own two values; see `noise_of`."""
+        return noise_of(self.level, self.baseline)
+
+    @property
+    def tied(self) -> NDArray[np.bool_]:
+        """Whether each pair is tied: float32 cannot tell its two values apart."""
+        return np.asarray(np.abs(self.deltas) <= self.noise)
 
 
 def check_trials(trials: pd.DataFrame, metrics: Sequence[str] = (), *more: str) -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from ablations.stats.pairs import Array, doubled_ranks
 
 EXACT_TO = 32
 """Pairs up to which every one of the 2**n sign flips is counted."""
@@ -16,22 +16,28 @@ DRAWS = 2**17
 _AT_ONCE = 8
 """Deltas whose signs are drawn together, as one of the 256 sums that they can have."""
 
+_FLOAT64 = 2.0**-40
+"""Relative error of a sum of deltas in float64, with room to spare."""
 
-def sign_flip_p(deltas: ArrayLike, noise: float = 0.0) -> float:
+
+def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
     r"""Return the two-sided p of the sign-flip (Fisher randomization) test of the mean delta.
 
     .. math:: p = 2^{-n}\, \#\{ s \in \{-1, 1\}^n : |\textstyle\sum s_i d_i| \ge |\sum d_i| \}
 
-    Exact to 32 pairs: the sums of each half of the deltas are counted against each other, 2**16
-    against 2**16 rather than 2**32. Beyond that 131,072 random flips from a fixed seed, with the
-    observed one counted in, so that p is never too small (Phipson and Smyth 2010).
+    With the deltas turned so that their sum is positive, flips S count whose deltas sum to 0 or
+    less, and those that leave such a set unflipped. Exact to 32 pairs: the sums of each half of
+    the deltas are counted against each other, 2**16 against 2**16 rather than 2**32. Beyond that
+    131,072 random flips from a fixed seed, with the observed one counted in, so that p is never
+    too small (Phipson and Smyth 2010).
 
     Parameters
     ----------
     deltas
         Variant minus baseline.
     noise
-        Rounding error of one delta: sums that differ by no more are ties.
+        Rounding noise of each delta, or one number for all: a sum that the noise of the flipped
+        deltas alone can bring to 0 is a tie. See `ablations.stats.pairs.noise_of`.
 
     References
     ----------
@@ -46,23 +52,25 @@ def sign_flip_p(deltas: ArrayLike, noise: float = 0.0) -> float:
     n = len(values)
     if n == 0:
         return float("nan")
-    reach = abs(values.sum()) - n * noise - 1e-12 * np.abs(values).sum()
-    if reach <= 0:
+    values = np.where(np.abs(values) <= noise, 0.0, values)
+    values = values if values.sum() >= 0 else -values
+    # By how much each surely exceeds 0; of each delta's own size, so that none hides another.
+    values = values - np.where(values == 0, 0.0, noise + _FLOAT64 * np.abs(values))
+    whole = values.sum()
+    if whole <= 0:
         return 1.0
     if n > EXACT_TO:
         sums = np.zeros(DRAWS)
         for start, drawn in zip(range(0, n, _AT_ONCE), _draws(-(-n // _AT_ONCE)), strict=True):
-            known = _signed_sums(values[start : start + _AT_ONCE])
+            known = _sums(values[start : start + _AT_ONCE])
             sums += np.take(known, drawn & np.uint8(len(known) - 1), mode="clip")
-        return float((1 + (np.abs(sums) >= reach).sum()) / (1 + DRAWS))
-    half = np.sort(_signed_sums(values[: n // 2]))
-    other = _signed_sums(values[n // 2 :])
-    above = len(half) - np.searchsorted(half, reach - other, side="left")
-    below = np.searchsorted(half, -reach - other, side="right")
-    return float((above.sum() + below.sum()) / 2.0**n)
+        return float((1 + ((sums <= 0) | (sums >= whole)).sum()) / (1 + DRAWS))
+    half = np.sort(_sums(values[: n // 2]))
+    flipped = np.searchsorted(half, -_sums(values[n // 2 :]), side="right")
+    return float(2 * flipped.sum() / 2.0**n)
 
 
-def wilcoxon_p(deltas: ArrayLike, noise: float = 0.0) -> float:
+def wilcoxon_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, exact also with ties.
 
     The sign-flip test of the ranks of the deltas. Deltas of 0 are left out, as Wilcoxon did, and
@@ -81,10 +89,12 @@ def wilcoxon_p(deltas: ArrayLike, noise: float = 0.0) -> float:
     values = np.asarray(deltas, dtype=float)
     if len(values) == 0:
         return float("nan")
-    values = values[np.abs(values) > noise]
-    if len(values) == 0:
+    noises = np.broadcast_to(np.asarray(noise, dtype=float), values.shape)
+    differ = np.abs(values) > noises
+    if not differ.any():
         return 1.0
-    doubled = _doubled_ranks(np.abs(values), noise)
+    values = values[differ]
+    doubled = doubled_ranks(np.abs(values), noises[differ])
     total = int(doubled.sum())
     # Beyond 62 pairs Python's integers, in which 2**n is exact at any n.
     ways = np.zeros(total + 1, dtype=np.int64 if len(doubled) <= 62 else object)
@@ -96,7 +106,7 @@ def wilcoxon_p(deltas: ArrayLike, noise: float = 0.0) -> float:
     return float(min(Fraction(1), Fraction(2 * tail, 2 ** len(doubled))))
 
 
-def p_better(deltas: ArrayLike, lower_is_better: bool, noise: float = 0.0) -> float:
+def p_better(deltas: ArrayLike, lower_is_better: bool, noise: ArrayLike = 0.0) -> float:
     """Return the share of pairs in which the variant is better, ties counted half.
 
     Examples
@@ -118,18 +128,9 @@ def _draws(groups: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 2**_AT_ONCE, (groups, DRAWS), dtype=np.uint8)
 
 
-def _signed_sums(values: Array) -> Array:
+def _sums(values: Array) -> Array:
+    """Return the sums of all subsets."""
     sums = np.zeros(1)
     for value in values:
-        sums = np.concatenate([sums + value, sums - value])
+        sums = np.concatenate([sums, sums + value])
     return sums
-
-
-def _doubled_ranks(sizes: Array, noise: float) -> NDArray[np.int64]:
-    """Return twice the mean rank of each size, an integer; sizes within the noise are tied."""
-    order = np.argsort(sizes, kind="stable")
-    starts = np.flatnonzero(np.diff(sizes[order], prepend=-np.inf) > noise)
-    ends = np.append(starts[1:], len(sizes))
-    ranks = np.empty(len(sizes), dtype=np.int64)
-    ranks[order] = np.repeat(starts + ends + 1, ends - starts)
-    return ranks

@@ -80,13 +80,14 @@ def boundaries(
 
 
 def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
-    r"""Return the p of a comparison that was looked at several times, along the last axis.
+    r"""Return the p of a comparison at the last look that it had, along the last axis.
 
-    .. math:: P = \min\{1, \min_k p_k / \mathrm{share}_k\}
+    .. math:: P_k = \min\{1, p_k / \mathrm{share}_k\}
 
-    over the looks so far. As each p_k is below alpha share_k with at most that chance, P is below
-    alpha with a chance of at most alpha, at whichever look one stops. So it may go wherever a p
-    may: into Holm's correction, and that of a metric on which nobody decided when to stop.
+    As each p_k is below alpha share_k with at most that chance, that any P_k is below alpha has a
+    chance of at most alpha, at whichever look one stops. So it may go wherever a p may: into Holm's
+    correction, and that of a metric on which nobody decided when to stop. The smallest P_k over the
+    looks would err no more often, but may be of a look that showed the opposite of the last one.
 
     Parameters
     ----------
@@ -99,12 +100,15 @@ def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
     --------
     >>> float(sequential_p([0.2, 0.01], (6, 12)))
     0.02
+    >>> float(sequential_p([0.01, 0.2], (6, 12)))
+    0.4
     """
     p = np.asarray(p_at_looks, dtype=float)
     shares = shares_of(checked_looks(at))[: p.shape[-1]]
-    spent = np.where(np.isnan(p), np.inf, p / shares).min(axis=-1)
-    reached = np.isfinite(p).any(axis=-1)
-    return np.asarray(np.where(reached, np.minimum(spent, 1.0), np.nan))
+    reached = np.isfinite(p)
+    last = p.shape[-1] - 1 - reached[..., ::-1].argmax(axis=-1)
+    spent = np.take_along_axis(p / shares, last[..., None], axis=-1)[..., 0]
+    return np.asarray(np.where(reached.any(axis=-1), np.minimum(spent, 1.0), np.nan))
 
 
 def checked_looks(at: Sequence[int]) -> NDArray[np.int64]:

@@ -8,7 +8,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
-from ablations.stats.pairs import by_seed, check_trials, ended, pair
+from ablations.stats.pairs import (
+    Array,
+    all_alike,
+    by_seed,
+    check_trials,
+    ended,
+    noise_of,
+    pair,
+)
+from ablations.stats.shared_blocks import shared_blocks
 from ablations.stats.verdicts import holm
 from ablations.study import BASELINE
 
@@ -42,10 +51,12 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a variant (the baseline too) and metric with the columns `STABILITY`: over the
-        variant's done trials ``n``, ``mean``, ``sd``, ``iqr``, ``min`` and ``max``; over the seeds
-        it shares with the baseline ``n_pairs``, ``sd_ratio`` (the variant's over the baseline's),
-        ``p`` of equal variances by `pitman_morgan_p` and Holm's ``p_adjusted`` within the metric.
+        A row a variant (the baseline too) and metric with the columns `STABILITY`: over the ``n``
+        seed blocks that all compared variants share (see `shared_blocks`) ``mean``, ``sd``,
+        ``iqr``, ``min`` and ``max``; over the seeds it shares with the baseline ``n_pairs``,
+        ``sd_ratio`` (the variant's over the baseline's), ``p`` of equal variances by
+        `pitman_morgan_p` and Holm's ``p_adjusted`` within the metric. ``notes`` say why a variant
+        is left out, or has no p. Values that float32 cannot tell apart have no spread.
 
     Examples
     --------
@@ -69,14 +80,17 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     frames = []
     for metric in metrics:
         table = by_seed(trials, metric)
-        own = _spread(table.reindex(columns=names)).to_dict("index")
+        shared = shared_blocks(trials, metric)
+        own = _spread(shared.table.reindex(columns=names)).to_dict("index")
         rows = []
         for name in names:
             row: dict[str, Any] = {"variant": name, "metric": metric} | own[name]
+            notes = [shared.left_out.get(str(name), "")]
             if name != BASELINE:
                 pairs = pair(table, name, planned.get(name, 0))
                 row |= _against(pairs.baseline, pairs.level)
-            rows.append(row)
+                notes.append(_no_p(pairs.baseline, pairs.level))
+            rows.append(row | {"notes": "; ".join(filter(None, notes))})
         frame = pd.DataFrame(rows, columns=list(STABILITY))
         frame["p_adjusted"] = holm(frame["p"].astype(float))
         frames.append(frame)
@@ -96,7 +110,8 @@ def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     .. math:: t = r \sqrt{(n - 2) / (1 - r^2)}, \quad r = \mathrm{corr}(x + y, x - y)
 
     has n - 2 degrees of freedom. It needs normal values: heavy tails make its p too small. NaN
-    below 3 pairs and where one of the two has no spread.
+    below 3 pairs and where one of the two, their sum or their difference has no spread beyond
+    rounding.
 
     References
     ----------
@@ -111,7 +126,7 @@ def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     n = len(x)
-    if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0 or np.ptp(x - y) == 0 or np.ptp(x + y) == 0:
+    if _no_p(x, y):
         return float("nan")
     total, gap = (x + y) - (x + y).mean(), (x - y) - (x - y).mean()
     r = float(total @ gap / np.sqrt((total @ total) * (gap @ gap)))
@@ -119,25 +134,39 @@ def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     return float(2 * special.stdtr(n - 2, -abs(r) * np.sqrt((n - 2) / left)))
 
 
+def _no_p(first: Array, second: Array) -> str:
+    """Return why two paired samples have no p of equal variances; empty where they have one."""
+    if len(first) < 3:
+        return "fewer than 3 pairs"
+    if all_alike(first, noise_of(first)) or all_alike(second, noise_of(second)):
+        return "one of the two has no spread"
+    noise = noise_of(first, second)
+    if all_alike(first - second, noise) or all_alike(first + second, noise):
+        return "the two have exactly the same spread"
+    return ""
+
+
 def _spread(table: pd.DataFrame) -> pd.DataFrame:
     """Return the spread of each column, a row a column."""
     counts = table.count()
+    columns = table.to_numpy().T
+    flat = all_alike(columns, noise_of(columns)) if len(table) else np.zeros(len(columns), bool)
     quarter, three = table.quantile([0.25, 0.75]).to_numpy()
     return pd.DataFrame(
         {
             "n": counts,
             "mean": table.mean(),
-            "sd": table.std(),
-            "iqr": (three - quarter) * np.where(counts > 1, 1.0, np.nan),
+            "sd": table.std() * np.where(flat, 0.0, 1.0),
+            "iqr": (three - quarter) * np.where(counts > 1, np.where(flat, 0.0, 1.0), np.nan),
             "min": table.min(),
             "max": table.max(),
         }
     )
 
 
-def _against(base: Any, own: Any) -> dict[str, Any]:
+def _against(base: Array, own: Array) -> dict[str, Any]:
     n = len(own)
-    p = pitman_morgan_p(own, base)
-    ratio = own.std(ddof=1) / base.std(ddof=1) if n > 1 and np.ptp(base) > 0 else np.nan
-    why = "fewer than 3 pairs" if n < 3 else "one of the two has no spread" if np.isnan(p) else ""
-    return {"n_pairs": n, "sd_ratio": ratio, "p": p, "notes": why}
+    known = n > 1 and not all_alike(base, noise_of(base))
+    sd = 0.0 if n and all_alike(own, noise_of(own)) else own.std(ddof=1) if n > 1 else np.nan
+    ratio = sd / base.std(ddof=1) if known else np.nan
+    return {"n_pairs": n, "sd_ratio": ratio, "p": pitman_morgan_p(own, base)}

@@ -6,18 +6,30 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats.pairs import by_seed, check_trials, pair
+from ablations.stats.shared_blocks import shared_blocks
 from ablations.stats.student import paired_t
 
-STEPS = ("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high", "share")
+STEPS = (
+    *("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high"),
+    *("p", "p_adjusted", "share"),
+)
 
 
 def steps(
-    trials: pd.DataFrame, names: Sequence[str], metric: str, *, confidence: float = 0.95
+    trials: pd.DataFrame,
+    names: Sequence[str],
+    metric: str,
+    *,
+    choices: Sequence[int] = (),
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the paired delta of each variant of a sequence to the one before it.
 
     Where a step is the best of several that were tried, its delta is optimistic: the same trials
-    chose it.
+    chose it. ``p_adjusted`` allows for that: p times the number of variants tried in all steps
+    (Bonferroni). A step chosen from c variants may seem better with c times the chance of one, and
+    the step after it worse with c times the chance; each is one-sided, half of what p counts. So
+    the chance that any step without effect has a ``p_adjusted`` below alpha is at most alpha.
 
     Parameters
     ----------
@@ -27,15 +39,18 @@ def steps(
         Variants, in the order of the steps; the first one is the start.
     metric
         A column of the trials.
+    choices
+        How many variants each step was, or will be, chosen from; 1 each if left out.
     confidence
         Of the t intervals, which are each step's own.
 
     Returns
     -------
     DataFrame
-        A row a variant with the columns `STEPS`: ``mean`` over its done trials, ``delta`` over the
-        seeds that it shares with the step before, ``share`` of the sum of all deltas, NaN where
-        one of them is unknown or they sum to 0.
+        A row a variant with the columns `STEPS`: ``mean`` over the seed blocks that all steps share
+        (see `shared_blocks`; NaN of a step that is left out), ``delta`` over those that it shares
+        with the step before, ``share`` of the sum of all deltas, NaN where one of them is unknown
+        or they sum to 0.
 
     References
     ----------
@@ -61,19 +76,23 @@ def steps(
     """
     check_trials(trials, [metric])
     table = by_seed(trials, metric)
+    means = shared_blocks(trials[trials["variant"].isin(names)], metric).table.mean()
     rows = []
     for step, name in enumerate(names):
-        mean = table[name].mean() if name in table.columns else np.nan
+        mean = means.get(name, np.nan)
         row = {"step": step, "variant": name, "metric": metric, "mean": mean, "n_pairs": 0}
         if step:
             pairs = pair(table, name, 0, names[step - 1])
             result = paired_t(pairs.deltas, confidence, pairs.noise)
             row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
             row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
+            row["p"] = float(result.p)
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(STEPS))
-    numbers = dict.fromkeys(("mean", "delta", "ci_low", "ci_high", "share"), float)
+    numbers = dict.fromkeys(STEPS[3:], float) | {"n_pairs": int}
     frame = frame.astype(numbers)
+    tried = sum(choices) or len(names) - 1
+    frame["p_adjusted"] = (frame["p"] * tried).clip(upper=1)
     total = frame["delta"].iloc[1:].sum(skipna=False)
     if len(frame) > 1 and total != 0:
         frame["share"] = frame["delta"] / total

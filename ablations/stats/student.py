@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Array = NDArray[np.float64]
+from ablations.stats.pairs import Array, all_alike
 
 POWER = 0.8
 """The chance to show a difference that is called "detectable"."""
@@ -47,7 +47,8 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
 
     With n < 2 all but ``delta`` is NaN. Where the deltas are all alike, s = 0 and t would be
     infinite: p = 0 from a handful of trials is not believable. There the interval is NaN and p is
-    the sign-flip p of deltas that all point one way, 2 / 2**n, or 1 if they are all 0.
+    the sign-flip p of deltas that all point one way, 2 / 2**n, or 1 if they are all 0. Deltas that
+    rounding alone may have made differ, or made other than 0, count as alike.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
     confidence
         Of the interval.
     noise
-        Deltas that differ by no more than this are alike.
+        Rounding noise of each delta, or one number for all; see `ablations.stats.pairs.noise_of`.
 
     References
     ----------
@@ -77,12 +78,13 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
         nothing = np.full(values.shape[:-1], np.nan)
         return PairedT(delta, nothing, nothing, nothing, nothing)
     delta = values.mean(axis=-1)
-    alike = np.ptp(values, axis=-1) <= noise
+    nonzero = (np.abs(values) > noise).sum(axis=-1)
+    alike = all_alike(values, noise) | (nonzero == 0)
     sd = np.where(alike, 0.0, values.std(axis=-1, ddof=1))
     error = np.where(alike, np.nan, sd / math.sqrt(n))
     half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
     p = 2 * special.stdtr(n - 1, -np.abs(delta) / error)
-    p = np.where(alike, np.where(np.abs(delta) <= noise, 1.0, 2.0 ** (1 - n)), p)
+    p = np.where(alike, np.minimum(1.0, 2.0 ** (1 - nonzero)), p)
     return PairedT(delta, sd, delta - half, delta + half, p)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats.page import page_l, page_p
-from ablations.stats.pairs import by_seed, check_trials, level_key
+from ablations.stats.pairs import by_seed, check_trials, doubled_ranks, level_key, noise_of
 from ablations.stats.student import paired_t
 from ablations.stats.verdicts import holm
 from ablations.study import BASELINE
@@ -52,11 +52,13 @@ def trend(
     .. math:: L = \sum_j j \sum_i r_{ij}, \qquad
               \rho = \frac{12 L}{n k (k^2 - 1)} - \frac{3 (k + 1)}{k - 1}
 
-    where rho is the mean over blocks of Spearman's correlation between level and value.
-    ``p_rises`` is Page's p, ``p_falls`` that of the levels in falling order, ``p`` twice the
-    smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a family, as
-    the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean over blocks
-    of the least-squares slope in metric per unit of level, with its t interval over blocks.
+    where rho is the mean over blocks of Spearman's correlation between level and value (a little
+    less where values are tied). Ties are those of `deltas`: values that float32 cannot tell apart.
+    ``p_rises`` is Page's p given the ties, ``p_falls`` that of the levels in falling order, ``p``
+    twice the smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a
+    family, as the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean
+    over blocks of the least-squares slope in metric per unit of level, with its t interval over
+    blocks.
 
     The trend is what the test says, and the slope only how large it is along a straight line: the
     test was chosen before the trials, and asks for nothing but an order within each block, so that
@@ -169,13 +171,15 @@ def _unordered(levels: Sequence[object]) -> str:
 
 def _page(values: Any, levels: Any, confidence: float) -> dict[str, Any]:
     blocks, k = values.shape
-    ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
+    noise = noise_of(values)
+    ranks = doubled_ranks(values, noise)
     statistic = page_l(ranks)
-    p_rises, p_falls = (page_p(page_l(each), blocks, k) for each in (ranks, ranks[:, ::-1]))
+    p_rises, p_falls = page_p(ranks), page_p(ranks[:, ::-1])
     p = min(1.0, 2 * min(p_rises, p_falls))
     centred = levels - levels.mean()
     slopes = values @ centred / (centred @ centred)
-    slope = paired_t(slopes, confidence)
+    slope_noise = noise @ np.abs(centred) / (centred @ centred) / 2
+    slope = paired_t(slopes, confidence, slope_noise)
     return {
         "page_l": statistic,
         "p_rises": p_rises,

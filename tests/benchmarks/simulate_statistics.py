@@ -11,12 +11,16 @@ import math
 import sys
 from pathlib import Path
 
+from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
+from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.seeds import added_seeds
 from simulation.tables import Report
+from simulation.tied_ranks import tied_trends
 from simulation.trends import trends
+from simulation.turns import directions
 
 SECTIONS = (
     t_coverage,
@@ -25,9 +29,14 @@ SECTIONS = (
     type_one,
     family,
     trends,
+    tied_trends,
     same_twice,
     equivalence,
     added_seeds,
+    directions,
+    best_variants,
+    path_steps,
+    pareto_fronts,
     own_errors,
     holes,
     fractions,

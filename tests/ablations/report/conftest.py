@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ablations.report import ReportContents
+from ablations.stats import pareto
 from ablations.stats.notes import ONE_SEED
 
 HOSTILE = '<b>&"x"</b>'
@@ -165,15 +166,7 @@ def contents():
     deltas.loc[deltas["n_pairs"] == 0, ["p", "p_adjusted", "p_sign_flip", "p_wilcoxon"]] = np.nan
     deltas.loc[deltas["variant"] == "filters=1", "notes"] = "infeasible: not trained"
     done = trials[trials["status"] == "done"]
-    means = (
-        done.groupby("variant", sort=False)[["params", "fit_seconds", *METRICS]]
-        .mean()
-        .reset_index()
-    )
-    costs = means.melt(["variant", "params", "fit_seconds"], METRICS, "metric", "value")
-    costs["optimal"] = costs["variant"].isin(
-        ["pool_size=1", "normalization=batch", "pool_size=4, normalization=batch", "pool_size=4"]
-    )
+    costs = pd.concat([pareto(trials, metric) for metric in METRICS])
     changes = {"baseline": {}}
     for name, factor, level, *_ in variants[1:]:
         changes[name] = {factor: level}
@@ -225,7 +218,8 @@ def one_seed(contents):
     deltas["notes"] = np.where(deltas["n_pairs"] == 1, ONE_SEED, "")
     history = contents.history[(contents.history["seed"] == 0) & (contents.history["epoch"] == 1)]
     study = contents.study | {"seeds": [0]}
-    return replace(contents, study=study, trials=trials, deltas=deltas, history=history)
+    one = replace(contents, study=study, trials=trials, deltas=deltas, history=history)
+    return replace(one, costs=pd.concat([pareto(trials, metric) for metric in METRICS]))
 
 
 @pytest.fixture(scope="session")

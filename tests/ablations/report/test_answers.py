@@ -222,6 +222,7 @@ STEPS = pd.DataFrame(
         "delta": [np.nan, -0.203, 0.184],
         "ci_low": [np.nan, -0.274, 0.1],
         "ci_high": [np.nan, -0.132, 0.269],
+        "p_adjusted": [np.nan, 0.004, 0.012],
         "n_pairs": [0, 6, 6],
         "share": [np.nan, 0.72, -0.66],
         "runner_up": ["", "filters", ""],
@@ -258,17 +259,30 @@ def test_the_steps_of_a_path_are_sentences_that_say_what_they_are_worth(path):
     ]
 
 
+def test_a_step_is_worth_nothing_that_its_choice_may_explain(path):
+    rows = STEPS.assign(p_adjusted=[np.nan, 0.08, 0.012])
+    shown = replace(path, tables={PATH_STEPS: rows})
+    step = answers(shown)[1]
+    assert (step.verdict, step.text) == (
+        "inconclusive",
+        "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27]: not shown once "
+        "corrected for all the changes tried (p 0.080), 72% of the whole change",
+    )
+    table = shaped_table(shown, PATH_STEPS, rows)
+    assert [row[4].text for row in table.rows] == ["", "inconclusive", "worse"]
+
+
 def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
     table = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
     assert "optimistic" in table.lead
     assert table.headers == (
-        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval", "Share"),
-        *("Mean after it", "Pairs", "Next best", "Its mean"),
+        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval"),
+        *("p (corrected)", "Share", "Mean after it", "Pairs", "Next best", "Its mean"),
     )
     texts = [[cell.text for cell in row] for row in table.rows]
-    assert texts[0] == ["0", "the start", *[""] * 6, "2.271", "0", "", ""]
-    assert texts[2][:8] == [
-        *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", f"{MINUS}66%"),
+    assert texts[0] == ["0", "the start", *[""] * 7, "2.271", "0", "", ""]
+    assert texts[2][:9] == [
+        *("2", "skip", "False", "True", "worse", "+0.18", "[0.10, 0.27]", "0.012", f"{MINUS}66%"),
     ]
     assert table.rows[2][4].verdict
 

@@ -51,10 +51,10 @@ def test_all_that_is_drawn_is_vega_lite_by_its_schema(contents):
 def test_what_is_ringed_names_the_counts_that_it_is_ranked_by(contents):
     drawn = by_name(contents)
     assert drawn["cost-params-test_loss"].caption == (
-        "Mean test loss of each variant against what it costs. Ringed: Pareto-optimal by the "
-        "means, where small gaps may be chance: no other is at least as good in the metric, "
-        "parameters and multiplications at once and better in one; time does not count. Coloured: "
-        "the baseline and the largest deltas."
+        "Mean test loss of each variant against what it costs, over the 9 seed blocks that all of "
+        "these finished. Ringed: Pareto-optimal by the means, where small gaps may be chance: no "
+        "other is at least as good in the metric, parameters and multiplications at once and "
+        "better in one; time does not count. Coloured: the baseline and the largest deltas."
     )
 
 
@@ -86,7 +86,8 @@ def test_a_single_epoch_makes_no_curve(contents):
 def test_curves_are_means_and_quartiles(contents):
     drawn = by_name(contents)
     history = contents.history
-    values = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]["val_loss"]
+    known = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]
+    values = known.loc[known["seed"] != 4, "val_loss"]  # where another variant failed
     row = next(
         row
         for row in drawn["curves-validation-loss"].rows
@@ -95,6 +96,44 @@ def test_curves_are_means_and_quartiles(contents):
     assert row["mean"] == pytest.approx(values.mean(), rel=1e-12)
     assert row["low"] == pytest.approx(values.quantile(0.25), rel=1e-12)
     assert row["high"] == pytest.approx(values.quantile(0.75), rel=1e-12)
+
+
+def test_curves_are_means_over_the_seeds_that_all_variants_finished(contents):
+    drawn = by_name(contents)["curves-training-loss"]
+    done = contents.trials.pivot_table(index="seed", columns="variant", values="test_loss")
+    shared = done[list({row["variant"] for row in drawn.rows})].dropna().index
+    assert {row["seeds"] for row in drawn.rows} == {len(shared)} == {9}
+    assert drawn.caption.startswith(
+        "Mean over the 9 seeds that all of these finished; the band holds the middle half of them."
+    )
+    hard = contents.trials["seed"].isin(shared[1:]) & (contents.trials["variant"] == "pool_size=4")
+    lost = contents.trials.assign(status=contents.trials["status"].mask(hard, "failed"))
+    caption = by_name(replace(contents, trials=lost))["curves-training-loss"].caption
+    assert " Not drawn: pool_size=4 (left out: done in 2 of 10 seed blocks)." in caption
+
+
+def test_curves_say_where_trials_stopped_early(contents):
+    history = contents.history
+    stopped = history[(history["seed"] > 0) | (history["epoch"] < 9)]
+    caption = by_name(replace(contents, history=stopped))["curves-training-loss"].caption
+    assert " Where trials stopped early, later epochs are of fewer seeds." in caption
+
+
+def test_costs_say_the_seed_blocks_that_they_are_over(contents):
+    hard = contents.trials["seed"].gt(1) & (contents.trials["variant"] == "skip=True")
+    trials = contents.trials.assign(status=contents.trials["status"].mask(hard, "failed"))
+    table = costs_table(replace(contents, trials=trials, costs=None))
+    assert table.below == (
+        "Means, and medians of costs, are over the 9 seed blocks that all variants here finished. "
+        "skip=True is left out: done in 2 of 10 seed blocks."
+    )
+    assert "skip=True" not in [row[0].text for row in table.rows]
+    trials.loc[trials["seed"] == 9, "test_accuracy"] = np.inf
+    table = costs_table(replace(contents, trials=trials, costs=None))
+    assert table.below.startswith(
+        "Means, and medians of costs, are over the seed blocks that all variants here finished: "
+        "9 in test loss and 8 in test accuracy."
+    )
 
 
 def test_what_has_no_delta_is_named_at_the_forest_plot(contents):
@@ -118,7 +157,7 @@ def test_one_seed_is_drawn_without_intervals_and_ranks_nothing(one_seed):
     assert forest.caption.startswith("Delta of one seed, without interval.")
     assert [layer["mark"]["type"] for layer in forest.chart["layer"]] == ["rule", "point"]
     assert "Ringed" not in drawn["cost-params-test_loss"].caption
-    assert not [name for name in costs_table(one_seed) if name.startswith("Pareto")]
+    assert not [name for name in costs_table(one_seed).headers if name.startswith("Pareto")]
 
 
 def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):

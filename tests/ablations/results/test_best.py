@@ -68,14 +68,15 @@ def test_levels_of_the_recipe_and_the_data_are_there_by_group(outcome):
     )
 
 
-def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome):
+@pytest.mark.parametrize("lost", ["ValueError: too hard", (float("nan"), 0.1)])
+def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome, lost):
     """units=16 fails where it is hard, and would be ahead on the seeds that are left."""
 
     def told(trial):
         units = trial.settings.get("units", 128)
         hard = trial.seed >= 2
         if units == 16 and hard:
-            return "ValueError: too hard"
+            return lost
         return {8: 1.0, 16: 1.5, 128: 2.0}[units] + 10 * hard, 0.5
 
     study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=4)

@@ -96,7 +96,12 @@ def test_the_best_score_of_a_search_is_shown_to_be_optimistic(ablation):
 
 def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
     trials = pd.DataFrame(
-        {"variant": "baseline", "status": "done", "validation_loss": [0.5, 0.6, 0.7]}
+        {
+            "variant": "baseline",
+            "seed": [0, 1, 2],
+            "status": "done",
+            "validation_loss": [0.5, 0.6, 0.7],
+        }
     )
     scores = pd.Series({"3": 0.4})
     row = optimism(trials, scores, Objective("val_loss", "min")).iloc[0]
@@ -109,19 +114,45 @@ def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
     assert math.isnan(row["optimism"])
 
 
+def test_fresh_means_are_over_the_seeds_that_all_configurations_finished():
+    trials = pd.DataFrame(
+        {
+            "variant": ["baseline"] * 3 + ["second"] * 3,
+            "seed": [0, 1, 2] * 2,
+            "status": ["done"] * 5 + ["failed"],
+            "validation_accuracy": [0.9, 0.8, 0.1, 0.8, 0.7, None],
+        }
+    )
+    scores = pd.Series({"3": 0.9, "1": 0.85})
+    table = optimism(trials, scores, Objective("val_accuracy", "max"))
+    assert table["fresh_mean"].tolist() == pytest.approx([0.85, 0.75])
+    assert table["seeds"].tolist() == [2, 2]
+
+
 def test_of_fresh_scores_that_are_all_alike_there_is_no_interval():
     trials = pd.DataFrame(
-        {"variant": "baseline", "status": "done", "validation_accuracy": [0.5, 0.5]}
+        {
+            "variant": "baseline",
+            "seed": [0, 1],
+            "status": "done",
+            "validation_accuracy": [0.5, 0.5 + 1e-9],
+        }
     )
     row = optimism(trials, pd.Series({"3": 0.75}), Objective("val_accuracy", "max")).iloc[0]
-    assert row["optimism"] == 0.25
+    assert row["optimism"] == pytest.approx(0.25)
     assert math.isnan(row["ci_low"])
     assert math.isnan(row["ci_high"])
 
 
 def test_scores_are_not_set_against_another_metric():
     trials = pd.DataFrame(
-        {"variant": "baseline", "status": "done", "validation_loss": [0.5], "test_loss": [0.5]}
+        {
+            "variant": "baseline",
+            "seed": 0,
+            "status": "done",
+            "validation_loss": [0.5],
+            "test_loss": [0.5],
+        }
     )
     row = optimism(trials, pd.Series({"3": 0.9}), Objective("val_precision", "max")).iloc[0]
     assert row["seeds"] == 0

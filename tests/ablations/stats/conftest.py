@@ -43,7 +43,7 @@ def _trials(
     return table
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trials_of() -> Make:
     """Return a function that makes trials from values by level."""
     return _trials

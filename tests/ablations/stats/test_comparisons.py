@@ -194,6 +194,13 @@ def test_deltas_all_alike_in_float32_have_the_sign_flip_p(trials_of):
     assert row["notes"].startswith("the deltas are all alike")
 
 
+def test_one_huge_value_leaves_the_sign_tests_of_the_rest(trials_of):
+    values = {"baseline": [0.1, 0.12, 0.11, 0.13, 0.12, 0.11, 0.1]}
+    values[3] = [0.15, 0.17, 0.165, 0.18, 0.17, 0.16, 1e6]
+    row = deltas(trials_of(values), ["test_loss"]).iloc[0]
+    assert row[["p_sign_flip", "p_wilcoxon", "p_better"]].tolist() == [2 / 2**7, 2 / 2**7, 0.0]
+
+
 def test_few_seeds_are_exploratory_and_cannot_reach_5_percent_by_sign_flips(trials_of):
     row = deltas(trials_of({"baseline": noisy(5), 3: noisy(5, seed=1)}), ["test_loss"]).iloc[0]
     assert "exploratory: fewer than 6 seeds" in row["notes"]

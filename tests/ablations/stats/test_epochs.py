@@ -123,3 +123,13 @@ def test_an_empty_table_has_the_columns():
     empty = convergence(histories_of({}))
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)
+
+
+def test_a_value_that_rounding_keeps_from_the_target_is_there():
+    curves = {("baseline", 0): [0.5, 0.3], ("a", 0): [0.4, 0.3 + 1e-8], ("b", 0): [0.4, 0.3001]}
+    table = convergence(histories_of(curves))
+    assert table["level_epochs"].iloc[0] == 2
+    assert table["n_censored"].tolist() == [0, 1]
+    turned = histories_of(curves).assign(value=lambda rows: 1 - rows["value"])
+    higher = convergence(turned, lower_is_better=False)
+    assert higher["n_censored"].tolist() == [0, 1]

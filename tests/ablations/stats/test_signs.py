@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from ablations.stats.pairs import noise_of
 from ablations.stats.signs import EXACT_TO, p_better, sign_flip_p, wilcoxon_p
 
 whole_numbers = st.lists(st.integers(-4, 4), min_size=1, max_size=9)
@@ -73,6 +74,35 @@ def test_a_mean_of_zero_has_p_1():
 def test_sums_within_the_rounding_of_float32_are_ties():
     deltas = np.array([np.float32(0.9) - np.float32(0.6), 0.3, -0.1, 0.1], dtype=float)
     assert sign_flip_p(deltas, noise=1e-6) == brute_force(np.array([3, 3, -1, 1]))
+
+
+def test_one_huge_value_ties_no_other_pairs():
+    base = np.array([0.1, 0.12, 0.11, 0.13, 0.12, 0.11, 0.1])
+    level = np.array([0.15, 0.17, 0.165, 0.18, 0.17, 0.16, 1e6])
+    noise = noise_of(base, level)
+    assert sign_flip_p(level - base, noise) == wilcoxon_p(level - base, noise) == 2 / 2**7
+    assert p_better(level - base, True, noise) == 0
+
+
+def test_a_huge_pair_that_is_tied_flips_no_other_sign():
+    deltas, noise = np.array([0.05, 0.06, 0.07, 0.08, 0.0]), noise_of([0.1, 0.1, 0.1, 0.1, 1e6])
+    assert sign_flip_p(deltas, noise) == sign_flip_p(deltas[:4]) == 2 / 2**4
+    assert wilcoxon_p(deltas, noise) == 2 / 2**4
+
+
+@pytest.mark.parametrize("n", [12, EXACT_TO + 4])
+def test_a_sum_is_not_lost_beside_a_huge_delta(n):
+    deltas = np.append(np.full(n - 1, 0.1), 1e15)
+    assert sign_flip_p(deltas) == pytest.approx(2 / 2**n, abs=2e-5)
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=10))
+def test_accuracies_in_float32_have_the_p_of_the_counts_behind_them(counts):
+    base = np.float32(np.arange(len(counts)) % 3 / 10 + 0.6)
+    level = np.float32(base.astype(float) + np.array(counts) / 500).astype(float)
+    deltas, noise = level - base, noise_of(level, base)
+    assert sign_flip_p(deltas, noise) == brute_force(np.array(counts))
+    assert wilcoxon_p(deltas, noise) == wilcoxon_p(counts)
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))

@@ -42,15 +42,15 @@ def test_the_looks_share_the_error_and_no_more(comparisons):
 
 
 @given(st.lists(st.floats(1e-9, 1), min_size=5, max_size=5))
-def test_a_sequential_p_is_below_alpha_where_a_look_is_beyond_its_boundary(p):
-    crossed = (np.array(p) < boundaries()["level"].to_numpy()).any()
-    clear = np.abs(np.array(p) - boundaries()["level"].to_numpy()).min() > 1e-12
-    assert (sequential_p(p) < 0.05) == crossed or not clear
+def test_sequential_p_is_below_alpha_beyond_the_last_boundary(p):
+    level = boundaries()["level"].iloc[-1]
+    assert (sequential_p(p) < 0.05) == (p[-1] < level) or abs(p[-1] - level) < 1e-12
 
 
 def test_looks_that_were_not_reached_do_not_count():
     assert sequential_p([0.01, nan, nan, nan, nan]) == pytest.approx(0.05, rel=1e-10)
     assert sequential_p([0.01]) == pytest.approx(0.05, rel=1e-10)
+    assert sequential_p([0.3, 0.02, nan]) == pytest.approx(0.02 * 30 / 4, rel=1e-10)
     assert np.isnan(sequential_p([nan, nan]))
 
 

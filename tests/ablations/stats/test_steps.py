@@ -52,6 +52,27 @@ def test_a_seed_that_failed_in_either_is_no_pair():
     assert table["delta"].iloc[1:].tolist() == [-0.5, -1.25]
 
 
+def test_means_are_over_the_seed_blocks_that_all_steps_share():
+    trials = trials_of(
+        {"baseline": [1.0, 2.0, 9.0], "a": [1.5, 2.5, 9.5], "a, b": [1.75, 2.75, None]}
+    )
+    table = steps(trials, NAMES[:3], "test_loss")
+    assert table["mean"].tolist() == [1.5, 2.0, 2.25]
+    assert table["n_pairs"].tolist() == [0, 3, 2]
+
+
+def test_p_allows_for_what_each_step_was_chosen_from():
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=8) + 2 * place for place, name in enumerate(NAMES)}
+    table = steps(trials_of(values), NAMES, "test_loss", choices=[3, 2, 1])
+    for place in (1, 2, 3):
+        theirs = scipy_stats.ttest_rel(values[NAMES[place]], values[NAMES[place - 1]]).pvalue
+        adjusted = min(1, 6 * theirs)
+        assert table["p"].iloc[place] == pytest.approx(theirs, rel=1e-8)
+        assert table["p_adjusted"].iloc[place] == pytest.approx(adjusted, rel=1e-8)
+    assert np.isnan(table["p_adjusted"].iloc[0])
+
+
 def test_there_are_no_shares_of_a_change_that_is_not_known():
     trials = trials_of({"baseline": [1.0, 2.0], "a": [None, None], "a, b": [0.0, 1.0]})
     assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()

@@ -8,6 +8,8 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
+from ablations.stats.pairs import noise_of
+from ablations.stats.signs import sign_flip_p
 from ablations.stats.student import (
     detectable_effect,
     equivalence_p,
@@ -72,6 +74,24 @@ def test_deltas_that_differ_by_rounding_are_alike():
     found = np.array([0.3 - 0.2, 0.4 - 0.3, 0.9 - 0.8])
     assert np.ptp(found) > 0
     assert paired_t(found, noise=1e-12).p == 2 / 2**3
+
+
+def test_jitter_within_rounding_is_no_spread_to_test():
+    noise = noise_of(np.full(4, 0.934))
+    result = paired_t(noise * [0.9, 0.8, -0.9, 0.7], noise=noise)
+    assert (result.p, result.sd) == (1, 0)
+    assert np.isnan(result.low)
+
+
+def test_one_huge_pair_makes_no_other_deltas_alike():
+    deltas, noise = np.array([0.05, 0.06, 0.07, 0.0]), noise_of([0.1, 0.1, 0.1, 1e6])
+    assert paired_t(deltas, noise=noise).p == paired_t(deltas).p < 1
+    assert equivalence_p(deltas, 0.1, noise) == equivalence_p(deltas, 0.1)
+
+
+def test_alike_deltas_of_which_some_are_tied_have_the_sign_flip_p():
+    deltas, noise = np.array([0.05, 0.05, 0.05, 0.15]), noise_of([0.1, 0.1, 0.1, 1e6])
+    assert paired_t(deltas, noise=noise).p == sign_flip_p(deltas, noise) == 2 / 2**3
 
 
 def test_alike_deltas_are_equivalent_by_sign_flips():

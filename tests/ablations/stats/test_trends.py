@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ablations.stats import trend
+from ablations.stats.page import page_p
+from ablations.stats.pairs import doubled_ranks
 
 nan = float("nan")
 
@@ -18,29 +22,72 @@ def blocks_of(rng, blocks, levels, slope=0.0):
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 24), st.integers(3, 10), st.booleans())
-@example(0, 12, 8, False)  # the largest of each table that is counted out
-@example(0, 20, 3, False)
-@example(0, 2, 8, True)
-def test_the_trend_agrees_with_scipy(seed, blocks, levels, tied):
-    rng = np.random.default_rng(seed)
-    values = blocks_of(rng, blocks, levels, 0.3)
-    values = np.round(values) if tied else values
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(3, 10))
+@example(0, 12, 8)
+@example(0, 20, 3)
+@example(0, 51, 3)  # beyond what is counted out
+def test_the_trend_agrees_with_scipy(seed, blocks, levels):
+    values = blocks_of(np.random.default_rng(seed), blocks, levels, 0.3)
     row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
     rises, falls = stats.page_trend_test(values), stats.page_trend_test(values[:, ::-1])
     assert row["page_l"] == rises.statistic
     assert row["p_rises"] == pytest.approx(rises.pvalue, rel=1e-10)
     assert row["p_falls"] == pytest.approx(falls.pvalue, rel=1e-10)
     assert row["p"] == pytest.approx(min(1, 2 * min(rises.pvalue, falls.pvalue)), rel=1e-10)
-    if not tied:
-        rho = [stats.spearmanr(range(levels), block).statistic for block in values]
-        assert row["rho"] == pytest.approx(np.mean(rho), abs=1e-10)
+    rho = [stats.spearmanr(range(levels), block).statistic for block in values]
+    assert row["rho"] == pytest.approx(np.mean(rho), abs=1e-10)
     slopes = [stats.linregress(range(1, levels + 1), block).slope for block in values]
     assert row["slope"] == pytest.approx(np.mean(slopes), abs=1e-10)
-    if np.ptp(slopes) > 1e-6:  # of slopes that are all alike there is no interval
-        interval = stats.ttest_1samp(slopes, 0).confidence_interval()
-        ours = (row["slope_low"], row["slope_high"])
-        assert ours == pytest.approx((interval.low, interval.high), rel=1e-10, abs=1e-10)
+    interval = stats.ttest_1samp(slopes, 0).confidence_interval()
+    ours = (row["slope_low"], row["slope_high"])
+    assert ours == pytest.approx((interval.low, interval.high), rel=1e-10, abs=1e-10)
+
+
+def by_all_orders(values):
+    """Return the chance of an L at least this large over every order of every block."""
+    levels = np.arange(1, values.shape[1] + 1)
+    sums = np.zeros(1)
+    for block in values:
+        ranks = stats.rankdata(block)
+        orders = [levels @ order for order in permutations(ranks)]
+        sums = np.add.outer(sums, orders).ravel()
+    return (sums >= levels @ stats.rankdata(values, axis=1).sum(axis=0)).mean()
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(2, 3), (4, 3), (6, 3), (2, 4), (3, 4), (2, 5)]))
+def test_tied_ranks_have_their_permutation_distribution(seed, shape):
+    values = np.random.default_rng(seed).integers(0, 3, shape) / 4
+    row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    assert row["p_rises"] == pytest.approx(by_all_orders(values), rel=1e-10)
+    assert row["p_falls"] == pytest.approx(by_all_orders(values[:, ::-1]), rel=1e-10)
+
+
+@pytest.mark.parametrize(("shape", "most"), [((60, 3), 0.1), ((12, 9), 0.3)])
+def test_many_tied_ranks_are_near_their_permutation_distribution(shape, most):
+    """By 20,000 random orders within the blocks."""
+    rng = np.random.default_rng(1)
+    values = rng.integers(0, 3, shape) + (rng.random(shape) < np.linspace(0, most, shape[1]))
+    doubled = doubled_ranks(values)
+    weights = np.arange(1, shape[1] + 1)
+    drawn = rng.permuted(np.broadcast_to(doubled, (20_000, *shape)), axis=2) @ weights
+    share = (drawn.sum(axis=1) >= (doubled @ weights).sum()).mean()
+    assert 0.001 < share < 0.2
+    assert page_p(doubled) == pytest.approx(share, abs=0.01)
+
+
+def test_levels_that_float32_cannot_tell_apart_are_no_trend():
+    values = np.full((8, 1), 0.934) + 1e-8 * np.arange(4)
+    row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    assert row[["p_rises", "p_falls", "p", "rho"]].tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert np.isnan(row["slope_low"])
+    assert (row["trend"], row["notes"]) == ("", "")
+
+
+def test_one_huge_value_ties_no_other_levels():
+    values = np.array([[0.1, 0.2, 0.3, 1e6]] * 6)
+    row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
+    assert row["p_rises"] == pytest.approx(1 / 24**6)
 
 
 def table_of(values, baseline=1):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 ALPHA = 0.05

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ablations.stats.page import page_p
 from ablations.stats.student import paired_t
 from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
 from simulation.tables import Report, Row, percent
+from simulation.tied_ranks import p_without_ties
 
 SPREADS = (
     ("normal", (1, 1, 1, 30)),
@@ -58,12 +58,8 @@ def trends(report: Report, levels: int = 4, count: int = 5) -> None:
 
 def _trend_tests(values: Array) -> tuple[Array, Array, Array]:
     """Return Page's two-sided p and the ends of the slope's interval; levels last, seeds before."""
-    n, k = values.shape[-2:]
-    ranks = values.argsort(axis=-1).argsort(axis=-1) + 1
-    statistic = (ranks.sum(axis=-2) @ np.arange(1, k + 1)).astype(int)
-    opposite = n * k * (k + 1) ** 2 // 2 - statistic  # of the levels in falling order
-    known = {each: page_p(each, n, k) for each in np.unique([statistic, opposite]).tolist()}
-    rises, falls = (np.vectorize(known.get)(each) for each in (statistic, opposite))
+    k = values.shape[-1]
+    p = p_without_ties(2 * (values.argsort(axis=-1).argsort(axis=-1) + 1))
     centred = np.arange(k) - (k - 1) / 2
     slope = paired_t(values @ centred / (centred @ centred))
-    return np.minimum(1.0, 2 * np.minimum(rises, falls)), slope.low, slope.high
+    return p, slope.low, slope.high

@@ -1,0 +1,103 @@
+"""The seed blocks that variants share, over which alone their means can be compared."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ablations.stats.pairs import by_seed
+
+NOTHING_DONE = "no seed block that all variants were to have is done"
+
+
+@dataclass(frozen=True, eq=False)
+class SharedBlocks:
+    """One metric of several variants over the seed blocks in which all of them are done.
+
+    Parameters
+    ----------
+    table
+        A row a shared seed block and a column a variant that is compared.
+    planned
+        Number of seed blocks that every variant was to have and any variant has done.
+    left_out
+        By variant that is not compared, the reason.
+    """
+
+    table: pd.DataFrame
+    planned: int
+    left_out: dict[str, str]
+
+
+def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
+    """Return the seed blocks that all variants share which are done in at least half of them.
+
+    A variant that is done in fewer is left out: it would take most blocks from all others. If the
+    rest share no block, the one with the fewest is left out until they do.
+
+    Parameters
+    ----------
+    trials
+        A row a trial. A value that is not finite counts as not done.
+    metric
+        A column of it.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline"] * 3 + ["a"] * 3 + ["b"] * 3,
+    ...         "seed": [0, 1, 2] * 3,
+    ...         "status": ["done"] * 5 + ["failed", "done", "failed", "failed"],
+    ...         "test_loss": [0.1, 0.2, 0.9, 0.2, 0.3, None, 0.1, None, None],
+    ...     }
+    ... )
+    >>> shared = shared_blocks(trials, "test_loss")
+    >>> shared.table.mean().round(2).to_dict()
+    {'a': 0.25, 'baseline': 0.15}
+    >>> shared.left_out
+    {'b': 'left out: done in 1 of 3 seed blocks'}
+    """
+    done = done_blocks(trials, metric)
+    done = done[done.any(axis=1)]
+    compared, blocks = compared_blocks(done)
+    counts = done.sum()
+    left_out = {
+        str(name): f"left out: done in {counts.get(name, 0)} of {len(done)} seed blocks"
+        if len(done)
+        else NOTHING_DONE
+        for name in dict.fromkeys(trials["variant"])
+        if name not in compared
+    }
+    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], len(done), left_out)
+
+
+def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return whether trials are done with a finite metric.
+
+    A row a seed that all feasible variants were to have, a column a variant.
+    """
+    feasible = trials[trials["status"] != "infeasible"]
+    names = sorted(set(feasible["variant"]))
+    planned = feasible[["seed", "variant"]].drop_duplicates()["seed"].value_counts()
+    seeds = sorted(planned.index[planned == len(names)])
+    return by_seed(trials, metric).notna().reindex(index=seeds, columns=names, fill_value=False)
+
+
+def mostly_done(done: pd.DataFrame) -> list[str]:
+    """Return the variants that are done in at least half of the seed blocks."""
+    return [str(name) for name in done.columns if done[name].mean() >= 0.5]
+
+
+def compared_blocks(done: pd.DataFrame) -> tuple[list[str], list[int]]:
+    """Return variants, and the seeds in which all of these are done.
+
+    Those that are done in at least half of the seeds. Where these share none, a path has to go on
+    all the same: without the one that is done in the fewest, until they do.
+    """
+    compared = mostly_done(done)
+    while compared:
+        blocks: list[int] = done.index[done[compared].all(axis=1)].tolist()
+        if blocks:
+            return compared, blocks
+        compared.remove(min(reversed(compared), key=lambda name: int(done[name].sum())))
+    return [], []
