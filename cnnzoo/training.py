@@ -171,17 +171,18 @@ def fit(
     if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
         model.train_function = model.test_function = None  # traced for another number
+    weights = class_weights(recipe, labels, loss.classes)
+    batches, setter = batch_stream(x, targets, data, recipe, seed, weights)
     try:
         result = model.fit(
-            batch_stream(x, targets, data, recipe, seed),
+            batches,
             epochs=recipe.epochs,
             validation_data=watched_stream(
                 validation.x, loss.encode(validation.y), PREDICTION_BATCH
             )
             if len(validation.x)
             else None,
-            class_weight=class_weights(recipe, labels, loss.classes),
-            callbacks=[*recipe_callbacks(recipe, rate, len(x)), *callbacks],
+            callbacks=[setter, *recipe_callbacks(recipe, rate, len(x)), *callbacks],
             shuffle=False,  # the stream does it
             verbose=verbose,
         )
@@ -197,11 +198,13 @@ def fit(
 def _seed_global_streams(seed: int, model: Any, callbacks: Sequence[Any]) -> None:
     """Seed what is drawn without a seed of its own.
 
-    Keras's layers draw from streams of their own, so that TensorFlow's global one is left alone
-    where nothing else may draw from it: setting its seed makes it set up anew all that it has
-    traced, which takes as long as an epoch of a small model.
+    Keras's layers draw from streams of their own, but for Dropout without a seed on torch, which
+    draws from torch's global one (Keras 3.15.1, backend/torch/random.py). TensorFlow's global
+    stream is left alone where nothing else may draw from it: setting its seed makes it set up anew
+    all that it has traced, which takes as long as an epoch of a small model.
     """
-    if any(map(_is_foreign, [*_parts(model), *callbacks])):
+    on_torch = keras.config.backend() == "torch"
+    if on_torch or any(map(_is_foreign, [*_parts(model), *callbacks])):
         keras.utils.set_random_seed(seed)
         return
     random.seed(seed)
