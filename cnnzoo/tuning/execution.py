@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from cnnzoo.data import Data
 from cnnzoo.evaluation import evaluate
 from cnnzoo.initialization import restart
+from cnnzoo.isolation import isolated
 from cnnzoo.processes import STEPS_PER_EXECUTION
 from cnnzoo.reasons import line_of, reason_of
+from cnnzoo.seeding import stream
 from cnnzoo.toggle import Level
 from cnnzoo.training import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
@@ -36,6 +40,12 @@ class Trainer:
         The data, or what `cnnzoo.load_data` loads it from.
     objective
         The metric that is the score.
+
+    Attributes
+    ----------
+    unrestored
+        Global state that the last training changed and that could not be put back, by
+        `cnnzoo.isolation`: this process must train nothing more.
     """
 
     def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
@@ -43,6 +53,7 @@ class Trainer:
         self._loaded: dict[Any, Data] = {}
         self._warm: tuple[Any, Any] | None = None
         self._littered = False
+        self.unrestored: list[str] = []
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or take what was loaded with them."""
@@ -78,7 +89,8 @@ class Trainer:
             # Hyperband's epochs; it also names a trial to go on from, of which no weights are
             # kept: from the start, the score hangs on the configuration and seeds alone
             epochs = hp.values.get(f"{OWN}epochs")
-            found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
+            with isolated() as self.unrestored:
+                found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
         except REFUSALS as error:
             found = {"status": "invalid", "reason": line_of(error)}
         except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end
@@ -129,9 +141,12 @@ class Trainer:
         if self._littered:
             gc.collect()  # a traced model is full of cycles
         self._littered = False
+        of_the_zoo = isinstance(self.hypermodel.model, str)
+        if not of_the_zoo:  # which may draw from any stream
+            keras.utils.set_random_seed(stream(seed, "building"))
         model = self.hypermodel.make(levels, seed, **purpose)
         self._littered = True
-        if isinstance(self.hypermodel.model, str):  # of others it is not known
+        if of_the_zoo:  # of others it is not known whether they can be started anew
             self._warm = key, model
         return model
 

@@ -9,7 +9,7 @@ import keras_tuner
 
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.oracle import mean_metrics
-from cnnzoo.tuning.records import STATUSES, Execution
+from cnnzoo.tuning.records import STATUSES, Execution, SearchError
 from cnnzoo.tuning.writing import read_executions, write_executions, write_json
 
 IDLE = 0.2
@@ -17,6 +17,10 @@ IDLE = 0.2
 
 STATUS = {ours: theirs for theirs, ours in STATUSES.items() if ours != "unfinished"}
 """What KerasTuner calls how an execution ended."""
+
+
+class UnrestoredError(SearchError):
+    """A process that must train no further trial."""
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -60,11 +64,23 @@ class SearchTuner(keras_tuner.Tuner):
         ----------
         after_each
             What to call when a trial has ended.
+
+        Raises
+        ------
+        UnrestoredError
+            Before the next trial, if one changed this process for good.
         """
         while (trial := self.oracle.create_trial(self.tuner_id)).status != "STOPPED":
             if trial.status == "IDLE":
                 time.sleep(IDLE)
                 continue
+            if self.trainer.unrestored:
+                raise UnrestoredError(
+                    "A trial changed global state that cannot be put back, and in this process the "
+                    f"next trials would depend on it: {', '.join(self.trainer.unrestored)}. Call "
+                    "`tune` again in a new process to resume, with workers=2 or more, which are "
+                    "replaced, or change the builder."
+                )
             executions = self.run_trial(trial)
             trial.status = STATUS[executions[-1].status]
             if trial.status == "COMPLETED":
