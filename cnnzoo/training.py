@@ -164,6 +164,7 @@ def fit(
     loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
+    seeder = _TorchSeeder(stream(seed, "training"))
     _seed_global_streams(stream(seed, "training"), model, callbacks)
     rate = float(model.optimizer.learning_rate)
     if recipe.schedule in STEPWISE:
@@ -182,7 +183,7 @@ def fit(
             )
             if len(validation.x)
             else None,
-            callbacks=[setter, *recipe_callbacks(recipe, rate, len(x)), *callbacks],
+            callbacks=[seeder, setter, *recipe_callbacks(recipe, rate, len(x)), *callbacks],
             shuffle=False,  # the stream does it
             verbose=verbose,
         )
@@ -195,16 +196,31 @@ def fit(
     return history
 
 
+class _TorchSeeder(keras.callbacks.Callback):
+    """Seeds torch's global stream when the training begins; nothing on other backends.
+
+    A Dropout without a seed draws from it (Keras 3.15.1, backend/torch/random.py), and so does the
+    first ``fit`` of a model, before it begins, to find the shapes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Seed it."""
+        if keras.config.backend() == "torch":
+            keras.utils.set_random_seed(self._seed)
+
+
 def _seed_global_streams(seed: int, model: Any, callbacks: Sequence[Any]) -> None:
     """Seed what is drawn without a seed of its own.
 
-    Keras's layers draw from streams of their own, but for Dropout without a seed on torch, which
-    draws from torch's global one (Keras 3.15.1, backend/torch/random.py). TensorFlow's global
-    stream is left alone where nothing else may draw from it: setting its seed makes it set up anew
-    all that it has traced, which takes as long as an epoch of a small model.
+    Keras's layers draw from streams of their own, so that TensorFlow's global one is left alone
+    where nothing else may draw from it: setting its seed makes it set up anew all that it has
+    traced, which takes as long as an epoch of a small model.
     """
-    on_torch = keras.config.backend() == "torch"
-    if on_torch or any(map(_is_foreign, [*_parts(model), *callbacks])):
+    if any(map(_is_foreign, [*_parts(model), *callbacks])):
         keras.utils.set_random_seed(seed)
         return
     random.seed(seed)

@@ -64,23 +64,11 @@ class SearchTuner(keras_tuner.Tuner):
         ----------
         after_each
             What to call when a trial has ended.
-
-        Raises
-        ------
-        UnrestoredError
-            Before the next trial, if one changed this process for good.
         """
         while (trial := self.oracle.create_trial(self.tuner_id)).status != "STOPPED":
             if trial.status == "IDLE":
                 time.sleep(IDLE)
                 continue
-            if self.trainer.unrestored:
-                raise UnrestoredError(
-                    "A trial changed global state that cannot be put back, and in this process the "
-                    f"next trials would depend on it: {', '.join(self.trainer.unrestored)}. Call "
-                    "`tune` again in a new process to resume, with workers=2 or more, which are "
-                    "replaced, or change the builder."
-                )
             executions = self.run_trial(trial)
             trial.status = STATUS[executions[-1].status]
             if trial.status == "COMPLETED":
@@ -93,10 +81,22 @@ class SearchTuner(keras_tuner.Tuner):
         """Train a trial with the seeds that it was not trained with yet.
 
         The first seed that comes to nothing ends it: the mean over the others would flatter.
+
+        Raises
+        ------
+        UnrestoredError
+            Before a training, if the one before it changed this process for good.
         """
         folder = Path(self.get_trial_dir(trial.trial_id))
         executions = read_executions(folder)
         while len(executions) < len(self.seeds) and all(row.status == "done" for row in executions):
+            if self.trainer.unrestored:
+                raise UnrestoredError(
+                    "A trial changed global state that cannot be put back, and in this process the "
+                    f"next ones would depend on it: {', '.join(self.trainer.unrestored)}. Call "
+                    "`tune` again in a new process to resume, with workers=2 or more, which are "
+                    "replaced, or change the builder."
+                )
             seed = self.seeds[len(executions)]
             save_to = folder / f"seed{seed}.keras" if self.checkpoints else None
             row = self.trainer.run(trial.hyperparameters, seed, save_to)
