@@ -24,6 +24,7 @@ from ablations.report.sentences import (
 from ablations.report.theme import PAGE, VERDICTS
 from ablations.report.words import (
     SEE_FINDING,
+    ends_words,
     level_words,
     metric_words,
     seed_words,
@@ -54,6 +55,7 @@ def page(contents: ReportContents) -> str:
         **frame_of(),
         contents=contents,
         facts=facts(contents),
+        ends=ends_words(contents.study),
         cards=_cards(contents),
         warnings=warnings(contents),
         answers=_answers(contents),

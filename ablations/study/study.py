@@ -58,7 +58,9 @@ class Study:
         Levels that differ from the defaults in the baseline, and so in every variant that does
         not change them; of factors or of any other toggle.
     design
-        How variants are made of factors: see `ablations.designs.DESIGNS`.
+        How variants are made of factors: see `ablations.designs.DESIGNS`. For "leave-one-out" and
+        "add-one-in", `ablations.designs.switching` says which levels are on; where it cannot be
+        known, `baseline` does.
     variants
         For the design "list": the levels that each variant changes.
     seeds

@@ -58,15 +58,15 @@ def test_a_finding_whose_numbers_differ_is_an_example(stubbed, tmp_path, monkeyp
     }
 
 
-def test_a_baseline_that_the_design_would_overrule_is_refused():
+def test_a_path_that_starts_away_from_the_baseline_is_refused():
     study = Study(
-        "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="add-one-in"
+        "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="path"
     )
     with pytest.raises(StudyError) as refusal:
         Planner.of(study)
     assert str(refusal.value) == (
-        "The design add-one-in makes 8 the baseline's level of `units`; the study's baseline says "
-        "16. Leave it out, or change the order of the levels."
+        "`units`: the design path starts at the first of the two levels, 8; the study's baseline "
+        "says 16. Leave it out of `baseline`, or change the order of the levels."
     )
 
 
