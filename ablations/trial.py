@@ -85,9 +85,10 @@ def measure_trial(trial: Trial) -> TrialResult:
     Returns
     -------
     TrialResult
-        "done" with parameters and multiplications, or "infeasible" with what the builder says.
+        "done" with parameters and multiplications, and as a finding why the latter are missing if
+        they are; or "infeasible" with what the builder says.
     """
-    from cnnzoo.analysis.cost import macs
+    from cnnzoo.analysis.cost import macs, uncounted
     from cnnzoo.training import check_fit
 
     try:
@@ -107,6 +108,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         fingerprint=data.info.fingerprint,
         arithmetic=arithmetic(),
         loss=_loss_kind(model),
+        findings=tuple(filter(None, [uncounted(model)])),
     )
 
 

@@ -15,6 +15,7 @@ from ablations.report.contents import (
     ReportContents,
 )
 from ablations.report.rerun import command
+from ablations.report.words import listed
 from ablations.results.beside import both_deltas, both_names, differences
 from ablations.results.choosing import PATH
 from ablations.study import BASELINE
@@ -67,6 +68,7 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         findings=[
             *results.changed_rules,
             *_of_design(results),
+            *_of_costs(trials),
             *(differences(results, beside) if beside is not None else ()),
             *(f"Baseline: {said}" for said in found.pop(BASELINE, [])),
         ],
@@ -102,6 +104,18 @@ def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
         trials_words = "trial" if count == 1 else "trials"
         said[str(variant)] = [f"{len(rows)} of {count} {trials_words}{example}: {one['findings']}"]
     return said
+
+
+def _of_costs(trials: pd.DataFrame) -> list[str]:
+    """Say of how many variants the multiplications are missing, where others have them."""
+    done = trials[trials["status"] == "done"]
+    lacking = done.loc[done["macs"].isna(), "variant"].unique()
+    if not len(lacking) or done["macs"].isna().all():
+        return []
+    return [
+        f"Multiply-accumulates are missing for {listed(lacking)}, because a layer's cannot be "
+        "told; `cnnzoo.describe(model)` names it. No variant without them is called optimal."
+    ]
 
 
 def _of_design(results: "Results") -> list[str]:

@@ -277,7 +277,8 @@ class TrialResult:
         That the fit alone took. The first seed of a variant on a worker includes tracing the
         model, so that over seeds the median tells more than the mean.
     params, macs
-        Weights of the model, trainable or not, and multiplications of a forward pass.
+        Weights of the model, trainable or not, and multiplications of a forward pass; None where
+        those of a layer cannot be told.
     fingerprint
         Of the data before anything was drawn.
     arithmetic
