@@ -257,7 +257,7 @@ def _show(results: "Results") -> None:
     if trials["variant"].eq(BASELINE).all():
         say("There is the baseline alone, and nothing to compare it with.")
     if results.exploratory:
-        say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
+        say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds, so there are no verdicts.")
     pending = int((trials["status"] == "pending").sum())
     follows = results.study["design"] == PATH or results.study["seeds"] == AUTO
     if pending:

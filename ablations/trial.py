@@ -14,6 +14,7 @@ from ablations.study import Trial, TrialResult
 from ablations.study.models import find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.reasons import reason_of
 from cnnzoo.toggle import Level
@@ -88,7 +89,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         "done" with parameters and multiplications, and as a finding why the latter are missing if
         they are; or "infeasible" with what the builder says.
     """
-    from cnnzoo.analysis.cost import macs, uncounted
+    from cnnzoo.analysis.cost import macs
     from cnnzoo.training import check_fit
 
     try:
@@ -108,7 +109,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         fingerprint=data.info.fingerprint,
         arithmetic=arithmetic(),
         loss=_loss_kind(model),
-        findings=tuple(filter(None, [uncounted(model)])),
+        findings=_uncounted(model),
     )
 
 
@@ -154,6 +155,17 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     return {**found, "status": "done"}
 
 
+def _uncounted(model: Any) -> tuple[Finding, ...]:
+    """Return why the multiplications of a model are missing, if they are."""
+    from cnnzoo.analysis.cost import uncounted
+
+    evidence = uncounted(model)
+    if not evidence:
+        return ()
+    remedy = "Cost is compared by parameters and time"
+    return (Finding("macs-missing", "Multiplications are missing", evidence, remedy),)
+
+
 def _loss_kind(model: Any) -> str:
     """Name a compiled model's loss, with the options that make its numbers others."""
     from cnnzoo.losses import loss_of
@@ -168,13 +180,27 @@ def _loss_kind(model: Any) -> str:
     return ", ".join([loss.choice.name, *options])
 
 
-def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:
+def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Finding, ...]:
+    from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
     from cnnzoo.doctor.moving_averages import check_moving_averages
 
-    epochs = trained.history["loss"]
+    epochs, classes = trained.history["loss"], data.info.classes
     steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
-    found = check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps)
-    return (str(found),) if found else ()
+    split = next(name for name in ("test", "validation", "train") if len(getattr(data, name).y))
+    ours, in_training = (
+        {
+            name.removeprefix(f"{one}_"): value
+            for name, value in trained.metrics.items()
+            if name.startswith(f"{one}_")
+        }
+        for one in (split, "train")
+    )
+    found = (
+        check_divergence(data.train.y, classes, in_training, trained.history),
+        check_chance(Constant.of(getattr(data, split).y, classes), ours, split),
+        check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
+    )
+    return tuple(one for one in found if one is not None)
 
 
 def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:

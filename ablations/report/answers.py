@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.report.columns import gets, is_shown
+from ablations.report.columns import gets, is_exploratory, is_shown
 from ablations.report.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
 from ablations.report.rounding import (
     decimals_of,
@@ -16,6 +16,7 @@ from ablations.report.rounding import (
 from ablations.report.sentences import Said
 from ablations.report.words import better_or_worse, joined, level_words, metric_words, rows_of
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.study.declared import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
 
@@ -23,6 +24,8 @@ MOST_LISTED = 3
 """Effects that are not shown and have a sentence each; more share one."""
 
 MOST_LEVELS = 8
+
+FEW_BLOCKS = f"no verdict: fewer than {EXPLORATORY_BELOW} seed blocks"
 
 
 def answers(contents: ReportContents) -> list[Said]:
@@ -98,10 +101,11 @@ def _path(contents: ReportContents) -> list[Said]:
             continue
         size, share = _by(row["metric"], row), share_words(row["share"])
         verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
+        noted = (row.get("notes") or "").split("; ")[0] if not verdict else ""
         if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
         what = "the interval includes no difference" if verdict == "inconclusive" else verdict
-        end = f": {what}" if what else ""
+        end = f": {what}" if what else f", {noted}" if noted else ""
         said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
 
@@ -143,6 +147,9 @@ def _effects(contents: ReportContents) -> list[Said]:
                 )
                 words = "main effects" if kind == "main" else "interactions"
                 rest = f" in {metric_words(metric)}: {names}{more}"
+                if is_exploratory(open_ones[0]):
+                    said.append(Said("", f"{words.capitalize()}", f"{rest}; {FEW_BLOCKS}"))
+                    continue
                 said.append(Said("inconclusive", f"{words.capitalize()} that are not shown", rest))
     return said
 
@@ -150,6 +157,9 @@ def _effects(contents: ReportContents) -> list[Said]:
 def _main(contents: ReportContents, row: Row) -> Said:
     metric = metric_words(row["metric"])
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+    if is_exploratory(row):
+        size = f" {_size(row)}" if is_number(row["delta"]) else ""
+        return Said("", row["term"], f": {metric}{size}, {FEW_BLOCKS} ({tail})")
     if not is_number(row["delta"]):  # of more than two levels
         levels = ", ".join(map(level_words, contents.study["factors"].get(row["term"], ())))
         what = "changes" if is_shown(contents, row) else "is not shown to change"
@@ -168,8 +178,10 @@ def _main(contents: ReportContents, row: Row) -> Said:
 def _interaction(contents: ReportContents, row: Row) -> Said:
     metric = metric_words(row["metric"])
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+    size = f" ({_size(row)})" if is_number(row["delta"]) else ""
+    if is_exploratory(row):
+        return Said("", row["term"], f": {metric}{size}, {FEW_BLOCKS}, {tail}")
     if not is_shown(contents, row):
-        size = f" ({_size(row)})" if is_number(row["delta"]) else ""
         return Said(
             "inconclusive", row["term"], f": in {metric} no interaction is shown{size}, {tail}"
         )

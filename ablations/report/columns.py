@@ -23,6 +23,8 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import better_or_worse, joined, metric_words, rows_of
+from ablations.stats.barring import barred
+from ablations.study.declared import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
 
@@ -100,6 +102,7 @@ SHAPES = {
             Column("Pairs", "n_pairs"),
             Column("Next best", "runner_up", "text"),
             Column("Its mean", "runner_up_mean"),
+            Column(NOTES, "notes", "text"),
         ),
         "Each step is the change that helped most of those that were left, chosen by the same "
         "trials that measure it: its delta is optimistic. Each interval is its own step's.",
@@ -202,7 +205,8 @@ def _told(rows: list[dict[str, Any]], name: str) -> bool:
 def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return what a table concludes from a row, for columns that its DataFrame does not have."""
     if title == EFFECTS and is_number(row["p_adjusted"]):
-        return {"shown": "yes" if is_shown(contents, row) else "no"}
+        words = "no verdict" if is_exploratory(row) else "no"
+        return {"shown": "yes" if is_shown(contents, row) else words}
     if title == PATH_STEPS:  # the start changes nothing
         start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
         return {"gets": gets(contents, row)} if row["step"] else start
@@ -210,12 +214,19 @@ def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]
 
 
 def is_shown(contents: ReportContents, row: Row) -> bool:
-    """Tell whether an effect is shown once p is corrected."""
-    return bool(row["p_adjusted"] < 1 - contents.confidence)
+    """Tell whether an effect is shown once p is corrected, by enough seed blocks."""
+    return bool(row["p_adjusted"] < 1 - contents.confidence) and not is_exploratory(row)
+
+
+def is_exploratory(row: Row) -> bool:
+    """Tell whether an effect has too few seed blocks for anything to be shown."""
+    return bool(row.get("n_blocks", EXPLORATORY_BELOW) < EXPLORATORY_BELOW)
 
 
 def gets(contents: ReportContents, row: Row) -> str:
     """Say what a step of a path makes of its metric, as far as its interval tells."""
+    if barred([row.get("notes") or ""])[0]:
+        return ""
     low, high = row["ci_low"], row["ci_high"]
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:
         return "inconclusive"

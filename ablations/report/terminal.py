@@ -30,7 +30,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 bracket(row.ci_low, row.ci_high, decimals),
                 p_value(row.p_adjusted),
                 row.n_pairs,
-                row.verdict or (undone[row.variant].status if row.variant in undone else ""),
+                row.verdict or (undone[row.variant].status if row.variant in undone else "none"),
             )
         )
     columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")

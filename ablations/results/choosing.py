@@ -15,7 +15,7 @@ PATH = "path"
 
 PATH_COLUMNS = (
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("n_pairs", "share", "runner_up", "runner_up_mean", "variant"),
+    *("n_pairs", "share", "runner_up", "runner_up_mean", "variant", "notes"),
 )
 
 

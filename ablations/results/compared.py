@@ -144,8 +144,8 @@ class ComparedStudy(StoredStudy):
             ``from_level``, ``to_level``, ``metric``, ``mean`` after the step, ``delta`` to the
             step before, paired by seed, with ``ci_low`` and ``ci_high``, ``n_pairs``, ``share`` of
             the change so far, ``runner_up`` (the factor that helped next most there) with
-            ``runner_up_mean`` of the first metric over the seeds that the step was chosen by, and
-            ``variant``.
+            ``runner_up_mean`` of the first metric over the seeds that the step was chosen by,
+            ``variant``, and ``notes``, which say why a step has no verdict.
 
         Raises
         ------

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ablations.stats.barring import FEW_PAIRS, marks_of, notes_of_marks
 from ablations.stats.pairs import by_seed, check_trials, pair
 from ablations.stats.student import paired_t
+from ablations.study.declared import EXPLORATORY_BELOW
 
-STEPS = ("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high", "share")
+STEPS = (
+    *("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high", "share"),
+    "notes",
+)
 
 
 def steps(
@@ -35,7 +40,7 @@ def steps(
     DataFrame
         A row a variant with the columns `STEPS`: ``mean`` over its done trials, ``delta`` over the
         seeds that it shares with the step before, ``share`` of the sum of all deltas, NaN where
-        one of them is unknown or they sum to 0.
+        one of them is unknown or they sum to 0; ``notes`` why a step has no verdict.
 
     References
     ----------
@@ -60,16 +65,20 @@ def steps(
     2     2      a, b   -0.1   0.25
     """
     check_trials(trials, [metric])
-    table = by_seed(trials, metric)
+    table, marks = by_seed(trials, metric), marks_of(trials)
     rows = []
     for step, name in enumerate(names):
         mean = table[name].mean() if name in table.columns else np.nan
         row = {"step": step, "variant": name, "metric": metric, "mean": mean, "n_pairs": 0}
+        row["notes"] = ""
         if step:
             pairs = pair(table, name, 0, names[step - 1])
             result = paired_t(pairs.deltas, confidence, pairs.noise)
             row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
             row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
+            few = [FEW_PAIRS] if 0 < len(pairs.seeds) < EXPLORATORY_BELOW else []
+            marked = notes_of_marks(marks, name, pairs.seeds, names[step - 1])
+            row["notes"] = "; ".join([*few, *marked])
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(STEPS))
     numbers = dict.fromkeys(("mean", "delta", "ci_low", "ci_high", "share"), float)

@@ -28,6 +28,7 @@ from ablations.study.declared import (
     check_variants,
 )
 from ablations.study.settings import Settings, StudyError, check_known, digest
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
@@ -303,5 +304,5 @@ class TrialResult:
     fingerprint: str = ""
     arithmetic: str = ""
     loss: str = ""
-    findings: Sequence[str] = ()
+    findings: Sequence[Finding] = ()
     reason: str = ""

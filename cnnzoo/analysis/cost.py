@@ -7,6 +7,9 @@ import keras
 
 from cnnzoo.analysis.products import Call, UncountedError, operation_products, products
 
+MOST_NAMED = 3
+"""Layers that are named where the multiplications of more are missing."""
+
 Counted = tuple[str, int | None, str]
 """The name of a layer or an operation, the multiplications of a call, or why they are missing."""
 
@@ -48,18 +51,18 @@ def uncounted(model: Any) -> str:
     Returns
     -------
     str
-        A sentence; empty where all are known.
+        A phrase; empty where all are known.
 
     Examples
     --------
     >>> inputs = keras.Input((None, 4))
     >>> uncounted(keras.Model(inputs, keras.layers.LSTM(5, name="lstm")(inputs)))
-    'MACs are missing because of `lstm`: a size of its input or output is open.'
+    '`lstm`: a size of its input or output is open'
     """
     missing = {name: why for name, count, why in _counted(model) if count is None}
-    if not missing:
-        return ""
-    return f"MACs are missing because of {'; '.join(f'`{n}`: {w}' for n, w in missing.items())}."
+    said = [f"`{name}`: {why}" for name, why in missing.items()]
+    more = [f"and {len(said) - MOST_NAMED} more layers"] if len(said) > MOST_NAMED else []
+    return "; ".join([*said[:MOST_NAMED], *more])
 
 
 def macs_by_layer(model: Any) -> dict[str, tuple[int | None, str]]:

@@ -45,7 +45,25 @@ def test_a_trial_is_trained_and_measured_on_every_split():
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
     assert 0 < result.fit_seconds < result.seconds
-    assert result.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("levels", "codes", "said"),
+    [
+        ({"learning_rate": 0.01, "units": 32}, [], ""),
+        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        (
+            {"learning_rate": 100.0, "optimizer": "sgd"},
+            ["diverged", "at-chance"],
+            "where a constant answer has 2.3",
+        ),
+    ],
+)
+def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
+    result = run_trial(trial(epochs=2, **levels))
+    assert result.status == "done"
+    assert [finding.code for finding in result.findings] == codes
+    assert said in " ".join(map(str, result.findings))
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ def test_what_cannot_be_told_is_missing_and_named(make, shape, why):
     inputs = keras.Input(shape)
     model = keras.Model(inputs, layers.Dense(2, name="last")(make()(inputs)))
     assert macs(model) is None
-    assert uncounted(model).startswith(f"MACs are missing because of `one`: {why}")
+    assert uncounted(model).startswith(f"`one`: {why}")
     table = cnnzoo.describe(model).set_index("layer")
     assert np.isnan(table["macs"]["one"])
     assert table["note"]["one"] == why
@@ -294,7 +294,7 @@ def test_what_cannot_be_told_is_missing_and_named(make, shape, why):
 def test_operations_that_are_not_counted_are_named():
     model = of_layer(lambda: lambda x: keras.ops.einsum("bij,bkj->bik", *x), (6, 4), (5, 4))
     assert macs(model) is None
-    assert uncounted(model).endswith("operations of its kind are not counted.")
+    assert uncounted(model).endswith("operations of its kind are not counted")
 
 
 def test_a_subclassed_model_does_not_say_its_calls():
@@ -302,8 +302,17 @@ def test_a_subclassed_model_does_not_say_its_calls():
     model(np.zeros((1, 4), "float32"))
     assert macs(model) is None
     assert uncounted(model) == (
-        "MACs are missing because of `subclassed`: only functional and sequential models say which "
-        "calls they make."
+        "`subclassed`: only functional and sequential models say which calls they make"
+    )
+
+
+def test_of_many_layers_that_are_missing_three_are_named():
+    inputs = layer = keras.Input((None, 4))
+    for name in "abcde":
+        layer = layers.LSTM(4, return_sequences=True, name=name)(layer)
+    open_size = "a size of its input or output is open"
+    assert uncounted(keras.Model(inputs, layer)) == (
+        f"`a`: {open_size}; `b`: {open_size}; `c`: {open_size}; and 2 more layers"
     )
 
 
