@@ -158,8 +158,10 @@ def _main(contents: ReportContents, row: Row) -> Said:
     metric = metric_words(row["metric"])
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
     if is_exploratory(row):
-        size = f" {_size(row)}" if is_number(row["delta"]) else ""
-        return Said("", row["term"], f": {metric}{size}, {FEW_BLOCKS} ({tail})")
+        sized = is_number(row["delta"])
+        subject = _change(contents, row["term"]) if sized else row["term"]
+        size = f" {_size(row)}" if sized else ""
+        return Said("", subject, f": {metric}{size}, {FEW_BLOCKS} ({tail})")
     if not is_number(row["delta"]):  # of more than two levels
         levels = ", ".join(map(level_words, contents.study["factors"].get(row["term"], ())))
         what = "changes" if is_shown(contents, row) else "is not shown to change"
@@ -180,7 +182,7 @@ def _interaction(contents: ReportContents, row: Row) -> Said:
     tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
     size = f" ({_size(row)})" if is_number(row["delta"]) else ""
     if is_exploratory(row):
-        return Said("", row["term"], f": {metric}{size}, {FEW_BLOCKS}, {tail}")
+        return Said("", row["term"], f": interaction in {metric}{size}, {FEW_BLOCKS}, {tail}")
     if not is_shown(contents, row):
         return Said(
             "inconclusive", row["term"], f": in {metric} no interaction is shown{size}, {tail}"

@@ -31,6 +31,7 @@ from ablations.report.words import (
     settings_words,
     short_digest,
 )
+from ablations.study.declared import EXPLORATORY_BELOW
 
 MOST_SENTENCES = 12
 
@@ -92,6 +93,7 @@ def page(contents: ReportContents) -> str:
             if table.rows
         ],
         snippet=snippet(contents),
+        least_pairs=EXPLORATORY_BELOW,
         looked="look" in contents.deltas,
         ranged=bool(contents.deltas["ci_low"].notna().any()),
         legends={

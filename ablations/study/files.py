@@ -21,7 +21,7 @@ data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PAT
 # strength of 0 are off; elsewhere the default is on, or [baseline] says where the design starts.
 design = "one-at-a-time"
 
-seeds = 10  # seed blocks; fewer than {few} are exploratory; "auto" adds blocks where it is open
+seeds = 10  # seed blocks; fewer than {few} give no verdict; "auto" adds blocks where it is open
 # max_seeds = {most}  # and at most so many
 metrics = ["loss", "accuracy"]  # and macro_f1, nll; mae, rmse of a regression
 

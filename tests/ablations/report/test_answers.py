@@ -15,6 +15,7 @@ from ablations.report.markup import markdown_text
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import DAGGER, with_footnotes
 from ablations.stats import convergence, effects, stability, trend
+from ablations.stats.barring import FEW_PAIRS
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED, SLOPE_SHOWN, TREND
 
 MINUS = "\N{MINUS SIGN}"
@@ -140,6 +141,18 @@ TWO = {"factors": {"filters": [4, 8], "skip": [True, False]}, "baseline": {"filt
             "only the mean of what it is with either level",
         ),
         (
+            effect("filters", "main", n_blocks=5),
+            "",
+            f"filters 8 instead of 4: test loss {MINUS}0.19 [{MINUS}0.25, {MINUS}0.12], no "
+            "verdict: fewer than 6 seed blocks (p 0.004, 49% of the variance)",
+        ),
+        (
+            effect("filters x skip", "interaction", n_blocks=5),
+            "",
+            f"filters x skip: interaction in test loss ({MINUS}0.19 [{MINUS}0.25, {MINUS}0.12]), "
+            "no verdict: fewer than 6 seed blocks, p 0.004, 49% of the variance",
+        ),
+        (
             effect("filters x skip", "interaction", p_adjusted=0.5, ci_high=0.1),
             "inconclusive",
             f"filters x skip: in test loss no interaction is shown ({MINUS}0.19 [{MINUS}0.25, "
@@ -209,6 +222,24 @@ def test_the_steps_of_a_path_are_sentences_that_say_what_they_are_worth(path):
             f"{MINUS}66% of the whole change",
         ),
     ]
+
+
+def test_a_step_without_a_verdict_says_why(path):
+    noted = STEPS.assign(notes=["", FEW_PAIRS, ""])
+    (_, first, second) = answers(replace(path, tables={PATH_STEPS: noted}))
+    assert (first.verdict, first.text) == (
+        "",
+        "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27], no verdict: "
+        "fewer than 6 pairs, 72% of the whole change",
+    )
+    assert second.verdict == "worse"
+
+
+def test_effects_of_few_seed_blocks_are_not_shown(contents):
+    rows = pd.DataFrame([effect("filters", "main", n_blocks=n) for n in (5, 6)])
+    table = shaped_table(contents, EFFECTS, rows)
+    column = table.headers.index("Shown")
+    assert [row[column].text for row in table.rows] == ["no verdict", "yes"]
 
 
 def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
