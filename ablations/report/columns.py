@@ -207,6 +207,8 @@ def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]
     if title == EFFECTS and is_number(row["p_adjusted"]):
         words = "no verdict" if is_exploratory(row) else "no"
         return {"shown": "yes" if is_shown(contents, row) else words}
+    if title == TRENDS and is_exploratory(row):
+        return {"trend": "no verdict"}
     if title == PATH_STEPS:  # the start changes nothing
         start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
         return {"gets": gets(contents, row)} if row["step"] else start
@@ -219,7 +221,7 @@ def is_shown(contents: ReportContents, row: Row) -> bool:
 
 
 def is_exploratory(row: Row) -> bool:
-    """Tell whether an effect has too few seed blocks for anything to be shown."""
+    """Tell whether an effect or a trend has too few seed blocks for anything to be shown."""
     return bool(row.get("n_blocks", EXPLORATORY_BELOW) < EXPLORATORY_BELOW)
 
 

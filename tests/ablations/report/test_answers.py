@@ -52,6 +52,12 @@ def with_table(contents, title, rows, **study):
             "1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse",
         ),
         (
+            {"n_blocks": 5},
+            "",
+            "pool_size: test loss +0.016 [0.007, 0.026] a unit, over 1, 2, 3 and 4 in 5 seed "
+            "blocks, no verdict: fewer than 6 seed blocks (Page's trend test, p 0.004)",
+        ),
+        (
             {"metric": "test_accuracy"},
             "better",
             "The larger pool_size, the higher the test accuracy: +0.016 [0.007, 0.026] a unit, "
@@ -233,6 +239,14 @@ def test_a_step_without_a_verdict_says_why(path):
         "fewer than 6 pairs, 72% of the whole change",
     )
     assert second.verdict == "worse"
+
+
+def test_trends_of_few_seed_blocks_have_no_verdict(contents):
+    rows = pd.DataFrame([{**TREND_ROW, "n_blocks": n} for n in (5, 6)])
+    table = shaped_table(contents, TRENDS, rows)
+    column = table.headers.index("Trend")
+    assert [row[column].text for row in table.rows] == ["no verdict", "rises"]
+    assert headline(with_table(contents, TRENDS, rows[:1])) is None
 
 
 def test_effects_of_few_seed_blocks_are_not_shown(contents):
