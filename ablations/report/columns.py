@@ -211,7 +211,8 @@ def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]
         return {"trend": "no verdict"}
     if title == PATH_STEPS:  # the start changes nothing
         start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
-        return {"gets": gets(contents, row)} if row["step"] else start
+        without = "none" if _is_barred(row) else ""
+        return {"gets": gets(contents, row) or without} if row["step"] else start
     return {"shown": ""}
 
 
@@ -227,12 +228,16 @@ def is_exploratory(row: Row) -> bool:
 
 def gets(contents: ReportContents, row: Row) -> str:
     """Say what a step of a path makes of its metric, as far as its interval tells."""
-    if barred([row.get("notes") or ""])[0]:
+    if _is_barred(row):
         return ""
     low, high = row["ci_low"], row["ci_high"]
     if not (is_number(low) and is_number(high)) or low <= 0 <= high:
         return "inconclusive"
     return better_or_worse(contents, row["metric"], row["delta"])
+
+
+def _is_barred(row: Row) -> bool:
+    return bool(barred([row.get("notes") or ""])[0])
 
 
 def _epochs_cell(value: Any) -> Cell:
