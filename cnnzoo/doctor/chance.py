@@ -147,8 +147,8 @@ def check_divergence(
     Of classes the loss on the training data, in training (where batch normalization has the
     batch's statistics) as in inference, is more than ten times the entropy of the class shares,
     and above 10. A loss may have a scale of its own, as by ``reduction="sum"``, so the negative
-    log-likelihood, if it is defined, must be more than twice that entropy too. Of a regression the mean squared error is more than ten times that of the answer
-    0, which a model starts near.
+    log-likelihood, if it is defined, must be more than twice that entropy too. Of a regression the
+    mean squared error is more than ten times that of the answer 0, which a model starts near.
 
     Parameters
     ----------
