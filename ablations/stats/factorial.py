@@ -10,7 +10,7 @@ from scipy import special
 from ablations.stats.contrasts import BlockedFit, TermTest
 from ablations.stats.design import TOGETHER, Array, Model, model_of
 from ablations.stats.errors import StatisticsError
-from ablations.stats.pairs import RESOLUTION, check_trials
+from ablations.stats.pairs import all_alike, check_trials, noise_of
 from ablations.stats.verdicts import holm
 from ablations.study.declared import EXPLORATORY_BELOW
 
@@ -180,7 +180,7 @@ def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> p
     whole = model.matrix()
     rss = _rss(whole, y)
     total = float(((y - y.mean()) ** 2).sum())
-    if total <= RESOLUTION**2 * float(y @ y):  # of rounding there are no shares
+    if all_alike(y, noise_of(y)):  # rounding has no shares
         total = 0.0
     rows = [
         _row(name, test.df, float(test.ss[0]), total)

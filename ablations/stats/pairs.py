@@ -41,15 +41,32 @@ def noise_of(*values: ArrayLike) -> Array:
 
 
 def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
-    """Return whether all values along the last axis are tied with each other.
+    """Return whether all values along the last axis are tied with each other, or all with 0.
 
     Examples
     --------
     >>> bool(all_alike([0.1, 0.1 + 1e-9], noise_of([0.1, 0.1])))
     True
     """
-    middle, reach = np.asarray(values, dtype=float), np.asarray(noise) / 2
-    return np.asarray((middle - reach).max(axis=-1) <= (middle + reach).min(axis=-1))
+    middle, reach = np.asarray(values, dtype=float), np.asarray(noise, dtype=float) / 2
+    together = (middle - reach).max(axis=-1) <= (middle + reach).min(axis=-1)
+    return np.asarray(together | (np.abs(middle) <= 2 * reach).all(axis=-1))
+
+
+def sd_of(values: ArrayLike) -> Array:
+    """Return the standard deviation (n - 1) along the last axis; 0 where values are all tied.
+
+    NaN where there are fewer than two values.
+
+    Examples
+    --------
+    >>> float(sd_of([0.1, 0.1 + 1e-9])), float(sd_of([0.1, 0.3, 0.2]).round(3))
+    (0.0, 0.1)
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.shape[-1] < 2:
+        return np.full(numbers.shape[:-1], np.nan)
+    return np.where(all_alike(numbers, noise_of(numbers)), 0.0, numbers.std(axis=-1, ddof=1))
 
 
 def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64]:

@@ -79,7 +79,7 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
         return PairedT(delta, nothing, nothing, nothing, nothing)
     delta = values.mean(axis=-1)
     nonzero = (np.abs(values) > noise).sum(axis=-1)
-    alike = all_alike(values, noise) | (nonzero == 0)
+    alike = all_alike(values, noise)
     sd = np.where(alike, 0.0, values.std(axis=-1, ddof=1))
     error = np.where(alike, np.nan, sd / math.sqrt(n))
     half = special.stdtrit(n - 1, (1 + confidence) / 2) * error

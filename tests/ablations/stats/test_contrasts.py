@@ -11,7 +11,7 @@ from statsmodels.stats.anova import AnovaRM
 
 from ablations import Settings
 from ablations.designs import design
-from ablations.stats import effects
+from ablations.stats import deltas, effects
 from ablations.stats.contrasts import BlockedFit
 from ablations.stats.design import Model
 from ablations.stats.verdicts import holm
@@ -272,6 +272,18 @@ def test_effects_that_differ_by_rounding_alone_have_no_test():
     assert table.loc["a", "notes"] == "the same in every seed block: no test"
     assert table.loc["a", "delta"] == pytest.approx(0.01, abs=1e-7)
     assert table[["p", "F", "ci_low", "partial_share"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("size", [0.1, 0.4, 1.5, 4.0])
+def test_effects_and_deltas_have_one_rule_of_rounding(size):
+    """Jitter in multiples of the noise of a value: below half of it all deltas are alike."""
+    jitter = size * 0.9 * 2.0**-22 * np.linspace(-0.5, 0.5, 8)
+    trials = crossed((2,), 8, lambda s, a: 0.9 + a * (0.01 + jitter[s]))
+    labels = {"factor": "a", "level": trials["factor:a"], "baseline": 0}
+    interval = deltas(trials.assign(**labels), ["test_loss"])["ci_low"].iloc[0]
+    row = by_term(trials, ["a"]).loc["a"]
+    assert np.isnan(row["ci_low"]) == np.isnan(interval) == (size < 1)
+    assert row["ci_low"] == pytest.approx(interval, nan_ok=True)
 
 
 def test_rounding_is_relative_to_each_seed_block():
