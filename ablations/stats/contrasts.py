@@ -119,7 +119,7 @@ class BlockedFit:
         start = 0
         for name, df in self._widths.items():
             columns = slice(start, start + df)
-            alike = all_alike(estimates[:, columns].T, noise[:, columns].T).all(axis=1)
+            alike = np.asarray(all_alike(estimates[:, columns].T, noise[:, columns].T).all(axis=1))
             yield name, self._test(columns, coefficients[columns], parts[:, columns], alike)
             start += df
 
