@@ -287,6 +287,9 @@ class TrialResult:
         What the doctor says of it.
     reason
         Why it failed: the error in one line.
+    unrestored
+        Global state that the trial changed and that could not be put back, by
+        `cnnzoo.isolation`: its process runs no further trial.
     """
 
     trial: Trial
@@ -302,3 +305,4 @@ class TrialResult:
     loss: str = ""
     findings: Sequence[str] = ()
     reason: str = ""
+    unrestored: Sequence[str] = ()
