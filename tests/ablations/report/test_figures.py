@@ -136,6 +136,17 @@ def test_costs_say_the_seed_blocks_that_they_are_over(contents):
     )
 
 
+def test_costs_say_that_no_seed_block_is_shared(contents):
+    one, other = contents.trials["variant"].eq("baseline"), contents.trials["seed"].gt(0)
+    trials = contents.trials[one | other].copy()
+    trials["status"] = trials["status"].mask(~one | other, "failed")
+    table = costs_table(replace(contents, trials=trials, costs=None))
+    assert table.rows == ()
+    assert table.below == (
+        "There are no means: no trial is done in a seed block that all variants have."
+    )
+
+
 def test_what_has_no_delta_is_named_at_the_forest_plot(contents):
     drawn = by_name(contents)
     caption = drawn["forest-test_loss"].caption
