@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ablations.stats.metrics import Direction, direction
-from ablations.stats.pairs import Array, check_trials, noise_of
+from ablations.stats.pairs import Array, check_trials, noise_of, untied
 from ablations.stats.shared_blocks import shared_blocks
 
 COSTS = ("params", "macs")
@@ -101,8 +101,7 @@ def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
     """
     no_worse = np.zeros((len(values), len(values)), dtype=bool)
     for place, own in enumerate(values):
-        deltas = own - values
-        apart = np.where(np.abs(deltas) <= noise_of(own, values), 0.0, deltas).sum(axis=1)
+        apart = untied(own - values, noise_of(own, values)).sum(axis=1)
         no_worse[place] = apart <= 0 if lower else apart >= 0
     return no_worse
 

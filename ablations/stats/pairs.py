@@ -40,6 +40,18 @@ def noise_of(*values: ArrayLike) -> Array:
     return np.asarray(RESOLUTION * reduce(np.maximum, sizes))
 
 
+def untied(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
+    """Return deltas, with those that are tied with 0 replaced by it.
+
+    Examples
+    --------
+    >>> untied([0.2, 1e-9], noise_of([0.9, 0.9])).tolist()
+    [0.2, 0.0]
+    """
+    values = np.asarray(deltas, dtype=float)
+    return np.where(np.abs(values) <= noise, 0.0, values)
+
+
 def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
     """Return whether all values along the last axis are tied with each other, or all with 0.
 

@@ -97,7 +97,9 @@ def test_variants_without_a_shared_block_are_left_out_one_by_one(trials_of):
 def test_without_any_shared_block_nothing_is_optimal(trials_of):
     table = pareto(trials_of({"baseline": [nan, nan], 3: [nan, nan]}), "test_loss")
     assert table["optimal"].tolist() == [False, False]
-    assert table["notes"].tolist() == ["no trial is done in a seed block that all variants have"] * 2
+    assert (
+        table["notes"].tolist() == ["no trial is done in a seed block that all variants have"] * 2
+    )
 
 
 def test_means_that_rounding_tells_apart_are_ties_and_costs_decide(trials_of):
