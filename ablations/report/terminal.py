@@ -15,8 +15,10 @@ UNLIMITED = 10_000
 def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") -> Any:
     """Lay out the deltas of one metric of some trials, with the digits that the report has.
 
-    Where the terminal is narrow the name of the variant folds, and nothing else.
+    Where the terminal is narrow the name of the variant folds, and nothing else. If variants have
+    their pairs in different seeds, each mean stands beside the baseline's in the same seeds.
     """
+    apart = deltas["baseline_mean"].nunique() > 1
     usual, undone = usual_decimals(deltas), undone_of(trials)
     cells = []
     for row in deltas.itertuples():
@@ -25,6 +27,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
         cells.append(
             (
                 row.variant,
+                *([fixed(row.baseline_mean, decimals)] if apart else []),
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
@@ -33,7 +36,8 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 row.verdict or (undone[row.variant].status if row.variant in undone else ""),
             )
         )
-    columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
+    means = ("baseline", "mean") if apart else ("mean",)
+    columns = ("variant", *means, "delta", "95% interval", "adj. p", "pairs", "verdict")
     laid_out = table(columns, cells, right=columns[1:-1], title=title)
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
