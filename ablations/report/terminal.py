@@ -18,7 +18,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
     Where the terminal is narrow the name of the variant folds, and nothing else. If variants have
     their pairs in different seeds, each mean stands beside the baseline's in the same seeds.
     """
-    apart = deltas["baseline_mean"].nunique() > 1
+    apart = len(set(deltas["baseline_mean"].dropna())) > 1
     usual, undone = usual_decimals(deltas), undone_of(trials)
     cells = []
     for row in deltas.itertuples():

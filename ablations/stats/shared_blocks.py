@@ -17,14 +17,11 @@ class SharedBlocks:
     ----------
     table
         One row per shared seed block, one column per variant that is compared.
-    planned
-        Number of seed blocks that are planned for every variant and done by at least one.
     left_out
         The reason why a variant is not compared, by variant.
     """
 
     table: pd.DataFrame
-    planned: int
     left_out: dict[str, str]
 
 
@@ -69,7 +66,7 @@ def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
         for name in dict.fromkeys(trials["variant"])
         if name not in compared
     }
-    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], len(done), left_out)
+    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], left_out)
 
 
 def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:

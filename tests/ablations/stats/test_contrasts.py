@@ -127,7 +127,7 @@ def test_more_contrasts_than_seeds_are_tested():
         *(("plackett-burman", count) for count in (5, 7, 11)),
     ],
 )
-def test_a_part_of_all_combinations_has_the_paired_t_of_its_columns(name, count):
+def test_fractions_have_the_paired_t_of_their_columns(name, count):
     layout = design(name, switches(count), Settings())
     runs = signs(layout, count)
     rng = np.random.default_rng(count)
@@ -296,7 +296,7 @@ def test_rounding_is_relative_to_each_seed_block():
 
 
 @pytest.mark.parametrize("missing", [0, 6])
-def test_factors_that_differ_between_seeds_err_in_at_most_5_percent(missing):
+def test_terms_that_differ_between_seeds_err_at_most_5_percent(missing):
     repetitions, seeds = 1000, 12
     # sds over seeds of a real study's contrasts: mains, their interactions, all three together
     sds = np.array([0.0211, 0.0276, 0.0153, 0.0075, 0.0103, 0.0085, 0.0066])

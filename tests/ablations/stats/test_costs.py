@@ -87,7 +87,7 @@ def test_a_variant_that_mostly_failed_is_left_out_and_said(trials_of):
     ]
 
 
-def test_variants_without_a_shared_block_are_left_out_one_by_one(trials_of):
+def test_variants_without_a_shared_block_are_dropped_one_by_one(trials_of):
     values = {"baseline": [1.0, 2.0, 3.0, nan], 3: [nan, nan, 5.0, 6.0], 4: [4.0, 5.0, nan, nan]}
     table = pareto(trials_of(values), "test_loss")
     assert table["value"].fillna(-1).tolist() == [3.0, 5.0, -1]

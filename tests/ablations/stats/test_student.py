@@ -89,7 +89,7 @@ def test_one_huge_pair_makes_no_other_deltas_alike():
     assert equivalence_p(deltas, 0.1, noise) == equivalence_p(deltas, 0.1)
 
 
-def test_alike_deltas_of_which_some_are_tied_have_the_sign_flip_p():
+def test_alike_deltas_with_ties_have_the_sign_flip_p():
     deltas, noise = np.array([0.05, 0.05, 0.05, 0.15]), noise_of([0.1, 0.1, 0.1, 1e6])
     assert paired_t(deltas, noise=noise).p == sign_flip_p(deltas, noise) == 2 / 2**3
 
