@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
-from ablations.stats.pairs import by_seed, noise_of, untied
+from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE
 from ablations.study.settings import StudyError
@@ -78,8 +78,8 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
     values = by_seed(trials, metric).loc[blocks]
     best, *others = [str(name) for name in dict.fromkeys(trials["variant"]) if name in compared]
     for name in others:
-        deltas = untied(values[name] - values[best], noise_of(values[name], values[best]))
-        if sign * deltas.sum() < 0:
+        noise = noise_of(values[name], values[best])
+        if sign * untied_sum(values[name] - values[best], noise) < 0:
             best = name
     return best
 

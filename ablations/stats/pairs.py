@@ -52,6 +52,21 @@ def untied(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
     return np.where(np.abs(values) <= noise, 0.0, values)
 
 
+def untied_sum(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
+    """Return the sum of the deltas that are not tied, along the last axis.
+
+    0 where the noise of these deltas alone can make the sum: then the two means are tied.
+
+    Examples
+    --------
+    >>> float(untied_sum([0.002, -0.002 + 1e-9], noise_of([0.934, 0.902])))
+    0.0
+    """
+    values = untied(deltas, noise)
+    total, reach = values.sum(axis=-1), np.where(values == 0, 0.0, noise).sum(axis=-1)
+    return np.asarray(np.where(np.abs(total) <= reach, 0.0, total))
+
+
 def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
     """Return whether all values along the last axis are tied with each other, or all with 0.
 

@@ -110,6 +110,16 @@ def test_means_that_rounding_tells_apart_are_ties_and_costs_decide(trials_of):
     assert table["optimal"].tolist() == [True, False, True]
 
 
+def test_deltas_that_cancel_but_for_rounding_leave_equal_means(trials_of):
+    """Both have a mean of 0.918, which float32 misses by different amounts."""
+    base, level = np.float32([0.934, 0.902]).astype(float), np.float32([0.932, 0.904]).astype(float)
+    assert base.sum() != level.sum()
+    for first, second in ((base, level), (level, base)):
+        trials = trials_of({"baseline": first, 3: second}, "test_accuracy")
+        trials["params"] = trials["variant"].map({"baseline": 10}).fillna(20)
+        assert pareto(trials, "test_accuracy")["optimal"].tolist() == [True, False]
+
+
 def test_one_huge_value_ties_no_other_means(trials_of):
     table = pareto(trials_of({"baseline": [0.1, 0.1, 1e6], 3: [0.11, 0.11, 1e6]}), "test_loss")
     assert table["optimal"].tolist() == [True, False]
