@@ -94,6 +94,13 @@ def test_alike_deltas_with_ties_have_the_sign_flip_p():
     assert paired_t(deltas, noise=noise).p == sign_flip_p(deltas, noise) == 2 / 2**3
 
 
+def test_rounding_puts_no_delta_inside_the_margin():
+    level, base = np.float32([[0.93] * 6, [0.925] * 6]).astype(float)
+    assert (level - base < 0.005).all()
+    assert equivalence_p(level - base, 0.005, noise_of(level, base)) == 1
+    assert equivalence_p(level - base, 0.0051, noise_of(level, base)) == 2**-6
+
+
 def test_alike_deltas_are_equivalent_by_sign_flips():
     assert equivalence_p(np.full(6, 0.1), margin=0.2) == 2**-6
     assert equivalence_p(np.full(6, 0.3), margin=0.2) == 1
