@@ -19,6 +19,7 @@ from ablations.trial import (
     run_trial,
 )
 from cnnzoo import Recipe
+from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
 from cnnzoo.processes import fix_arithmetic
 
 TINY = {"units": 8, "train_size": 100.0}
@@ -47,7 +48,25 @@ def test_a_trial_is_trained_and_measured_on_every_split():
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
     assert 0 < result.fit_seconds < result.seconds
-    assert result.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("levels", "codes", "said"),
+    [
+        ({"learning_rate": 0.01, "units": 32}, [], ""),
+        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        (
+            {"learning_rate": 100.0, "optimizer": "sgd"},
+            ["diverged", "at-chance"],
+            "where a constant answer has 2.3",
+        ),
+    ],
+)
+def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
+    result = run_trial(trial(epochs=2, **levels))
+    assert result.status == "done"
+    assert [finding.code for finding in result.findings] == codes
+    assert said in " ".join(map(str, result.findings))
 
 
 @pytest.mark.parametrize(
@@ -144,11 +163,11 @@ def test_outputs_without_a_likelihood_are_a_finding():
     assert (result.status, result.reason) == ("done", "")
     assert not [name for name in result.metrics if name.endswith("nll")]
     assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
-    assert result.findings == (
+    assert [str(one) for one in result.findings if one.code == NO_LIKELIHOOD] == [
         "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
         "probabilities nor declared logits. End the model in softmax, or compile it with a "
         "crossentropy that has from_logits=True.",
-    )
+    ]
     # Keras's validation loss of the last epoch is of the same weights
     last = result.history["val_loss"][-1]
     assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
