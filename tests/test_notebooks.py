@@ -55,9 +55,11 @@ def test_every_number_that_the_text_names_is_among_the_stored_outputs(path):
 
 def _kinds(cell):
     """Say of what kinds a cell's outputs are: text that it printed, a table, a picture."""
-    return [
-        (output.output_type, *sorted(output.get("data", {}))) for output in cell.get("outputs", [])
-    ]
+    return {
+        (output.output_type, *sorted(output.get("data", {})))
+        for output in cell.get("outputs", [])
+        if output.get("name") != "stderr"
+    }
 
 
 def _numbers(text):
