@@ -72,18 +72,21 @@ class Constant:
 def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -> Finding | None:
     r"""Find a model that is not shown to be better than a constant answer.
 
-    Of classes, each of these that is defined must hold. The accuracy is one that guessing the most
-    frequent class, of share q, reaches in more than 0.1% of samples of n examples:
-    :math:`P(B(n, q) \ge k) > 0.001`. The negative log-likelihood is not below the entropy of the
-    class shares by more than 3%, nor by more than :math:`z^2 / 2n`, which fitting one parameter to
-    noise gains in 0.1% of samples (Wilks 1938). And the macro F1 is at most :math:`1/c` by
-    :math:`z / \sqrt{cn}` for c classes: of answers that ignore the inputs it is at most
-    :math:`1/c` on average, and the standard deviation of the F1 of each class is at most
-    :math:`1/\sqrt{n}`, however often it is answered. Of rare classes, a model that always answers
-    the most frequent one with useful probabilities is better than a constant by the second, and
-    one that is trained with class weights, which trades accuracy for recall, by the third. Of a
-    regression the mean squared error is not below the variance by more than 3% and
-    :math:`z^2 / n` of it.
+    A classifier is at chance level if each of these holds that is defined:
+
+    - Guessing the most frequent class, of share q, reaches its accuracy in more than 0.1% of
+      samples of n examples: :math:`P(B(n, q) \ge k) > 0.001`.
+    - The macro F1 is not above :math:`1/c` by more than :math:`z \sqrt{(c - 1) / n} / c` for c
+      classes. Answers that ignore the inputs have at most :math:`1/c` on average. They pass the
+      limit in 0.1% of samples, or in up to 3% where a class has five examples or fewer.
+    - The negative log-likelihood is not below the entropy of the class shares by more than 3%, nor
+      by more than :math:`z^2 / 2n`, which fitting one parameter to noise gains in 0.1% of samples
+      (Wilks 1938).
+
+    So two models of rare classes are better than a constant: one that is trained with class
+    weights, which trades accuracy for recall, by the second; and one that always answers the most
+    frequent class, with useful probabilities, by the third. Of a regression the mean squared error
+    is not below the variance by more than 3% and :math:`z^2 / n` of it.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -
         if _tail(round(accuracy * n), n, constant.accuracy) <= 1e-3:
             return None
         guessed = constant.macro_f1
-        if metrics.get("macro_f1", 0.0) > guessed + Z * math.sqrt(guessed / n):
+        if metrics.get("macro_f1", 0.0) > guessed + Z * math.sqrt(guessed * (1 - guessed) / n):
             return None
         told.append(("accuracy", accuracy, constant.accuracy))
         if math.isfinite(nll):
