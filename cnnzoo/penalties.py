@@ -1,6 +1,5 @@
 """Losses without penalties, of models that train with them."""
 
-from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -69,17 +68,19 @@ def _tracker_of(model: Any) -> Any:
     """Return what follows a model's loss without penalties, and have the model feed it."""
     if model in _TRACKERS:
         return _TRACKERS[model]
-    strategy = getattr(model, "distribute_strategy", None)  # of TensorFlow alone
-    with strategy.scope() if strategy else nullcontext():
-        tracker = keras.metrics.Mean("loss_without_penalties")
+    tracker = keras.metrics.Mean("loss_without_penalties")
     compute = model.compute_loss
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, which shares a loss out
+    replicas = strategy.num_replicas_in_sync if strategy else 1
 
-    def compute_loss(x: Any, y: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         loss = compute(x, y, y_pred, *args, **kwargs)
         penalties = [ops.sum(ops.cast(penalty, loss.dtype)) for penalty in model.losses]
         if penalties:
-            without = ops.stop_gradient(loss - sum(penalties))
-            tracker.update_state(without, sample_weight=ops.shape(y)[0])
+            without = ops.stop_gradient(loss * replicas - sum(penalties))
+            tracker.update_state(without, sample_weight=ops.shape(y_pred)[0])
         return loss
 
     model.compute_loss = compute_loss
