@@ -5,15 +5,18 @@ import math
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.study import Trial, TrialResult
-from ablations.study.models import find_builder
+from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
+from cnnzoo.doctor.finding import Finding
+from cnnzoo.isolation import isolated
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.reasons import reason_of
 from cnnzoo.toggle import Level
@@ -71,12 +74,16 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     TrialResult
     """
     start = time.perf_counter()
+    unrestored: Sequence[str] = ()
     try:
-        found = _train(trial, report_to)
+        builder = find_builder(trial.model)  # what its module sets holds for all trials
+        with isolated() as unrestored:
+            found = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
         found = {"status": "failed", "reason": reason_of(error)}
-    return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
+    seconds = time.perf_counter() - start
+    return TrialResult(trial=trial, seconds=seconds, unrestored=tuple(unrestored), **found)
 
 
 def measure_trial(trial: Trial) -> TrialResult:
@@ -85,32 +92,35 @@ def measure_trial(trial: Trial) -> TrialResult:
     Returns
     -------
     TrialResult
-        "done" with parameters and multiplications, or "infeasible" with what the builder says.
+        "done" with parameters and multiplications, and as a finding why the latter are missing if
+        they are; or "infeasible" with what the builder says.
     """
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import check_fit
 
+    unrestored: Sequence[str] = ()
     try:
-        toggles, data_toggles = by_group(trial.settings)
-        data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
         builder = find_builder(trial.model)
-        model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
-        check_fit(model, data, trial.recipe)
+        with isolated() as unrestored:
+            toggles, data_toggles = by_group(trial.settings)
+            data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+            model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
+            check_fit(model, data, trial.recipe)
+            found = {
+                "params": model.count_params(),
+                "macs": macs(model),
+                "metrics": {"examples": data.info.sizes.train, "classes": data.info.classes},
+                "fingerprint": data.info.fingerprint,
+                "arithmetic": arithmetic(),
+                "loss": _loss_kind(model),
+                "findings": _uncounted(model),
+            }
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        return TrialResult(trial, "infeasible", reason=reason_of(error))
-    return TrialResult(
-        trial,
-        "done",
-        params=model.count_params(),
-        macs=macs(model),
-        metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
-        fingerprint=data.info.fingerprint,
-        arithmetic=arithmetic(),
-        loss=_loss_kind(model),
-    )
+        found = {"status": "infeasible", "reason": reason_of(error)}
+    return TrialResult(trial, **{"status": "done", **found}, unrestored=tuple(unrestored))
 
 
-def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
+def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, Any]:
     import keras
 
     from cnnzoo.analysis.cost import macs
@@ -118,7 +128,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
 
     toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
-    model = _model(trial, toggles, data)
+    model = _model(builder, trial, toggles, data)
     callbacks = []
     if report_to is not None:
         callbacks.append(
@@ -152,6 +162,17 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
     return {**found, "status": "done"}
 
 
+def _uncounted(model: Any) -> tuple[Finding, ...]:
+    """Return why the multiplications of a model are missing, if they are."""
+    from cnnzoo.analysis.cost import uncounted
+
+    evidence = uncounted(model)
+    if not evidence:
+        return ()
+    remedy = "Cost is compared by parameters and time"
+    return (Finding("macs-missing", "Multiplications are missing", evidence, remedy),)
+
+
 def _loss_kind(model: Any) -> str:
     """Name a compiled model's loss, with the options that make its numbers others."""
     from cnnzoo.compiled_loss import loss_of
@@ -166,27 +187,38 @@ def _loss_kind(model: Any) -> str:
     return ", ".join([loss.choice.name, *options])
 
 
-def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:
+def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Finding, ...]:
+    from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
     from cnnzoo.doctor.likelihood import check_likelihood
     from cnnzoo.doctor.moving_averages import check_moving_averages
 
-    epochs = trained.history["loss"]
+    epochs, classes = trained.history["loss"], data.info.classes
     steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
+    split = next(name for name in ("test", "validation", "train") if len(getattr(data, name).y))
+    ours, in_training = (
+        {
+            name.removeprefix(f"{one}_"): value
+            for name, value in trained.metrics.items()
+            if name.startswith(f"{one}_")
+        }
+        for one in (split, "train")
+    )
     found = (
+        check_divergence(data.train.y, classes, in_training, trained.history),
+        check_chance(Constant.of(getattr(data, split).y, classes), ours, split),
         check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
         check_likelihood(model, trained.metrics),
     )
-    return tuple(f"{finding}" for finding in found if finding)
+    return tuple(one for one in found if one is not None)
 
 
-def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:
+def _model(builder: Builder, trial: Trial, levels: dict[str, Level], data: Data) -> Any:
     """Build the model, or take the one that the same variant was traced with and start it anew.
 
     Tracing a model takes longer than an epoch of a small one.
     """
     from cnnzoo.initialization import restart
 
-    builder = find_builder(trial.model)
     model = _WARM.pop(trial.variant_key, None)
     if model is None:
         model = builder.build(levels, data.info.input_shape, data.info.classes, trial.seed)

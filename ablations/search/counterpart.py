@@ -114,7 +114,7 @@ def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bo
 
 
 def _compiled_counterpart(built: Any, name: str, near: str, classes_seen: bool) -> Counterpart:
-    from cnnzoo.losses import loss_of
+    from cnnzoo.compiled_loss import loss_of
 
     plain = name.removeprefix(VALIDATION)
     if plain == "loss":

@@ -1,10 +1,12 @@
 """Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from ablations.trial import (
     run_trial,
 )
 from cnnzoo import Recipe
+from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
 from cnnzoo.processes import fix_arithmetic
 
 TINY = {"units": 8, "train_size": 100.0}
@@ -45,7 +48,25 @@ def test_a_trial_is_trained_and_measured_on_every_split():
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
     assert 0 < result.fit_seconds < result.seconds
-    assert result.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("levels", "codes", "said"),
+    [
+        ({"learning_rate": 0.01, "units": 32}, [], ""),
+        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        (
+            {"learning_rate": 100.0, "optimizer": "sgd"},
+            ["diverged", "at-chance"],
+            "where a constant answer has 2.3",
+        ),
+    ],
+)
+def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
+    result = run_trial(trial(epochs=2, **levels))
+    assert result.status == "done"
+    assert [finding.code for finding in result.findings] == codes
+    assert said in " ".join(map(str, result.findings))
 
 
 @pytest.mark.parametrize(
@@ -142,11 +163,11 @@ def test_outputs_without_a_likelihood_are_a_finding():
     assert (result.status, result.reason) == ("done", "")
     assert not [name for name in result.metrics if name.endswith("nll")]
     assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
-    assert result.findings == (
+    assert [str(one) for one in result.findings if one.code == NO_LIKELIHOOD] == [
         "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
         "probabilities nor declared logits. End the model in softmax, or compile it with a "
         "crossentropy that has from_logits=True.",
-    )
+    ]
     # Keras's validation loss of the last epoch is of the same weights
     last = result.history["val_loss"][-1]
     assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
@@ -224,6 +245,55 @@ def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
         ends.append((result.metrics, model.get_layer("head").get_weights()[0]))
     assert ends[0][0] == ends[2][0] != ends[1][0]
     np.testing.assert_array_equal(ends[0][1], ends[2][1])
+
+
+@pytest.mark.parametrize("leak", ["policy", "floatx", "epsilon", "patch"])
+def test_a_trial_leaves_nothing_to_the_next(leak):
+    fresh = run_trial(trial("stub_builders:leaking"))
+    changed = run_trial(trial("stub_builders:leaking", leak=leak))
+    after = run_trial(trial("stub_builders:leaking"))
+    assert fresh.status == changed.status == after.status == "done"
+    assert changed.metrics != fresh.metrics
+    assert after.metrics == fresh.metrics
+    assert after.history == fresh.history
+
+
+def test_what_a_builder_draws_is_a_function_of_the_seed():
+    first, other, again = (
+        run_trial(trial("stub_builders:leaking", leak="draw", seed=seed)) for seed in (0, 1, 0)
+    )
+    assert (first.status, first.params, first.metrics) == ("done", again.params, again.metrics)
+    assert other.metrics != first.metrics
+
+
+def test_measuring_a_trial_leaves_nothing_to_the_next():
+    before = keras.config.dtype_policy().name
+    measured = measure_trial(trial("stub_builders:leaking", leak="policy"))
+    assert (measured.status, measured.unrestored) == ("done", ())
+    assert keras.config.dtype_policy().name == before
+
+
+def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
+    first, second = trial(seed=0), trial(seed=1)
+    forget()
+    fresh = run_trial(second)
+    forget()
+    run_trial(first)
+    run_trial(trial("stub_builders:leaking", leak="policy"))
+    warm = run_trial(second)
+    assert len(module._WARM) == 1
+    assert warm.metrics == fresh.metrics
+
+
+def test_a_trial_leaves_the_programs_random_streams_as_they_were():
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    keras.utils.set_random_seed(3)
+    expected = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    keras.utils.set_random_seed(3)
+    run_trial(trial("stub_builders:leaking"))
+    found = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    assert found == expected
 
 
 @pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])
