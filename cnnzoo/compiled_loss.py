@@ -1,4 +1,4 @@
-"""The loss choice of a compiled model, and what the model's outputs tell of its loss."""
+"""The loss choice of a compiled model, and whether its loss follows from its outputs."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -53,12 +53,12 @@ class Watch:
 
         Older ones only of a layer that is seen for the first time: later, a trial has trained them.
         """
-        older = layer not in _LOADED
+        first = layer not in _LOADED
         kept = _LOADED.setdefault(layer, {})
         weights = {id(variable) for variable in layer.weights}
         for place, variable in enumerate(layer.variables):
-            made = id(variable) in self._made or id(variable) not in weights
-            if id(variable) in self._assigned or (older and not made):
+            older = id(variable) in weights and id(variable) not in self._made
+            if id(variable) in self._assigned or (first and older):
                 kept[place] = _value(variable)
 
 

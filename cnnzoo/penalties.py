@@ -17,7 +17,8 @@ class WithoutPenalties(keras.callbacks.Callback):
     activations, and what layers add by ``add_loss``. A penalty measures the weights and not the
     fit, so losses with and without one cannot be compared. The model trains on Keras's loss as
     before. On JAX, and where ``train_step`` or ``test_step`` do not call ``compute_loss``, the logs
-    stay as they are.
+    stay as they are. A model's own ``compute_loss`` is taken to contain the penalties, as that in
+    Keras's documentation does.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ class WithoutPenalties(keras.callbacks.Callback):
 
 
 def _tracker_of(model: Any) -> Any:
-    """Return what follows a model's loss without penalties, and have the model feed it."""
+    """Return the metric of a model's loss without penalties, which the model updates."""
     if model in _TRACKERS:
         return _TRACKERS[model]
     tracker = keras.metrics.Mean("loss_without_penalties")

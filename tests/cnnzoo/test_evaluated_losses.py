@@ -167,7 +167,7 @@ def test_on_other_backends_probabilities_are_clipped_as_keras_does_there(monkeyp
 
 
 @pytest.mark.parametrize("kind", [keras.Model, Doubled])
-def test_a_loss_that_is_weighted_or_computed_by_the_model_is_its_own(kind):
+def test_weighted_and_own_losses_are_what_keras_evaluates(kind):
     inputs = keras.Input((5,))
     model = kind(inputs, dense("softmax")[0](inputs))
     model.compile("sgd", NAME, loss_weights=[0.25] if kind is keras.Model else None)

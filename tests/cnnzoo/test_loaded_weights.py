@@ -1,9 +1,7 @@
 """What a builder loads or sets itself stays; the seed draws the rest."""
 
-import contextlib
 import functools
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, BrokenBarrierError
+from threading import Event, Thread
 
 import keras
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.initialization import build_seeded, restart
+from cnnzoo.loaded_weights import watch_loading
 
 
 def state(model) -> dict[str, np.ndarray]:
@@ -248,17 +247,22 @@ def test_a_model_that_its_builder_keeps_starts_anew():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_keras_is_as_before_after_builders_in_two_threads():
-    both = Barrier(2, timeout=0.2)
+def test_keras_is_as_before_after_watches_in_two_threads():
+    entered, left = Event(), Event()
 
-    def make():
-        with contextlib.suppress(BrokenBarrierError):
-            both.wait()  # in vain, because one builder waits for the other
-        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    def watch():
+        with watch_loading():
+            entered.set()
+            left.wait()
 
     before = keras.layers.Layer.add_weight, keras.Variable.assign
-    with ThreadPoolExecutor() as threads:
-        assert len(list(threads.map(build_seeded, [make, make], [0, 1]))) == 2
+    thread = Thread(target=watch)
+    with watch_loading():
+        thread.start()
+        entered.wait(0.2)  # in vain, because there is one watch at a time
+    left.set()
+    thread.join()
+    assert entered.is_set()
     assert (keras.layers.Layer.add_weight, keras.Variable.assign) == before
 
 
