@@ -30,8 +30,15 @@ def trial(model="mlp", data="digits", seed=0, epochs=1, **levels):
     return Trial(model, str(data), settings, Recipe(epochs=epochs), seed)
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """What the plain trial comes to, before which nothing was trained."""
+    forget()
+    return run_trial(trial())
+
+
 @pytest.fixture(autouse=True)
-def fresh():
+def fresh(plain):
     forget()
     yield
     forget()
@@ -88,13 +95,12 @@ def test_what_a_model_minimizes_is_read_off_the_model(asked, loss):
     assert measure_trial(asked).loss == loss
 
 
-def test_measuring_trains_nothing_and_agrees_with_training():
+def test_measuring_trains_nothing_and_agrees_with_training(plain):
     measured = measure_trial(trial())
-    trained = run_trial(trial())
     assert measured.status == "done"
     assert measured.metrics == {"examples": 100, "classes": 10}
     for name in ("params", "macs", "fingerprint", "loss"):
-        assert getattr(measured, name) == getattr(trained, name)
+        assert getattr(measured, name) == getattr(plain, name)
     assert measured.arithmetic.startswith("threads: ")
 
 
@@ -183,14 +189,11 @@ def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
     assert json.loads(path.read_text())["loss"] == result.history["loss"][-1]
 
 
-def test_a_repeated_trial_is_the_same_bit_for_bit():
-    forget()
-    first = run_trial(trial())
-    forget()
+def test_a_repeated_trial_is_the_same_bit_for_bit(plain):
     again = run_trial(trial())
-    assert first.metrics == again.metrics
-    assert first.history == again.history
-    assert run_trial(trial(seed=1)).metrics != first.metrics
+    assert plain.metrics == again.metrics
+    assert plain.history == again.history
+    assert run_trial(trial(seed=1)).metrics != plain.metrics
 
 
 @pytest.mark.parametrize(
@@ -212,10 +215,9 @@ def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
     assert len(module._WARM) == 1
 
 
-def test_a_trial_after_one_that_failed_equals_a_fresh_one():
-    fresh = run_trial(trial())
+def test_a_trial_after_one_that_failed_equals_a_fresh_one(plain):
     run_trial(trial(data="mnist5kk"))
-    assert run_trial(trial()).metrics == fresh.metrics
+    assert run_trial(trial()).metrics == plain.metrics
 
 
 def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
