@@ -32,3 +32,19 @@ def may_be_grey(shape: tuple[int, ...]) -> bool:
         return False
     short, long = sorted(shape)
     return short > MOST_CHANNELS and long <= LONGEST_SIDE * short
+
+
+def channels_first_kind(shape: tuple[int, ...]) -> Kind | None:
+    """Return what an example looks like if its first axis holds the channels; None if not.
+
+    Examples
+    --------
+    >>> channels_first_kind((3, 32, 32)), channels_first_kind((1, 40)), channels_first_kind((40, 1))
+    ('images', 'sequences', None)
+    """
+    if shape[0] in (1, 3) and may_be_grey(shape[1:]):
+        return "images"
+    of_sequences = len(shape) == AXES["sequences"] and 1 <= shape[0] <= MOST_CHANNELS
+    if of_sequences and shape[1] > LONGEST_SIDE * shape[0]:
+        return "sequences"
+    return None
