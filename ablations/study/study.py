@@ -278,6 +278,8 @@ class TrialResult:
         Weights of the model, trainable or not, and multiplications of a forward pass.
     fingerprint
         Of the data before anything was drawn.
+    data_notes
+        What the data's source holds and was left out; see `cnnzoo.data.DataInfo`.
     arithmetic
         How the process computes that measured the trial's model; see `cnnzoo.processes`.
     loss
@@ -298,6 +300,7 @@ class TrialResult:
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""
+    data_notes: Sequence[str] = ()
     arithmetic: str = ""
     loss: str = ""
     findings: Sequence[str] = ()
