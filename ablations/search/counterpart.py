@@ -63,8 +63,8 @@ class Counterpart:
         if not self.reason:
             return ""
         return (
-            f"The studies compare {compared}, because {self.reason}; by how much the score of the "
-            "search was too good cannot be said."
+            f"The studies compare {compared}, because {self.reason}. The optimism of the search's "
+            "score is unknown."
         )
 
 
@@ -126,7 +126,8 @@ def _compiled_counterpart(
     if plain == "loss":
         if built.losses:
             return Counterpart(
-                near, f"{name} of the search contains the model's penalties, which their loss omits"
+                near,
+                f"{name} of the search contains the model's penalties, which the studies' loss omits",
             )
         return Counterpart("loss")
     listed = _metrics(built.get_compile_config().get("metrics"))
@@ -145,7 +146,7 @@ def _compiled_counterpart(
             return Counterpart("macro_f1")
         lacking = "not each class is among the validation labels"
         why = lacking if whole else "its average is not macro, or it has a threshold"
-        return Counterpart(near, f"{name} of the search is not their macro F1 ({why})")
+        return Counterpart(near, f"{name} of the search is not the studies' macro F1 ({why})")
     return Counterpart(near, f"they do not measure {name}, the objective of the search")
 
 
