@@ -127,7 +127,7 @@ def _compiled_counterpart(
         if built.losses:
             return Counterpart(
                 near,
-                f"{name} of the search contains the model's penalties, which the studies' loss omits",
+                f"{name} of the search contains the model's penalties, which their own loss omits",
             )
         return Counterpart("loss")
     listed = _metrics(built.get_compile_config().get("metrics"))

@@ -102,8 +102,8 @@ def _kind_of(x: Array, where: str) -> Kind:
     if may_be_grey(shape) or (of_bytes and MOST_CHANNELS < shape[0] < shape[1]):
         raise DataError(
             f"x of {where} must be known to be images or sequences; its examples of shape {shape} "
-            "may be either. Load it with kind='images' or kind='sequences', or give grey images "
-            f"a last axis: x[..., None]. {STORED_KIND}"
+            "may be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', "
+            f"or give grey images a last axis: x[..., None]. {STORED_KIND}"
         )
     return "sequences"
 

@@ -84,8 +84,8 @@ def test_what_may_be_either_is_asked_for(shape, dtype):
     x = filled(shape, dtype)
     assert refusal((x, Y)) == (
         f"x of 'arrays' must be known to be images or sequences; its examples of shape {shape} may "
-        "be either. Load it with kind='images' or kind='sequences', or give grey images a last "
-        f"axis: x[..., None]. {STORED}"
+        "be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', or give "
+        f"grey images a last axis: x[..., None]. {STORED}"
     )
     images, sequences = load_data((x, Y), kind="images"), load_data((x, Y), kind="sequences")
     assert images.info.fingerprint == load_data((x[..., None], Y)).info.fingerprint
