@@ -279,7 +279,7 @@ class TrialResult:
     fingerprint
         Of the data before anything was drawn.
     data_notes
-        What the data's source holds and was left out; see `cnnzoo.data.DataInfo`.
+        What was left out of the data's source; see `cnnzoo.data.DataInfo`.
     arithmetic
         How the process computes that measured the trial's model; see `cnnzoo.processes`.
     loss

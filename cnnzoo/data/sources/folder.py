@@ -214,11 +214,11 @@ def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple
     )
 
 
-def _entries(folder: Path, but: Collection[Path] = ()) -> Iterator[Path]:
-    """All files and hidden folders below a folder, without what lies in these or in `but`."""
+def _entries(folder: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
+    """All files and hidden folders below a folder, without what lies in these or in `excluded`."""
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not _is_hidden(entry):
-            if entry not in but:
+            if entry not in excluded:
                 yield from _entries(entry)
         else:
             yield entry
