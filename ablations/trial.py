@@ -5,15 +5,17 @@ import math
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ablations.epochs import report_epoch
 from ablations.study import Trial, TrialResult
-from ablations.study.models import find_builder
+from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
+from cnnzoo.isolation import isolated
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.reasons import reason_of
 from cnnzoo.toggle import Level
@@ -71,12 +73,16 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     TrialResult
     """
     start = time.perf_counter()
+    unrestored: Sequence[str] = ()
     try:
-        found = _train(trial, report_to)
+        builder = find_builder(trial.model)  # what its module sets holds for all trials
+        with isolated() as unrestored:
+            found = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
         found = {"status": "failed", "reason": reason_of(error)}
-    return TrialResult(trial=trial, seconds=time.perf_counter() - start, **found)
+    seconds = time.perf_counter() - start
+    return TrialResult(trial=trial, seconds=seconds, unrestored=tuple(unrestored), **found)
 
 
 def measure_trial(trial: Trial) -> TrialResult:
@@ -90,28 +96,29 @@ def measure_trial(trial: Trial) -> TrialResult:
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import check_fit
 
+    unrestored: Sequence[str] = ()
     try:
-        toggles, data_toggles = by_group(trial.settings)
-        data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
         builder = find_builder(trial.model)
-        model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
-        check_fit(model, data, trial.recipe)
+        with isolated() as unrestored:
+            toggles, data_toggles = by_group(trial.settings)
+            data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+            model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
+            check_fit(model, data, trial.recipe)
+            found = {
+                "params": model.count_params(),
+                "macs": macs(model),
+                "metrics": {"examples": data.info.sizes.train, "classes": data.info.classes},
+                "fingerprint": data.info.fingerprint,
+                "data_notes": data.info.notes,
+                "arithmetic": arithmetic(),
+                "loss": _loss_kind(model),
+            }
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        return TrialResult(trial, "infeasible", reason=reason_of(error))
-    return TrialResult(
-        trial,
-        "done",
-        params=model.count_params(),
-        macs=macs(model),
-        metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
-        fingerprint=data.info.fingerprint,
-        data_notes=data.info.notes,
-        arithmetic=arithmetic(),
-        loss=_loss_kind(model),
-    )
+        found = {"status": "infeasible", "reason": reason_of(error)}
+    return TrialResult(trial, **{"status": "done", **found}, unrestored=tuple(unrestored))
 
 
-def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
+def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, Any]:
     import keras
 
     from cnnzoo.analysis.cost import macs
@@ -119,7 +126,7 @@ def _train(trial: Trial, report_to: Path | None) -> dict[str, Any]:
 
     toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
-    model = _model(trial, toggles, data)
+    model = _model(builder, trial, toggles, data)
     callbacks = []
     if report_to is not None:
         callbacks.append(
@@ -180,14 +187,13 @@ def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, 
     return tuple(f"{finding}" for finding in found if finding)
 
 
-def _model(trial: Trial, levels: dict[str, Level], data: Data) -> Any:
+def _model(builder: Builder, trial: Trial, levels: dict[str, Level], data: Data) -> Any:
     """Build the model, or take the one that the same variant was traced with and start it anew.
 
     Tracing a model takes longer than an epoch of a small one.
     """
     from cnnzoo.initialization import restart
 
-    builder = find_builder(trial.model)
     model = _WARM.pop(trial.variant_key, None)
     if model is None:
         model = builder.build(levels, data.info.input_shape, data.info.classes, trial.seed)

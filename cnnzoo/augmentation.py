@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo.data import DataInfo
+from cnnzoo.layers import PixelCutMix
 from cnnzoo.losses import LossChoice
 from cnnzoo.seeding import stream
 from cnnzoo.toggle import ToggleError
@@ -69,7 +70,7 @@ def _cutout(_: int, **options: Any) -> Any:
 
 def _cutmix(_: int, **options: Any) -> Any:
     # Yun et al. (2019): alpha is 1; of one number Keras would draw it for each batch
-    return keras.layers.CutMix(factor=(1.0, 1.0), **options)
+    return PixelCutMix(factor=(1.0, 1.0), **options)
 
 
 def _mixup(_: int, **options: Any) -> Any:
@@ -116,8 +117,11 @@ def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
         )
 
 
-def augmenter(names: str, info: DataInfo, seed: int) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """Make the function that changes a batch.
+class Augmenter:
+    """What changes a batch: from (images, labels) to the same after the change.
+
+    Images are float tensors of shape (batch, height, width, channels), labels of shape (batch,
+    outputs).
 
     Parameters
     ----------
@@ -127,35 +131,37 @@ def augmenter(names: str, info: DataInfo, seed: int) -> Callable[[Any, Any], tup
         Of the data, for the scale of their pixels: the layers work on pixels from 0 to 1.
     seed
         Of the trial; each augmentation draws from a stream of its own.
-
-    Returns
-    -------
-    Callable
-        From (images, labels), float tensors of shape (batch, height, width, channels) and
-        (batch, outputs), to the same after the change.
     """
-    chosen = {name: AUGMENTATIONS[name] for name in names.split("+")}
-    with _plain_pixels():
-        layers = [
-            (
-                augmentation.make(info.input_shape[-1], seed=stream(seed, "augment", name)),
-                augmentation.mixes_labels,
-            )
-            for name, augmentation in chosen.items()
-        ]
-    scale, offset = np.array((info.scale, info.offset), dtype="float32")
 
-    def augment(images: Any, labels: Any) -> tuple[Any, Any]:
-        images = images * scale + offset
-        for layer, mixes_labels in layers:
+    def __init__(self, names: str, info: DataInfo, seed: int) -> None:
+        chosen = {name: AUGMENTATIONS[name] for name in names.split("+")}
+        with _plain_pixels():
+            self._layers = [
+                (
+                    augmentation.make(info.input_shape[-1], seed=stream(seed, "augment", name)),
+                    augmentation.mixes_labels,
+                )
+                for name, augmentation in chosen.items()
+            ]
+        self._scale, self._offset = np.array((info.scale, info.offset), dtype="float32")
+
+    def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Change a batch."""
+        images = images * self._scale + self._offset
+        for layer, mixes_labels in self._layers:
             if mixes_labels:
                 mixed = layer({"images": images, "labels": labels}, training=True)
                 images, labels = mixed["images"], mixed["labels"]
             else:
                 images = layer(images, training=True)
-        return (images - offset) / scale, labels
+        return (images - self._offset) / self._scale, labels
 
-    return augment
+    def start(self) -> None:
+        """Set the random streams back to their start."""
+        for layer, _ in self._layers:
+            # in a stream of TensorFlow's, layers of another backend draw from a second generator
+            generator = layer._get_seed_generator("tensorflow")  # no public name tells
+            generator.state.assign([layer.seed, 0])
 
 
 @contextlib.contextmanager

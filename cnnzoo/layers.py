@@ -1,4 +1,7 @@
-"""Keras layers that Keras lacks: borders that are not zeros, and a shortcut without weights."""
+"""Keras layers that Keras lacks, or has with another meaning.
+
+Borders that are not zeros, a shortcut without weights, and CutMix with labels by pasted pixels.
+"""
 
 from typing import Any
 
@@ -122,3 +125,39 @@ class ZeroPadShortcut(keras.layers.Layer):
             "strides": self.strides,
             "data_format": self.data_format,
         }
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class PixelCutMix(keras.layers.CutMix):
+    """CutMix whose labels are mixed by the pixels that were pasted.
+
+    Yun et al. (2019), "CutMix: Regularization strategy to train strong classifiers with
+    localizable features", section 3.1: the weight of the pasted label is the area of the pasted
+    box, in whole pixels. Keras 3.15.1 takes the area of the box before it is brought to whole
+    pixels, which on images of 8x8 pixels differs by up to 0.23.
+
+    Parameters
+    ----------
+    factor, seed
+        As of ``keras.layers.CutMix``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.zeros((2, 8, 8, 1), "float32")
+    >>> images[1] = 1.0
+    >>> mixed = PixelCutMix((1.0, 1.0), seed=0)(
+    ...     {"images": images, "labels": np.eye(2, dtype="float32")}, training=True
+    ... )
+    >>> shares = keras.ops.mean(mixed["images"], axis=(1, 2, 3))
+    >>> bool(keras.ops.all(mixed["labels"][:, 1] == shares))
+    True
+    """
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """Return what is pasted where, with the share of each image's own pixels."""
+        transformation = super().get_random_transformation(data, training=training, seed=seed)
+        if transformation is not None:
+            masks = self.backend.cast(transformation["batch_masks"], self.compute_dtype)
+            transformation["mix_weight"] = 1.0 - self.backend.numpy.mean(masks, axis=(1, 2, 3))
+        return transformation

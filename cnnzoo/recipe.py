@@ -33,7 +33,8 @@ class Recipe:
     class_weight
         "none", "balanced" (n / (classes * n of the class)), or the weights themselves: a sequence
         with one for each class, or a mapping from class id to weight in which absent ids weigh 1
-        (kept as pairs, in the order of the ids).
+        (kept as pairs, in the order of the ids). An example that "mixup" or "cutmix" mixes weighs
+        the mean of its classes' weights, by their shares.
     early_stopping
         Epochs without a lower validation loss after which training stops and the best epoch's
         weights come back; 0 for never.

@@ -167,6 +167,7 @@ def fit(
     loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
+    seeder = _TorchSeeder(stream(seed, "training"))
     _seed_global_streams(stream(seed, "training"), model, callbacks)
     rate = float(model.optimizer.learning_rate)
     if recipe.schedule in STEPWISE:
@@ -174,18 +175,21 @@ def fit(
     if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
         model.train_function = model.test_function = None  # traced for another number
+    weights = class_weights(recipe, labels, loss.classes)
+    batches, setter = batch_stream(x, targets, data, recipe, seed, weights)
     try:
         result = model.fit(
-            batch_stream(x, targets, data, recipe, seed),
+            batches,
             epochs=recipe.epochs,
             validation_data=watched_stream(
                 validation.x, loss.encode(validation.y), PREDICTION_BATCH
             )
             if len(validation.x)
             else None,
-            class_weight=class_weights(recipe, labels, loss.classes),
             callbacks=[
                 WithoutPenalties(model),  # the first, so that all others see its numbers
+                seeder,
+                setter,
                 *recipe_callbacks(recipe, rate, len(x)),
                 *callbacks,
             ],
@@ -199,6 +203,23 @@ def fit(
     if not has_own_schedule(model.optimizer):
         history.setdefault("learning_rate", [rate] * len(result.epoch))
     return history
+
+
+class _TorchSeeder(keras.callbacks.Callback):
+    """Seeds torch's global stream when the training begins; nothing on other backends.
+
+    A Dropout without a seed draws from it (Keras 3.15.1, backend/torch/random.py), and so does the
+    first ``fit`` of a model, before it begins, to find the shapes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Seed it."""
+        if keras.config.backend() == "torch":
+            keras.utils.set_random_seed(self._seed)
 
 
 def _seed_global_streams(seed: int, model: Any, callbacks: Sequence[Any]) -> None:

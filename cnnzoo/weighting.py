@@ -39,28 +39,61 @@ def check_class_weight(recipe: Recipe, info: DataInfo, model: str, classes: int)
         )
 
 
-def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> dict[int, float] | None:
-    """Return the weight of each class in the loss, as Keras takes it.
+def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> NDArray[Any] | None:
+    """Return the weight of each class in the loss.
 
     Examples
     --------
-    >>> class_weights(Recipe(class_weight="balanced"), np.array([0, 0, 0, 1]), 2)
-    {0: 0.6666666666666666, 1: 2.0}
-    >>> class_weights(Recipe(class_weight={1: 5}), np.array([0, 0, 0, 1]), 2)
-    {0: 1.0, 1: 5.0}
+    >>> class_weights(Recipe(class_weight="balanced"), np.array([0, 0, 0, 1]), 2).round(3).tolist()
+    [0.667, 2.0]
+    >>> class_weights(Recipe(class_weight={1: 5}), np.array([0, 0, 0, 1]), 2).tolist()
+    [1.0, 5.0]
     """
     weights: Any = recipe.class_weight
     if weights == "none":
         return None
     if weights == "balanced":
         counts = np.bincount(labels, minlength=classes)
-        return {
-            label: float(len(labels) / (classes * count)) if count else 0.0
-            for label, count in enumerate(counts)
-        }
+        return np.array([len(labels) / (classes * count) if count else 0.0 for count in counts])
     if _by_id(weights):
-        return {label: dict(weights).get(label, 1.0) for label in range(classes)}
-    return dict(enumerate(weights))
+        given = dict(weights)
+        return np.array([given.get(label, 1.0) for label in range(classes)])
+    return np.array(weights)
+
+
+def example_weights(targets: Any, weights: NDArray[Any]) -> Any:
+    """Return the weight of each example of a batch, for a stream of batches.
+
+    An example whose label is mixed of several classes weighs the mean of their weights, by their
+    shares in the label. ``keras.Model.fit`` (3.15.1) would weigh it as the class of the largest
+    share alone, so class weights are not left to it.
+
+    Parameters
+    ----------
+    targets
+        Encoded labels, a tensor of TensorFlow: class ids, (n,) or (n, 1), or rows of shares,
+        (n, classes).
+    weights
+        Of each class, (classes,).
+
+    Returns
+    -------
+    tf.Tensor
+        (n,), float32.
+
+    Examples
+    --------
+    >>> example_weights(np.array([[1.0, 0.0], [0.25, 0.75]]), np.array([1.0, 5.0])).numpy().tolist()
+    [1.0, 4.0]
+    >>> example_weights(np.array([1, 0]), np.array([1.0, 5.0])).numpy().tolist()
+    [5.0, 1.0]
+    """
+    import tensorflow as tf
+
+    targets, weights = tf.convert_to_tensor(targets), tf.constant(weights, "float32")
+    if targets.shape.rank == 2 and targets.shape[1] == len(weights):
+        return tf.linalg.matvec(tf.cast(targets, "float32"), weights)
+    return tf.gather(weights, tf.cast(tf.reshape(targets, [-1]), "int32"))
 
 
 def _by_id(weights: Any) -> bool:

@@ -107,8 +107,11 @@ class Processes:
                 if died and tries[trial] <= self.limits.retries:
                     waiting.put_back(trial)
                 elif error is None:
-                    waiting.learn(future.result())
-                    yield future.result()
+                    result = future.result()
+                    if result.unrestored:
+                        worker.end()
+                    waiting.learn(result)
+                    yield result
                 else:
                     yield self._failed(trial, error, tries[trial])
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
+from ablations.study.settings import StudyError
 from cnnzoo.console import without_advice
 from cnnzoo.processes import fix_arithmetic
 
@@ -22,6 +23,7 @@ class Serial:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._unrestored: Sequence[str] = ()
 
     def __enter__(self) -> "Serial":
         return self
@@ -38,7 +40,13 @@ class Serial:
         trials: Sequence[Trial],
         stopping: Callable[[], bool] = lambda: False,
     ) -> Iterator[TrialResult]:
-        """Run the trials in order, and yield what comes of each."""
+        """Run the trials in order, and yield what comes of each.
+
+        Raises
+        ------
+        StudyError
+            Before the next trial, if one changed this process for good.
+        """
         if trials:
             # where TensorFlow has started already it goes on as it does; the context says so
             with contextlib.suppress(RuntimeError):
@@ -46,9 +54,16 @@ class Serial:
         for trial in trials:
             if stopping():
                 return
+            if self._unrestored:
+                raise StudyError(
+                    "A trial changed global state that cannot be put back, and in this process the "
+                    f"next trials would depend on it: {', '.join(self._unrestored)}. Run the study "
+                    "with engine='processes', which replaces the process, or change the builder."
+                )
             try:
                 with without_advice():
                     result = function(trial)
             except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
                 result = failed(trial, error)
+            self._unrestored = result.unrestored
             yield result

@@ -13,6 +13,7 @@ from ablations.store.machine import other_machine
 from ablations.study import Study
 from ablations.study.models import find_builder
 from cnnzoo.code_version import files_version, training_files
+from cnnzoo.keras_backend import backend_version
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "numpy")
 
@@ -52,15 +53,16 @@ def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:
     Returns
     -------
     dict
-        Versions of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``data``, the
-        fingerprint; ``arithmetic``; and ``model``, the version of a builder's own code, if it is
-        not the zoo's.
+        Versions of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``backend``,
+        Keras's with its version; ``data``, the fingerprint; ``arithmetic``; and ``model``, the
+        version of a builder's own code, if it is not the zoo's.
     """
     code = find_builder(model).version
     packages = {name: _version(name) for name in PACKAGES}
     packages["cnnzoo"] += f" ({_own_code()})"
     own = {"model": code} if code else {}
-    return {**packages, "data": fingerprint, "arithmetic": arithmetic, **own}
+    computed = {"data": fingerprint, "arithmetic": arithmetic}
+    return {**packages, "backend": backend_version(), **computed, **own}
 
 
 def changes(

@@ -17,6 +17,7 @@ from ablations.store import Store
 from ablations.study import Study
 from ablations.study.settings import StudyError
 from ablations.trial import forget, measure_trial, run_trial
+from cnnzoo.keras_backend import refusal_of_backend
 from cnnzoo.keywords import refuse_unknown
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     Raises
     ------
     StudyError, ToggleError
-        If the study cannot be run as declared.
+        If the study cannot be run as declared, or Keras's backend is not TensorFlow.
 
     Examples
     --------
@@ -64,6 +65,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     """
     import pandas as pd
 
+    _check_backend()
     planner = Planner.of(study)
     forget()
     with start_engine(_engine_for(study, engine), Limits(workers=workers)) as running:
@@ -122,9 +124,10 @@ def run(
     Raises
     ------
     StudyError, ToggleError
-        Before any training: if the study cannot be run as declared, or the directory holds
-        another one or is being written to.
+        Before any training: if the study cannot be run as declared, the directory holds another
+        one or is being written to, or Keras's backend is not TensorFlow.
     """
+    _check_backend()
     planner = Planner.of(study)
     directory = place_of(study, directory)
     forget()
@@ -166,6 +169,12 @@ def run(
     results = open_results(directory)
     results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results
+
+
+def _check_backend() -> None:
+    refusal = refusal_of_backend("Studies")
+    if refusal:
+        raise StudyError(refusal)
 
 
 def place_of(study: Study, directory: Any) -> Path:

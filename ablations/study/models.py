@@ -16,6 +16,7 @@ from typing import Any
 from ablations.study.hyperparameters import discover
 from ablations.study.settings import Settings, StudyError
 from cnnzoo.code_version import code_version
+from cnnzoo.isolation import isolated
 from cnnzoo.reasons import reason_of
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, read_toggles
@@ -164,8 +165,6 @@ def _tuned(model: str, function: Any) -> Builder:
     """Take the hyperparameters of a ``build(hp)`` for toggles, their defaults for the baseline."""
     import keras_tuner
 
-    from cnnzoo.initialization import fresh_names
-
     try:
         hypermodel = function() if isinstance(function, type) else function
     except TypeError as error:
@@ -184,8 +183,6 @@ def _tuned(model: str, function: Any) -> Builder:
                 f"`model` of a Study: {model!r} cannot be built at its defaults, nor at what the "
                 f"study asks for: {reason_of(error)}"
             ) from error
-        finally:
-            fresh_names()
 
     def build(levels: Mapping[str, Level], shape: tuple[int, ...], _: int, seed: int) -> Any:
         chosen = keras_tuner.HyperParameters()
@@ -239,10 +236,11 @@ def _without_weights(make: Callable[[], Any]) -> Any:
     """Build in a graph, where weights take no memory, however many; else for real."""
     import keras
 
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
+    with isolated():
+        if keras.config.backend() == "tensorflow":
+            import tensorflow as tf
 
-        # what a builder does may ask for real numbers, as setting weights does
-        with contextlib.suppress(Exception), tf.Graph().as_default():
-            return _afresh(make)
-    return _afresh(make)
+            # what a builder does may ask for real numbers, as setting weights does
+            with contextlib.suppress(Exception), tf.Graph().as_default():
+                return _afresh(make)
+        return _afresh(make)

@@ -289,6 +289,9 @@ class TrialResult:
         What the doctor says of it.
     reason
         Why it failed: the error in one line.
+    unrestored
+        Global state that the trial changed and that could not be put back, by
+        `cnnzoo.isolation`: its process runs no further trial.
     """
 
     trial: Trial
@@ -305,3 +308,4 @@ class TrialResult:
     loss: str = ""
     findings: Sequence[str] = ()
     reason: str = ""
+    unrestored: Sequence[str] = ()

@@ -12,6 +12,7 @@ from cnnzoo.data import Data
 from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.evaluation import evaluate
 from cnnzoo.initialization import restart
+from cnnzoo.isolation import isolated
 from cnnzoo.processes import STEPS_PER_EXECUTION
 from cnnzoo.reasons import line_of, reason_of
 from cnnzoo.toggle import Level
@@ -37,6 +38,12 @@ class Trainer:
         The data, or what `cnnzoo.load_data` loads it from.
     objective
         The metric that is the score.
+
+    Attributes
+    ----------
+    unrestored
+        Global state that the last training changed and that could not be put back, by
+        `cnnzoo.isolation`: this process must train nothing more.
     """
 
     def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
@@ -44,6 +51,7 @@ class Trainer:
         self._loaded: dict[Any, Data] = {}
         self._warm: tuple[Any, Any] | None = None
         self._littered = False
+        self.unrestored: list[str] = []
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or take what was loaded with them."""
@@ -79,7 +87,8 @@ class Trainer:
             # Hyperband's epochs; it also names a trial to go on from, of which no weights are
             # kept: from the start, the score hangs on the configuration and seeds alone
             epochs = hp.values.get(f"{OWN}epochs")
-            found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
+            with isolated() as self.unrestored:
+                found = self._train(self.hypermodel.read(hp), seed, epochs, save_to)
         except REFUSALS as error:
             found = {"status": "invalid", "reason": line_of(error)}
         except (Exception, SystemExit) as error:  # a builder may raise anything, memory may end

@@ -13,6 +13,7 @@ import keras_tuner
 
 from cnnzoo.data import Data
 from cnnzoo.initialization import build_seeded, complete, fresh_names
+from cnnzoo.isolation import isolated
 from cnnzoo.reasons import reason_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level, ToggleError
@@ -86,7 +87,7 @@ class OwnHyperModel(ZooHyperModel):
     def learn(self, hp: Any) -> None:
         """Take in what the last building declared; build where a trial needs no training."""
         if self._last is None:
-            with contextlib.suppress(Exception):  # which is a trial's reason already
+            with contextlib.suppress(Exception), isolated():  # it is a trial's reason already
                 self.make(self.read(hp), self.seed)
         if self._last is not None:
             take_in(hp, self._last)
@@ -102,9 +103,10 @@ class OwnHyperModel(ZooHyperModel):
         """
         defaults = keras_tuner.HyperParameters()
         try:
-            built = self._built(defaults)
-            complete(built, data.info.input_shape)
-            check_fit(built, data, self.space.complete(self.recipe, {}))
+            with isolated():
+                built = self._built(defaults)
+                complete(built, data.info.input_shape)
+                check_fit(built, data, self.space.complete(self.recipe, {}))
         except REFUSALS as error:
             if not isinstance(error, keras_tuner.errors.FailedTrialError):
                 raise  # the defaults may be what the model itself declines
@@ -151,7 +153,7 @@ class OwnHyperModel(ZooHyperModel):
             seen.append(branch)
             attempt = keras_tuner.HyperParameters()
             attempt.values.update({condition.name: condition.values[0] for condition in branch})
-            with contextlib.suppress(Exception):  # if that is tried, it is a trial's reason
+            with contextlib.suppress(Exception), isolated():  # if tried, it is a trial's reason
                 self._built(attempt)
             take_in(found, attempt)
             seen += attempt.active_scopes

@@ -11,6 +11,7 @@ from cnnzoo.console import say, without_advice
 from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
+from cnnzoo.keras_backend import refusal_of_backend
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Toggle, ToggleError
@@ -128,7 +129,8 @@ def tune(
     ToggleError, DataError
         Before training, if a choice or the data cannot be.
     SearchError
-        If the directory holds another search, one that runs, or one begun with other code.
+        If the directory holds another search, one that runs, or one begun with other code; or if
+        Keras's backend is not TensorFlow.
 
     Examples
     --------
@@ -142,6 +144,7 @@ def tune(
     [8, 16]
     >>> folder.cleanup()
     """
+    _check_backend()
     _check_counts(trials=1 if trials is None else trials, seeds=seeds, workers=workers)
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
     part = role()
@@ -261,6 +264,12 @@ def _search(
                 tuner.search(after_each=raise_lost)
     if oracle.broken is not None:
         raise oracle.broken
+
+
+def _check_backend() -> None:
+    refusal = refusal_of_backend("Searches")
+    if refusal:
+        raise SearchError(refusal)
 
 
 def _check_counts(**counts: int) -> None:

@@ -9,7 +9,7 @@ import keras_tuner
 
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.oracle import mean_metrics
-from cnnzoo.tuning.records import STATUSES, Execution
+from cnnzoo.tuning.records import STATUSES, Execution, SearchError
 from cnnzoo.tuning.writing import read_executions, write_executions, write_json
 
 IDLE = 0.2
@@ -17,6 +17,10 @@ IDLE = 0.2
 
 STATUS = {ours: theirs for theirs, ours in STATUSES.items() if ours != "unfinished"}
 """What KerasTuner calls how an execution ended."""
+
+
+class UnrestoredError(SearchError):
+    """A process that must train no further trial."""
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -77,10 +81,22 @@ class SearchTuner(keras_tuner.Tuner):
         """Train a trial with the seeds that it was not trained with yet.
 
         The first seed that comes to nothing ends it: the mean over the others would flatter.
+
+        Raises
+        ------
+        UnrestoredError
+            Before a training, if the one before it changed this process for good.
         """
         folder = Path(self.get_trial_dir(trial.trial_id))
         executions = read_executions(folder)
         while len(executions) < len(self.seeds) and all(row.status == "done" for row in executions):
+            if self.trainer.unrestored:
+                raise UnrestoredError(
+                    "A trial changed global state that cannot be put back, and in this process the "
+                    f"next ones would depend on it: {', '.join(self.trainer.unrestored)}. Call "
+                    "`tune` again in a new process to resume, with workers=2 or more, which are "
+                    "replaced, or change the builder."
+                )
             seed = self.seeds[len(executions)]
             save_to = folder / f"seed{seed}.keras" if self.checkpoints else None
             row = self.trainer.run(trial.hyperparameters, seed, save_to)

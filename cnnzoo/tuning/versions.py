@@ -7,6 +7,7 @@ from typing import Any
 
 import cnnzoo
 from cnnzoo.code_version import files_version, training_files
+from cnnzoo.keras_backend import backend_version
 from cnnzoo.tuning.searchable import code_of, path_of
 
 PACKAGES = ("cnnzoo", "keras", "keras-tuner", "tensorflow", "numpy")
@@ -26,13 +27,14 @@ def versions_of(model: Any) -> dict[str, str]:
     Returns
     -------
     dict
-        Of packages, ``cnnzoo`` with a digest of the code that a trial runs; and of the model's own
-        code, by its name, if it is not the zoo's.
+        Of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``backend``, Keras's
+        with its version; and of the model's own code, by its name, if it is not the zoo's.
     """
     packages = {name: version(name) for name in PACKAGES}
     packages["cnnzoo"] += f" ({_own_code()})"
     code = code_of(model)
-    return {**packages, **({path_of(model): code} if code else {})}
+    own = {path_of(model): code} if code else {}
+    return {**packages, "backend": backend_version(), **own}
 
 
 @cache

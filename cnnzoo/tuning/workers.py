@@ -7,6 +7,7 @@ that the dead one had.
 
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from cnnzoo.tuning.filenames import trial_folder
 from cnnzoo.tuning.own import searched_model
 from cnnzoo.tuning.records import Execution, Objective, SearchError
 from cnnzoo.tuning.space import Space
-from cnnzoo.tuning.tuner import SearchTuner
+from cnnzoo.tuning.tuner import SearchTuner, UnrestoredError
 from cnnzoo.tuning.writing import read_executions, write_executions
 
 TRIES = 2
@@ -43,6 +44,9 @@ LOOK_AFTER = 0.5
 """Seconds between two looks at the workers, if none of them dies."""
 
 LOG = "workers.log"
+
+SPOILT = 75
+"""Exit code of a worker that must train no further trial: another takes its place."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ def lead_workers(oracle: Any, plan: Plan, workers: int, raise_lost: Callable[[],
                 code = running.pop(name).exitcode
                 if code == 0:
                     continue
-                _take_back(oracle, plan, name, code, tries)
+                if code != SPOILT:
+                    _take_back(oracle, plan, name, code, tries)
                 running[name] = start(name)
     finally:
         for process in running.values():
@@ -182,7 +187,10 @@ def work(plan: Plan, port: int, name: str, gpu: str | None = None) -> None:
         KERASTUNER_ORACLE_PORT=str(port),
         **({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}),
     )
-    follow(plan)
+    try:
+        follow(plan)
+    except UnrestoredError:
+        sys.exit(SPOILT)
 
 
 def follow(plan: Plan, requests: Any = None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import keras
 import keras_tuner
+import numpy as np
 
 from cnnzoo.toggle import Toggle
 from cnnzoo.vocabulary import Units
@@ -220,4 +221,32 @@ def frozen(input_shape, classes, rate=0.0):
     model = keras.Sequential([keras.Input(input_shape), backbone, *head])
     model.compile("adam", "sparse_categorical_crossentropy")
     MADE.append(model)
+    return model
+
+
+def _doubled(layer, inputs):
+    return 2 * keras.layers.Dense.original(layer, inputs)
+
+
+def leaking(input_shape, classes, *, leak="none", units=8):
+    """A builder one of whose levels changes what all models depend on, and leaves it so."""
+    if leak == "policy":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    if leak == "floatx":
+        keras.config.set_floatx("float64")
+    if leak == "epsilon":
+        keras.config.set_epsilon(0.3)
+    if leak == "patch":
+        keras.layers.Dense.original = keras.layers.Dense.call
+        keras.layers.Dense.call = _doubled
+    width = units + np.random.randint(3) if leak == "draw" else units  # noqa: NPY002
+    layers = [
+        keras.Input(input_shape),
+        keras.layers.Flatten(),
+        keras.layers.Dense(width),
+        keras.layers.LayerNormalization(epsilon=keras.config.epsilon()),
+        keras.layers.Dense(classes, activation="softmax"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
     return model

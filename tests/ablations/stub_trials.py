@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from waiting import wait_until
@@ -77,6 +78,12 @@ def held_after_seed_0(trial: Trial, report_to: Path | None = None) -> TrialResul
 
 def tell_pid(trial: Trial) -> TrialResult:
     return TrialResult(trial, "done", metrics={"pid": os.getpid(), "seed": trial.seed})
+
+
+def spoil_for_odd(trial: Trial) -> TrialResult:
+    """Leave something behind that cannot be put back."""
+    unrestored = ("the working folder (it is gone)",) if trial.seed % 2 else ()
+    return replace(tell_pid(trial), unrestored=unrestored)
 
 
 def advise(trial: Trial) -> TrialResult:

@@ -32,6 +32,27 @@ def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
     assert len(set(found[0].trials["test_loss"])) == 4
 
 
+def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial(tmp_path):
+    """The baseline leaves Keras in half precision to the trials after it, if nothing is done."""
+    study = Study(
+        "stub_builders:leaking",
+        "digits",
+        factors={"leak": ["policy", "none"]},
+        baseline={"leak": "policy", "train_size": 100},
+        seeds=1,
+        recipe=Recipe(epochs=1),
+    )
+    ways = [{"workers": 1}, {"workers": 2}, {"workers": 1, "renew_after": 1}]
+    found = [
+        run(study, tmp_path / str(index), progress=False, **way) for index, way in enumerate(ways)
+    ]
+    for results in found:
+        assert (results.trials["status"] == "done").all()
+        assert list(results.trials["test_loss"]) == list(found[0].trials["test_loss"])
+    baseline, variant = found[0].trials["test_loss"]
+    assert abs(variant - baseline) > 1e-6
+
+
 RERUN = """
 import sys
 from multiprocessing import forkserver

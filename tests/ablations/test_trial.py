@@ -1,10 +1,12 @@
 """Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -231,6 +233,55 @@ def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
         ends.append((result.metrics, model.get_layer("head").get_weights()[0]))
     assert ends[0][0] == ends[2][0] != ends[1][0]
     np.testing.assert_array_equal(ends[0][1], ends[2][1])
+
+
+@pytest.mark.parametrize("leak", ["policy", "floatx", "epsilon", "patch"])
+def test_a_trial_leaves_nothing_to_the_next(leak):
+    fresh = run_trial(trial("stub_builders:leaking"))
+    changed = run_trial(trial("stub_builders:leaking", leak=leak))
+    after = run_trial(trial("stub_builders:leaking"))
+    assert fresh.status == changed.status == after.status == "done"
+    assert changed.metrics != fresh.metrics
+    assert after.metrics == fresh.metrics
+    assert after.history == fresh.history
+
+
+def test_what_a_builder_draws_is_a_function_of_the_seed():
+    first, other, again = (
+        run_trial(trial("stub_builders:leaking", leak="draw", seed=seed)) for seed in (0, 1, 0)
+    )
+    assert (first.status, first.params, first.metrics) == ("done", again.params, again.metrics)
+    assert other.metrics != first.metrics
+
+
+def test_measuring_a_trial_leaves_nothing_to_the_next():
+    before = keras.config.dtype_policy().name
+    measured = measure_trial(trial("stub_builders:leaking", leak="policy"))
+    assert (measured.status, measured.unrestored) == ("done", ())
+    assert keras.config.dtype_policy().name == before
+
+
+def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
+    first, second = trial(seed=0), trial(seed=1)
+    forget()
+    fresh = run_trial(second)
+    forget()
+    run_trial(first)
+    run_trial(trial("stub_builders:leaking", leak="policy"))
+    warm = run_trial(second)
+    assert len(module._WARM) == 1
+    assert warm.metrics == fresh.metrics
+
+
+def test_a_trial_leaves_the_programs_random_streams_as_they_were():
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    keras.utils.set_random_seed(3)
+    expected = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    keras.utils.set_random_seed(3)
+    run_trial(trial("stub_builders:leaking"))
+    found = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    assert found == expected
 
 
 @pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])

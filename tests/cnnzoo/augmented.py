@@ -7,7 +7,7 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo import Recipe
-from cnnzoo.augmentation import augmenter
+from cnnzoo.augmentation import Augmenter
 from cnnzoo.batches import batch_stream
 
 MIXING = ("cutmix", "mixup")
@@ -30,10 +30,10 @@ def noise(channels=1, n=N, low=1, high=256):
     return np.random.default_rng(0).integers(low, high, (n, SIDE, SIDE, channels)).astype("uint8")
 
 
-def one_value_each():
+def one_value_each(side=SIDE):
     """Images of one value each, no two alike: 7 / 255 times their label and 1."""
     values = np.arange(1, N + 1, dtype="uint8") * 7
-    return load(np.broadcast_to(values[:, None, None, None], (N, SIDE, SIDE, 1)))
+    return load(np.broadcast_to(values[:, None, None, None], (N, side, side, 1)))
 
 
 VALUES = (np.arange(1, N + 1, dtype="float32") * 7) / np.float32(255)
@@ -42,7 +42,7 @@ VALUES = (np.arange(1, N + 1, dtype="float32") * 7) / np.float32(255)
 
 def drawn(names, data, seed=0, batches=1):
     """The same batch changed several times: images in 0..1 and labels."""
-    augment = augmenter(names, data.info, seed)
+    augment = Augmenter(names, data.info, seed)
     labels = np.eye(data.info.classes, dtype="float32")[data.train.y]
     results = [augment(data.train.x, labels) for _ in range(batches)]
     images, labels = (
@@ -55,10 +55,14 @@ def drawn(names, data, seed=0, batches=1):
 def epochs_of(names, data, seed=0, epochs=1):
     labels = np.eye(data.info.classes, dtype="float32")[data.train.y]
     keras.utils.set_random_seed(0)
-    batches = batch_stream(data.train.x, labels, data, Recipe(augment=names, batch_size=8), seed)
-    return [
-        np.concatenate([images for images, _ in batches.as_numpy_iterator()]) for _ in range(epochs)
-    ]
+    batches, setter = batch_stream(
+        data.train.x, labels, data, Recipe(augment=names, batch_size=8), seed
+    )
+    found = []
+    for epoch in range(epochs):
+        setter.on_epoch_begin(epoch)
+        found.append(np.concatenate([images for images, _ in batches.as_numpy_iterator()]))
+    return found
 
 
 def distinct(arrays):

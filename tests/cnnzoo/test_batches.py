@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from watched import numbered, orders, watch
 
+import cnnzoo
 from cnnzoo import Recipe
 from cnnzoo.batches import batch_stream
 
@@ -36,10 +37,38 @@ def test_the_order_does_not_depend_on_the_global_seed_of_tensorflow():
     data, found = numbered(), []
     for seed in (1, 2):
         keras.utils.set_random_seed(seed)
-        batches = batch_stream(*data.train, data, Recipe(batch_size=8), seed=0)
-        found.append([list(y) for _ in range(2) for _, y in batches.as_numpy_iterator()])
+        epochs = []
+        batches, setter = batch_stream(*data.train, data, Recipe(batch_size=8), seed=0)
+        for epoch in range(2):
+            setter.on_epoch_begin(epoch)
+            epochs += [list(y) for _, y in batches.as_numpy_iterator()]
+        found.append(epochs)
     assert found[0] == found[1]
     assert [len(batch) for batch in found[0]] == [8, 8, 4] * 2
+
+
+@pytest.mark.parametrize("augment", ["none", "crop+cutout+color_jitter"])
+def test_passes_before_the_training_change_nothing(augment):
+    """On jax and torch, Keras reads a batch more before the first epoch of a model."""
+    x = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
+    split = (x, np.arange(20))
+    data = cnnzoo.load_data({"train": split, "validation": split, "test": split})
+    found = []
+    for passes in (0, 1, 3):
+        batches, setter = batch_stream(
+            *data.train, data, Recipe(batch_size=8, augment=augment), seed=0
+        )
+        for _ in range(passes):
+            list(batches)
+        setter.on_train_begin()
+        images = []
+        for epoch in range(2):
+            setter.on_epoch_begin(epoch)
+            images += [images.numpy() for images, _ in batches]
+        found.append(np.concatenate(images))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    assert (found[0][:20] != found[0][20:]).any()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from small_trainings import (
 
 import cnnzoo
 from cnnzoo import Recipe
+from cnnzoo.batches import batch_stream
 from cnnzoo.training import fit
 from cnnzoo.weighting import class_weights
 
@@ -27,27 +28,53 @@ def test_balanced_weights_are_those_of_scikit_learn(counts):
     np.random.default_rng(0).shuffle(labels)
     weights = class_weights(Recipe(class_weight="balanced"), labels, len(counts))
     expected = compute_class_weight("balanced", classes=np.arange(len(counts)), y=labels)
-    assert list(weights) == list(range(len(counts)))
-    assert list(weights.values()) == pytest.approx(expected)
+    assert weights == pytest.approx(expected)
 
 
 def test_a_class_without_examples_has_no_balanced_weight():
     weights = class_weights(Recipe(class_weight="balanced"), np.array([0, 2, 2]), 3)
-    assert weights == {0: 1.0, 1: 0.0, 2: 0.5}
+    assert weights.tolist() == [1.0, 0.0, 0.5]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("none", None),
-        ([1, 2, 3], {0: 1.0, 1: 2.0, 2: 3.0}),
-        ({0: 5}, {0: 5.0, 1: 1.0, 2: 1.0}),
-        ({2: 0}, {0: 1.0, 1: 1.0, 2: 0.0}),
+        ([1, 2, 3], [1.0, 2.0, 3.0]),
+        ({0: 5}, [5.0, 1.0, 1.0]),
+        ({2: 0}, [1.0, 1.0, 0.0]),
     ],
     ids=str,
 )
 def test_weights_that_are_given_are_taken_and_absent_ones_are_1(given, expected):
-    assert class_weights(Recipe(class_weight=given), np.array([0, 1, 2]), 3) == expected
+    weights = class_weights(Recipe(class_weight=given), np.array([0, 1, 2]), 3)
+    assert weights.tolist() == expected
+
+
+def test_without_a_choice_no_class_is_weighed():
+    assert class_weights(Recipe(), np.array([0, 1, 2]), 3) is None
+
+
+@pytest.mark.parametrize("augment", ["mixup", "cutmix"])
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
+def test_mixed_examples_weigh_the_mean_of_their_classes_weights(augment, loss):
+    """The first batch's loss in NumPy, of the images and shares that the stream gives."""
+    data, weights = digits(), np.array([1.0, 4.0, 0.25])
+    model = quick(loss=loss)
+    recipe = Recipe(epochs=1, batch_size=64, augment=augment, class_weight=weights)
+    targets = np.eye(CLASSES, dtype="float32")[data.train.y]
+    batches, _ = batch_stream(data.train.x, targets, data, recipe, 0)
+    ((images, shares),) = batches.as_numpy_iterator()
+    assert ((shares > 0).sum(1) == 2).any()
+    probabilities = model.predict_on_batch(images).astype("float64")
+    if loss == "mse":
+        losses = ((probabilities - shares) ** 2).mean(1)
+    else:
+        losses = -(np.log(probabilities) * shares).sum(1)
+    history = fit(model, data, recipe, seed=0)
+    expected = (losses * (shares @ weights)).mean()
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+    by_largest = (losses * weights[shares.argmax(1)]).mean()
+    assert abs(by_largest - expected) > 1e-3 * expected
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,27 @@ def test_the_serial_engine_keeps_the_order_and_the_process():
     assert {result.metrics["pid"] for result in results} == {os.getpid()}
 
 
+def test_a_worker_that_a_trial_spoilt_is_replaced():
+    asked = trials(seeds=5)
+    results = run(stub_trials.spoil_for_odd, asked, workers=1)
+    pids = [results[trial].metrics["pid"] for trial in asked]
+    assert [result.status for result in results.values()] == ["done"] * 5
+    assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4] != pids[0]
+
+
+def test_the_serial_engine_ends_after_a_trial_that_spoilt_it():
+    with start_engine("serial", Limits()) as running:
+        results = running.run(stub_trials.spoil_for_odd, trials(seeds=4))
+        assert [next(results).trial.seed for _ in range(2)] == [0, 1]
+        with pytest.raises(StudyError) as refused:
+            next(results)
+    assert str(refused.value) == (
+        "A trial changed global state that cannot be put back, and in this process the next trials "
+        "would depend on it: the working folder (it is gone). Run the study with "
+        "engine='processes', which replaces the process, or change the builder."
+    )
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_stopping_starts_no_more_and_waits_for_the_running(engine):
     ended: list[object] = []

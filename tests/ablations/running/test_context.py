@@ -8,7 +8,7 @@ import pytest
 
 import ablations
 import cnnzoo
-from ablations.running.context import context_of, trial_code_version
+from ablations.running.context import context_of, difference, trial_code_version
 
 
 @pytest.fixture
@@ -60,3 +60,12 @@ def test_the_version_of_the_packages_is_that_of_their_files_wherever_they_are(pa
     assert version == trial_code_version(packages / "cnnzoo", packages / "ablations")
     assert len(version) == 12
     assert context_of("mlp", "f", "a")["cnnzoo"] == f"{installed('cnnzoo')} ({version})"
+
+
+def test_results_belong_to_the_backend_and_its_version(monkeypatch):
+    before = context_of("mlp", "f", "a")
+    assert before["backend"] == f"tensorflow {installed('tensorflow')}"
+    monkeypatch.setattr("keras.config.backend", lambda: "numpy")
+    assert difference(before, context_of("mlp", "f", "a")) == (
+        f"backend from tensorflow {installed('tensorflow')} to numpy {installed('numpy')}"
+    )

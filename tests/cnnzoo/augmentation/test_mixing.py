@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from augmented import SIDE, VALUES, N, distinct, drawn, one_value_each
+from augmented import VALUES, N, distinct, drawn, load, one_value_each
 
 
 def test_mixup_mixes_the_labels_by_the_weights_of_the_images():
@@ -22,14 +22,24 @@ def test_cutmix_pastes_a_rectangle_and_mixes_the_labels_by_area():
         partner = max(set(range(N)) - {own}, key=lambda other, label=label: label[other])
         pasted = image == VALUES[partner]
         assert (pasted | (image == VALUES[own])).all()
-        if not pasted.any():
-            assert label[partner] < 0.05
-            continue
         rows, columns = np.flatnonzero(pasted.any(1)), np.flatnonzero(pasted.any(0))
-        assert pasted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
-        # the area before it is brought to whole pixels, each side off by less than one
-        height, width = len(rows), len(columns)
-        assert (height - 1) * (width - 1) <= label[partner] * SIDE**2 <= (height + 1) * (width + 1)
+        if pasted.any():
+            assert pasted[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        assert label[partner] == pasted.mean()
+
+
+@pytest.mark.parametrize("side", [8, 3])
+def test_cutmix_labels_are_the_share_of_pasted_pixels(side):
+    """Section 3.1 of Yun et al. (2019); of two constant images the pixels tell the share."""
+    x = np.zeros((64, side, side, 1), "uint8")
+    x[1::2] = 255
+    data = load(x, classes=2)
+    images, labels = drawn("cutmix", data, batches=20)
+    shares = images.mean((2, 3, 4))
+    assert distinct(np.round(shares, 4).ravel()) > side
+    np.testing.assert_allclose(labels[..., 1], shares, atol=1e-6)
+    if side == 8:  # whose shares are exact in binary
+        np.testing.assert_array_equal(labels[..., 1], shares)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +47,7 @@ def test_cutmix_pastes_a_rectangle_and_mixes_the_labels_by_area():
     [("cutmix", 1.0), ("mixup", 0.2)],  # Yun et al. (2019); Zhang et al. (2018) on ImageNet
 )
 def test_labels_are_mixed_by_weights_from_the_beta_distribution_of_the_paper(name, alpha):
-    data = one_value_each()
+    data = one_value_each(side=128)  # where whole pixels are near to the drawn area
     _, labels = drawn(name, data, batches=12)
     own = labels[:, np.arange(N), data.train.y].ravel()
     mixed_with_another = np.sort(labels, axis=-1)[..., -2].ravel() > 0

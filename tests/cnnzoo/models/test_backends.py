@@ -1,4 +1,4 @@
-"""The builders on Keras's other backends, each in a process of its own."""
+"""Builders and trainings on Keras's other backends, each in a process of its own."""
 
 import importlib.util
 import os
@@ -16,15 +16,30 @@ FILES = [
     HERE.parent / "test_layers.py",
 ]
 
+TRAININGS = [HERE.parent / "test_restart.py", HERE.parent / "augmentation" / "test_mixing.py"]
+
 # Large models, and searches, each of whose sizes JAX compiles anew.
 SLOW = (
     "vgg16 or mobilenet or efficientnet or inverted or residual or resnet or plain_net "
     "or formula or keras_same or kernel or pads or every_nth or replicated or bridged or squeeze"
 )
 
+TENSORFLOWS_OWN = "steps_per_execution or traced"
+"""What torch has not: several steps at a time, and functions that are traced."""
+
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_builders_pass_their_tests_on_another_backend(backend):
+    pass_on(backend, FILES, SLOW)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_restarted_model_trains_as_a_new_one_on_another_backend(backend):
+    pass_on(backend, TRAININGS, TENSORFLOWS_OWN)
+
+
+def pass_on(backend, files, left_out):
+    """Run tests in a process with the backend, if it is installed."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
@@ -32,7 +47,7 @@ def test_the_builders_pass_their_tests_on_another_backend(backend):
     answer = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "-W", "default", "-k"),
-            *(f"not ({SLOW})", *FILES),
+            *(f"not ({left_out})", *files),
         ],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,

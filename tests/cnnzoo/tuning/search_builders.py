@@ -54,3 +54,10 @@ def frozen(*, input_shape, classes, number: Number = 0):
     """As `search_hyperparameters.frozen`, with a toggle."""
     fixed = type("Rate", (), {"Float": lambda *_, **__: 0.001 * (1 + number)})
     return search_hyperparameters.frozen(fixed)
+
+
+def policy(*, input_shape, classes, number: Number = 0):
+    """Set the dtype policy for number 0 alone, and leave it so."""
+    if number == 0:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    return tiny(input_shape=input_shape, classes=classes)

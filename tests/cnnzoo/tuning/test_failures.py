@@ -1,6 +1,9 @@
 """Whatever a configuration does, it is a row with its reason, and the search goes on."""
 
+import json
+
 import keras_tuner
+import pytest
 import search_builders
 
 import cnnzoo
@@ -84,3 +87,36 @@ def test_a_configuration_that_does_not_fit_the_data_is_invalid(searched):
         "`stage1_conv` of `downsampling`: kernel_size=9 does not fit a map of 8x8 with "
         "padding='valid'; at most 8 fits."
     )
+
+
+def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial():
+    model = cnnzoo.hypermodel(search_builders.policy, search=["number"], recipe=ONE_EPOCH)
+    fresh, trainer = (Trainer(model, "digits", "val_loss") for _ in range(2))
+    found = {}
+    for name, number, of in (("alone", 1, fresh), ("before", 0, trainer), ("after", 1, trainer)):
+        hp = keras_tuner.HyperParameters()
+        hp.values["number"] = number
+        found[name] = of.run(hp, 0)
+        assert (found[name].status, of.unrestored) == ("done", [])
+    assert found["after"].metrics == found["alone"].metrics != found["before"].metrics
+
+
+def test_a_training_that_spoilt_the_process_is_the_last_there(searched, monkeypatch, tmp_path):
+    def train(trainer, levels, seed, epochs, save_to):
+        trainer.unrestored.append("the working folder (it is gone)")
+        return {"status": "done", "score": 0.5, "metrics": {"val_accuracy": 0.5}, "epochs": 1}
+
+    monkeypatch.setattr("cnnzoo.tuning.execution.Trainer._train", train)
+    options = {"search": {"units": [8, 16]}, "tuner": "grid", "seeds": 2}
+    for count in (1, 2, 3):  # of executions that calls one after the other leave
+        with pytest.raises(cnnzoo.SearchError) as refusal:
+            searched("mlp", "digits", **options)
+        assert str(refusal.value) == (
+            "A trial changed global state that cannot be put back, and in this process the next "
+            "ones would depend on it: the working folder (it is gone). Call `tune` again in a new "
+            "process to resume, with workers=2 or more, which are replaced, or change the builder."
+        )
+        files = (tmp_path / "search").glob("trial_*/executions.json")
+        assert sum(len(json.loads(path.read_text())) for path in files) == count
+    trials = searched("mlp", "digits", **options)
+    assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2

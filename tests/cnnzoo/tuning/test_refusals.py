@@ -1,5 +1,9 @@
 """What a search cannot do is refused in a sentence before anything is trained or written."""
 
+import json
+from importlib.metadata import version as installed
+
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -285,6 +289,29 @@ def test_with_other_packages_a_search_does_not_go_on(
     monkeypatch.undo()
     stub_training(lambda levels, seed: 0.5)
     assert len(searched("mlp", "digits", SPACE, trials=2)) == 2
+
+
+def test_on_another_backend_of_keras_no_search_begins_or_goes_on(
+    searched, stub_training, tmp_path, monkeypatch
+):
+    stub_training(lambda levels, seed: 0.5)
+    searched("mlp", "digits", SPACE, trials=1)
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    for directory in (tmp_path / "search", tmp_path / "new"):
+        with pytest.raises(cnnzoo.SearchError) as refusal:
+            searched("mlp", "digits", SPACE, trials=2, directory=directory)
+        assert str(refusal.value) == (
+            "Searches run on Keras's backend 'tensorflow' alone; got 'jax'. Set the environment "
+            "variable KERAS_BACKEND=tensorflow before Python starts."
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_scores_of_a_search_belong_to_the_backend(searched, stub_training, tmp_path):
+    stub_training(lambda levels, seed: 0.5)
+    searched("mlp", "digits", SPACE, trials=1)
+    versions = json.loads((tmp_path / "search" / "search.json").read_text())["versions"]
+    assert versions["backend"] == f"tensorflow {installed('tensorflow')}"
 
 
 BUILDER = """

@@ -103,20 +103,16 @@ def test_a_proxy_for_the_world_is_not_asked_for_the_chief(monkeypatch):
         server.stop(None)
 
 
-@pytest.mark.parametrize(
-    ("gpus", "given"), [([], [None] * 3), (["2", "GPU-3"], ["2", "GPU-3", "2"])]
-)
-def test_workers_share_the_gpus_in_turn(monkeypatch, gpus, given):
-    started = []
+@pytest.fixture
+def ended(monkeypatch):
+    """Workers that end at once, with the exit codes given, and who was started with which GPU."""
+    codes, started = [], []
 
     class Ended:
-        """A worker with nothing to do."""
-
-        exitcode = 0
-
         def __init__(self, target, args, daemon):
             assert target is workers.work
-            started.append(args[-1])
+            started.append(args[-2:])
+            self.exitcode = codes.pop(0) if codes else 0
             self.sentinel, other = os.pipe()
             os.close(other)  # which says that it has ended
 
@@ -127,11 +123,39 @@ def test_workers_share_the_gpus_in_turn(monkeypatch, gpus, given):
             os.close(self.sentinel)
             return False
 
-    monkeypatch.setattr(workers, "find_gpus", lambda count: gpus)
     monkeypatch.setattr(workers.WorkerContext, "Process", Ended)
+    return codes, started
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given"), [([], [None] * 3), (["2", "GPU-3"], ["2", "GPU-3", "2"])]
+)
+def test_workers_share_the_gpus_in_turn(monkeypatch, ended, gpus, given):
+    monkeypatch.setattr(workers, "find_gpus", lambda count: gpus)
     oracle = make_safe(keras_tuner.oracles.RandomSearchOracle(), ())
     workers.lead_workers(oracle, plan=None, workers=3, raise_lost=lambda: None)
-    assert started == given
+    assert [gpu for _, gpu in ended[1]] == given
+
+
+def test_a_worker_that_a_trial_spoilt_is_replaced_however_often(ended):
+    codes, started = ended
+    codes += [workers.SPOILT] * 5
+    oracle = make_safe(keras_tuner.oracles.RandomSearchOracle(), ())
+    workers.lead_workers(oracle, plan=None, workers=1, raise_lost=lambda: None)
+    assert [name for name, _ in started] == ["worker0"] * 6
+
+
+def test_a_worker_that_a_trial_spoilt_ends_with_its_own_code(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from types import SimpleNamespace\n"
+        "from cnnzoo.tuning import workers\n"
+        "def follow(plan):\n"
+        "    raise workers.UnrestoredError('spoilt')\n"
+        "workers.follow = follow\n"
+        "workers.work(SimpleNamespace(directory=Path(sys.argv[1])), 1, 'one')\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+    assert answer.returncode == workers.SPOILT
 
 
 @pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
