@@ -233,6 +233,7 @@ def _show(results: "Results") -> None:
 
     from ablations.report.answers import answers
     from ablations.report.terminal import UNLIMITED, deltas_table
+    from ablations.report.words import ends_words
     from ablations.results.choosing import PATH
     from ablations.results.reporting import contents_of
     from ablations.study import BASELINE
@@ -244,6 +245,8 @@ def _show(results: "Results") -> None:
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
+    if ends := ends_words(results.study):
+        say(ends)
     for metric, rows in results.deltas().groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
         means = rows["baseline_mean"].dropna().unique()
@@ -257,7 +260,7 @@ def _show(results: "Results") -> None:
     if trials["variant"].eq(BASELINE).all():
         say("There is the baseline alone, and nothing to compare it with.")
     if results.exploratory:
-        say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds.")
+        say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds, so there are no verdicts.")
     pending = int((trials["status"] == "pending").sum())
     follows = results.study["design"] == PATH or results.study["seeds"] == AUTO
     if pending:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ablations.designs import design
 from ablations.designs.layout import Layout, check_different
 from ablations.designs.orthogonality import lost_orthogonality
+from ablations.designs.switching import STARTS, switched
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
 from ablations.study.models import find_builder
@@ -49,13 +50,16 @@ class Planner:
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)
         check_different(baseline, variants)
+        if study.design in STARTS:
+            toggles = {name: space.toggle(name) for name in factors}
+            baseline = switched(study.design, factors, baseline, toggles, study.baseline)
         layout = design(study.design, factors, baseline, variants)
         for name in study.baseline:
             if name in factors and not same(baseline[name], layout.baseline[name]):
                 raise StudyError(
-                    f"The design {study.design} makes {layout.baseline[name]!r} the baseline's "
-                    f"level of `{name}`; the study's baseline says {baseline[name]!r}. Leave it "
-                    "out, or change the order of the levels."
+                    f"`{name}`: the design {study.design} starts at the first of the two levels, "
+                    f"{layout.baseline[name]!r}; the study's baseline says {baseline[name]!r}. "
+                    "Leave it out of `baseline`, or change the order of the levels."
                 )
         return cls(study, space, layout)
 

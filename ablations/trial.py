@@ -15,6 +15,7 @@ from ablations.study import Trial, TrialResult
 from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.isolation import isolated
 from cnnzoo.processes import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
 from cnnzoo.reasons import reason_of
@@ -91,7 +92,8 @@ def measure_trial(trial: Trial) -> TrialResult:
     Returns
     -------
     TrialResult
-        "done" with parameters and multiplications, or "infeasible" with what the builder says.
+        "done" with parameters and multiplications, and as a finding why the latter are missing if
+        they are; or "infeasible" with what the builder says.
     """
     from cnnzoo.analysis.cost import macs
     from cnnzoo.training import check_fit
@@ -112,6 +114,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 "data_notes": data.info.notes,
                 "arithmetic": arithmetic(),
                 "loss": _loss_kind(model),
+                "findings": _uncounted(model),
             }
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
         found = {"status": "infeasible", "reason": reason_of(error)}
@@ -160,6 +163,17 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, 
     return {**found, "status": "done"}
 
 
+def _uncounted(model: Any) -> tuple[Finding, ...]:
+    """Return why the multiplications of a model are missing, if they are."""
+    from cnnzoo.analysis.cost import uncounted
+
+    evidence = uncounted(model)
+    if not evidence:
+        return ()
+    remedy = "Cost is compared by parameters and time"
+    return (Finding("macs-missing", "Multiplications are missing", evidence, remedy),)
+
+
 def _loss_kind(model: Any) -> str:
     """Name a compiled model's loss, with the options that make its numbers others."""
     from cnnzoo.compiled_loss import loss_of
@@ -174,17 +188,29 @@ def _loss_kind(model: Any) -> str:
     return ", ".join([loss.choice.name, *options])
 
 
-def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[str, ...]:
+def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Finding, ...]:
+    from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
     from cnnzoo.doctor.likelihood import check_likelihood
     from cnnzoo.doctor.moving_averages import check_moving_averages
 
-    epochs = trained.history["loss"]
+    epochs, classes = trained.history["loss"], data.info.classes
     steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
+    split = next(name for name in ("test", "validation", "train") if len(getattr(data, name).y))
+    ours, in_training = (
+        {
+            name.removeprefix(f"{one}_"): value
+            for name, value in trained.metrics.items()
+            if name.startswith(f"{one}_")
+        }
+        for one in (split, "train")
+    )
     found = (
+        check_divergence(data.train.y, classes, in_training, trained.history),
+        check_chance(Constant.of(getattr(data, split).y, classes), ours, split),
         check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
         check_likelihood(model, trained.metrics),
     )
-    return tuple(f"{finding}" for finding in found if finding)
+    return tuple(one for one in found if one is not None)
 
 
 def _model(builder: Builder, trial: Trial, levels: dict[str, Level], data: Data) -> Any:

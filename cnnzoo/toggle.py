@@ -45,6 +45,9 @@ class Toggle:
         Whether several levels may be given at once, joined by "+".
     count_above
         Above this a whole number is a count, and is kept as one: 200 training examples, not 200.0.
+    off
+        The level at which the toggle does nothing, such as 0.0 for a strength, if it has one that
+        is neither False nor "none".
     default
         The level where nobody chooses; a signature that takes the toggle may set its own.
     name, type
@@ -70,6 +73,7 @@ class Toggle:
     when: tuple[str, tuple[Level, ...]] | None = None
     joined: bool = False
     count_above: float | None = None
+    off: Level | None = None
     default: Level | None = None
     name: str = ""
     type: type = str

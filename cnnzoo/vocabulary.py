@@ -19,10 +19,7 @@ Filters = Annotated[
 Growth = Annotated[
     float,
     Toggle(
-        "factor by which the channels grow a stage",
-        low=0.25,
-        high=8.0,
-        search=(1.0, 3.0),
+        "factor by which the channels grow a stage", low=0.25, high=8.0, search=(1.0, 3.0), off=1.0
     ),
 ]
 Depth = Annotated[int, Toggle("convolution stages", low=1, high=64, search=(1, 6))]
@@ -42,7 +39,7 @@ KernelSize = Annotated[
     int, Toggle("side of the convolution window, in pixels", low=1, high=31, search=(1, 7))
 ]
 Strides = Annotated[
-    int, Toggle("step of the convolution window, in pixels", low=1, high=8, search=(1, 3))
+    int, Toggle("step of the convolution window, in pixels", low=1, high=8, search=(1, 3), off=1)
 ]
 Padding = Annotated[
     Literal["valid", "same"], Toggle("whether the convolutions shrink the map or keep its size")
@@ -58,6 +55,7 @@ Dilation = Annotated[
         low=1,
         high=16,
         search=(1, 3),
+        off=1,
     ),
 ]
 Conv = Annotated[
@@ -71,6 +69,7 @@ PoolSize = Annotated[
         "side of the pooling window and its step, in pixels",
         levels=(1, 2, 3, 4),
         when=("pool", ("max", "average")),
+        off=1,
     ),
 ]
 PoolStages = Annotated[
@@ -88,7 +87,7 @@ SqueezeExcite = Annotated[bool, Toggle("whether each block weighs its channels b
 Units = Annotated[
     int, Toggle("width of a hidden layer", low=1, high=65536, search=(16, 512), log=True)
 ]
-HiddenLayers = Annotated[int, Toggle("hidden layers", low=0, high=64, search=(1, 4))]
+HiddenLayers = Annotated[int, Toggle("hidden layers", low=0, high=64, search=(1, 4), off=0)]
 Head = Annotated[
     Literal["flatten", "average"],
     Toggle("what the last layer sees: every position, or each channel's mean over the map"),
@@ -117,7 +116,7 @@ Backbone = Annotated[
 
 Activation = Annotated[
     Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"],
-    Toggle("nonlinearity of the hidden layers", default="relu"),
+    Toggle("nonlinearity of the hidden layers", default="relu", off="linear"),
 ]
 Normalization = Annotated[
     Literal["none", "batch", "layer", "group"],
@@ -143,7 +142,10 @@ NormPosition = Annotated[
     ),
 ]
 Dropout = Annotated[
-    float, Toggle("share of the head's inputs zeroed in training", low=0.0, high=0.95, default=0.0)
+    float,
+    Toggle(
+        "share of the head's inputs zeroed in training", low=0.0, high=0.95, default=0.0, off=0.0
+    ),
 ]
 WeightDecay = Annotated[
     float,
@@ -153,6 +155,7 @@ WeightDecay = Annotated[
         high=1.0,
         search=(0.0, 0.01),
         default=0.0,
+        off=0.0,
     ),
 ]
 KernelInitializer = Annotated[
@@ -189,6 +192,7 @@ LabelSmoothing = Annotated[
         search=(0.0, 0.3),
         when=("loss", ("categorical_crossentropy", "binary_crossentropy", "focal")),
         default=0.0,
+        off=0.0,
     ),
 ]
 Logits = Annotated[
@@ -229,7 +233,7 @@ Epochs = Annotated[
 BatchSize = Annotated[int, Toggle("examples a step", low=1, high=65536, search=(16, 256), log=True)]
 Schedule = Annotated[
     Literal["constant", "cosine", "step", "reduce-on-plateau"],
-    Toggle("course of the learning rate"),
+    Toggle("course of the learning rate", off="constant"),
 ]
 Augment = Annotated[
     Literal["none", "crop", "flip", "vertical_flip", "color_jitter", "cutout", "cutmix", "mixup"],
@@ -247,6 +251,7 @@ EarlyStopping = Annotated[
         low=0,
         high=100_000,
         search=(0, 10),
+        off=0,
     ),
 ]
 
@@ -265,7 +270,8 @@ TrainSize = Annotated[
     ),
 ]
 LabelNoise = Annotated[
-    float, Toggle("share of the training labels replaced by another class", low=0.0, high=1.0)
+    float,
+    Toggle("share of the training labels replaced by another class", low=0.0, high=1.0, off=0.0),
 ]
 Imbalance = Annotated[
     float,
@@ -275,6 +281,7 @@ Imbalance = Annotated[
         high=1e6,
         search=(1.0, 100.0),
         log=True,
+        off=1.0,
     ),
 ]
 

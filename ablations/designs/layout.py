@@ -46,8 +46,15 @@ def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Va
     return tuple(variants)
 
 
-def check_baseline(factors: Factors, baseline: Settings) -> None:
+def check_baseline(factors: Factors, baseline: Settings, remedy: str = "Add it") -> None:
     """Refuse a baseline that is not among the levels of the design.
+
+    Parameters
+    ----------
+    factors, baseline
+        The factors' levels and the baseline's.
+    remedy
+        What would mend it besides another baseline.
 
     Raises
     ------
@@ -59,8 +66,19 @@ def check_baseline(factors: Factors, baseline: Settings) -> None:
         if not any(same(own, level) for level in levels):
             raise StudyError(
                 f"The baseline's level of `{name}`, {own!r}, is not among the study's levels "
-                f"{listed(levels)}. Add it, or give baseline={{{name!r}: {levels[0]!r}}}."
+                f"{listed(levels)}. {remedy}, or give baseline={{{name!r}: {levels[0]!r}}}."
             )
+
+
+def check_baseline_of_two(factors: Factors, baseline: Settings) -> None:
+    """Refuse a baseline that is neither of the two levels of a factor.
+
+    Raises
+    ------
+    StudyError
+        As `check_baseline`.
+    """
+    check_baseline(factors, baseline, "Replace one of them by it")
 
 
 def check_two_levels(factors: Factors, design: str) -> None:

@@ -1,6 +1,13 @@
 """Designs whose variants change a single factor."""
 
-from ablations.designs.layout import Factors, Layout, check_baseline, check_two_levels, lay_out
+from ablations.designs.layout import (
+    Factors,
+    Layout,
+    check_baseline,
+    check_baseline_of_two,
+    check_two_levels,
+    lay_out,
+)
 from ablations.study.settings import Settings
 
 
@@ -36,25 +43,25 @@ def add_one_in(factors: Factors, baseline: Settings) -> Layout:
     Parameters
     ----------
     factors
-        Two levels by factor: off, then on.
+        Two levels by factor, off and on, in any order.
     baseline
-        Replaced by every factor's first level.
+        Has every factor off: see `ablations.designs.switching`.
 
     Raises
     ------
     StudyError
-        If a factor does not have two levels.
+        If a factor does not have two levels, or the baseline's is none of them.
 
     Examples
     --------
-    >>> factors = {"skip": (False, True), "normalization": ("none", "batch")}
-    >>> layout = add_one_in(factors, Settings(skip=True, normalization="none"))
+    >>> factors = {"skip": (True, False), "normalization": ("none", "batch")}
+    >>> layout = add_one_in(factors, Settings(skip=False, normalization="none"))
     >>> [variant.name for variant in layout.variants]
     ['baseline', 'skip=True', 'normalization=batch']
     """
     check_two_levels(factors, "add-one-in")
-    off = Settings({**baseline, **{name: levels[0] for name, levels in factors.items()}})
-    return one_at_a_time(factors, off)
+    check_baseline_of_two(factors, baseline)
+    return one_at_a_time(factors, baseline)
 
 
 def leave_one_out(factors: Factors, baseline: Settings) -> Layout:
@@ -63,22 +70,22 @@ def leave_one_out(factors: Factors, baseline: Settings) -> Layout:
     Parameters
     ----------
     factors
-        Two levels by factor: off, then on.
+        Two levels by factor, off and on, in any order.
     baseline
-        Replaced by every factor's second level.
+        Has every factor on: see `ablations.designs.switching`.
 
     Raises
     ------
     StudyError
-        If a factor does not have two levels.
+        As `add_one_in`.
 
     Examples
     --------
-    >>> factors = {"skip": (False, True), "normalization": ("none", "batch")}
-    >>> layout = leave_one_out(factors, Settings(skip=True, normalization="none"))
+    >>> factors = {"skip": (True, False), "normalization": ("none", "batch")}
+    >>> layout = leave_one_out(factors, Settings(skip=True, normalization="batch"))
     >>> [variant.name for variant in layout.variants]
     ['baseline', 'skip=False', 'normalization=none']
     """
     check_two_levels(factors, "leave-one-out")
-    on = Settings({**baseline, **{name: levels[-1] for name, levels in factors.items()}})
-    return one_at_a_time(factors, on)
+    check_baseline_of_two(factors, baseline)
+    return one_at_a_time(factors, baseline)

@@ -5,8 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
-from ablations.study.settings import Settings, StudyError
+from ablations.designs.layout import (
+    Factors,
+    Layout,
+    check_baseline_of_two,
+    check_two_levels,
+    lay_out,
+)
+from ablations.study.settings import Settings, StudyError, same
 
 
 def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
@@ -21,9 +27,9 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
     Parameters
     ----------
     factors
-        At least three, two levels each: off, then on.
+        At least three, two levels each.
     baseline
-        Replaced by every factor's first level.
+        The baseline's levels; each is one of the factor's two.
 
     Returns
     -------
@@ -33,12 +39,13 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
     Raises
     ------
     StudyError
-        If there are fewer than three factors, or one does not have two levels.
+        If there are fewer than three factors, one does not have two levels, or the baseline's
+        level is none of them.
 
     Examples
     --------
     >>> factors = {name: (False, True) for name in "abc"}
-    >>> layout = fractional_factorial(factors, Settings())
+    >>> layout = fractional_factorial(factors, Settings(dict.fromkeys("abc", False)))
     >>> [variant.name for variant in layout.variants]
     ['baseline', 'a=True, b=True', 'a=True, c=True', 'b=True, c=True']
     >>> layout.aliases
@@ -73,7 +80,7 @@ def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
     Examples
     --------
     >>> factors = {name: (False, True) for name in "abcdefghijk"}
-    >>> len(plackett_burman(factors, Settings()).variants)
+    >>> len(plackett_burman(factors, Settings(dict.fromkeys(factors, False))).variants)
     12
     """
     from pyDOE3 import pbdesign
@@ -110,21 +117,26 @@ def _check_enough(factors: Factors, design: str) -> None:
 
 
 def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
-    # The published tables hold the run with everything on; their mirror image, an equal design,
-    # holds the one with everything off, which is the baseline.
+    check_baseline_of_two(factors, baseline)
+    # The published tables hold the run with every factor at its high level; their mirror image, an
+    # equal design, holds the one with every factor at its low level, which is the baseline's.
     signs = -np.asarray(signs)
-    off = Settings({**baseline, **{name: levels[0] for name, levels in factors.items()}})
+    changed = {
+        name: next(level for level in levels if not same(level, baseline[name]))
+        for name, levels in factors.items()
+    }
     rows = [
         {
-            **off,
+            **baseline,
             **{
-                name: levels[int(sign > 0)]
-                for (name, levels), sign in zip(factors.items(), row, strict=True)
+                name: level
+                for (name, level), sign in zip(changed.items(), row, strict=True)
+                if sign > 0
             },
         }
         for row in signs
     ]
-    return Layout(off, lay_out(off, rows), _aliases(list(factors), signs), crossed=True)
+    return Layout(baseline, lay_out(baseline, rows), _aliases(list(factors), signs), crossed=True)
 
 
 def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str, float], ...]:

@@ -56,7 +56,7 @@ def headline(contents: ReportContents) -> dict[str, str] | None:
         what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
         word = f"Main effect: {verdict}" if verdict else "Main effect"
         return card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
-    trends = [row for row in _rows(contents, TRENDS) if row["trend"]]
+    trends = [row for row in _rows(contents, TRENDS) if row["trend"] and not is_exploratory(row)]
     if trends:
         # a slope that may be none is no number to begin with
         row = next((row for row in trends if not row["notes"]), trends[0])
@@ -102,10 +102,11 @@ def _path(contents: ReportContents) -> list[Said]:
             continue
         size, share = _by(row["metric"], row), share_words(row["share"])
         verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
+        noted = (row.get("notes") or "").split("; ")[0] if not verdict else ""
         if verdict == "worse" and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
         what = _undecided(row) if verdict == "inconclusive" else verdict
-        end = f": {what}" if what else ""
+        end = f": {what}" if what else f", {noted}" if noted else ""
         said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
 
@@ -222,6 +223,9 @@ def _trends(contents: ReportContents) -> list[Said]:
         over = f"{_slope(row)} a unit, over {among} in {row['n_blocks']:,} seed blocks"
         test = f"Page's trend test, p {p_value(row['p_adjusted'])}"
         noted = f"; {row['notes']}" if row["notes"] else ""
+        if is_exploratory(row):
+            said.append(Said("", factor, f": {metric} {over}, {FEW} ({test})"))
+            continue
         if not row["trend"]:
             alone = row["p"] < 1 - contents.confidence
             once = " once corrected for the other factors' trends" if alone else ""

@@ -23,6 +23,7 @@ from ablations.report.tables import (
     text_cell,
 )
 from ablations.report.words import better_or_worse, joined, metric_words, rows_of
+from ablations.stats.barring import barred
 from ablations.study.declared import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
@@ -102,6 +103,7 @@ SHAPES = {
             Column("Pairs", "n_pairs"),
             Column("Next best", "runner_up", "text"),
             Column("Its mean", "runner_up_mean"),
+            Column(NOTES, "notes", "text"),
         ),
         "Each step is the change that helped most of those that were left, chosen by the same "
         "trials that measure it: its delta is optimistic. Each interval is its own step's; p is "
@@ -212,11 +214,14 @@ def _told(rows: list[dict[str, Any]], name: str) -> bool:
 def _concluded(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return what a table concludes from a row, for columns that its DataFrame does not have."""
     if title == EFFECTS and is_number(row["p_adjusted"]):
-        few = is_exploratory(row)
-        return {"shown": "" if few else "yes" if is_shown(contents, row) else "no"}
+        words = "no verdict" if is_exploratory(row) else "no"
+        return {"shown": "yes" if is_shown(contents, row) else words}
+    if title == TRENDS and is_exploratory(row):
+        return {"trend": "no verdict"}
     if title == PATH_STEPS:  # the start changes nothing
         start = {"factor": "the start", "from_level": None, "to_level": None, "gets": ""}
-        return {"gets": gets(contents, row)} if row["step"] else start
+        without = "none" if _is_barred(row) else ""
+        return {"gets": gets(contents, row) or without} if row["step"] else start
     return {"shown": ""}
 
 
@@ -226,15 +231,21 @@ def is_shown(contents: ReportContents, row: Row) -> bool:
 
 
 def is_exploratory(row: Row) -> bool:
-    """Tell whether an effect has too few seed blocks to be called shown or not shown."""
-    return bool(row["n_blocks"] < EXPLORATORY_BELOW)
+    """Tell whether an effect or a trend has too few seed blocks for anything to be shown."""
+    return bool(row.get("n_blocks", EXPLORATORY_BELOW) < EXPLORATORY_BELOW)
 
 
 def gets(contents: ReportContents, row: Row) -> str:
     """Say what a step of a path makes of its metric, as far as its corrected p tells."""
+    if _is_barred(row):
+        return ""
     if not row["p_adjusted"] < 1 - contents.confidence:
         return "inconclusive"
     return better_or_worse(contents, row["metric"], row["delta"])
+
+
+def _is_barred(row: Row) -> bool:
+    return bool(barred([row.get("notes") or ""])[0])
 
 
 def _epochs_cell(value: Any) -> Cell:

@@ -22,6 +22,8 @@ DENSE = 20
 MANY = 40
 PAIR = 7
 MOST_NOT_DRAWN = 6
+HOLLOW = {"inconclusive": "open", "none": "missing"}
+"""Verdicts with a hollow mark, and what that means."""
 
 
 def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
@@ -115,7 +117,8 @@ def _how_to_read(contents: ReportContents, rows: list[dict[str, Any]], ranged: b
         else "Mean delta over paired seeds; of deltas that are all alike there is no interval."
     )
     said += " The dashed line is no difference"
-    said += "; a hollow mark is a verdict that is open." if "inconclusive" in verdicts else "."
+    hollow = [word for verdict, word in HOLLOW.items() if ranged and verdict in verdicts]
+    said += f"; a hollow mark is a verdict that is {' or '.join(hollow)}." if hollow else "."
     if any(row["variant"].endswith(DAGGER) for row in rows):
         said += f" {DAGGER}: see its finding."
     return said
@@ -251,8 +254,7 @@ def _shapes(domain: list[str]) -> Spec:
 
 
 def _fills(domain: list[str], theme: Theme) -> Spec:
-    open_ones = ("inconclusive", "none")
-    fills = [theme["surface"] if word in open_ones else _colour(word, theme) for word in domain]
+    fills = [theme["surface"] if word in HOLLOW else _colour(word, theme) for word in domain]
     return {"domain": domain, "range": fills}
 
 

@@ -19,6 +19,7 @@ from ablations.report.rounding import is_number
 from ablations.report.sentences import how_likely, summary, warnings
 from ablations.report.words import (
     about_study,
+    ends_words,
     metric_words,
     rows_of,
     settings_words,
@@ -48,6 +49,7 @@ def json_report(contents: ReportContents) -> str:
     unseen = unseen_skew(contents.deltas["n_pairs"], looks="look" in contents.deltas)
     sentences = summary(contents)
     everything = {
+        "ends": ends_words(contents.study),
         "study": contents.study,
         "directory": str(contents.directory),
         "made": contents.made,
@@ -78,6 +80,8 @@ def json_text(everything: dict[str, Any]) -> str:
 def markdown_report(contents: ReportContents) -> str:
     """Return the summary and the tables in Markdown."""
     parts = [f"# {markdown_text(contents.name)}\n"]
+    if ends := ends_words(contents.study):
+        parts.append(f"{markdown_text(ends)}\n")
     parts.append(bullets(f"{word}: {value}" for word, value in facts(contents).items()))
     parts.append("## Summary\n")
     if told := warnings(contents):
@@ -150,8 +154,10 @@ def latex_report(contents: ReportContents) -> str:
                 notes.append(f"{variant}: {'; '.join(noted)}.")
         kind = "allow for all looks" if "look" in contents.deltas else "are of paired t"
         baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
+        ends = ends_words(contents.study)
         caption = (
-            f"{table.title}. {about_study(contents.study)}; baseline: {baseline}. The intervals "
+            f"{table.title}. {about_study(contents.study)}; baseline: {baseline}. "
+            f"{ends}{' ' * bool(ends)}The intervals "
             f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
             "over the table."
         )

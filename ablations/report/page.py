@@ -24,12 +24,14 @@ from ablations.report.sentences import (
 from ablations.report.theme import PAGE, VERDICTS
 from ablations.report.words import (
     SEE_FINDING,
+    ends_words,
     level_words,
     metric_words,
     seed_words,
     settings_words,
     short_digest,
 )
+from ablations.study.declared import EXPLORATORY_BELOW
 
 MOST_SENTENCES = 12
 
@@ -54,6 +56,7 @@ def page(contents: ReportContents) -> str:
         **frame_of(),
         contents=contents,
         facts=facts(contents),
+        ends=ends_words(contents.study),
         cards=_cards(contents),
         warnings=warnings(contents),
         answers=_answers(contents),
@@ -90,6 +93,7 @@ def page(contents: ReportContents) -> str:
             if table.rows
         ],
         snippet=snippet(contents),
+        least_pairs=EXPLORATORY_BELOW,
         looked="look" in contents.deltas,
         ranged=bool(contents.deltas["ci_low"].notna().any()),
         legends={

@@ -23,6 +23,7 @@ from ablations.report.words import (
     metric_words,
     rows_of,
 )
+from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.notes import ONE_SEED
 from ablations.study.declared import EXPLORATORY_BELOW as SEEDS
 
@@ -38,7 +39,8 @@ HOW_LIKELY = (
 )
 """Said once where sentences give a number of seeds: it is of 80% power."""
 
-FEW = f" (exploratory: fewer than {SEEDS} seeds)"
+FEW = f": {FEW_PAIRS.removeprefix(NO_VERDICT)}"
+"""The end of a sentence that says why there is no verdict, where all of them have this one."""
 
 
 def sentence(row: Row, usual: int | None = None) -> str:
@@ -71,18 +73,17 @@ def sentence(row: Row, usual: int | None = None) -> str:
         size = size_words(delta, low, high, usual)
         return f"{what}: {metric} {size} with one seed, which gives neither interval nor verdict"
     seeds = f"over {n} paired seeds"
-    few = FEW if n < SEEDS else ""
     if verdict in ("better", "worse"):
         verb = ("raise" if delta > 0 else "lower") + "s" * (not changes_several(row))
         if delta < 0:
             delta, low, high = -delta, -high, -low
         size = size_words(delta, low, high, usual, signed=False)
-        return f"{what} {verb} {metric} by {size} {seeds}: {verdict}{few}"
+        return f"{what} {verb} {metric} by {size} {seeds}: {verdict}"
     size = size_words(delta, low, high, usual)
     start = f"{what}: {metric} {size} {seeds}"
     if verdict == "equivalent":
-        return f"{start}, equivalent: the difference is shown to be within the margin{few}"
-    return f"{start}, {verdict or 'no verdict'}{_doubt(row, low, high)}{few}"
+        return f"{start}, equivalent: the difference is shown to be within the margin"
+    return f"{start}, {verdict or _without_verdict(row)}{_doubt(row, low, high)}"
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,10 @@ def summary(contents: ReportContents) -> dict[str, list[Said]]:
         notes = tuple(
             note
             for note in contents.notes_of(row)
-            if note not in known and note not in rest and note != ONE_SEED
+            if note not in known
+            and note not in rest
+            and note != ONE_SEED
+            and not (all_few and note == FEW_PAIRS)
         )
         finding = pointed and bool(row["verdict"]) and contents.has_finding(row)
         size = abs(row["delta"]) if is_number(row["delta"]) else 0.0
@@ -202,13 +206,10 @@ def warnings(contents: ReportContents) -> list[str]:
     if few:
         which = "All" if few == compared else f"{few:,} of {compared:,}"
         said.append(
-            f"{which} comparisons are exploratory: they have fewer than {SEEDS} paired seeds."
+            f"{which} comparisons are exploratory, without a verdict: they have fewer than {SEEDS} "
+            "paired seeds."
         )
-    said += [
-        f"Of every comparison: {note}."
-        for note in of_all(contents)
-        if not note.startswith("exploratory")
-    ]
+    said += [f"Of every comparison: {note}." for note in of_all(contents) if note != FEW_PAIRS]
     if all_have_findings(contents):
         said.append("On every variant that was compared the doctor has a finding, below.")
     planned = len(contents.trials) - len(contents.with_status("infeasible"))
@@ -230,6 +231,12 @@ def _few(contents: ReportContents) -> tuple[int, int]:
 
 def _compared(contents: ReportContents) -> list[dict[str, Any]]:
     return [row for row in rows_of(contents.deltas) if row["n_pairs"] > 1]
+
+
+def _without_verdict(row: Row) -> str:
+    """Say why a comparison of several pairs has no verdict."""
+    noted = (row.get("notes") or "").split("; ")
+    return next((note for note in noted if note.startswith(NO_VERDICT)), "no verdict")
 
 
 def _doubt(row: Row, low: float, high: float) -> str:

@@ -1,10 +1,11 @@
 """Deltas as tables for the terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ablations.report.contents import undone_of
+from ablations.report.contents import Undone, undone_of
 from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
 from cnnzoo.console import table
 
@@ -30,7 +31,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 bracket(row.ci_low, row.ci_high, decimals),
                 p_value(row.p_adjusted),
                 row.n_pairs,
-                row.verdict or (undone[row.variant].status if row.variant in undone else ""),
+                row.verdict or _without_verdict(row, undone),
             )
         )
     columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
@@ -38,3 +39,10 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
     return laid_out
+
+
+def _without_verdict(row: Any, undone: Mapping[str, Undone]) -> str:
+    """Write what stands in the place of a verdict; of one pair nothing is expected."""
+    if row.variant in undone:
+        return undone[row.variant].status
+    return "none" if row.n_pairs > 1 else ""

@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.designs.switching import STARTS
 from ablations.report.contents import ReportContents
+from ablations.study.settings import same
 
 LONG = 9
 """Characters of a number beyond which it is shortened."""
@@ -137,6 +139,39 @@ def about_study(study: Mapping[str, Any]) -> str:
     name = study.get("name") or study.get("model") or "without a name"
     data = f" on {study['data']}" if study.get("data") else ""
     return f"Study {name}{data}" + (f", seeds: {seeds}" if seeds else "")
+
+
+def ends_words(study: Mapping[str, Any]) -> str:
+    """Say what is on, or off, in the baseline of a design that is about that.
+
+    Returns
+    -------
+    str
+        Of a path what it leads from and to; of other designs nothing.
+
+    Examples
+    --------
+    >>> study = {"factors": {"skip": [True, False]}, "baseline": {"skip": True}}
+    >>> ends_words({**study, "design": "leave-one-out"})
+    'The baseline has everything on: skip True. Each variant turns one factor off: skip False.'
+    """
+    factors, baseline = study.get("factors", {}), study.get("baseline", {})
+    design, state = study.get("design"), STARTS.get(str(study.get("design")))
+    if not factors or not factors.keys() <= baseline.keys() or (not state and design != "path"):
+        return ""
+    start = {name: baseline[name] for name in factors}
+    others = {
+        name: next((level for level in levels if not same(level, start[name])), start[name])
+        for name, levels in factors.items()
+    }
+    first, last = settings_words(start), settings_words(others)
+    if not state:
+        return f"The path leads from {first} to {last}."
+    turned = "off" if state == "on" else "on"
+    return (
+        f"The baseline has everything {state}: {first}. Each variant turns one factor {turned}: "
+        f"{last}."
+    )
 
 
 def short_digest(value: Any) -> Any:

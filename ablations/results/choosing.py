@@ -16,7 +16,7 @@ PATH = "path"
 
 PATH_COLUMNS = (
     *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("p", "p_adjusted", "n_pairs", "share", "runner_up", "runner_up_mean", "variant"),
+    *("p", "p_adjusted", "n_pairs", "share", "runner_up", "runner_up_mean", "variant", "notes"),
 )
 
 

@@ -146,7 +146,7 @@ class ComparedStudy(StoredStudy):
             ``ci_high``, ``p``, ``p_adjusted`` for all the changes that were tried, ``n_pairs``,
             ``share`` of the change so far, ``runner_up`` (the factor that helped next most there)
             with ``runner_up_mean`` of the first metric over the seeds that the step was chosen by,
-            and ``variant``.
+            ``variant``, and ``notes``, which say why a step has no verdict.
 
         Raises
         ------

@@ -15,9 +15,11 @@ from ablations.report.contents import (
     ReportContents,
 )
 from ablations.report.rerun import command
+from ablations.report.words import listed
 from ablations.results.beside import both_deltas, both_names, differences
 from ablations.results.choosing import PATH
 from ablations.study import BASELINE
+from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
 if TYPE_CHECKING:
     from ablations.results.results import Results
@@ -45,11 +47,12 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
     known = [name for name in columns if name in trials and trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
     if known:
-        if results.study["factors"]:  # a list of variants may be all that there is
+        learned = not _all_at_chance(trials)
+        if results.study["factors"] and learned:  # a list of variants may be all that there is
             tables[TRENDS] = _trends(results)
         if results.study["design"] == PATH:
             tables[PATH_STEPS] = results.path()
-        if results.crossed:
+        if results.crossed and learned:
             tables[EFFECTS] = results.effects()
         stability = results.stability()
         if stability["n"].max() > 1:  # one seed has no spread
@@ -67,6 +70,8 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         findings=[
             *results.changed_rules,
             *_of_design(results),
+            *_of_costs(trials),
+            *_of_chance(trials),
             *(differences(results, beside) if beside is not None else ()),
             *(f"Baseline: {said}" for said in found.pop(BASELINE, [])),
         ],
@@ -102,6 +107,43 @@ def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
         trials_words = "trial" if count == 1 else "trials"
         said[str(variant)] = [f"{len(rows)} of {count} {trials_words}{example}: {one['findings']}"]
     return said
+
+
+def _all_at_chance(trials: pd.DataFrame) -> bool:
+    done = trials[trials["status"] == "done"]
+    return bool(len(done)) and bool(
+        done["codes"].str.split().map(lambda one: AT_CHANCE in one).all()
+    )
+
+
+def _of_chance(trials: pd.DataFrame) -> list[str]:
+    """Say how many trials are no better than a constant answer, or diverged."""
+    done = trials[trials["status"] == "done"]
+    codes = done["codes"].str.split()
+    said = []
+    for code, what in (
+        (AT_CHANCE, "not better than a constant answer (at chance level)"),
+        (DIVERGED, "far worse than a constant answer (training diverged)"),
+    ):
+        count = int(codes.map(lambda one, code=code: code in one).sum())
+        if count:
+            verb = "is" if count == 1 else "are"
+            said.append(f"{count:,} of {len(done):,} trials {verb} {what}: see the findings.")
+    if _all_at_chance(trials):
+        said.append("No trends or effects are reported, because every trial is at chance level.")
+    return said
+
+
+def _of_costs(trials: pd.DataFrame) -> list[str]:
+    """Say of how many variants the multiplications are missing, where others have them."""
+    done = trials[trials["status"] == "done"]
+    lacking = done.loc[done["macs"].isna(), "variant"].unique()
+    if not len(lacking) or done["macs"].isna().all():
+        return []
+    return [
+        f"Multiply-accumulates are missing for {listed(lacking)}, because a layer's cannot be "
+        "told; `cnnzoo.describe(model)` names it. No variant without them is called optimal."
+    ]
 
 
 def _of_design(results: "Results") -> list[str]:

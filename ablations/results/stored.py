@@ -12,10 +12,11 @@ from ablations.store.machine import all_machines
 from ablations.study import BASELINE
 from ablations.study.declared import EXPLORATORY_BELOW
 from ablations.study.settings import StudyError, check_known
+from cnnzoo.doctor.finding import Finding
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
-LAST = ["findings", "reason", "key"]
+LAST = ["findings", "codes", "reason", "key"]
 
 
 class StoredStudy:
@@ -58,7 +59,7 @@ class StoredStudy:
         Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
         "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds`` of the whole trial
         and ``fit_seconds`` of its training alone, then every metric by split ("test_loss"),
-        ``findings`` of the doctor, ``reason`` and ``key``.
+        ``findings`` of the doctor, their ``codes`` joined by blanks, ``reason`` and ``key``.
         """
         return self._trials.copy()
 
@@ -67,6 +68,7 @@ class StoredStudy:
         rows = []
         for row in self._plan:
             result = self._results.get(row.key, {})
+            found = result.get("findings", ())
             status = "infeasible" if row.infeasible else result.get("status", "pending")
             rows.append(
                 {
@@ -78,7 +80,8 @@ class StoredStudy:
                     "status": status,
                     **{name: result.get(name) for name in COSTS},
                     **result.get("metrics", {}),
-                    "findings": " ".join(result.get("findings", ())),
+                    "findings": " ".join(str(Finding(**one)) for one in found),
+                    "codes": codes_of(found),
                     "reason": row.infeasible or result.get("reason", ""),
                     "key": row.key,
                 }
@@ -161,6 +164,11 @@ class StoredStudy:
             for row in self._plan
         ]
         return loss_kinds(self.study["baseline"], rows)
+
+
+def codes_of(findings: Iterable[Mapping[str, str]]) -> str:
+    """Return the codes of stored findings, joined by blanks."""
+    return " ".join(dict.fromkeys(one["code"] for one in findings))
 
 
 def loss_kinds(

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.results.comparing import compare
-from ablations.results.stored import comparable, loss_kinds, measured
+from ablations.results.stored import codes_of, comparable, loss_kinds, measured
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -112,6 +113,7 @@ class Progress:
                 "reason": row.infeasible or known.get("reason", ""),
                 **known.get("metrics", {}),
                 "loss": known.get("loss"),
+                "codes": codes_of(known.get("findings", ())),
             }
         for row, _ in rows:
             if row.infeasible:
@@ -121,6 +123,7 @@ class Progress:
         """Count a trial, and say why if it failed."""
         row = self._rows[result.trial.key]
         row.update(status=result.status, reason=result.reason, **result.metrics, loss=result.loss)
+        row["codes"] = codes_of(map(asdict, result.findings))
         self._done += 1
         if self._began is None:  # the workers' start is paid once, not by every trial
             self._began = max(time.monotonic() - result.seconds, self._start)

@@ -163,6 +163,8 @@ class Rounds:
         self._measured |= measured(planner, unknown, self._measure, self._refused)
         rows = planner.rows(self._variants, self._blocks, infeasible(self._measured))
         self._shown.say_once(planner.orthogonality([row for row, _ in rows]))
+        for finding in dict.fromkeys(f for one in self._measured.values() for f in one.findings):
+            self._shown.say_once(str(finding))
         factors = planner.space.factors(planner.study)
         spec = {
             **planner.study.to_dict(),

@@ -44,8 +44,9 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     -------
     pandas.DataFrame
         A row a trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
-        ``macs`` (multiplications of a forward pass), ``seconds`` (a rough estimate of the
-        training on one core), ``infeasible`` (why it cannot be built; empty if it can) and
+        ``macs`` (multiplications of a forward pass; missing where ``cnnzoo.describe`` cannot tell
+        those of a layer), ``seconds`` (a rough estimate of the training on one core),
+        ``infeasible`` (why it cannot be built; empty if it can) and
         ``key``. Where the design or the seeds depend on results, the trials to begin with.
 
     Raises

@@ -97,10 +97,13 @@ def from_search(
             design=design,
             factors=factors,
             variants=(),
-            baseline=kept,
+            baseline=levels,
             name=f"{base.name}-{end}",
         )
-        for design, end in (("leave-one-out", FOLDERS[1]), ("path", FOLDERS[2]))
+        for design, levels, end in (
+            ("one-at-a-time", winner, FOLDERS[1]),
+            ("path", kept, FOLDERS[2]),
+        )
     )
     return SearchStudies(found, base, one, along, trials, counterpart)
 
@@ -153,7 +156,7 @@ def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[s
 def _factors(
     study: Study, space: Space, winner: Mapping[str, Level], searched: Sequence[str]
 ) -> dict[str, list[Level]]:
-    """Return the searched toggles that the winner does not leave at their defaults: off, on."""
+    """Return the searched toggles that the winner changes: their default, and its level."""
     usual: dict[str, Any] = asdict(study.recipe)
     factors = {}
     for name in searched:

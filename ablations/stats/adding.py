@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats import notes
+from ablations.stats.barring import FEW_PAIRS, barred
 from ablations.stats.columns import CONTRACT, FURTHER, SEQUENTIAL
 from ablations.stats.comparisons import deltas
 from ablations.stats.metrics import Direction, direction
@@ -112,6 +113,7 @@ def sequential(
     now["notes"] = now["notes"].mask(waiting, f"before the first look, at {blocks[0]} seed blocks")
     ended = (now["look"] == len(blocks)) | ((now["look"] > 0) & (now["n_pairs"] == 0))
     now["seeds_needed"] = now["seeds_needed"].where(~settled, now["n_pairs"].astype(float))
+    ended |= barred(now["notes"], but=FEW_PAIRS)  # more seeds would not change that
     now["open"] = compared & ~settled & ~ended
     now["next_blocks"] = np.where(now["open"], np.append(blocks, 0)[now["look"]], 0)
     return now[[*CONTRACT, *FURTHER, *SEQUENTIAL]]
@@ -158,5 +160,6 @@ def _judge(
             adjusted["p_equivalence_adjusted"],
             alpha=alpha,
             lower_is_better=lower,
+            barred=barred(rows["notes"]),
         ),
     )

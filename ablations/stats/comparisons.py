@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats import notes, signs, student
+from ablations.stats.barring import barred, marks_of, notes_of_marks
 from ablations.stats.bootstrap import BCA_FROM, NO_INTERVAL, bca_interval
 from ablations.stats.columns import CONTRACT, FURTHER, typed
 from ablations.stats.errors import StatisticsError
@@ -30,12 +31,14 @@ def deltas(
     finite; nothing is filled in. ``p`` is that of the paired t test, ``p_adjusted`` Holm's over
     all variants for one metric. With alpha = 1 - confidence the verdict is
 
+    0. "" with fewer than six pairs; where in every pair both trials are at chance level; and where
+       a pair holds a trial that diverged. The notes say which. Such comparisons count in Holm's
+       correction all the same, because what bars them is seen in the trials.
     1. "equivalent" if the metric has a margin and TOST, Holm-adjusted like p, is below alpha: the
        delta is shown to lie within the margin. This wins over rule 2, since a difference smaller
        than what the user said matters is no reason to choose; ``p_adjusted`` still shows it.
     2. "better" or "worse", by the metric's direction, if ``p_adjusted`` is below alpha.
     3. "inconclusive": neither was shown. ``detectable`` says what could have been.
-    4. "" with fewer than two pairs.
 
     The chance of any false "better" or "worse" among a metric's variants is at most alpha, and so
     is the chance of any false "equivalent".
@@ -43,7 +46,8 @@ def deltas(
     Parameters
     ----------
     trials
-        A row a trial: variant, factor, level, baseline, seed, status and the metrics.
+        A row a trial: variant, factor, level, baseline, seed, status and the metrics; and, if
+        there are any, the ``codes`` of its findings, joined by blanks.
     metrics
         Columns of it.
     confidence
@@ -95,7 +99,7 @@ def deltas(
     names = variants(trials)
     apart = _not_comparable(trials, metrics, loss_kinds)
     infeasible = set(trials.loc[trials["status"] == "infeasible", "variant"])
-    planned = ended(trials)
+    planned, marks = ended(trials), marks_of(trials)
     first = trials.drop_duplicates("variant")
     labels = {
         key: dict(zip(first["variant"], first[key], strict=True))
@@ -114,7 +118,10 @@ def deltas(
                 beyond = notes.INFEASIBLE
             said = {key: values[name] for key, values in labels.items()}
             margin = (margins or {}).get(metric)
-            row = _compare(pairs, confidence, margin, better[metric] == "lower", beyond)
+            row = _compare(pairs, confidence, margin, better[metric] == "lower")
+            row["notes"] = beyond or "; ".join(
+                [*row["notes"], *notes_of_marks(marks, name, pairs.seeds)]
+            )
             rows.append(said | {"metric": metric, "variant": name} | row)
         if rows:
             frames.append(_judge(rows, metric, confidence, margins, better[metric]))
@@ -126,9 +133,7 @@ def deltas(
     return typed(whole.reset_index(drop=True)[[*CONTRACT, *FURTHER]])
 
 
-def _compare(
-    pairs: Pairs, confidence: float, margin: float | None, lower: bool, beyond: str | None
-) -> dict[str, Any]:
+def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool) -> dict[str, Any]:
     found, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
     result = student.paired_t(found, confidence, noise)
     bca = bca_interval(found, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
@@ -151,7 +156,7 @@ def _compare(
         "p_equivalence": np.nan
         if margin is None
         else float(student.equivalence_p(found, margin, noise)),
-        "notes": beyond or "; ".join(notes.notes_of(pairs, result, 1 - confidence)),
+        "notes": notes.notes_of(pairs, result, 1 - confidence),
     }
 
 
@@ -175,6 +180,7 @@ def _judge(
         frame["p_equivalence_adjusted"],
         alpha=alpha,
         lower_is_better=better == "lower",
+        barred=barred(frame["notes"]),
     )
     stands = holm_level(frame["p_adjusted"], alpha)
     within = holm_level(frame["p_equivalence_adjusted"], alpha)

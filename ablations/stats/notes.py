@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ablations.stats.barring import FEW_PAIRS
 from ablations.stats.pairs import Pairs
 from ablations.stats.student import PairedT
 from ablations.study.declared import EXPLORATORY_BELOW
@@ -146,7 +147,7 @@ def notes_of(pairs: Pairs, result: PairedT, alpha: float) -> list[str]:
     if n < 2:
         return [*said, ONE_SEED if n else NO_PAIRS]
     if n < EXPLORATORY_BELOW:
-        said.append(f"exploratory: fewer than {EXPLORATORY_BELOW} seeds")
+        said.append(FEW_PAIRS)
     if 2.0 ** (1 - n) >= alpha:
         least = 2.0 ** (1 - n)
         said.append(

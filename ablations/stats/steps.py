@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ablations.stats.barring import FEW_PAIRS, marks_of, notes_of_marks
 from ablations.stats.pairs import by_seed, check_trials, pair
 from ablations.stats.shared_blocks import shared_blocks
 from ablations.stats.student import paired_t
+from ablations.study.declared import EXPLORATORY_BELOW
 
 STEPS = (
     *("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high"),
-    *("p", "p_adjusted", "share"),
+    *("p", "p_adjusted", "share", "notes"),
 )
 
 
@@ -50,7 +52,7 @@ def steps(
         A row a variant with the columns `STEPS`: ``mean`` over the seed blocks that all steps share
         (see `shared_blocks`; NaN of a step that is left out), ``delta`` over those that it shares
         with the step before, ``share`` of the sum of all deltas, NaN where one of them is unknown
-        or they sum to 0.
+        or they sum to 0, and ``notes`` why a step has no verdict.
 
     References
     ----------
@@ -75,21 +77,25 @@ def steps(
     2     2      a, b   -0.1   0.25
     """
     check_trials(trials, [metric])
-    table = by_seed(trials, metric)
+    table, marks = by_seed(trials, metric), marks_of(trials)
     means = shared_blocks(trials[trials["variant"].isin(names)], metric).table.mean()
     rows = []
     for step, name in enumerate(names):
         mean = means.get(name, np.nan)
         row = {"step": step, "variant": name, "metric": metric, "mean": mean, "n_pairs": 0}
+        row["notes"] = ""
         if step:
             pairs = pair(table, name, 0, names[step - 1])
             result = paired_t(pairs.deltas, confidence, pairs.noise)
             row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
             row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
             row["p"] = float(result.p)
+            few = [FEW_PAIRS] if 0 < len(pairs.seeds) < EXPLORATORY_BELOW else []
+            marked = notes_of_marks(marks, name, pairs.seeds, names[step - 1])
+            row["notes"] = "; ".join([*few, *marked])
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(STEPS))
-    numbers = dict.fromkeys(STEPS[3:], float) | {"n_pairs": int}
+    numbers = dict.fromkeys(STEPS[3:-1], float) | {"n_pairs": int}
     frame = frame.astype(numbers)
     tried = sum(choices) or len(names) - 1
     frame["p_adjusted"] = (frame["p"] * tried).clip(upper=1)

@@ -57,8 +57,11 @@ def verdicts(
     *,
     alpha: float,
     lower_is_better: bool,
+    barred: ArrayLike = False,
 ) -> NDArray[np.str_]:
     """Return "better", "worse", "equivalent" or "inconclusive"; "" where there is no p.
+
+    And "" where a comparison is barred from having a verdict: see `ablations.stats.barring`.
 
     1. "equivalent" if the adjusted p of equivalence is below alpha: the delta is shown to be
        smaller than what the user said matters. This wins over a significant difference, for a
@@ -76,4 +79,5 @@ def verdicts(
     equivalent = np.asarray(p_equivalence_adjusted, dtype=float) < alpha
     good = delta < 0 if lower_is_better else delta > 0
     word = np.where(p < alpha, np.where(good, "better", "worse"), "inconclusive")
-    return np.where(np.isnan(p), "", np.where(equivalent, "equivalent", word))
+    without = np.isnan(p) | np.asarray(barred, dtype=bool)
+    return np.where(without, "", np.where(equivalent, "equivalent", word))

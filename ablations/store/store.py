@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -200,7 +200,7 @@ class Store:
                 *(json.dumps(result.trial.to_dict()), result.status, result.reason),
                 *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
                 *(result.seconds, result.params, result.macs),
-                *(json.dumps(list(result.findings)), json.dumps(dict(machine))),
+                *(json.dumps([asdict(one) for one in result.findings]), json.dumps(dict(machine))),
                 *(result.fit_seconds, result.loss),
             ),
         )

@@ -17,10 +17,11 @@ data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PAT
 
 # How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,
 # fractional-factorial, plackett-burman or path; or "list", with [[variants]] of your own in the
-# place of [factors].
+# place of [factors]. Which of two levels is on does not depend on their order: False, "none" and a
+# strength of 0 are off; elsewhere the default is on, or [baseline] says where the design starts.
 design = "one-at-a-time"
 
-seeds = 10  # seed blocks; fewer than {few} are exploratory; "auto" adds blocks where it is open
+seeds = 10  # seed blocks; fewer than {few} give no verdict; "auto" adds blocks where it is open
 # max_seeds = {most}  # and at most so many
 metrics = ["loss", "accuracy"]  # and macro_f1, nll; mae, rmse of a regression
 

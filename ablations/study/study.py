@@ -28,6 +28,7 @@ from ablations.study.declared import (
     check_variants,
 )
 from ablations.study.settings import Settings, StudyError, check_known, digest
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
@@ -58,7 +59,9 @@ class Study:
         Levels that differ from the defaults in the baseline, and so in every variant that does
         not change them; of factors or of any other toggle.
     design
-        How variants are made of factors: see `ablations.designs.DESIGNS`.
+        How variants are made of factors: see `ablations.designs.DESIGNS`. For "leave-one-out" and
+        "add-one-in", `ablations.designs.switching` says which levels are on; where it cannot be
+        known, `baseline` does.
     variants
         For the design "list": the levels that each variant changes.
     seeds
@@ -275,7 +278,8 @@ class TrialResult:
         That the fit alone took. The first seed of a variant on a worker includes tracing the
         model, so that over seeds the median tells more than the mean.
     params, macs
-        Weights of the model, trainable or not, and multiplications of a forward pass.
+        Weights of the model, trainable or not, and multiplications of a forward pass; None where
+        those of a layer cannot be told.
     fingerprint
         Of the data before anything was drawn.
     data_notes
@@ -306,6 +310,6 @@ class TrialResult:
     data_notes: Sequence[str] = ()
     arithmetic: str = ""
     loss: str = ""
-    findings: Sequence[str] = ()
+    findings: Sequence[Finding] = ()
     reason: str = ""
     unrestored: Sequence[str] = ()

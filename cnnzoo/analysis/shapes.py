@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from cnnzoo.analysis.cost import macs
+from cnnzoo.analysis.cost import macs_by_layer
 
 
 def describe(model: Any) -> pd.DataFrame:
@@ -20,8 +20,9 @@ def describe(model: Any) -> pd.DataFrame:
     -------
     pandas.DataFrame
         With the columns ``layer`` (its name), ``kind`` (its class), ``output_shape`` (without
-        the batch axis), ``params`` (weights, trainable or not) and ``macs`` (multiplications of
-        a forward pass of one example).
+        the batch axis), ``params`` (weights, trainable or not), ``macs`` (multiply-accumulates of
+        a forward pass of one example, over all calls of the layer; NaN where they cannot be told)
+        and ``note`` (why they cannot).
 
     Examples
     --------
@@ -36,17 +37,20 @@ def describe(model: Any) -> pd.DataFrame:
             if isinstance(model, str)
             else f"`describe` takes a keras.Model; got {type(model).__name__}."
         )
+    counts = macs_by_layer(model)
     rows = [
         {
             "layer": layer.name,
             "kind": type(layer).__name__,
             "output_shape": _output_shape(layer),
             "params": layer.count_params(),
-            "macs": macs(layer),
+            "macs": counts[layer.name][0],
+            "note": counts[layer.name][1],
         }
         for layer in model.layers
     ]
-    return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "params", "macs"])
+    columns = ["layer", "kind", "output_shape", "params", "macs", "note"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _output_shape(layer: Any) -> Any:

@@ -6,6 +6,9 @@ from typing import Any
 from cnnzoo.compiled_loss import loss_of
 from cnnzoo.doctor.finding import Finding
 
+NO_LIKELIHOOD = "likelihood-missing"
+"""The code of a model whose outputs have no negative log-likelihood."""
+
 
 def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None:
     """Find that the negative log-likelihood is not defined, and why.
@@ -39,6 +42,7 @@ def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None
     ending = f", which {loss.head} ends," if loss.head else ""
     last = "sigmoid" if loss.choice.labels == "binary" else "softmax"
     return Finding(
+        NO_LIKELIHOOD,
         "The negative log-likelihood is not defined",
         f"the outputs{ending} are neither probabilities nor declared logits",
         f"End the model in {last}, or compile it with a crossentropy that has from_logits=True",

@@ -10,6 +10,9 @@ from cnnzoo.doctor.finding import Finding
 RATIO, DIFFERENCE = 2.0, 0.1
 """How far the loss in inference mode must be above that in training to be found."""
 
+MODES_DIFFER = "modes-differ"
+"""The code of a model whose loss in inference is not that in training."""
+
 STARTED = 0.05
 """What the averages must still hold of their start for that to be named as the cause."""
 
@@ -64,11 +67,13 @@ def check_moving_averages(
     )
     if held >= STARTED:
         return Finding(
+            MODES_DIFFER,
             "BatchNormalization's moving averages have not converged",
             f"{evidence} still hold {held:.0%} of what they started as",
             "Train longer, or lower norm_momentum",
         )
     return Finding(
+        MODES_DIFFER,
         "BatchNormalization's moving averages differ from the last batches",
         f"{evidence} hold less than {STARTED:.0%} of what they started as, so that it is not the "
         "start: weights that still move fast, small batches, or divergence at the end make the "

@@ -12,6 +12,12 @@ import stub_trials
 
 from ablations import TrialResult, run
 from ablations.running import runner
+from cnnzoo.doctor.finding import Finding
+
+FINDINGS = (
+    Finding("slow", "Too slow", "9 s", "Wait"),
+    Finding("wide", "Too wide", "8 units", "Trim"),
+)
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def outcome(stubbed, monkeypatch, tmp_path):
                 fit_seconds=1.5,
                 params=10,
                 macs=20,
-                findings=("Too slow.", "Too wide.") if trial.settings.get("units") == 8 else (),
+                findings=FINDINGS if trial.settings.get("units") == 8 else (),
             )
 
         monkeypatch.setattr(runner, "run_trial", trial_result)

@@ -18,6 +18,10 @@ def switches(count):
     return {f"f{index}": (False, True) for index in range(count)}
 
 
+def all_off(count):
+    return Settings(dict.fromkeys(switches(count), False))
+
+
 def names(layout):
     return [variant.name for variant in layout.variants]
 

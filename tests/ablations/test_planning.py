@@ -111,7 +111,8 @@ def test_leaving_out_what_others_depend_on_is_possible():
         design="leave-one-out",
         seeds=1,
     )
-    assert reasons(study) == {"baseline": "", "normalization=none": "", "norm_momentum=0.99": ""}
+    # the default momentum is on
+    assert reasons(study) == {"baseline": "", "normalization=none": "", "norm_momentum=0.9": ""}
 
 
 def test_a_variant_that_itself_asks_for_what_has_no_effect_is_infeasible():

@@ -53,6 +53,14 @@ class TestEveryAlias:
             assert toggle.type in (int, float)
             assert -math.inf < toggle.low < toggle.high < math.inf
 
+    def test_is_off_at_a_level_of_its_own(self, name):
+        toggle = ALIASES[name]
+        if toggle.off is None:
+            return
+        assert type(toggle.off) is toggle.type
+        assert toggle.check(toggle.off, "a model") == toggle.off
+        assert toggle.off not in (False, "none") or toggle.type in (int, float)
+
     def test_searches_within_its_range(self, name):
         toggle = ALIASES[name]
         if toggle.levels:

@@ -10,6 +10,7 @@ from ablations import TrialResult, open_results
 from ablations.report.answers import answers
 from ablations.results.reporting import contents_of
 from ablations.running import runner
+from cnnzoo.doctor.finding import Finding
 
 # What it shows
 
@@ -21,7 +22,7 @@ def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
     assert "test accuracy on digits: deltas from the baseline's " in answer.stdout
     rows = [line for line in answer.stdout.splitlines() if line.strip().startswith("units=4")]
     assert len(rows) == 2
-    assert "Exploratory: fewer than 6 seeds." in answer.stdout
+    assert "Exploratory: fewer than 6 seeds, so there are no verdicts." in answer.stdout
     assert "Results are in there" in answer.stdout.splitlines()
     assert len(open_results(tmp_path / "there").trials) == 8
     assert answer.stderr.splitlines()[-1].startswith("8/8 units=4, seed 3, test loss ")
@@ -84,26 +85,30 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
         if trial.seed == 3:
             return TrialResult(trial, "failed", reason="ValueError: bad luck")
         result = stub_trials.run_trial(trial)
-        found = ("It is [too] slow.",) if trial.settings.get("units") == 4 else ()
+        found = (
+            (Finding("slow", "It is [too] slow", "9 s", "Wait"),)
+            if trial.settings.get("units") == 4
+            else ()
+        )
         return TrialResult(trial, "done", metrics=result.metrics, findings=found)
 
     monkeypatch.setattr(runner, "run_trial", told)
     answer = tell("run", tiny)
     assert answer.exit_code == 0
     assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
-    assert "units=4, 3 trials, for instance: It is [too] slow." in answer.stdout
+    assert "units=4, 3 trials, for instance: It is [too] slow: 9 s. Wait." in answer.stdout
     assert "units=4, seed 3: failed: ValueError: bad luck" in answer.stderr
 
 
 def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         status = "failed" if trial.settings["units"] == 4 else "done"
-        return TrialResult(trial, status, findings=["x"])
+        return TrialResult(trial, status, findings=[Finding("x", "x", "y", "z")])
 
     monkeypatch.setattr(runner, "run_trial", told)
     answer = tell("run", tiny, "--seeds", 1)
     assert "1 trial failed; its reason is in `open_results(...).trials`." in answer.stdout
-    assert "units=4, 1 trial, for instance: x" in answer.stdout
+    assert "units=4, 1 trial, for instance: x: y. z." in answer.stdout
 
 
 # What it runs and where

@@ -45,7 +45,7 @@ def test_a_baseline_outside_of_the_levels_is_refused_with_what_would_mend_it():
     ("name", "start", "end"), [("add-one-in", OFF, ON), ("leave-one-out", ON, OFF)]
 )
 def test_one_is_added_to_nothing_or_left_out_of_everything(name, start, end):
-    layout = design(name, TWO, Settings(skip=True, pool="max", depth=1, other=7))
+    layout = design(name, TWO, Settings(**start, other=7))
     assert layout.baseline == Settings(**start, other=7)
     assert configurations(layout) == [
         {**start, "other": 7},

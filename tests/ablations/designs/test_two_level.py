@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from layouts import OFF, TWO, configurations, refusal, signs, switches
+from layouts import OFF, ON, TWO, all_off, configurations, refusal, signs, switches
 from pyDOE3 import fracfact_by_res
 
 from ablations import Settings
@@ -15,7 +15,7 @@ from ablations.designs import design
 @pytest.mark.parametrize("count", range(3, 12))
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
 def test_two_level_designs_are_balanced_and_orthogonal_and_hold_the_baseline(name, count):
-    layout = design(name, switches(count), Settings())
+    layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     assert (runs[0] == -1).all()
     assert (runs.sum(axis=0) == 0).all()
@@ -31,19 +31,19 @@ def test_two_level_designs_are_balanced_and_orthogonal_and_hold_the_baseline(nam
     + [(n, 64) for n in range(17, 33)],
 )
 def test_a_fraction_is_the_smallest_of_its_resolution(count, runs):
-    assert len(design("fractional-factorial", switches(count), Settings()).variants) == runs
+    assert len(design("fractional-factorial", switches(count), all_off(count)).variants) == runs
 
 
 @pytest.mark.parametrize("count", range(5, 16))
 def test_fractions_are_the_published_ones_as_far_as_these_go(count):
-    layout = design("fractional-factorial", switches(count), Settings())
+    layout = design("fractional-factorial", switches(count), all_off(count))
     expected = {tuple(row) for row in -fracfact_by_res(count, 4).astype(int)}
     assert {tuple(row) for row in signs(layout, count)} == expected
 
 
 @pytest.mark.parametrize("count", range(4, 33))
 def test_main_effects_of_a_fraction_are_clear_of_each_other_and_of_all_two_way_interactions(count):
-    runs = signs(design("fractional-factorial", switches(count), Settings()), count)
+    runs = signs(design("fractional-factorial", switches(count), all_off(count)), count)
     assert (runs.T @ runs == len(runs) * np.eye(count)).all()
     pairs = itertools.combinations(range(count), 2)
     products = np.column_stack([runs[:, i] * runs[:, j] for i, j in pairs])
@@ -52,7 +52,7 @@ def test_main_effects_of_a_fraction_are_clear_of_each_other_and_of_all_two_way_i
 
 @pytest.mark.parametrize("count", range(3, 48))
 def test_plackett_and_burman_take_the_next_multiple_of_four_that_there_is(count):
-    runs = signs(design("plackett-burman", switches(count), Settings()), count)
+    runs = signs(design("plackett-burman", switches(count), all_off(count)), count)
     lacking = {28: 32, 36: 40, 44: 48}
     least = 4 * ceil((count + 1) / 4)
     assert len(runs) == lacking.get(least, least)
@@ -63,7 +63,7 @@ def test_plackett_and_burman_take_the_next_multiple_of_four_that_there_is(count)
 @pytest.mark.parametrize("count", range(3, 10))
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
 def test_the_alias_table_is_what_enumeration_finds(name, count):
-    layout = design(name, switches(count), Settings())
+    layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     effects = {f"f{i}": runs[:, i] for i in range(count)}
     for i, j in itertools.combinations(range(count), 2):
@@ -79,7 +79,7 @@ def test_the_alias_table_is_what_enumeration_finds(name, count):
 
 
 def test_twelve_runs_of_plackett_and_burman_spread_each_interaction_over_a_third_of_each_other():
-    aliases = design("plackett-burman", switches(11), Settings()).aliases
+    aliases = design("plackett-burman", switches(11), all_off(11)).aliases
     mains = [(one, other, value) for one, other, value in aliases if ":" not in one]
     # each of 11 main effects with each of the 45 interactions of two others
     assert len(mains) == 11 * 45
@@ -88,12 +88,12 @@ def test_twelve_runs_of_plackett_and_burman_spread_each_interaction_over_a_third
 
 @pytest.mark.parametrize("count", range(4, 12))
 def test_from_four_factors_on_no_main_effect_is_aliased_with_an_interaction(count):
-    aliases = design("fractional-factorial", switches(count), Settings()).aliases
+    aliases = design("fractional-factorial", switches(count), all_off(count)).aliases
     assert all(":" in one and ":" in other for one, other, _ in aliases)
 
 
 def test_of_three_factors_each_main_effect_is_aliased_with_the_others_interaction():
-    layout = design("fractional-factorial", TWO, Settings())
+    layout = design("fractional-factorial", TWO, Settings(OFF))
     assert set(layout.aliases) == {
         ("skip", "pool:depth", -1.0),
         ("pool", "skip:depth", -1.0),
@@ -101,11 +101,24 @@ def test_of_three_factors_each_main_effect_is_aliased_with_the_others_interactio
     }
 
 
+@pytest.mark.parametrize("start", [OFF, ON])
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_the_first_level_is_off_and_the_second_on(name):
-    layout = design(name, TWO, Settings(skip=True, other=7))
-    assert layout.baseline == Settings(**OFF, other=7)
+def test_a_fraction_holds_the_studys_baseline_whatever_the_order(name, start):
+    layout = design(name, TWO, Settings(**start, other=7))
+    turned = design(name, {n: levels[::-1] for n, levels in TWO.items()}, layout.baseline)
+    assert layout.baseline == Settings(**start, other=7)
+    assert layout == turned
+    assert {tuple(run.values()) for run in configurations(layout)} >= {(*start.values(), 7)}
     assert all(run[n] in TWO[n] for run in configurations(layout) for n in TWO)
+
+
+@pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
+def test_a_fraction_without_the_baselines_level_is_refused(name):
+    factors = {**TWO, "depth": (3, 4)}
+    assert refusal(name, factors, OFF) == (
+        "The baseline's level of `depth`, 1, is not among the study's levels 3, 4. Replace "
+        "one of them by it, or give baseline={'depth': 3}."
+    )
 
 
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])

@@ -15,6 +15,7 @@ from ablations.report.markup import markdown_text
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import DAGGER, with_footnotes
 from ablations.stats import convergence, effects, stability, trend
+from ablations.stats.barring import FEW_PAIRS
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED, SLOPE_SHOWN, TREND
 
 MINUS = "\N{MINUS SIGN}"
@@ -49,6 +50,12 @@ def with_table(contents, title, rows, **study):
             "worse",
             "The larger pool_size, the higher the test loss: +0.016 [0.007, 0.026] a unit, over "
             "1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse",
+        ),
+        (
+            {"n_blocks": 5},
+            "",
+            "pool_size: test loss +0.016 [0.007, 0.026] a unit, over 1, 2, 3 and 4 in 5 seed "
+            "blocks, no verdict with fewer than 6 seed blocks (Page's trend test, p 0.004)",
         ),
         (
             {"metric": "test_accuracy"},
@@ -196,7 +203,8 @@ def test_effects_of_few_seeds_have_no_verdict(contents):
     )
     assert headline(shown) is None
     table = shaped_table(shown, EFFECTS, shown.tables[EFFECTS])
-    assert "Shown" not in table.headers
+    at = table.headers.index("Shown")
+    assert {row[at].text for row in table.rows} == {"no verdict"}
     assert "95% interval" in table.headers
 
 
@@ -270,6 +278,32 @@ def test_a_step_is_worth_nothing_that_its_choice_may_explain(path):
     )
     table = shaped_table(shown, PATH_STEPS, rows)
     assert [row[4].text for row in table.rows] == ["", "inconclusive", "worse"]
+
+
+def test_a_step_without_a_verdict_says_why(path):
+    noted = STEPS.assign(notes=["", FEW_PAIRS, ""])
+    (_, first, second) = answers(replace(path, tables={PATH_STEPS: noted}))
+    assert (first.verdict, first.text) == (
+        "",
+        "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27], no verdict: "
+        "fewer than 6 pairs, 72% of the whole change",
+    )
+    assert second.verdict == "worse"
+
+
+def test_trends_of_few_seed_blocks_have_no_verdict(contents):
+    rows = pd.DataFrame([{**TREND_ROW, "n_blocks": n} for n in (5, 6)])
+    table = shaped_table(contents, TRENDS, rows)
+    column = table.headers.index("Trend")
+    assert [row[column].text for row in table.rows] == ["no verdict", "rises"]
+    assert headline(with_table(contents, TRENDS, rows[:1])) is None
+
+
+def test_effects_of_few_seed_blocks_are_not_shown(contents):
+    rows = pd.DataFrame([effect("filters", "main", n_blocks=n) for n in (5, 6)])
+    table = shaped_table(contents, EFFECTS, rows)
+    column = table.headers.index("Shown")
+    assert [row[column].text for row in table.rows] == ["no verdict", "yes"]
 
 
 def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):

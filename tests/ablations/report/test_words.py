@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.report.sentences import FEW, biggest, delta_words, sentence, summary, warnings
+from ablations.report.sentences import biggest, delta_words, sentence, summary, warnings
 from ablations.report.study_tables import deltas_table
 from ablations.report.tables import Table, text_cell
 from ablations.report.words import comparison
+from ablations.stats.barring import FEW_PAIRS
 
 ROW = {
     "factor": "pool_size",
@@ -44,9 +45,9 @@ ROW = {
             "10 paired seeds: worse",
         ),
         (
-            {"n_pairs": 4},
-            "pool_size 4 instead of 2 raises test loss by 0.108 [0.090, 0.130] over 4 paired "
-            "seeds: worse (exploratory: fewer than 6 seeds)",
+            {"n_pairs": 4, "verdict": "", "notes": FEW_PAIRS},
+            "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 4 paired seeds, no "
+            "verdict: fewer than 6 pairs",
         ),
         (
             {
@@ -240,16 +241,24 @@ def test_warnings_name_what_is_lacking(contents):
 
 
 def test_few_seeds_are_said_once(contents):
-    few = contents.deltas.assign(n_pairs=4, notes="exploratory: fewer than 6 seeds; wide")
+    note = f"{FEW_PAIRS}; wide"
+    few = contents.deltas.assign(n_pairs=4, notes=note, verdict="")
     exploratory = replace(contents, deltas=few, variant_findings={}, findings=())
     assert warnings(exploratory)[:2] == [
-        "All comparisons are exploratory: they have fewer than 6 paired seeds.",
+        "All comparisons are exploratory, without a verdict: they have fewer than 6 paired seeds.",
         "Of every comparison: wide.",
     ]
     assert {said.notes for said in summary(exploratory)["test_loss"]} == {()}
-    assert not any("exploratory" in said.text for said in summary(exploratory)["test_loss"])
-    some = replace(contents, deltas=contents.deltas.assign(n_pairs=[4, 4, *few["n_pairs"][2:] + 6]))
-    assert [one.text.endswith(FEW) for one in summary(some)["test_loss"]][:2] == [True, False]
+    assert not any("fewer than" in said.text for said in summary(exploratory)["test_loss"])
+    compared = [s for s in summary(exploratory)["test_loss"] if "paired seeds" in s.text]
+    assert all(said.text.endswith("over 4 paired seeds, no verdict") for said in compared)
+    some = contents.deltas.copy()
+    some.loc[:1, ["n_pairs", "notes", "verdict"]] = [4, note, ""]
+    said = summary(replace(contents, deltas=some))["test_loss"]
+    assert [one.text.endswith("no verdict: fewer than 6 pairs") for one in said][:2] == [
+        True,
+        False,
+    ]
 
 
 def test_with_one_seed_a_note_does_not_repeat_the_sentence(one_seed):

@@ -9,7 +9,7 @@ SEVEN = {
     "units": [128, 8],
     "dropout": [0.0, 0.5],
     "depth": [1, 2],
-    "epochs": [1, 2],
+    "epochs": [10, 2],
     "batch_size": [32, 16],
     "activation": ["relu", "tanh"],
     "optimizer": ["adam", "sgd"],

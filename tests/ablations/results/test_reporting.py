@@ -13,8 +13,13 @@ from ablations.results.reporting import contents_of
 from ablations.running import runner
 from ablations.stats import notes
 from cnnzoo import Recipe
+from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Finding
 
 FINDING = "the moving averages have not converged"
+
+
+def finding(evidence):
+    return Finding("modes-differ", FINDING, str(evidence), "Wait")
 
 
 def test_a_whole_number_for_a_number_is_reported_like_any_level(stubbed, tmp_path):
@@ -35,7 +40,9 @@ def test_findings_of_the_baseline_and_of_variants_are_in_the_report(
 ):
     train = runner.run_trial
     monkeypatch.setattr(
-        runner, "run_trial", lambda *args, **more: replace(train(*args, **more), findings=[FINDING])
+        runner,
+        "run_trial",
+        lambda *args, **more: replace(train(*args, **more), findings=[finding("it")]),
     )
     study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
@@ -48,25 +55,25 @@ def test_a_finding_whose_numbers_differ_is_an_example(stubbed, tmp_path, monkeyp
     train = runner.run_trial
 
     def told(trial, *args, **more):
-        return replace(train(trial, *args, **more), findings=[f"{FINDING}: {trial.seed + 0.25}."])
+        return replace(train(trial, *args, **more), findings=[finding(trial.seed + 0.25)])
 
     monkeypatch.setattr(runner, "run_trial", told)
     study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
     assert contents_of(results).variant_findings == {
-        "units=8": [f"3 of 3 trials, for instance seed 0: {FINDING}: 0.25."]
+        "units=8": [f"3 of 3 trials, for instance seed 0: {FINDING}: 0.25. Wait."]
     }
 
 
-def test_a_baseline_that_the_design_would_overrule_is_refused():
+def test_a_path_that_starts_away_from_the_baseline_is_refused():
     study = Study(
-        "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="add-one-in"
+        "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="path"
     )
     with pytest.raises(StudyError) as refusal:
         Planner.of(study)
     assert str(refusal.value) == (
-        "The design add-one-in makes 8 the baseline's level of `units`; the study's baseline says "
-        "16. Leave it out, or change the order of the levels."
+        "`units`: the design path starts at the first of the two levels, 8; the study's baseline "
+        "says 16. Leave it out of `baseline`, or change the order of the levels."
     )
 
 
@@ -93,6 +100,46 @@ def test_a_built_in_study_is_run_again_by_a_command(stubbed, tmp_path, changes, 
 
 UNUSUAL = 0.01 * np.random.default_rng(0).lognormal(sigma=1.5, size=10)
 """Deltas of strong skew: at 10 seeds their 95% interval covers 84%."""
+
+
+@pytest.mark.parametrize(
+    ("code", "why", "said"),
+    [
+        (
+            AT_CHANCE,
+            "no verdict: in every pair both trials are at chance level",
+            "14 of 14 trials are not better than a constant answer (at chance level): see the "
+            "findings.",
+        ),
+        (
+            DIVERGED,
+            "no verdict: 7 of 7 pairs hold a diverged trial",
+            "14 of 14 trials are far worse than a constant answer (training diverged): see the "
+            "findings.",
+        ),
+    ],
+)
+def test_trials_that_learned_nothing_have_no_verdict(
+    stubbed, tmp_path, monkeypatch, code, why, said
+):
+    train = runner.run_trial
+
+    def told(trial, *args, **more):
+        return replace(train(trial, *args, **more), findings=[Finding(code, "It", "is", "so")])
+
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=7)
+    plain = run(study, tmp_path / "plain", engine="serial", progress=False).deltas()
+    monkeypatch.setattr(runner, "run_trial", told)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert results.trials["codes"].tolist() == [code] * 14
+    assert set(plain["verdict"]) & {"better", "worse", "inconclusive"}
+    assert results.deltas()["verdict"].tolist() == ["", ""]
+    assert results.deltas()[["delta", "p_adjusted"]].equals(plain[["delta", "p_adjusted"]])
+    page = results.report(tmp_path / "report.md").read_text()
+    assert f"> {said}" in page
+    assert f"over 7 paired seeds, {why}." in page
+    # a trend over two levels is none; with more, nothing is said of what learned nothing
+    assert ("No trends or effects are reported" in page) == (code == AT_CHANCE)
 
 
 def skewed(seeds, factors, tmp_path, monkeypatch):
@@ -123,4 +170,4 @@ def test_five_seeds_are_said_to_be_too_few_to_see_skew(stubbed, tmp_path, monkey
     rows = [line for line in lines if re.match(r"\| units \| \d+ \| \w+ \|", line)]
     assert len(rows) == len(levels) - 1
     assert all(notes.TOO_FEW_TO_SEE_SKEW in row or notes.SKEWED in row for row in rows)
-    assert any("exploratory: they have fewer than 6 paired seeds" in line for line in lines)
+    assert any("without a verdict: they have fewer than 6 paired seeds" in line for line in lines)

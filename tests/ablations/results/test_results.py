@@ -18,14 +18,15 @@ def test_the_columns_of_trials_are_as_documented(outcome):
     assert list(trials.columns) == [
         *("variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"),
         *("fit_seconds", "test_loss", "test_accuracy"),
-        *("findings", "reason", "key"),
+        *("findings", "codes", "reason", "key"),
     ]
     assert len(trials) == 9
     row = trials.iloc[3]
     assert (row.variant, row.factor, row.level, row.baseline) == ("units=8", "units", 8, 128)
     assert (row.params, row.macs, row.seconds, row.fit_seconds) == (10, 20, 2.0, 1.5)
     assert row.test_loss == 0.5
-    assert row.findings == "Too slow. Too wide."
+    assert row.findings == "Too slow: 9 s. Wait. Too wide: 8 units. Trim."
+    assert row.codes == "slow wide"
     failed = trials[trials["status"] == "failed"].iloc[0]
     assert (failed.variant, failed.seed, failed.reason) == ("units=16", 2, "ValueError: bad luck")
     assert trials["key"].nunique() == 9

@@ -124,7 +124,7 @@ def test_missing_pairs_are_shown_and_not_filled_in(trials_of):
     assert (row["n_pairs"], row["n_failed"]) == (5, 3)
     assert row["delta"] == pytest.approx(np.mean([0.5, 0.2, 0.6, 0.4, 0.3]), abs=1e-10)
     assert row["baseline_mean"] == pytest.approx(np.mean([1.0, 4.0, 5.0, 6.0, 8.0]), abs=1e-10)
-    assert row["notes"].startswith("3 of 8 pairs are missing; exploratory: fewer than 6 seeds")
+    assert row["notes"].startswith("3 of 8 pairs are missing; no verdict: fewer than 6 pairs")
 
 
 def test_more_seeds_of_the_baseline_are_not_failures_of_the_variant(trials_of):
@@ -201,9 +201,10 @@ def test_one_huge_value_leaves_the_sign_tests_of_the_rest(trials_of):
     assert row[["p_sign_flip", "p_wilcoxon", "p_better"]].tolist() == [2 / 2**7, 2 / 2**7, 0.0]
 
 
-def test_few_seeds_are_exploratory_and_cannot_reach_5_percent_by_sign_flips(trials_of):
+def test_few_seeds_have_no_verdict_and_cannot_reach_5_percent_by_sign_flips(trials_of):
     row = deltas(trials_of({"baseline": noisy(5), 3: noisy(5, seed=1)}), ["test_loss"]).iloc[0]
-    assert "exploratory: fewer than 6 seeds" in row["notes"]
+    assert row["verdict"] == ""
+    assert "no verdict: fewer than 6 pairs" in row["notes"]
     assert (
         "5 seeds cannot reach p 0.05 in the sign-flip test: its least p is 0.0625" in row["notes"]
     )

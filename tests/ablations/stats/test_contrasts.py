@@ -5,11 +5,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import signs, switches
+from layouts import all_off, signs, switches
 from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 
-from ablations import Settings
 from ablations.designs import design
 from ablations.stats import effects
 from ablations.stats.contrasts import BlockedFit
@@ -128,7 +127,7 @@ def test_more_contrasts_than_seeds_are_tested():
     ],
 )
 def test_a_part_of_all_combinations_has_the_paired_t_of_its_columns(name, count):
-    layout = design(name, switches(count), Settings())
+    layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     rng = np.random.default_rng(count)
     slopes = rng.normal(size=(7, count)) * np.linspace(0.1, 3, count)

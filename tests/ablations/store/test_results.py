@@ -8,6 +8,7 @@ from stored_trials import CONTEXT, OTHER, result, trial
 
 from ablations import TrialResult
 from ablations.store import FILE, Store
+from cnnzoo.doctor.finding import Finding
 
 
 def test_a_result_is_there_for_others_as_soon_as_it_was_added(store):
@@ -30,7 +31,7 @@ def test_everything_of_a_result_comes_back(store):
         params=7,
         macs=8,
         fingerprint="f",
-        findings=("one.", "two."),
+        findings=(Finding("one", "One", "1", "Do"), Finding("two", "Two", "2", "Do not")),
         reason="",
     )
     store.add(given, CONTEXT, {"python": "3"})
@@ -39,7 +40,7 @@ def test_everything_of_a_result_comes_back(store):
     assert row["history"] == given.history
     assert row["trial"] == given.trial.to_dict()
     assert [*map(repr, row["trial"]["settings"].values())] == ["8", "1.0", "True"]
-    assert row["findings"] == ["one.", "two."]
+    assert [Finding(**one) for one in row["findings"]] == list(given.findings)
     assert row["machine"] == {"python": "3"}
     assert [row[name] for name in ("status", "seconds", "params", "macs")] == ["done", 1.25, 7, 8]
     assert row["fit_seconds"] == 0.75

@@ -24,6 +24,19 @@ def search(tmp_path, hypermodel, *arguments, tuner=keras_tuner.RandomSearch, **o
 
 
 @pytest.fixture
+def untraced(monkeypatch):
+    """Train a few small batches without tracing a step, which takes longer than they do."""
+
+    def make(self, *arguments, **purpose):
+        model = original(self, *arguments, **purpose)
+        model.run_eagerly = True
+        return model
+
+    original = module.ZooHyperModel.make
+    monkeypatch.setattr(module.ZooHyperModel, "make", make)
+
+
+@pytest.fixture
 def digits():
     return cnnzoo.load_data("digits", train_size=60)
 
@@ -58,7 +71,7 @@ def test_the_policy_at_the_start_survives_that_kerastuner_clears_the_session(mix
     assert built.get_layer("stage1_dense").compute_dtype == "float16"
 
 
-def test_each_execution_of_kerastuner_starts_from_the_seed(tmp_path, digits):
+def test_each_execution_of_kerastuner_starts_from_the_seed(tmp_path, digits, untraced):
     tuned = cnnzoo.hypermodel(
         "mlp", search={"units": [8, 16]}, recipe=Recipe(epochs=1), **FOR_DIGITS
     )
@@ -75,7 +88,7 @@ def test_each_execution_of_kerastuner_starts_from_the_seed(tmp_path, digits):
     np.testing.assert_array_equal(*starts)
 
 
-def test_recipe_and_data_toggles_are_tuned_while_training(tmp_path):
+def test_recipe_and_data_toggles_are_tuned_while_training(tmp_path, untraced):
     tuned = cnnzoo.hypermodel(
         "mlp",
         search={"batch_size": [16, 32], "train_size": [40, 80], "schedule": ["cosine", "step"]},
@@ -124,7 +137,7 @@ def test_arrays_without_channels_are_what_the_model_takes(name, shape, others, d
     assert [data.info.input_shape for data in seen] == [shape]
 
 
-def test_hyperband_of_kerastuner_gives_the_epochs(tmp_path, digits):
+def test_hyperband_of_kerastuner_gives_the_epochs(tmp_path, digits, untraced):
     tuned = cnnzoo.hypermodel("mlp", search={"units": (4, 64)}, **FOR_DIGITS)
     seen = []
 
@@ -151,7 +164,7 @@ def refusing(tmp_path, digits, **options):
     return search(tmp_path, tuned, digits, tuner=keras_tuner.GridSearch, **options)
 
 
-def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, digits):
+def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, digits, untraced):
     trials = refusing(tmp_path, digits, max_consecutive_failed_trials=1000)
     by_size = {trial.hyperparameters.values["kernel_size"]: trial for trial in trials}
     assert by_size[3].status == "COMPLETED"
@@ -165,7 +178,7 @@ def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, di
         assert "/keras/" not in by_size[size].message
 
 
-def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path, digits):
+def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path, digits, untraced):
     with pytest.raises(RuntimeError, match="consecutive failures exceeded the limit of 3"):
         refusing(tmp_path, digits)
 

@@ -39,9 +39,10 @@ def is_over(folder):
 
 def test_a_score_does_not_hang_on_the_number_of_workers(searched, tmp_path):
     search = {"number": (0, 99)}
-    two = searched(search_builders.tiny, "digits", search, trials=6, workers=2, **TINY)
-    finish(start(tmp_path / "alone", 1, 6))
-    one = {trial["values"]["number"]: trial["rows"][0] for trial in trials_of(tmp_path / "alone")}
+    options = {"trials": 6, **TINY}
+    two = searched(search_builders.tiny, "digits", search, workers=2, **options)
+    alone = searched(search_builders.tiny, "digits", search, directory=tmp_path / "1", **options)
+    one = {trial["values"]["number"]: trial["rows"][0] for trial in alone}
     assert len(two) == 6
     for trial in two:
         number, (row,) = trial["values"]["number"], trial["rows"]
@@ -158,18 +159,21 @@ def test_a_worker_that_a_trial_spoilt_ends_with_its_own_code(tmp_path):
     assert answer.returncode == workers.SPOILT
 
 
-@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
-def test_a_worker_sees_its_own_gpu_alone(tmp_path, gpu, visible):
+def test_a_worker_sees_its_own_gpu_alone(tmp_path):
+    """And without one of its own, which is asked first, all of them."""
     code = (
         "import os, sys; from pathlib import Path; from types import SimpleNamespace\n"
         "from cnnzoo.tuning import workers\n"
         "told = Path(sys.argv[1]) / 'told'\n"
-        "workers.follow = lambda plan: told.write_text(os.environ['CUDA_VISIBLE_DEVICES'])\n"
-        f"workers.work(SimpleNamespace(directory=told.parent), 1, 'one', {gpu!r})\n"
+        "seen = []\n"
+        "workers.follow = lambda plan: seen.append(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+        "for gpu in (None, 'GPU-3'):\n"
+        "    workers.work(SimpleNamespace(directory=told.parent), 1, 'one', gpu)\n"
+        "told.write_text(' '.join(seen))\n"
     )
     seen = {**os.environ, "CUDA_VISIBLE_DEVICES": "2,GPU-3"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=seen, check=True)
-    assert (tmp_path / "told").read_text() == visible
+    assert (tmp_path / "told").read_text() == "2,GPU-3 GPU-3"
 
 
 def test_a_trial_that_kills_every_worker_has_failed(searched):
@@ -204,9 +208,13 @@ def test_a_chief_that_is_killed_leaves_a_search_that_goes_on(tmp_path):
     assert {path: path.read_bytes() for path in done} == done
 
 
-def test_a_search_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_path):
-    directory, whole, gate = tmp_path / "search", tmp_path / "whole", tmp_path / "gate"
-    finish(start(whole, 1, 20, "stub"))
+def test_a_search_that_is_killed_again_and_again_ends_as_if_nothing_had_been(
+    searched, stub_training, tmp_path
+):
+    directory, gate = tmp_path / "search", tmp_path / "gate"
+    stub_training(lambda levels, seed: levels["number"] / 100 + seed / 1000)
+    options = {**TINY, "trials": 20, "seeds": 2, "directory": tmp_path / "whole"}
+    whole = searched(search_builders.tiny, "digits", {"number": (0, 99)}, **options)
     for number in range(3):
         before = len([*directory.glob("trial_*")])
         gate.write_text(str(before + 2))
@@ -216,7 +224,7 @@ def test_a_search_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp
         kill(search)
     assert len([*directory.glob("trial_*")]) < 20
     finish(start(directory, 1, 20, "stub"))
-    assert summary(trials_of(directory)) == summary(trials_of(whole))
+    assert summary(trials_of(directory)) == summary(whole)
     assert len(summary(trials_of(directory))) == 20
 
 

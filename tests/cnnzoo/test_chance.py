@@ -1,0 +1,139 @@
+"""What is called at chance level or diverged, against constant and informed predictors."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score, log_loss
+
+from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
+
+RNG = np.random.default_rng(0)
+
+
+def measured(labels, probabilities):
+    return {
+        "accuracy": accuracy_score(labels, probabilities.argmax(1)),
+        "nll": log_loss(labels, probabilities, labels=range(probabilities.shape[1])),
+    }
+
+
+def softmax(scores):
+    e = np.exp(scores - scores.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def found(labels, probabilities):
+    constant = Constant.of(labels, probabilities.shape[1])
+    return check_chance(constant, measured(labels, probabilities), "test") is not None
+
+
+def test_the_constant_answer_is_scikit_learns_dummy():
+    labels = np.repeat([0, 1, 2], [50, 30, 20])
+    constant = Constant.of(labels, 3)
+    dummy = DummyClassifier(strategy="prior").fit(labels[:, None], labels)
+    assert constant.accuracy == dummy.score(labels[:, None], labels) == 0.5
+    assert constant.nll == pytest.approx(log_loss(labels, dummy.predict_proba(labels[:, None])))
+    numbers = RNG.normal(3, 2, 1000)
+    assert Constant.of(numbers, 1).rmse == pytest.approx(
+        np.sqrt(((numbers - numbers.mean()) ** 2).mean())
+    )
+
+
+@pytest.mark.parametrize("n", [30, 100, 1000])
+@pytest.mark.parametrize("shares", [[0.1] * 10, [0.5, 0.5], [0.9, 0.1], [0.5, 0.3, 0.2]])
+def test_outputs_that_ignore_the_inputs_are_at_chance(n, shares):
+    kinds = len(shares)
+    marked = []
+    for _ in range(200):
+        labels = RNG.choice(kinds, n, p=shares)
+        if len(set(labels)) == 1:  # where nothing can be told
+            continue
+        noise = RNG.normal(0, RNG.choice([0.01, 0.3, 2.0]), (n, kinds))
+        marked.append(found(labels, softmax(np.log(shares) + noise)))
+    assert np.mean(marked) >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("n", "kinds", "hits"),
+    [(100, 10, 0.3), (1000, 10, 0.16), (1000, 2, 0.58), (1000, 100, 0.05), (200, 2, 0.7)],
+)
+def test_a_model_that_is_clearly_right_more_often_is_not_at_chance(n, kinds, hits):
+    labels = np.arange(n) % kinds
+    right = np.arange(n) < round(hits * n)  # overconfident: worse than a constant by its nll
+    answers = np.where(right, labels, (labels + 1) % kinds)
+    probabilities = np.full((n, kinds), 1e-6 / (kinds - 1))
+    probabilities[np.arange(n), answers] = 1 - 1e-6
+    assert measured(labels, probabilities)["nll"] > math.log(kinds)
+    assert not found(labels, probabilities)
+
+
+def test_probabilities_of_rare_classes_are_better_than_a_constant():
+    labels = np.repeat([0, 1], [950, 50])
+    rare = np.where(labels == 1, 0.4, 0.05 * 0.6 / 0.95)
+    probabilities = np.stack([1 - rare, rare], axis=1)
+    assert measured(labels, probabilities)["accuracy"] == 0.95  # it never answers 1
+    assert not found(labels, probabilities)
+
+
+def test_a_loss_that_falls_while_all_answers_are_alike_is_at_chance():
+    # a softmax over one unit: loss 0, and class 1 for every input
+    constant = Constant.of(np.arange(200) % 2, 2)
+    finding = check_chance(constant, {"loss": 0.0, "accuracy": 0.5}, "test")
+    assert (finding.code, str(finding)) == (
+        "at-chance",
+        "At chance level: on the 200 test examples accuracy is 0.5 (a constant answer: 0.5). Look "
+        "for the cause before comparing: the learning rate, the labels, the scale of the inputs, "
+        "too few epochs.",
+    )
+
+
+@pytest.mark.parametrize("n", [20, 100, 1000])
+def test_the_accuracy_that_luck_reaches_is_the_binomials(n):
+    constant = Constant(count=n, accuracy=0.1, nll=2.3)
+    most = stats.binom.isf(1e-3, n, 0.1)  # the least k with P(more than k) <= 0.1%
+    at_chance = [
+        check_chance(constant, {"accuracy": hits / n, "nll": 2.3}, "test") is not None
+        for hits in (most, most + 1)
+    ]
+    assert at_chance == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("explained", "n", "marked"),
+    [(0.0, 1000, True), (0.02, 1000, True), (0.04, 1000, False), (0.05, 100, True)],
+)
+def test_a_regression_is_at_chance_by_the_variance_left(explained, n, marked):
+    targets = stats.zscore(RNG.normal(size=n))
+    constant = Constant.of(targets, 1)
+    metrics = {"rmse": constant.rmse * math.sqrt(1 - explained)}
+    assert (check_chance(constant, metrics, "test") is not None) == marked
+
+
+@pytest.mark.parametrize("metrics", [{}, {"accuracy": math.nan, "nll": math.inf}])
+def test_without_numbers_nothing_is_said(metrics):
+    assert check_chance(Constant(100, 0.1, 2.3), metrics, "test") is None
+    assert check_chance(Constant(100, rmse=0.0), {"rmse": 0.0}, "test") is None
+    assert check_chance(Constant(100, 1.0, 0.0), {"accuracy": 1.0, "nll": 0.0}, "test") is None
+
+
+@pytest.mark.parametrize(
+    ("classes", "metrics", "history", "diverged"),
+    [
+        (10, {"loss": 2.5e11}, {"loss": [3e11]}, True),
+        (10, {"loss": 2.6}, {"loss": [2.6]}, False),
+        (10, {"loss": 78.0}, {"loss": [0.05]}, False),  # batch normalization's averages
+        (10, {"loss": 8.0}, {"loss": [9.0]}, False),  # overfit, or badly initialized
+        (10, {"loss": math.inf}, {"loss": [math.inf]}, False),  # a failed trial
+        (1, {"rmse": 1e6}, {"loss": [1e12], "rmse": [1e6]}, True),
+        (1, {"rmse": 900.0}, {"loss": [8e5]}, False),  # targets of 1000, not reached yet
+    ],
+)
+def test_divergence_is_far_worse_than_a_constant(classes, metrics, history, diverged):
+    labels = np.arange(100) % 10 if classes == 10 else RNG.normal(1000, 1, 100)
+    finding = check_divergence(labels, classes, metrics, history)
+    assert (finding is not None) == diverged
+    if finding is not None:
+        assert finding.code == "diverged"
