@@ -144,9 +144,9 @@ SHAPES = {
             Column(NOTES, "notes", "text"),
         ),
         "How much a result depends on the seed, over the seed blocks that all variants here "
-        "finished. Times the baseline's, and p, are over the pairs of each variant; p is of equal "
-        "variances (Pitman and Morgan), which asks for normal values. The middle half is the width "
-        "that holds it.",
+        "finished. \"Times the baseline's\" and p use each variant's own pairs with the baseline. "
+        'p tests equal variances (Pitman and Morgan) and assumes normal values. "Middle half" '
+        "is the interquartile range.",
     ),
     EPOCHS: Shape(
         (

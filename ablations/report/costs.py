@@ -20,6 +20,7 @@ from ablations.report.drawing import (
 from ablations.report.tables import Table, any_table
 from ablations.report.words import better_when, joined, metric_words, rows_of
 from ablations.stats.costs import pareto
+from ablations.stats.shared_blocks import NOTHING_DONE
 
 AXES = {
     "params": "parameters",
@@ -53,12 +54,12 @@ def costs_table(contents: ReportContents) -> Table:
     known = table.loc[table["value"].notna(), "variant"].drop_duplicates()
     wide = pd.DataFrame(index=pd.Index(known, name="Variant"))
     for metric, rows in table.groupby("metric", sort=False):
-        own = rows.set_index("variant")
+        own = rows.set_index("variant").reindex(wide.index)
         wide[f"Mean {metric}"] = own["value"]
         if _is_ranked(contents, rows):
             optimal = own["optimal"].map({True: "yes", False: "no"})
             wide[f"Pareto-optimal in {metric}"] = optimal
-    costs = table.drop_duplicates("variant").set_index("variant")
+    costs = table.drop_duplicates("variant").set_index("variant").reindex(wide.index)
     for name, words in AXES.items():
         if name in costs and costs[name].notna().any():
             wide[words.capitalize()] = costs[name]
@@ -70,6 +71,8 @@ def _shared_words(contents: ReportContents, table: pd.DataFrame) -> str:
     if "n_blocks" not in table:
         return ""
     counts = table.groupby("metric", sort=False)["n_blocks"].max()
+    if not counts.any():
+        return f"There are no means: {NOTHING_DONE}."
     blocks = {f"{count:,} seed block{'s' * (count != 1)}" for count in counts}
     said = "Means, and medians of costs, are over the "
     if len(blocks) == 1:
@@ -77,9 +80,10 @@ def _shared_words(contents: ReportContents, table: pd.DataFrame) -> str:
     else:
         each = [f"{count:,} in {metric_words(metric)}" for metric, count in counts.items()]
         said += f"seed blocks that all variants here finished: {joined(each)}."
-    lost = table[(table["notes"] != "") & ~table["variant"].isin(contents.undone)]
-    reasons = dict(zip(lost["variant"], lost["notes"], strict=True))
-    return said + "".join(f" {name} is {why}." for name, why in reasons.items())
+    reasons = table[~table["notes"].isin(["", NOTHING_DONE])]  # a count of 0 says the latter
+    lost = reasons[~reasons["variant"].isin(contents.undone)]
+    notes = dict(zip(lost["variant"], lost["notes"], strict=True))
+    return said + "".join(f" {name} is {note}." for name, note in notes.items())
 
 
 def _over(table: pd.DataFrame) -> str:

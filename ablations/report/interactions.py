@@ -8,6 +8,7 @@ from ablations.report.drawing import Figure, Theme, chart_of, layer, shown, slug
 from ablations.report.rounding import is_number, p_value, size_words
 from ablations.report.theme import DASHES, SERIES
 from ablations.report.words import level_words, metric_words, rows_of
+from ablations.stats.pairs import by_seed
 from ablations.study import BASELINE
 
 MOST_FIGURES = 6
@@ -32,13 +33,16 @@ def interactions(contents: ReportContents, theme: Theme) -> list[Figure]:
 def _cells(
     contents: ReportContents, across: str, along: str, metric: str
 ) -> list[dict[str, Any]] | None:
-    """Return the mean of each combination over the seeds that all of them finished."""
+    """Return the mean of each combination over the seeds in which all of them are done.
+
+    A value that is not finite counts as not done, as in every comparison.
+    """
     factors, baseline = contents.study["factors"], contents.study.get("baseline", {})
     done = contents.with_status("done")
     if metric not in done or BASELINE not in set(done["variant"]):
         return None
     held = _baseline_levels(contents)
-    table = done.pivot_table(index="seed", columns="variant", values=metric)
+    table = by_seed(done, metric).dropna(axis=1, how="all")
     # By combination, and by what else is changed: only what is there in every combination counts,
     # or the means would differ by what else was tried.
     where: dict[tuple[str, str], dict[str, str]] = {}

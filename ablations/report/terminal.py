@@ -16,8 +16,10 @@ UNLIMITED = 10_000
 def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") -> Any:
     """Lay out the deltas of one metric of some trials, with the digits that the report has.
 
-    Where the terminal is narrow the name of the variant folds, and nothing else.
+    Where the terminal is narrow the name of the variant folds, and nothing else. If variants have
+    their pairs in different seeds, each mean stands beside the baseline's in the same seeds.
     """
+    apart = len(set(deltas["baseline_mean"].dropna())) > 1
     usual, undone = usual_decimals(deltas), undone_of(trials)
     cells = []
     for row in deltas.itertuples():
@@ -26,6 +28,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
         cells.append(
             (
                 row.variant,
+                *([fixed(row.baseline_mean, decimals)] if apart else []),
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
@@ -34,7 +37,8 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 row.verdict or _without_verdict(row, undone),
             )
         )
-    columns = ("variant", "mean", "delta", "95% interval", "adj. p", "pairs", "verdict")
+    means = ("baseline", "mean") if apart else ("mean",)
+    columns = ("variant", *means, "delta", "95% interval", "adj. p", "pairs", "verdict")
     laid_out = table(columns, cells, right=columns[1:-1], title=title)
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
+from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE
 from ablations.study.settings import StudyError
@@ -55,9 +56,10 @@ def losses_of(
 def best_variant(trials: pd.DataFrame, metric: str) -> str:
     """Return the variant with the best mean over the seed blocks that all compared ones share.
 
-    Compared are the variants that are done in at least half of the seeds that all variants were
-    to have; the mean is over the seeds in which all of these are done. So no variant is ahead for
-    having failed, diverged or not run yet where it is hard.
+    Compared are the variants that are done in at least half of the seeds that are planned for all
+    variants; the mean is over the seeds in which all of these are done. So no variant is ahead
+    because it failed, diverged or has not run yet where it is hard. Of variants that differ only by
+    rounding, the first is the best: the baseline rather than a change that changes nothing.
 
     Raises
     ------
@@ -73,9 +75,13 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
             "compared, and one seed is not held against another."
         )
     sign = 1.0 if stats.direction(metric) == "lower" else -1.0
-    losses = _means(trials, metric, compared, blocks, sign)
-    names = [str(name) for name in dict.fromkeys(trials["variant"]) if name in losses]
-    return min(names, key=lambda name: losses[name])
+    values = by_seed(trials, metric).loc[blocks]
+    best, *others = [str(name) for name in dict.fromkeys(trials["variant"]) if name in compared]
+    for name in others:
+        noise = noise_of(values[name], values[best])
+        if sign * untied_sum(values[name] - values[best], noise) < 0:
+            best = name
+    return best
 
 
 def _means(

@@ -37,10 +37,10 @@ def sequential(
     normal deltas the chance of any false "better" or "worse" in a metric is at most alpha, over all
     looks and variants; so is that of any false "equivalent".
 
-    Delta, interval, p and verdict are all of that one look, so that none contradicts another: the
-    interval of a "better" or "worse" leaves out 0 on that side. What an earlier look showed counts
-    no more once later seeds do not show it. A verdict that closed stays closed, because its variant
-    is given no more seeds.
+    Delta, interval, p and verdict are all from that one look, so none contradicts another: the
+    interval of a "better" or "worse" excludes 0. What an earlier look showed no longer counts if
+    later seeds do not show it. A closed verdict stays closed, because its variant gets no more
+    seeds.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ablations.stats.pairs import by_seed, check_trials, ended, pair, variants
+from ablations.stats.pairs import by_seed, check_trials, ended, pair, sd_of, variants
 from ablations.stats.student import paired_t
 
 VARIANCE_REDUCTION = (
@@ -52,6 +52,7 @@ def variance_reduction(
         ``variance_ratio`` (independent over paired: how many times fewer blocks in large numbers),
         both half widths at n pairs, ``trials_paired`` = 2 n, ``trials_independent`` = 2 N, and
         their ratio. NaN below 2 pairs, infinite where the deltas have no spread.
+        Values that float32 cannot tell apart have none, so no correlation either.
 
     References
     ----------
@@ -81,7 +82,7 @@ def variance_reduction(
         row: dict[str, object] = dict.fromkeys(VARIANCE_REDUCTION, np.nan)
         row |= {"variant": name, "metric": metric, "n_pairs": n, "trials_paired": 2 * n}
         if n > 1:
-            first, second = float(pairs.baseline.var(ddof=1)), float(pairs.level.var(ddof=1))
+            first, second = float(sd_of(pairs.baseline)) ** 2, float(sd_of(pairs.level)) ** 2
             result = paired_t(pairs.deltas, confidence, pairs.noise)
             half = 0.0 if result.sd == 0 else float(result.high - result.delta)
             needed = _blocks(half, first, second, confidence)

@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ablations.stats.design import Array, Model
-from ablations.stats.pairs import RESOLUTION
+from ablations.stats.pairs import all_alike, noise_of
 
 _ZERO = 1e-8
-"""Of numbers whose size is about 1: what is below is rounding."""
+"""Eigenvalues and ranks below this are 0 but for rounding; those above it are of the size of 1."""
 
 
 @dataclass(frozen=True)
 class TermTest:
-    """The test of one term; arrays have a value a column of y.
+    """The test of one term; arrays have one value per column of y.
 
     Parameters
     ----------
     coefficients
-        Of the term's columns, a row each.
+        Estimates for the term's columns, one row each.
     ss
         Sum of squares of type III.
     ss_error
@@ -87,17 +87,16 @@ class BlockedFit:
     """
 
     def __init__(self, model: Model) -> None:
-        self._places = [np.flatnonzero(column) for column in model.blocks.T]
+        self._blocks = [np.flatnonzero(column) for column in model.blocks.T]
         self._widths = {name: columns.shape[1] for name, columns in model.terms.items()}
         x = np.hstack([np.empty((len(model.blocks), 0)), *model.terms.values()])
         self._x = self._within(x)
         self._inverse = np.linalg.inv(self._x.T @ self._x)
-        # A row a coefficient, a column a row of the block: from residuals to a block's part.
-        self._parts = [
-            self._inverse
-            @ rows.T
-            @ _root_inverse(np.eye(len(rows)) - rows @ self._inverse @ rows.T)
-            for rows in (self._x[places] for places in self._places)
+        # One row per coefficient, one column per row of the block: from residuals to its part.
+        self._weights = [self._inverse @ self._x[rows].T for rows in self._blocks]
+        self._adjusted_weights = [
+            weights @ _root_inverse(np.eye(len(rows)) - self._x[rows] @ weights)
+            for weights, rows in zip(self._weights, self._blocks, strict=True)
         ]
 
     def tests(self, y: Array) -> Iterator[tuple[str, TermTest]]:
@@ -106,39 +105,47 @@ class BlockedFit:
         Parameters
         ----------
         y
-            A row a trial, a column a metric or a repetition of a simulation.
+            One row per trial, one column per metric or per repetition of a simulation.
         """
         within = self._within(y)
-        found = self._inverse @ (self._x.T @ within)
-        left = within - self._x @ found
-        parts = np.stack(
-            [part @ left[rows] for part, rows in zip(self._parts, self._places, strict=True)]
-        )
-        # A coefficient from one block is a mean of its values with signs.
-        noise = np.stack([RESOLUTION * np.abs(y[rows]).max(axis=0) for rows in self._places])
-        rounded = np.abs(parts) * len(parts) <= noise[:, None, :]
+        coefficients = self._inverse @ (self._x.T @ within)
+        residuals = within - self._x @ coefficients
+        parts = self._parts(self._adjusted_weights, residuals)
+        # What each block alone says of the coefficients; the mean over blocks is the estimate.
+        count = len(self._blocks)
+        estimates = coefficients + count * self._parts(self._weights, residuals)
+        sizes = [np.abs(weights) for weights in self._weights]
+        noise = count * self._parts(sizes, noise_of(y)) / 2
         start = 0
         for name, df in self._widths.items():
-            own = slice(start, start + df)
-            alike = np.asarray(rounded[:, own].all(axis=(0, 1)))
-            yield name, self._test(own, found[own], parts[:, own], alike)
+            columns = slice(start, start + df)
+            alike = np.asarray(all_alike(estimates[:, columns].T, noise[:, columns].T).all(axis=1))
+            yield name, self._test(columns, coefficients[columns], parts[:, columns], alike)
             start += df
 
-    def _test(self, own: slice, found: Array, parts: Array, alike: NDArray[np.bool_]) -> TermTest:
-        df = len(found)
+    def _parts(self, weights: list[Array], values: Array) -> Array:
+        """Return the weighted sums of each block's values: block, coefficient, column of y."""
+        return np.stack(
+            [each @ values[rows] for each, rows in zip(weights, self._blocks, strict=True)]
+        )
+
+    def _test(
+        self, columns: slice, coefficients: Array, parts: Array, alike: NDArray[np.bool_]
+    ) -> TermTest:
+        df = len(coefficients)
         # The term's coefficients in coordinates in which they are independent, of variance 1.
-        scale = np.linalg.cholesky(np.linalg.inv(self._inverse[own, own]))
-        ss = ((scale.T @ found) ** 2).sum(axis=0)
+        scale = np.linalg.cholesky(np.linalg.inv(self._inverse[columns, columns]))
+        ss = ((scale.T @ coefficients) ** 2).sum(axis=0)
         scaled = np.einsum("ji,bjm->bim", scale, parts)
         error = np.einsum("bim,bjm->mij", scaled, scaled)
         trace = np.trace(error, axis1=1, axis2=2)
-        df_error = self._satterthwaite(own, scale)
+        df_error = self._satterthwaite(columns, scale)
         trace = np.where(alike, np.nan, trace)
         ratio = ss / trace
         epsilon = trace**2 / (df * (error**2).sum(axis=(1, 2)))
         p = special.fdtrc(epsilon * df, epsilon * df_error, ratio)
         return TermTest(
-            coefficients=found,
+            coefficients=coefficients,
             ss=ss,
             ss_error=trace / df * df_error,
             df=df,
@@ -150,32 +157,34 @@ class BlockedFit:
             alike=alike,
         )
 
-    def _satterthwaite(self, own: slice, scale: Array) -> float:
-        count = len(self._places)
+    def _satterthwaite(self, columns: slice, scale: Array) -> float:
+        count, df = len(self._blocks), scale.shape[1]
         root = np.linalg.cholesky(self._inverse)
-        through = []
-        size = np.zeros((count, count, scale.shape[1], scale.shape[1]))
-        for at, (part, rows) in enumerate(zip(self._parts, self._places, strict=True)):
-            mine = scale.T @ part[own]
-            through.append(mine @ self._x[rows] @ root)
-            size[at, at] = mine @ mine.T
-        stacked = np.stack(through)
-        size -= np.einsum("bip,cjp->bcij", stacked, stacked)
-        expected = np.einsum("bbii->", size)
-        if expected < (1 - _ZERO) * scale.shape[1]:
+        projected = []
+        covariance = np.zeros((count, count, df, df))
+        for block, (weights, rows) in enumerate(
+            zip(self._adjusted_weights, self._blocks, strict=True)
+        ):
+            scaled = scale.T @ weights[columns]
+            projected.append(scaled @ self._x[rows] @ root)
+            covariance[block, block] = scaled @ scaled.T
+        stacked = np.stack(projected)
+        covariance -= np.einsum("bip,cjp->bcij", stacked, stacked)
+        expected = np.einsum("bbii->", covariance)
+        if expected < (1 - _ZERO) * df:
             return np.nan
-        return float(expected**2 / (size**2).sum())
+        return float(expected**2 / (covariance**2).sum())
 
     def _within(self, values: Array) -> Array:
         """Remove the block means."""
         centred = np.array(values, dtype=float)
-        for rows in self._places:
+        for rows in self._blocks:
             centred[rows] -= centred[rows].mean(axis=0)
         return centred
 
 
 def _root_inverse(matrix: Array) -> Array:
-    """Return the symmetric inverse square root, of a singular matrix the pseudo-inverse's."""
+    """Return the symmetric square root of the inverse, or of the pseudo-inverse."""
     values, vectors = np.linalg.eigh(matrix)
     values = np.where(values > _ZERO, 1 / np.sqrt(np.maximum(values, _ZERO)), 0.0)
     return np.asarray((vectors * values) @ vectors.T)

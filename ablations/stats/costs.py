@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ablations.stats.metrics import Direction, direction
-from ablations.stats.pairs import Array, check_trials, noise_of
+from ablations.stats.pairs import Array, check_trials, noise_of, untied_sum
 from ablations.stats.shared_blocks import shared_blocks
 
 COSTS = ("params", "macs")
@@ -28,8 +28,8 @@ def pareto(
 
     It is where no other variant is at least as good in the metric and in every cost, and better in
     one. Both are over the seed blocks that all compared variants share (see `shared_blocks`), so
-    that no variant is ahead because it failed where it is hard. Two variants whose pairs are all
-    tied, as `deltas` has it, are equally good. Of costs it is the median, because the first seed of
+    that no variant is ahead because it failed where it is hard. Two variants whose means differ
+    only by rounding are equally good. Of costs it is the median, because the first seed of
     a variant also pays for tracing the model; whether a difference of means may be chance is for
     `deltas` to say. Time does not rank: that of equal work differs from run to run.
 
@@ -97,12 +97,11 @@ def pareto(
 def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
     """Return whether the mean of each row of values is at least as good as that of each other row.
 
-    By their deltas, of which tied ones count as 0.
+    Means that differ only by rounding are equally good; see `untied_sum`.
     """
     no_worse = np.zeros((len(values), len(values)), dtype=bool)
     for place, own in enumerate(values):
-        deltas = own - values
-        apart = np.where(np.abs(deltas) <= noise_of(own, values), 0.0, deltas).sum(axis=1)
+        apart = untied_sum(own - values, noise_of(own, values))
         no_worse[place] = apart <= 0 if lower else apart >= 0
     return no_worse
 

@@ -10,7 +10,7 @@ from scipy import special
 from ablations.stats.contrasts import BlockedFit, TermTest
 from ablations.stats.design import TOGETHER, Array, Model, model_of
 from ablations.stats.errors import StatisticsError
-from ablations.stats.pairs import RESOLUTION, check_trials
+from ablations.stats.pairs import all_alike, check_trials, noise_of
 from ablations.stats.verdicts import holm
 from ablations.study.declared import EXPLORATORY_BELOW
 
@@ -155,20 +155,20 @@ def effects(
 
 
 def _incomplete(ran: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """Say how many trials are missing, and what was done about it."""
-    said = []
+    """Return notes on the trials that are missing and on few seed blocks."""
+    notes = []
     if len(rows) < len(ran):
-        said.append(f"{len(ran) - len(rows)} of {len(ran)} trials are missing")
+        notes.append(f"{len(ran) - len(rows)} of {len(ran)} trials are missing")
     sizes = rows.groupby("seed").size()
     complete, used = int((sizes == rows["variant"].nunique()).sum()), _block_count(rows)
     if complete < len(sizes):
-        said.append(
+        notes.append(
             f"{complete} of {len(sizes)} seed blocks are complete, and {used} are used with "
             "cluster-robust errors (CR2)"
         )
     if 1 < used < EXPLORATORY_BELOW:
-        said.append(f"exploratory: fewer than {EXPLORATORY_BELOW} seed blocks")
-    return said
+        notes.append(f"exploratory: fewer than {EXPLORATORY_BELOW} seed blocks")
+    return notes
 
 
 def _block_count(rows: pd.DataFrame) -> int:
@@ -180,7 +180,7 @@ def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> p
     whole = model.matrix()
     rss = _rss(whole, y)
     total = float(((y - y.mean()) ** 2).sum())
-    if total <= RESOLUTION**2 * float(y @ y):  # of rounding there are no shares
+    if all_alike(y, noise_of(y)):  # rounding has no shares
         total = 0.0
     rows = [
         _row(name, test.df, float(test.ss[0]), total)
@@ -206,10 +206,11 @@ def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> p
 
 
 def _tested(term: str, test: TermTest, confidence: float) -> dict[str, Any]:
-    """Return what the test of a term found, and its delta where its factors have two levels."""
+    """Return the test of a term, and its delta where its factors have two levels."""
     row: dict[str, Any] = {"df_error": test.df_error}
-    ss, ss_error, reach = float(test.ss[0]), float(test.ss_error[0]), np.nan
+    reach = np.nan
     if not _untested(test):
+        ss, ss_error = float(test.ss[0]), float(test.ss_error[0])
         row |= {"ss_error": ss_error, "F": float(test.F[0])}
         row |= {"p": float(test.p[0]), "partial_share": ss / (ss + ss_error)}
         half = special.stdtrit(test.df_error, (1 + confidence) / 2)

@@ -1,6 +1,6 @@
-"""Page's test for ordered alternatives, given the ties that there are.
+"""Page's test for ordered alternatives, conditional on the ties.
 
-`scipy.stats.page_trend_test` has the distribution of ranks without ties alone, and importing it
+`scipy.stats.page_trend_test` knows only the distribution of ranks without ties, and importing it
 takes longer than a report may.
 """
 
@@ -14,10 +14,10 @@ from scipy import special
 from ablations.stats.pairs import Array
 
 COUNTED = 8
-"""Levels up to which the orders of a block are counted out; 40,320 of them."""
+"""Largest number of levels for which the orders of a block are enumerated: 8 have 40,320."""
 
 BLOCKS = 50
-"""Blocks up to which their distributions are added up; beyond, the sum is close to normal."""
+"""Largest number of blocks whose distributions are convolved; the sum of more is near normal."""
 
 
 def page_l(doubled: NDArray[np.int64]) -> float:
@@ -32,22 +32,22 @@ def page_l(doubled: NDArray[np.int64]) -> float:
 
 
 def page_p(doubled: NDArray[np.int64]) -> float:
-    r"""Return the chance of an L at least this large where no order is true, given the ties.
+    r"""Return the probability of an L at least this large if levels do nothing, given the ties.
 
-    Where levels do nothing, every order of a block's ranks is as likely as any other, those of tied
-    ranks too. So the chances of L are counted out for each block with the ranks that it has and
-    added up over the blocks, for up to 8 levels and 50 blocks; beyond them from
+    If levels do nothing, every order of a block's ranks is equally likely, also where ranks are
+    tied. So the exact distribution of L is the convolution of the blocks' permutation
+    distributions. It is computed for up to 8 levels and 50 blocks; beyond them p is from
 
     .. math:: \frac{L - n k (k + 1)^2 / 4}{\sqrt{\sum_i v_i}} \sim \mathcal{N}(0, 1), \qquad
               v_i = \frac{k (k + 1)}{12} \sum_j \left(r_{ij} - \frac{k + 1}{2}\right)^2
 
-    Without ties that is the exact test of Page's tables. With ties these give a p up to several
-    times too large.
+    Without ties this is the exact test of Page's tables. With ties, these tables give a p that is
+    up to several times too large.
 
     Parameters
     ----------
     doubled
-        Twice the mean ranks, blocks in rows and levels in columns.
+        Twice the mean ranks, one row per block and one column per level.
 
     References
     ----------
@@ -73,7 +73,7 @@ def page_p(doubled: NDArray[np.int64]) -> float:
 
 @lru_cache(maxsize=256)
 def null_distribution(blocks: tuple[tuple[int, ...], ...]) -> tuple[int, Array]:
-    """Return the least value of 2 L for blocks of such doubled ranks, and the chances from there.
+    """Return the least value of 2 L for blocks of these doubled ranks, and probabilities from it.
 
     Examples
     --------

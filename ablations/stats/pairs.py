@@ -40,16 +40,60 @@ def noise_of(*values: ArrayLike) -> Array:
     return np.asarray(RESOLUTION * reduce(np.maximum, sizes))
 
 
+def untied(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
+    """Return deltas, with those that are tied with 0 replaced by it.
+
+    Examples
+    --------
+    >>> untied([0.2, 1e-9], noise_of([0.9, 0.9])).tolist()
+    [0.2, 0.0]
+    """
+    values = np.asarray(deltas, dtype=float)
+    return np.where(np.abs(values) <= noise, 0.0, values)
+
+
+def untied_sum(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
+    """Return the sum of the deltas that are not tied, along the last axis.
+
+    0 where the noise of these deltas alone can make the sum: then the two means are tied.
+
+    Examples
+    --------
+    >>> float(untied_sum([0.002, -0.002 + 1e-9], noise_of([0.934, 0.902])))
+    0.0
+    """
+    values = untied(deltas, noise)
+    total, reach = values.sum(axis=-1), np.where(values == 0, 0.0, noise).sum(axis=-1)
+    return np.asarray(np.where(np.abs(total) <= reach, 0.0, total))
+
+
 def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
-    """Return whether all values along the last axis are tied with each other.
+    """Return whether all values along the last axis are tied with each other, or all with 0.
 
     Examples
     --------
     >>> bool(all_alike([0.1, 0.1 + 1e-9], noise_of([0.1, 0.1])))
     True
     """
-    middle, reach = np.asarray(values, dtype=float), np.asarray(noise) / 2
-    return np.asarray((middle - reach).max(axis=-1) <= (middle + reach).min(axis=-1))
+    middle, reach = np.asarray(values, dtype=float), np.asarray(noise, dtype=float) / 2
+    together = (middle - reach).max(axis=-1) <= (middle + reach).min(axis=-1)
+    return np.asarray(together | (np.abs(middle) <= 2 * reach).all(axis=-1))
+
+
+def sd_of(values: ArrayLike) -> Array:
+    """Return the standard deviation (n - 1) along the last axis; 0 where values are all tied.
+
+    NaN where there are fewer than two values.
+
+    Examples
+    --------
+    >>> float(sd_of([0.1, 0.1 + 1e-9])), float(sd_of([0.1, 0.3, 0.2]).round(3))
+    (0.0, 0.1)
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.shape[-1] < 2:
+        return np.full(numbers.shape[:-1], np.nan)
+    return np.where(all_alike(numbers, noise_of(numbers)), 0.0, numbers.std(axis=-1, ddof=1))
 
 
 def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ablations.stats.pairs import by_seed
 
-NOTHING_DONE = "no seed block that all variants were to have is done"
+NOTHING_DONE = "no trial is done in a seed block that all variants have"
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,30 +16,28 @@ class SharedBlocks:
     Parameters
     ----------
     table
-        A row a shared seed block and a column a variant that is compared.
-    planned
-        Number of seed blocks that every variant was to have and any variant has done.
+        One row per shared seed block, one column per variant that is compared.
     left_out
-        By variant that is not compared, the reason.
+        The reason why a variant is not compared, by variant.
     """
 
     table: pd.DataFrame
-    planned: int
     left_out: dict[str, str]
 
 
 def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
-    """Return the seed blocks that all variants share which are done in at least half of them.
+    """Return the values of the variants in the seed blocks that all of them have done.
 
-    A variant that is done in fewer is left out: it would take most blocks from all others. If the
-    rest share no block, the one with the fewest is left out until they do.
+    A variant that is done in less than half of the planned seed blocks is left out, because it
+    would take most blocks from all others. If the remaining variants share no block, the one with
+    the fewest is left out until they do.
 
     Parameters
     ----------
     trials
-        A row a trial. A value that is not finite counts as not done.
+        One row per trial. A value that is not finite counts as not done.
     metric
-        A column of it.
+        A column of the trials.
 
     Examples
     --------
@@ -68,13 +66,13 @@ def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
         for name in dict.fromkeys(trials["variant"])
         if name not in compared
     }
-    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], len(done), left_out)
+    return SharedBlocks(by_seed(trials, metric).loc[blocks, compared], left_out)
 
 
 def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return whether trials are done with a finite metric.
 
-    A row a seed that all feasible variants were to have, a column a variant.
+    One row per seed that is planned for every feasible variant, one column per variant.
     """
     feasible = trials[trials["status"] != "infeasible"]
     names = sorted(set(feasible["variant"]))
@@ -89,10 +87,10 @@ def mostly_done(done: pd.DataFrame) -> list[str]:
 
 
 def compared_blocks(done: pd.DataFrame) -> tuple[list[str], list[int]]:
-    """Return variants, and the seeds in which all of these are done.
+    """Return the variants that can be compared, and the seeds in which all of them are done.
 
-    Those that are done in at least half of the seeds. Where these share none, a path has to go on
-    all the same: without the one that is done in the fewest, until they do.
+    These are the variants that are done in at least half of the seeds. If they share no seed, the
+    one that is done in the fewest is left out until they do.
     """
     compared = mostly_done(done)
     while compared:

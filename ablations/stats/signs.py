@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ablations.stats.pairs import Array, doubled_ranks
+from ablations.stats.pairs import Array, doubled_ranks, untied
 
 EXACT_TO = 32
 """Pairs up to which every one of the 2**n sign flips is counted."""
@@ -48,14 +48,14 @@ def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
     >>> sign_flip_p([0.1, 0.2, 0.3, 0.4, 0.5])
     0.0625
     """
-    values = np.asarray(deltas, dtype=float)
+    values = untied(deltas, noise)
     n = len(values)
     if n == 0:
         return float("nan")
-    values = np.where(np.abs(values) <= noise, 0.0, values)
     values = values if values.sum() >= 0 else -values
     # By how much each surely exceeds 0; of each delta's own size, so that none hides another.
-    values = values - np.where(values == 0, 0.0, noise + _FLOAT64 * np.abs(values))
+    doubt = np.asarray(noise, dtype=float) + _FLOAT64 * np.abs(values)
+    values = values - np.where(values == 0, 0.0, doubt)
     whole = values.sum()
     if whole <= 0:
         return 1.0

@@ -80,14 +80,15 @@ def boundaries(
 
 
 def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
-    r"""Return the p of a comparison at the last look that it had, along the last axis.
+    r"""Return the p of a comparison at its last look, along the last axis.
 
     .. math:: P_k = \min\{1, p_k / \mathrm{share}_k\}
 
-    As each p_k is below alpha share_k with at most that chance, that any P_k is below alpha has a
-    chance of at most alpha, at whichever look one stops. So it may go wherever a p may: into Holm's
-    correction, and that of a metric on which nobody decided when to stop. The smallest P_k over the
-    looks would err no more often, but may be of a look that showed the opposite of the last one.
+    Without effect, P_k is below alpha with a probability of at most alpha share_k. These sum to
+    alpha over the looks, so the p holds at whichever look the study stops. It can be used like any
+    other p: in Holm's correction, and for a metric that did not decide when to stop. The smallest
+    P_k over the looks would err no more often, but it may be from a look that showed the opposite
+    of the last one.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from ablations.stats.pairs import (
     ended,
     noise_of,
     pair,
+    sd_of,
 )
 from ablations.stats.shared_blocks import shared_blocks
 from ablations.stats.verdicts import holm
@@ -138,7 +139,7 @@ def _no_p(first: Array, second: Array) -> str:
     """Return why two paired samples have no p of equal variances; empty where they have one."""
     if len(first) < 3:
         return "fewer than 3 pairs"
-    if all_alike(first, noise_of(first)) or all_alike(second, noise_of(second)):
+    if sd_of(first) == 0 or sd_of(second) == 0:
         return "one of the two has no spread"
     noise = noise_of(first, second)
     if all_alike(first - second, noise) or all_alike(first + second, noise):
@@ -147,17 +148,15 @@ def _no_p(first: Array, second: Array) -> str:
 
 
 def _spread(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the spread of each column, a row a column."""
-    counts = table.count()
-    columns = table.to_numpy().T
-    flat = all_alike(columns, noise_of(columns)) if len(table) else np.zeros(len(columns), bool)
+    """Return the spread of each column, one row per column."""
+    sds = sd_of(table.to_numpy().T)
     quarter, three = table.quantile([0.25, 0.75]).to_numpy()
     return pd.DataFrame(
         {
-            "n": counts,
+            "n": table.count(),
             "mean": table.mean(),
-            "sd": table.std() * np.where(flat, 0.0, 1.0),
-            "iqr": (three - quarter) * np.where(counts > 1, np.where(flat, 0.0, 1.0), np.nan),
+            "sd": sds,
+            "iqr": np.where(sds > 0, three - quarter, sds),
             "min": table.min(),
             "max": table.max(),
         }
@@ -165,8 +164,6 @@ def _spread(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _against(base: Array, own: Array) -> dict[str, Any]:
-    n = len(own)
-    known = n > 1 and not all_alike(base, noise_of(base))
-    sd = 0.0 if n and all_alike(own, noise_of(own)) else own.std(ddof=1) if n > 1 else np.nan
-    ratio = sd / base.std(ddof=1) if known else np.nan
-    return {"n_pairs": n, "sd_ratio": ratio, "p": pitman_morgan_p(own, base)}
+    base_sd = sd_of(base)
+    ratio = float(sd_of(own) / base_sd) if base_sd > 0 else np.nan
+    return {"n_pairs": len(own), "sd_ratio": ratio, "p": pitman_morgan_p(own, base)}

@@ -79,7 +79,7 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
         return PairedT(delta, nothing, nothing, nothing, nothing)
     delta = values.mean(axis=-1)
     nonzero = (np.abs(values) > noise).sum(axis=-1)
-    alike = all_alike(values, noise) | (nonzero == 0)
+    alike = all_alike(values, noise)
     sd = np.where(alike, 0.0, values.std(axis=-1, ddof=1))
     error = np.where(alike, np.nan, sd / math.sqrt(n))
     half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
@@ -95,7 +95,7 @@ def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> A
 
     with n - 1 degrees of freedom: small where the mean delta is shown to be within the margin m.
     Where the deltas are all alike, one-sided sign flips about the margin stand in for t: 2**-n
-    inside it, 1 outside.
+    inside it by more than rounding, else 1.
 
     References
     ----------
@@ -115,7 +115,8 @@ def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> A
     alike = result.sd == 0
     error = np.where(alike, np.nan, result.sd / math.sqrt(n))
     p = special.stdtr(n - 1, (np.abs(result.delta) - margin) / error)
-    exact = np.where(np.abs(result.delta) < margin, 2.0**-n, 1.0)
+    reach = np.broadcast_to(noise, values.shape).mean(axis=-1)
+    exact = np.where(np.abs(result.delta) + reach < margin, 2.0**-n, 1.0)
     return np.asarray(np.where(alike, exact, p))
 
 

@@ -81,7 +81,7 @@ def test_a_builder_is_found_beside_its_study_and_in_the_working_folder(tmp_path)
     study.write_text(text)
     study.with_name("mine.py").write_text(BESIDE)
     (tmp_path / "sizes.py").write_text("UNITS = 8\n")
-    packages = str(Path(runner.__file__).parents[1])
+    packages = str(Path(runner.__file__).parents[2])
 
     def tell(*words, cwd):
         return subprocess.run(

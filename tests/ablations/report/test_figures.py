@@ -136,6 +136,17 @@ def test_costs_say_the_seed_blocks_that_they_are_over(contents):
     )
 
 
+def test_costs_say_that_no_seed_block_is_shared(contents):
+    one, other = contents.trials["variant"].eq("baseline"), contents.trials["seed"].gt(0)
+    trials = contents.trials[one | other].copy()
+    trials["status"] = trials["status"].mask(~one | other, "failed")
+    table = costs_table(replace(contents, trials=trials, costs=None))
+    assert table.rows == ()
+    assert table.below == (
+        "There are no means: no trial is done in a seed block that all variants have."
+    )
+
+
 def test_what_has_no_delta_is_named_at_the_forest_plot(contents):
     drawn = by_name(contents)
     caption = drawn["forest-test_loss"].caption
@@ -172,10 +183,14 @@ def test_an_interaction_says_its_size_or_that_it_is_not_known(contents):
     assert caption(tested).endswith("Here the interaction is +0.15 [0.02, 0.27], p 0.028 (Holm).")
 
 
-def test_interactions_use_the_seeds_that_all_finished(contents):
-    drawn = by_name(contents)
-    rows = drawn["interaction-pool_size-normalization"].rows
-    done = contents.trials.groupby("variant")["test_loss"].mean()
+@pytest.mark.parametrize("lost", ["failed", "diverged"])
+def test_interactions_use_the_seeds_that_all_finished(contents, lost):
+    trials = contents.trials.copy()
+    hard = trials["variant"].eq("pool_size=4") & trials["seed"].ge(5)
+    status = "done" if lost == "diverged" else lost
+    trials.loc[hard, ["status", "test_loss"]] = [status, np.inf]
+    rows = by_name(replace(contents, trials=trials))["interaction-pool_size-normalization"].rows
+    means = trials[trials["seed"] < 5].groupby("variant")["test_loss"].mean()
     assert [(row["across"], row["along"]) for row in rows] == [
         ("2", "none"),
         ("2", "batch"),
@@ -183,7 +198,7 @@ def test_interactions_use_the_seeds_that_all_finished(contents):
         ("4", "batch"),
     ]
     names = ["baseline", "normalization=batch", "pool_size=4", "pool_size=4, normalization=batch"]
-    assert [row["mean"] for row in rows] == pytest.approx(done[names].tolist(), rel=1e-12)
+    assert [row["mean"] for row in rows] == pytest.approx(means[names].tolist(), rel=1e-12)
 
 
 def far(contents):

@@ -97,6 +97,13 @@ def test_a_variant_that_mostly_fails_is_not_compared(outcome):
     assert results.best_variant() == "baseline"
 
 
+def test_rounding_makes_no_variant_the_best(outcome):
+    def told(trial):
+        return {8: 0.9 - 1e-8, 16: 0.9 + 1e-8, 128: 0.9}[trial.settings.get("units", 128)], 0.5
+
+    assert outcome(STUDY, told).best_variant() == "baseline"
+
+
 def test_one_seed_is_not_held_against_another(outcome):
     def told(trial):
         units = trial.settings.get("units", 128)

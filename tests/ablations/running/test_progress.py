@@ -274,6 +274,29 @@ def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     assert ["units=66", "0", "failed"] in cells
 
 
+def test_means_of_different_seeds_stand_beside_their_baseline():
+    shared = {"ci_low": 0.04, "ci_high": 0.06, "p_adjusted": 0.01, "verdict": "worse"}
+    rows = [
+        {"variant": "a", "baseline_mean": 0.25, "level_mean": 0.30, "n_pairs": 9, **shared},
+        {"variant": "b", "baseline_mean": 0.15, "level_mean": 0.20, "n_pairs": 7, **shared},
+    ]
+    deltas = pd.DataFrame(rows).assign(delta=0.05)
+    trials = pd.DataFrame({"variant": ["a", "b"], "status": "done", "reason": ""})
+
+    def lines_of(table):
+        console = Console(file=io.StringIO(), width=120)
+        console.print(deltas_table(table, trials))
+        return [line.split() for line in console.file.getvalue().splitlines()]
+
+    lines = lines_of(deltas)
+    assert ["variant", "baseline", "mean", "delta"] in [line[:4] for line in lines]
+    assert [line[:3] for line in lines if line[:1] in (["a"], ["b"])] == [
+        ["a", "0.250", "0.300"],
+        ["b", "0.150", "0.200"],
+    ]
+    assert ["variant", "mean", "delta"] in [line[:3] for line in lines_of(deltas.head(1))]
+
+
 def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
     row = {"variant": "normalization=batch, norm_momentum=0.8", "baseline_mean": 0.961}
     row |= {

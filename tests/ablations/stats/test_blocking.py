@@ -64,6 +64,17 @@ def test_too_few_pairs_and_no_spread_at_all_are_nan(trials_of):
     assert table["trials_independent"].isna().all()
 
 
+def test_a_spread_of_rounding_alone_saves_nothing(trials_of):
+    flat = 0.934 + 1e-9 * np.array([3.0, -1.0, 2.0, 0.0])
+    values = {"baseline": flat, 3: flat[::-1], 4: [0.1, 0.2, 0.4, 0.3]}
+    table = variance_reduction(trials_of(values), "test_loss").set_index("variant")
+    same, other = table.iloc[0], table.iloc[1]
+    assert same[["correlation", "variance_ratio", "trials_independent"]].isna().all()
+    assert same["independent_half_width"] == 0
+    assert np.isnan(other["correlation"])
+    assert other["variance_ratio"] == pytest.approx(1)
+
+
 def test_an_empty_table_has_the_columns(trials_of):
     trials = trials_of({"baseline": [1.0, 2.0], 3: [1.0, 3.0]})
     full = variance_reduction(trials, "test_loss")

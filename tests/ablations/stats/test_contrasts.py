@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 
 from ablations.designs import design
-from ablations.stats import effects
+from ablations.stats import deltas, effects
 from ablations.stats.contrasts import BlockedFit
 from ablations.stats.design import Model
 from ablations.stats.verdicts import holm
@@ -126,7 +126,7 @@ def test_more_contrasts_than_seeds_are_tested():
         *(("plackett-burman", count) for count in (5, 7, 11)),
     ],
 )
-def test_a_part_of_all_combinations_has_the_paired_t_of_its_columns(name, count):
+def test_fractions_have_the_paired_t_of_their_columns(name, count):
     layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     rng = np.random.default_rng(count)
@@ -273,6 +273,18 @@ def test_effects_that_differ_by_rounding_alone_have_no_test():
     assert table[["p", "F", "ci_low", "partial_share"]].isna().all(axis=None)
 
 
+@pytest.mark.parametrize("size", [0.1, 0.4, 1.5, 4.0])
+def test_effects_and_deltas_have_one_rule_of_rounding(size):
+    """Jitter in multiples of the noise of a value: below half of it all deltas are alike."""
+    jitter = size * 0.9 * 2.0**-22 * np.linspace(-0.5, 0.5, 8)
+    trials = crossed((2,), 8, lambda s, a: 0.9 + a * (0.01 + jitter[s]))
+    labels = {"factor": "a", "level": trials["factor:a"], "baseline": 0}
+    interval = deltas(trials.assign(**labels), ["test_loss"])["ci_low"].iloc[0]
+    row = by_term(trials, ["a"]).loc["a"]
+    assert np.isnan(row["ci_low"]) == np.isnan(interval) == (size < 1)
+    assert row["ci_low"] == pytest.approx(interval, nan_ok=True)
+
+
 def test_rounding_is_relative_to_each_seed_block():
     values = np.random.default_rng(8).normal(0, 1e-3, size=(8, 4))
     trials = crossed((2, 2), 8, lambda s, a, b: values[s, 2 * a + b] + (1e6 if s == 0 else 1))
@@ -283,7 +295,7 @@ def test_rounding_is_relative_to_each_seed_block():
 
 
 @pytest.mark.parametrize("missing", [0, 6])
-def test_factors_that_differ_between_seeds_err_in_at_most_5_percent(missing):
+def test_terms_that_differ_between_seeds_err_at_most_5_percent(missing):
     repetitions, seeds = 1000, 12
     # sds over seeds of a real study's contrasts: mains, their interactions, all three together
     sds = np.array([0.0211, 0.0276, 0.0153, 0.0075, 0.0103, 0.0085, 0.0066])

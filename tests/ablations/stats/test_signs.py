@@ -97,7 +97,7 @@ def test_a_sum_is_not_lost_beside_a_huge_delta(n):
 
 
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=10))
-def test_accuracies_in_float32_have_the_p_of_the_counts_behind_them(counts):
+def test_float32_accuracies_have_the_p_of_their_counts(counts):
     base = np.float32(np.arange(len(counts)) % 3 / 10 + 0.6)
     level = np.float32(base.astype(float) + np.array(counts) / 500).astype(float)
     deltas, noise = level - base, noise_of(level, base)

@@ -89,9 +89,16 @@ def test_one_huge_pair_makes_no_other_deltas_alike():
     assert equivalence_p(deltas, 0.1, noise) == equivalence_p(deltas, 0.1)
 
 
-def test_alike_deltas_of_which_some_are_tied_have_the_sign_flip_p():
+def test_alike_deltas_with_ties_have_the_sign_flip_p():
     deltas, noise = np.array([0.05, 0.05, 0.05, 0.15]), noise_of([0.1, 0.1, 0.1, 1e6])
     assert paired_t(deltas, noise=noise).p == sign_flip_p(deltas, noise) == 2 / 2**3
+
+
+def test_rounding_puts_no_delta_inside_the_margin():
+    level, base = np.float32([[0.93] * 6, [0.925] * 6]).astype(float)
+    assert (level - base < 0.005).all()
+    assert equivalence_p(level - base, 0.005, noise_of(level, base)) == 1
+    assert equivalence_p(level - base, 0.0051, noise_of(level, base)) == 2**-6
 
 
 def test_alike_deltas_are_equivalent_by_sign_flips():

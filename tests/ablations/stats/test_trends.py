@@ -25,7 +25,7 @@ def blocks_of(rng, blocks, levels, slope=0.0):
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(3, 10))
 @example(0, 12, 8)
 @example(0, 20, 3)
-@example(0, 51, 3)  # beyond what is counted out
+@example(0, 51, 3)  # beyond what is enumerated
 def test_the_trend_agrees_with_scipy(seed, blocks, levels):
     values = blocks_of(np.random.default_rng(seed), blocks, levels, 0.3)
     row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
