@@ -111,6 +111,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 "macs": macs(model),
                 "metrics": {"examples": data.info.sizes.train, "classes": data.info.classes},
                 "fingerprint": data.info.fingerprint,
+                "data_notes": data.info.notes,
                 "arithmetic": arithmetic(),
                 "loss": _loss_kind(model),
                 "findings": _uncounted(model),

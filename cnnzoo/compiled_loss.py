@@ -1,4 +1,4 @@
-"""The loss choice of a compiled model, and what the model's outputs tell of its loss."""
+"""The loss choice of a compiled model, and whether its loss follows from its outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +139,8 @@ def loss_of(model: Any) -> CompiledLoss:
     Raises
     ------
     LabelError
-        If the model is not compiled, has several outputs, or a loss that is not in `LOSSES`.
+        If the model is not compiled, has several outputs or unknown ones, or a loss that is not
+        in `LOSSES`.
 
     Examples
     --------
@@ -153,17 +154,21 @@ def loss_of(model: Any) -> CompiledLoss:
     if loss is None:
         raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
     known = {choice.function: choice for choice in LOSSES.values()}
-    if len(model.outputs) != 1:
+    outputs = getattr(model, "outputs", None)
+    if outputs is None:
         raise LabelError(
-            f"`{model.name}` has {len(model.outputs)} outputs; the labels of one are known."
+            f"`{model.name}` is a subclass of keras.Model with its own `call`, so its outputs are "
+            "not known; build it as keras.Model(inputs, outputs)."
         )
+    if len(outputs) != 1:
+        raise LabelError(f"`{model.name}` has {len(outputs)} outputs; the labels of one are known.")
     found = keras.losses.get(loss)
     function = getattr(getattr(found, "fn", found), "__name__", type(found).__name__)
     if function not in known:
         raise LabelError(f"`{model.name}` has the loss {function}; known are {', '.join(known)}.")
     choice = known[function]
     config = found.get_config() if isinstance(found, keras.losses.Loss) else {}
-    units = int(model.outputs[0].shape[-1])
+    units = int(outputs[0].shape[-1])
     if choice.labels == "binary" and units != 1:
         raise LabelError(
             f"`{model.name}` has the loss {function} on {units} units; only one unit, which tells "
@@ -188,9 +193,12 @@ def head_of(model: Any) -> str:
     >>> head_of(keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "softmax")]))
     'softmax'
     """
-    layer = model.outputs[0]._keras_history.operation
+    layer, place = model, 0
     while isinstance(layer, keras.Model):
-        layer = layer.outputs[0]._keras_history.operation
+        outputs = getattr(layer, "outputs", None)
+        if not outputs:  # a subclass of keras.Model with a `call` of its own
+            return ""
+        layer, _, place = outputs[place]._keras_history
     if type(layer) not in (keras.layers.Dense, keras.layers.Activation):
         return ""
     name = getattr(layer.activation, "__name__", "")

@@ -184,9 +184,10 @@ def _restart(layer: Any, seed: int, path: str) -> None:
 
 def _make_weights(fresh: Any, layer: Any) -> None:
     """Build a fresh layer for what another of its configuration was built for."""
-    if getattr(type(layer).build, "_is_default", False) and layer.weights:
-        # without a `build` of its own it makes its parts' weights in its first call
-        fresh(keras.tree.map_structure(lambda x: keras.Input(batch_shape=x.shape), layer.input))
+    if getattr(type(layer).build, "_is_default", False):
+        # without a `build` of its own it has the weights that its parts have
+        for part, built in zip(fresh._layers, layer._layers, strict=True):
+            _make_weights(part, built)
     else:
         fresh.build_from_config(layer.get_build_config() or {})
 

@@ -10,7 +10,7 @@ AXES: dict[Kind, int] = {"images": 3, "sequences": 2}
 MOST_CHANNELS = 4
 """Most channels of an image (RGBA), and the longest axis that is no side of one."""
 
-LONGEST_SIDE = 4
+LARGEST_RATIO = 4
 """Largest ratio of the sides of an image; beyond it examples are sequences."""
 
 
@@ -31,4 +31,20 @@ def may_be_grey(shape: tuple[int, ...]) -> bool:
     if len(shape) != AXES["sequences"]:
         return False
     short, long = sorted(shape)
-    return short > MOST_CHANNELS and long <= LONGEST_SIDE * short
+    return short > MOST_CHANNELS and long <= LARGEST_RATIO * short
+
+
+def channels_first_kind(shape: tuple[int, ...]) -> Kind | None:
+    """Return what an example looks like if its first axis holds the channels; None if not.
+
+    Examples
+    --------
+    >>> channels_first_kind((3, 32, 32)), channels_first_kind((1, 40)), channels_first_kind((40, 1))
+    ('images', 'sequences', None)
+    """
+    if shape[0] in (1, 3) and may_be_grey(shape[1:]):
+        return "images"
+    of_sequences = len(shape) == AXES["sequences"] and 1 <= shape[0] <= MOST_CHANNELS
+    if of_sequences and shape[1] > LARGEST_RATIO * shape[0]:
+        return "sequences"
+    return None

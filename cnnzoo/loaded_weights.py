@@ -1,7 +1,9 @@
 """Weights that a builder loads or sets itself, told from those that it leaves to be drawn."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import RLock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,11 +16,18 @@ _LOADED: "WeakKeyDictionary[Any, dict[int, NDArray[Any]]]" = WeakKeyDictionary()
 
 _WATCHES: "list[Watch]" = []
 
+_LOCK = RLock()
+"""Held while Keras's methods are replaced, so that threads restore them in the right order."""
+
+WRITERS = ("assign", "_restore_from_tensors")
+"""Methods that write a ``keras.Variable``: Keras's, and what ``tf.train.Checkpoint`` calls."""
+
 
 class Watch:
     """The weights of layers that are made, and those that are assigned to, while a model is built.
 
-    What a layer assigns to its own weights in its ``build`` is how it initializes them.
+    What a layer assigns to its own weights in its ``__init__`` or ``build`` is how it initializes
+    them.
     """
 
     def __init__(self) -> None:
@@ -32,7 +41,7 @@ class Watch:
     def assign(self, variable: Any) -> None:
         """Take in a variable that gets another value."""
         layer, _ = self._made.get(id(variable), (None, None))
-        if layer is None or layer.built:
+        if layer is None or not _is_initializing(layer):
             self._assigned[id(variable)] = variable
 
     def draw(self, variable: Any) -> None:
@@ -42,22 +51,22 @@ class Watch:
     def keep_loaded(self, layer: Any) -> None:
         """Keep a layer's weights that were assigned to or are older than the watch.
 
-        Of older ones it is the first value seen, because trials train them.
+        Older ones only of a layer that is seen for the first time: later, a trial has trained them.
         """
+        first = layer not in _LOADED
         kept = _LOADED.setdefault(layer, {})
         weights = {id(variable) for variable in layer.weights}
         for place, variable in enumerate(layer.variables):
-            if id(variable) in self._assigned:
+            older = id(variable) in weights and id(variable) not in self._made
+            if id(variable) in self._assigned or (first and older):
                 kept[place] = _value(variable)
-            elif id(variable) in weights and id(variable) not in self._made:
-                kept.setdefault(place, _value(variable))
 
 
 @contextmanager
 def watch_loading() -> Iterator[Watch]:
     """Watch for weights that are loaded or set; those written past Keras are not seen."""
     layers, variables = keras.layers.Layer, keras.Variable
-    add_weight, assign, inherited = layers.add_weight, variables.assign, "assign" in vars(variables)
+    add_weight = layers.add_weight
     watch = Watch()
 
     def add_watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -65,21 +74,51 @@ def watch_loading() -> Iterator[Watch]:
         watch.make(layer, variable)
         return variable
 
-    def assign_watched(variable: Any, value: Any) -> Any:
-        watch.assign(variable)
-        return assign(variable, value)
+    def watched(write: Callable[..., Any]) -> Callable[..., Any]:
+        def write_watched(variable: Any, *args: Any, **kwargs: Any) -> Any:
+            watch.assign(variable)
+            return write(variable, *args, **kwargs)
 
-    layers.add_weight, variables.assign = add_watched, assign_watched
-    _WATCHES.append(watch)
-    try:
+        return write_watched
+
+    with _LOCK, ExitStack() as stack:
+        stack.enter_context(_replaced(layers, "add_weight", add_watched))
+        for name in WRITERS:
+            write = getattr(variables, name, None)
+            if write is not None:
+                stack.enter_context(_replaced(variables, name, watched(write)))
+        _WATCHES.append(watch)
+        stack.callback(_WATCHES.remove, watch)
         yield watch
+
+
+@contextmanager
+def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Replace a method of a class, which may inherit it."""
+    own, before = name in vars(owner), getattr(owner, name)
+    setattr(owner, name, function)
+    try:
+        yield
     finally:
-        _WATCHES.remove(watch)
-        layers.add_weight = add_weight
-        if inherited:
-            variables.assign = assign
+        if own:
+            setattr(owner, name, before)
         else:
-            del variables.assign
+            delattr(owner, name)
+
+
+def _is_initializing(layer: Any) -> bool:
+    """Tell whether a layer's ``__init__`` or ``build`` is running; `built` is not set reliably."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if (
+            code.co_name in ("__init__", "build")
+            and code.co_argcount
+            and frame.f_locals.get(code.co_varnames[0]) is layer
+        ):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def keep_weights(layer: Any) -> None:

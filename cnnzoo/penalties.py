@@ -1,6 +1,5 @@
 """Losses without penalties, of models that train with them."""
 
-from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +17,8 @@ class WithoutPenalties(keras.callbacks.Callback):
     activations, and what layers add by ``add_loss``. A penalty measures the weights and not the
     fit, so losses with and without one cannot be compared. The model trains on Keras's loss as
     before. On JAX, and where ``train_step`` or ``test_step`` do not call ``compute_loss``, the logs
-    stay as they are.
+    stay as they are. A model's own ``compute_loss`` is taken to contain the penalties, as that in
+    Keras's documentation does.
 
     Parameters
     ----------
@@ -66,20 +66,22 @@ class WithoutPenalties(keras.callbacks.Callback):
 
 
 def _tracker_of(model: Any) -> Any:
-    """Return what follows a model's loss without penalties, and have the model feed it."""
+    """Return the metric of a model's loss without penalties, which the model updates."""
     if model in _TRACKERS:
         return _TRACKERS[model]
-    strategy = getattr(model, "distribute_strategy", None)  # of TensorFlow alone
-    with strategy.scope() if strategy else nullcontext():
-        tracker = keras.metrics.Mean("loss_without_penalties")
+    tracker = keras.metrics.Mean("loss_without_penalties")
     compute = model.compute_loss
+    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, which shares a loss out
+    replicas = strategy.num_replicas_in_sync if strategy else 1
 
-    def compute_loss(x: Any, y: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         loss = compute(x, y, y_pred, *args, **kwargs)
         penalties = [ops.sum(ops.cast(penalty, loss.dtype)) for penalty in model.losses]
         if penalties:
-            without = ops.stop_gradient(loss - sum(penalties))
-            tracker.update_state(without, sample_weight=ops.shape(y)[0])
+            without = ops.stop_gradient(loss * replicas - sum(penalties))
+            tracker.update_state(without, sample_weight=ops.shape(y_pred)[0])
         return loss
 
     model.compute_loss = compute_loss

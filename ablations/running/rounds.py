@@ -182,6 +182,8 @@ class Rounds:
             variants = self._variants[:1] if self._store.context else self._variants
             self._measured = measured(self._planner, variants, self._measure)
             found = self._measured[BASELINE]
+            for note in found.data_notes:
+                self._shown.say(f"{self._planner.study.data}: {note}.")
             context = context_of(
                 self._planner.study.model_name, found.fingerprint, found.arithmetic
             )

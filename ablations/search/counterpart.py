@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.search.studies import objective_of
 from ablations.study.declared import METRICS
@@ -12,6 +12,9 @@ from cnnzoo.reasons import line_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.reading.results import SearchResults
+
+if TYPE_CHECKING:
+    from cnnzoo.compiled_loss import CompiledLoss
 
 VALIDATION = "val_"
 """Before the name of a metric that Keras measures on the validation data."""
@@ -60,8 +63,8 @@ class Counterpart:
         if not self.reason:
             return ""
         return (
-            f"The studies compare {compared}, because {self.reason}; by how much the score of the "
-            "search was too good cannot be said."
+            f"The studies compare {compared}, because {self.reason}. The optimism of the search's "
+            "score is unknown."
         )
 
 
@@ -91,12 +94,15 @@ def find_counterpart(
         return Counterpart(near, f"{name} of the search is not a metric of Keras's validation data")
     if plain in SAME_NAME:
         return Counterpart(SAME_NAME[plain])
+    from cnnzoo.compiled_loss import loss_of
+
     try:
         built, classes_seen = _winner(model, data, levels)
-        return _compiled_counterpart(built, name, near, classes_seen)
+        loss = loss_of(built)
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
         reason = f"the model of the search, which would tell what {name} is, cannot be built"
         return Counterpart(near, f"{reason} ({line_of(error).rstrip('.')})")
+    return _compiled_counterpart(built, loss, name, near, classes_seen)
 
 
 def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bool]:
@@ -113,17 +119,17 @@ def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bo
     return built, len(np.unique(loaded.validation[1])) == info.classes
 
 
-def _compiled_counterpart(built: Any, name: str, near: str, classes_seen: bool) -> Counterpart:
-    from cnnzoo.compiled_loss import loss_of
-
+def _compiled_counterpart(
+    built: Any, loss: "CompiledLoss", name: str, near: str, classes_seen: bool
+) -> Counterpart:
     plain = name.removeprefix(VALIDATION)
     if plain == "loss":
         if built.losses:
             return Counterpart(
-                near, f"{name} of the search contains the model's penalties, which their loss omits"
+                near,
+                f"{name} of the search contains the model's penalties, which their own loss omits",
             )
         return Counterpart("loss")
-    loss = loss_of(built)
     listed = _metrics(built.get_compile_config().get("metrics"))
     kind, options = next((one for one in listed if _name_of(*one) == plain), (plain, {}))
     labels = ACCURACIES.get(kind)
@@ -140,7 +146,7 @@ def _compiled_counterpart(built: Any, name: str, near: str, classes_seen: bool) 
             return Counterpart("macro_f1")
         lacking = "not each class is among the validation labels"
         why = lacking if whole else "its average is not macro, or it has a threshold"
-        return Counterpart(near, f"{name} of the search is not their macro F1 ({why})")
+        return Counterpart(near, f"{name} of the search is not the studies' macro F1 ({why})")
     return Counterpart(near, f"they do not measure {name}, the objective of the search")
 
 

@@ -282,6 +282,8 @@ class TrialResult:
         those of a layer cannot be told.
     fingerprint
         Of the data before anything was drawn.
+    data_notes
+        What was left out of the data's source; see `cnnzoo.data.DataInfo`.
     arithmetic
         How the process computes that measured the trial's model; see `cnnzoo.processes`.
     loss
@@ -305,6 +307,7 @@ class TrialResult:
     params: int | None = None
     macs: int | None = None
     fingerprint: str = ""
+    data_notes: Sequence[str] = ()
     arithmetic: str = ""
     loss: str = ""
     findings: Sequence[Finding] = ()

@@ -61,8 +61,8 @@ class DataInfo:
         SHA-256, in hexadecimal, of the source's arrays and labels before anything was drawn: the
         same for every seed and toggle.
     notes
-        What the source holds and was left out, such as files that are no images: counted and
-        named, a phrase for each reason.
+        What was left out of the source, such as files that are not images: counted and named,
+        a phrase for each reason.
     """
 
     name: str

@@ -88,7 +88,8 @@ def load_data(
         "images" or "sequences": what `x` holds. Where its last axis of a single channel is
         missing, it gets one. If left out, four axes are images; three axes are grey images if `x`
         is uint8 and its examples are square, and sequences if an axis is at most 4 long or one is
-        more than 4 times as long as the other. Other shapes are refused.
+        more than 4 times as long as the other. Other shapes, uint8 that is wider than long, and
+        what looks like channels first are refused.
 
     Returns
     -------

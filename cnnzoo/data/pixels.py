@@ -6,14 +6,14 @@ import numpy as np
 
 from cnnzoo.data.dataset import Array
 from cnnzoo.data.errors import DataError
-from cnnzoo.kinds import AXES, Kind, may_be_grey
+from cnnzoo.kinds import AXES, MOST_CHANNELS, Kind, channels_first_kind, may_be_grey
 
 SHAPES: dict[Kind, str] = {
     "images": "(n, height, width, channels)",
     "sequences": "(n, length, channels)",
 }
 
-STORED_KIND = "An .npz archive may hold the word as `kind`."
+STORED_KIND = "In an .npz archive, `kind` may be stored beside x."
 
 
 def to_array(values: object, what: str) -> Array:
@@ -86,19 +86,26 @@ def _kind_of(x: Array, where: str) -> Kind:
             f"x of {where} must have shape {SHAPES['images']} for images or "
             f"{SHAPES['sequences']} for sequences; got {x.shape}.{remedy}"
         )
-    if shape[0] in (1, 3) and may_be_grey(shape[1:]):
+    if kind := channels_first_kind(shape):
+        order = ", ".join(map(str, (0, *range(2, x.ndim), 1)))
         raise DataError(
-            f"x of {where} must be channels last; its examples of shape {shape} look like images "
-            "with their channels first. Bring these to the end, x.transpose(0, 2, 3, 1), or load "
-            f"x as it is with kind='images'. {STORED_KIND}"
+            f"x of {where} must be channels last; its examples of shape {shape} look like {kind} "
+            f"with their channels first. Bring these to the end, x.transpose({order}), or load "
+            f"x as it is with kind={kind!r}. {STORED_KIND}"
         )
-    if may_be_grey(shape) and not (x.dtype == np.uint8 and shape[0] == shape[1]):
+    if len(shape) == AXES["images"]:
+        return "images"
+    of_bytes = x.dtype == np.uint8
+    if of_bytes and shape[0] == shape[1] and may_be_grey(shape):
+        return "images"
+    # Few words of many channels are floats; bytes may be the image of a line of text.
+    if may_be_grey(shape) or (of_bytes and MOST_CHANNELS < shape[0] < shape[1]):
         raise DataError(
             f"x of {where} must be known to be images or sequences; its examples of shape {shape} "
-            "may be either. Load it with kind='images' or kind='sequences', or give grey images "
-            f"a last axis: x[..., None]. {STORED_KIND}"
+            "may be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', "
+            f"or give grey images a last axis: x[..., None]. {STORED_KIND}"
         )
-    return "images" if len(shape) == AXES["images"] or may_be_grey(shape) else "sequences"
+    return "sequences"
 
 
 @dataclass(frozen=True)

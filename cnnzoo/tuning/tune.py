@@ -179,6 +179,9 @@ def tune(
         with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
             follow_chief(plan, tell)
         return SearchResults(place)
+    if progress:
+        for note in info.notes:
+            say(f"{info.name}: {note}.")
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)

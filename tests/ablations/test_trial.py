@@ -104,6 +104,13 @@ def test_measuring_trains_nothing_and_agrees_with_training(plain):
     assert measured.arithmetic.startswith("threads: ")
 
 
+def test_measuring_tells_what_the_data_leave_out(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2, masks=x)
+    measured = measure_trial(trial(data=f"npz:{tmp_path}/grey.npz", train_size=20.0))
+    assert measured.data_notes == ("arrays left out: 'masks'",)
+
+
 def test_an_archive_of_grey_bytes_is_trained_as_images(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2)

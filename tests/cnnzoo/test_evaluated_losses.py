@@ -25,6 +25,25 @@ class Doubled(keras.Model):
         return 2 * super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
+class Called(keras.Model):
+    """A subclassed model, whose outputs are not known."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.parts = layers
+
+    def call(self, x):
+        return self.parts[0](x)
+
+
+def second_of_two(activation):
+    """A model within whose first output is not the one that is taken."""
+    x = keras.Input((5,))
+    other = "linear" if activation == "softmax" else "softmax"
+    two = keras.Model(x, [keras.layers.Activation(other)(x), dense(activation)[0](x)])
+    return [keras.Model(x, two(x)[1])]
+
+
 def dense(activation="linear", units=CLASSES, decay=DECAY, **options):
     penalty = keras.regularizers.L2(decay) if decay else None
     return [keras.layers.Dense(units, activation, kernel_regularizer=penalty, **options)]
@@ -88,6 +107,9 @@ CASES = {  # layers, loss, scale of the outputs, what the likelihood is of
         9,
         PLAIN,
     ),
+    "softmax, the second of two": (lambda: second_of_two("softmax"), NAME, 9, PLAIN),
+    "linear, the second of two": (lambda: second_of_two("linear"), NAME, 1, NONE),
+    "softmax in a subclassed model": (lambda: [Called(dense("softmax"))], NAME, 9, PLAIN),
     "softmax by another layer": (lambda: [*dense(), keras.layers.Softmax()], NAME, 90, PLAIN),
     "softmax by a function": (
         lambda: [*dense(), keras.layers.Lambda(lambda x: keras.ops.softmax(x) * 1.0)],
@@ -145,7 +167,7 @@ def test_on_other_backends_probabilities_are_clipped_as_keras_does_there(monkeyp
 
 
 @pytest.mark.parametrize("kind", [keras.Model, Doubled])
-def test_a_loss_that_is_weighted_or_computed_by_the_model_is_its_own(kind):
+def test_weighted_and_own_losses_are_what_keras_evaluates(kind):
     inputs = keras.Input((5,))
     model = kind(inputs, dense("softmax")[0](inputs))
     model.compile("sgd", NAME, loss_weights=[0.25] if kind is keras.Model else None)

@@ -1,11 +1,15 @@
 """What a builder loads or sets itself stays; the seed draws the rest."""
 
+import functools
+from threading import Event, Thread
+
 import keras
 import numpy as np
 import pytest
 
 import cnnzoo
 from cnnzoo.initialization import build_seeded, restart
+from cnnzoo.loaded_weights import watch_loading
 
 
 def state(model) -> dict[str, np.ndarray]:
@@ -151,6 +155,115 @@ def test_a_zoo_model_within_a_builder_follows_the_trials_seed():
 
     direct = cnnzoo.build("mlp", input_shape=(4, 4, 1), units=4, seed=5)
     assert_same(state(build_seeded(make, 5)), state(direct))
+
+
+class Adding(keras.layers.Layer):
+    """A block with two arguments, of which another block is a part."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.block = Block(name="block")
+
+    def call(self, x, y):
+        return self.block(x) + y
+
+
+class Around(keras.Model):
+    """A subclassed model, whose layers are called only within its `call`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.adding = Adding(name="adding")
+
+    def call(self, x):
+        return self.adding(x, y=x)
+
+
+@pytest.mark.parametrize("kind", [Adding, Around])
+def test_parts_of_blocks_without_a_build_follow_the_seed(kind):
+    def nested():
+        x = keras.Input((3,))
+        return keras.Model(x, kind(name="it")(x, y=x) if kind is Adding else kind(name="it")(x))
+
+    first, again, other = (state(build_seeded(nested, seed)) for seed in (0, 0, 1))
+    assert_same(first, again)
+    kernels = [path for path in first if path.endswith("kernel")]
+    assert len(kernels) == 2
+    for path in kernels:
+        assert (first[path] != other[path]).any(), path
+
+
+class Early(keras.layers.Layer):
+    """A layer that makes its weights in `__init__`, as in the first example of Keras's guide."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = self.add_weight((3,), name="scale", initializer="random_normal")
+        self.doubled = self.add_weight((3,), name="doubled")
+        self.doubled.assign(2 * self.scale)
+
+    def call(self, x):
+        return x * self.scale + self.doubled
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_weights_may_be_set_before_a_layer_is_built(loaded):
+    def early():
+        layer = Early(name="early")
+        if loaded:
+            layer.set_weights([np.full(3, 7.0), np.full(3, 8.0)])
+        return keras.Sequential([keras.Input((3,)), layer])
+
+    first, second = (build_seeded(early, seed).get_weights() for seed in (0, 1))
+    assert (first[0] == second[0]).all() == loaded
+    np.testing.assert_array_equal(first[1], np.full(3, 8.0) if loaded else 2 * first[0])
+
+
+def test_weights_of_a_tensorflow_checkpoint_are_kept(tmp_path):
+    import tensorflow as tf
+
+    def plain():
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
+
+    def restored():
+        model = plain()
+        tf.train.Checkpoint(model=model).restore(path).assert_existing_objects_matched()
+        return model
+
+    saved = plain()
+    path = tf.train.Checkpoint(model=saved).save(str(tmp_path / "checkpoint"))
+    kernel, _ = build_seeded(restored, 0).get_weights()
+    np.testing.assert_array_equal(kernel, saved.get_weights()[0])
+
+
+def test_a_model_that_its_builder_keeps_starts_anew():
+    @functools.cache
+    def kept():
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
+
+    first = build_seeded(kept, 0).get_weights()
+    kept().set_weights([np.ones((3, 2)), np.ones(2)])  # as training does
+    for found, expected in zip(build_seeded(kept, 0).get_weights(), first, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_keras_is_as_before_after_watches_in_two_threads():
+    entered, left = Event(), Event()
+
+    def watch():
+        with watch_loading():
+            entered.set()
+            left.wait()
+
+    before = keras.layers.Layer.add_weight, keras.Variable.assign
+    thread = Thread(target=watch)
+    with watch_loading():
+        thread.start()
+        entered.wait(0.2)  # in vain, because there is one watch at a time
+    left.set()
+    thread.join()
+    assert entered.is_set()
+    assert (keras.layers.Layer.add_weight, keras.Variable.assign) == before
 
 
 def test_keras_is_as_before_after_a_builder_that_fails():

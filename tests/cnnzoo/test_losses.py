@@ -291,6 +291,24 @@ def test_a_model_of_several_outputs_is_refused():
     assert str(caught.value) == "`mine` has 2 outputs; the labels of one are known."
 
 
+class Called(keras.Model):
+    """A subclassed model."""
+
+    def call(self, x):
+        return x
+
+
+def test_a_subclassed_model_is_refused():
+    model = Called(name="mine")
+    model.compile(loss="mse")
+    with pytest.raises(LabelError) as caught:
+        loss_of(model)
+    assert str(caught.value) == (
+        "`mine` is a subclass of keras.Model with its own `call`, so its outputs are not known; "
+        "build it as keras.Model(inputs, outputs)."
+    )
+
+
 def test_several_binary_answers_at_once_are_not_two_classes():
     with pytest.raises(LabelError) as caught:
         loss_of(compiled("binary_crossentropy", units=3))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_trainings import assert_same, digits, quick, weights_of
 
 import cnnzoo
@@ -102,3 +103,25 @@ def test_a_model_trained_before_is_traced_anew_for_its_penalties():
     history = fit(model, data, Recipe(epochs=1), seed=0)
     expected = cnnzoo.evaluate(model, *data.validation)["loss"]
     assert history["val_loss"] == pytest.approx([expected], rel=1e-5)
+
+
+class Stepping(keras.Model):
+    """A model with a training step of its own, which leaves out what the loss does not use."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+        weights = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return {"loss": loss}
+
+
+def test_a_training_step_of_ones_own_may_leave_out_arguments():
+    inputs = keras.Input((6, 6, 1))
+    dense = keras.layers.Dense(3, "softmax", kernel_regularizer="l2")
+    model = Stepping(inputs, dense(keras.layers.Flatten()(inputs)))
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    data, weights = digits(), model.get_weights()
+    history = fit(model, data, Recipe(epochs=1, batch_size=len(data.train.x)), seed=0)
+    assert history["loss"] == pytest.approx([cross_entropy(weights, data.train)], rel=1e-5)

@@ -12,14 +12,14 @@ from cnnzoo.data.sources.paths import existing_path
 from cnnzoo.toggle import did_you_mean, listed
 
 NAMED = 3
-"""Largest number of files that a note names."""
+"""Largest number of files or folders that a note or an error names."""
 
 
 def from_folder(path: str) -> Source:
     """Read class folders, or such folders inside ``train/``, ``test/`` and ``validation/``.
 
     The images of a class may lie in subfolders of its folder. What is left out, hidden files and
-    files that are no images among it, is counted in the notes.
+    files that are not images among it, is counted in the notes.
 
     Raises
     ------
@@ -32,6 +32,8 @@ def from_folder(path: str) -> Source:
     if not root.is_dir():
         raise DataError(f"{name!r} must be a folder of class folders; it is a file.")
     parts = _part_folders(root, name)
+    for folder in parts.values():
+        _check_class_folders(folder, name)
     files = {part: _class_files(folder, name) for part, folder in parts.items()}
     classes = list(files["train"])
     for part, found in files.items():
@@ -101,9 +103,25 @@ def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]],
     direct = any(is_image(file) for key in inside for file in folders[key].iterdir())
     if len(inside) > 1 and len(common) > 1 and not direct:
         raise DataError(
-            f"The folders {listed(inside)} of {name!r} hold the same folders, {listed(common)}, so "
-            "they may be splits or classes. Name splits train/, validation/ and test/; move "
+            f"The folders {_first([*inside])} of {name!r} hold the same folders, {_first(common)}, "
+            "so they may be splits or classes. Name splits train/, validation/ and test/; move "
             "classes into a folder train/."
+        )
+
+
+def _check_class_folders(folder: Path, name: str) -> None:
+    """Refuse a split without class folders, and folders that lie a level too deep."""
+    found = _folders(folder)
+    if not found:
+        raise DataError(
+            f"{name!r} has no class folders in {folder.name}/; put its images into one folder a "
+            f"class, or move {folder.name}/ out of it."
+        )
+    inner = [inner.name for inner in _folders(found[0])]
+    if len(found) == 1 and len(inner) > 1:
+        raise DataError(
+            f"{name!r} has a single class, {found[0].name!r}, which holds the folders "
+            f"{_first(inner)}; if these are the classes or the splits, move them a level up."
         )
 
 
@@ -115,7 +133,7 @@ def _near_split(key: str, splits: Collection[str]) -> str:
 
 def _no_split(name: str, key: str, near: str) -> DataError:
     return DataError(
-        f"{name!r} has the folder {key!r}, which is no split{near} The splits: {listed(SPLITS)}."
+        f"{name!r} has the folder {key!r}, which is not a split{near} The splits: {listed(SPLITS)}."
     )
 
 
@@ -132,10 +150,10 @@ def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
                 f"({len(unread)} in its class folder). Convert it to PNG."
             )
         if not images:
-            holds = f"{len(found)} other files" if found else "nothing"
+            others = f"{len(found):,} other file{'s' * (len(found) != 1)}"
             raise DataError(
                 f"The class folder {str(class_folder)!r} of {name!r} has no image "
-                f"({', '.join(SUFFIXES)}); it holds {holds}."
+                f"({', '.join(SUFFIXES)}); it holds {others if found else 'nothing'}."
             )
         files[class_folder.name] = images
     return files
@@ -185,27 +203,27 @@ def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple
             (images if is_image(entry) else others).append(entry)
     reasons = {
         "hidden files": hidden,
-        "files that are no images": others,
-        "images outside of the class folders": images,
-        "folders that are no split": unread,
+        "files that are not images": others,
+        "images outside the class folders": images,
+        "folders that are not splits": unread,
     }
     return tuple(
-        f"{what} left out: {len(paths)} ({_names(paths, root)})"
+        f"{what} left out: {len(paths)} ({_first([str(path.relative_to(root)) for path in paths])})"
         for what, paths in reasons.items()
         if paths
     )
 
 
-def _entries(folder: Path, but: Collection[Path] = ()) -> Iterator[Path]:
-    """All files and hidden folders below a folder, without what lies in these or in `but`."""
+def _entries(folder: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
+    """All files and hidden folders below a folder, without what lies in these or in `excluded`."""
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not _is_hidden(entry):
-            if entry not in but:
+            if entry not in excluded:
                 yield from _entries(entry)
         else:
             yield entry
 
 
-def _names(paths: list[Path], root: Path) -> str:
-    names = listed([str(path.relative_to(root)) for path in paths[:NAMED]])
-    return f"{names}, ..." if len(paths) > NAMED else names
+def _first(names: list[str]) -> str:
+    """The first names, of which there may be thousands."""
+    return listed(names[:NAMED]) + ", ..." * (len(names) > NAMED)

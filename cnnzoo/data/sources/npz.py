@@ -33,11 +33,13 @@ def from_npz(path: str) -> Source:
     try:
         with file.open("rb") as stored, np.load(stored, allow_pickle=False) as archive:
             keys = _keys(archive.files, name)
+            kind = _kind(archive, name)
+            known = [key for pair in keys.values() for key in pair] + [KIND] * bool(kind)
             return Source(
                 name,
                 {part: (archive[x], archive[y]) for part, (x, y) in keys.items()},
-                kind=_kind(archive, name),
-                notes=_notes(archive.files, [key for pair in keys.values() for key in pair]),
+                kind=kind,
+                notes=_notes(archive.files, known),
             )
     except DataError:
         raise
@@ -55,8 +57,11 @@ def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
     if "x" in found or "y" in found:
         used = {"train": ("x", "y")}
     else:
-        ends = {key.partition("_")[2] for key in found if key.startswith(("x_", "y_"))}
-        splits = {"train": "train"} | by_split(ends, name, "x_{}".format)
+        of_y, of_x = (
+            by_split([key[2:] for key in found if key.startswith(axis)], name, f"{axis}{{}}".format)
+            for axis in ("y_", "x_")
+        )
+        splits = {"train": "train"} | of_y | of_x
         used = {part: (f"x_{end}", f"y_{end}") for part, end in splits.items()}
     for part, pair in used.items():
         for key in pair:
@@ -75,16 +80,17 @@ def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
 
 
 def _kind(archive: Any, name: str) -> Kind | None:
-    """The kind that the archive says its examples are."""
-    if KIND not in archive.files:
+    """The kind that the archive says its examples are; an array of that name is another thing."""
+    if KIND not in archive.files or archive[KIND].ndim:
         return None
-    said = archive[KIND]
+    stored = archive[KIND].item()
     for kind in AXES:
-        if said.ndim == 0 and said == kind:
+        if stored == kind:
             return kind
-    raise DataError(f"`{KIND}` in {name!r} must be one of {listed(AXES)}; got {said.tolist()!r}.")
+    near = did_you_mean(str(stored), AXES, "'")
+    raise DataError(f"`{KIND}` in {name!r} must be one of {listed(AXES)}; got {stored!r}{near}")
 
 
 def _notes(found: list[str], known: list[str]) -> tuple[str, ...]:
-    left = [key for key in found if key not in (*known, KIND)]
-    return (f"left out of the archive: {listed(left)}",) if left else ()
+    left = [key for key in found if key not in known]
+    return (f"arrays left out: {listed(left)}",) if left else ()

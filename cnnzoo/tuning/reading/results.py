@@ -15,7 +15,9 @@ from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 if TYPE_CHECKING:
     import pandas as pd
 
-PENALTY = re.compile("(?<![a-z])l[12](?![a-z0-9])|decay|regulari[sz]|penalty", re.IGNORECASE)
+PENALTY = re.compile(
+    "(?<![a-z])(l[12]|wd|reg)(?![a-z0-9])|weights?.?decay|regulari[sz]|penalty", re.IGNORECASE
+)
 """What the names of hyperparameters that set a penalty on weights contain."""
 
 

@@ -35,8 +35,8 @@ def active_levels(values: Mapping[str, Level]) -> dict[str, Level]:
 
 def _is_active(name: str, values: Mapping[str, Level]) -> bool:
     scopes = name.split("/")[:-1]
-    for at, scope in enumerate(scopes):
+    for depth, scope in enumerate(scopes):
         parent, equals, levels = scope.partition("=")
-        if equals and str(values["/".join([*scopes[:at], parent])]) not in levels.split(","):
+        if equals and str(values["/".join([*scopes[:depth], parent])]) not in levels.split(","):
             return False
     return True

@@ -247,6 +247,18 @@ def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monke
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
+def test_what_the_data_leave_out_is_said_once(go, monkeypatch, capsys):
+    notes = ("files that are not images left out: 1 ('README.txt')",)
+
+    def measure(trial):
+        return dataclasses.replace(stub_trials.measure_trial(trial), data_notes=notes)
+
+    monkeypatch.setattr(runner, "measure_trial", measure)
+    go(STUDY)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count(f"{STUDY.data}: {notes[0]}.") == 1
+
+
 def test_a_time_out_that_does_not_apply_is_said(go, capsys):
     said = (
         "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "

@@ -22,7 +22,7 @@ LOSSES = {
     "ids": "sparse_categorical_crossentropy",
     "one-hot": "categorical_crossentropy",
 }
-UNKNOWN = "; by how much the score of the search was too good cannot be said."
+UNKNOWN = ". The optimism of the search's score is unknown."
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,8 @@ def test_the_same_metric_of_the_winner_is_mapped(
         ),
         (
             *("val_f1_score", {"metric": "weighted"}, "macro_f1"),
-            "val_f1_score of the search is not their macro F1 (its average is not macro, or it "
-            "has a threshold)",
+            "val_f1_score of the search is not the studies' macro F1 (its average is not macro, "
+            "or it has a threshold)",
         ),
         (
             *("val_auc", {"metric": "auc"}, "loss"),
@@ -128,7 +128,7 @@ def test_the_same_metric_of_the_winner_is_mapped(
         ),
         (
             *("val_loss", {"decay": 0.01}, "loss"),
-            "val_loss of the search contains the model's penalties, which their loss omits",
+            "val_loss of the search contains the model's penalties, which their own loss omits",
         ),
         (
             *("accuracy", {}, "accuracy"),
@@ -152,8 +152,8 @@ def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):
     place = searched("val_f1_score", metric="macro")
     studies = ablations.from_search(place, model=OF, data=f"npz:{tmp_path / 'data.npz'}")
     assert studies.note == (
-        "The studies compare macro_f1, because val_f1_score of the search is not their macro F1 "
-        f"(not each class is among the validation labels){UNKNOWN}"
+        "The studies compare macro_f1, because val_f1_score of the search is not the studies' "
+        f"macro F1 (not each class is among the validation labels){UNKNOWN}"
     )
     right = keras.ops.one_hot([0, 0, 0], 2)
     assert float(keras.metrics.F1Score(average="macro")(right, right)) == pytest.approx(0.5)

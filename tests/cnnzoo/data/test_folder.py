@@ -118,18 +118,18 @@ def test_hidden_and_other_files_are_left_out_and_counted(tmp_path):
     assert sum(data.info.sizes) == 20
     assert data.info.notes == (
         "hidden files left out: 4 ('.git', '__MACOSX', 'cat/.DS_Store', ...)",
-        "files that are no images left out: 2 ('README.txt', 'cat/notes.txt')",
-        "images outside of the class folders left out: 1 ('preview.png')",
+        "files that are not images left out: 2 ('README.txt', 'cat/notes.txt')",
+        "images outside the class folders left out: 1 ('preview.png')",
     )
     assert repr(data).endswith(f"2 test; {'; '.join(data.info.notes)}>")
 
 
-def test_folders_that_are_no_split_are_left_out_and_named(tmp_path):
+def test_folders_that_are_not_splits_are_left_out_and_named(tmp_path):
     fill(tmp_path / "train")
     write(tmp_path / "unlabelled" / "0.png", np.zeros((4, 6)))
     data = load_data(f"folder:{tmp_path}")
     assert sum(data.info.sizes) == 20
-    assert data.info.notes == ("folders that are no split left out: 1 ('unlabelled')",)
+    assert data.info.notes == ("folders that are not splits left out: 1 ('unlabelled')",)
 
 
 def test_images_in_subfolders_of_a_class_are_read(tmp_path):
@@ -314,16 +314,22 @@ NO_SPLIT = "The splits: 'train', 'validation', 'test'."
 @pytest.mark.parametrize(
     ("folders", "sentence"),
     [
-        (["tarin"], f"has the folder 'tarin', which is no split; did you mean 'train'? {NO_SPLIT}"),
+        (
+            ["tarin"],
+            f"has the folder 'tarin', which is not a split; did you mean 'train'? {NO_SPLIT}",
+        ),
         (
             ["tarin", "test"],
-            f"has the folder 'tarin', which is no split; did you mean 'train'? {NO_SPLIT}",
+            f"has the folder 'tarin', which is not a split; did you mean 'train'? {NO_SPLIT}",
         ),
         (
             ["train", "tset"],
-            f"has the folder 'tset', which is no split; did you mean 'test'? {NO_SPLIT}",
+            f"has the folder 'tset', which is not a split; did you mean 'test'? {NO_SPLIT}",
         ),
-        (["train", "test", "holdout"], f"has the folder 'holdout', which is no split. {NO_SPLIT}"),
+        (
+            ["train", "test", "holdout"],
+            f"has the folder 'holdout', which is not a split. {NO_SPLIT}",
+        ),
         (["dev", "Test"], "has Test/, dev/ but no class folders in train/."),
         (["train", "dev", "Valid"], "has both Valid/ and dev/; keep one."),
         (["train", "Training"], "has both Training/ and train/; keep one."),
@@ -355,6 +361,24 @@ def test_classes_and_splits_that_look_alike_are_asked_for(tmp_path):
     for folder in ("main", "rest"):
         (tmp_path / folder).rename(tmp_path / "train" / folder)
     assert load_data(f"folder:{tmp_path}").info.class_names == ("main", "rest")
+
+
+def test_a_split_without_class_folders_is_refused(tmp_path):
+    fill(tmp_path / "train")
+    write(tmp_path / "test" / "0.png", np.zeros((4, 6)))
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has no class folders in test/; put its images into one folder a "
+        "class, or move test/ out of it."
+    )
+
+
+@pytest.mark.parametrize("outer", ["archive", "train/images"])
+def test_class_folders_a_level_too_deep_are_refused(outer, tmp_path):
+    fill(tmp_path / outer)
+    assert refusal(f"folder:{tmp_path}") == (
+        f"'folder:{tmp_path}' has a single class, '{outer.rpartition('/')[2]}', which holds the "
+        "folders 'cat', 'dog'; if these are the classes or the splits, move them a level up."
+    )
 
 
 @pytest.mark.parametrize(

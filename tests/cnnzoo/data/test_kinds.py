@@ -7,7 +7,7 @@ from cnnzoo.data import DataError, load_data
 
 RNG = np.random.default_rng(8)
 Y = np.arange(20) % 2
-STORED = "An .npz archive may hold the word as `kind`."
+STORED = "In an .npz archive, `kind` may be stored beside x."
 
 
 def filled(shape, dtype):
@@ -77,14 +77,15 @@ def test_clear_shapes_are_read_as_what_they_are(shape, dtype, input_shape):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [((28, 28), "float32"), ((28, 28), "int64"), ((28, 20), "uint8")]
+    ("shape", "dtype"),
+    [((28, 28), "float32"), ((28, 28), "int64"), ((28, 20), "uint8"), ((32, 200), "uint8")],
 )
 def test_what_may_be_either_is_asked_for(shape, dtype):
     x = filled(shape, dtype)
     assert refusal((x, Y)) == (
         f"x of 'arrays' must be known to be images or sequences; its examples of shape {shape} may "
-        "be either. Load it with kind='images' or kind='sequences', or give grey images a last "
-        f"axis: x[..., None]. {STORED}"
+        "be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', or give "
+        f"grey images a last axis: x[..., None]. {STORED}"
     )
     images, sequences = load_data((x, Y), kind="images"), load_data((x, Y), kind="sequences")
     assert images.info.fingerprint == load_data((x[..., None], Y)).info.fingerprint
@@ -137,18 +138,30 @@ def test_an_archive_may_say_its_kind(tmp_path):
     assert load_data(f"npz:{tmp_path}/a.npz").info.input_shape == (28, 20)
     np.savez(tmp_path / "a.npz", x=x, y=Y, kind="image")
     assert refusal(f"npz:{tmp_path}/a.npz") == (
-        f"`kind` in 'npz:{tmp_path}/a.npz' must be one of 'images', 'sequences'; got 'image'."
+        f"`kind` in 'npz:{tmp_path}/a.npz' must be one of 'images', 'sequences'; got 'image'; did "
+        "you mean 'images'?"
     )
+    np.savez(tmp_path / "a.npz", x=x[..., None], y=Y, kind=Y)
+    info = load_data(f"npz:{tmp_path}/a.npz").info
+    assert (info.input_shape, info.notes) == ((28, 20, 1), ("arrays left out: 'kind'",))
 
 
-def test_images_with_channels_first_are_asked_for():
-    x = filled((3, 32, 32), "uint8")
+@pytest.mark.parametrize(
+    ("shape", "kind", "order"),
+    [
+        ((3, 32, 32), "images", "0, 2, 3, 1"),
+        ((1, 40), "sequences", "0, 2, 1"),
+        ((3, 128), "sequences", "0, 2, 1"),
+    ],
+)
+def test_channels_first_are_asked_for(shape, kind, order):
+    x = filled(shape, "float32")
     assert refusal((x, Y)) == (
-        "x of 'arrays' must be channels last; its examples of shape (3, 32, 32) look like images "
-        "with their channels first. Bring these to the end, x.transpose(0, 2, 3, 1), or load x as "
-        f"it is with kind='images'. {STORED}"
+        f"x of 'arrays' must be channels last; its examples of shape {shape} look like {kind} "
+        f"with their channels first. Bring these to the end, x.transpose({order}), or load x as "
+        f"it is with kind='{kind}'. {STORED}"
     )
-    assert load_data((x, Y), kind="images").info.input_shape == (3, 32, 32)
+    assert load_data((x, Y), kind=kind).info.input_shape == shape
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,15 @@ ALLOWED = (
             " lacks 'y_test' for test; it holds 'x_train', 'y_train', 'x_test'." + ALLOWED,
         ),
         (
+            {"x_train": X, "y_train": Y, "x_val": X, "y_valid": Y},
+            " lacks 'y_val' for validation; it holds 'x_train', 'y_train', 'x_val', 'y_valid'."
+            + ALLOWED,
+        ),
+        (
+            {"x_train": X, "y_train": Y, "y_test": Y},
+            " lacks 'x_test' for test; it holds 'x_train', 'y_train', 'y_test'." + ALLOWED,
+        ),
+        (
             {"x_train": X, "y_train": Y, "x_tst": X, "y_tst": Y},
             " holds 'x_tst', which has no use; did you mean 'x_test'? It holds x and y, or x_train "
             "and y_train (with x_val, y_val, x_test, y_test if there are).",

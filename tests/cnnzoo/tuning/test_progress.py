@@ -1,5 +1,7 @@
 """What a search tells while it runs."""
 
+import numpy as np
+
 from cnnzoo.tuning.progress import Progress
 from cnnzoo.tuning.records import Execution, Objective
 
@@ -31,3 +33,14 @@ def test_without_a_wish_for_it_nothing_is_told(capsys):
     with Progress(Objective("val_loss", "min"), None, shown=False) as progress:
         progress.report(Trial("0", 0.5), [])
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_the_data_leave_out_is_said_first(searched, stub_training, tmp_path, capsys):
+    stub_training(lambda levels, seed: 0.5)
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2, masks=x)
+    search = {"units": [8, 16]}
+    for progress in (True, False):
+        searched("mlp", f"npz:{tmp_path}/a.npz", search, tuner="grid", progress=progress)
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[:1] == [f"npz:{tmp_path}/a.npz: arrays left out: 'masks'."] * progress

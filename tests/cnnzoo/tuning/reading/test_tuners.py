@@ -127,11 +127,11 @@ def of_the_loss(place, name):
     """Have a search look for the loss, over a hyperparameter of that name."""
     for path in place.rglob("*.json"):
         text = path.read_text().replace("val_loss", "val_other").replace("val_accuracy", "val_loss")
-        path.write_text(text.replace("learning_rate", name))
+        path.write_text(text.replace("learning_rate", name).replace('"max"', '"min"'))
     return cnnzoo.open_search(place)
 
 
-@pytest.mark.parametrize("name", ["weight_decay", "head_l2", "dense_regularizer"])
+@pytest.mark.parametrize("name", ["weight_decay", "head_l2", "dense_regularizer", "wd"])
 def test_a_loss_from_elsewhere_may_contain_penalties(copied, name):
     assert of_the_loss(copied("random"), name).notes == (
         "val_loss is Keras's own, which contains penalties on weights: where "
@@ -139,7 +139,7 @@ def test_a_loss_from_elsewhere_may_contain_penalties(copied, name):
     )
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "l20", "pool2"])
+@pytest.mark.parametrize("name", ["learning_rate", "l20", "pool2", "lr_decay"])
 def test_a_loss_from_elsewhere_without_penalties_needs_no_note(copied, name):
     assert of_the_loss(copied("random"), name).notes == ()
 
