@@ -113,11 +113,14 @@ def _default_on(design: str, levels: tuple[Level, ...], toggle: Toggle, default:
         return default
     why = "is a number that often means off" if among else "is not among them"
     name, state = toggle.name, STARTS[design]
+    example = levels[-1]
+    if among:
+        example = default if state == "off" else _other(levels, default)
     raise StudyError(
         f"`{name}`: the design {design} starts with every factor {state}; which of "
         f"{listed(levels)} is on is not known, because neither means off (False, 'none') and the "
         f"default, {default!r}, {why}. Give the level that is {state} in `baseline`, as in "
-        f"baseline={{{name!r}: {levels[-1]!r}}}."
+        f"baseline={{{name!r}: {example!r}}}."
     )
 
 

@@ -59,8 +59,7 @@ def notes_of_marks(
     chance = sum(one in own[AT_CHANCE] and one in theirs[AT_CHANCE] for one in paired)
     said = []
     if diverged:
-        hold = "holds" if diverged == 1 else "hold"
-        said.append(f"{NO_VERDICT}{diverged} of {len(paired)} pairs {hold} a diverged trial")
+        said.append(f"{NO_VERDICT}training diverged in {diverged} of {len(paired)} pairs")
     if chance and chance == len(paired):
         said.append(BOTH_AT_CHANCE)
     elif chance:

@@ -22,7 +22,8 @@ def macs(model: Any) -> int | None:
     for each vector, every weight of a recurrent layer once a step; attention multiplies queries,
     keys and values too. A layer that is used twice counts twice. What works element by element
     (pooling, activations, normalization, resizing, lookups) is left out, as usual (He et al. 2015,
-    table 1). A layer without weights that is not Keras's own, such as a ``Lambda``, counts as none.
+    table 1). Of a layer with its own ``call``, and of a ``Lambda``, the layers and ``keras.ops`` in
+    it are counted.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def count(call: Call) -> int:
     UncountedError
         If they cannot be told.
     """
-    if not isinstance(call.layer, keras.Model):
+    if not isinstance(call.layer, keras.Model | keras.Function):
         return products(call)
     given = keras.tree.flatten(call.inputs)
     shapes = [tuple(one.shape) for one in given if isinstance(one, keras.KerasTensor)]

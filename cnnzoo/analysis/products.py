@@ -87,11 +87,9 @@ def products(call: Call) -> int:
     3240
     """
     layer = call.layer
+    if isinstance(layer, layers.Lambda) or not _has_keras_call(layer):
+        return _followed(call)
     rule = next((rule for kind, rule in RULES.items() if isinstance(layer, kind)), None)
-    if not _has_keras_call(layer):
-        rule = None
-        if any(isinstance(inner, tuple(RULES)) for inner in _inner_layers(layer)):
-            raise UncountedError("its own `call` holds layers that multiply")
     if rule is not None:
         if getattr(layer, "lora_enabled", False):
             raise UncountedError("it has LoRA weights")
@@ -101,6 +99,38 @@ def products(call: Call) -> int:
     if not isinstance(layer, ELEMENTWISE) and any(len(w.shape) > 1 for w in layer.weights):
         raise UncountedError("how often it uses its weights is not known")
     return 0
+
+
+def _followed(call: Call) -> int:
+    """Count the layers and operations that a layer's own ``call`` is made of."""
+    from cnnzoo.analysis.cost import count
+
+    args, kwargs = keras.tree.map_structure(_fresh, (call.args, dict(call.kwargs)))
+    inputs = [one for one in keras.tree.flatten((args, kwargs)) if _is_symbolic(one)]
+    inner = _inner_layers(call.layer)
+    nodes = [list(nodes) for one in inner for nodes in (one._inbound_nodes, one._outbound_nodes)]
+    try:
+        with keras.StatelessScope():  # it may set variables
+            graph = keras.Function(inputs, call.layer.call(*args, **kwargs))
+        return count(Call(graph, (inputs,), graph.outputs))
+    except UncountedError:
+        raise
+    except Exception:  # functions of TensorFlow refuse them, and so does `add_loss`
+        raise UncountedError("its own `call` takes no symbolic tensors") from None
+    finally:
+        places = (one for layer in inner for one in (layer._inbound_nodes, layer._outbound_nodes))
+        for place, before in zip(places, nodes, strict=True):
+            place[:] = before
+
+
+def _fresh(value: Any) -> Any:
+    """Return a tensor of the same shape that is in no graph."""
+    symbolic = _is_symbolic(value)
+    return keras.Input(batch_shape=value.shape, dtype=value.dtype) if symbolic else value
+
+
+def _is_symbolic(value: Any) -> bool:
+    return isinstance(value, keras.KerasTensor)
 
 
 def operation_products(call: Call) -> int:

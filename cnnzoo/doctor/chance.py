@@ -31,6 +31,9 @@ class Constant:
         Share of the most frequent class; NaN for a regression.
     nll
         Entropy of the class shares, in nats; NaN for a regression.
+    macro_f1
+        What answers drawn by the class shares come to on average, where a constant one comes to
+        less: one over the number of classes that occur; NaN for a regression.
     rmse
         Standard deviation of the targets; NaN for classes.
     """
@@ -38,6 +41,7 @@ class Constant:
     count: int
     accuracy: float = math.nan
     nll: float = math.nan
+    macro_f1: float = math.nan
     rmse: float = math.nan
 
     @classmethod
@@ -62,27 +66,34 @@ class Constant:
         counts = np.bincount(labels.astype("int64"), minlength=classes)
         shares = counts[counts > 0] / len(labels)
         entropy = -float((shares * np.log(shares)).sum())
-        return cls(len(labels), float(shares.max()), entropy)
+        return cls(len(labels), float(shares.max()), entropy, 1 / len(shares))
 
 
 def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -> Finding | None:
     r"""Find a model that is not shown to be better than a constant answer.
 
-    Of classes, both must hold. The accuracy is one that guessing the most frequent class, of share
-    q, reaches in more than 0.1% of samples of n examples: :math:`P(B(n, q) \ge k) > 0.001`. And
-    the negative log-likelihood, if it is defined, is not below the entropy H of the class shares
-    by more than 3%, nor by more than :math:`z^2 / 2n`, which fitting one parameter to noise gains
-    in 0.1% of samples (Wilks 1938). A model of rare classes that always answers the most frequent
-    one, with useful probabilities, is better than a constant by the second, an overconfident one
-    by the first. Of a regression the mean squared error is not below the variance by more than 3%
-    and :math:`z^2 / n` of it.
+    A classifier is at chance level if each of these holds that is defined:
+
+    - Guessing the most frequent class, of share q, reaches its accuracy in more than 0.1% of
+      samples of n examples: :math:`P(B(n, q) \ge k) > 0.001`.
+    - The macro F1 is not above :math:`1/c` by more than :math:`z \sqrt{(c - 1) / n} / c` for c
+      classes. Answers that ignore the inputs have at most :math:`1/c` on average. They pass the
+      limit in 0.1% of samples, or in up to 3% where a class has five examples or fewer.
+    - The negative log-likelihood is not below the entropy of the class shares by more than 3%, nor
+      by more than :math:`z^2 / 2n`, which fitting one parameter to noise gains in 0.1% of samples
+      (Wilks 1938).
+
+    So two models of rare classes are better than a constant: one that is trained with class
+    weights, which trades accuracy for recall, by the second; and one that always answers the most
+    frequent class, with useful probabilities, by the third. Of a regression the mean squared error
+    is not below the variance by more than 3% and :math:`z^2 / n` of it.
 
     Parameters
     ----------
     constant
         What a constant answer comes to on the split.
     metrics
-        By name what the model comes to there: accuracy and nll, or rmse.
+        By name what the model comes to there: accuracy, macro_f1 and nll, or rmse.
     split
         Its name, for the evidence.
 
@@ -99,6 +110,9 @@ def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -
     accuracy, nll, rmse = (metrics.get(name, math.nan) for name in ("accuracy", "nll", "rmse"))
     if math.isfinite(accuracy) and constant.accuracy < 1:
         if _tail(round(accuracy * n), n, constant.accuracy) <= 1e-3:
+            return None
+        guessed = constant.macro_f1
+        if metrics.get("macro_f1", 0.0) > guessed + Z * math.sqrt(guessed * (1 - guessed) / n):
             return None
         told.append(("accuracy", accuracy, constant.accuracy))
         if math.isfinite(nll):
@@ -135,8 +149,9 @@ def check_divergence(
 
     Of classes the loss on the training data, in training (where batch normalization has the
     batch's statistics) as in inference, is more than ten times the entropy of the class shares,
-    and above 10. Of a regression the mean squared error is more than ten times that of the answer
-    0, which a model starts near.
+    and above 10. A loss may have a scale of its own, as by ``reduction="sum"``, so the negative
+    log-likelihood, if it is defined, must be more than twice that entropy too. Of a regression the
+    mean squared error is more than ten times that of the answer 0, which a model starts near.
 
     Parameters
     ----------
@@ -167,6 +182,8 @@ def check_divergence(
         in_training = history.get("loss") or [math.inf]
         answer = f"a constant answer has {least:.3g}"
     if not (math.isfinite(ours) and ours > limit and in_training[-1] > limit):
+        return None
+    if classes > 1 and metrics.get("nll", math.inf) <= 2 * least:
         return None
     return Finding(
         DIVERGED,

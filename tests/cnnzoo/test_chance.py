@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
 
@@ -16,6 +17,7 @@ RNG = np.random.default_rng(0)
 def measured(labels, probabilities):
     return {
         "accuracy": accuracy_score(labels, probabilities.argmax(1)),
+        "macro_f1": f1_score(labels, probabilities.argmax(1), average="macro"),
         "nll": log_loss(labels, probabilities, labels=range(probabilities.shape[1])),
     }
 
@@ -78,6 +80,17 @@ def test_probabilities_of_rare_classes_are_better_than_a_constant():
     assert not found(labels, probabilities)
 
 
+def test_a_model_of_weighted_classes_is_better_than_a_constant():
+    labels = np.repeat([0, 1], [950, 50])
+    x = RNG.normal(2 * labels, 1)[:, None]
+    model = LogisticRegression(class_weight="balanced").fit(x, labels)
+    probabilities = model.predict_proba(x)
+    numbers, constant = measured(labels, probabilities), Constant.of(labels, 2)
+    assert numbers["accuracy"] < constant.accuracy
+    assert numbers["nll"] > constant.nll
+    assert not found(labels, probabilities)
+
+
 def test_a_loss_that_falls_while_all_answers_are_alike_is_at_chance():
     # a softmax over one unit: loss 0, and class 1 for every input
     constant = Constant.of(np.arange(200) % 2, 2)
@@ -123,7 +136,9 @@ def test_without_numbers_nothing_is_said(metrics):
     ("classes", "metrics", "history", "diverged"),
     [
         (10, {"loss": 2.5e11}, {"loss": [3e11]}, True),
+        (10, {"loss": 2.5e11, "nll": 78.6}, {"loss": [3e11]}, True),
         (10, {"loss": 2.6}, {"loss": [2.6]}, False),
+        (10, {"loss": 76.0, "nll": 2.4}, {"loss": [76.0]}, False),  # a sum over 32 examples
         (10, {"loss": 78.0}, {"loss": [0.05]}, False),  # batch normalization's averages
         (10, {"loss": 8.0}, {"loss": [9.0]}, False),  # overfit, or badly initialized
         (10, {"loss": math.inf}, {"loss": [math.inf]}, False),  # a failed trial

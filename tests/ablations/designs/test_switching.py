@@ -86,19 +86,20 @@ def test_toggles_of_the_zoo_declare_what_is_off(model, name, levels, on, turn):
 
 
 @pytest.mark.parametrize(
-    ("design", "state", "why", "name", "levels"),
+    ("design", "state", "why", "name", "levels", "example"),
     [
-        ("leave-one-out", "on", "0.0, is a number that often means off", "gain", [0.5, 0.0]),
-        ("add-one-in", "off", "'max', is not among them", "pooling", ["average", "mixed"]),
-        ("leave-one-out", "on", "0.0, is not among them", "dropout", [0.1, 0.3]),
+        ("leave-one-out", "on", "0.0, is a number that often means off", "gain", [0.5, 0.0], 0.5),
+        ("add-one-in", "off", "0.0, is a number that often means off", "gain", [0.0, 0.5], 0.0),
+        ("add-one-in", "off", "'max', is not among them", "pooling", ["avg", "mixed"], "mixed"),
+        ("leave-one-out", "on", "0.0, is not among them", "dropout", [0.1, 0.3], 0.3),
     ],
 )
-def test_what_is_on_is_asked_for_where_nothing_tells(design, state, why, name, levels):
+def test_what_is_on_is_asked_for_where_nothing_tells(design, state, why, name, levels, example):
     listed = ", ".join(map(repr, levels))
     assert refusal(design, {name: levels}) == (
         f"`{name}`: the design {design} starts with every factor {state}; which of {listed} is on "
         f"is not known, because neither means off (False, 'none') and the default, {why}. Give "
-        f"the level that is {state} in `baseline`, as in baseline={{{name!r}: {levels[-1]!r}}}."
+        f"the level that is {state} in `baseline`, as in baseline={{{name!r}: {example!r}}}."
     )
     for level in levels:
         assert baseline(design, {name: levels}, baseline={name: level}) == {name: level}

@@ -113,7 +113,7 @@ UNUSUAL = 0.01 * np.random.default_rng(0).lognormal(sigma=1.5, size=10)
         ),
         (
             DIVERGED,
-            "no verdict: 7 of 7 pairs hold a diverged trial",
+            "no verdict: training diverged in 7 of 7 pairs",
             "14 of 14 trials are far worse than a constant answer (training diverged): see the "
             "findings.",
         ),

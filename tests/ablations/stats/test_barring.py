@@ -72,12 +72,12 @@ def test_comparisons_without_a_verdict_count_in_holms_correction(trials_of):
         (
             {"level3": ("diverged", 1)},
             "",
-            "no verdict: 1 of 8 pairs holds a diverged trial",
+            "no verdict: training diverged in 1 of 8 pairs",
         ),
         (
             {"baseline": ("diverged", 2), "level3": ("diverged at-chance", 3)},
             "",
-            "no verdict: 3 of 8 pairs hold a diverged trial",
+            "no verdict: training diverged in 3 of 8 pairs",
         ),
         ({"level3": ("modes-differ", 8)}, "worse", ""),
     ],
