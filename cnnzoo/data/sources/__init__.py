@@ -1,5 +1,6 @@
 """The sources of data: packaged ones by name, others by a prefix, or arrays in hand."""
 
+import os
 from collections.abc import Callable, Mapping
 
 from cnnzoo.data.errors import DataError
@@ -55,6 +56,9 @@ def open_source(spec: object) -> Source:
         return PREFIXES[prefix][1](rest)
     prefixed = [f"{prefix}:{rest}" for prefix, (rest, _) in PREFIXES.items()]
     near = did_you_mean(prefix, PREFIXES if colon else PACKAGED, "'")
+    path = os.path.expanduser(spec)  # noqa: PTH111 # which takes any text
+    if not colon and os.path.exists(path):  # noqa: PTH110
+        near = f"; did you mean '{'folder' if os.path.isdir(path) else 'npz'}:{spec}'?"  # noqa: PTH112
     raise DataError(
         f"There is no data {spec!r}{near} Known are {listed(PACKAGED)}, {listed(prefixed)}, "
         "and arrays (x, y)."

@@ -227,7 +227,9 @@ def fractions(report: Report, seeds: int = 10) -> None:
         (("fractional-factorial", 3), ("fractional-factorial", 6), ("plackett-burman", 11))
     ):
         names = [f"f{i}" for i in range(count)]
-        layout = design(name, dict.fromkeys(names, (False, True)), Settings())
+        layout = design(
+            name, dict.fromkeys(names, (False, True)), Settings(dict.fromkeys(names, False))
+        )
         on = [{**layout.baseline, **variant.changes} for variant in layout.variants]
         terms = {each: np.array([1.0 if run[each] else -1.0 for run in on]) for each in names}
         runs = np.column_stack(list(terms.values()))

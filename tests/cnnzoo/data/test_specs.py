@@ -53,6 +53,16 @@ def test_what_is_no_data_is_refused(spec, sentence):
     assert str(caught.value) == sentence
 
 
+def test_a_path_without_prefix_is_answered_by_its_prefix(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    np.savez(tmp_path / "a.npz", x_train=X, y_train=Y)
+    for path, spec in (("images", "folder:images"), ("a.npz", "npz:a.npz")):
+        with pytest.raises(DataError) as caught:
+            load_data(path)
+        assert str(caught.value) == f"There is no data '{path}'; did you mean '{spec}'?{KNOWN}"
+
+
 def test_an_unknown_choice_is_answered_by_the_nearest():
     with pytest.raises(ToggleError) as caught:
         load_data((X, Y), labelnoise=0.1)
