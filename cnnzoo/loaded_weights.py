@@ -1,5 +1,6 @@
 """Weights that a builder loads or sets itself, told from those that it leaves to be drawn."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -134,6 +135,28 @@ def keep_weights(layer: Any) -> None:
 def loaded_values(layer: Any) -> dict[int, NDArray[Any]]:
     """Return the loaded values of a layer, by their places among its variables."""
     return _LOADED.get(layer, {})
+
+
+def loaded_digest(model: Any) -> str:
+    """Return a digest of the weights of a model that its builder loaded or set.
+
+    Parameters
+    ----------
+    model
+        From `cnnzoo.initialization.build_seeded`.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits; "" if the builder left all weights to be drawn.
+    """
+    digest, count = hashlib.sha256(), 0
+    for number, layer in enumerate(model._flatten_layers(include_self=False)):
+        for place, value in sorted(loaded_values(layer).items()):
+            digest.update(f"{number} {place} {value.shape} {value.dtype}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+            count += 1
+    return digest.hexdigest()[:12] if count else ""
 
 
 def forget_assignment(variable: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.initialization import build_seeded, restart
-from cnnzoo.loaded_weights import watch_loading
+from cnnzoo.loaded_weights import loaded_digest, watch_loading
 
 
 def state(model) -> dict[str, np.ndarray]:
@@ -123,6 +123,21 @@ def test_a_model_started_anew_has_its_loaded_weights_again():
         variable.assign(variable + 1)
     restart(used, 1)
     assert_same(state(used), state(fresh))
+
+
+def test_the_digest_is_of_the_loaded_weights_alone():
+    def built(seed, bias):
+        def make():
+            model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+            if bias is not None:
+                model.layers[0].bias.assign([bias])
+            return model
+
+        return build_seeded(make, seed)
+
+    assert loaded_digest(built(0, None)) == ""
+    assert loaded_digest(built(0, 1.0)) == loaded_digest(built(1, 1.0)) != ""
+    assert loaded_digest(built(0, 1.0)) != loaded_digest(built(0, 2.0))
 
 
 def test_what_a_builder_draws_itself_follows_the_seed():
