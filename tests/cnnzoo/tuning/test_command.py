@@ -117,6 +117,12 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
             "a Tuner of KerasTuner; got 'bayes'; did you mean bayesian?",
         ),
         (
+            ("mlp", "--objective", "val_f1_score", "--data", "digits"),
+            "ToggleError: `objective` of a search must be one of val_loss, val_accuracy, "
+            "val_macro_f1, val_nll for a classification; got 'val_f1_score'; did you mean "
+            "'val_macro_f1'?",
+        ),
+        (
             ("mlp", "units=8", "--search", "units"),
             "ToggleError: `units` of `mlp` is searched; got units=8 too.",
         ),
