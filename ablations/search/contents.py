@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,23 +232,25 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
 
 
 def _gap_words(row: pd.Series, objective: Objective | None) -> str:
-    """Say what the winner came to on fresh seeds, beside its score in the search."""
+    """Compare the winner's mean over fresh seeds with its score in the search."""
     gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
-    decimals = decimals_of(gap, low, high)
-    end = "of one fresh seed there is no interval"
+    told = partial(fixed, decimals=decimals_of(gap, low, high))
+    fresh, searched = told(row["fresh_mean"]), told(row["search_score"])
+    count = int(row["seeds"])
+    seeds = f"{count} fresh seed" + "s" * (count != 1)
+    start = f"On {seeds} the search's best configuration scored a {_metric(objective)} of {fresh}"
+    no_interval = "one seed gives" if count == 1 else "scores that are all alike give"
+    end = f"{no_interval} no interval"
+    if fresh == searched or low <= 0 <= high:
+        scored = f"{start} again" if fresh == searched else f"{start}, and {searched} in the search"
+        end = f"95% CI {told(low)} to {told(high)}" if is_number(low) else end
+        return f"{scored}: no optimism is shown (difference {told(gap)}, {end})."
     lower = objective is None or objective.lower
     wrong = "too good" if gap >= 0 else "too high" if lower else "too low"
     if is_number(low):
         ends = (low, high) if gap >= 0 else (-high, -low)
-        end = " to ".join(["95% interval " + fixed(ends[0], decimals), fixed(ends[1], decimals)])
-        end += "; it may be none" if low <= 0 <= high else ""
-    count = int(row["seeds"])
-    seeds = f"{count} fresh seed" + "s" * (count != 1)
-    fresh, searched = (fixed(row[name], decimals) for name in ("fresh_mean", "search_score"))
-    return (
-        f"On {seeds} the search's best configuration came to a {_metric(objective)} of {fresh}, "
-        f"not {searched}: the search's score was {wrong} by {fixed(abs(gap), decimals)} ({end})."
-    )
+        end = f"95% CI {told(ends[0])} to {told(ends[1])}"
+    return f"{start}, not {searched}: the search's score was {wrong} by {told(abs(gap))} ({end})."
 
 
 def _code(results: SearchResults) -> str:
