@@ -11,6 +11,7 @@ import pandas as pd
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.rounding import decimals_of, fixed, is_number
 from ablations.report.words import level_words, metric_words, seed_words, settings_words
+from ablations.search.studies import UNKNOWN_SEEDS
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Hyperparameter, Objective
 
@@ -52,6 +53,8 @@ class SearchContents:
         What must be said before the numbers.
     optimism
         As of `SearchAblation.optimism`; empty if that was not tried.
+    seeds_note
+        Whether the search may have used the seeds on which its best was tried again; empty if not.
     one_at_a_time, path
         What the reports of those two studies show, where they were run.
     tables
@@ -79,6 +82,7 @@ class SearchContents:
     compared: frozenset[str]
     warnings: tuple[str, ...]
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    seeds_note: str = ""
     one_at_a_time: ReportContents | None = None
     path: ReportContents | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -145,6 +149,7 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
         ),
         in_order=results.project.in_order,
         optimism=optimism,
+        seeds_note="" if results.seeds else UNKNOWN_SEEDS,
         one_at_a_time=one_at_a_time,
         path=path,
         tables=tables,
@@ -221,7 +226,7 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     if len(optimism) and optimism["note"].iloc[0]:
         return [optimism["note"].iloc[0]]
     if len(optimism) and optimism["seeds"].iloc[0]:
-        return [_gap_words(optimism.iloc[0], results.objective)]
+        return [_gap_words(optimism.iloc[0], results.objective, known=bool(results.seeds))]
     if count < 2:
         return []
     return [
@@ -231,13 +236,13 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     ]
 
 
-def _gap_words(row: pd.Series, objective: Objective | None) -> str:
-    """Compare the winner's mean over fresh seeds with its score in the search."""
+def _gap_words(row: pd.Series, objective: Objective | None, *, known: bool) -> str:
+    """Compare the winner's mean over fresh seeds with its score; tell if its seeds are known."""
     gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
     told = partial(fixed, decimals=decimals_of(gap, low, high))
     fresh, searched = told(row["fresh_mean"]), told(row["search_score"])
     count = int(row["seeds"])
-    seeds = f"{count} fresh seed" + "s" * (count != 1)
+    seeds = f"{count} {'fresh ' * known}seed{'s' * (count != 1)}"
     start = f"On {seeds} the search's best configuration scored a {_metric(objective)} of {fresh}"
     no_interval = "one seed gives" if count == 1 else "scores that are all alike give"
     end = f"{no_interval} no interval"

@@ -1,4 +1,5 @@
 import csv
+import html
 import io
 import json
 import math
@@ -290,8 +291,42 @@ def test_optimism_is_said_with_its_metric_and_in_its_direction(
             return pd.DataFrame([(1, "11", "baseline", *row, "")], columns=COLUMNS)
 
     goal = {"objective": {"name": "val_accuracy", "direction": direction}}
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
+    place = written(
+        tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={**goal, "seeds": [0]}
+    )
     assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "start", "lead"),
+    [
+        ([0], "On 1 fresh seed ", "trained again on seeds that the search did not use."),
+        (
+            [],
+            "On 1 seed ",
+            "trained again. The seeds of the search are unknown, so it may have used some of "
+            "these.",
+        ),
+    ],
+)
+def test_report_says_whether_the_seeds_are_fresh(written, tmp_path, seeds, start, lead):
+    class Tried:
+        one_at_a_time = path = None
+
+        def optimism(self):
+            row = (1, "0", "baseline", 0.5, 0.4, 1, 0.1, math.nan, math.nan, "")
+            return pd.DataFrame([row], columns=COLUMNS)
+
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={"seeds": seeds})
+    ablations.search_report(place, tmp_path / "a.html", ablation=Tried())
+    contents = contents_of(cnnzoo.open_search(place), Tried())
+    assert contents.warnings[-1].startswith(start)
+    told = (
+        f"The winner and its rivals, {lead} Optimism is by how much the search's score was too "
+        "good, with its 95% interval."
+    )
+    assert optimism_table(contents).lead == told
+    assert told in html.unescape((tmp_path / "a.html").read_text())
 
 
 def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):
