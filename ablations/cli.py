@@ -232,7 +232,7 @@ def _show(results: "Results") -> None:
     from rich.console import Console
 
     from ablations.report.answers import answers
-    from ablations.report.terminal import UNLIMITED, deltas_table
+    from ablations.report.terminal import UNLIMITED, deltas_table, missing_verdicts
     from ablations.report.words import ends_words
     from ablations.results.choosing import PATH
     from ablations.results.reporting import contents_of
@@ -247,7 +247,8 @@ def _show(results: "Results") -> None:
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     if ends := ends_words(results.study):
         say(ends)
-    for metric, rows in results.deltas().groupby("metric", sort=False):
+    deltas = results.deltas()
+    for metric, rows in deltas.groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
         means = rows["baseline_mean"].dropna().unique()
         if len(baseline) and not len(means):  # no variant is paired yet
@@ -255,6 +256,8 @@ def _show(results: "Results") -> None:
         if len(means) == 1:  # else the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
+    for reason in missing_verdicts(deltas, trials, few=results.exploratory):
+        say(reason)
     for said in answers(contents_of(results)):
         say(f"{said.text}.")
     if trials["variant"].eq(BASELINE).all():

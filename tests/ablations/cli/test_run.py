@@ -100,6 +100,20 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     assert "units=4, seed 3: failed: ValueError: bad luck" in answer.stderr
 
 
+def test_table_says_why_there_is_no_verdict(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        found = [Finding("at-chance", "It guesses", "10%", "Look")]
+        return TrialResult(trial, "done", metrics=result.metrics, findings=found)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny, "--seeds", 6)
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith("units=4 ")]
+    assert [row.split()[-1] for row in rows] == ["none", "none"]
+    reason = "units=4: no verdict: in every pair both trials are at chance level."
+    assert answer.stdout.splitlines().count(reason) == 1
+
+
 def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         status = "failed" if trial.settings["units"] == 4 else "done"
