@@ -233,7 +233,7 @@ def _show(results: "Results") -> None:
 
     from ablations.report.answers import answers
     from ablations.report.terminal import UNLIMITED, deltas_table, missing_verdicts
-    from ablations.report.words import ends_words
+    from ablations.report.words import ends_words, failure_words
     from ablations.results.choosing import PATH
     from ablations.results.reporting import contents_of
     from ablations.study import BASELINE
@@ -271,12 +271,11 @@ def _show(results: "Results") -> None:
         say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
     elif results.interrupted and follows:
         say("More trials follow from these; the same command goes on with them.")
-    failed = int((trials["status"] == "failed").sum())
+    failed = trials.loc[trials["status"] == "failed", "reason"].tolist()
     if results.interrupted and failed and not pending and not follows:
         say("Not all failed trials were run again; the same command goes on with them.")
     if failed:
-        reasons = "its reason is" if failed == 1 else "their reasons are"
-        say(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")
+        say(failure_words(failed))
     for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
         say(f"{variant}, {_trials(len(rows))}, for instance: {rows['findings'].iloc[0]}")
     say(f"Results are in {results.directory}")
