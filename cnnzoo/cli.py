@@ -201,7 +201,7 @@ def tune_command(
     )
 
 
-def _title(found: Any, looked_for: str) -> str:
+def _title(found: Any, looked_for: str | None) -> str:
     """Say of how many trials the best are shown, and how many Hyperband stopped early."""
     count, stopped = len(found.comparable), len(found.stopped_early)
     longest, whole = found.comparable[0].budget, found.project.budget

@@ -16,6 +16,7 @@ from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.reading.results import SearchResults, open_search
+from cnnzoo.tuning.searchable import owner_of
 
 
 @refuse_unknown
@@ -166,7 +167,8 @@ def _factors(
             continue
         toggle = space.toggle(name)
         default = usual.get(name, toggle.default)
-        level = toggle.check(winner[name], study.model_name)
-        if default is not None and not same(toggle.check(default, study.model_name), level):
+        owner = owner_of(name, study.model_name)
+        level = toggle.check(winner[name], owner)
+        if default is not None and not same(toggle.check(default, owner), level):
             factors[name] = [default, level]
     return factors

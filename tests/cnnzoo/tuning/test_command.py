@@ -148,6 +148,10 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
             "ToggleError: `epochs` is 4 in `recipe` and 5 beside it; give it once.",
         ),
         (
+            ("mlp", "label_noise=2", "--search", "units"),
+            "ToggleError: `label_noise` of `load_data` must be a number from 0 to 1; got 2.0.",
+        ),
+        (
             ("mlp", "units=0"),
             "ToggleError: `units` of `mlp` must be a whole number from 1 to 65536; got 0.",
         ),
