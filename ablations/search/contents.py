@@ -229,10 +229,11 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
         return [_gap_words(optimism.iloc[0], results.objective, known=bool(results.seeds))]
     if count < 2:
         return []
+    fresh = "fresh" if results.seeds else "further"
     return [
         f"The best score is the best of {count:,} configurations and so too good on average: the "
         "winner was also the luckiest. ablations.from_search tries it and its rivals again on "
-        "fresh seeds, and says by how much."
+        f"{fresh} seeds, and says by how much."
     ]
 
 
