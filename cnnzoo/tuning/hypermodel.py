@@ -106,8 +106,9 @@ class ZooHyperModel(keras_tuner.HyperModel):
     Attributes
     ----------
     weights
-        Digest of the weights that a custom builder loads at its defaults, from `check`; "" if it
-        loads none. Weights that it loads only at other levels are not in it.
+        Digest of the weights that a custom builder, or `transfer` with a given `weights`, loads at
+        its defaults, from `check`; "" if it loads none. Weights that it loads only at other levels
+        are not in it.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"`classes` of `{self.space.owner}` is {classes}, and `{info.name}` has "
                 f"{info.classes}; leave it out."
             )
-        if not isinstance(self.model, str):
+        if not isinstance(self.model, str) or given.get("weights"):
             self.weights = self._digest_at_defaults(data, seed)
 
     def _digest_at_defaults(self, data: Data, seed: int) -> str:

@@ -68,9 +68,9 @@ def tune(
     trial with its reason, and the search goes on. What was begun with other code, other packages,
     other settings or other loaded weights is refused, for its scores would not compare.
 
-    The loaded weights are those that a builder of your own loads or sets at the defaults of what
-    is searched. For that, each call builds it once before it trains. Weights that it loads only
-    at other levels are not watched.
+    The loaded weights are those that a builder of your own, or ``transfer`` with a given
+    ``weights``, loads or sets at the defaults of what is searched. For that, each call builds it
+    once before it trains. Weights that it loads only at other levels are not watched.
 
     Parameters
     ----------
