@@ -96,6 +96,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         they are; or "infeasible" with what the builder says.
     """
     from cnnzoo.analysis.cost import macs
+    from cnnzoo.loaded_weights import loaded_digest
     from cnnzoo.training import check_fit
 
     unrestored: Sequence[str] = ()
@@ -113,6 +114,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 "fingerprint": data.info.fingerprint,
                 "data_notes": data.info.notes,
                 "arithmetic": arithmetic(),
+                "weights": loaded_digest(model),
                 "loss": _loss_kind(model),
                 "findings": _uncounted(model),
             }

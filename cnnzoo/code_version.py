@@ -63,7 +63,8 @@ def code_version(*builder: Any) -> str:
     package and folder, and those that they import. Of one in a notebook, a console or the program
     itself, its source counts (or its compiled code, where there is no source), with the
     functions, classes and plain values there that it names, so that another cell changes nothing.
-    Other packages are not watched, nor is what the code reads from files.
+    Other packages are not watched, nor is what the code reads from files (loaded weights are, by
+    `cnnzoo.loaded_weights.loaded_digest`).
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def trial_code_version(zoo: Path, ablations: Path) -> str:
     return files_version({**training_files(zoo), **own})
 
 
-def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:
+def context_of(model: str, fingerprint: str, arithmetic: str, weights: str = "") -> dict[str, str]:
     """Return the context that results of a model on some data belong to.
 
     Parameters
@@ -49,18 +49,21 @@ def context_of(model: str, fingerprint: str, arithmetic: str) -> dict[str, str]:
         Of the data.
     arithmetic
         How the processes compute that train.
+    weights
+        Digest of the weights that builders load; "" if they load none.
 
     Returns
     -------
     dict
         Versions of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``backend``,
-        Keras's with its version; ``data``, the fingerprint; ``arithmetic``; and ``model``, the
-        version of a builder's own code, if it is not the zoo's.
+        Keras's with its version; ``data``, the fingerprint; ``arithmetic``; ``weights``, if
+        there are any; and ``model``, the version of a builder's own code, if it is not the zoo's.
     """
     code = find_builder(model).version
     packages = {name: _version(name) for name in PACKAGES}
     packages["cnnzoo"] += f" ({_own_code()})"
     own = {"model": code} if code else {}
+    own |= {"weights": weights} if weights else {}
     computed = {"data": fingerprint, "arithmetic": arithmetic}
     return {**packages, "backend": backend_version(), **computed, **own}
 

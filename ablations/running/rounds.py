@@ -1,5 +1,7 @@
 """The rounds of a run: each trains what is planned and not stored, and may lead to another."""
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +14,7 @@ from ablations.running.measuring import Measure, check_task, infeasible, measure
 from ablations.running.progress import Progress
 from ablations.store import Planned, Store
 from ablations.store.machine import describe_machine
-from ablations.study import BASELINE, Study, Trial, TrialResult
+from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
 from ablations.study.declared import AUTO
 from cnnzoo.data import load_data
 
@@ -56,6 +58,7 @@ class Rounds:
         self._tried = set[str]()
         self._refused = {} if retry_failed else _refused(store)
         self._measured: dict[str, TrialResult] = {}
+        self._weights = _loaded_weights(store)
         self._variants = list(planner.layout.variants)
         self._blocks = dict[str, range]()
         self._machine = describe_machine()
@@ -160,7 +163,9 @@ class Rounds:
             if variant.name not in self._measured
             and not any(row.key in stored for row, _ in planner.rows([variant], self._blocks, {}))
         ]
-        self._measured |= measured(planner, unknown, self._measure, self._refused)
+        found = measured(planner, unknown, self._measure, self._refused)
+        self._measured |= found
+        self._weights |= _weights_of(found)
         rows = planner.rows(self._variants, self._blocks, infeasible(self._measured))
         self._shown.say_once(planner.orthogonality([row for row, _ in rows]))
         for finding in dict.fromkeys(f for one in self._measured.values() for f in one.findings):
@@ -171,6 +176,7 @@ class Rounds:
             "factors": {name: list(levels) for name, levels in factors.items()},
             "baseline": dict(planner.layout.baseline),
         }
+        spec |= {"weights": self._weights} if self._weights else {}
         self._store.begin(spec, self._context, [row for row, _ in rows])
         return rows
 
@@ -178,21 +184,53 @@ class Rounds:
         """Return what the results to come belong to, measuring the baseline if there is need."""
         context = _unchanged(self._planner, self._store, self._refused)
         if context is None:
-            # all at once where nothing is stored
-            variants = self._variants[:1] if self._store.context else self._variants
+            variants = self._to_measure()
             self._measured = measured(self._planner, variants, self._measure)
             found = self._measured[BASELINE]
             for note in found.data_notes:
                 self._shown.say(f"{self._planner.study.data}: {note}.")
             context = context_of(
-                self._planner.study.model_name, found.fingerprint, found.arithmetic
+                self._planner.study.model_name,
+                found.fingerprint,
+                found.arithmetic,
+                self._weights_version(_weights_of(self._measured)),
             )
         return context
+
+    def _to_measure(self) -> list[Variant]:
+        """Return the baseline and the variants that load weights; all if nothing is stored."""
+        if not self._store.context:
+            return self._variants
+        rows = self._planner.rows(self._variants, {}, {})
+        loading = {row.variant for row, _ in rows if row.key in self._weights}
+        return [one for one in self._variants if one.name in {BASELINE, *loading}]
+
+    def _weights_version(self, weights: Mapping[str, str]) -> str:
+        """Return the last run's digest of loaded weights, or a new one if a trial loads others."""
+        before = self._weights
+        if self._store.context and all(
+            before.get(key, weights[key]) == weights[key] for key in weights
+        ):
+            self._weights = {**before, **weights}
+            return str(self._store.context.get("weights", ""))
+        self._weights = dict(weights)
+        digest = hashlib.sha256(json.dumps(weights, sort_keys=True).encode())
+        return digest.hexdigest()[:12] if weights else ""
 
 
 def _refused(store: Store) -> dict[str, str]:
     """Return by trial why, in the last run's context, its model could not be built."""
     return {row.key: row.infeasible for row in store.plan() if row.infeasible}
+
+
+def _loaded_weights(store: Store) -> dict[str, str]:
+    """Return the digests of loaded weights that the last run measured, by trial."""
+    return dict((store.spec or {}).get("weights", {}))
+
+
+def _weights_of(found: Mapping[str, TrialResult]) -> dict[str, str]:
+    """Return the digests of loaded weights, by trial."""
+    return {one.trial.key: one.weights for one in found.values() if one.weights}
 
 
 def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> dict[str, str] | None:
@@ -205,6 +243,8 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
     rows = planner.rows(planner.layout.variants, {}, {})
     over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
     if not all(over) or study.data.startswith("tfds:"):  # which TensorFlow reads
+        return None
+    if _loaded_weights(store):  # whose files only the builder knows
         return None
     try:
         info = load_data(study.data).info

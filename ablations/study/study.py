@@ -286,6 +286,8 @@ class TrialResult:
         What was left out of the data's source; see `cnnzoo.data.DataInfo`.
     arithmetic
         How the process computes that measured the trial's model; see `cnnzoo.processes`.
+    weights
+        Digest of the weights that the builder loaded; "" if it loaded none. Set by a measurement.
     loss
         What the model minimizes, read off the compiled model, as a text that is the same only
         where the losses may be compared: "mse", "focal, gamma=3.0".
@@ -309,6 +311,7 @@ class TrialResult:
     fingerprint: str = ""
     data_notes: Sequence[str] = ()
     arithmetic: str = ""
+    weights: str = ""
     loss: str = ""
     findings: Sequence[Finding] = ()
     reason: str = ""

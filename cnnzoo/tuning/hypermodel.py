@@ -1,5 +1,6 @@
 """The toggles of a model as a ``keras_tuner.HyperModel``."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from cnnzoo.data import Data, DataError, load_data
 from cnnzoo.encoding import LabelError
 from cnnzoo.initialization import build_seeded
 from cnnzoo.kinds import AXES, Kind
+from cnnzoo.loaded_weights import loaded_digest
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.seeding import stream
@@ -100,6 +102,13 @@ class ZooHyperModel(keras_tuner.HyperModel):
         How to train.
     seed
         Of every trial.
+
+    Attributes
+    ----------
+    weights
+        Digest of the weights that a custom builder, or `transfer` with a given `weights`, loads at
+        its defaults, from `check`; "" if it loads none. Weights that it loads only at other levels
+        are not in it.
     """
 
     def __init__(
@@ -110,6 +119,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self._policy = keras.config.dtype_policy()
         self._declared: Any = None
         self._loaded: tuple[Any, Data] | None = None
+        self.weights = ""
 
     def declare(self, hp: Any) -> None:
         """Declare all that is searched."""
@@ -122,8 +132,15 @@ class ZooHyperModel(keras_tuner.HyperModel):
     def learn(self, hp: Any) -> None:
         """Take in what building declared: nothing, for all was declared before."""
 
-    def check(self, data: Data) -> None:
-        """Refuse arguments of the builder that are not for the data.
+    def check(self, data: Data, seed: int) -> None:
+        """Refuse arguments of the builder that are not for the data; set `weights`.
+
+        Parameters
+        ----------
+        data
+            With the defaults of its toggles.
+        seed
+            Seed of the search. Weights that a builder draws and sets itself follow from it.
 
         Raises
         ------
@@ -147,6 +164,17 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"`classes` of `{self.space.owner}` is {classes}, and `{info.name}` has "
                 f"{info.classes}; leave it out."
             )
+        if not isinstance(self.model, str) or given.get("weights"):
+            self.weights = self._digest_at_defaults(data, seed)
+
+    def _digest_at_defaults(self, data: Data, seed: int) -> str:
+        """Return `weights`; "" if the defaults cannot be built, which the trials then report."""
+        hp = keras_tuner.HyperParameters()
+        self.declare(hp)
+        purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
+        with contextlib.suppress(Exception, SystemExit):  # a builder may raise anything
+            return loaded_digest(self.make(self.read(hp), seed, **purpose))
+        return ""
 
     def declare_hyperparameters(self, hp: Any) -> None:
         """Declare the whole space, so that KerasTuner need not build models to discover it."""

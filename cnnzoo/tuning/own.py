@@ -12,8 +12,9 @@ import keras
 import keras_tuner
 
 from cnnzoo.data import Data
-from cnnzoo.initialization import build_seeded, complete, fresh_names
+from cnnzoo.initialization import build_seeded, fresh_names
 from cnnzoo.isolation import isolated
+from cnnzoo.loaded_weights import loaded_digest
 from cnnzoo.reasons import reason_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level, ToggleError
@@ -93,8 +94,15 @@ class OwnHyperModel(ZooHyperModel):
             take_in(hp, self._last)
         self._last = None
 
-    def check(self, data: Data) -> None:
+    def check(self, data: Data, seed: int) -> None:
         """Refuse a model that cannot be built at its defaults or is not for the data.
+
+        The same build sets `weights`.
+
+        Parameters
+        ----------
+        data, seed
+            As of `ZooHyperModel.check`.
 
         Raises
         ------
@@ -104,8 +112,9 @@ class OwnHyperModel(ZooHyperModel):
         defaults = keras_tuner.HyperParameters()
         try:
             with isolated():
-                built = self._built(defaults)
-                complete(built, data.info.input_shape)
+                shape = data.info.input_shape
+                built = build_seeded(lambda: self._built(defaults), seed, shape)
+                self.weights = loaded_digest(built)
                 check_fit(built, data, self.space.complete(self.recipe, {}))
         except REFUSALS as error:
             if not isinstance(error, keras_tuner.errors.FailedTrialError):

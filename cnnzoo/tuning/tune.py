@@ -11,6 +11,7 @@ from cnnzoo.console import say, without_advice
 from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
+from cnnzoo.isolation import isolated
 from cnnzoo.keras_backend import refusal_of_backend
 from cnnzoo.processes import fix_arithmetic
 from cnnzoo.recipe import Recipe
@@ -64,8 +65,12 @@ def tune(
 
     The same call again goes on where the search was interrupted, however it was, and makes more
     trials if more are asked for. A configuration that is refused, fails or gives no number is a
-    trial with its reason, and the search goes on. What was begun with other code, other packages
-    or other settings is refused, for its scores would not compare.
+    trial with its reason, and the search goes on. What was begun with other code, other packages,
+    other settings or other loaded weights is refused, for its scores would not compare.
+
+    The loaded weights are those that a builder of your own, or ``transfer`` with a given
+    ``weights``, loads or sets at the defaults of what is searched. For that, each call builds it
+    once before it trains. Weights that it loads only at other levels are not watched.
 
     Parameters
     ----------
@@ -129,8 +134,8 @@ def tune(
     ToggleError, DataError
         Before training, if a choice or the data cannot be.
     SearchError
-        If the directory holds another search, one that runs, or one begun with other code; or if
-        Keras's backend is not TensorFlow.
+        If the directory holds another search, one that runs, or one begun with other code or
+        other loaded weights; or if Keras's backend is not TensorFlow.
 
     Examples
     --------
@@ -157,6 +162,9 @@ def tune(
         check_importable(hypermodel.model, workers, hypermodel.space)
     if part == "worker":
         _compute_as_workers_do()  # before a look at data and model starts TensorFlow
+    elif workers == 1:
+        with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
+            fix_arithmetic()
     trainer = Trainer(hypermodel, data, "")
     info = _check_data(trainer, data, seed)
     goal = choose_objective(objective, _objective_of(tuner), info.task)
@@ -171,7 +179,8 @@ def tune(
         directory=place,
         checkpoints=checkpoints,
     )
-    described, versions = describe(plan, hypermodel, info), versions_of(plan.model)
+    described = describe(plan, hypermodel, info)
+    versions = versions_of(plan.model, hypermodel.weights)
     if part == "worker":
         tell = say if progress else _say_nothing
         wait_for_chief(place, tell)
@@ -258,8 +267,6 @@ def _search(
         elif workers > 1:
             lead_workers(oracle, plan, workers, raise_lost)
         else:
-            with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
-                fix_arithmetic()
             with without_advice():
                 tuner.search(after_each=raise_lost)
     if oracle.broken is not None:
@@ -292,5 +299,6 @@ def _check_data(trainer: Trainer, data: object, seed: int) -> DataInfo:
             f"`tune` scores on the validation data, and {loaded.info.name!r} has none. Load it "
             "with validation=0.1."
         )
-    trainer.hypermodel.check(loaded)
+    with isolated() as trainer.unrestored:
+        trainer.hypermodel.check(loaded, seed)
     return loaded.info

@@ -16,25 +16,29 @@ PART_OF_A_TRIAL = ("execution.py", "hypermodel.py", "own.py", "space.py")
 """What of this folder decides what comes of a trial."""
 
 
-def versions_of(model: Any) -> dict[str, str]:
+def versions_of(model: Any, weights: str = "") -> dict[str, str]:
     """Return the versions that scores of a model belong to.
 
     Parameters
     ----------
     model
         What is searched.
+    weights
+        Digest of the weights that its builder loads; "" if it loads none.
 
     Returns
     -------
     dict
         Of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``backend``, Keras's
-        with its version; and of the model's own code, by its name, if it is not the zoo's.
+        with its version; of the model's own code, by its name, if it is not the zoo's; and
+        ``weights``, if its builder loads any.
     """
     packages = {name: version(name) for name in PACKAGES}
     packages["cnnzoo"] += f" ({_own_code()})"
     code = code_of(model)
     own = {path_of(model): code} if code else {}
-    return {**packages, "backend": backend_version(), **own}
+    loaded = {"weights": weights} if weights else {}
+    return {**packages, "backend": backend_version(), **own, **loaded}
 
 
 @cache

@@ -121,6 +121,34 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     assert (results.trials["status"] == "done").all()
 
 
+def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, capsys):
+    import stub_builders
+
+    from ablations.trial import measure_trial
+
+    monkeypatch.setattr(runner, "measure_trial", measure_trial)
+    path = tmp_path / "b.weights.h5"
+    monkeypatch.setenv("BACKBONE", str(path))
+    backbone = stub_builders.backbone_of((8, 8, 1))
+    study = Study("stub_builders:frozen", "digits", factors={"rate": [0.0, 0.5]}, seeds=1)
+    more = dataclasses.replace(study, factors={"rate": [0.0, 0.25, 0.5]})
+    versions, counts = [], []
+    for value, asked in ((1.0, study), (1.0, study), (1.0, more), (2.0, more)):
+        for weight in backbone.weights:
+            weight.assign(np.full(weight.shape, value))
+        backbone.save_weights(path)
+        capsys.readouterr()
+        results, ran = go(asked)
+        versions.append(results.versions["weights"])
+        counts.append(len(ran))
+    assert counts == [2, 0, 1, 3]
+    assert versions[0] == versions[1] == versions[2] != versions[3]
+    assert (
+        "Not reusing earlier results, since what they depend on changed: weights from "
+        f"{versions[0]} to {versions[3]}."
+    ) in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("kind", ["npz", "folder"])
 def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
     """The second trial finds other files than the study was checked with."""

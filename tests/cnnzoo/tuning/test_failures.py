@@ -7,6 +7,7 @@ import pytest
 import search_builders
 
 import cnnzoo
+from cnnzoo.isolation import STATES
 from cnnzoo.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
 
@@ -120,3 +121,14 @@ def test_a_training_that_spoilt_the_process_is_the_last_there(searched, monkeypa
         assert sum(len(json.loads(path.read_text())) for path in files) == count
     trials = searched("mlp", "digits", **options)
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2
+
+
+def test_a_builder_that_spoilt_the_process_trains_nothing_there(searched, monkeypatch, tmp_path):
+    def put_back():
+        raise OSError("it is gone")
+
+    monkeypatch.setitem(STATES, "the working folder", lambda: put_back)
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched(search_builders.tiny, "digits", trials=1)
+    assert "on it: the working folder (OSError: it is gone). Call" in str(refusal.value)
+    assert not [*(tmp_path / "search").glob("trial_*/executions.json")]

@@ -116,6 +116,45 @@ def test_loaded_frozen_weights_reach_the_searched_models(searched, monkeypatch, 
     assert (heads[0] != heads[1]).any()
 
 
+@pytest.mark.parametrize("model", [own.frozen, search_builders.frozen])
+def test_a_search_resumes_only_with_the_same_loaded_weights(
+    searched, stub_training, monkeypatch, tmp_path, model
+):
+    def weights_of(name):
+        return json.loads((tmp_path / name / "search.json").read_text())["versions"]["weights"]
+
+    stub_training(lambda levels, seed: 0.5)
+    monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
+    pretrained = own.backbone()
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    searched(model, "digits", trials=1, seed=3)
+    keras.utils.set_random_seed(8)  # which is not the search's
+    assert len(searched(model, "digits", trials=2, seed=3)) == 2
+
+    pretrained.set_weights([weight + 1 for weight in pretrained.get_weights()])
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    searched(model, "digits", trials=1, seed=4, directory=tmp_path / "retrained")
+    with pytest.raises(cnnzoo.SearchError) as refusal:
+        searched(model, "digits", trials=3, seed=3)
+    assert str(refusal.value) == (
+        f"What the scores in {tmp_path / 'search'} depend on has changed since the search was "
+        f"begun: weights was {weights_of('search')!r}, and is {weights_of('retrained')!r}. Scores "
+        "to come would not compare with them. Put it back, or give another directory; "
+        "cnnzoo.open_search reads what is there."
+    )
+    assert weights_of("search") != weights_of("retrained")
+    assert len(trials_of(tmp_path / "search")) == 2
+
+
+@pytest.mark.parametrize("model", [own.guide, search_builders.tiny])
+def test_without_loaded_weights_none_are_written_down(searched, stub_training, tmp_path, model):
+    stub_training(lambda levels, seed: 0.5)
+    searched(model, "digits", trials=1)
+    searched(model, "digits", trials=2)
+    versions = json.loads((tmp_path / "search" / "search.json").read_text())["versions"]
+    assert "weights" not in versions
+
+
 def test_a_search_optimizes_the_loss_that_keras_evaluates(searched, tmp_path):
     options = {"trials": 1, "checkpoints": True, **QUICK}
     (trial,) = searched(own.scored, "digits", objective="val_loss", **options)

@@ -365,3 +365,21 @@ def test_aliases_of_objectives_are_answered_by_their_metric(metric, names):
             f"`objective` of a search must be one of {GROUP} for a classification; got "
             f"'val_{name}'; did you mean 'val_{metric}'?"
         )
+
+
+def test_with_a_retrained_backbone_no_search_of_transfer_goes_on(searched, stub_training, tmp_path):
+    stub_training(lambda levels, seed: 0.5)
+    backbone = keras.applications.MobileNet(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
+    )
+    path = tmp_path / "backbone.weights.h5"
+    images = np.random.default_rng(0).random((40, 32, 32, 3))
+    arguments = ("transfer", (images, np.arange(40) % 2), ["learning_rate"])
+    fixed = {"backbone": "mobilenet", "weights": str(path)}
+    backbone.save_weights(path)
+    searched(*arguments, trials=1, **fixed)
+    assert len(searched(*arguments, trials=2, **fixed)) == 2
+    backbone.set_weights([weight + 1 for weight in backbone.get_weights()])
+    backbone.save_weights(path)
+    with pytest.raises(cnnzoo.SearchError, match=r"begun: weights was '.*', and is '.*'. Scores"):
+        searched(*arguments, trials=3, **fixed)
