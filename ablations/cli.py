@@ -232,8 +232,8 @@ def _show(results: "Results") -> None:
     from rich.console import Console
 
     from ablations.report.answers import answers
-    from ablations.report.terminal import UNLIMITED, deltas_table
-    from ablations.report.words import ends_words
+    from ablations.report.terminal import UNLIMITED, deltas_table, missing_verdicts
+    from ablations.report.words import ends_words, failure_words
     from ablations.results.choosing import PATH
     from ablations.results.reporting import contents_of
     from ablations.study import BASELINE
@@ -247,7 +247,8 @@ def _show(results: "Results") -> None:
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
     if ends := ends_words(results.study):
         say(ends)
-    for metric, rows in results.deltas().groupby("metric", sort=False):
+    deltas = results.deltas()
+    for metric, rows in deltas.groupby("metric", sort=False):
         title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
         means = rows["baseline_mean"].dropna().unique()
         if len(baseline) and not len(means):  # no variant is paired yet
@@ -255,6 +256,8 @@ def _show(results: "Results") -> None:
         if len(means) == 1:  # else the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
+    for reason in missing_verdicts(deltas, trials, few=results.exploratory):
+        say(reason)
     for said in answers(contents_of(results)):
         say(f"{said.text}.")
     if trials["variant"].eq(BASELINE).all():
@@ -268,12 +271,11 @@ def _show(results: "Results") -> None:
         say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
     elif results.interrupted and follows:
         say("More trials follow from these; the same command goes on with them.")
-    failed = int((trials["status"] == "failed").sum())
+    failed = trials.loc[trials["status"] == "failed", "reason"].tolist()
     if results.interrupted and failed and not pending and not follows:
         say("Not all failed trials were run again; the same command goes on with them.")
     if failed:
-        reasons = "its reason is" if failed == 1 else "their reasons are"
-        say(f"{_trials(failed)} failed; {reasons} in `open_results(...).trials`.")
+        say(failure_words(failed))
     for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
         say(f"{variant}, {_trials(len(rows))}, for instance: {rows['findings'].iloc[0]}")
     say(f"Results are in {results.directory}")

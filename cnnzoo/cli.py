@@ -191,7 +191,7 @@ def tune_command(
         for _, row in best.iterrows()
     ]
     looked_for = found.objective.name if found.objective else objective
-    title = f"{model} on {data}: the best of {len(found.comparable)} by {looked_for}"
+    title = f"{model} on {data}: {_title(found, looked_for)}"
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(table(columns, cells, right=columns[:2]))
     console.print(_python(found, fixed), highlight=False, markup=False, soft_wrap=True)
@@ -199,6 +199,17 @@ def tune_command(
     typer.echo(
         f"All of it as a page: ablations report {shlex.quote(str(found.directory))}", err=True
     )
+
+
+def _title(found: Any, looked_for: str | None) -> str:
+    """Say of how many trials the best are shown, and how many Hyperband stopped early."""
+    count, stopped = len(found.comparable), len(found.stopped_early)
+    longest, whole = found.comparable[0].budget, found.project.budget
+    if not (longest and whole):
+        return f"the best of {count} by {looked_for}"
+    trained = "in full" if longest >= whole else f"for {longest} of {whole} epochs"
+    end = f"; {stopped} stopped early" if stopped else ""
+    return f"the best of {count} trained {trained}, by {looked_for}{end}"
 
 
 def _python(found: Any, fixed: Mapping[str, Any]) -> str:

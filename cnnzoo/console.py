@@ -114,6 +114,8 @@ def parse_choices(
     >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
     {'pool_size': 3, 'pool': 'average'}
     """
+    from cnnzoo.tuning.searchable import owner_of
+
     choices: dict[str, Level] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -124,7 +126,7 @@ def parse_choices(
                 f"`{owner}` has no toggle `{name}`{did_you_mean(name, toggles)} "
                 f"Its toggles: {', '.join(toggles)}."
             )
-        choices[name] = toggles[name].parse(value, owner)
+        choices[name] = toggles[name].parse(value, owner_of(name, owner))
     return choices
 
 

@@ -7,6 +7,9 @@ import pandas as pd
 
 from ablations.report.contents import Undone, undone_of
 from ablations.report.rounding import bracket, decimals_of, fixed, p_value, usual_decimals
+from ablations.report.words import metric_words
+from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
+from ablations.stats.notes import ONE_SEED
 from cnnzoo.console import table
 
 UNLIMITED = 10_000
@@ -43,6 +46,42 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
     return laid_out
+
+
+def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -> list[str]:
+    """Return the reasons why comparisons have no verdict, each once, with their variants.
+
+    Parameters
+    ----------
+    deltas
+        Comparisons of all metrics.
+    trials
+        One row per trial.
+    few
+        Whether it is said already that the whole study has too few seeds for verdicts.
+
+    Examples
+    --------
+    >>> row = {"variant": "units=4", "metric": "test_loss", "verdict": "", "n_pairs": 8}
+    >>> deltas = pd.DataFrame([row | {"notes": "no verdict: training diverged in 1 of 8 pairs"}])
+    >>> trials = pd.DataFrame({"variant": ["units=4"], "status": "done", "reason": ""})
+    >>> missing_verdicts(deltas, trials, few=False)
+    ['units=4: no verdict: training diverged in 1 of 8 pairs.']
+    """
+    undone = undone_of(trials)
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for row in deltas.itertuples():
+        if not row.verdict and row.variant not in undone:
+            notes = str(row.notes).split("; ")
+            for note in [note for note in notes if note.startswith(NO_VERDICT)] or notes:
+                if note and not (few and note in (FEW_PAIRS, ONE_SEED)):
+                    metrics.setdefault((row.variant, note), []).append(row.metric)
+    variants: dict[str, list[str]] = {}
+    for (variant, note), named in metrics.items():
+        every = len(named) == deltas["metric"].nunique()
+        subject = variant if every else f"{variant} ({', '.join(map(metric_words, named))})"
+        variants.setdefault(note, []).append(subject)
+    return [f"{', '.join(named)}: {note}." for note, named in variants.items()]
 
 
 def _without_verdict(row: Any, undone: Mapping[str, Undone]) -> str:

@@ -1,13 +1,15 @@
 """The words for what a study names: metrics, levels, variants, and what is compared."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
 
 from ablations.designs.switching import STARTS
-from ablations.report.contents import ReportContents
+from ablations.report.contents import MOST_OF_A_REASON, ReportContents
 from ablations.study.settings import same
 
 LONG = 9
@@ -26,6 +28,9 @@ SEE_FINDING = "see its finding"
 
 MOST_NAMES = 12
 """Seeds, or trials, that are listed one by one."""
+
+MOST_REASONS = 3
+"""Reasons of failed trials that are named in a sentence."""
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -226,3 +231,40 @@ def better_when(contents: ReportContents, metric: str) -> str:
         return direction(metric)
     except StatisticsError:
         return ""
+
+
+def failure_words(reasons: Sequence[str]) -> str:
+    """Count failed trials by their reasons, the most frequent first, and say how to retry them.
+
+    Parameters
+    ----------
+    reasons
+        One per failed trial.
+
+    Examples
+    --------
+    >>> failed, remedy = failure_words(["OSError: a", "ValueError: b", "ValueError: b"]).split(". ")
+    >>> failed
+    '3 trials failed: ValueError: b (2 trials); OSError: a (1 trial)'
+    >>> remedy
+    'To retry them, add --retry-failed, or retry_failed=True in Python.'
+    """
+    counts = Counter(
+        shorten(reason.rstrip("."), MOST_OF_A_REASON, placeholder=" ...") or "the reason is unknown"
+        for reason in reasons
+    )
+    each = [
+        reason if len(counts) == 1 else f"{reason} ({_trials(count)})"
+        for reason, count in counts.most_common(MOST_REASONS)
+    ]
+    if rest := len(counts) - len(each):
+        each.append(f"{rest} other reason{'s' * (rest > 1)}")
+    them = "it" if len(reasons) == 1 else "them"
+    return (
+        f"{_trials(len(reasons))} failed: {'; '.join(each)}. To retry {them}, add --retry-failed, "
+        "or retry_failed=True in Python."
+    )
+
+
+def _trials(count: int) -> str:
+    return f"{count:,} trial{'s' * (count != 1)}"

@@ -100,6 +100,7 @@ class Progress:
         trials: Sequence[Trial],
     ) -> None:
         """Take in what is planned, what is stored, and what is about to run."""
+        begun = bool(self._rows)
         self._total += len(trials)
         self._status = ""
         self._rows = {}
@@ -115,6 +116,16 @@ class Progress:
                 "loss": known.get("loss"),
                 "codes": codes_of(known.get("findings", ())),
             }
+        tried = {trial.key for trial in trials}
+        failed = [
+            row["reason"]
+            for key, row in self._rows.items()
+            if row["status"] == "failed" and key not in tried
+        ]
+        if failed and not begun:
+            from ablations.report.words import failure_words
+
+            self.say(f"Of an earlier run: {failure_words(failed)}")
         for row, _ in rows:
             if row.infeasible:
                 self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")

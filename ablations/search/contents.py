@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from ablations.report.contents import PATH_STEPS, ReportContents
 from ablations.report.rounding import decimals_of, fixed, is_number
 from ablations.report.words import level_words, metric_words, seed_words, settings_words
+from ablations.search.studies import UNKNOWN_SEEDS
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Hyperparameter, Objective
 
@@ -51,6 +53,8 @@ class SearchContents:
         What must be said before the numbers.
     optimism
         As of `SearchAblation.optimism`; empty if that was not tried.
+    seeds_note
+        Whether the search may have used the seeds on which its best was tried again; empty if not.
     one_at_a_time, path
         What the reports of those two studies show, where they were run.
     tables
@@ -78,6 +82,7 @@ class SearchContents:
     compared: frozenset[str]
     warnings: tuple[str, ...]
     optimism: pd.DataFrame = field(default_factory=pd.DataFrame)
+    seeds_note: str = ""
     one_at_a_time: ReportContents | None = None
     path: ReportContents | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -144,6 +149,7 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
         ),
         in_order=results.project.in_order,
         optimism=optimism,
+        seeds_note="" if results.seeds else UNKNOWN_SEEDS,
         one_at_a_time=one_at_a_time,
         path=path,
         tables=tables,
@@ -220,34 +226,37 @@ def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]
     if len(optimism) and optimism["note"].iloc[0]:
         return [optimism["note"].iloc[0]]
     if len(optimism) and optimism["seeds"].iloc[0]:
-        return [_gap_words(optimism.iloc[0], results.objective)]
+        return [_gap_words(optimism.iloc[0], results.objective, known=bool(results.seeds))]
     if count < 2:
         return []
+    fresh = "fresh" if results.seeds else "further"
     return [
         f"The best score is the best of {count:,} configurations and so too good on average: the "
         "winner was also the luckiest. ablations.from_search tries it and its rivals again on "
-        "fresh seeds, and says by how much."
+        f"{fresh} seeds, and says by how much."
     ]
 
 
-def _gap_words(row: pd.Series, objective: Objective | None) -> str:
-    """Say what the winner came to on fresh seeds, beside its score in the search."""
+def _gap_words(row: pd.Series, objective: Objective | None, *, known: bool) -> str:
+    """Compare the winner's mean over fresh seeds with its score; tell if its seeds are known."""
     gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
-    decimals = decimals_of(gap, low, high)
-    end = "of one fresh seed there is no interval"
+    told = partial(fixed, decimals=decimals_of(gap, low, high))
+    fresh, searched = told(row["fresh_mean"]), told(row["search_score"])
+    count = int(row["seeds"])
+    seeds = f"{count} {'fresh ' * known}seed{'s' * (count != 1)}"
+    start = f"On {seeds} the search's best configuration scored a {_metric(objective)} of {fresh}"
+    no_interval = "one seed gives" if count == 1 else "scores that are all alike give"
+    end = f"{no_interval} no interval"
+    if fresh == searched or low <= 0 <= high:
+        scored = f"{start} again" if fresh == searched else f"{start}, and {searched} in the search"
+        end = f"95% CI {told(low)} to {told(high)}" if is_number(low) else end
+        return f"{scored}: no optimism is shown (difference {told(gap)}, {end})."
     lower = objective is None or objective.lower
     wrong = "too good" if gap >= 0 else "too high" if lower else "too low"
     if is_number(low):
         ends = (low, high) if gap >= 0 else (-high, -low)
-        end = " to ".join(["95% interval " + fixed(ends[0], decimals), fixed(ends[1], decimals)])
-        end += "; it may be none" if low <= 0 <= high else ""
-    count = int(row["seeds"])
-    seeds = f"{count} fresh seed" + "s" * (count != 1)
-    fresh, searched = (fixed(row[name], decimals) for name in ("fresh_mean", "search_score"))
-    return (
-        f"On {seeds} the search's best configuration came to a {_metric(objective)} of {fresh}, "
-        f"not {searched}: the search's score was {wrong} by {fixed(abs(gap), decimals)} ({end})."
-    )
+        end = f"95% CI {told(ends[0])} to {told(ends[1])}"
+    return f"{start}, not {searched}: the search's score was {wrong} by {told(abs(gap))} ({end})."
 
 
 def _code(results: SearchResults) -> str:

@@ -8,6 +8,7 @@ from ablations.search.studies import objective_of
 from ablations.study.declared import METRICS
 from ablations.study.models import find_builder
 from ablations.study.space import by_group
+from cnnzoo.aliases import ACCURACIES, NEAREST, SAME_NAME
 from cnnzoo.reasons import line_of
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
@@ -18,29 +19,6 @@ if TYPE_CHECKING:
 
 VALIDATION = "val_"
 """Before the name of a metric that Keras measures on the validation data."""
-
-SAME_NAME = {
-    **{name: name for name in ("accuracy", "mae", "rmse", "nll", "macro_f1")},
-    "acc": "accuracy",
-    "mean_absolute_error": "mae",
-    "root_mean_squared_error": "rmse",
-}
-"""Metrics that are the same by their name; Keras makes "accuracy" fit the loss."""
-
-ACCURACIES = {
-    **dict.fromkeys(("binary_accuracy", "BinaryAccuracy"), "binary"),
-    **dict.fromkeys(("categorical_accuracy", "CategoricalAccuracy"), "one-hot"),
-    **dict.fromkeys(("sparse_categorical_accuracy", "SparseCategoricalAccuracy"), "ids"),
-}
-"""By Keras's name, the labels of the losses for which it is the accuracy of a study."""
-
-NEAREST = {
-    **dict.fromkeys(("accuracy", "acc"), "accuracy"),
-    **dict.fromkeys(("f1_score", "f1"), "macro_f1"),
-    **dict.fromkeys(("squared_error", "mse"), "rmse"),
-    "crossentropy": "nll",
-}
-"""By the end of an objective's name, what is compared where nothing is the same; else the loss."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from cnnzoo.keywords import refuse_unknown
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level
 from cnnzoo.tuning.reading.results import SearchResults, open_search
+from cnnzoo.tuning.searchable import owner_of
 
 
 @refuse_unknown
@@ -41,6 +42,8 @@ def from_search(
         The search, or its directory.
     seeds
         How many fresh seeds, from the first that the search did not use; or the seeds themselves.
+        If the seeds of the search are unknown, they begin at 1, because `load_data` splits by seed
+        0 unless told otherwise.
     rivals
         How many configurations to try again beside the winner, as far as there are.
     model, data, recipe
@@ -128,10 +131,10 @@ def _check_said(search: SearchResults, model: object, data: object) -> None:
 
 
 def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
-    """Return seeds that the search has not used."""
+    """Return seeds that the search has not used, as far as those are known."""
     if isinstance(seeds, int):
         check_count(seeds, 1, "`seeds` of `from_search`")
-        start = max(used, default=-1) + 1
+        start = max(used, default=0) + 1
         return list(range(start, start + seeds))
     try:
         fresh = check_seeds(() if isinstance(seeds, str) else seeds)
@@ -164,7 +167,8 @@ def _factors(
             continue
         toggle = space.toggle(name)
         default = usual.get(name, toggle.default)
-        level = toggle.check(winner[name], study.model_name)
-        if default is not None and not same(toggle.check(default, study.model_name), level):
+        owner = owner_of(name, study.model_name)
+        level = toggle.check(winner[name], owner)
+        if default is not None and not same(toggle.check(default, owner), level):
             factors[name] = [default, level]
     return factors

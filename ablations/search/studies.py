@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from ablations.results import Results
     from ablations.search.counterpart import Counterpart
 
+UNKNOWN_SEEDS = "The seeds of the search are unknown, so it may have used some of these."
+"""Said of a search made elsewhere, which keeps no seeds."""
+
 FOLDERS = ("rivals", "one-at-a-time", "path")
 """Where `SearchStudies.run` puts the results of each study."""
 
 
 @dataclass(frozen=True, repr=False)
 class SearchStudies:
-    """The studies that a search leads to, all on seeds that it has not seen.
+    """The studies that a search leads to, all on seeds that it has not used, as far as known.
 
     Parameters
     ----------
@@ -58,7 +61,8 @@ class SearchStudies:
         tried = "the winner" if count == 1 else f"the best {count} configurations"
         choices = len(self.path.factors) if self.path else 0
         ablated = f"{choices} choice{'s' * (choices != 1)} of the winner's to ablate"
-        note = f". {self.note}" if self.note else ""
+        notes = [note for note in (self.seeds_note, self.note) if note]
+        note = f". {' '.join(notes)}" if notes else ""
         about = f"{tried} on seeds {seeds}; {ablated}{note}"
         return f"<SearchStudies of {self.rivals.model_name}: {about}>"
 
@@ -66,6 +70,11 @@ class SearchStudies:
     def note(self) -> str:
         """What the studies compare, where it is not the same as the objective; else empty."""
         return self.counterpart.note(self.rivals.metrics[0])
+
+    @property
+    def seeds_note(self) -> str:
+        """Whether the search may have used the seeds; empty where its own are known."""
+        return "" if self.search.seeds else UNKNOWN_SEEDS
 
     @property
     def studies(self) -> dict[str, Study]:
@@ -78,7 +87,7 @@ class SearchStudies:
         others = len(self.contenders) - 1
         rivals = f"the winner and {others} rival{'s' * (others != 1)}" if others else "the winner"
         return {
-            FOLDERS[0]: f"{rivals} again, on fresh seeds",
+            FOLDERS[0]: f"{rivals} again" + ", on fresh seeds" * (not self.seeds_note),
             FOLDERS[1]: "each choice of the winner's taken back to its default",
             FOLDERS[2]: "from the defaults to the winner, by the best change each step",
         }[name]
@@ -86,7 +95,8 @@ class SearchStudies:
     def run(self, directory: str | Path | None = None, **options: Any) -> "SearchAblation":
         """Run the studies, or what is missing of them; once interrupted, none of those to come.
 
-        Before each one, a line says which it is and what it asks; before the first one, `note`.
+        Before each one, a line says which it is and what it asks; before the first one,
+        `seeds_note` and `note`.
 
         Parameters
         ----------
@@ -108,8 +118,9 @@ class SearchStudies:
         place = runner.place_of(self.rivals, directory)
         found: dict[str, Results] = {}
         shown = options.get("progress", True)
-        if shown and self.note:
-            say(self.note)
+        for note in (self.seeds_note, self.note):
+            if shown and note:
+                say(note)
         for number, (name, study) in enumerate(self.studies.items(), 1):
             if shown:
                 say(f"Study {number} of {len(self.studies)}, {name}: {self._question(name)}.")

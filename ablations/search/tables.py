@@ -78,12 +78,19 @@ def _importance_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 def optimism_table(contents: SearchContents) -> Table:
     """Return the search's scores beside the means over fresh seeds."""
-    title = "Scores of the search and on fresh seeds"
+    again = "trained again" if contents.seeds_note else "on fresh seeds"
+    title = f"Scores of the search and {again}"
     if contents.optimism.empty:
         return Table(title, (), ())
     rows = tuple(map(_optimism_cells, rows_of(contents.optimism)))
     headers = ("Rank", "Trial", "Score of the search", "Fresh mean", "Optimism", "95% interval")
-    return Table(title, (*headers, "Seeds"), rows)
+    lead = (
+        f"The winner and its rivals, trained again. {contents.seeds_note}"
+        if contents.seeds_note
+        else "The winner and its rivals, trained again on seeds that the search did not use."
+    )
+    lead += " Optimism is by how much the search's score was too good, with its 95% interval."
+    return Table(title, (*headers, "Seeds"), rows, lead=lead)
 
 
 def _optimism_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ from cnnzoo.toggle import (
     read_toggles,
     switched_off_by,
 )
-from cnnzoo.tuning.searchable import check_names
+from cnnzoo.tuning.searchable import check_names, owner_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Space:
         checked = {}
         for name, levels in study.factors.items():
             toggle = self.toggle(name)
-            taken = tuple(toggle.check(level, study.model_name) for level in levels)
+            taken = tuple(toggle.check(level, owner_of(name, study.model_name)) for level in levels)
             if len({(type(level), level) for level in taken}) < len(taken):
                 raise StudyError(f"`factors` of a Study: `{name}` has a level twice: {taken}.")
             checked[name] = taken
@@ -126,7 +126,7 @@ class Space:
         """
         recipe: dict[str, Any] = asdict(study.recipe)
         given: dict[str, Any] = {
-            name: self.toggle(name).check(level, study.model_name)
+            name: self.toggle(name).check(level, owner_of(name, study.model_name))
             for name, level in study.baseline.items()
         }
         varied = [*study.factors, *(name for changes in study.variants for name in changes)]
@@ -145,7 +145,7 @@ class Space:
         return tuple(
             Settings(
                 {
-                    name: self.toggle(name).check(level, study.model_name)
+                    name: self.toggle(name).check(level, owner_of(name, study.model_name))
                     for name, level in changes.items()
                 }
             )
@@ -167,7 +167,9 @@ class Space:
     def _default(self, name: str, owner: str) -> Any:
         """Return the default as the toggle takes it, such as 1.0 for 1; None if it has none."""
         toggle = self.toggle(name)
-        return None if toggle.default is None else toggle.check(toggle.default, owner)
+        return (
+            None if toggle.default is None else toggle.check(toggle.default, owner_of(name, owner))
+        )
 
     def trial(self, study: Study, levels: Mapping[str, Level], seed: int) -> Trial:
         """Make the trial that has these levels.
@@ -191,8 +193,8 @@ class Space:
         ToggleError
             If a choice has no effect because another one switches it off.
         """
-        for group in (self.model, self.data):
-            check_settings(group, _only(trial.settings, group), trial.model)
+        for group, owner in ((self.model, trial.model), (self.data, load_data.__name__)):
+            check_settings(group, _only(trial.settings, group), owner)
 
 
 def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:

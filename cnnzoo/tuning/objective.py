@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnnzoo.aliases import ALIASES
 from cnnzoo.data.dataset import Task
 from cnnzoo.directions import better_direction
 from cnnzoo.toggle import ToggleError, did_you_mean
@@ -82,7 +83,7 @@ def read_objective(given: Any, task: Task) -> Objective:
     if name not in known:
         raise ToggleError(
             f"`objective` of a search must be one of {', '.join(known)} for a {task}; got {name!r}"
-            f"{did_you_mean(str(name), known, quote='')}"
+            f"{_nearest(str(name), known)}"
         )
     direction = better_direction(name) if direction is None else direction
     if direction not in ("min", "max"):
@@ -90,3 +91,9 @@ def read_objective(given: Any, task: Task) -> Objective:
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
     return Objective(name, direction)
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    """End a sentence: with the objective that the name is an alias of, or else a similar name."""
+    same = f"val_{ALIASES.get(name.removeprefix('val_'))}"
+    return did_you_mean(same if same in known else name, known, quote="'")

@@ -4,6 +4,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from cnnzoo.code_version import code_version
@@ -79,6 +80,30 @@ def check_names(names: Iterable[str], what: str, owner: str) -> None:
                 f"`{name}` is a {what} of `{owner}` and a toggle of its recipe or data: call it "
                 "something else there."
             )
+
+
+def owner_of(toggle: str, model: str) -> str:
+    """Return what takes a toggle, for an error: "Recipe", "load_data" or the model.
+
+    Parameters
+    ----------
+    toggle
+        Name of the toggle.
+    model
+        What the model is called.
+
+    Examples
+    --------
+    >>> [owner_of(name, "mlp") for name in ("augment", "train_size", "units")]
+    ['Recipe', 'load_data', 'mlp']
+    """
+    return _owners().get(toggle, model)
+
+
+@cache
+def _owners() -> dict[str, str]:
+    """Return the owners of the toggles that every model has: those of recipes and of data."""
+    return {name: each.__name__ for each in (Recipe, load_data) for name in read_toggles(each)}
 
 
 def is_hypermodel(model: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Level, Toggle, switched_off_by
+from cnnzoo.tuning.searchable import owner_of
 
 Levels = dict[str, Level]
 
@@ -76,7 +77,7 @@ class Space:
                 for parent, allowed in self.conditions(name)
             ):
                 value = hp.values.get(name, _default(toggle))
-                levels[name] = toggle.check(within(value, toggle), self.owner)
+                levels[name] = toggle.check(within(value, toggle), owner_of(name, self.owner))
         return levels
 
     def conditions(self, name: str) -> tuple[tuple[str, tuple[Level, ...]], ...]:

@@ -9,7 +9,7 @@ from cnnzoo.data.load import load_data
 from cnnzoo.recipe import Recipe
 from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, listed, read_toggles
-from cnnzoo.tuning.searchable import check_model, check_names, name_of, takes_hp
+from cnnzoo.tuning.searchable import check_model, check_names, name_of, owner_of, takes_hp
 from cnnzoo.tuning.space import Space
 
 Search = Sequence[str] | Mapping[str, Any] | None
@@ -68,8 +68,10 @@ def make_space(
             raise ToggleError(_unknown(name, owner, groups, known))
     for name in wanted:
         if name in held:
-            raise ToggleError(f"`{name}` of `{owner}` is searched; got {name}={held[name]!r} too.")
-    held = {name: toggles[name].check(value, owner) for name, value in held.items()}
+            raise ToggleError(
+                f"`{name}` of `{owner_of(name, owner)}` is searched; got {name}={held[name]!r} too."
+            )
+    held = {name: toggles[name].check(value, owner_of(name, owner)) for name, value in held.items()}
     _check_recipe(recipe, held)
     narrowed = {
         name: _narrow(toggles[name], wanted[name] if isinstance(wanted, Mapping) else None, owner)
@@ -86,8 +88,8 @@ def make_space(
             continue
         got = f"{name}={held[name]!r}" if name in held else f"`{name}` to search"
         raise ToggleError(
-            f"`{name}` of `{owner}` has no effect unless {toggles[name].condition}; "
-            f"got {got} with {blocker}."
+            f"`{name}` of `{owner_of(name, owner)}` has no effect unless "
+            f"{toggles[name].condition}; got {got} with {blocker}."
         )
     searched: dict[str, Toggle] = {}
     for name in narrowed:
@@ -181,7 +183,10 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
     ranged = not toggle.levels and toggle.low is not None
     if wanted is None:
         if not toggle.levels and (toggle.low is None or toggle.high is None):
-            raise ToggleError(f"`{toggle.name}` of `{owner}` has no end: give levels or a range.")
+            raise ToggleError(
+                f"`{toggle.name}` of `{owner_of(toggle.name, owner)}` has no end: give levels or a "
+                "range."
+            )
         return toggle
     if getattr(wanted, "ndim", 0) == 1:  # an array of NumPy
         wanted = wanted.tolist()
@@ -191,7 +196,7 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
             f"`search` of `{owner}`: `{toggle.name}` takes a list of levels"
             f"{' or a range (low, high)' if ranged else ''}; got {wanted!r}."
         )
-    levels = tuple(toggle.check(value, owner) for value in wanted)
+    levels = tuple(toggle.check(value, owner_of(toggle.name, owner)) for value in wanted)
     if ranged and isinstance(wanted, tuple) and len(levels) == 2:
         low, high = levels
         if not low < high:  # type: ignore[operator]

@@ -245,7 +245,7 @@ def test_the_types_of_levels_stay_apart_in_a_plan(stubbed):
         (
             {"design": "list", "variants": [{"epochs": 0}]},
             ToggleError,
-            "`epochs` of `mlp` must be a whole number from 1 to 100000; got 0.",
+            "`epochs` of `Recipe` must be a whole number from 1 to 100000; got 0.",
         ),
     ],
 )

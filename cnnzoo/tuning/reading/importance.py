@@ -67,7 +67,8 @@ def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
     count = len(settings)
     if count < FEWEST:
         few = (
-            f"too few trials: {count} configurations can be compared; at least {FEWEST} are needed"
+            f"too few trials: {count} configuration{'s' * (count != 1)} can be compared; at least "
+            f"{FEWEST} are needed"
         )
         return _table(names, [(math.nan,) * 3] * len(names), tried, [few] * len(names))
     ranks = pd.Series(list(scores)).rank().to_numpy()

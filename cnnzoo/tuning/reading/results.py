@@ -144,6 +144,14 @@ class SearchResults:
         return tuple(trial for trial in done if (trial.budget or 0) == longest)
 
     @property
+    def stopped_early(self) -> tuple[SearchTrial, ...]:
+        """The trials that are done after fewer epochs of Hyperband than the comparable ones."""
+        compared = self.comparable
+        longest = max((trial.budget or 0 for trial in compared), default=0)
+        done = (trial for trial in self.project.trials if trial.status == "done")
+        return tuple(trial for trial in done if (trial.budget or 0) < longest)
+
+    @property
     def configurations(self) -> "pd.DataFrame":
         """The configurations that can be compared, by their mean score, the best first.
 
@@ -254,12 +262,16 @@ class SearchResults:
         if not (self.project.budget and compared):
             return tuple(said)
         longest = max(trial.budget or 0 for trial in compared)
-        names = {trial.name for trial in compared}
-        shorter = [t for t in self.project.trials if t.status == "done" and t.name not in names]
+        shorter = len(self.stopped_early)
         if shorter:
+            trials, their = (
+                ("trial was", "its score is")
+                if shorter == 1
+                else ("trials were", "their scores are")
+            )
             said.append(
-                f"{len(shorter)} trials were given fewer than {longest} epochs by Hyperband; their "
-                "scores are not compared with the others'."
+                f"{shorter} {trials} given fewer than {longest} epochs by Hyperband; {their} not "
+                "compared with the others'."
             )
         if longest < self.project.budget:
             said.append(

@@ -95,9 +95,32 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", told)
     answer = tell("run", tiny)
     assert answer.exit_code == 0
-    assert "2 trials failed; their reasons are in `open_results(...).trials`." in answer.stdout
+    failed = (
+        "2 trials failed: ValueError: bad luck. To retry them, add --retry-failed, or "
+        "retry_failed=True in Python."
+    )
+    assert failed in answer.stdout.splitlines()
     assert "units=4, 3 trials, for instance: It is [too] slow: 9 s. Wait." in answer.stdout
     assert "units=4, seed 3: failed: ValueError: bad luck" in answer.stderr
+    assert failed not in answer.stderr
+    again = tell("run", tiny)
+    assert failed in again.stdout.splitlines()
+    assert again.stderr.splitlines()[1:] == [f"Of an earlier run: {failed}"]
+    assert failed not in tell("run", tiny, "--retry-failed").stderr
+
+
+def test_table_says_why_there_is_no_verdict(tell, tiny, serially, monkeypatch):
+    def told(trial, report_to=None):
+        result = stub_trials.run_trial(trial)
+        found = [Finding("at-chance", "It guesses", "10%", "Look")]
+        return TrialResult(trial, "done", metrics=result.metrics, findings=found)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    answer = tell("run", tiny, "--seeds", 6)
+    rows = [line for line in answer.stdout.splitlines() if line.strip().startswith("units=4 ")]
+    assert [row.split()[-1] for row in rows] == ["none", "none"]
+    reason = "units=4: no verdict: in every pair both trials are at chance level."
+    assert answer.stdout.splitlines().count(reason) == 1
 
 
 def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
@@ -107,7 +130,10 @@ def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
 
     monkeypatch.setattr(runner, "run_trial", told)
     answer = tell("run", tiny, "--seeds", 1)
-    assert "1 trial failed; its reason is in `open_results(...).trials`." in answer.stdout
+    assert (
+        "1 trial failed: the reason is unknown. To retry it, add --retry-failed, or "
+        "retry_failed=True in Python."
+    ) in answer.stdout.splitlines()
     assert "units=4, 1 trial, for instance: x: y. z." in answer.stdout
 
 

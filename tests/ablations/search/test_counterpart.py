@@ -12,6 +12,7 @@ import ablations
 import cnnzoo
 from ablations.running import runner
 from ablations.search.contents import contents_of
+from ablations.search.studies import UNKNOWN_SEEDS
 from ablations.study import TrialResult
 from cnnzoo.encoding import encode
 
@@ -141,7 +142,7 @@ def test_another_metric_is_said(searched, two_classes, objective, levels, compar
     assert studies.rivals.metrics[0] == compared
     note = f"The studies compare {compared}, because {reason}{UNKNOWN}"
     assert studies.note == note
-    assert repr(studies).endswith(f"to ablate. {note}>")
+    assert repr(studies).endswith(f"to ablate. {UNKNOWN_SEEDS} {note}>")
 
 
 def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):

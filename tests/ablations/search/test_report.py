@@ -1,4 +1,5 @@
 import csv
+import html
 import io
 import json
 import math
@@ -234,23 +235,49 @@ def test_the_other_formats_hold_the_trials(search, tmp_path):
         (
             "max",
             (0.95, 0.91, 8, 0.04, 0.03, 0.05),
-            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
-            "0.910, not 0.950: the search's score was too good by 0.040 (95% interval "
-            "0.030 to 0.050).",
+            "On 8 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.910, not 0.950: the search's score was too good by 0.040 (95% CI 0.030 to 0.050).",
+        ),
+        (
+            "max",
+            (0.91, 0.941, 8, -0.031, -0.06, -0.005),
+            "On 8 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.941, not 0.910: the search's score was too low by 0.031 (95% CI 0.005 to 0.060).",
         ),
         (
             "max",
             (0.91, 0.941, 8, -0.031, -0.06, 0.005),
-            "On 8 fresh seeds the search's best configuration came to a validation accuracy of "
-            "0.941, not 0.910: the search's score was too low by 0.031 (95% interval "
-            "\N{MINUS SIGN}0.005 to 0.060; it may be none).",
+            "On 8 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.941, and 0.910 in the search: no optimism is shown (difference "
+            "\N{MINUS SIGN}0.031, 95% CI \N{MINUS SIGN}0.060 to 0.005).",
+        ),
+        (
+            "max",
+            (0.9312, 0.9309, 3, 0.0003, -0.0127, 0.0133),
+            "On 3 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.931 again: no optimism is shown (difference 0.000, 95% CI \N{MINUS SIGN}0.013 to "
+            "0.013).",
+        ),
+        (
+            "max",
+            (0.9312, 0.9308, 9, 0.0004, 0.0001, 0.0007),
+            "On 9 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.93080, not 0.93120: the search's score was too good by 0.00040 (95% CI 0.00010 to "
+            "0.00070).",
+        ),
+        (
+            "max",
+            (0.5, 0.5, 3, 0.0, math.nan, math.nan),
+            "On 3 fresh seeds the search's best configuration scored a validation accuracy of "
+            "0.500 again: no optimism is shown (difference 0.000, scores that are all alike give "
+            "no interval).",
         ),
         (
             "min",
             (0.5, 0.4, 1, -0.1, math.nan, math.nan),
-            "On 1 fresh seed the search's best configuration came to a validation accuracy of "
-            "0.40, not 0.50: the search's score was too high by 0.10 (of one fresh seed "
-            "there is no interval).",
+            "On 1 fresh seed the search's best configuration scored a validation accuracy of "
+            "0.40, not 0.50: the search's score was too high by 0.10 (one seed gives no "
+            "interval).",
         ),
     ],
 )
@@ -264,8 +291,42 @@ def test_optimism_is_said_with_its_metric_and_in_its_direction(
             return pd.DataFrame([(1, "11", "baseline", *row, "")], columns=COLUMNS)
 
     goal = {"objective": {"name": "val_accuracy", "direction": direction}}
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=goal)
+    place = written(
+        tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={**goal, "seeds": [0]}
+    )
     assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "start", "lead"),
+    [
+        ([0], "On 1 fresh seed ", "trained again on seeds that the search did not use."),
+        (
+            [],
+            "On 1 seed ",
+            "trained again. The seeds of the search are unknown, so it may have used some of "
+            "these.",
+        ),
+    ],
+)
+def test_report_says_whether_the_seeds_are_fresh(written, tmp_path, seeds, start, lead):
+    class Tried:
+        one_at_a_time = path = None
+
+        def optimism(self):
+            row = (1, "0", "baseline", 0.5, 0.4, 1, 0.1, math.nan, math.nan, "")
+            return pd.DataFrame([row], columns=COLUMNS)
+
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={"seeds": seeds})
+    ablations.search_report(place, tmp_path / "a.html", ablation=Tried())
+    contents = contents_of(cnnzoo.open_search(place), Tried())
+    assert contents.warnings[-1].startswith(start)
+    told = (
+        f"The winner and its rivals, {lead} Optimism is by how much the search's score was too "
+        "good, with its 95% interval."
+    )
+    assert optimism_table(contents).lead == told
+    assert told in html.unescape((tmp_path / "a.html").read_text())
 
 
 def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):

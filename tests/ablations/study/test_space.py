@@ -68,12 +68,18 @@ def test_a_name_like_no_other_gets_no_suggestion(space):
             "`pool_size` of `batch_norm` must be one of 1, 2, 3, 4; got True (bool).",
         ),
         (
+            {"augment": ["none", True]},
+            "`augment` of `Recipe` must be one of 'none', 'crop', 'flip', 'vertical_flip', "
+            "'color_jitter', 'cutout', 'cutmix', 'mixup', or several joined by '+'; got True "
+            "(bool).",
+        ),
+        (
             {"epochs": [0, 1]},
-            "`epochs` of `batch_norm` must be a whole number from 1 to 100000; got 0.",
+            "`epochs` of `Recipe` must be a whole number from 1 to 100000; got 0.",
         ),
         (
             {"label_noise": [0.5, 1.5]},
-            "`label_noise` of `batch_norm` must be a number from 0 to 1; got 1.5.",
+            "`label_noise` of `load_data` must be a number from 0 to 1; got 1.5.",
         ),
         (
             {"normalization": ["batch", "bacth"]},

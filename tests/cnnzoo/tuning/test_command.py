@@ -72,6 +72,23 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
     assert trained.model.input_shape == (None, 8, 8, 1)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "counts"),
+    [
+        (3, "1 trained in full, by val_accuracy; 3 stopped early"),  # 3 of 1 epoch, the best of 3
+        (9, "4 trained for 1 of 9 epochs, by val_accuracy"),
+    ],
+)
+def test_title_counts_what_hyperband_stopped_early(run, stub_training, epochs, counts):
+    stub_training(lambda levels, seed: levels["units"] / 1000)
+    result = run(
+        *("mlp", "--search", "units", "--data", "digits", "--tuner", "hyperband"),
+        *("--trials", "4", "--epochs", str(epochs)),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.text.splitlines()[0] == f"mlp on digits: the best of {counts}"
+
+
 def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     stub_training(lambda levels, seed: 1 / 0)
     result = run("mlp", "--search", "units", "--data", "digits", "--trials", "2")
@@ -117,12 +134,22 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
             "a Tuner of KerasTuner; got 'bayes'; did you mean bayesian?",
         ),
         (
+            ("mlp", "--objective", "val_f1_score", "--data", "digits"),
+            "ToggleError: `objective` of a search must be one of val_loss, val_accuracy, "
+            "val_macro_f1, val_nll for a classification; got 'val_f1_score'; did you mean "
+            "'val_macro_f1'?",
+        ),
+        (
             ("mlp", "units=8", "--search", "units"),
             "ToggleError: `units` of `mlp` is searched; got units=8 too.",
         ),
         (
             ("mlp", "epochs=5", "--epochs", "4"),
             "ToggleError: `epochs` is 4 in `recipe` and 5 beside it; give it once.",
+        ),
+        (
+            ("mlp", "label_noise=2", "--search", "units"),
+            "ToggleError: `label_noise` of `load_data` must be a number from 0 to 1; got 2.0.",
         ),
         (
             ("mlp", "units=0"),

@@ -10,6 +10,8 @@ import pytest
 
 import cnnzoo
 from cnnzoo.recipe import Recipe
+from cnnzoo.toggle import ToggleError
+from cnnzoo.tuning.objective import read_objective
 
 SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}
 GROUP = "val_loss, val_accuracy, val_macro_f1, val_nll"
@@ -33,7 +35,7 @@ SEARCH = (
         (
             {"objective": "val_acuracy"},
             f"`objective` of a search must be one of {GROUP} for a classification; got "
-            "'val_acuracy'; did you mean val_accuracy?",
+            "'val_acuracy'; did you mean 'val_accuracy'?",
         ),
         (
             {"objective": ("val_loss", "down")},
@@ -229,10 +231,16 @@ def test_a_tuner_made_otherwise_is_another_search(searched, stub_training, tuner
             "(min); give one of them.",
         ),
         (
+            {"objective": keras_tuner.Objective("val_f1_score", "max")},
+            {},
+            f"`objective` of a search must be one of {GROUP} for a classification; got "
+            "'val_f1_score'; did you mean 'val_macro_f1'?",
+        ),
+        (
             {"objective": keras_tuner.Objective("val_acc", "max")},
             {},
             f"`objective` of a search must be one of {GROUP} for a classification; got 'val_acc'; "
-            "did you mean val_accuracy?",
+            "did you mean 'val_accuracy'?",
         ),
         (
             {"search": {"units": [8, 16]}},
@@ -339,6 +347,24 @@ def test_with_other_code_no_search_goes_on(searched, stub_training, tmp_path, mo
     assert changed[0] == "own_builder_of_a_test:own"
     assert [changed[1], *changed[3:5]] == ["was", "and", "is"]
     assert changed[2].strip("',") != changed[5].strip("'.")
+
+
+@pytest.mark.parametrize(
+    ("metric", "names"),
+    [
+        ("accuracy", "acc binary_accuracy categorical_accuracy sparse_categorical_accuracy"),
+        ("macro_f1", "f1 f1_score"),
+        ("nll", "sparse_categorical_crossentropy"),
+    ],
+)
+def test_aliases_of_objectives_are_answered_by_their_metric(metric, names):
+    for name in names.split():
+        with pytest.raises(ToggleError) as refusal:
+            read_objective(f"val_{name}", "classification")
+        assert str(refusal.value) == (
+            f"`objective` of a search must be one of {GROUP} for a classification; got "
+            f"'val_{name}'; did you mean 'val_{metric}'?"
+        )
 
 
 def test_with_a_retrained_backbone_no_search_of_transfer_goes_on(searched, stub_training, tmp_path):

@@ -70,6 +70,13 @@ def test_too_few_configurations_give_no_numbers():
     }
 
 
+def test_one_configuration_is_counted_in_the_singular():
+    settings, scores = response(1, 0)
+    assert set(importance(settings, scores)["note"]) == {
+        "too few trials: 1 configuration can be compared; at least 20 are needed"
+    }
+
+
 def test_a_few_configurations_for_each_toggle_are_called_early():
     settings, scores = response(45, 0)
     table = importance(settings.assign(width=8), scores).set_index("toggle")
