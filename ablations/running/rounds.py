@@ -150,8 +150,8 @@ class Rounds:
             return ""
         trials, they = ("trial is", "it stays") if count == 1 else ("trials are", "they stay")
         return (
-            f"{count:,} stored {trials} not part of this study; {they} stored. Give name= or a "
-            "directory to keep two studies apart."
+            f"{count:,} stored {trials} not part of this study; {they} stored. To keep two studies "
+            "apart, give this one another name or directory (--to on the command line)."
         )
 
     def _plan(self, stored: Mapping[str, Any]) -> list[tuple[Planned, Trial]]:

@@ -50,8 +50,8 @@ def test_stored_trials_that_a_study_does_not_hold_are_told(go, capsys):
     other = dataclasses.replace(STUDY, factors={"dropout": [0.0, 0.5]})
     go(other)
     assert capsys.readouterr().err.splitlines()[0] == (
-        "4 stored trials are not part of this study; they stay stored. Give name= or a directory "
-        "to keep two studies apart."
+        "4 stored trials are not part of this study; they stay stored. To keep two studies "
+        "apart, give this one another name or directory (--to on the command line)."
     )
     more = dataclasses.replace(STUDY, factors={"units": [8, 16, 128], "dropout": [0.0, 0.5]})
     go(more)
