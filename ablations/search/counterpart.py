@@ -1,4 +1,4 @@
-"""Which metric of a study measures the same as the objective of a search."""
+"""The metric of a study that measures the same as the objective of a search."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ VALIDATION = "val_"
 
 @dataclass(frozen=True)
 class Counterpart:
-    """What a study measures for the objective of a search.
+    """The metric that a study measures in place of the objective of a search.
 
     Parameters
     ----------

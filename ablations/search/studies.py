@@ -68,12 +68,12 @@ class SearchStudies:
 
     @property
     def note(self) -> str:
-        """What the studies compare, where it is not the same as the objective; else empty."""
+        """Sentence on the metric that the studies compare, if not the objective; else empty."""
         return self.counterpart.note(self.rivals.metrics[0])
 
     @property
     def seeds_note(self) -> str:
-        """Whether the search may have used the seeds; empty where its own are known."""
+        """Sentence that the search may have used the seeds; empty if its own seeds are known."""
         return "" if self.search.seeds else UNKNOWN_SEEDS
 
     @property

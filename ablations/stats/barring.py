@@ -1,4 +1,4 @@
-"""What keeps a comparison from having a verdict: few pairs, and trials that learned nothing."""
+"""Comparisons without a verdict: of few pairs, or of trials that learned nothing or diverged."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -11,7 +11,7 @@ from ablations.study.declared import EXPLORATORY_BELOW
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
 NO_VERDICT = "no verdict: "
-"""How the note begins that a comparison without a verdict has."""
+"""Beginning of the note of a comparison without a verdict."""
 
 FEW_PAIRS = f"{NO_VERDICT}fewer than {EXPLORATORY_BELOW} pairs"
 BOTH_AT_CHANCE = f"{NO_VERDICT}in every pair both trials are at chance level"

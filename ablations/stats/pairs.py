@@ -142,7 +142,7 @@ class Pairs:
 
     @property
     def tied(self) -> NDArray[np.bool_]:
-        """Whether each pair is tied: float32 cannot tell its two values apart."""
+        """Boolean array, True for each pair whose two values float32 cannot tell apart."""
         return np.asarray(np.abs(self.deltas) <= self.noise)
 
 

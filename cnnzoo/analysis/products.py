@@ -14,7 +14,7 @@ KERAS = "keras.src."
 """The modules whose ``call`` is known."""
 
 FIRST = ("inputs", "sequences", "query", "x1", "x")
-"""What Keras calls the first argument of a layer or an operation."""
+"""Names that Keras gives the first argument of a layer or an operation."""
 
 PRODUCTS = (
     *("Conv", "ConvTranspose", "Correlate", "DepthwiseConv", "Dot", "DotProductAttention"),
