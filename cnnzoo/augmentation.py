@@ -118,7 +118,7 @@ def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
 
 
 class Augmenter:
-    """What changes a batch: from (images, labels) to the same after the change.
+    """Augmentation of a batch: a function from (images, labels) to augmented ones.
 
     Images are float tensors of shape (batch, height, width, channels), labels of shape (batch,
     outputs).

@@ -61,7 +61,7 @@ class CompiledLoss:
 
     @property
     def kept(self) -> bool:
-        """Whether Keras computes the loss from the logits that it keeps behind the activation."""
+        """True if Keras computes the loss from the logits that it keeps behind the activation."""
         return (
             keras.backend.backend() == "tensorflow"
             and self.choice.name in CROSSENTROPIES
@@ -70,7 +70,7 @@ class CompiledLoss:
 
     @property
     def logits(self) -> bool:
-        """Whether the outputs are logits: declared, and not those behind an activation."""
+        """True if the outputs are declared logits and not those behind an activation."""
         return self.declared and not self.kept
 
     def encode(self, labels: Any) -> NDArray[Any]:

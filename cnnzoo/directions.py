@@ -1,4 +1,4 @@
-"""Whether lower or higher values of a metric are better: one table for searches and studies."""
+"""Directions of metrics (lower or higher is better): one table for searches and studies."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Whether a trained model is better than a constant answer, or its training diverged."""
+"""Checks for models that are at chance level and for training that diverged."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ Z = 3.09
 """The one-sided 0.1% point of the normal distribution, beyond which luck does not explain it."""
 
 TIMES = 10.0
-"""How many times the loss of a constant answer a loss must be to have diverged."""
+"""Ratio to the loss of a constant answer above which a loss counts as diverged."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """What the best constant answer comes to on some labels.
+    """Metrics of the best constant answer on some labels.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ def _check_same_classes(train: list[str], found: list[str], where: str) -> None:
 
 
 def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple[str, ...]:
-    """What was left out, counted and named."""
+    """Sentences that count and name what was left out."""
     unread = [folder for folder in _folders(root) if root not in parts and folder not in parts]
     hidden: list[Path] = []
     images: list[Path] = []
