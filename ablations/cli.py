@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnzoo.console import legend, one_line_errors, quiet_stderr, table, version_option
+from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, table, version_option
 
 if TYPE_CHECKING:
     from ablations.results import Results
@@ -36,7 +36,7 @@ def list_command() -> None:
     """List the built-in studies."""
     from rich.console import Console
 
-    from ablations.documents import CLAIMED, CLAIMS, STUDIES
+    from ablations.study.built_in import CLAIMED, CLAIMS, STUDIES
 
     console = Console()
     rows = [
@@ -70,7 +70,7 @@ def new_command(
 ) -> None:
     """Write a commented study to start from."""
     with one_line_errors():
-        from ablations.study.files import write_template
+        from ablations.study.toml_file import write_template
 
         write_template(path)
     typer.echo(f"Edit {path}, then: ablations run {path}")
@@ -109,9 +109,9 @@ def run_command(
 
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
-        from ablations.documents import STUDIES, get_study
-        from ablations.study.files import read_study
+        from ablations.study.built_in import STUDIES, get_study
         from ablations.study.settings import StudyError
+        from ablations.study.toml_file import read_study
 
         if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
             raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
@@ -123,7 +123,7 @@ def run_command(
         if ":" in asked.model_name:  # whose module will load it
             with quiet_stderr():
                 import_module("keras")
-        from ablations.running.runner import run
+        from ablations.running.run import run
 
         results = run(asked, directory, workers=workers, retry_failed=retry_failed)
         _show(results)
@@ -205,7 +205,7 @@ def _import_from(*folders: Path) -> None:
 
 def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
     """Write a report to its own place, where an earlier one of this program gives way."""
-    from ablations.report.rendering import is_page
+    from ablations.report.html import is_page
 
     replaced = place.is_file() and (overwrite or is_page(place))
     write(place, overwrite=replaced)
@@ -214,7 +214,7 @@ def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
 
 def _seeds(text: str) -> int | str:
     """Read how many seed blocks there shall be."""
-    from ablations.study.declared import AUTO
+    from ablations.study.checks import AUTO
     from ablations.study.settings import StudyError
 
     if text == AUTO:
@@ -231,13 +231,13 @@ def _trials(count: int) -> str:
 def _show(results: "Results") -> None:
     from rich.console import Console
 
-    from ablations.report.answers import answers
-    from ablations.report.terminal import UNLIMITED, deltas_table, missing_verdicts
-    from ablations.report.words import ends_words, failure_words
-    from ablations.results.choosing import PATH
-    from ablations.results.reporting import contents_of
+    from ablations.report.study.conclusions import answers
+    from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
+    from ablations.report.wording import ends_words, failure_words
+    from ablations.results.choice import PATH
+    from ablations.results.report_contents import contents_of
     from ablations.study import BASELINE
-    from ablations.study.declared import AUTO, EXPLORATORY_BELOW
+    from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
     console = Console()
     if not console.is_terminal:

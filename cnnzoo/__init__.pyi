@@ -1,11 +1,10 @@
 from .analysis.shapes import describe as describe
-from .compiled_loss import encode_labels as encode_labels
 from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data
 from .data import load_data as load_data
-from .encoding import LabelError as LabelError
-from .evaluation import evaluate as evaluate
+from .models.compiled_loss import encode_labels as encode_labels
+from .models.losses import LabelError as LabelError
 from .models.mlp import mlp as mlp
 from .models.plain import batch_norm as batch_norm
 from .models.plain import classic as classic
@@ -22,19 +21,20 @@ from .models.separable import efficientnet as efficientnet
 from .models.separable import mobilenet as mobilenet
 from .models.sequence import sequence as sequence
 from .models.vgg import vgg as vgg
-from .recipe import Recipe as Recipe
-from .registry import build as build
-from .registry import list_models as list_models
-from .registry import toggles as toggles
-from .saving import load_model as load_model
 from .toggle import Toggle as Toggle
 from .toggle import ToggleError as ToggleError
-from .training import Trained as Trained
-from .training import train as train
+from .training.evaluation import evaluate as evaluate
+from .training.recipe import Recipe as Recipe
+from .training.train import Trained as Trained
+from .training.train import train as train
 from .tuning.hypermodel import hypermodel as hypermodel
 from .tuning.reading.results import SearchResults as SearchResults
 from .tuning.reading.results import open_search as open_search
 from .tuning.records import SearchError as SearchError
 from .tuning.tune import tune as tune
+from .zoo import build as build
+from .zoo import list_models as list_models
+from .zoo import load_model as load_model
+from .zoo import toggles as toggles
 
 __version__: str

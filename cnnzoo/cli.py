@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnzoo.console import (
+from cnnzoo.runtime.console import (
     legend,
     load_keras,
     one_line_errors,
@@ -42,8 +42,7 @@ def list_command(
     """List the models: document, task, parameters at the defaults, and what they are."""
     from rich.console import Console
 
-    from cnnzoo.documents import documents_of
-    from cnnzoo.registry import get_model, list_models
+    from cnnzoo.zoo import documents_of, get_model, list_models
 
     console = Console()
     models = [get_model(name) for name in list_models(pattern)]
@@ -83,7 +82,7 @@ def describe_command(
     from rich.padding import Padding
     from rich.text import Text
 
-    from cnnzoo.registry import get_model
+    from cnnzoo.zoo import get_model
 
     console = Console()
     with one_line_errors():
@@ -142,11 +141,11 @@ def tune_command(
     from rich.console import Console
 
     from cnnzoo.data.load import load_data
-    from cnnzoo.recipe import Recipe
-    from cnnzoo.registry import get_model
     from cnnzoo.toggle import read_toggles
+    from cnnzoo.training.recipe import Recipe
     from cnnzoo.tuning.role import role
     from cnnzoo.tuning.wanted import make_space
+    from cnnzoo.zoo import get_model
 
     console = Console()
     with one_line_errors():
@@ -214,8 +213,8 @@ def _title(found: Any, looked_for: str | None) -> str:
 
 def _python(found: Any, fixed: Mapping[str, Any]) -> str:
     """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
-    from cnnzoo.registry import toggles
-    from cnnzoo.tuning.reading.lines import build_line
+    from cnnzoo.tuning.reading.as_code import build_line
+    from cnnzoo.zoo import toggles
 
     if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
         return str(found.best_line())

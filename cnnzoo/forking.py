@@ -13,7 +13,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import Any
 
-from cnnzoo.console import quiet_stderr
+from cnnzoo.runtime.console import quiet_stderr
 
 _ONE_AT_A_TIME = threading.Lock()
 

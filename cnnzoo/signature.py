@@ -1,12 +1,13 @@
 """What a registered builder takes: its signature completed, its arguments checked and described."""
 
+import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from cnnzoo.kinds import AXES, SequenceShape, may_be_grey
-from cnnzoo.toggle import Toggle, ToggleError, check_settings, toggle_of
+from cnnzoo.toggle import Toggle, ToggleError, check_settings, did_you_mean, toggle_of
 from cnnzoo.vocabulary import PURPOSE, Shared
 
 
@@ -148,3 +149,46 @@ Raises
 ToggleError
     If a choice is unknown, not allowed, without effect, or does not fit the others."""
     return "\n".join([description, "", "Parameters", "----------", *wrapped, tail])
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function refuse keywords that it does not take by name, as builders do.
+
+    Examples
+    --------
+    >>> @refuse_unknown
+    ... def prepare(*, train_size=1.0, seed=0): ...
+    >>> prepare(trainsize=0.5)
+    Traceback (most recent call last):
+    cnnzoo.toggle.ToggleError: `prepare` takes no `trainsize`; did you mean `train_size`? It takes
+    train_size, seed.
+    """
+    owner = function.__qualname__.removesuffix(".__init__")
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_keywords(kwargs, known, owner)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def check_keywords(given: Iterable[str], known: Collection[str], owner: str) -> None:
+    """Refuse keywords that are not among the known ones.
+
+    Raises
+    ------
+    ToggleError
+        With the nearest of them.
+    """
+    for name in given:
+        if name not in known:
+            raise ToggleError(
+                f"`{owner}` takes no `{name}`{did_you_mean(name, known)} "
+                f"It takes {', '.join(known)}."
+            )

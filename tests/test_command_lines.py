@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 import cnnzoo
-from ablations.documents import CLAIMED, CLAIMS
-from cnnzoo.documents import DOCUMENTS
+from ablations.study.built_in import CLAIMED, CLAIMS
+from cnnzoo.zoo import DOCUMENTS
 
 PROGRAMS = ("cnnzoo", "ablations")
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ablations.designs.factorial import full_factorial
+from ablations.designs.factorials import fractional_factorial, full_factorial, plackett_burman
 from ablations.designs.layout import Layout, lay_out
+from ablations.designs.one_factor import add_one_in, leave_one_out, one_at_a_time
 from ablations.designs.path import path
-from ablations.designs.single import add_one_in, leave_one_out, one_at_a_time
-from ablations.designs.two_level import fractional_factorial, plackett_burman
-from ablations.study.declared import DESIGN_NAMES, LIST
-from ablations.study.settings import Settings, check_known
+from ablations.study.checks import DESIGN_NAMES, LIST
+from ablations.study.settings import check_known
+from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
 Design = Callable[[Mapping[str, tuple[Level, ...]], Settings], Layout]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.study import Variant
-from ablations.study.settings import Settings, StudyError, same
+from ablations.study.settings import StudyError
+from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, listed
 
 Factors = Mapping[str, tuple[Level, ...]]

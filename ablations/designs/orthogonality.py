@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ablations.study.settings import Settings
+from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
 MOST_PAIRS = 5

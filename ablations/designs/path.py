@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ablations.designs.layout import Factors, Layout, check_two_levels, lay_out
 from ablations.study import Variant
-from ablations.study.settings import Settings
+from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
 

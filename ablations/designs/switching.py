@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from ablations.designs.layout import Factors, check_two_levels
-from ablations.study.settings import Settings, StudyError, same
+from ablations.study.settings import StudyError
+from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, Toggle, listed, toggle_of
 from cnnzoo.vocabulary import Shared
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ablations.study import Trial, TrialResult
 from ablations.study.settings import StudyError
-from cnnzoo.reasons import reason_of
+from cnnzoo.runtime.error_text import reason_of
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from ablations.engines.limits import Limits, failed
 from ablations.engines.room import default_workers
 from ablations.engines.waiting import Waiting
 from ablations.engines.worker import Worker
+from ablations.running.trial import prepare_worker
 from ablations.study import Trial, TrialResult
-from ablations.trial import prepare_worker
 from cnnzoo.gpus import count_gpus, find_gpus
 
-PRELOADED = ["cnnzoo.training", "ablations.trial"]
+PRELOADED = ["cnnzoo.training.train", "ablations.running.trial"]
 
 
 class Processes:

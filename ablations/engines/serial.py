@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from ablations.engines.limits import Limits, failed
 from ablations.study import Trial, TrialResult
 from ablations.study.settings import StudyError
-from cnnzoo.console import without_advice
-from cnnzoo.processes import fix_arithmetic
+from cnnzoo.runtime.console import without_advice
+from cnnzoo.runtime.determinism import fix_arithmetic
 
 
 class Serial:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.report.bundle import write_whole
-from ablations.report.contents import ReportContents, ReportError
+from ablations.report.study.contents import ReportContents, ReportError
+from cnnzoo.runtime.files import write_whole
 
 if TYPE_CHECKING:
-    from ablations.report.drawing import Figure, Theme
+    from ablations.report.figure import Figure, Theme
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
 
@@ -79,8 +79,8 @@ def write_figures(
     ReportError
         If a format is not one of these, or a file is there.
     """
-    from ablations.report.figures import figures
-    from ablations.report.words import about_study
+    from ablations.report.study.document import figures
+    from ablations.report.wording import about_study
 
     return save_figures(
         lambda theme: figures(contents, theme),
@@ -123,7 +123,7 @@ def save_figures(
             )
     import vl_convert
 
-    from ablations.report.figures import file_spec
+    from ablations.report.figure import file_spec
     from ablations.report.theme import LIGHT
 
     drawn = draw(LIGHT)
@@ -162,10 +162,10 @@ def check_free(paths: Sequence[Path], overwrite: bool) -> None:
 
 def _writer(suffix: str) -> Callable[[ReportContents], str]:
     if suffix == ".html":
-        from ablations.report.page import page
+        from ablations.report.study.document import page
 
         return page
-    from ablations.report import files
+    from ablations.report.study import document as files
 
     return {
         ".md": files.markdown_report,

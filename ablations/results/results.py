@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.results.choosing import best_variant
-from ablations.results.compared import ComparedStudy
+from ablations.results.analysis import ComparedStudy
+from ablations.results.choice import best_variant
 from ablations.study.settings import StudyError, check_known
 
 GROUPS = ["model", "recipe", "data"]
@@ -111,7 +111,7 @@ class Results(ComparedStudy):
             If the suffix is another one, or the file is there already.
         """
         from ablations.report import write_report
-        from ablations.results.reporting import contents_of
+        from ablations.results.report_contents import contents_of
 
         return write_report(contents_of(self, beside), path, overwrite=overwrite)
 
@@ -127,8 +127,8 @@ class Results(ComparedStudy):
         -------
         altair.Chart
         """
-        from ablations.report.figures import forest_chart
-        from ablations.results.reporting import contents_of
+        from ablations.report.study.document import forest_chart
+        from ablations.results.report_contents import contents_of
 
         return forest_chart(contents_of(self), self.compared(metric)[0])
 
@@ -158,7 +158,7 @@ class Results(ComparedStudy):
         list of Path
         """
         from ablations.report import write_figures
-        from ablations.results.reporting import contents_of
+        from ablations.results.report_contents import contents_of
 
         return write_figures(contents_of(self, beside), directory, formats, overwrite=overwrite)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.results.comparing import compare
-from ablations.results.stored import codes_of, comparable, loss_kinds, measured
+from ablations.results.analysis import codes_of, comparable, loss_kinds, measured
+from ablations.results.rules import compare
 from ablations.store import Planned
 from ablations.study import Study, Trial, TrialResult
 
@@ -123,7 +123,7 @@ class Progress:
             if row["status"] == "failed" and key not in tried
         ]
         if failed and not begun:
-            from ablations.report.words import failure_words
+            from ablations.report.wording import failure_words
 
             self.say(f"Of an earlier run: {failure_words(failed)}")
         for row, _ in rows:
@@ -171,8 +171,8 @@ class Progress:
         """Work out the deltas so far, but not at every trial of a fast study."""
         if time.monotonic() - self._drawn < REDRAW_AFTER:
             return
-        from ablations.report.terminal import deltas_table
-        from ablations.report.words import metric_words
+        from ablations.report.study.terminal import deltas_table
+        from ablations.report.wording import metric_words
 
         trials = pd.DataFrame(list(self._rows.values()))
         rows = [(row["variant"], row["changes"], row["loss"]) for row in self._rows.values()]

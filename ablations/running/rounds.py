@@ -5,18 +5,17 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
 from ablations.results import Results, open_results
-from ablations.results.choosing import PATH
-from ablations.running.context import changes, context_of
-from ablations.running.interruption import Interruption
-from ablations.running.measuring import Measure, check_task, infeasible, measured
+from ablations.results.choice import PATH
+from ablations.running.feasibility import Measure, check_task, infeasible, measured
 from ablations.running.progress import Progress
 from ablations.store import Planned, Store
-from ablations.store.machine import describe_machine
+from ablations.store.provenance import changes, context_of, describe_machine
 from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
-from ablations.study.declared import AUTO
+from ablations.study.checks import AUTO
 from cnnzoo.data import load_data
+from cnnzoo.runtime.interrupts import Interruption
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]
 """What trains some trials and yields what comes of each, until it is told to start no more."""

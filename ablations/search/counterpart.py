@@ -5,17 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablations.search.studies import objective_of
-from ablations.study.declared import METRICS
+from ablations.study.checks import METRICS
 from ablations.study.models import find_builder
 from ablations.study.space import by_group
-from cnnzoo.aliases import ACCURACIES, NEAREST, SAME_NAME
-from cnnzoo.reasons import line_of
-from cnnzoo.recipe import Recipe
+from cnnzoo.runtime.error_text import line_of
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
 
 if TYPE_CHECKING:
-    from cnnzoo.compiled_loss import CompiledLoss
+    from cnnzoo.models.compiled_loss import CompiledLoss
 
 VALIDATION = "val_"
 """Before the name of a metric that Keras measures on the validation data."""
@@ -72,7 +72,7 @@ def find_counterpart(
         return Counterpart(near, f"{name} of the search is not a metric of Keras's validation data")
     if plain in SAME_NAME:
         return Counterpart(SAME_NAME[plain])
-    from cnnzoo.compiled_loss import loss_of
+    from cnnzoo.models.compiled_loss import loss_of
 
     try:
         built, classes_seen = _winner(model, data, levels)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.report.bundle import write_whole
-from ablations.report.contents import ReportError
+from ablations.report.search.contents import SearchContents
+from ablations.report.study.contents import ReportError
 from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
-from ablations.search.contents import SearchContents, contents_of
+from ablations.search.contents import contents_of
+from cnnzoo.runtime.files import write_whole
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def search_figures(
     SearchError
         If there is no search.
     """
-    from ablations.search.figures import draw_figures
+    from ablations.report.search.figures import draw_figures
 
     contents = _gather(search)
     return save_figures(
@@ -108,10 +109,10 @@ def _gather(
 
 def _writer(suffix: str) -> Callable[[SearchContents], str]:
     if suffix == ".html":
-        from ablations.search.page import page
+        from ablations.report.search.document import page
 
         return page
-    from ablations.search import files
+    from ablations.report.search import document as files
 
     return {
         ".md": files.markdown_report,

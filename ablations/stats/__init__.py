@@ -3,17 +3,16 @@
 Nothing here trains, plots or stores. Every table is made of `trials`, one row a trial.
 """
 
-from ablations.stats.adding import open_variants, sequential
 from ablations.stats.blocking import variance_reduction
-from ablations.stats.comparisons import deltas
-from ablations.stats.costs import pareto
-from ablations.stats.epochs import convergence
-from ablations.stats.errors import StatisticsError
+from ablations.stats.convergence import convergence
+from ablations.stats.deltas import deltas
 from ablations.stats.factorial import effects
 from ablations.stats.metrics import common_metrics, direction
-from ablations.stats.spending import boundaries, looks
-from ablations.stats.spread import stability
-from ablations.stats.steps import steps
+from ablations.stats.pairs import StatisticsError
+from ablations.stats.pareto import pareto
+from ablations.stats.path_steps import steps
+from ablations.stats.sequential import boundaries, looks, open_variants, sequential
+from ablations.stats.stability import stability
 from ablations.stats.trends import trend
 
 __all__ = [

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablations.study import BASELINE
-from ablations.study.declared import EXPLORATORY_BELOW
+from ablations.study.checks import EXPLORATORY_BELOW
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
 NO_VERDICT = "no verdict: "

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ablations.stats.paired_t import paired_t
 from ablations.stats.pairs import by_seed, check_trials, ended, pair, sd_of, variants
-from ablations.stats.student import paired_t
 
 VARIANCE_REDUCTION = (
     "variant",

@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ablations.stats.contrasts import BlockedFit, TermTest
-from ablations.stats.design import TOGETHER, Array, Model, model_of
-from ablations.stats.errors import StatisticsError
-from ablations.stats.pairs import all_alike, check_trials, noise_of
+from ablations.stats.contrasts import TOGETHER, Array, BlockedFit, Model, TermTest, model_of
+from ablations.stats.pairs import StatisticsError, all_alike, check_trials, noise_of
 from ablations.stats.verdicts import holm
-from ablations.study.declared import EXPLORATORY_BELOW
+from ablations.study.checks import EXPLORATORY_BELOW
 
 EFFECTS = (
     "metric",

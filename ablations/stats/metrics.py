@@ -5,9 +5,9 @@ from typing import Literal
 
 import pandas as pd
 
-from ablations.stats.errors import StatisticsError
+from ablations.stats.pairs import StatisticsError
 from ablations.study import BASELINE
-from cnnzoo.directions import DIRECTIONS, better_direction
+from cnnzoo.training.metric_names import DIRECTIONS, better_direction
 
 Direction = Literal["lower", "higher"]
 
@@ -18,7 +18,7 @@ def direction(metric: str, directions: Mapping[str, Direction] | None = None) ->
     Parameters
     ----------
     metric
-        Its name. `cnnzoo.directions` is read by the name's end, so a split in front changes
+        Its name. `cnnzoo.training.metric_names` is read by the name's end, so a split in front changes
         nothing.
     directions
         The user's own, by whole names; they come first.

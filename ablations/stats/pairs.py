@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ablations.stats.errors import StatisticsError
 from ablations.study import BASELINE
 
 Array = NDArray[np.float64]
@@ -235,3 +234,7 @@ def level_key(level: object) -> tuple[str, object]:
     if isinstance(level, np.generic):
         level = level.item()
     return type(level).__name__, level
+
+
+class StatisticsError(ValueError):
+    """A table that the statistics cannot read, with what is wrong in it and what would do."""

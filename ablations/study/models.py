@@ -14,14 +14,15 @@ from importlib import import_module
 from typing import Any
 
 from ablations.study.hyperparameters import discover
-from ablations.study.settings import Settings, StudyError
-from cnnzoo.code_version import code_version
-from cnnzoo.isolation import isolated
-from cnnzoo.reasons import reason_of
-from cnnzoo.registry import get_model
+from ablations.study.settings import StudyError
+from cnnzoo.builders import check_names, has_own_fit, is_hypermodel, takes_hp
+from cnnzoo.levels import Settings
+from cnnzoo.runtime.code_version import code_version
+from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level, Toggle, read_toggles
-from cnnzoo.tuning.searchable import check_names, has_own_fit, is_hypermodel, takes_hp
 from cnnzoo.vocabulary import PURPOSE
+from cnnzoo.zoo import get_model
 
 GIVEN = ("input_shape", "classes", "seed")
 """What is given to a builder of one's own, of what it takes by these names."""
@@ -67,7 +68,7 @@ class Builder:
 
     @property
     def version(self) -> str:
-        """Digest of the code; empty for the zoo's. See `cnnzoo.code_version`."""
+        """Digest of the code; empty for the zoo's. See `cnnzoo.runtime.code_version`."""
         return code_version(*self.code) if self.code else ""
 
 
@@ -210,7 +211,7 @@ def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], see
     """Build a model, and draw by the seed the weights that the builder does not load."""
     import keras
 
-    from cnnzoo.initialization import build_seeded
+    from cnnzoo.models.initialization import build_seeded
 
     def made() -> Any:
         model = make()
@@ -226,7 +227,7 @@ def _start(name: str, make: Callable[[], Any], input_shape: tuple[int, ...], see
 
 def _afresh(make: Callable[[], Any]) -> Any:
     """Build so that layers without a name get the same one each time."""
-    from cnnzoo.initialization import fresh_names
+    from cnnzoo.models.initialization import fresh_names
 
     fresh_names()
     return make()

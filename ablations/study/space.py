@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablations.study.models import find_builder
-from ablations.study.settings import Settings, StudyError, same
+from ablations.study.settings import StudyError
 from ablations.study.study import Study, Trial
+from cnnzoo.builders import check_names, owner_of
 from cnnzoo.data import load_data
-from cnnzoo.recipe import Recipe
+from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import (
     Level,
     Toggle,
@@ -20,7 +21,7 @@ from cnnzoo.toggle import (
     read_toggles,
     switched_off_by,
 )
-from cnnzoo.tuning.searchable import check_names, owner_of
+from cnnzoo.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

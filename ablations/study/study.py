@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ablations.study.declared import (
+from ablations.study.checks import (
     AUTO,
     EXPLORATORY_BELOW,
     MAX_SEEDS,
@@ -27,11 +27,12 @@ from ablations.study.declared import (
     check_timeout,
     check_variants,
 )
-from ablations.study.settings import Settings, StudyError, check_known, digest
+from ablations.study.settings import StudyError, check_known, digest
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.keywords import refuse_unknown
-from cnnzoo.recipe import Recipe
+from cnnzoo.levels import Settings
+from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Level
+from cnnzoo.training.recipe import Recipe
 
 BASELINE = "baseline"
 """The name of the variant that every delta is against."""
@@ -50,7 +51,7 @@ class Study:
         parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
         ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
         factors: `ablations.study.hyperparameters` finds them. Changed code makes new trials:
-        `cnnzoo.code_version` says what is watched.
+        `cnnzoo.runtime.code_version` says what is watched.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -285,7 +286,7 @@ class TrialResult:
     data_notes
         What was left out of the data's source; see `cnnzoo.data.DataInfo`.
     arithmetic
-        How the process computes that measured the trial's model; see `cnnzoo.processes`.
+        How the process computes that measured the trial's model; see `cnnzoo.runtime.determinism`.
     weights
         Digest of the weights that the builder loaded; "" if it loaded none. Set by a measurement.
     loss
@@ -297,7 +298,7 @@ class TrialResult:
         Why it failed: the error in one line.
     unrestored
         Global state that the trial changed and that could not be put back, by
-        `cnnzoo.isolation`: its process runs no further trial.
+        `cnnzoo.runtime.isolation`: its process runs no further trial.
     """
 
     trial: Trial

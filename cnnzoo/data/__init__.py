@@ -1,7 +1,6 @@
 """Data to train on: packaged, from TensorFlow Datasets, folders, archives or arrays."""
 
-from cnnzoo.data.dataset import Data, DataInfo, Sizes, Split
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
 from cnnzoo.data.load import load_data
 from cnnzoo.data.sources import list_data
 

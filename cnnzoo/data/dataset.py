@@ -103,3 +103,7 @@ class Data:
 
     def __repr__(self) -> str:
         return f"<Data {'; '.join([str(self.info), *self.info.notes])}>"
+
+
+class DataError(ValueError):
+    """Data that cannot be used: what, where, what is allowed, what came, and the remedy."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError
 from cnnzoo.data.pixels import to_array
 from cnnzoo.toggle import did_you_mean, listed
 

@@ -3,15 +3,14 @@
 import numbers
 from collections.abc import Mapping
 
-from cnnzoo.data.changes import change_classes, size_of
-from cnnzoo.data.dataset import Data, DataInfo, Sizes, Split
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
 from cnnzoo.data.pixels import measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
-from cnnzoo.keywords import refuse_unknown
+from cnnzoo.data.training_split import change_classes, size_of
 from cnnzoo.kinds import AXES, Kind
+from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import (
     Level,
     ToggleError,

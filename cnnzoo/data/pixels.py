@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError
 from cnnzoo.kinds import AXES, MOST_CHANNELS, Kind, channels_first_kind, may_be_grey
 
 SHAPES: dict[Kind, str] = {

@@ -1,16 +1,18 @@
 """Where data comes from: what a source hands over, and the same after every check."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, Split, Task
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError, Split, Task
 from cnnzoo.data.labels import encode_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.kinds import AXES, Kind, SequenceShape
+from cnnzoo.toggle import did_you_mean
 
 SPLITS = ("train", "validation", "test")
 
@@ -160,3 +162,24 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
         names,
         source.notes,
     )
+
+
+def existing_path(path: str, name: str) -> Path:
+    """The path with ``~`` expanded, after a check that something is there.
+
+    Raises
+    ------
+    DataError
+        If nothing is; it names the nearest that is.
+    """
+    place = Path(path)
+    with contextlib.suppress(RuntimeError):  # ~name of nobody here: then it is a name like others
+        place = place.expanduser()
+    if path and place.exists():
+        return place
+    parent = place.parent
+    if not parent.is_dir():
+        missing = next(p for p in reversed(place.parents) if not p.is_dir())
+        raise DataError(f"{name!r} does not exist: there is no folder {str(missing)!r}.")
+    near = did_you_mean(place.name, [sibling.name for sibling in parent.iterdir()], "'")
+    raise DataError(f"{name!r} does not exist{near}")

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, Indices
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError, Indices
 from cnnzoo.data.source import Examples
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 
 
 def interleave(y: Array, *, every_class_first: bool = False) -> Indices:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cnnzoo.compiled_loss import loss_of
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.models.compiled_loss import loss_of
 
 NO_LIKELIHOOD = "likelihood-missing"
 """The code of a model whose outputs have no negative log-likelihood."""

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from cnnzoo.layers import KERNELS, PACKAGE
+from cnnzoo.models.layers import KERNELS, PACKAGE
 
 DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer after which a download is given up; Keras would wait for ever."""
@@ -166,7 +166,7 @@ def cache() -> Path:
 
 
 def penalize(layers: list[Any], weight_decay: float) -> None:
-    """Put an L2 penalty on the kernels of built layers, as `cnnzoo.blocks` does on its own.
+    """Put an L2 penalty on the kernels of built layers, as `cnnzoo.models.blocks` does on its own.
 
     Parameters
     ----------

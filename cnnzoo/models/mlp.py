@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Unpack
 
-from cnnzoo.registry import register
+from cnnzoo.models.registry import register
 from cnnzoo.vocabulary import HiddenLayers, Shared, Units
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ def mlp(*, units: Units = 128, depth: HiddenLayers = 1, **shared: Unpack[Shared]
     """Flatten the input and pass it through dense layers."""
     import keras
 
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     inputs = net.input()

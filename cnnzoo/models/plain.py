@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from cnnzoo.registry import preset, register
+from cnnzoo.models.registry import preset, register
 from cnnzoo.vocabulary import (
     Conv,
     Depth,
@@ -42,7 +42,7 @@ def plain(
     **shared: Unpack[Shared],
 ) -> "keras.Model":
     """Stack stages of convolution, normalization, activation and, in the first ones, pooling."""
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     x = inputs = net.input()
@@ -132,7 +132,7 @@ def conv_stack(
     Strides and padding are the first convolution's; the later ones keep the size by zeros.
     ``conv_stack(depth=1, strides=1, padding="same")`` is the single convolution of example 1.
     """
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     inputs = net.input()

@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
-from cnnzoo.registry import register
+from cnnzoo.models.registry import register
 from cnnzoo.toggle import ToggleError, did_you_mean
 from cnnzoo.vocabulary import Backbone, SharedByHeads
 
 if TYPE_CHECKING:
     import keras
 
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 """Files from which Keras reads weights and nothing else."""
@@ -60,10 +60,10 @@ def transfer(
     train, `kernel_initializer` about the head's. `cnnzoo.WeightsError` is raised if the weights
     are not there or do not fit.
     """
-    from cnnzoo.blocks import Blocks
-    from cnnzoo.initialization import keep_pretrained
     from cnnzoo.models.backbones import BACKBONES, ImageNetPixels, penalize
-    from cnnzoo.optimizers import DECOUPLED
+    from cnnzoo.models.blocks import Blocks
+    from cnnzoo.models.initialization import keep_pretrained
+    from cnnzoo.models.optimizers import DECOUPLED
 
     net = Blocks(**LINEAR, **shared)
     _check_input(net, backbone)
@@ -84,8 +84,8 @@ def transfer(
 
 
 def _check_input(net: "Blocks", backbone: str) -> None:
-    from cnnzoo.axes import channels_first
     from cnnzoo.models.backbones import BACKBONES
+    from cnnzoo.models.image_format import channels_first
 
     source = BACKBONES[backbone]
     if net.rank != 2 or net.input_shape[-1] not in (1, 3):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from cnnzoo.registry import register
+from cnnzoo.models.registry import register
 from cnnzoo.vocabulary import (
     Conv,
     Filters,
@@ -44,9 +44,9 @@ def residual(
     """
     import keras
 
-    from cnnzoo.axes import channels
-    from cnnzoo.blocks import Blocks
-    from cnnzoo.layers import ZeroPadShortcut
+    from cnnzoo.models.blocks import Blocks
+    from cnnzoo.models.image_format import channels
+    from cnnzoo.models.layers import ZeroPadShortcut
 
     net = Blocks(**shared)
     # A normalization before the activation takes the convolution's bias out again.

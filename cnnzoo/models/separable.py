@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from cnnzoo.registry import register
+from cnnzoo.models.registry import register
 from cnnzoo.vocabulary import (
     Conv,
     EfficientNetDepth,
@@ -19,7 +19,7 @@ from cnnzoo.vocabulary import (
 if TYPE_CHECKING:
     import keras
 
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
 # Width in units of the stem's and strides of each block: Howard et al. (2017), table 1.
 MOBILENET = (
@@ -67,7 +67,7 @@ def mobilenet(
     Howard et al. (2017), "MobileNets": depthwise and pointwise convolution, each normalized and
     activated. ``conv="standard"`` puts one full convolution in the place of either pair.
     """
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     inputs = net.input()
@@ -105,7 +105,7 @@ def efficientnet(
 
     Tan and Le (2019), "EfficientNet": inverted bottlenecks with squeeze and excitation.
     """
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     inputs = net.input()
@@ -143,7 +143,7 @@ def _inverted_bottleneck(
     """Expand the channels, convolve each, weigh them, project them, and add the input."""
     import keras
 
-    from cnnzoo.axes import channels
+    from cnnzoo.models.image_format import channels
 
     start, width = x, channels(x)
     if expansion > 1:

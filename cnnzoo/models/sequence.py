@@ -1,7 +1,7 @@
 """One-dimensional CNNs, for time series and other sequences."""
 
 from cnnzoo.models.plain import plain
-from cnnzoo.registry import preset
+from cnnzoo.models.registry import preset
 
 
 @preset(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Unpack
 
-from cnnzoo.registry import register
+from cnnzoo.models.registry import register
 from cnnzoo.vocabulary import (
     Conv,
     Filters,
@@ -41,7 +41,7 @@ def vgg(
     **shared: Unpack[Shared],
 ) -> "keras.Model":
     """VGG's convolutions at a small width, with one linear layer for its three dense ones."""
-    from cnnzoo.blocks import Blocks
+    from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
     x = inputs = net.input()

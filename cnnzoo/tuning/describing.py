@@ -4,10 +4,10 @@ import inspect
 from dataclasses import asdict
 from typing import Any
 
+from cnnzoo.builders import kind_of, path_of
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.tuning.hypermodel import ZooHyperModel
 from cnnzoo.tuning.proposing import settings_of
-from cnnzoo.tuning.searchable import kind_of, path_of
 from cnnzoo.tuning.workers import Plan
 
 

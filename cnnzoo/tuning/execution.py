@@ -10,13 +10,13 @@ from typing import Any
 
 from cnnzoo.data import Data
 from cnnzoo.doctor.likelihood import check_likelihood
-from cnnzoo.evaluation import evaluate
-from cnnzoo.initialization import restart
-from cnnzoo.isolation import isolated
-from cnnzoo.processes import STEPS_PER_EXECUTION
-from cnnzoo.reasons import line_of, reason_of
+from cnnzoo.models.initialization import restart
+from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION
+from cnnzoo.runtime.error_text import line_of, reason_of
+from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
-from cnnzoo.training import fit
+from cnnzoo.training.evaluation import evaluate
+from cnnzoo.training.train import fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
 from cnnzoo.tuning.records import OWN, Execution
 
@@ -43,7 +43,7 @@ class Trainer:
     ----------
     unrestored
         Global state that the last training changed and that could not be put back, by
-        `cnnzoo.isolation`: this process must train nothing more.
+        `cnnzoo.runtime.isolation`: this process must train nothing more.
     """
 
     def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:

@@ -10,19 +10,19 @@ import keras
 import keras_tuner
 import numpy as np
 
+from cnnzoo.builders import name_of, takes_hp
 from cnnzoo.data import Data, DataError, load_data
-from cnnzoo.encoding import LabelError
-from cnnzoo.initialization import build_seeded
 from cnnzoo.kinds import AXES, Kind
-from cnnzoo.loaded_weights import loaded_digest
-from cnnzoo.recipe import Recipe
-from cnnzoo.registry import get_model
-from cnnzoo.seeding import stream
+from cnnzoo.models.initialization import build_seeded
+from cnnzoo.models.loaded_weights import loaded_digest
+from cnnzoo.models.losses import LabelError
+from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import Level, ToggleError
-from cnnzoo.training import fit
-from cnnzoo.tuning.searchable import name_of, takes_hp
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.train import fit
 from cnnzoo.tuning.space import Levels, Space
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
+from cnnzoo.zoo import get_model
 
 REFUSALS = (ToggleError, LabelError, keras_tuner.errors.FailedTrialError)
 """What says that the choices of a configuration do not go together."""

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from cnnzoo.aliases import ALIASES
 from cnnzoo.data.dataset import Task
-from cnnzoo.directions import better_direction
 from cnnzoo.toggle import ToggleError, did_you_mean
+from cnnzoo.training.metric_names import ALIASES, better_direction
 from cnnzoo.tuning.records import Objective
 
 OBJECTIVES: dict[Task, tuple[str, ...]] = {

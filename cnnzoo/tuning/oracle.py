@@ -17,7 +17,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 from cnnzoo.tuning.filenames import ORACLE, TRIAL
 from cnnzoo.tuning.records import Execution, SearchError
 from cnnzoo.tuning.space import within

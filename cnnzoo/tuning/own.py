@@ -11,18 +11,18 @@ from typing import Any
 import keras
 import keras_tuner
 
+from cnnzoo.builders import check_names, is_hypermodel, takes_hp
 from cnnzoo.data import Data
-from cnnzoo.initialization import build_seeded, fresh_names
-from cnnzoo.isolation import isolated
-from cnnzoo.loaded_weights import loaded_digest
-from cnnzoo.reasons import reason_of
-from cnnzoo.recipe import Recipe
+from cnnzoo.models.initialization import build_seeded, fresh_names
+from cnnzoo.models.loaded_weights import loaded_digest
+from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level, ToggleError
-from cnnzoo.training import check_fit
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.train import check_fit
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel
 from cnnzoo.tuning.oracle import take_in
 from cnnzoo.tuning.records import OWN
-from cnnzoo.tuning.searchable import check_names, is_hypermodel, takes_hp
 from cnnzoo.tuning.space import Levels, Space
 
 

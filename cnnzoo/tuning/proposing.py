@@ -8,7 +8,7 @@ from typing import Any
 
 import keras_tuner
 
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError, did_you_mean
 from cnnzoo.tuning.records import Objective
 from cnnzoo.tuning.space import Space

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from keras_tuner.src import protos
 
-from cnnzoo.console import without_advice
+from cnnzoo.runtime.console import without_advice
 from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.role import ANSWER_WITHIN, BEGIN_WITHIN, PATIENCE, VARIABLES, patience
 from cnnzoo.tuning.workers import Plan, follow

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.directions import Direction
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import Direction
 
 STATUSES = {
     "COMPLETED": "done",

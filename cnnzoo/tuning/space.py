@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnzoo.recipe import Recipe
+from cnnzoo.builders import owner_of
 from cnnzoo.toggle import Level, Toggle, switched_off_by
-from cnnzoo.tuning.searchable import owner_of
+from cnnzoo.training.recipe import Recipe
 
 Levels = dict[str, Level]
 

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.console import say, without_advice
-from cnnzoo.ctrl_c import lost_interruptions
+from cnnzoo.builders import check_importable
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.dataset import DataInfo
-from cnnzoo.isolation import isolated
-from cnnzoo.keras_backend import refusal_of_backend
-from cnnzoo.processes import fix_arithmetic
-from cnnzoo.recipe import Recipe
+from cnnzoo.runtime.console import say, without_advice
+from cnnzoo.runtime.determinism import fix_arithmetic
+from cnnzoo.runtime.interrupts import lost_interruptions
+from cnnzoo.runtime.isolation import isolated
+from cnnzoo.runtime.keras_backend import refusal_of_backend
 from cnnzoo.toggle import Toggle, ToggleError
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.describing import describe, describe_tuner
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
@@ -29,7 +30,6 @@ from cnnzoo.tuning.reaching import follow_chief
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.role import role
-from cnnzoo.tuning.searchable import check_importable
 from cnnzoo.tuning.versions import versions_of
 from cnnzoo.tuning.wanted import Search, keywords_of, make_space
 from cnnzoo.tuning.workers import Plan, lead_workers

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
-from cnnzoo.code_version import files_version, training_files
-from cnnzoo.keras_backend import backend_version
-from cnnzoo.tuning.searchable import code_of, path_of
+from cnnzoo.builders import code_of, path_of
+from cnnzoo.runtime.code_version import files_version, training_files
+from cnnzoo.runtime.keras_backend import backend_version
 
 PACKAGES = ("cnnzoo", "keras", "keras-tuner", "tensorflow", "numpy")
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from cnnzoo.builders import check_model, check_names, name_of, owner_of, takes_hp
 from cnnzoo.data.load import load_data
-from cnnzoo.recipe import Recipe
-from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, listed, read_toggles
-from cnnzoo.tuning.searchable import check_model, check_names, name_of, owner_of, takes_hp
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.space import Space
+from cnnzoo.zoo import get_model
 
 Search = Sequence[str] | Mapping[str, Any] | None
 """What to search: names, or names with levels (a list) or a range (a tuple of its ends)."""

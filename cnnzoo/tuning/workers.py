@@ -24,11 +24,11 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine import conditions
 
-from cnnzoo.ctrl_c import lost_interruptions
 from cnnzoo.forking import WorkerContext
 from cnnzoo.gpus import count_gpus, find_gpus
-from cnnzoo.processes import fix_arithmetic
-from cnnzoo.recipe import Recipe
+from cnnzoo.runtime.determinism import fix_arithmetic
+from cnnzoo.runtime.interrupts import lost_interruptions
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
 from cnnzoo.tuning.filenames import trial_folder
 from cnnzoo.tuning.own import searched_model

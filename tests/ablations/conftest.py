@@ -11,7 +11,7 @@ import stub_outcomes
 import stub_trials
 
 from ablations import TrialResult, run
-from ablations.running import runner
+from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
 
 FINDINGS = (

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import stub_trials
 
-from ablations import Study, trial
+from ablations import Study
 from ablations.engines import processes
-from ablations.running import runner
+from ablations.running import run as runner
+from ablations.running import trial
 from cnnzoo import Recipe
 
 MANY = Study(

@@ -10,7 +10,7 @@ from pathlib import Path
 from waiting import wait_until
 
 from ablations.study import Study, Trial, TrialResult
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 
 CALLS: list[Trial] = []
 """The trials run in this process."""

@@ -14,7 +14,7 @@ from stub_study import PROGRAMS
 from waiting import alive, wait_until
 
 from ablations import open_results
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
 from ablations.store import FILE
 
 PROGRAM = Path(__file__).parent / "stub_study.py"

@@ -11,7 +11,7 @@ import ablations
 import cnnzoo
 from ablations import Study, StudyError
 from ablations.cli import app
-from ablations.running import runner
+from ablations.running import run as runner
 
 FACTORS = {"units": [4, 128]}
 STUDY = Study("mlp", "digits", factors=FACTORS, seeds=1)
@@ -198,7 +198,7 @@ def test_what_the_system_refuses_is_said_in_a_line():
 
 def test_a_study_of_the_baseline_alone_has_nothing_to_compare(place, stubbed, monkeypatch):
     from ablations.engines.serial import Serial
-    from ablations.running import runner
+    from ablations.running import run as runner
 
     monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')

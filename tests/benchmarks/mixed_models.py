@@ -21,8 +21,7 @@ from simulation.factorials import POWER_80, SDS, SEEDS, TERMS, blocked, draw
 from simulation.tables import Report, Row, percent
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
-from ablations.stats.contrasts import BlockedFit
-from ablations.stats.design import Model
+from ablations.stats.contrasts import BlockedFit, Model
 
 
 def mixed(model: Model, y: Array) -> tuple[Array, bool]:

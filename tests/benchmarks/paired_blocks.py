@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 import ablations
-from ablations.documents.loss_causes import STUDIES
 from ablations.stats import variance_reduction
+from ablations.study.built_in.loss_causes import STUDIES
 
 
 def main():

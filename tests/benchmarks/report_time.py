@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
 from ablations.store import Store
 from ablations.study import Study, TrialResult
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.recipe import Recipe
+from cnnzoo.training.recipe import Recipe
 
 SHAPES = {"20 variants x 50 seeds": (20, 50), "100 variants x 10 seeds": (100, 10)}
 EPOCHS = 3

@@ -26,7 +26,7 @@ def search_as_kerastuner_has_it(directory):
     import keras_tuner
 
     import cnnzoo
-    from cnnzoo.seeding import stream
+    from cnnzoo.runtime.seeding import stream
 
     def build(hp):
         return cnnzoo.build(

@@ -123,12 +123,12 @@ def run_arm(arm, sizes, seeds, epochs, train_size):
 def profile(epochs=3):
     """Print where the time of a trial goes, of a first and of a second seed, in one process."""
     start = time.perf_counter()
-    from ablations.trial import prepare_worker
+    from ablations.running.trial import prepare_worker
 
     prepare_worker()
     import cnnzoo
-    from cnnzoo import training
-    from cnnzoo.initialization import restart
+    from cnnzoo.models.initialization import restart
+    from cnnzoo.training import train as training
 
     spent = {"loading TensorFlow, Keras and the zoo": time.perf_counter() - start}
 

@@ -11,10 +11,10 @@ import argparse
 import os
 from pathlib import Path
 
+from ablations.running.trial import prepare_worker, run_trial
 from ablations.study import Trial
-from ablations.study.settings import Settings
-from ablations.trial import prepare_worker, run_trial
-from cnnzoo.recipe import Recipe
+from cnnzoo.levels import Settings
+from cnnzoo.training.recipe import Recipe
 
 
 def resident():

@@ -7,8 +7,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo import Recipe
-from cnnzoo.augmentation import Augmenter
-from cnnzoo.batches import batch_stream
+from cnnzoo.training.augmentation import Augmenter
+from cnnzoo.training.batches import batch_stream
 
 MIXING = ("cutmix", "mixup")
 

@@ -9,7 +9,7 @@ import pytest
 import cnnzoo
 from cnnzoo import Recipe, ToggleError
 from cnnzoo.data import Data
-from cnnzoo.training import train
+from cnnzoo.training.train import train
 
 SHAPE, CLASSES = (6, 6, 1), 3
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import cnnzoo
 from cnnzoo.cli import app
-from cnnzoo.registry import get_model
+from cnnzoo.zoo import get_model
 
 WIDTHS = (60, 160)
 PATTERNS = {60: "d*", 160: "*"}

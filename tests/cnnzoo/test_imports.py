@@ -21,7 +21,7 @@ def loaded_by(code: str) -> list[str]:
     "code",
     [
         "import cnnzoo; dir(cnnzoo)",
-        "import cnnzoo.vocabulary, cnnzoo.toggle, cnnzoo.seeding",
+        "import cnnzoo.vocabulary, cnnzoo.toggle, cnnzoo.runtime.seeding",
         "import cnnzoo; cnnzoo.list_models(); cnnzoo.toggles('residual'); cnnzoo.residual.__doc__",
     ],
 )

@@ -111,14 +111,14 @@ def test_shared_toggles_depend_on_shared_toggles_only():
 
 
 def test_the_losses_are_the_levels_of_the_toggle_in_its_order():
-    from cnnzoo.losses import LOSSES
+    from cnnzoo.models.losses import LOSSES
 
     assert tuple(LOSSES) == ALIASES["Loss"].levels
     assert all(choice.name == name for name, choice in LOSSES.items())
 
 
 def test_the_optimizers_are_the_levels_of_the_toggle_in_its_order():
-    from cnnzoo.optimizers import DECOUPLED, OPTIMIZERS
+    from cnnzoo.models.optimizers import DECOUPLED, OPTIMIZERS
 
     assert tuple(OPTIMIZERS) == ALIASES["Optimizer"].levels
     assert set(DECOUPLED) <= set(OPTIMIZERS)
@@ -129,7 +129,7 @@ def test_the_optimizers_are_the_levels_of_the_toggle_in_its_order():
     [("LabelSmoothing", "label_smoothing"), ("Logits", "from_logits")],
 )
 def test_an_option_of_the_loss_is_on_exactly_where_keras_has_it(toggle, option):
-    from cnnzoo.losses import LOSSES
+    from cnnzoo.models.losses import LOSSES
 
     takes = [name for name, choice in LOSSES.items() if option in choice.make().get_config()]
     assert sorted(ALIASES[toggle].when[1]) == sorted(takes)

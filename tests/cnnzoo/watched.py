@@ -7,7 +7,7 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data import Data
-from cnnzoo.training import fit
+from cnnzoo.training.train import fit
 
 
 @functools.cache

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Callable, Mapping
 
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import DataError
 from cnnzoo.data.source import Source
-from cnnzoo.data.sources.arrays import from_arrays
+from cnnzoo.data.sources.arrays import from_arrays, from_npz
 from cnnzoo.data.sources.folder import from_folder
-from cnnzoo.data.sources.npz import from_npz
 from cnnzoo.data.sources.packaged import digits, mnist1d, mnist5k, rotation
 from cnnzoo.data.sources.tfds import from_tfds
 from cnnzoo.toggle import did_you_mean, listed

@@ -1,9 +1,14 @@
 """Arrays in hand: (x, y), or one pair a split."""
 
+import zipfile
 from collections.abc import Mapping
+from typing import Any
 
-from cnnzoo.data.errors import DataError
-from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, split_of
+import numpy as np
+
+from cnnzoo.data.dataset import DataError
+from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, existing_path, split_of
+from cnnzoo.kinds import AXES, Kind
 from cnnzoo.toggle import did_you_mean, listed
 
 
@@ -53,3 +58,88 @@ def _pair(pair: object, what: str) -> tuple[object, object]:
         if what == "The data"
         else f"{what} must be a tuple (x, y); got {got}."
     )
+
+
+ALLOWED = "x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there are)"
+
+KIND = "kind"
+"""The key of a text beside the arrays: the `kind` of `load_data`."""
+
+
+def from_npz(path: str) -> Source:
+    """Read an ``.npz`` file; arrays of Python objects, which would be unpickled, are refused.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no archive, or lacks an array.
+    """
+    name = f"npz:{path}"
+    file = existing_path(path, name)
+    # NumPy would read a lone .npy array, and see a pickle in anything else.
+    if not zipfile.is_zipfile(file):
+        raise DataError(f"{name!r} is not an .npz archive; write one by numpy.savez.")
+    try:
+        with file.open("rb") as stored, np.load(stored, allow_pickle=False) as archive:
+            keys = _keys(archive.files, name)
+            kind = _kind(archive, name)
+            known = [key for pair in keys.values() for key in pair] + [KIND] * bool(kind)
+            return Source(
+                name,
+                {part: (archive[x], archive[y]) for part, (x, y) in keys.items()},
+                kind=kind,
+                notes=_notes(archive.files, known),
+            )
+    except DataError:
+        raise
+    except Exception as error:  # whatever is broken in the archive, the remedy is the same
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{name!r} holds an array of Python objects, which is refused because reading it "
+                "can run code; save numbers or strings of one length."
+            ) from error
+        raise DataError(f"{name!r} cannot be read: {error}") from error
+
+
+def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
+    """The keys of x and y for every part in the archive."""
+    if "x" in found or "y" in found:
+        used = {"train": ("x", "y")}
+    else:
+        of_y, of_x = (
+            by_split([key[2:] for key in found if key.startswith(axis)], name, f"{axis}{{}}".format)
+            for axis in ("y_", "x_")
+        )
+        splits = {"train": "train"} | of_y | of_x
+        used = {part: (f"x_{end}", f"y_{end}") for part, end in splits.items()}
+    for part, pair in used.items():
+        for key in pair:
+            if key not in found:
+                raise DataError(
+                    f"{name!r} lacks {key!r} for {part}; it holds {listed(found) or 'nothing'}. "
+                    f"An archive holds {ALLOWED}."
+                )
+    known = [key for pair in used.values() for key in pair]
+    for key in found:
+        if key.partition("_")[0] in ("x", "y") and key not in known:
+            names = known if "x" in known else [f"{key[0]}_{end}" for end in SPLIT_NAMES]
+            near = did_you_mean(key, names, "'")
+            raise DataError(f"{name!r} holds {key!r}, which has no use{near} It holds {ALLOWED}.")
+    return used
+
+
+def _kind(archive: Any, name: str) -> Kind | None:
+    """The kind that the archive says its examples are; an array of that name is another thing."""
+    if KIND not in archive.files or archive[KIND].ndim:
+        return None
+    stored = archive[KIND].item()
+    for kind in AXES:
+        if stored == kind:
+            return kind
+    near = did_you_mean(str(stored), AXES, "'")
+    raise DataError(f"`{KIND}` in {name!r} must be one of {listed(AXES)}; got {stored!r}{near}")
+
+
+def _notes(found: list[str], known: list[str]) -> tuple[str, ...]:
+    left = [key for key in found if key not in known]
+    return (f"arrays left out: {listed(left)}",) if left else ()

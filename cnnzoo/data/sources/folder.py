@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.errors import DataError
-from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, split_of
+from cnnzoo.data.dataset import DataError
+from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, existing_path, split_of
 from cnnzoo.data.sources.image_files import OTHER_IMAGES, SUFFIXES, is_image, read_images
-from cnnzoo.data.sources.paths import existing_path
 from cnnzoo.toggle import did_you_mean, listed
 
 NAMED = 3

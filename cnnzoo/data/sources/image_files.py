@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError
 
 SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),

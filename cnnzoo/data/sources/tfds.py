@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array
-from cnnzoo.data.errors import DataError
+from cnnzoo.data.dataset import Array, DataError
 from cnnzoo.data.source import SPLITS, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
 

@@ -9,8 +9,8 @@ of a metric in that list. A "min" of one of the metrics here is taken for inferr
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnnzoo.directions import better_direction
-from cnnzoo.tuning.reading.stored import State
+from cnnzoo.training.metric_names import better_direction
+from cnnzoo.tuning.reading.kerastuner_json import State
 from cnnzoo.tuning.records import Objective
 
 WRONGLY_MINIMIZED = (

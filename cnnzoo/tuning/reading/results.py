@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from cnnzoo.recipe import Recipe
-from cnnzoo.registry import get_model
 from cnnzoo.toggle import Level, Toggle, ToggleError
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
+from cnnzoo.zoo import get_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ class SearchResults:
         A hyperparameter or a metric that is called like a column before it has "hp:" or "metric:"
         before its name.
         """
-        from cnnzoo.tuning.reading.frames import trials_frame
+        from cnnzoo.tuning.reading.tables import trials_frame
 
         return trials_frame(self.project)
 
@@ -159,7 +159,7 @@ class SearchResults:
         executions), ``sd`` over them (empty for one), ``executions``, a column a hyperparameter.
         Executions of one configuration with the same seed count once, by their mean.
         """
-        from cnnzoo.tuning.reading.frames import configurations_frame
+        from cnnzoo.tuning.reading.tables import configurations_frame
 
         trials = self.comparable
         lower = self.objective is None or self.objective.lower
@@ -241,14 +241,14 @@ class SearchResults:
         SearchError
             If no trial is done.
         """
-        from cnnzoo.tuning.reading.lines import train_line
+        from cnnzoo.tuning.reading.as_code import train_line
 
         return train_line(self)
 
     def importance(self) -> "pd.DataFrame":
         """Estimate how much each hyperparameter matters; see `cnnzoo.tuning.reading.importance`."""
-        from cnnzoo.tuning.reading.frames import column_of
         from cnnzoo.tuning.reading.importance import importance
+        from cnnzoo.tuning.reading.tables import column_of
 
         names = {column_of(name): name for name in self.hyperparameters}
         table = self.configurations

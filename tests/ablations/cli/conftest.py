@@ -6,7 +6,7 @@ from tiny_study import TINY
 from typer.testing import CliRunner
 
 from ablations.cli import app
-from ablations.running import runner
+from ablations.running import run as runner
 
 
 @pytest.fixture

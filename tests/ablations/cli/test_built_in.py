@@ -2,8 +2,8 @@
 
 import pytest
 
-from ablations.documents import CLAIMS, STUDIES, get_study
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
+from ablations.study.built_in import CLAIMS, STUDIES, get_study
 from ablations.study.settings import StudyError
 
 

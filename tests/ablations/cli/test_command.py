@@ -9,7 +9,7 @@ from programs import said_by
 from tiny_study import TINY
 
 from ablations import open_results
-from ablations.running import runner
+from ablations.running import run as runner
 
 
 def test_help_loads_neither_pandas_nor_keras():

@@ -3,9 +3,9 @@
 import pytest
 from tiny_study import TINY
 
-from ablations.documents import STUDIES
 from ablations.results import Results
 from ablations.stats import StatisticsError
+from ablations.study.built_in import STUDIES
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ablations.report.figures import figures
+from ablations.report.study.document import figures
 from ablations.report.theme import PAGE
 
 

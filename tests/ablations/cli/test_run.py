@@ -7,9 +7,9 @@ import stub_trials
 from tiny_study import TINY
 
 from ablations import TrialResult, open_results
-from ablations.report.answers import answers
-from ablations.results.reporting import contents_of
-from ablations.running import runner
+from ablations.report.study.conclusions import answers
+from ablations.results.report_contents import contents_of
+from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
 
 # What it shows

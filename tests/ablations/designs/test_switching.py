@@ -5,8 +5,8 @@ from typing import Annotated
 import pytest
 
 from ablations import Study, StudyError
-from ablations.planning import Planner
-from ablations.report.words import ends_words
+from ablations.designs.planner import Planner
+from ablations.report.wording import ends_words
 from cnnzoo import Recipe
 from cnnzoo.toggle import Toggle
 

@@ -8,7 +8,7 @@ import pytest
 
 from ablations.report import ReportContents
 from ablations.stats import pareto
-from ablations.stats.notes import ONE_SEED
+from ablations.stats.caveats import ONE_SEED
 
 HOSTILE = '<b>&"x"</b>'
 SCRIPT = "</script><script>alert(1)</script>"

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ablations.report.edges import far_out, without_far
+from ablations.report.figure import far_out, without_far
 
 
 def test_beside_deltas_of_nothing_none_is_far_out():

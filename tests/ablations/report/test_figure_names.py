@@ -7,7 +7,7 @@ import pytest
 from chart_pages import charts_of, repeated_ids
 
 from ablations.report import ReportContents, write_figures, write_report
-from ablations.report.contents import DELTA_COLUMNS
+from ablations.report.study.contents import DELTA_COLUMNS
 
 FACTORS = ("\u5355\u4f4d", "\u5c42\u6570", "units 1", "units-1")
 """The first two are Chinese."""

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.report.contents import EFFECTS
-from ablations.report.costs import costs_table
-from ablations.report.drawing import palette
-from ablations.report.figures import figures, file_spec, spec
-from ablations.report.names import label_of
-from ablations.report.page import SECTIONS
-from ablations.report.tables import DAGGER
+from ablations.report.figure import file_spec, label_of, spec
+from ablations.report.study.contents import EFFECTS
+from ablations.report.study.costs import costs_table
+from ablations.report.study.document import SECTIONS, figures
+from ablations.report.study.palette import palette
+from ablations.report.table import DAGGER
 from ablations.report.theme import LIGHT, PAGE
 
 

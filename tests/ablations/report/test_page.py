@@ -11,12 +11,11 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.report import write_report
-from ablations.report.columns import shaped_table
-from ablations.report.contents import STABILITY
-from ablations.report.page import _summaries, facts
-from ablations.report.sentences import HOW_LIKELY, summary
-from ablations.report.study_tables import deltas_table
-from ablations.report.tables import NOTES, Table, text_cell, with_footnotes
+from ablations.report.study.contents import STABILITY
+from ablations.report.study.document import _summaries, facts
+from ablations.report.study.summary import HOW_LIKELY, summary
+from ablations.report.study.tables import deltas_table, shaped_table
+from ablations.report.table import NOTES, Table, text_cell, with_footnotes
 from ablations.report.theme import DARK, LIGHT
 from ablations.stats import stability
 
@@ -151,7 +150,7 @@ def test_a_thousand_trials_take_under_two_seconds(many, tmp_path):
 
 def test_reports_load_neither_keras_nor_ray():
     code = (
-        "import sys, ablations.report, ablations.report.page, ablations.report.files\n"
+        "import sys, ablations.report, ablations.report.study.document, ablations.report.study.document\n"
         "heavy = {'keras', 'tensorflow', 'ray', 'keras_tuner'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -9,7 +9,7 @@ from stub_outcomes import STUDY, told
 
 from ablations import Settings, Study, StudyError
 from ablations.designs import design
-from ablations.results.choosing import losses_of, path_table
+from ablations.results.choice import losses_of, path_table
 
 
 def test_a_path_has_a_row_a_step(outcome):

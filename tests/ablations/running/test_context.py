@@ -8,7 +8,7 @@ import pytest
 
 import ablations
 import cnnzoo
-from ablations.running.context import context_of, difference, trial_code_version
+from ablations.store.provenance import context_of, difference, trial_code_version
 
 
 @pytest.fixture

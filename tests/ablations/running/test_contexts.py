@@ -10,7 +10,9 @@ import stub_trials
 from stub_trials import STUDY, statuses
 
 from ablations import Study, StudyError, open_results, run
-from ablations.running import context, rounds, runner
+from ablations.running import rounds
+from ablations.running import run as runner
+from ablations.store import provenance as context
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
 
@@ -99,7 +101,7 @@ def test_another_study_is_refused_in_the_same_directory(go, tmp_path, change, sa
 def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     go, monkeypatch, tmp_path, capsys
 ):
-    from ablations.trial import measure_trial
+    from ablations.running.trial import measure_trial
 
     monkeypatch.setattr(runner, "measure_trial", measure_trial)
     path = tmp_path / "data.npz"
@@ -124,7 +126,7 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
 def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, capsys):
     import stub_builders
 
-    from ablations.trial import measure_trial
+    from ablations.running.trial import measure_trial
 
     monkeypatch.setattr(runner, "measure_trial", measure_trial)
     path = tmp_path / "b.weights.h5"
@@ -154,7 +156,7 @@ def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path,
     """The second trial finds other files than the study was checked with."""
     from PIL import Image
 
-    from ablations import trial as module
+    from ablations.running import trial as module
 
     path = tmp_path / ("data.npz" if kind == "npz" else "data")
 

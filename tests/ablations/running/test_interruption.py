@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ablations.running.interruption import interruptible
+from cnnzoo.runtime.interrupts import interruptible
 
 DRAINS = "Stopping after the running trials; Ctrl-C again stops at once."
 STOPS = "Stopped. What has ended is stored, and running the study again goes on from there."

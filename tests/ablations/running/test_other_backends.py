@@ -36,7 +36,7 @@ def test_results_of_another_backend_are_not_reused(stubbed, tmp_path, monkeypatc
     """As if studies had run on jax before."""
     run(STUDY, tmp_path, engine="serial", progress=False)
     now = "tensorflow 9.9"
-    monkeypatch.setattr("ablations.running.context.backend_version", lambda: now)
+    monkeypatch.setattr("ablations.store.provenance.backend_version", lambda: now)
     first = len(CALLS)
     results = run(STUDY, tmp_path, engine="serial")
     assert len(CALLS) == 2 * first

@@ -11,11 +11,11 @@ from rich.console import Console
 from scipy.stats import ttest_1samp
 
 from ablations import Study, TrialResult
-from ablations.epochs import report_epoch
-from ablations.planning import Planner
-from ablations.report.rounding import p_value
-from ablations.report.terminal import deltas_table
+from ablations.designs.planner import Planner
+from ablations.report.numbers import p_value
+from ablations.report.study.terminal import deltas_table
 from ablations.running.progress import Progress
+from ablations.running.trial import report_epoch
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
 

@@ -9,7 +9,7 @@ from stub_trials import STUDY, statuses
 
 from ablations import Study, TrialResult, stats
 from ablations.designs.path import steps
-from ablations.running import runner
+from ablations.running import run as runner
 
 
 @pytest.mark.parametrize(("cap", "looks"), [(30, [6, 10, 15, 20, 30]), (8, [6, 8])])

@@ -8,7 +8,7 @@ import stub_trials
 
 from ablations import Study
 from ablations.cli import _show
-from ablations.running import runner
+from ablations.running import run as runner
 from ablations.running.rounds import Rounds
 
 

@@ -10,11 +10,11 @@ from measured_builders import measured
 
 import ablations
 import cnnzoo
-from ablations.running import runner
+from ablations.running import run as runner
 from ablations.search.contents import contents_of
 from ablations.search.studies import UNKNOWN_SEEDS
 from ablations.study import TrialResult
-from cnnzoo.encoding import encode
+from cnnzoo.models.losses import encode
 
 OF = "measured_builders:measured"
 

@@ -12,11 +12,11 @@ from stub_builders import tutorial
 
 import ablations
 import cnnzoo
-from ablations.report.markup import latex_text, markdown_text
-from ablations.running import runner
+from ablations.report.formats import latex_text, markdown_text
+from ablations.report.search.tables import study_tables
+from ablations.running import run as runner
 from ablations.search.contents import contents_of
-from ablations.search.tables import study_tables
-from ablations.stats.notes import unseen_skew
+from ablations.stats.caveats import unseen_skew
 from ablations.study import TrialResult
 
 BUILDER = """

@@ -10,11 +10,11 @@ import scipy.stats
 import ablations
 import cnnzoo
 from ablations import Settings
-from ablations.running import runner
-from ablations.search.optimism import optimism
+from ablations.running import run as runner
+from ablations.search.studies import optimism
 from ablations.study import TrialResult
 from cnnzoo import Recipe
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 from cnnzoo.tuning.records import Objective
 
 

@@ -16,12 +16,12 @@ import ablations
 import cnnzoo
 from ablations.cli import app
 from ablations.report import ReportError
-from ablations.report.figures import spec
+from ablations.report.figure import spec
+from ablations.report.search.figures import draw_figures
+from ablations.report.search.tables import failures_table, optimism_table
 from ablations.report.theme import LIGHT, PAGE
 from ablations.search.contents import contents_of
-from ablations.search.figures import draw_figures
-from ablations.search.optimism import COLUMNS
-from ablations.search.tables import failures_table, optimism_table
+from ablations.search.studies import COLUMNS
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 
 import ablations
 import cnnzoo
-from ablations.running import runner
+from ablations.running import run as runner
 from ablations.study import TrialResult
-from cnnzoo.seeding import stream
+from cnnzoo.runtime.seeding import stream
 
 RIVALS = "Study 1 of 3, rivals: the winner and 2 rivals again, on fresh seeds."
 ONE = "Study 2 of 3, one-at-a-time: each choice of the winner's taken back to its default."

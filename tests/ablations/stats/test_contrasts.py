@@ -11,8 +11,7 @@ from statsmodels.stats.anova import AnovaRM
 
 from ablations.designs import design
 from ablations.stats import deltas, effects
-from ablations.stats.contrasts import BlockedFit
-from ablations.stats.design import Model
+from ablations.stats.contrasts import BlockedFit, Model
 from ablations.stats.verdicts import holm
 
 

@@ -9,7 +9,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ablations.stats import StatisticsError, effects
-from ablations.stats.design import sum_coded
+from ablations.stats.contrasts import sum_coded
 
 
 def factorial(levels, seeds, rng):

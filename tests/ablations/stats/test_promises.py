@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from ablations.stats import deltas
-from ablations.stats.student import equivalence_p, paired_t
+from ablations.stats.paired_t import equivalence_p, paired_t
 from ablations.stats.verdicts import holm
 
 REPETITIONS = 1000

@@ -9,8 +9,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ablations.stats import trend
-from ablations.stats.page import page_p
 from ablations.stats.pairs import doubled_ranks
+from ablations.stats.trends import page_p
 
 nan = float("nan")
 

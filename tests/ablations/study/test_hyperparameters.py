@@ -1,7 +1,7 @@
 import pytest
 
 from ablations import Study
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
 from ablations.study.hyperparameters import MOST_BUILDS, discover
 from cnnzoo import Recipe
 

@@ -5,7 +5,7 @@ import pytest
 import stub_builders
 
 from ablations import Study, StudyError
-from ablations.planning import Planner
+from ablations.designs.planner import Planner
 from ablations.study.models import find_builder
 from ablations.study.space import Space
 from cnnzoo import ToggleError

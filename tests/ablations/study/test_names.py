@@ -7,7 +7,7 @@ import pytest
 
 import ablations
 import cnnzoo
-from ablations.study.files import read_study
+from ablations.study.toml_file import read_study
 
 SENTENCE = "`{}` is a {} of `{}` and a toggle of its recipe or data: call it something else there."
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations import Settings, StudyError, Trial
-from ablations.study.settings import check_known, digest, same
+from ablations.study.settings import check_known, digest
 from cnnzoo import Recipe
+from cnnzoo.levels import same
 
 LEVELS = (1, True, 1.0, "1", "True", "1.0")
 """All equal or written alike, and all different levels."""

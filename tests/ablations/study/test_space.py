@@ -1,9 +1,9 @@
 import pytest
 
 from ablations import Settings, Study, StudyError
-from ablations.study.settings import same
 from ablations.study.space import Space, by_group
 from cnnzoo import Recipe, ToggleError
+from cnnzoo.levels import same
 
 
 @pytest.fixture(scope="module")

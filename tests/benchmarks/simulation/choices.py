@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ablations.stats.student import paired_t
+from ablations.stats.paired_t import paired_t
 from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, Array, rng_of
 from simulation.tables import Report, Row, percent

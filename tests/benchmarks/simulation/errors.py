@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ablations.stats import deltas
-from ablations.stats.signs import sign_flip_p, wilcoxon_p
-from ablations.stats.student import equivalence_p, paired_t
+from ablations.stats.paired_t import equivalence_p, paired_t
+from ablations.stats.resampling import sign_flip_p, wilcoxon_p
 from ablations.stats.verdicts import holm, verdicts
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, rng_of
 from simulation.tables import Report, Row, percent

@@ -10,8 +10,7 @@ from scipy import special
 
 from ablations import Settings
 from ablations.designs import design
-from ablations.stats.contrasts import BlockedFit, TermTest
-from ablations.stats.design import TOGETHER, Model
+from ablations.stats.contrasts import TOGETHER, BlockedFit, Model, TermTest
 from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, Array, rng_of
 from simulation.tables import Report, Row, percent

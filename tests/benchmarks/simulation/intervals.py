@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ablations.stats.bootstrap import bca_interval
-from ablations.stats.notes import skewness, skewness_limit
-from ablations.stats.student import paired_t
+from ablations.stats.caveats import skewness, skewness_limit
+from ablations.stats.paired_t import paired_t
+from ablations.stats.resampling import bca_interval
 from simulation.draws import DISTRIBUTIONS, FEW, rng_of
 from simulation.tables import Report, Row, percent
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablations.stats import looks
-from ablations.stats.spending import sequential_p
-from ablations.stats.student import paired_t
+from ablations.stats.paired_t import paired_t
+from ablations.stats.sequential import sequential_p
 from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
 from simulation.tables import Report, percent

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ablations.stats.page import null_distribution, page_p
 from ablations.stats.pairs import doubled_ranks, noise_of
+from ablations.stats.trends import null_distribution, page_p
 from simulation.draws import ALPHA, Array, Counts, rng_of
 from simulation.tables import Report, Row, percent
 

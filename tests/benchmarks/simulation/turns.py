@@ -3,7 +3,7 @@
 import numpy as np
 
 from ablations.stats import looks
-from ablations.stats.student import paired_t
+from ablations.stats.paired_t import paired_t
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
 from simulation.seeds import adaptive
 from simulation.tables import Report, Row, percent

@@ -85,7 +85,7 @@ def test_a_target_of_rotation_is_the_counter_clockwise_angle_over_45(mnist):
     assert -1 <= turns[0] < -0.99
     assert 0.99 < turns[-1] <= 1
     # The angles are drawn in the order of the digits; find each digit by its angle's place.
-    from cnnzoo.seeding import stream
+    from cnnzoo.runtime.seeding import stream
 
     drawn = np.random.default_rng(stream(0, "rotation")).uniform(-1, 1, 5000).astype(np.float32)
     for digit in (7, 1234, 4999):
@@ -189,7 +189,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, f
 
 
 def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(tmp_path, monkeypatch):
-    from cnnzoo.data.sources.cache import cache_folder
+    from cnnzoo.data.sources.packaged import cache_folder
 
     monkeypatch.delenv("CNNZOO_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))

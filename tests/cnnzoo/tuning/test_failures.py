@@ -7,8 +7,8 @@ import pytest
 import search_builders
 
 import cnnzoo
-from cnnzoo.isolation import STATES
-from cnnzoo.recipe import Recipe
+from cnnzoo.runtime.isolation import STATES
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.execution import Trainer
 
 ONE_EPOCH = Recipe(epochs=1)

@@ -9,7 +9,7 @@ import pytest
 import search_builders
 
 import cnnzoo
-from cnnzoo.recipe import Recipe
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning import hypermodel as module
 
 FOR_DIGITS = {"input_shape": (8, 8, 1), "classes": 10}

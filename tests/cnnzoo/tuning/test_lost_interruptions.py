@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnzoo.ctrl_c import lost_interruptions
+from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.tuning import hosts, role, workers
 from cnnzoo.tuning.records import Objective
 

@@ -12,8 +12,8 @@ import search_hyperparameters as own
 from search_files import trials_of
 
 import cnnzoo
-from cnnzoo.initialization import complete, initialize
-from cnnzoo.recipe import Recipe
+from cnnzoo.models.initialization import complete, initialize
+from cnnzoo.training.recipe import Recipe
 
 QUICK = {"recipe": Recipe(epochs=1), "train_size": 40}
 

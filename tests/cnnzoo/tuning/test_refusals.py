@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import ToggleError
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.objective import read_objective
 
 SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 import cnnzoo
-from cnnzoo.recipe import Recipe
 from cnnzoo.toggle import Toggle, ToggleError, read_toggles
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.wanted import make_space
 
 KINDS = {"Boolean": bool, "Int": int, "Float": float}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.recipe import Recipe
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning import execution
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")

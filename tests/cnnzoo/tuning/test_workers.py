@@ -16,7 +16,7 @@ from processes import alive, children, finish, kill, start, wait_for, workers_of
 from search_files import trials_of
 
 import cnnzoo
-from cnnzoo.recipe import Recipe
+from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning import workers
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.writing import alone_in

@@ -6,7 +6,7 @@ import pytest
 from transfer_models import backbone_of, build, images, same
 
 import cnnzoo
-from cnnzoo.initialization import restart
+from cnnzoo.models.initialization import restart
 from cnnzoo.toggle import ToggleError
 
 NO_NETWORK = "URL fetch failure on https://keras: None -- [Errno -2] Name or service not known"

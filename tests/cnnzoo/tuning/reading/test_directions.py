@@ -8,7 +8,7 @@ import pytest
 from old_projects import add_epochs, write_project
 
 import cnnzoo
-from cnnzoo.directions import better_direction
+from cnnzoo.training.metric_names import better_direction
 from cnnzoo.tuning.reading.inferred import WRONGLY_MINIMIZED
 from cnnzoo.tuning.records import Objective
 

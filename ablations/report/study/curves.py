@@ -1,0 +1,159 @@
+"""Training curves by variant: the mean over shared seeds, and the band that holds half of them."""
+
+from typing import Any
+
+import pandas as pd
+
+from ablations.report.figure import (
+    Figure,
+    Theme,
+    chart_of,
+    layer,
+    legend_of,
+    shown,
+    slug,
+    thinned,
+    whole_ticks,
+)
+from ablations.report.study.contents import ReportContents
+from ablations.report.study.palette import Palette
+from ablations.report.wording import metric_words
+from ablations.stats.shared_blocks import shared_blocks
+
+MOST_EPOCHS = 150
+MOST_METRICS = 3
+MOST_POINTS = 30
+LOG_FROM = 4
+"""Losses that fall by this factor are drawn in equal ratios, or the last epochs are one line."""
+HEIGHT = 240
+EARLIER = " Where trials stopped early, later epochs are of fewer seeds."
+SPLITS = {"": "training", "val_": "validation"}
+
+
+def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
+    """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
+    figures = []
+    # one epoch is a point: the deltas say all that it says
+    if len(contents.history) and contents.history["epoch"].max() > 1:
+        history, seeds = _over_shared_seeds(contents, palette)
+        for metric in _measured(contents)[:MOST_METRICS]:
+            tables = {
+                prefix: _bands(history, prefix + metric)
+                for prefix in SPLITS
+                if prefix + metric in history and history[prefix + metric].notna().any()
+            }
+            if not tables:
+                continue
+            ends = [table["low"].min() for table in tables.values()]
+            ends += [table["high"].max() for table in tables.values()]
+            figures += [
+                _curve(metric, prefix, table, (min(ends), max(ends)), palette, theme, seeds)
+                for prefix, table in tables.items()
+            ]
+    return figures
+
+
+def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.DataFrame, str]:
+    """Return the epochs of the variants drawn in the seeds that all of them finished, in words."""
+    history = contents.history[contents.history["variant"].isin(palette.variants)]
+    trials = contents.trials[contents.trials["variant"].isin(palette.variants)]
+    shared = shared_blocks(trials.assign(finished=1.0), "finished")
+    compared, seeds = shared.table.columns, shared.table.index
+    kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
+    words = f"Mean over the {len(seeds):,} seed{'s' * (len(seeds) != 1)} that all of these finished"
+    words += "; the band holds the middle half of them." if len(seeds) > 1 else "."
+    lost = [
+        f"{name} ({why})"
+        for name, why in shared.left_out.items()
+        if name in set(history["variant"])
+    ]
+    return kept, words + (f" Not drawn: {', '.join(lost)}." if lost else "")
+
+
+def _measured(contents: ReportContents) -> list[str]:
+    """Return what was measured in training, the study's own metrics first."""
+    known = ("variant", "seed", "epoch")
+    names = [
+        str(name)
+        for name in contents.history.columns
+        if name not in known and "learning_rate" not in name and not name.startswith("val_")
+    ]
+    asked = [str(metric) for metric in contents.study.get("metrics", ())]
+    return sorted(names, key=lambda name: asked.index(name) if name in asked else len(asked))
+
+
+def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
+    kept = thinned(sorted(history["epoch"].unique().tolist()), MOST_EPOCHS)
+    groups = history[history["epoch"].isin(kept)].groupby(["variant", "epoch"], sort=False)[column]
+    table = pd.DataFrame(
+        {"mean": groups.mean(), "low": groups.quantile(0.25), "high": groups.quantile(0.75)}
+    )
+    # A mean that one far seed pulls out of the band stays in sight with it.
+    table["low"] = table[["low", "mean"]].min(axis=1)
+    table["high"] = table[["high", "mean"]].max(axis=1)
+    return table.assign(seeds=groups.count()).dropna().reset_index()
+
+
+def _curve(
+    metric: str,
+    prefix: str,
+    table: pd.DataFrame,
+    ends: tuple[float, float],
+    palette: Palette,
+    theme: Theme,
+    seeds: str,
+) -> Figure:
+    fewer = bool(table.groupby("variant")["seeds"].nunique().max() > 1)
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    words, split = metric_words(metric), SPLITS[prefix]
+    domain = list(palette.variants)
+    legend = legend_of(theme, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1)
+    colours, dashes = (
+        shown("variant", "nominal", scale={"domain": domain, "range": looks}, legend=legend)
+        for looks in (palette.colours(theme), palette.dashes)
+    )
+    x = shown(
+        "epoch",
+        "quantitative",
+        title="epoch",
+        scale={"zero": False, "nice": False},
+        axis={"grid": False, "format": "d", "values": whole_ticks(table["epoch"].max())},
+    )
+    low, high = ends
+    falling = metric.endswith("loss") and low > 0 and high > LOG_FROM * low
+    scale = (
+        {"type": "log", "domain": [0.95 * low, 1.05 * high], "nice": False}
+        if falling
+        else {"domain": [low, high], "nice": True, "zero": False}
+    )
+    axis = {"tickCount": 5} | ({"format": "~g"} if falling else {})
+    title = words + (" (log scale)" if falling else "")
+    y_low, y_mean = (
+        shown(end, "quantitative", scale=scale, axis=axis, title=title) for end in ("low", "mean")
+    )
+    few = table["epoch"].nunique() <= MOST_POINTS
+    points = {"size": 18, "filled": True} if few else False
+    between = {"x": x, "y": y_low, "y2": {"field": "high"}, "color": colours}
+    band = layer("area", between, opacity=0.14, strokeWidth=0)
+    means = {
+        "x": x,
+        "y": y_mean,
+        "color": colours,
+        "strokeDash": dashes,
+        "tooltip": [
+            shown("variant", "nominal"),
+            shown("epoch", "quantitative"),
+            shown("mean", "quantitative", format=".4g"),
+            shown("seeds", "quantitative"),
+        ],
+    }
+    line = layer("line", means, strokeWidth=2, point=points)
+    return Figure(
+        name=slug("curves", split, metric),
+        title=f"{words.capitalize()} in {split}",
+        caption=seeds + EARLIER * fewer + palette.note,
+        section="curves",
+        metric=metric,
+        chart=chart_of([band, line], HEIGHT),
+        rows=rows,
+    )

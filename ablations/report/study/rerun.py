@@ -1,0 +1,113 @@
+"""How to run a study again: as Python that can be pasted, and as a command where one does."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from ablations.report.study.contents import ReportContents
+from ablations.study import Study
+from ablations.study.checks import AUTO
+from cnnzoo.training.recipe import Recipe
+
+ALWAYS = ("data", "seeds")
+"""What is written even where it is the default."""
+
+MOST_OF_A_LINE = 88
+
+
+def command(study: Mapping[str, Any], directory: str | Path) -> str:
+    """Return the shell command that goes on with a stored study, empty where none would.
+
+    Of a built-in study there is one, if all of it is as built in but for the number of its seeds.
+
+    Parameters
+    ----------
+    study
+        As it is stored: `Study.to_dict` with the baseline's level of every factor.
+    directory
+        Where it is stored.
+
+    Examples
+    --------
+    >>> from ablations.study.built_in import get_study
+    >>> stored = {**get_study("downsampling").to_dict(), "baseline": {"pool_size": 2}}
+    >>> command({**stored, "seeds": [0, 1]}, "my studies/first")
+    "ablations run downsampling --to 'my studies/first' --seeds 2"
+    """
+    from ablations.designs.planner import Planner
+    from ablations.study.built_in import STUDIES
+
+    built_in = STUDIES.get(study["name"])
+    if built_in is None:
+        return ""
+    planner = Planner.of(built_in)
+    same = replace(
+        built_in, factors=planner.space.factors(built_in), baseline=planner.layout.baseline
+    ).to_dict()
+    seeds = study["seeds"]
+    words = ["ablations", "run", study["name"], "--to", str(directory)]
+    if seeds != same["seeds"]:
+        if seeds != AUTO and seeds != list(range(len(seeds))):
+            return ""
+        words += ["--seeds", seeds if seeds == AUTO else str(len(seeds))]
+    # as text, which tells 1 from True and 1.0
+    as_stored, as_built_in = (
+        json.dumps({**one, "seeds": seeds}, sort_keys=True) for one in (study, same)
+    )
+    return shlex.join(words) if as_stored == as_built_in else ""
+
+
+def snippet(contents: ReportContents) -> str:
+    """Write the study as the Python that declares and runs it, without what is the default."""
+    study = dict(contents.study)
+    model = study.pop("model", None)
+    usual = {field.name: _stored(field.default) for field in fields(Study)}
+    shown = {
+        name: value
+        for name, value in study.items()
+        if name in ALWAYS or (value not in ({}, [], "") and value != usual.get(name))
+    }
+    lines = [f"    {model!r},"] if model is not None else []
+    lines += [line for name, value in shown.items() for line in _lines(name, value)]
+    where = f", {str(contents.directory)!r}" if str(contents.directory) else ""
+    needed = ["import ablations", *(["import cnnzoo"] if "cnnzoo." in "".join(lines) else [])]
+    ending = [f"results = ablations.run(study{where})", 'results.report("report.html")']
+    return "\n".join([*needed, "", "study = ablations.Study(", *lines, ")", *ending])
+
+
+def _stored(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # as JSON has it
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """Write an argument, broken where it is long."""
+    written = f"    {name}={_written(name, value)},"
+    if len(written) <= MOST_OF_A_LINE or not isinstance(value, dict | list):
+        return [written]
+    if name == "recipe" and isinstance(value, dict):
+        inside = [f"{key}={setting!r}," for key, setting in _chosen(value).items()]
+        return [f"    {name}=cnnzoo.Recipe(", *(f"        {line}" for line in inside), "    ),"]
+    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
+    first, *rest = laid_out.splitlines()
+    indent = " " * len(f"    {name}=")
+    lines = [f"    {name}={first}", *(indent + line for line in rest)]
+    return [*lines[:-1], f"{lines[-1]},"]
+
+
+def _written(name: str, value: Any) -> str:
+    if name == "recipe" and isinstance(value, dict):
+        chosen = ", ".join(f"{key}={setting!r}" for key, setting in _chosen(value).items())
+        return f"cnnzoo.Recipe({chosen})"
+    if name == "seeds" and value and list(value) == list(range(len(value))):
+        return str(len(value))
+    return repr(value)
+
+
+def _chosen(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe does not leave at its default."""
+    usual = {field.name: field.default for field in fields(Recipe)}
+    return {name: value for name, value in recipe.items() if value != usual.get(name)}

@@ -1,0 +1,137 @@
+"""Two studies side by side: a table and a forest plot a metric."""
+
+from typing import Any
+
+from ablations.report.figure import (
+    Figure,
+    Theme,
+    chart_of,
+    label_of,
+    layer,
+    legend_of,
+    names_axis,
+    row_height,
+    shown,
+    slug,
+)
+from ablations.report.numbers import is_number, size_words, usual_decimals
+from ablations.report.study.contents import ReportContents
+from ablations.report.study.forest import ROW, delta_title
+from ablations.report.table import Cell, Table, sort_key, text_cell
+from ablations.report.wording import metric_words, rows_of
+from ablations.stats.caveats import unseen_skew
+
+LOOKS = (("series1", "circle"), ("series5", "diamond"))
+"""The colour and the shape of this study and of the other one."""
+
+SIDES = ("here", "there")
+
+
+def beside_metrics(contents: ReportContents) -> list[str]:
+    """Return the metrics of either study, this one's first."""
+    return [] if contents.beside is None else list(dict.fromkeys(contents.beside["metric"]))
+
+
+def beside_table(contents: ReportContents, metric: str) -> Table:
+    """Return what each variant changes in a metric, in both studies."""
+    both = contents.deltas.head(0) if contents.beside is None else contents.beside
+    own = both[both["metric"] == metric]
+    rows = rows_of(own)
+    usual = usual_decimals(own)
+    names = contents.beside_names or ()
+    found = {(row["variant"], row["study"]): row for row in rows}
+    cells = []
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        sides = (_cells(found.get((variant, name)), usual) for name in names)
+        cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
+    headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
+    title = f"{metric_words(metric)}, here and there"
+    below = unseen_skew(own["n_pairs"], looks="look" in contents.deltas)
+    return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=below)
+
+
+def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
+    """Draw the deltas of a metric with their intervals, both studies' one below the other."""
+    if contents.beside is None:
+        return None
+    own = contents.beside[contents.beside["metric"] == metric].dropna(subset="delta")
+    if own.empty:
+        return None
+    usual = usual_decimals(own)
+    rows: list[dict[str, Any]] = [
+        {
+            "variant": row["variant"],
+            "label": label_of(row["variant"]),
+            "study": row["study"],
+            "delta": row["delta"],
+            "low": row["ci_low"],
+            "high": row["ci_high"],
+            "said": _size(row, usual),
+            "verdict": row["verdict"] or "none",
+        }
+        for row in rows_of(own)
+    ]
+    studies = list(contents.beside_names or ())
+    words = metric_words(metric)
+    colours, shapes = (
+        shown("study", "nominal", scale={"domain": studies, "range": looks}, legend=legend)
+        for looks, legend in (
+            ([theme[colour] for colour, _ in LOOKS], legend_of(theme)),
+            ([shape for _, shape in LOOKS], legend_of(theme)),
+        )
+    )
+    names = list(dict.fromkeys(row["label"] for row in rows))
+    base = {
+        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
+        "yOffset": shown("study", "nominal", scale={"domain": studies, "paddingOuter": 0.4}),
+        "color": colours,
+        "tooltip": [
+            shown("variant", "nominal"),
+            shown("study", "nominal"),
+            shown("said", "nominal", title=f"delta, {contents.interval}"),
+            shown("verdict", "nominal"),
+        ],
+    }
+    x = shown(
+        "delta",
+        "quantitative",
+        title=delta_title(contents, metric),
+        scale={"nice": True, "zero": True, "padding": 10},
+    )
+    points = layer("point", base | {"x": x, "shape": shapes}, size=80, filled=True, opacity=1)
+    zero = layer(
+        "rule",
+        {"x": shown("delta", "quantitative")},
+        color=theme["muted"],
+        strokeDash=[4, 3],
+    )
+    zero["data"] = {"values": [{"delta": 0}]}
+    layers = [zero, points]
+    if any(is_number(row["low"]) for row in rows):
+        ends = {"x": shown("low", "quantitative"), "x2": {"field": "high"}}
+        layers.insert(1, layer("rule", base | ends, strokeWidth=2, strokeCap="round"))
+    return Figure(
+        name=slug("beside", metric),
+        title=f"{words.capitalize()}: both studies",
+        caption=f"Mean delta over paired seeds with its {contents.interval}, each study's against "
+        "its own baseline. That two intervals overlap, or do not, is no test of a difference.",
+        section="beside",
+        metric=metric,
+        chart=chart_of(layers, row_height(names, ROW + 10) * len(names)),
+        rows=rows,
+    )
+
+
+def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
+    if row is None:
+        return text_cell("not in it"), text_cell(""), Cell("", sort_key(None))
+    verdict = row["verdict"] or row["status"] or "none"
+    return (
+        Cell(verdict, verdict, verdict=True),
+        Cell(_size(row, usual), sort_key(row["delta"])),
+        Cell(str(row["n_pairs"]), float(row["n_pairs"])),
+    )
+
+
+def _size(row: dict[str, Any], usual: int) -> str:
+    return size_words(row["delta"], row["ci_low"], row["ci_high"], usual)

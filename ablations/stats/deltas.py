@@ -1,0 +1,282 @@
+"""The paired deltas of every variant, with interval, tests and verdict: the table of a study."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ablations.stats import caveats as notes
+from ablations.stats import paired_t as student
+from ablations.stats import resampling as signs
+from ablations.stats.barring import barred, marks_of, notes_of_marks
+from ablations.stats.metrics import Direction, common_metrics, direction
+from ablations.stats.pairs import (
+    Pairs,
+    StatisticsError,
+    by_seed,
+    check_trials,
+    ended,
+    pair,
+    variants,
+)
+from ablations.stats.resampling import BCA_FROM, NO_INTERVAL, bca_interval
+from ablations.stats.verdicts import holm, holm_level, verdicts
+
+
+def deltas(
+    trials: pd.DataFrame,
+    metrics: Sequence[str],
+    *,
+    confidence: float = 0.95,
+    margins: Mapping[str, float] | None = None,
+    directions: Mapping[str, Direction] | None = None,
+    loss_kinds: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return what each variant changes, paired with the baseline by seed: a row a variant, metric.
+
+    A pair is a seed with which both the baseline and the variant are done and both values are
+    finite; nothing is filled in. ``p`` is that of the paired t test, ``p_adjusted`` Holm's over
+    all variants for one metric. With alpha = 1 - confidence the verdict is
+
+    0. "" with fewer than six pairs; where in every pair both trials are at chance level; and where
+       a pair holds a trial that diverged. The notes say which. Such comparisons count in Holm's
+       correction all the same, because what bars them is seen in the trials.
+    1. "equivalent" if the metric has a margin and TOST, Holm-adjusted like p, is below alpha: the
+       delta is shown to lie within the margin. This wins over rule 2, since a difference smaller
+       than what the user said matters is no reason to choose; ``p_adjusted`` still shows it.
+    2. "better" or "worse", by the metric's direction, if ``p_adjusted`` is below alpha.
+    3. "inconclusive": neither was shown. ``detectable`` says what could have been.
+
+    The chance of any false "better" or "worse" among a metric's variants is at most alpha, and so
+    is the chance of any false "equivalent".
+
+    Parameters
+    ----------
+    trials
+        A row a trial: variant, factor, level, baseline, seed, status and the metrics; and, if
+        there are any, the ``codes`` of its findings, joined by blanks.
+    metrics
+        Columns of it.
+    confidence
+        Of the intervals, which are each variant's own: Holm corrects p, not them.
+    margins
+        By metric, the smallest delta that matters, fixed before the trials were seen.
+    directions
+        For metrics that `direction` does not know.
+    loss_kinds
+        What each variant minimizes; see `common_metrics`.
+
+    Returns
+    -------
+    DataFrame
+        The columns `CONTRACT` and `FURTHER`. ``level`` keeps its type. ``n_failed``: trials of the
+        variant in no pair. ``sd``: of the deltas. ``ci_method``: "t", or "" where there is no
+        interval. ``bca_low``, ``bca_high``: from 20 pairs. ``p_better``: share of pairs in which
+        the variant is better. ``detectable``: smallest delta that this many pairs show with 80%
+        power at the level at which the comparison stands. ``seeds_needed``: pairs that settle the
+        verdict with 80% power if delta and sd are what they seem; n_pairs where it is settled.
+        ``notes``: sentences joined by "; ".
+
+    Raises
+    ------
+    StatisticsError
+        If a column is lacking, a trial is there twice, or a direction is not known.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline"] * 6 + ["pool_size=4"] * 6,
+    ...         "factor": [None] * 6 + ["pool_size"] * 6,
+    ...         "level": pd.Series([None] * 6 + [4] * 6, dtype=object),
+    ...         "baseline": pd.Series([None] * 6 + [2] * 6, dtype=object),
+    ...         "seed": [0, 1, 2, 3, 4, 5] * 2,
+    ...         "status": "done",
+    ...         "test_loss": [0.2, 0.3, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.3, 0.3, 0.4, 0.4],
+    ...     }
+    ... )
+    >>> table = deltas(trials, ["test_loss"])
+    >>> table[["factor", "level", "delta", "ci_low", "ci_high", "verdict"]].round(3)
+          factor level  delta  ci_low  ci_high verdict
+    0  pool_size     4  0.133   0.079    0.188   worse
+    """
+    check_trials(trials, metrics, "factor", "level", "baseline")
+    _check_numbers(confidence, margins or {})
+    better = {metric: direction(metric, directions) for metric in metrics}
+    names = variants(trials)
+    apart = _not_comparable(trials, metrics, loss_kinds)
+    infeasible = set(trials.loc[trials["status"] == "infeasible", "variant"])
+    planned, marks = ended(trials), marks_of(trials)
+    first = trials.drop_duplicates("variant")
+    labels = {
+        key: dict(zip(first["variant"], first[key], strict=True))
+        for key in ("factor", "level", "baseline")
+    }
+    frames = []
+    for metric in metrics:
+        table = by_seed(trials, metric)
+        rows = []
+        for name in names:
+            pairs = pair(table, name, planned.get(name, 0))
+            beyond = apart.get((name, metric))
+            if beyond:
+                pairs = Pairs(pairs.seeds[:0], pairs.baseline[:0], pairs.level[:0], 0)
+            elif name in infeasible and not planned.get(name):
+                beyond = notes.INFEASIBLE
+            said = {key: values[name] for key, values in labels.items()}
+            margin = (margins or {}).get(metric)
+            row = _compare(pairs, confidence, margin, better[metric] == "lower")
+            row["notes"] = beyond or "; ".join(
+                [*row["notes"], *notes_of_marks(marks, name, pairs.seeds)]
+            )
+            rows.append(said | {"metric": metric, "variant": name} | row)
+        if rows:
+            frames.append(_judge(rows, metric, confidence, margins, better[metric]))
+    if not frames:
+        return typed(pd.DataFrame(columns=[*CONTRACT, *FURTHER]))
+    whole = pd.concat(frames, ignore_index=True)
+    order = {name: place for place, name in enumerate(names)}
+    whole = whole.sort_values("variant", key=lambda name: name.map(order), kind="stable")
+    return typed(whole.reset_index(drop=True)[[*CONTRACT, *FURTHER]])
+
+
+def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool) -> dict[str, Any]:
+    found, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
+    result = student.paired_t(found, confidence, noise)
+    bca = bca_interval(found, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
+    return {
+        "baseline_mean": pairs.baseline.mean() if n else np.nan,
+        "level_mean": pairs.level.mean() if n else np.nan,
+        "delta": float(result.delta),
+        "ci_low": float(result.low),
+        "ci_high": float(result.high),
+        "p": float(result.p),
+        "n_pairs": n,
+        "n_failed": pairs.missing,
+        "sd": float(result.sd),
+        "ci_method": "t" if n > 1 and result.sd > 0 else "",
+        "bca_low": bca[0],
+        "bca_high": bca[1],
+        "p_sign_flip": signs.sign_flip_p(found, noise) if n > 1 else np.nan,
+        "p_wilcoxon": signs.wilcoxon_p(found, noise) if n > 1 else np.nan,
+        "p_better": signs.p_better(found, lower, noise),
+        "p_equivalence": np.nan
+        if margin is None
+        else float(student.equivalence_p(found, margin, noise)),
+        "notes": notes.notes_of(pairs, result, 1 - confidence),
+    }
+
+
+def _judge(
+    rows: list[dict[str, Any]],
+    metric: str,
+    confidence: float,
+    margins: Mapping[str, float] | None,
+    better: Direction,
+) -> pd.DataFrame:
+    levels = pd.Series([row.pop("level") for row in rows], dtype=object)
+    bases = pd.Series([row.pop("baseline") for row in rows], dtype=object)
+    frame = pd.DataFrame(rows)
+    frame["level"], frame["baseline"] = levels, bases
+    alpha = 1 - confidence
+    frame["p_adjusted"] = holm(frame["p"])
+    frame["p_equivalence_adjusted"] = holm(frame["p_equivalence"])
+    frame["verdict"] = verdicts(
+        frame["delta"],
+        frame["p_adjusted"],
+        frame["p_equivalence_adjusted"],
+        alpha=alpha,
+        lower_is_better=better == "lower",
+        barred=barred(frame["notes"]),
+    )
+    stands = holm_level(frame["p_adjusted"], alpha)
+    within = holm_level(frame["p_equivalence_adjusted"], alpha)
+    margin = (margins or {}).get(metric)
+    frame["detectable"] = [
+        sd * student.detectable_effect(n, level) if n > 1 and sd > 0 else np.nan
+        for n, sd, level in zip(frame["n_pairs"], frame["sd"], stands, strict=True)
+    ]
+    frame["seeds_needed"] = [
+        student.pairs_to_settle(n, delta, sd, level=level, margin=margin, level_within=level_within)
+        if verdict == "inconclusive"
+        else (float(n) if verdict else np.nan)
+        for n, delta, sd, verdict, level, level_within in zip(
+            frame["n_pairs"],
+            frame["delta"],
+            frame["sd"],
+            frame["verdict"],
+            stands,
+            within,
+            strict=True,
+        )
+    ]
+    return frame
+
+
+def _not_comparable(
+    trials: pd.DataFrame, metrics: Sequence[str], loss_kinds: Mapping[str, str] | None
+) -> dict[tuple[str, str], str]:
+    if not loss_kinds:
+        return {}
+    table = common_metrics(trials, metrics, loss_kinds)
+    apart = table[~table["comparable"].astype(bool)]
+    return {(row.variant, row.metric): row.note for row in apart.itertuples(index=False)}
+
+
+def _check_numbers(confidence: float, margins: Mapping[str, float]) -> None:
+    if not 0.5 <= confidence < 1:
+        raise StatisticsError(f"`confidence` must be from 0.5 to below 1; got {confidence!r}.")
+    for metric, margin in margins.items():
+        if not (np.isfinite(margin) and margin > 0):
+            raise StatisticsError(
+                f"the margin of `{metric}` must be above 0, the smallest delta that matters; "
+                f"got {margin!r}."
+            )
+
+
+CONTRACT = (
+    "factor",
+    "level",
+    "baseline",
+    "metric",
+    "baseline_mean",
+    "level_mean",
+    "delta",
+    "ci_low",
+    "ci_high",
+    "p",
+    "p_adjusted",
+    "n_pairs",
+    "n_failed",
+    "verdict",
+)
+"""The columns that others build on, in their order."""
+
+FURTHER = (
+    "variant",
+    "sd",
+    "ci_method",
+    "bca_low",
+    "bca_high",
+    "p_sign_flip",
+    "p_wilcoxon",
+    "p_better",
+    "p_equivalence",
+    "p_equivalence_adjusted",
+    "detectable",
+    "seeds_needed",
+    "notes",
+)
+
+SEQUENTIAL = ("look", "blocks", "next_blocks", "open")
+"""What a study that adds seeds adds to them."""
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table of deltas its types, which an empty one and one of NaN would lose."""
+    texts = ("factor", "metric", "verdict", "variant", "ci_method", "notes")
+    kinds: dict[str, Any] = dict.fromkeys(texts, "str")
+    kinds |= {"level": object, "baseline": object, "n_pairs": int, "n_failed": int}
+    others = [name for name in table.columns if name not in kinds]
+    return table.astype(kinds | dict.fromkeys(others, float))

@@ -1,0 +1,281 @@
+"""The sequential rule: looks, their boundaries, and verdicts while seeds are added."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from ablations.stats import caveats as notes
+from ablations.stats.barring import FEW_PAIRS, barred
+from ablations.stats.deltas import CONTRACT, FURTHER, SEQUENTIAL, deltas
+from ablations.stats.metrics import Direction, direction
+from ablations.stats.pairs import Array, StatisticsError, check_trials
+from ablations.stats.verdicts import holm, verdicts
+from ablations.study import BASELINE
+from ablations.study.checks import EXPLORATORY_BELOW, MAX_SEEDS
+
+LOOKS = (EXPLORATORY_BELOW, 10, 15, 20, MAX_SEEDS)
+"""Seed blocks at which the trials are looked at; fewer than the first would be exploratory."""
+
+
+def looks(cap: int = MAX_SEEDS) -> tuple[int, ...]:
+    """Return at how many seed blocks to look when there may be ``cap`` of them.
+
+    Examples
+    --------
+    >>> looks()
+    (6, 10, 15, 20, 30)
+    >>> looks(12)
+    (6, 10, 12)
+    """
+    if cap < 2:
+        raise StatisticsError(f"`cap` must be at least 2 seed blocks; got {cap!r}.")
+    return (*(look for look in LOOKS if look < cap), cap)
+
+
+def boundaries(
+    at: Sequence[int] = LOOKS, *, confidence: float = 0.95, comparisons: int = 1
+) -> pd.DataFrame:
+    """Return what it takes to close a verdict at each look.
+
+    The looks share the error alpha = 1 - confidence as they share the seed blocks: look k may
+    spend share_k = (blocks new at k) / (blocks at the last look) of it. By Bonferroni's inequality
+    the chance that any look of one comparison errs is at most the sum of what they spend, alpha:
+    whatever the dependence between the looks, and whatever decides whether to go on. Boundaries
+    from normal theory (Lan and DeMets 1983) are a little lower, but promise it only for a known
+    variance: with the same shares (calibrated on 400,000 draws, tried on two million) and the t
+    statistics of `LOOKS` they err in 5.3% where 5% is stated and in 0.55% where 0.5% is. These err
+    in 3.7% and 0.43%.
+
+    Parameters
+    ----------
+    at
+        Numbers of seed blocks, rising.
+    confidence
+        1 - the error over all looks and comparisons.
+    comparisons
+        How many variants are still open; Holm's step-down shares the error among them.
+
+    Returns
+    -------
+    DataFrame
+        look, blocks, share, level (p below which the verdict closes), t (the same, as |t|).
+
+    Examples
+    --------
+    >>> boundaries((6, 12)).round(3)
+       look  blocks  share  level      t
+    0     1       6    0.5  0.025  3.163
+    1     2      12    0.5  0.025  2.593
+    """
+    blocks = checked_looks(at)
+    share = shares_of(blocks)
+    level = (1 - confidence) * share / comparisons
+    return pd.DataFrame(
+        {
+            "look": np.arange(1, len(blocks) + 1),
+            "blocks": blocks,
+            "share": share,
+            "level": level,
+            "t": special.stdtrit(blocks - 1, 1 - level / 2),
+        }
+    )
+
+
+def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
+    r"""Return the p of a comparison at its last look, along the last axis.
+
+    .. math:: P_k = \min\{1, p_k / \mathrm{share}_k\}
+
+    Without effect, P_k is below alpha with a probability of at most alpha share_k. These sum to
+    alpha over the looks, so the p holds at whichever look the study stops. It can be used like any
+    other p: in Holm's correction, and for a metric that did not decide when to stop. The smallest
+    P_k over the looks would err no more often, but it may be from a look that showed the opposite
+    of the last one.
+
+    Parameters
+    ----------
+    p_at_looks
+        A p a look along the last axis; NaN where the look was not reached.
+    at
+        All looks that were planned.
+
+    Examples
+    --------
+    >>> float(sequential_p([0.2, 0.01], (6, 12)))
+    0.02
+    >>> float(sequential_p([0.01, 0.2], (6, 12)))
+    0.4
+    """
+    p = np.asarray(p_at_looks, dtype=float)
+    shares = shares_of(checked_looks(at))[: p.shape[-1]]
+    reached = np.isfinite(p)
+    last = p.shape[-1] - 1 - reached[..., ::-1].argmax(axis=-1)
+    spent = np.take_along_axis(p / shares, last[..., None], axis=-1)[..., 0]
+    return np.asarray(np.where(reached.any(axis=-1), np.minimum(spent, 1.0), np.nan))
+
+
+def checked_looks(at: Sequence[int]) -> NDArray[np.int64]:
+    """Return looks as an array, or refuse them."""
+    blocks = np.asarray(at, dtype=np.int64)
+    if len(blocks) == 0 or blocks[0] < 2 or (np.diff(blocks) <= 0).any():
+        raise StatisticsError(
+            f"looks must be rising numbers of seed blocks from 2 up; got {list(at)!r}."
+        )
+    return blocks
+
+
+def shares_of(blocks: NDArray[np.int64]) -> Array:
+    """Return the share of the error that each look may spend: that of its new seed blocks."""
+    return np.asarray(np.diff(blocks, prepend=0) / blocks[-1])
+
+
+def sequential(
+    trials: pd.DataFrame,
+    metrics: Sequence[str],
+    at: Sequence[int] = LOOKS,
+    *,
+    seeds: Sequence[int] | None = None,
+    confidence: float = 0.95,
+    margins: Mapping[str, float] | None = None,
+    directions: Mapping[str, Direction] | None = None,
+    loss_kinds: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return the deltas of a study that adds seeds where a verdict is open: valid at every look.
+
+    The table of `deltas` at the last look k that a variant had, of which these differ: ``p`` and
+    ``p_equivalence`` are `sequential_p`; ``p_adjusted``, ``p_equivalence_adjusted`` and ``verdict``
+    follow from them, with Holm's correction over all feasible variants whether looked at or not;
+    ``ci_low`` and ``ci_high`` have the confidence 1 - alpha share_k, so that with 95% all looks'
+    intervals hold at once. ``detectable`` and ``seeds_needed`` are at that look's level. Under
+    normal deltas the chance of any false "better" or "worse" in a metric is at most alpha, over all
+    looks and variants; so is that of any false "equivalent".
+
+    Delta, interval, p and verdict are all from that one look, so none contradicts another: the
+    interval of a "better" or "worse" excludes 0. What an earlier look showed no longer counts if
+    later seeds do not show it. A closed verdict stays closed, because its variant gets no more
+    seeds.
+
+    Parameters
+    ----------
+    trials, metrics, confidence, margins, directions, loss_kinds
+        As for `deltas`. Trials beyond the last look are not read.
+    at
+        The looks, fixed before the first trial; see `looks`.
+    seeds
+        The seeds in the order in which blocks are added; in rising order if left out.
+
+    Returns
+    -------
+    DataFrame
+        `CONTRACT`, `FURTHER`, then ``look`` (how many looks the variant had), ``blocks`` (at the
+        last of them), ``next_blocks`` (how many seed blocks it should have next, 0 if none more)
+        and ``open`` (whether more seeds may yet close the verdict).
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline"] * 6 + ["skip=True"] * 6,
+    ...         "factor": [None] * 6 + ["skip"] * 6,
+    ...         "level": pd.Series([None] * 6 + [True] * 6, dtype=object),
+    ...         "baseline": pd.Series([None] * 6 + [False] * 6, dtype=object),
+    ...         "seed": [0, 1, 2, 3, 4, 5] * 2,
+    ...         "status": "done",
+    ...         "test_loss": [0.2, 0.3, 0.1, 0.2, 0.2, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2, 0.2],
+    ...     }
+    ... )
+    >>> table = sequential(trials, ["test_loss"])
+    >>> table[["variant", "verdict", "look", "blocks", "next_blocks", "open"]]
+         variant       verdict  look  blocks  next_blocks  open
+    0  skip=True  inconclusive     1       6           10  True
+    """
+    blocks = checked_looks(at)
+    check_trials(trials, metrics, "factor", "level", "baseline")
+    alpha = 1 - confidence
+    ran = trials["status"].isin(["done", "failed"])
+    order = list(seeds) if seeds is not None else sorted(set(trials.loc[ran, "seed"]))
+
+    def table_of(first: Sequence[int], certainty: float) -> pd.DataFrame:
+        # A status that nobody counts, rather than fewer rows, so that every variant keeps its row.
+        later = ran & ~trials["seed"].isin(first)
+        return deltas(
+            trials.assign(status=trials["status"].mask(later, "later")),
+            metrics,
+            confidence=certainty,
+            margins=margins,
+            directions=directions,
+            loss_kinds=loss_kinds,
+        )
+
+    now = table_of([], confidence).assign(look=0, blocks=0)
+    compared = now["notes"] == notes.NO_PAIRS  # before any look: the others have a reason
+    for k, (look, share) in enumerate(zip(blocks, shares_of(blocks), strict=True), start=1):
+        count = trials.loc[ran & trials["seed"].isin(order[:look]), "variant"].value_counts()
+        whole = count.get(BASELINE, 0) >= look  # a block whose baseline still runs is not there yet
+        reached = compared & whole & (now["variant"].map(count).fillna(0) >= look)
+        table = table_of(order[:look], 1 - alpha * share).assign(look=k, blocks=int(look))
+        for name in ("p", "p_equivalence"):
+            table[name] = (table[name] / share).clip(upper=1)
+        now = pd.concat([now[~reached], table[reached]]).sort_index()
+    for metric in metrics:
+        rows = now["metric"] == metric
+        lower = direction(metric, directions) == "lower"
+        now.loc[rows] = _judge(now[rows], compared[rows], alpha, lower)
+    settled = ~now["verdict"].isin(["", "inconclusive"])
+    waiting = compared & (now["look"] == 0)
+    now["notes"] = now["notes"].mask(waiting, f"before the first look, at {blocks[0]} seed blocks")
+    ended = (now["look"] == len(blocks)) | ((now["look"] > 0) & (now["n_pairs"] == 0))
+    now["seeds_needed"] = now["seeds_needed"].where(~settled, now["n_pairs"].astype(float))
+    ended |= barred(now["notes"], but=FEW_PAIRS)  # more seeds would not change that
+    now["open"] = compared & ~settled & ~ended
+    now["next_blocks"] = np.where(now["open"], np.append(blocks, 0)[now["look"]], 0)
+    return now[[*CONTRACT, *FURTHER, *SEQUENTIAL]]
+
+
+def open_variants(
+    trials: pd.DataFrame, metric: str, at: Sequence[int] = LOOKS, **options: object
+) -> dict[str, int]:
+    """Return the variants whose verdict is open, and how many seed blocks each should have next.
+
+    The baseline needs as many as the most of them. Empty once the study is finished.
+
+    Parameters
+    ----------
+    trials, metric, at, options
+        As for `sequential`, with the one metric that decides.
+
+    Examples
+    --------
+    >>> columns = ["variant", "factor", "level", "baseline", "seed", "status", "loss"]
+    >>> trials = pd.DataFrame([["skip=True", "skip", True, False, 0, "done", 0.1]], columns=columns)
+    >>> open_variants(trials, "loss")
+    {'skip=True': 6}
+    """
+    table = sequential(trials, [metric], at, **options)  # type: ignore[arg-type]
+    waiting = table[table["open"]]
+    return dict(zip(waiting["variant"], waiting["next_blocks"].astype(int), strict=True))
+
+
+def _judge(
+    rows: pd.DataFrame, compared: "pd.Series[bool]", alpha: float, lower: bool
+) -> pd.DataFrame:
+    """Apply Holm and the verdict, with a variant not looked at yet counted as a comparison."""
+    adjusted = {}
+    for name in ("p", "p_equivalence"):
+        known = rows[name].notna()
+        counted = rows[name].where(known, 1.0 if known.any() else np.nan).where(compared)
+        adjusted[f"{name}_adjusted"] = np.where(known, holm(counted), np.nan)
+    return rows.assign(
+        **adjusted,
+        verdict=verdicts(
+            rows["delta"],
+            adjusted["p_adjusted"],
+            adjusted["p_equivalence_adjusted"],
+            alpha=alpha,
+            lower_is_better=lower,
+            barred=barred(rows["notes"]),
+        ),
+    )

@@ -1,0 +1,128 @@
+"""Changes to the training split: fewer examples, rarer classes, wrong labels.
+
+They are made in this order, each drawing from its own stream of the seed:
+
+1. `imbalance` thins the classes out,
+2. `train_size` keeps a part of what is left, in the same proportions,
+3. `label_noise` replaces labels of what is kept.
+"""
+
+from typing import NoReturn
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Indices
+from cnnzoo.data.splits import interleave, rank_in_class, share_of
+from cnnzoo.runtime.seeding import stream
+from cnnzoo.toggle import ToggleError
+
+
+def change_classes(
+    y: Array,
+    classes: int,
+    seed: int,
+    *,
+    imbalance: float = 1.0,
+    train_size: float = 1.0,
+    label_noise: float = 0.0,
+) -> tuple[Indices, Array]:
+    """Which training examples stay, in which order, and their labels.
+
+    Parameters
+    ----------
+    y
+        The class ids of the training split, in an order already random.
+    classes
+        How many classes there are.
+    seed
+        The seed of the trial.
+    imbalance, train_size, label_noise
+        The toggles, as in `load_data`.
+
+    Returns
+    -------
+    tuple
+        Indices into `y`, and the labels there after the noise.
+
+    Raises
+    ------
+    ToggleError
+        If the training split is too small for what is asked.
+    """
+    kept = np.arange(len(y)) if imbalance == 1.0 else thin_out(y, imbalance)
+    kept = kept[interleave(y[kept], every_class_first=True)]
+    kept = kept[: size_of(train_size, len(kept), at_least=len(np.unique(y)))]
+    # Drawn for every example whether kept or not, so that an example's fate does not hang on the
+    # other toggles.
+    rng = np.random.default_rng(stream(seed, "label_noise"))
+    turn, step = rng.random(len(y))[kept], rng.integers(1, classes, len(y))[kept]
+    labels = y[kept].copy()
+    wrong = np.argsort(turn)[: share_of(label_noise, len(kept))]
+    labels[wrong] = (labels[wrong] + step[wrong]) % classes
+    return kept, labels
+
+
+def thin_out(y: Array, imbalance: float) -> Indices:
+    """The examples that stay when class sizes fall geometrically, in the given order.
+
+    Class k of C, from the most frequent to the rarest (by id where equally frequent), keeps
+    ``head * imbalance ** (-k / (C - 1))`` examples, rounded: the long-tailed sets of Cui et al.
+    2019, "Class-Balanced Loss Based on Effective Number of Samples", section 5.1. `head` is the
+    largest number for which there are enough examples of every class.
+
+    Examples
+    --------
+    >>> np.bincount(np.repeat([0, 1, 2], 100)[thin_out(np.repeat([0, 1, 2], 100), 4.0)])
+    array([100,  50,  25])
+    """
+    counts = np.bincount(y)
+    ranking = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    falling = imbalance ** (-np.arange(len(ranking)) / max(len(ranking) - 1, 1))
+    head = float((counts[ranking] / falling).min())
+    sizes = np.zeros_like(counts)
+    sizes[ranking] = np.floor(head * falling + 0.5)
+    if sizes[ranking[-1]] < 1:
+        _refuse(
+            "imbalance",
+            f"at most {2 * head:.12g} for {head:.12g} training examples of the most frequent "
+            "class, or the rarest has none",
+            imbalance,
+        )
+    return np.flatnonzero(rank_in_class(y) < sizes[y])
+
+
+def size_of(train_size: float, available: int, *, at_least: int = 1) -> int:
+    """How many training examples a `train_size` keeps: a share up to 1, above 1 a number.
+
+    Parameters
+    ----------
+    train_size
+        The toggle.
+    available
+        How many training examples there are.
+    at_least
+        How many must remain, for an example of every class.
+
+    Examples
+    --------
+    >>> size_of(0.25, 400), size_of(30, 400)
+    (100, 30)
+    """
+    if train_size > 1 and train_size % 1:
+        _refuse("train_size", "a share up to 1 or a whole number of examples", train_size)
+    size = share_of(train_size, available) if train_size <= 1 else int(train_size)
+    if not at_least <= size <= available:
+        _refuse(
+            "train_size",
+            f"a share up to 1 or a number that keeps {at_least} (one a class) to {available} "
+            "training examples"
+            if at_least > 1
+            else f"a share up to 1 or a number that keeps 1 to {available} training examples",
+            train_size,
+            f", which keeps {size}",
+        )
+    return size
+
+
+def _refuse(toggle: str, allowed: str, got: float, why: str = "") -> NoReturn:
+    raise ToggleError(f"`{toggle}` of `load_data` must be {allowed}; got {got:.12g}{why}.")

@@ -1,0 +1,1 @@
+"""Runtime services: seeds, determinism, files, interrupts and the console."""

@@ -1,0 +1,1 @@
+"""Training: recipes, batches, augmentation, callbacks and evaluation."""

@@ -1,0 +1,80 @@
+"""What a recipe does to a training while it runs: the learning rate's course, and early ends."""
+
+import math
+from typing import Any
+
+import keras
+
+from cnnzoo.training.recipe import Recipe
+
+STEPWISE = ("cosine", "step")
+"""Schedules that set the learning rate at every step."""
+
+
+def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
+    """Make the callbacks of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        How to train.
+    rate
+        The learning rate that a schedule starts from.
+    examples
+        How many there are to train on.
+    """
+    callbacks: list[Any] = [_StopAtNaN()]
+    epoch = math.ceil(examples / recipe.batch_size)
+    steps = recipe.epochs * epoch
+    if recipe.schedule == "cosine":
+        schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+        callbacks.append(_Schedule(schedule, epoch))
+    elif recipe.schedule == "step":
+        # Steps count from 0, and Keras's boundaries are the last steps before a change.
+        half, three_quarters = math.ceil(steps / 2), math.ceil(steps * 3 / 4)
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [half - 1, three_quarters - 1], [rate, rate / 10, rate / 100]
+        )
+        callbacks.append(_Schedule(schedule, epoch))
+    elif recipe.schedule == "reduce-on-plateau":
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, min_delta=0))
+    if recipe.early_stopping:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(patience=recipe.early_stopping, restore_best_weights=True)
+        )
+    return callbacks
+
+
+def has_own_schedule(optimizer: Any) -> bool:
+    """Whether an optimizer was made with a schedule instead of a learning rate."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed precision wraps it
+    return not isinstance(inner.get_config()["learning_rate"], float)
+
+
+class _StopAtNaN(keras.callbacks.Callback):
+    """Stop where the loss is no longer a number, without printing, as Keras's own callback does."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
+
+
+class _Schedule(keras.callbacks.Callback):
+    """Let the learning rate follow a schedule over all steps of the training."""
+
+    def __init__(self, schedule: Any, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.steps_per_epoch = steps_per_epoch
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        step = self.epoch * self.steps_per_epoch + batch
+        self.model.optimizer.learning_rate = self.schedule(step)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)

@@ -1,0 +1,81 @@
+"""Names of metrics: the better direction and the aliases of each."""
+
+from typing import Literal
+
+Direction = Literal["min", "max"]
+
+DIRECTIONS: dict[str, Direction] = {
+    **dict.fromkeys(
+        (
+            *("loss", "nll", "mae", "mse", "rmse", "error"),
+            *("params", "macs", "seconds", "bytes", "epochs"),
+        ),
+        "min",
+    ),
+    **dict.fromkeys(
+        (
+            *("accuracy", "f1", "f1_score", "auc", "precision", "recall", "r2"),
+            *("f_beta_score", "fbeta_score", "r2_score", "binary_io_u"),
+            *("cosine_similarity", "concordance_correlation", "pearson_correlation"),
+        ),
+        "max",
+    ),
+}
+"""The better direction by the end of a metric's name: "test_loss" ends in "loss".
+
+``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative.
+"""
+
+
+def better_direction(metric: str) -> Direction | None:
+    """Return the better direction of a metric, None where its name does not tell.
+
+    Examples
+    --------
+    >>> better_direction("val_loss"), better_direction("macro_f1"), better_direction("bleu")
+    ('min', 'max', None)
+    """
+    for end, better in DIRECTIONS.items():
+        if metric == end or metric.endswith("_" + end):
+            return better
+    return None
+
+
+SAME_NAME = {
+    **{name: name for name in ("accuracy", "mae", "rmse", "nll", "macro_f1")},
+    "acc": "accuracy",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+}
+"""Metrics that are the same by their name; Keras makes "accuracy" fit the loss."""
+
+ACCURACIES = {
+    **dict.fromkeys(("binary_accuracy", "BinaryAccuracy"), "binary"),
+    **dict.fromkeys(("categorical_accuracy", "CategoricalAccuracy"), "one-hot"),
+    **dict.fromkeys(("sparse_categorical_accuracy", "SparseCategoricalAccuracy"), "ids"),
+}
+"""By Keras's name, the labels of the losses for which it is the accuracy of a study."""
+
+F1_NAMES = ("f1", "f1_score", "F1Score", "f1_macro", "macro_f1_score")
+"""Names of the F1 score, which this package measures as the unweighted mean over the classes."""
+
+NLL_NAMES = tuple(
+    f"{kind}_crossentropy" for kind in ("binary", "categorical", "sparse_categorical")
+)
+"""Keras's names of the cross-entropy, which is the negative log-likelihood of the labels."""
+
+ALIASES = {
+    **SAME_NAME,
+    **dict.fromkeys(ACCURACIES, "accuracy"),
+    **dict.fromkeys(F1_NAMES, "macro_f1"),
+    **dict.fromkeys(NLL_NAMES, "nll"),
+}
+"""By such a name, the metric of this package that it means."""
+
+NEAREST = {
+    **dict.fromkeys(("accuracy", "acc"), "accuracy"),
+    **dict.fromkeys(("f1_score", "f1"), "macro_f1"),
+    **dict.fromkeys(("squared_error", "mse"), "rmse"),
+    "crossentropy": "nll",
+}
+"""By the end of a name, what is compared where nothing is the same; else the loss."""

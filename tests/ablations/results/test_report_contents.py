@@ -1,0 +1,173 @@
+"""From the results of a study to its report."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ablations import Study, StudyError, TrialResult, run
+from ablations.designs.planner import Planner
+from ablations.results.report_contents import contents_of
+from ablations.running import run as runner
+from ablations.stats import caveats as notes
+from ablations.study.built_in import get_study
+from cnnzoo import Recipe
+from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Finding
+
+FINDING = "the moving averages have not converged"
+
+
+def finding(evidence):
+    return Finding("modes-differ", FINDING, str(evidence), "Wait")
+
+
+def test_a_whole_number_for_a_number_is_reported_like_any_level(stubbed, tmp_path):
+    study = Study("mlp", "digits", factors={"dropout": [0, 0.5]}, seeds=2)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert "dropout 0.5 instead of 0" in results.report(tmp_path / "report.md").read_text()
+
+
+def test_a_list_of_variants_without_factors_is_reported(stubbed, tmp_path):
+    study = Study("mlp", "digits", design="list", variants=[{"units": 8}], seeds=2)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert "units 8 instead of 128" in results.report(tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_findings_of_the_baseline_and_of_variants_are_in_the_report(
+    stubbed, tmp_path, monkeypatch, suffix
+):
+    train = runner.run_trial
+    monkeypatch.setattr(
+        runner,
+        "run_trial",
+        lambda *args, **more: replace(train(*args, **more), findings=[finding("it")]),
+    )
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=2)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    page = results.report(tmp_path / f"report.{suffix}").read_text()
+    assert f"Baseline: 2 of 2 trials: {FINDING}" in page
+    assert page.count(FINDING) == 2  # and in full once for the variant, of both metrics
+
+
+def test_a_finding_whose_numbers_differ_is_an_example(stubbed, tmp_path, monkeypatch):
+    train = runner.run_trial
+
+    def told(trial, *args, **more):
+        return replace(train(trial, *args, **more), findings=[finding(trial.seed + 0.25)])
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert contents_of(results).variant_findings == {
+        "units=8": [f"3 of 3 trials, for instance seed 0: {FINDING}: 0.25. Wait."]
+    }
+
+
+def test_a_path_that_starts_away_from_the_baseline_is_refused():
+    study = Study(
+        "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="path"
+    )
+    with pytest.raises(StudyError) as refusal:
+        Planner.of(study)
+    assert str(refusal.value) == (
+        "`units`: the design path starts at the first of the two levels, 8; the study's baseline "
+        "says 16. Leave it out of `baseline`, or change the order of the levels."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, ""),
+        ({"seeds": 2}, " --seeds 2"),
+        ({"seeds": "auto"}, " --seeds auto"),
+        ({"seeds": [3, 4]}, None),
+        ({"name": "mine"}, None),
+        ({"factors": {"pool_size": [1, 2, 3]}}, None),
+        ({"baseline": {"pool_size": 3}}, None),
+        ({"recipe": Recipe(epochs=4)}, None),
+    ],
+)
+def test_a_built_in_study_is_run_again_by_a_command(stubbed, tmp_path, changes, more):
+    directory = tmp_path / "my study"
+    study = replace(get_study("downsampling"), **changes)
+    results = run(study, directory, engine="serial", progress=False)
+    asked = "" if more is None else f"ablations run downsampling --to '{directory}'{more}"
+    assert contents_of(results).rerun == asked
+
+
+UNUSUAL = 0.01 * np.random.default_rng(0).lognormal(sigma=1.5, size=10)
+"""Deltas of strong skew: at 10 seeds their 95% interval covers 84%."""
+
+
+@pytest.mark.parametrize(
+    ("code", "why", "said"),
+    [
+        (
+            AT_CHANCE,
+            "no verdict: in every pair both trials are at chance level",
+            "14 of 14 trials are not better than a constant answer (at chance level): see the "
+            "findings.",
+        ),
+        (
+            DIVERGED,
+            "no verdict: training diverged in 7 of 7 pairs",
+            "14 of 14 trials are far worse than a constant answer (training diverged): see the "
+            "findings.",
+        ),
+    ],
+)
+def test_trials_that_learned_nothing_have_no_verdict(
+    stubbed, tmp_path, monkeypatch, code, why, said
+):
+    train = runner.run_trial
+
+    def told(trial, *args, **more):
+        return replace(train(trial, *args, **more), findings=[Finding(code, "It", "is", "so")])
+
+    study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=7)
+    plain = run(study, tmp_path / "plain", engine="serial", progress=False).deltas()
+    monkeypatch.setattr(runner, "run_trial", told)
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    assert results.trials["codes"].tolist() == [code] * 14
+    assert set(plain["verdict"]) & {"better", "worse", "inconclusive"}
+    assert results.deltas()["verdict"].tolist() == ["", ""]
+    assert results.deltas()[["delta", "p_adjusted"]].equals(plain[["delta", "p_adjusted"]])
+    page = results.report(tmp_path / "report.md").read_text()
+    assert f"> {said}" in page
+    assert f"over 7 paired seeds, {why}." in page
+    # a trend over two levels is none; with more, nothing is said of what learned nothing
+    assert ("No trends or effects are reported" in page) == (code == AT_CHANCE)
+
+
+def skewed(seeds, factors, tmp_path, monkeypatch):
+    """Return the report of a study whose units=8 has skewed deltas, and others none."""
+
+    def told(trial, report_to=None):
+        units = trial.settings.get("units", 128)
+        delta = UNUSUAL[trial.seed] if units == 8 else 0.001 * (trial.seed % 2)
+        return TrialResult(trial, "done", metrics={"test_loss": 1.0 + delta * (units != 128)})
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    study = Study("mlp", "digits", factors=factors, seeds=seeds, metrics=["loss"])
+    results = run(study, tmp_path / "study", engine="serial", progress=False)
+    return results.report(tmp_path / "report.md").read_text().splitlines()
+
+
+def test_strong_skew_is_said_in_the_row_of_its_interval(stubbed, tmp_path, monkeypatch):
+    lines = skewed(10, {"units": [128, 8, 16]}, tmp_path, monkeypatch)
+    (row,) = [line for line in lines if line.startswith("| units | 8 |")]
+    assert notes.SKEWED in row
+    (row,) = [line for line in lines if line.startswith("| units | 16 |")]
+    assert notes.SKEWED not in row
+
+
+@pytest.mark.parametrize("levels", [[128, 8], [128, 16], [128, 8, 16]])
+def test_five_seeds_are_said_to_be_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, levels):
+    lines = skewed(5, {"units": levels}, tmp_path, monkeypatch)
+    rows = [line for line in lines if re.match(r"\| units \| \d+ \| \w+ \|", line)]
+    assert len(rows) == len(levels) - 1
+    assert all(notes.TOO_FEW_TO_SEE_SKEW in row or notes.SKEWED in row for row in rows)
+    assert any("without a verdict: they have fewer than 6 paired seeds" in line for line in lines)

@@ -1,0 +1,394 @@
+"""Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from ablations import Settings, Trial
+from ablations.running import trial as module
+from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
+from cnnzoo import Recipe
+from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
+from cnnzoo.runtime.determinism import fix_arithmetic
+
+TINY = {"units": 8, "train_size": 100.0}
+
+
+def trial(model="mlp", data="digits", seed=0, epochs=1, **levels):
+    settings = Settings({**(TINY if model == "mlp" else {"train_size": 100.0}), **levels})
+    return Trial(model, str(data), settings, Recipe(epochs=epochs), seed)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """What the plain trial comes to, before which nothing was trained."""
+    forget()
+    return run_trial(trial())
+
+
+@pytest.fixture(autouse=True)
+def fresh(plain):
+    forget()
+    yield
+    forget()
+
+
+def test_a_trial_is_trained_and_measured_on_every_split():
+    asked = trial(epochs=2)
+    result = run_trial(asked)
+    assert (result.trial, result.status, result.reason) == (asked, "done", "")
+    names = {"loss", "accuracy", "macro_f1", "nll"}
+    splits = ("train", "validation", "test")
+    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names}
+    assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
+    assert result.params == 64 * 8 + 8 + 8 * 10 + 10
+    assert result.macs == 64 * 8 + 8 * 10
+    assert 0 < result.fit_seconds < result.seconds
+
+
+@pytest.mark.parametrize(
+    ("levels", "codes", "said"),
+    [
+        ({"learning_rate": 0.01, "units": 32}, [], ""),
+        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        (
+            {"learning_rate": 100.0, "optimizer": "sgd"},
+            ["diverged", "at-chance"],
+            "where a constant answer has 2.3",
+        ),
+    ],
+)
+def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
+    result = run_trial(trial(epochs=2, **levels))
+    assert result.status == "done"
+    assert [finding.code for finding in result.findings] == codes
+    assert said in " ".join(map(str, result.findings))
+
+
+@pytest.mark.parametrize(
+    ("asked", "loss"),
+    [
+        (trial(), "sparse_categorical_crossentropy"),
+        (trial(loss="mse"), "mse"),
+        (trial(loss="focal"), "focal"),
+        (
+            trial(loss="categorical_crossentropy", label_smoothing=0.1),
+            "categorical_crossentropy, label_smoothing=0.1",
+        ),
+        (trial("stub_builders:objective"), "sparse_categorical_crossentropy"),
+        (trial("stub_builders:objective", objective="squares"), "mse"),
+        (trial("stub_builders:objective", objective="focal"), "focal, gamma=3.0"),
+    ],
+)
+def test_what_a_model_minimizes_is_read_off_the_model(asked, loss):
+    assert measure_trial(asked).loss == loss
+
+
+def test_measuring_trains_nothing_and_agrees_with_training(plain):
+    measured = measure_trial(trial())
+    assert measured.status == "done"
+    assert measured.metrics == {"examples": 100, "classes": 10}
+    for name in ("params", "macs", "fingerprint", "loss"):
+        assert getattr(measured, name) == getattr(plain, name)
+    assert measured.arithmetic.startswith("threads: ")
+
+
+def test_measuring_tells_what_the_data_leave_out(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2, masks=x)
+    measured = measure_trial(trial(data=f"npz:{tmp_path}/grey.npz", train_size=20.0))
+    assert measured.data_notes == ("arrays left out: 'masks'",)
+
+
+def test_an_archive_of_grey_bytes_is_trained_as_images(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2)
+    levels = {"train_size": 20.0, "filters": 2}
+    measured = measure_trial(trial("downsampling", f"npz:{tmp_path}/grey.npz", **levels))
+    # 3x3 convolutions from 1 channel to 2 and on to 4, then 4 features to 2 classes
+    assert measured.params == (9 * 2 + 2) + (9 * 2 * 4 + 4) + (4 * 2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (
+            trial(data="mnist5kk"),
+            "DataError: There is no data 'mnist5kk'; did you mean 'mnist5k'? Known are 'mnist5k', "
+            "'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH', and arrays "
+            "(x, y).",
+        ),
+        (
+            trial("stub_builders:refusing", units=16),  # in two lines, of which the first is told
+            "ValueError: 16 are too many",
+        ),
+        (
+            trial("downsampling", kernel_size=31),
+            "ToggleError: `stage1_conv` of `downsampling`: kernel_size=31 does not fit a map of "
+            "8x8 with padding='valid'; at most 8 fits.",
+        ),
+        (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
+        (
+            trial("stub_builders:whole", units=9),
+            "StudyError: `model` of a Study: 'stub_builders:whole' must return a compiled "
+            "keras.Model; it returned 9 (int).",
+        ),
+        (  # which Keras wraps
+            trial("stub_builders:reshaping", size=7),
+            "ValueError: The total size of the tensor must be unchanged. Received: "
+            "input_shape=(8, 8, 1), target_shape=(7, 8) (in Reshape)",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_infeasible_and_fails_with_the_same_reason(asked, reason):
+    measured, run = measure_trial(asked), run_trial(asked)
+    assert (measured.status, measured.reason) == ("infeasible", reason)
+    assert (run.status, run.reason) == ("failed", reason)
+
+
+def test_a_sequential_without_an_input_is_trained_like_one_with():
+    result = run_trial(trial("stub_builders:inputless"))
+    assert (result.status, result.params) == ("done", 64 * 8 + 8 + 8 * 10 + 10)
+    assert result.metrics == run_trial(trial("stub_builders:plain", units=8)).metrics
+
+
+def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
+    diverging = {"optimizer": "sgd", "learning_rate": 100.0, "activation": "linear", "depth": 4}
+    result = run_trial(trial(epochs=2, **diverging))
+    assert result.status == "failed"
+    assert result.reason == "train_loss is not a finite number after epoch 1 of 2"
+    assert len(result.history["loss"]) == 1
+
+
+def test_outputs_without_a_likelihood_are_a_finding():
+    result = run_trial(trial("stub_builders:scored"))
+    assert (result.status, result.reason) == ("done", "")
+    assert not [name for name in result.metrics if name.endswith("nll")]
+    assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
+    assert [str(one) for one in result.findings if one.code == NO_LIKELIHOOD] == [
+        "The negative log-likelihood is not defined: the outputs, which linear ends, are neither "
+        "probabilities nor declared logits. End the model in softmax, or compile it with a "
+        "crossentropy that has from_logits=True.",
+    ]
+    # Keras's validation loss of the last epoch is of the same weights
+    last = result.history["val_loss"][-1]
+    assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
+
+
+def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
+    import json
+
+    result = run_trial(trial(weight_decay=0.1, epochs=2), report_to=tmp_path)
+    validation = result.metrics["validation_loss"]
+    assert result.history["val_loss"][-1] == pytest.approx(validation, rel=1e-5)
+    (path,) = tmp_path.glob("*.json")
+    assert json.loads(path.read_text())["loss"] == result.history["loss"][-1]
+
+
+def test_a_repeated_trial_is_the_same_bit_for_bit(plain):
+    again = run_trial(trial())
+    assert plain.metrics == again.metrics
+    assert plain.history == again.history
+    assert run_trial(trial(seed=1)).metrics != plain.metrics
+
+
+@pytest.mark.parametrize(
+    ("model", "levels"),
+    [
+        ("batch_norm", {"filters": 4, "dropout": 0.5, "optimizer": "adam"}),
+        ("mlp", {"optimizer": "sgd"}),
+    ],
+)
+def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
+    fresh = {}
+    for seed in (0, 1):
+        forget()
+        fresh[seed] = run_trial(trial(model, seed=seed, **levels))
+    for seed in (0, 1, 0):
+        warm = run_trial(trial(model, seed=seed, **levels))
+        assert warm.metrics == fresh[seed].metrics
+        assert warm.history == fresh[seed].history
+    assert len(module._WARM) == 1
+
+
+def test_a_trial_after_one_that_failed_equals_a_fresh_one(plain):
+    run_trial(trial(data="mnist5kk"))
+    assert run_trial(trial()).metrics == plain.metrics
+
+
+def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
+    asked = [trial("stub_builders:plain", rate=0.5, seed=seed) for seed in (0, 1, 0)]
+    one, other, again = map(run_trial, asked)
+    assert one.status == "done"
+    assert one.metrics == again.metrics != other.metrics
+    assert not module._WARM
+
+
+def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
+    import stub_builders
+
+    pretrained = stub_builders.backbone_of((8, 8, 1))
+    for weight in pretrained.weights:
+        weight.assign(np.random.default_rng(0).normal(1, 0.1, weight.shape))
+    pretrained.save_weights(tmp_path / "b.weights.h5")
+    monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
+    ends = []
+    for seed in (0, 1, 0):
+        result = run_trial(trial("stub_builders:frozen", rate=0.5, seed=seed))
+        assert result.status == "done"
+        model = stub_builders.MADE.pop()
+        loaded = model.get_layer("backbone").get_weights()
+        for found, expected in zip(loaded, pretrained.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        ends.append((result.metrics, model.get_layer("head").get_weights()[0]))
+    assert ends[0][0] == ends[2][0] != ends[1][0]
+    np.testing.assert_array_equal(ends[0][1], ends[2][1])
+
+
+@pytest.mark.parametrize("leak", ["policy", "floatx", "epsilon", "patch"])
+def test_a_trial_leaves_nothing_to_the_next(leak):
+    fresh = run_trial(trial("stub_builders:leaking"))
+    changed = run_trial(trial("stub_builders:leaking", leak=leak))
+    after = run_trial(trial("stub_builders:leaking"))
+    assert fresh.status == changed.status == after.status == "done"
+    assert changed.metrics != fresh.metrics
+    assert after.metrics == fresh.metrics
+    assert after.history == fresh.history
+
+
+def test_what_a_builder_draws_is_a_function_of_the_seed():
+    first, other, again = (
+        run_trial(trial("stub_builders:leaking", leak="draw", seed=seed)) for seed in (0, 1, 0)
+    )
+    assert (first.status, first.params, first.metrics) == ("done", again.params, again.metrics)
+    assert other.metrics != first.metrics
+
+
+def test_measuring_a_trial_leaves_nothing_to_the_next():
+    before = keras.config.dtype_policy().name
+    measured = measure_trial(trial("stub_builders:leaking", leak="policy"))
+    assert (measured.status, measured.unrestored) == ("done", ())
+    assert keras.config.dtype_policy().name == before
+
+
+def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
+    first, second = trial(seed=0), trial(seed=1)
+    forget()
+    fresh = run_trial(second)
+    forget()
+    run_trial(first)
+    run_trial(trial("stub_builders:leaking", leak="policy"))
+    warm = run_trial(second)
+    assert len(module._WARM) == 1
+    assert warm.metrics == fresh.metrics
+
+
+def test_a_trial_leaves_the_programs_random_streams_as_they_were():
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    keras.utils.set_random_seed(3)
+    expected = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    keras.utils.set_random_seed(3)
+    run_trial(trial("stub_builders:leaking"))
+    found = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
+    assert found == expected
+
+
+@pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])
+def test_a_builder_of_kerastuner_is_trained(model):
+    result = run_trial(trial(model, kind="dropout", wide=True))
+    assert (result.status, result.reason) == ("done", "")
+    assert result.params == 64 * 32 + 32 + 32 * 10 + 10
+
+
+def test_the_epochs_of_a_running_trial_can_be_followed(tmp_path):
+    import json
+
+    asked = trial(epochs=2)
+    result = run_trial(asked, report_to=tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    assert path.name == f"{os.getpid()}.json"
+    word = json.loads(path.read_text())
+    assert (word["key"], word["epoch"]) == (asked.key, 2)
+    assert word["loss"] == pytest.approx(result.history["loss"][-1])
+
+
+def test_a_file_that_changed_is_read_again_after_forgetting(tmp_path):
+    path = tmp_path / "data.npz"
+    fingerprints = []
+    for shift in (0, 1):
+        x = np.random.default_rng(shift).random((60, 8, 8, 1))
+        np.savez(path, x=x, y=np.arange(60) % 3)
+        asked = Trial("mlp", f"npz:{path}", Settings(units=8), Recipe(epochs=1), 0)
+        fingerprints.append(measure_trial(asked).fingerprint)
+        forget()
+    assert fingerprints[0] != fingerprints[1]
+
+
+# What a worker is prepared with
+
+
+@pytest.fixture
+def tensorflow(monkeypatch):
+    """What TensorFlow would be told, on a host with as many GPUs as set here."""
+    import tensorflow as tf
+
+    told = {"gpus": [], "calls": []}
+
+    def note(name):
+        return lambda *args: told["calls"].append((name, *args))
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: told["gpus"])
+    for owner, name in [
+        (tf.config.experimental, "enable_op_determinism"),
+        (tf.config.threading, "set_intra_op_parallelism_threads"),
+        (tf.config.threading, "set_inter_op_parallelism_threads"),
+    ]:
+        monkeypatch.setattr(owner, name, note(name))
+    return told
+
+
+THREADS = [("set_intra_op_parallelism_threads", 1), ("set_inter_op_parallelism_threads", 1)]
+
+
+def test_without_a_gpu_threads_are_fixed_and_nothing_else(tensorflow):
+    fix_arithmetic()
+    assert tensorflow["calls"] == THREADS
+
+
+def test_gpus_compute_in_a_fixed_order(tensorflow):
+    tensorflow["gpus"] = ["a", "b"]
+    fix_arithmetic()
+    assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS]
+
+
+@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
+def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        prepare_worker(gpu=gpu)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+
+
+def test_a_worker_loads_nothing_that_only_shows_or_compares():
+    code = (
+        "import ablations.running.trial, sys; "
+        "print([n for n in ('pandas', 'scipy', 'rich', 'tensorflow') if n in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == "[]\n"

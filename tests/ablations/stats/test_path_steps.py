@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from ablations.stats import path_steps as steps
+
+NAMES = ["baseline", "a", "a, b", "a, b, c"]
+
+
+def trials_of(values):
+    """Return trials from variant -> values by seed; None for one that failed."""
+    rows = [
+        (name, seed, "failed" if value is None else "done", value)
+        for name, column in values.items()
+        for seed, value in enumerate(column)
+    ]
+    return pd.DataFrame(rows, columns=["variant", "seed", "status", "test_loss"])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12))
+def test_each_step_is_paired_with_the_one_before_as_scipy_pairs(seed, n):
+    rng = np.random.default_rng(seed)
+    values = {name: rng.normal(size=n) + place for place, name in enumerate(NAMES)}
+    table = steps(trials_of(values), NAMES, "test_loss")
+    assert table["mean"].to_numpy() == pytest.approx([values[n].mean() for n in NAMES], abs=1e-10)
+    for place in (1, 2, 3):
+        theirs = scipy_stats.ttest_rel(values[NAMES[place]], values[NAMES[place - 1]])
+        interval = theirs.confidence_interval()
+        row = table.iloc[place]
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, rel=1e-10, abs=1e-10)
+    total = values[NAMES[-1]].mean() - values["baseline"].mean()
+    means = [values[name].mean() for name in NAMES]
+    expected = np.diff(means) / total
+    assert table["share"].iloc[1:].to_numpy() == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+def test_the_start_has_a_mean_and_no_delta():
+    row = steps(trials_of({"baseline": [1.0, 2.0]}), ["baseline"], "test_loss").iloc[0]
+    assert (row["step"], row["mean"], row["n_pairs"]) == (0, 1.5, 0)
+    assert row[["delta", "ci_low", "ci_high", "share"]].isna().all()
+
+
+def test_a_seed_that_failed_in_either_is_no_pair():
+    trials = trials_of(
+        {"baseline": [1.0, 2.0, None], "a": [0.5, None, 3.0], "a, b": [0.0, 1.0, 1.0]}
+    )
+    table = steps(trials, NAMES[:3], "test_loss")
+    assert table["n_pairs"].tolist() == [0, 1, 2]
+    assert table["delta"].iloc[1:].tolist() == [-0.5, -1.25]
+
+
+def test_means_are_over_the_seed_blocks_that_all_steps_share():
+    trials = trials_of(
+        {"baseline": [1.0, 2.0, 9.0], "a": [1.5, 2.5, 9.5], "a, b": [1.75, 2.75, None]}
+    )
+    table = steps(trials, NAMES[:3], "test_loss")
+    assert table["mean"].tolist() == [1.5, 2.0, 2.25]
+    assert table["n_pairs"].tolist() == [0, 3, 2]
+
+
+def test_p_allows_for_what_each_step_was_chosen_from():
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=8) + 2 * place for place, name in enumerate(NAMES)}
+    table = steps(trials_of(values), NAMES, "test_loss", choices=[3, 2, 1])
+    for place in (1, 2, 3):
+        theirs = scipy_stats.ttest_rel(values[NAMES[place]], values[NAMES[place - 1]]).pvalue
+        adjusted = min(1, 6 * theirs)
+        assert table["p"].iloc[place] == pytest.approx(theirs, rel=1e-8)
+        assert table["p_adjusted"].iloc[place] == pytest.approx(adjusted, rel=1e-8)
+    assert np.isnan(table["p_adjusted"].iloc[0])
+
+
+def test_there_are_no_shares_of_a_change_that_is_not_known():
+    trials = trials_of({"baseline": [1.0, 2.0], "a": [None, None], "a, b": [0.0, 1.0]})
+    assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()
+    trials = trials_of({"baseline": [1.0, 2.0], "a": [2.0, 3.0], "a, b": [1.0, 2.0]})
+    assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()

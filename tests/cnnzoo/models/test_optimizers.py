@@ -1,0 +1,74 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from cnnzoo.models.optimizers import make_optimizer
+
+KINDS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "momentum": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def model():
+    built = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(3, bias_initializer="ones", name="dense"),
+            keras.layers.BatchNormalization(beta_initializer="ones", name="norm"),
+        ]
+    )
+    return built.trainable_variables
+
+
+def values(variables) -> dict[str, np.ndarray]:
+    return {variable.path: ops.convert_to_numpy(variable) for variable in variables}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_optimizer_takes_the_learning_rate_and_is_made_anew(name):
+    first, second = make_optimizer(name, 0.125), make_optimizer(name, 0.125)
+    assert type(first) is KINDS[name]
+    assert first is not second
+    assert float(first.learning_rate) == 0.125
+
+
+def test_momentum_is_sgd_that_keeps_nine_tenths():
+    assert make_optimizer("momentum", 0.1).momentum == 0.9
+    assert make_optimizer("sgd", 0.1).momentum == 0.0
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "momentum", "rmsprop"])
+def test_weights_decay_by_no_optimizer_but_adamw(name):
+    variables = model()
+    before = values(variables)
+    optimizer = make_optimizer(name, 0.5, weight_decay=0.5)
+    optimizer.apply([ops.zeros_like(variable) for variable in variables], variables)
+    for path, value in values(variables).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_adamw_shrinks_kernels_by_rate_times_decay_and_nothing_else():
+    variables = model()
+    before = values(variables)
+    optimizer = make_optimizer("adamw", 0.5, weight_decay=0.25)
+    optimizer.apply([ops.zeros_like(variable) for variable in variables], variables)
+    for path, value in values(variables).items():
+        factor = 1 - 0.5 * 0.25 if path.endswith("kernel") else 1
+        np.testing.assert_allclose(value, factor * before[path], rtol=1e-6)
+
+
+def test_adamw_without_decay_is_adam():
+    x = np.random.default_rng(0).normal(size=(4,)).astype("float32")
+    ends = []
+    for name in ("adam", "adamw"):
+        variable = keras.Variable(x, name="kernel")
+        optimizer = make_optimizer(name, 0.1, weight_decay=0.0)
+        for _ in range(3):
+            optimizer.apply([2 * ops.convert_to_tensor(variable)], [variable])
+        ends.append(ops.convert_to_numpy(variable))
+    np.testing.assert_array_equal(*ends)

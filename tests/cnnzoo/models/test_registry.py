@@ -1,0 +1,330 @@
+import inspect
+import math
+import pickle
+from typing import Annotated, Literal, Unpack
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.models import registry
+from cnnzoo.toggle import Toggle, ToggleError
+from cnnzoo.vocabulary import Filters, Shared
+
+MODELS = cnnzoo.list_models()
+DOCUMENTED = {
+    *("batch_norm", "classic", "conv_stack", "depthwise_separable", "downsampling"),
+    *("efficientnet", "feature_maps", "loss_choice", "mlp", "mobilenet", "residual"),
+    *("sequence", "simple_cnn", "vgg"),
+}
+
+
+@pytest.fixture
+def own_registry(monkeypatch):
+    """A registry that forgets what a test registers."""
+    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+
+
+def test_every_model_that_the_documents_ask_for_is_listed():
+    assert set(cnnzoo.list_models()) >= DOCUMENTED
+
+
+def test_a_pattern_filters_the_list():
+    assert cnnzoo.list_models("*_*stack") == ["conv_stack"]
+    assert cnnzoo.list_models("RES*") == []
+    assert cnnzoo.list_models() == sorted(cnnzoo.list_models())
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestEveryModel:
+    def test_is_a_public_function_of_its_name(self, name):
+        assert getattr(cnnzoo, name) is registry.get_model(name).builder
+        assert getattr(cnnzoo, name).__name__ == name
+
+    def test_has_toggles_with_defaults_that_they_allow(self, name):
+        toggles = cnnzoo.toggles(name)
+        shared = {"dropout", "weight_decay", "kernel_initializer", "loss", "label_smoothing"}
+        assert shared | {"logits", "optimizer", "learning_rate"} <= set(toggles)
+        for key, toggle in toggles.items():
+            assert toggle.name == key
+            assert toggle.check(toggle.default, name) == toggle.default
+            assert toggle.meaning
+
+    def test_conditions_name_toggles_that_it_has_and_their_levels(self, name):
+        toggles = cnnzoo.toggles(name)
+        for toggle in toggles.values():
+            if toggle.when_among(toggles):
+                parent, levels = toggle.when
+                assert set(levels) <= set(toggles[parent].levels)
+
+    def test_help_shows_every_toggle_with_its_default_in_the_signature(self, name):
+        signature = inspect.signature(getattr(cnnzoo, name))
+        toggles = cnnzoo.toggles(name)
+        purpose = ["input_shape", "classes", "compile", "seed", "name"]
+        assert list(signature.parameters)[: len(purpose)] == purpose
+        assert [key for key in signature.parameters if key in toggles] == list(toggles)
+        for parameter in signature.parameters.values():
+            assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        for key, toggle in toggles.items():
+            assert signature.parameters[key].default == toggle.default
+        assert signature.return_annotation == "keras.Model"
+
+    def test_help_tells_what_every_argument_means_and_allows(self, name):
+        builder = getattr(cnnzoo, name)
+        lines = builder.__doc__.splitlines()
+        text = " ".join(builder.__doc__.split())
+        for key in inspect.signature(builder).parameters:
+            assert key in lines
+        for toggle in cnnzoo.toggles(name).values():
+            assert " ".join(f"{toggle.meaning[1:]}: {toggle.allowed}".split()) in text
+        assert "Returns" in lines
+        assert "Raises" in lines
+        assert all(len(line) <= 100 for line in lines)
+
+    def test_its_summary_is_one_sentence(self, name):
+        summary = registry.get_model(name).summary
+        assert summary.endswith(".")
+        assert registry.get_model(name).document
+
+    def test_travels_to_a_worker_by_name(self, name):
+        builder = getattr(cnnzoo, name)
+        assert pickle.loads(pickle.dumps(builder)) is builder  # noqa: S301
+
+    def test_takes_its_arguments_by_keyword_only(self, name):
+        with pytest.raises(ToggleError) as caught:
+            getattr(cnnzoo, name)((28, 28, 1))
+        assert str(caught.value) == (
+            f"`{name}` takes its arguments by keyword only; got (28, 28, 1)."
+        )
+
+
+def test_toggles_is_the_public_function_whatever_was_imported_before():
+    import importlib
+
+    for module in ("cnnzoo.data", "cnnzoo.toggle", "cnnzoo.models.registry"):
+        importlib.import_module(module)
+    assert cnnzoo.toggles is registry.toggles
+
+
+def test_toggles_reads_a_users_own_builder():
+    def mine(*, filters: Filters = 8): ...
+
+    assert list(cnnzoo.toggles(mine)) == ["filters"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"pool_size": 5}, "`pool_size` of `downsampling` must be one of 1, 2, 3, 4; got 5."),
+        (
+            {"pool_size": 3, "pool": "none"},
+            "`pool_size` of `downsampling` has no effect unless pool is max or average; "
+            "got pool_size=3 with pool='none'.",
+        ),
+        (
+            {"padding_mode": "reflect"},
+            "`padding_mode` of `downsampling` has no effect unless padding is same; "
+            "got padding_mode='reflect' with padding='valid'.",
+        ),
+        (
+            {"norm_momentum": 0.5, "normalization": "group"},
+            "`norm_momentum` of `downsampling` has no effect unless normalization is batch; "
+            "got norm_momentum=0.5 with normalization='group'.",
+        ),
+        (
+            {"label_smoothing": 0.1},
+            "`label_smoothing` of `downsampling` has no effect unless loss is "
+            "categorical_crossentropy or binary_crossentropy or focal; "
+            "got label_smoothing=0.1 with loss='sparse_categorical_crossentropy'.",
+        ),
+        ({"classes": 0}, "`classes` of `downsampling` must be a whole number from 1 up; got 0."),
+        (
+            {"classes": 2.0},
+            "`classes` of `downsampling` must be a whole number from 1 up; got 2.0 (float).",
+        ),
+        (
+            {"classes": True},
+            "`classes` of `downsampling` must be a whole number from 1 up; got True (bool).",
+        ),
+        (
+            {"classes": None},
+            "`classes` of `downsampling` must be a whole number from 1 up; got None (NoneType).",
+        ),
+        ({"seed": -1}, "`seed` of `downsampling` must be a whole number from 0 up; got -1."),
+        (
+            {"seed": "0"},
+            "`seed` of `downsampling` must be a whole number from 0 up; got '0' (str).",
+        ),
+        ({"name": "a/b"}, "`name` of `downsampling` must be a text without '/'; got 'a/b'."),
+        ({"name": 7}, "`name` of `downsampling` must be a text without '/'; got 7."),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_in_a_sentence(settings, sentence):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build("downsampling", **settings)
+    assert str(caught.value) == sentence
+
+
+def test_an_unknown_argument_is_answered_by_the_nearest_toggle_and_all_of_them():
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.downsampling(pool_sise=2)
+    names = ", ".join(cnnzoo.toggles("downsampling"))
+    assert str(caught.value) == (
+        f"`downsampling` has no toggle `pool_sise`; did you mean `pool_size`? Its toggles: {names}."
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        28,
+        (),
+        (28,),
+        (1, 28, 28, 1),
+        (0, 28, 1),
+        (28, -1, 1),
+        (28.5, 28, 1),
+        (None, None, 3),
+        "281",
+        "28,28,1",
+        None,
+        (math.nan, 28, 1),
+        (math.inf, 28, 1),
+        ((28, 28), 1),
+    ],
+)  # fmt: skip
+def test_an_input_that_is_no_image_and_no_sequence_is_refused(shape):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build("mlp", input_shape=shape)
+    assert str(caught.value) == (
+        "`input_shape` of `mlp` must be (height, width, channels) or (length, channels), "
+        f"whole numbers from 1; got {shape!r}."
+    )
+
+
+@pytest.mark.parametrize("shape", [[8, 6, 2], np.array([8, 6, 2]), (np.int64(8), 6, 2)])
+def test_any_sequence_of_whole_numbers_is_an_input_shape(shape):
+    assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 6, 2)
+
+
+@pytest.mark.parametrize("name", ["downsampling", "mlp", "vgg"])
+def test_an_image_shape_without_channels_is_refused(name):
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build(name, input_shape=(28, 28))
+    assert str(caught.value) == (
+        f"`input_shape` of `{name}`, a model of images, must be (height, width, channels); got "
+        "(28, 28); did you mean (28, 28, 1)? For sequences of 28 steps and 28 channels give the "
+        "`info.input_shape` of data loaded with kind='sequences'."
+    )
+
+
+def test_sequences_as_long_as_wide_are_taken_where_clear():
+    x, y = np.zeros((20, 8, 8)), np.arange(20) % 2
+    shape = cnnzoo.load_data((x, y), kind="sequences").info.input_shape
+    assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 8)
+    assert cnnzoo.build("sequence", input_shape=(28, 28), filters=2).input_shape == (None, 28, 28)
+    assert cnnzoo.build("mlp", input_shape=(98, 40), units=2).input_shape == (None, 98, 40)
+
+
+def test_an_unknown_model_is_answered_by_the_nearest_name_and_all_of_them():
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build("downsamplin")
+    names = ", ".join(cnnzoo.list_models())
+    assert str(caught.value) == (
+        f"The zoo has no model `downsamplin`; did you mean `downsampling`? Its models: {names}."
+    )
+
+
+def test_the_model_and_its_function_build_the_same():
+    by_name = cnnzoo.build("downsampling", filters=2, seed=5, name="one")
+    by_function = cnnzoo.downsampling(filters=2, seed=5, name="one")
+    assert by_name.get_config() == by_function.get_config()
+    assert by_name.name == "one"
+    for first, second in zip(by_name.get_weights(), by_function.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_model_is_named_after_its_builder_unless_told_otherwise():
+    assert cnnzoo.build("downsampling", filters=1).name == "downsampling"
+    assert cnnzoo.build("feature_maps", filters=1, name="other").name == "other"
+
+
+def test_a_model_may_be_left_uncompiled():
+    assert not cnnzoo.build("downsampling", filters=1, compile=False).compiled
+    assert cnnzoo.build("downsampling", filters=1).compiled
+
+
+# Registering
+
+
+def test_a_name_is_registered_once(own_registry):
+    def downsampling(**shared: Unpack[Shared]):
+        """Would take the place of the zoo's own."""
+
+    with pytest.raises(ValueError, match="registered") as caught:
+        registry.register("nowhere")(downsampling)
+    assert str(caught.value) == "A model named `downsampling` is registered already."
+
+
+def test_a_family_gets_every_argument_checked_and_completed(own_registry):
+    @registry.register("nowhere", activation="tanh", classes=3)
+    def family(
+        *,
+        filters: Filters = 8,
+        taste: Annotated[Literal["sweet", "sour"], Toggle("taste of it")] = "sour",
+        **shared: Unpack[Shared],
+    ):
+        """Return what it was given."""
+        return {"filters": filters, "taste": taste, **shared}
+
+    assert "family" in cnnzoo.list_models()
+    given = cnnzoo.build("family", filters=np.int16(3), learning_rate=1, seed=np.int64(0))
+    assert given["filters"] == 3
+    assert type(given["filters"]) is int
+    assert (given["taste"], given["activation"], given["classes"]) == ("sour", "tanh", 3)
+    assert (given["seed"], given["name"], given["compile"]) == (0, "family", True)
+    assert (given["learning_rate"], type(given["learning_rate"])) == (1.0, float)
+    assert set(given) == {"filters", "taste", *inspect.get_annotations(Shared)}
+
+
+def test_a_preset_differs_in_its_defaults_alone(own_registry):
+    @registry.register("nowhere")
+    def family(*, filters: Filters = 8, **shared: Unpack[Shared]):
+        """Return what it was given."""
+        return {"filters": filters, **shared}
+
+    @registry.preset(family, "elsewhere", filters=2, activation="gelu", input_shape=(4, 4, 1))
+    def wide_family() -> None:
+        """The same, wider."""
+
+    assert wide_family.__doc__.startswith("The same, wider.\n")
+    assert registry.get_model("wide_family").document == "elsewhere"
+    first, second = family(), wide_family()
+    assert {key for key in first if first[key] != second[key]} == {
+        "filters",
+        "activation",
+        "input_shape",
+        "name",
+    }
+    assert (second["filters"], second["activation"]) == (2, "gelu")
+
+
+def test_a_default_of_a_toggle_that_is_not_taken_is_refused(own_registry):
+    def family(**shared: Unpack[Shared]):
+        """Nothing."""
+
+    with pytest.raises(ValueError, match="take") as caught:
+        registry.register("nowhere", filters=2, pool="max")(family)
+    assert str(caught.value) == "family does not take filters, pool."
+
+
+def test_a_default_that_is_not_allowed_is_refused_on_registering(own_registry):
+    def family(*, filters: Filters = 8, **shared: Unpack[Shared]):
+        """Nothing."""
+
+    with pytest.raises(ToggleError) as caught:
+        registry.register("nowhere", filters=0)(family)
+    assert str(caught.value) == (
+        "`filters` of `family` must be a whole number from 1 to 4096; got 0."
+    )
+    assert "family" not in cnnzoo.list_models()

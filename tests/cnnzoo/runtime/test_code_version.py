@@ -1,0 +1,278 @@
+"""What a builder's version watches, and what it leaves alone."""
+
+import subprocess
+import sys
+import types
+from importlib import import_module
+
+import pytest
+
+from cnnzoo.runtime.code_version import code_version
+
+PROGRAM = """
+import keras
+
+WIDTH = 8
+
+def block(units):
+    return units + WIDTH
+
+def build(input_shape, classes, units=4):
+    return block(units)
+
+def unrelated():
+    return 1
+"""
+
+
+def console(source, name="build", module="__main__"):
+    """Define a builder as a console does: without a source that could be read."""
+    namespace = {"__name__": module}
+    exec(compile(source, "<console>", "exec"), namespace)  # noqa: S102
+    return namespace[name]
+
+
+def version(source, name="build"):
+    return code_version(console(source, name))
+
+
+def version_of(model):
+    """The version of a builder in a file, as "module:function"."""
+    module = import_module(model.partition(":")[0])
+    return code_version(getattr(module, model.partition(":")[2]), module)
+
+
+# Without a file
+
+
+def test_a_builder_in_a_console_has_a_version_that_stays():
+    assert len(version(PROGRAM)) == 12
+    assert version(PROGRAM) == version(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return block(units)", "return block(units) + 1"),
+        ("return block(units)", "return -block(units)"),
+        ("units=4", "units=5"),  # a default
+        ("return units + WIDTH", "return units * WIDTH"),  # what it calls
+        ("WIDTH = 8", "WIDTH = 9"),  # what that names
+        ("WIDTH = 8", "WIDTH = 8.0"),
+    ],
+)
+def test_a_change_of_the_builder_or_of_what_it_names_is_another_version(before, after):
+    assert version(PROGRAM.replace(before, after)) != version(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return 1", "return 2"),  # what the builder does not name
+        ("\nimport keras", "\n\n\n# a comment\nimport keras"),
+    ],
+)
+def test_a_change_elsewhere_is_the_same_version(before, after):
+    assert version(PROGRAM.replace(before, after)) == version(PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [
+        (
+            "class Tuned:\n    size = 3\n    def build(self, hp):\n        return hp, 1\n",
+            ("hp, 1", "hp, 2"),
+        ),
+        (
+            "class Tuned:\n    size = 3\n    def build(self, hp):\n        return hp, 1\n",
+            ("size = 3", "size = 4"),
+        ),
+        (
+            "class Base:\n    def more(self): return 1\n"
+            "class Tuned(Base):\n    def build(self, hp): return self.more()\n",
+            ("return 1", "return 2"),
+        ),
+        (
+            "class Inner:\n    def __init__(self): self.width = 3\n"
+            "    def build(self, hp): return self.width\nTuned = Inner()\n",
+            ("self.width = 3", "self.width = 4"),
+        ),
+        (
+            "import functools\ndef make(units, width): return units\n"
+            "Tuned = functools.partial(make, width=3)\n",
+            ("width=3", "width=4"),
+        ),
+        (
+            "def times(n):\n    def wrap(f):\n        def g(units=4): return f(units) * n\n"
+            "        return g\n    return wrap\n"
+            "@times(2)\ndef Tuned(units=4): return units\n",
+            ("times(2)", "times(3)"),
+        ),
+        (
+            "def Tuned(kind): return [k for k in (1, 2) if kind in {'a', 'b', 'c'}]\n",
+            ("'c'", "'d'"),
+        ),
+    ],
+    ids=["method", "attribute", "base", "instance", "partial", "closure", "nested"],
+)
+def test_whatever_a_builder_is_its_changes_are_seen(source, change):
+    assert version(source, "Tuned") == version(source, "Tuned")
+    assert version(source.replace(*change), "Tuned") != version(source, "Tuned")
+
+
+def test_a_builder_that_names_what_has_no_text_has_a_version_that_stays():
+    source = "things = {(1, 2): object(), 'self': None}\nthings['self'] = things\n" + (
+        "def build(units=1, thing=object()): return things, thing\n"
+    )
+    assert version(source) == version(source)
+
+
+def test_the_version_is_the_same_in_every_process(tmp_path):
+    """Texts have another order in sets, and objects another address, in each."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"from cnnzoo.runtime.code_version import code_version\n{PROGRAM.replace('import keras', '')}"
+        "    return units in {'a', 'b', 'c', 'd'}\n"
+        'source = \'def build(units=1):\\n    return units in {"a", "b", "c", "d"}\'\n'
+        "namespace = {'__name__': '__main__'}\n"
+        "exec(source, namespace)\n"
+        "print(code_version(build), code_version(namespace['build']))\n"
+    )
+    runs = [
+        subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert runs[0].stdout == runs[1].stdout
+    assert len(set(runs[0].stdout.split())) == 2
+    # a study further down in the program is none of the builder's code
+    program.write_text(program.read_text() + "seeds = 20\n")
+    again = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert again.stdout == runs[0].stdout
+
+
+def test_a_builder_in_a_notebook_has_the_version_of_its_cell(no_ports):
+    from nbclient import NotebookClient
+    from nbformat import v4
+
+    show = "code_version(build)"
+    cells = [
+        "from cnnzoo.runtime.code_version import code_version\ndef build(units=4): return units",
+        show,
+        "seeds = 3",
+        show,
+        "def build(units=4): return units + 1",
+        show,
+        "def build(units=4): return units",
+        show,
+    ]
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=600, config=no_ports).execute()
+    first, same, other, back = (
+        cell.outputs[0]["data"]["text/plain"] for cell in notebook.cells if cell.source == show
+    )
+    assert first == same != other
+    # the first cell had another line in it, which is not the builder's
+    assert back == first
+
+
+# In files
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A package whose builder imports in every way, and a module beside it."""
+    files = {
+        "proj_beside.py": "WIDTH = 1\n",
+        "proj/__init__.py": "",
+        "proj/builder.py": (
+            "from . import blocks\nfrom .deep.inner import one\nimport proj_beside\n"
+            "def build(input_shape, classes, units=8):\n"
+            "    from proj.lazy import two\n    return two\n"
+        ),
+        "proj/blocks.py": "import proj.indirect\n",
+        "proj/indirect.py": "",
+        "proj/lazy.py": "two = 2\n",
+        "proj/deep/__init__.py": "",
+        "proj/deep/inner.py": "from ..upward import three as one\n",
+        "proj/upward.py": "three = 3\n",
+        "proj/unrelated.py": "from proj import builder\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("proj")]:
+        monkeypatch.delitem(sys.modules, name)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("proj")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("proj/builder.py", True),
+        ("proj/blocks.py", True),
+        ("proj/indirect.py", True),
+        ("proj/lazy.py", True),
+        ("proj/deep/inner.py", True),
+        ("proj/upward.py", True),
+        ("proj_beside.py", True),
+        ("proj/unrelated.py", False),
+    ],
+)
+def test_what_a_builder_imports_from_its_package_and_folder_counts(project, name, counts):
+    before = version_of("proj.builder:build")
+    path = project / name
+    path.write_text(path.read_text() + "# changed\n")
+    assert (version_of("proj.builder:build") != before) == counts
+
+
+def test_a_builder_that_a_package_hands_on_is_followed_to_its_file(project):
+    (project / "proj/__init__.py").write_text("from proj.builder import build\n")
+    before = version_of("proj:build")
+    (project / "proj/builder.py").write_text("# changed\n")
+    assert version_of("proj:build") != before
+
+
+def test_the_settings_of_an_instance_count(project):
+    (project / "proj/tuned.py").write_text(
+        "class Tuned:\n    def __init__(self, units): self.units = units\n"
+        "one, same, other = Tuned(4), Tuned(4), Tuned(8)\n"
+    )
+    one, same, other = (version_of(f"proj.tuned:{name}") for name in ("one", "same", "other"))
+    assert one == same != other
+
+
+def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "projbuilder.py").write_text("import projother\ndef build(units=8): ...\n")
+    other = installed / "projother.py"
+    other.write_text("")
+    monkeypatch.syspath_prepend(installed)
+    before = version_of("projbuilder:build")
+    other.write_text("# changed\n")
+    assert version_of("projbuilder:build") == before
+
+
+def test_a_program_s_builder_is_followed_into_the_files_beside_it(project, monkeypatch):
+    program = types.ModuleType("__main__")
+    program.__file__ = str(project / "program.py")
+    monkeypatch.setitem(sys.modules, "__main__", program)
+    source = "from proj import blocks\nimport numpy\ndef build(units=8): return blocks, numpy\n"
+    monkeypatch.syspath_prepend(project)
+    before = version(source)
+    import_module("proj.blocks")
+    (project / "proj/indirect.py").write_text("# changed\n")
+    assert version(source) != before
+
+
+def test_a_wrapped_builder_is_followed_to_what_it_wraps():
+    source = (
+        "import functools\n"
+        "def checked(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k)\n"
+        "    return g\n@checked\ndef build(units=8): return 1\n"
+    )
+    assert version(source.replace("return 1", "return 2")) != version(source)

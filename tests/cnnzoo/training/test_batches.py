@@ -1,0 +1,96 @@
+"""The order in which a training brings the examples."""
+
+import keras
+import numpy as np
+import pytest
+from watched import numbered, orders, watch
+
+import cnnzoo
+from cnnzoo import Recipe
+from cnnzoo.training.batches import batch_stream
+
+
+def test_an_epoch_brings_every_example_once_with_its_own_label():
+    model, _ = watch(Recipe(epochs=2, batch_size=7))
+    assert [len(y) for _, y in model.batches] == [7, 7, 6] * 2
+    for x, y in model.batches:
+        np.testing.assert_array_equal(x[:, 0, 0], y)
+    for order in orders(model, 2):
+        assert sorted(order) == list(range(20))
+
+
+def test_each_epoch_has_an_order_of_its_own():
+    model, _ = watch(Recipe(epochs=4))
+    assert len({tuple(order) for order in orders(model, 4)} | {tuple(range(20))}) == 5
+
+
+def test_the_order_is_a_function_of_the_seed_and_0_is_a_seed():
+    found = {}
+    for run, seed in (("first", 0), ("again", 0), ("other", 1)):
+        keras.utils.set_random_seed(len(found))
+        found[run] = orders(watch(Recipe(epochs=2), seed=seed)[0], 2)
+    assert found["first"] == found["again"]
+    assert found["first"] != found["other"]
+
+
+def test_the_order_does_not_depend_on_the_global_seed_of_tensorflow():
+    data, found = numbered(), []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        epochs = []
+        batches, setter = batch_stream(*data.train, data, Recipe(batch_size=8), seed=0)
+        for epoch in range(2):
+            setter.on_epoch_begin(epoch)
+            epochs += [list(y) for _, y in batches.as_numpy_iterator()]
+        found.append(epochs)
+    assert found[0] == found[1]
+    assert [len(batch) for batch in found[0]] == [8, 8, 4] * 2
+
+
+@pytest.mark.parametrize("augment", ["none", "crop+cutout+color_jitter"])
+def test_passes_before_the_training_change_nothing(augment):
+    """On jax and torch, Keras reads a batch more before the first epoch of a model."""
+    x = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
+    split = (x, np.arange(20))
+    data = cnnzoo.load_data({"train": split, "validation": split, "test": split})
+    found = []
+    for passes in (0, 1, 3):
+        batches, setter = batch_stream(
+            *data.train, data, Recipe(batch_size=8, augment=augment), seed=0
+        )
+        for _ in range(passes):
+            list(batches)
+        setter.on_train_begin()
+        images = []
+        for epoch in range(2):
+            setter.on_epoch_begin(epoch)
+            images += [images.numpy() for images, _ in batches]
+        found.append(np.concatenate(images))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    assert (found[0][:20] != found[0][20:]).any()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    [
+        ({"batch_size": 5}, {}),
+        ({"batch_size": 64}, {}),
+        ({"schedule": "cosine"}, {}),
+        ({"class_weight": "balanced"}, {}),
+        ({"early_stopping": 5}, {}),
+        ({}, {"units": 30}),
+        ({}, {"optimizer": "adam"}),
+    ],
+    ids=str,
+)
+def test_variants_see_the_same_examples_in_the_same_order(recipe, options):
+    baseline, _ = watch(Recipe(epochs=2, batch_size=8))
+    variant, _ = watch(Recipe(**{"epochs": 2, "batch_size": 8, **recipe}), **options)
+    assert orders(baseline, 2) == orders(variant, 2)
+
+
+def test_a_prefix_of_the_epochs_is_the_same_however_many_follow():
+    short, _ = watch(Recipe(epochs=1))
+    long, _ = watch(Recipe(epochs=3))
+    assert orders(short, 1)[0] == orders(long, 3)[0]

@@ -1,0 +1,203 @@
+"""The one training path: what it is a function of, and what it comes to."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_trainings import (
+    CLASSES,
+    NOISY,
+    RECIPE,
+    SHAPE,
+    assert_same,
+    differ,
+    digits,
+    ended,
+    examples,
+    quick,
+    weights_of,
+)
+from tensorflow.python.eager import context  # no public name tells the global seed
+from watched import watch
+
+import cnnzoo
+from cnnzoo import Recipe
+from cnnzoo.models.initialization import initialize
+from cnnzoo.training.train import fit, train
+
+# What it is a function of
+
+
+def test_a_trial_repeated_is_the_same_bit_for_bit_whatever_was_drawn_before():
+    first = ended()
+    ended.cache_clear()
+    keras.utils.set_random_seed(123)
+    random.random()  # noqa: S311
+    np.random.default_rng().random()
+    keras.random.uniform((3,))
+    keras.layers.Dense(3).build((3, 3))
+    weights, history, metrics = ended()
+    assert_same(first[0], weights)
+    assert history == first[1]
+    assert metrics == first[2]
+
+
+def test_another_seed_is_another_trial():
+    recipe = Recipe(epochs=1, batch_size=12)
+    first, second = (train(quick(0), digits(), recipe, seed=seed) for seed in (0, 1))
+    assert differ(weights_of(first.model), weights_of(second.model))
+    assert first.history != second.history
+
+
+def noise(x):
+    """Draw as users of TensorFlow do, from its global stream."""
+    return x + tf.random.normal(tf.shape(x))
+
+
+class Noise(keras.layers.Layer):
+    def call(self, x):
+        return noise(x)
+
+
+def noisy_model(layer):
+    flat = [keras.layers.Flatten(), keras.layers.Dense(3, name="head")]
+    model = keras.Sequential([keras.Input(SHAPE), layer(), *flat])
+    model.compile("sgd", "mse")
+    initialize(model, 0)
+    return model
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Noise, lambda: keras.layers.Activation(noise), lambda: keras.layers.Lambda(noise)],
+    ids=["layer", "activation", "lambda"],
+)
+def test_what_draws_from_the_global_stream_of_tensorflow_repeats_by_the_seed_too(layer):
+    recipe = Recipe(epochs=1, batch_size=64)
+    first, again, other = (
+        train(noisy_model(layer), digits(), recipe, seed=seed).history["loss"] for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_of_a_model_of_the_zoo_what_is_traced_is_kept_from_seed_to_seed():
+    tf.random.set_seed(7)
+    train("batch_norm", digits(), Recipe(epochs=1), filters=2, dropout=0.5)
+    assert context.global_seed() == 7  # to set it makes TensorFlow set up all functions anew
+
+
+def test_steps_per_execution_change_no_number():
+    model = quick(**NOISY)
+    model.run_eagerly = False
+    trained = train(model, digits(), RECIPE, seed=0, steps_per_execution=1)
+    weights, history, metrics = ended()
+    assert_same(weights_of(model), weights)
+    assert trained.history == history
+    assert trained.metrics == metrics
+
+
+def test_a_model_trained_again_with_other_steps_per_execution_sees_all_the_data():
+    model = quick()
+    model.run_eagerly = False
+    counts = []
+    for schedule, steps in (("constant", 1), ("constant", 25), ("cosine", 25), ("constant", 2)):
+        fit(
+            model,
+            digits(),
+            Recipe(epochs=1, batch_size=2, schedule=schedule),
+            seed=0,
+            steps_per_execution=steps,
+        )
+        counts.append(int(model.optimizer.iterations))
+    size = len(digits().train.x)
+    assert size == 24
+    assert counts == [12, 24, 36, 48]
+
+
+def test_sparse_and_categorical_crossentropy_train_to_the_same_bits():
+    found = []
+    for loss in ("sparse_categorical_crossentropy", "categorical_crossentropy"):
+        model = quick(loss=loss, **NOISY)
+        model.run_eagerly = False
+        trained = train(model, digits(), Recipe(epochs=2, batch_size=8), seed=0)
+        found.append((weights_of(model), trained.history["loss"], trained.metrics))
+    assert_same(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    assert found[0][2] == pytest.approx(found[1][2], rel=1e-6)
+
+
+def test_training_is_plain_gradient_descent_on_the_batches_that_the_seed_gives():
+    data = digits()
+    watched, _ = watch(Recipe(epochs=2, batch_size=8), data, units=CLASSES, shape=SHAPE)
+    model = quick(depth=0, optimizer="sgd", learning_rate=0.5)
+    kernel, bias = (weight.astype("float64") for weight in weights_of(model))
+    fit(model, data, Recipe(epochs=2, batch_size=8), seed=0)
+    for x, y in watched.batches:
+        flat = x.reshape(len(x), -1).astype("float64")
+        scores = np.exp(flat @ kernel + bias)
+        error = scores / scores.sum(1, keepdims=True) - np.eye(CLASSES)[y]
+        kernel -= 0.5 * flat.T @ error / len(x)
+        bias -= 0.5 * error.mean(0)
+    for found, expected in zip(weights_of(model), (kernel, bias), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+class Eager(keras.callbacks.Callback):
+    """Spare a model that is built elsewhere its tracing."""
+
+    def set_model(self, model):
+        super().set_model(model)
+        model.run_eagerly = True
+
+
+def test_a_model_by_name_is_built_for_the_data_with_the_seed():
+    trained = train("mlp", digits(), Recipe(epochs=1), seed=4, units=4, callbacks=[Eager()])
+    model = quick(seed=4)
+    again = train(model, digits(), Recipe(epochs=1), seed=4)
+    assert_same(weights_of(trained.model), weights_of(model))
+    assert trained.metrics == again.metrics
+    assert trained.model.name == "mlp"
+
+
+# What it comes to
+
+
+def test_every_split_is_measured_and_every_epoch_is_in_the_history():
+    model = quick()
+    trained = train(model, digits(), Recipe(epochs=3), seed=0)
+    assert trained.model is model
+    assert trained.seconds > 0
+    assert set(trained.metrics) == {
+        f"{split}_{metric}"
+        for split in ("train", "validation", "test")
+        for metric in ("loss", "accuracy", "macro_f1", "nll")
+    }
+    assert set(trained.history) == {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+    }
+    assert all(len(values) == 3 for values in trained.history.values())
+    assert all(type(value) is float for values in trained.history.values() for value in values)
+    assert trained.history["val_loss"][-1] == pytest.approx(
+        trained.metrics["validation_loss"], rel=1e-5
+    )
+
+
+def test_without_validation_data_there_are_no_numbers_of_it():
+    data = cnnzoo.load_data(examples(), validation=0.0, test=0.0)
+    trained = train(quick(), data, Recipe(epochs=1), seed=0)
+    assert set(trained.history) == {"loss", "accuracy", "learning_rate"}
+    assert {name.partition("_")[0] for name in trained.metrics} == {"train"}
+
+
+def test_training_learns(capsys):
+    model = quick(depth=0, learning_rate=0.1)
+    trained = train(model, digits(), Recipe(epochs=8, batch_size=8), seed=0)
+    assert trained.metrics["train_accuracy"] == 1.0
+    assert capsys.readouterr().out == ""
