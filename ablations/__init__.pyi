@@ -1,5 +1,3 @@
-from cnnzoo.levels import Settings as Settings
-
 from .results import Results as Results
 from .results import open_results as open_results
 from .running.run import plan as plan
@@ -9,6 +7,7 @@ from .search.report import search_figures as search_figures
 from .search.report import search_report as search_report
 from .search.studies import SearchAblation as SearchAblation
 from .search.studies import SearchStudies as SearchStudies
+from .study import Settings as Settings
 from .study import Study as Study
 from .study import Trial as Trial
 from .study import TrialResult as TrialResult

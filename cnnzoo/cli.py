@@ -1,7 +1,7 @@
 """The command line of the zoo."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +10,10 @@ from cnnzoo.runtime.console import (
     legend,
     load_keras,
     one_line_errors,
-    parse_choices,
     table,
     version_option,
 )
-from cnnzoo.toggle import ToggleError
+from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean
 
 SHOWN = 5
 """Configurations that `cnnzoo tune` shows."""
@@ -231,3 +230,35 @@ def _level(level: Any) -> str:
 
 def _times(shape: object) -> str:
     return "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+
+
+def parse_choices(
+    texts: Sequence[str], toggles: Mapping[str, Toggle], owner: str
+) -> dict[str, Level]:
+    """Read choices written as ``toggle=value``.
+
+    Raises
+    ------
+    ToggleError
+        If one is not of that form, not known or not allowed.
+
+    Examples
+    --------
+    >>> from cnnzoo.zoo import toggles
+    >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
+    {'pool_size': 3, 'pool': 'average'}
+    """
+    from cnnzoo.builders import owner_of
+
+    choices: dict[str, Level] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ToggleError(f"A choice is written toggle=value; got {text!r}.")
+        if name not in toggles:
+            raise ToggleError(
+                f"`{owner}` has no toggle `{name}`{did_you_mean(name, toggles)} "
+                f"Its toggles: {', '.join(toggles)}."
+            )
+        choices[name] = toggles[name].parse(value, owner_of(name, owner))
+    return choices

@@ -59,4 +59,5 @@ def _written(level: Level) -> str:
 
 
 def canonical(settings: Settings) -> str:
+    """Return the settings as JSON with sorted names: equal settings have equal texts."""
     return json.dumps(dict(settings), sort_keys=True)

@@ -9,7 +9,7 @@ from ablations.study.checks import METRICS_OF
 from ablations.study.settings import StudyError
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
-"""What builds the models of some trials and counts their cost, as `ablations.running.trial` does."""
+"""Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
 
 MACS_A_SECOND = 15e9
 """What one core manages in the small convolutions of the zoo, for estimates of time."""

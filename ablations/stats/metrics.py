@@ -18,8 +18,8 @@ def direction(metric: str, directions: Mapping[str, Direction] | None = None) ->
     Parameters
     ----------
     metric
-        Its name. `cnnzoo.training.metric_names` is read by the name's end, so a split in front changes
-        nothing.
+        Name of the metric. `cnnzoo.training.metric_names` reads its end, so a split in front
+        changes nothing.
     directions
         The user's own, by whole names; they come first.
 

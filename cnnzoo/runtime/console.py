@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean
-
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
@@ -55,8 +53,8 @@ def load_keras(*, fixed: bool = False) -> None:
     Parameters
     ----------
     fixed
-        Whether to compute as `cnnzoo.runtime.determinism.fix_arithmetic` has it, which can be said only
-        before TensorFlow starts.
+        Whether to compute as `cnnzoo.runtime.determinism.fix_arithmetic` has it; possible only before
+        TensorFlow starts.
     """
     with quiet_stderr():
         import keras
@@ -96,38 +94,6 @@ def one_line_errors() -> Iterator[None]:
             words = f"{error.filename}: {error.strerror}."
         typer.secho(f"{type(error).__name__}: {words}", fg="red", err=True)
         raise typer.Exit(2) from error
-
-
-def parse_choices(
-    texts: Sequence[str], toggles: Mapping[str, Toggle], owner: str
-) -> dict[str, Level]:
-    """Read choices written as ``toggle=value``.
-
-    Raises
-    ------
-    ToggleError
-        If one is not of that form, not known or not allowed.
-
-    Examples
-    --------
-    >>> from cnnzoo.zoo import toggles
-    >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
-    {'pool_size': 3, 'pool': 'average'}
-    """
-    from cnnzoo.builders import owner_of
-
-    choices: dict[str, Level] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ToggleError(f"A choice is written toggle=value; got {text!r}.")
-        if name not in toggles:
-            raise ToggleError(
-                f"`{owner}` has no toggle `{name}`{did_you_mean(name, toggles)} "
-                f"Its toggles: {', '.join(toggles)}."
-            )
-        choices[name] = toggles[name].parse(value, owner_of(name, owner))
-    return choices
 
 
 def table(

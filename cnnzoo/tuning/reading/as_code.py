@@ -45,8 +45,8 @@ def train_line(results: "SearchResults") -> str:
 
     Of a builder of the user's own, or a ``build(hp)``, the line starts from weights of Keras's
     choosing, not from those of the search: that names layers from the start of Keras's count, and
-    draws what the builder does not load by `cnnzoo.models.initialization.build_seeded`. Scores of it are
-    close, not the same.
+    draws what the builder does not load by `cnnzoo.models.initialization.build_seeded`. Its scores
+    are close, not the same.
 
     Parameters
     ----------

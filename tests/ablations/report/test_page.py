@@ -150,7 +150,7 @@ def test_a_thousand_trials_take_under_two_seconds(many, tmp_path):
 
 def test_reports_load_neither_keras_nor_ray():
     code = (
-        "import sys, ablations.report, ablations.report.study.document, ablations.report.study.document\n"
+        "import sys, ablations.report, ablations.report.study.document\n"
         "heavy = {'keras', 'tensorflow', 'ray', 'keras_tuner'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

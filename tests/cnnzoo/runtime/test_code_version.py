@@ -131,7 +131,8 @@ def test_the_version_is_the_same_in_every_process(tmp_path):
     """Texts have another order in sets, and objects another address, in each."""
     program = tmp_path / "program.py"
     program.write_text(
-        f"from cnnzoo.runtime.code_version import code_version\n{PROGRAM.replace('import keras', '')}"
+        "from cnnzoo.runtime.code_version import code_version\n"
+        f"{PROGRAM.replace('import keras', '')}"
         "    return units in {'a', 'b', 'c', 'd'}\n"
         'source = \'def build(units=1):\\n    return units in {"a", "b", "c", "d"}\'\n'
         "namespace = {'__name__': '__main__'}\n"

@@ -11,7 +11,8 @@ from rich.console import Console
 
 import cnnzoo
 from cnnzoo import ToggleError
-from cnnzoo.runtime.console import load_keras, one_line_errors, parse_choices, table, without_advice
+from cnnzoo.cli import parse_choices
+from cnnzoo.runtime.console import load_keras, one_line_errors, table, without_advice
 
 TOGGLES = cnnzoo.toggles("downsampling")
 
