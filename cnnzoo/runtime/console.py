@@ -53,7 +53,7 @@ def load_keras(*, fixed: bool = False) -> None:
     Parameters
     ----------
     fixed
-        Whether to compute as `cnnzoo.runtime.determinism.fix_arithmetic` has it; possible only before
+        Whether to call `cnnzoo.runtime.determinism.fix_arithmetic`, which is possible only before
         TensorFlow starts.
     """
     with quiet_stderr():
