@@ -8,7 +8,7 @@ from ablations.report.search.contents import SearchContents
 from ablations.report.study.contents import ReportError
 from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
 from ablations.search.contents import contents_of
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import write_atomically
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def search_report(
         )
     check_free([place], overwrite)
     text = _writer(suffix)(_gather(search, ablation))
-    write_whole(place, text.encode("utf-8", "replace"))
+    write_atomically(place, text.encode("utf-8", "replace"))
     return place
 
 
