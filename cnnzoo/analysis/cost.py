@@ -159,12 +159,10 @@ def macs_by_layer(model: Any) -> dict[str, Count]:
     totals = {layer.name: Count(layer.name, 0) for layer in model.layers}
     for call in _calls(model):
         total = totals.get(call.name, Count(call.name, 0))
-        unknown = total.macs is None or call.macs is None
-        totals[call.name] = Count(
-            call.name,
-            None if unknown else total.macs + call.macs,
-            total.reason or call.reason,
-        )
+        if total.macs is None or call.macs is None:
+            totals[call.name] = Count(call.name, None, total.reason or call.reason)
+        else:
+            totals[call.name] = Count(call.name, total.macs + call.macs)
     return totals
 
 

@@ -213,12 +213,12 @@ LOSSES: dict[str, LossChoice] = {
 def _check_numbers(array: NDArray[Any], loss: LossChoice) -> NDArray[Any]:
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise LabelError(
-            f"`labels`: {loss.name} with classes=1, a regression, expected numbers of shape (n,); "
-            f"got shape {array.shape} and type {array.dtype}."
+            f"`labels`: expected numbers of shape (n,) for {loss.name} with classes=1; got shape "
+            f"{array.shape} and type {array.dtype}."
         )
     if not np.isfinite(array).all():
         raise LabelError(
-            f"`labels`: {loss.name} expected finite numbers; got {len(array)} numbers, "
+            f"`labels`: expected finite numbers for {loss.name}; got {len(array)} numbers, "
             f"{int((~np.isfinite(array)).sum())} of which are not finite."
         )
     return array.astype("float32")[:, None]
@@ -227,19 +227,19 @@ def _check_numbers(array: NDArray[Any], loss: LossChoice) -> NDArray[Any]:
 def _check_one_hot(array: NDArray[Any], classes: int, loss: LossChoice) -> NDArray[Any]:
     if loss.labels != "one-hot":
         raise LabelError(
-            f"`labels`: {loss.name} expected class ids of shape (n,); got one-hot labels of shape "
-            f"{array.shape}. Pass labels.argmax(-1), or use a loss on one-hot labels, such as "
-            "categorical_crossentropy."
+            f"`labels`: expected class ids of shape (n,) for {loss.name}; got one-hot labels of "
+            f"shape {array.shape}. Pass labels.argmax(-1), or use a loss on one-hot labels, such "
+            "as categorical_crossentropy."
         )
     if array.shape[1] != classes:
         raise LabelError(
-            f"`labels`: {loss.name} with classes={classes} expected one-hot labels of shape "
-            f"(n, {classes}); got shape {array.shape}."
+            f"`labels`: expected one-hot labels of shape (n, {classes}) for {loss.name} with "
+            f"classes={classes}; got shape {array.shape}."
         )
     shares = array.astype("float32")
     if not ((shares >= 0).all() and np.allclose(shares.sum(axis=1), 1, atol=1e-3)):
         raise LabelError(
-            f"`labels`: {loss.name} expected rows of shares that sum to 1; got rows that do not."
+            f"`labels`: expected rows of shares that sum to 1 for {loss.name}; got other rows."
         )
     return shares
 
@@ -251,7 +251,7 @@ def _check_ids(array: NDArray[Any], classes: int, loss: LossChoice) -> NDArray[A
     )
     if array.ndim != 1 or not are_integers:
         raise LabelError(
-            f"`labels`: {loss.name} expected class ids, integers of shape (n,); got shape "
+            f"`labels`: expected class ids, integers of shape (n,), for {loss.name}; got shape "
             f"{array.shape} and type {array.dtype}. For a regression build the model with "
             "classes=1 and loss='mse'."
         )
@@ -261,7 +261,7 @@ def _check_ids(array: NDArray[Any], classes: int, loss: LossChoice) -> NDArray[A
         if loss.labels == "binary":
             remedy = f" Use a categorical loss and classes={ids.max() + 1}."
         raise LabelError(
-            f"`labels`: {loss.name} with classes={classes} expected class ids from 0 to "
-            f"{classes - 1}; got ids from {ids.min()} to {ids.max()}.{remedy}"
+            f"`labels`: expected class ids from 0 to {classes - 1} for {loss.name} with "
+            f"classes={classes}; got ids from {ids.min()} to {ids.max()}.{remedy}"
         )
     return ids

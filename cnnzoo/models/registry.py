@@ -48,6 +48,13 @@ class Model:
         return (self.builder.__doc__ or "").partition("\n")[0]
 
 
+EXAMPLE = """Examples
+--------
+>>> import cnnzoo
+>>> cnnzoo.{name}({options}).output_shape
+(None, {classes})"""
+"""The example in the docstring of every model of the zoo."""
+
 MODELS: dict[str, Model] = {}
 """Registered models by name."""
 
@@ -143,6 +150,12 @@ def _add(
     known = read_toggles(builder)
     for default in defaults.keys() & known.keys():
         known[default].check(defaults[default], name)
-    builder.__doc__ = describe_parameters(inspect.cleandoc(named.__doc__ or ""), signature, known)
+    description = describe_parameters(inspect.cleandoc(named.__doc__ or ""), signature, known)
+    example = EXAMPLE.format(
+        name=name,
+        options="weights=None" if "weights" in signature.parameters else "",
+        classes=signature.parameters["classes"].default,
+    )
+    builder.__doc__ = f"{description}\n\n{example}"
     MODELS[name] = Model(name=name, document=document, task=task, builder=builder)
     return build_checked

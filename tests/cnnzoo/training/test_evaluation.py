@@ -211,8 +211,8 @@ def refusal(model, x, labels) -> str:
 
 def test_labels_out_of_range_are_refused():
     assert refusal(echo(), np.ones((2, 4), "float32"), np.array([0, 4])) == (
-        "sparse_categorical_crossentropy with classes=4 takes class ids from 0 to 3; "
-        "the labels reach from 0 to 4."
+        "`labels`: expected class ids from 0 to 3 for sparse_categorical_crossentropy with "
+        "classes=4; got ids from 0 to 4."
     )
 
 

@@ -102,7 +102,7 @@ def test_classification_data_are_refused_by_a_regression_model():
 def test_builder_refuses_a_regression_with_a_classification_loss():
     assert refusal("mlp", angles()) == (
         "`loss` of `mlp`: sparse_categorical_crossentropy needs at least 2 classes; got "
-        "classes=1, a regression. Give one of mse, mae, huber, or more classes."
+        "classes=1, a regression. Pass one of mse, mae, huber, or more classes."
     )
 
 
@@ -115,9 +115,9 @@ def one_hot_labels() -> Data:
 def test_one_hot_labels_are_refused_by_a_loss_on_ids():
     size = len(digits().train.y)
     assert refusal("mlp", one_hot_labels(), error=LabelError) == (
-        "sparse_categorical_crossentropy takes class ids of shape (n,); the labels are one-hot of "
-        f"shape ({size}, 3). Give labels.argmax(-1), or a loss on one-hot labels, such as "
-        "categorical_crossentropy."
+        "`labels`: expected class ids of shape (n,) for sparse_categorical_crossentropy; got "
+        f"one-hot labels of shape ({size}, 3). Pass labels.argmax(-1), or use a loss on one-hot "
+        "labels, such as categorical_crossentropy."
     )
 
 
