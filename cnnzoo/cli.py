@@ -217,7 +217,7 @@ def _python(found: Any, fixed: Mapping[str, Any]) -> str:
 
     if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
         return str(found.best_line())
-    return build_line(found)
+    return build_line(found.project.search, found.best())
 
 
 def _level(level: Any) -> str:

@@ -168,7 +168,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     assert [row["kind"] for row in rows] == ["fewer epochs"] * 3 + ["compared"] * 3
     assert [row["best"] for row in rows[3:]] == [0.3, 0.4, 0.5]
     assert contents.best["score"].iloc[0] == 0.5
-    assert "3 trials were given fewer than 9 epochs by Hyperband" in contents.warnings[0]
+    assert "Hyperband stopped 3 trials before 9 epochs" in contents.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cnnzoo.cli import app
 def test_a_search_is_opened_by_the_path_of_its_directory():
     with pytest.raises(cnnzoo.SearchError) as refused:
         cnnzoo.open_search(5)
-    assert str(refused.value) == "A search is opened by the path of its directory; got 5."
+    assert str(refused.value) == "`directory`: expected the path of a search; got 5."
 
 
 def test_where_nothing_can_be_written_that_is_said(searched):
