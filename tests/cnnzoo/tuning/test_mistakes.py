@@ -23,5 +23,7 @@ def test_where_nothing_can_be_written_that_is_said(searched):
 
 def test_commas_alone_do_not_search_everything():
     answer = CliRunner().invoke(app, ["tune", "mlp", "--search", ", ,"])
-    sentence = "ToggleError: --search takes names of toggles, between commas; got ', ,'.\n"
+    sentence = (
+        "ToggleError: `--search`: expected names of toggles separated by commas; got ', ,'.\n"
+    )
     assert (answer.exit_code, answer.stderr) == (2, sentence)
