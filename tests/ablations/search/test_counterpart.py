@@ -225,6 +225,6 @@ def test_an_objective_minimized_by_mistake_has_the_highest_as_its_winner(searche
     contents = contents_of(cnnzoo.open_search(place))
     assert contents.facts["Objective"] == "val_f1_score (max)"
     assert contents.warnings[0].startswith(
-        "KerasTuner minimized val_f1_score, of which higher is better"
+        "KerasTuner minimized val_f1_score although higher is better"
     )
     assert contents.best["score"].tolist() == [0.9, 0.8]

@@ -334,7 +334,7 @@ def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):
     place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
     for suffix in (".html", ".md", ".csv", ".tex", ".json"):
         ablations.search_report(place, tmp_path / f"a{suffix}")
-    assert "its `versions` is left out" in (tmp_path / "a.html").read_text()
+    assert "`versions` in search.json is ignored" in (tmp_path / "a.html").read_text()
 
 
 def test_the_tables_are_latex(search, tmp_path):

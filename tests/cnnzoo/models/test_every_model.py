@@ -117,7 +117,7 @@ def blank(name: str, **given: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_at_its_defaults_it_trains_and_comes_back_from_a_file(name, tmp_path):
+def test_default_model_trains_and_is_saved(name, tmp_path):
     model = blank(name, seed=0)
     model.run_eagerly = len(model.variables) > 60  # tracing a deep one takes half a minute
     n = 4
@@ -144,7 +144,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_at_any_settings_that_are_not_refused_it_trains_and_comes_back_from_a_file(name, folder):
+def test_model_with_valid_settings_trains_and_is_saved(name, folder):
     @settings(
         max_examples=EXAMPLES.get(name, 25),
         phases=WITHOUT_SHRINKING,
@@ -169,7 +169,7 @@ def test_at_any_settings_that_are_not_refused_it_trains_and_comes_back_from_a_fi
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"transfer"}))
-def test_any_settings_at_all_build_or_are_refused_by_a_toggle_error(name):
+def test_any_settings_build_or_raise_toggle_error(name):
     toggles = cnnzoo.toggles(name)
     small = {"filters": 8, "units": 16, "depth": 12, "kernel_size": 31}
 

@@ -44,7 +44,7 @@ def from_torch(module, x: np.ndarray) -> np.ndarray:
         return module(torch.from_numpy(np.moveaxis(x, -1, 1).copy())).numpy()
 
 
-def test_conv_stack_is_the_documents_stack():
+def test_conv_stack_equals_the_pytorch_stack():
     model = cnnzoo.build("conv_stack", compile=False)
     randomize(model)
     first, second = nn.Conv2d(3, 16, 3, stride=2), nn.Conv2d(16, 32, 3, stride=1, padding=1)
@@ -68,7 +68,7 @@ def test_conv_stack_is_the_documents_stack():
 @pytest.mark.parametrize("padding_mode", MODES)
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_a_same_convolution_has_pytorchs_borders(padding_mode, kernel_size, dilation):
+def test_same_convolution_has_the_borders_of_pytorch(padding_mode, kernel_size, dilation):
     model = cnnzoo.build(
         "conv_stack",
         input_shape=(11, 9, 3),
@@ -97,7 +97,7 @@ def test_a_same_convolution_has_pytorchs_borders(padding_mode, kernel_size, dila
 
 
 @pytest.mark.parametrize("padding_mode", MODES)
-def test_the_depthwise_separable_block_is_the_documents_block(padding_mode):
+def test_depthwise_separable_equals_the_pytorch_block(padding_mode):
     model = cnnzoo.build("depthwise_separable", padding_mode=padding_mode, compile=False)
     randomize(model)
     depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32, padding_mode=MODES[padding_mode])
@@ -112,7 +112,7 @@ def test_the_depthwise_separable_block_is_the_documents_block(padding_mode):
 
 
 @pytest.mark.parametrize("groups", ["layer", "group"])
-def test_group_normalization_is_pytorchs(groups):
+def test_group_normalization_equals_pytorch(groups):
     model = cnnzoo.build(
         "simple_cnn", input_shape=(6, 6, 3), normalization=groups, compile=False
     )  # fmt: skip

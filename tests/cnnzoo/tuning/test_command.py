@@ -77,7 +77,7 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
     [
         (
             3,
-            "1 trials trained in full, by val_accuracy; 3 stopped early",
+            "1 trial trained in full, by val_accuracy; 3 stopped early",
         ),  # 3 of 1 epoch, the best of 3
         (9, "4 trials trained for 1 of 9 epochs, by val_accuracy"),
     ],
