@@ -1,4 +1,4 @@
-"""Which layers a model has, in which order, under which names."""
+"""Layers of the models, their order and their names."""
 
 import re
 

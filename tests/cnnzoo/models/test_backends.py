@@ -1,4 +1,4 @@
-"""Builders and trainings on Keras's other backends, each in a process of its own."""
+"""Builders and training on Keras's other backends, each in its own process."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""What the toggles that families share do to a model."""
+"""Effects of the shared toggles."""
 
 import keras
 import numpy as np

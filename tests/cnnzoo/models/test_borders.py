@@ -1,4 +1,4 @@
-"""How wide the borders of a map are, and what they change."""
+"""Width and effect of the padded borders."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Every model does what Keras's users expect of a model."""
+"""Models support what Keras users expect: summary, saving, plotting, mixed precision."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,4 @@
-"""Every registered model, at its defaults and at random settings of its toggles."""
+"""Every registered model, with default and random values of its toggles."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def levels(model: str, toggle: Toggle) -> st.SearchStrategy[Any]:
 
 @st.composite
 def random_settings(draw, model: str) -> dict[str, Any]:
-    """A model's arguments: some toggles chosen, also switched-off ones, and what it is for."""
+    """Random arguments of a model, including toggles that are switched off."""
     toggles = cnnzoo.toggles(model)
     must = {name for name in toggles if name in CHEAP or name in CHEAP_LEVELS.get(model, {})}
     chosen = draw(st.sets(st.sampled_from(sorted(set(toggles) - must)), max_size=8))
@@ -89,7 +89,7 @@ def images(model, n: int) -> np.ndarray:
 
 
 def assert_round_trips(model, folder) -> None:
-    """Saved and loaded in safe mode it predicts the same; its configuration makes it again."""
+    """Check that a model is restored from its file and its configuration."""
     model.run_eagerly = True
     path = folder / "model.keras"
     model.save(path)
@@ -112,7 +112,7 @@ def configuration(model) -> str:
 
 
 def blank(name: str, **given: Any) -> Any:
-    """A model of the zoo that fetches no pretrained weights."""
+    """Build a zoo model without pretrained weights."""
     return cnnzoo.build(name, **{"weights": None} if name == "transfer" else {}, **given)
 
 

@@ -1,3 +1,5 @@
+"""Initial weights as a function of the seed and the names of the layers."""
+
 import re
 
 import keras
@@ -11,7 +13,7 @@ from cnnzoo.models.optimizers import make_optimizer
 
 
 def state(model) -> dict[str, np.ndarray]:
-    """Everything that a model holds: weights, statistics and random streams."""
+    """The weights, statistics and random streams of a model."""
     found: dict[str, np.ndarray] = {}
     for layer in model.layers:
         for variable in layer.variables:

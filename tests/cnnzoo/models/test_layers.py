@@ -1,3 +1,5 @@
+"""Custom Keras layers."""
+
 import keras
 import numpy as np
 import pytest

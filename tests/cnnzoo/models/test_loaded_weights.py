@@ -1,4 +1,4 @@
-"""What a builder loads or sets itself stays; the seed draws the rest."""
+"""Weights that a builder loads or sets are kept; the seed draws the others."""
 
 import functools
 from threading import Event, Thread
@@ -29,7 +29,7 @@ def assert_same(first, second):
 
 
 class Block(keras.layers.Layer):
-    """A custom block in the usual way: without a `build` of its own."""
+    """A usual custom block, without a `build` method."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -209,7 +209,7 @@ def test_parts_of_blocks_without_a_build_follow_the_seed(kind):
 
 
 class Early(keras.layers.Layer):
-    """A layer that makes its weights in `__init__`, as in the first example of Keras's guide."""
+    """A layer that creates its weights in `__init__`, as in the first example of Keras's guide."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

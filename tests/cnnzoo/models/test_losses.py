@@ -52,7 +52,7 @@ def huber(p):
 
 
 def value(name, outputs, **options):
-    """The mean loss as Keras gives it, with labels as the choice encodes them."""
+    """The mean loss of Keras with encoded labels."""
     choice = LOSSES[name]
     labels = choice.encode(IDS if choice.labels != "binary" else IDS % 2, CLASSES_OF[name])
     loss = choice.loss(**options)

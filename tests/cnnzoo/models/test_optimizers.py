@@ -1,3 +1,5 @@
+"""Optimizers and their weight decay."""
+
 import keras
 import numpy as np
 import pytest

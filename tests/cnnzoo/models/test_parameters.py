@@ -1,4 +1,4 @@
-"""The documents' arithmetic: parameters and shapes, from the formulas and the papers' tables."""
+"""Parameters and shapes of the models, compared with documents, papers and formulas."""
 
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""Registration, listing, help and argument checks of models."""
+
 import inspect
 import math
 import pickle

@@ -1,4 +1,4 @@
-"""The documents' PyTorch examples and our models give the same numbers from the same weights."""
+"""Models with the weights of the PyTorch examples of the documents give the same outputs."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def images(*shape: int) -> np.ndarray:
 
 
 def copy_conv(layer, conv: "nn.Conv2d") -> None:
-    """Keras keeps (height, width, in, out), and (height, width, in, 1) for a depthwise one."""
+    """Keras kernels are (height, width, in, out), depthwise ones (height, width, in, 1)."""
     kernel, bias = map(keras.ops.convert_to_numpy, layer.weights)
     order = (2, 3, 0, 1) if "depthwise" in layer.name else (3, 2, 0, 1)
     with torch.no_grad():
@@ -26,7 +26,7 @@ def copy_conv(layer, conv: "nn.Conv2d") -> None:
 
 
 def randomize(model) -> None:
-    """Biases start at zero, which would hide a mistake in them."""
+    """Set random biases, because zeros would hide errors."""
     rng = np.random.default_rng(1)
     model.set_weights(
         [rng.normal(scale=0.3, size=weight.shape).astype("float32") for weight in model.weights]

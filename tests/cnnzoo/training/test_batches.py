@@ -1,4 +1,4 @@
-"""The order in which a training brings the examples."""
+"""Order of the examples in a training."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The learning rate that each schedule sets, step by step."""
+"""Learning rates of each schedule, step by step."""
 
 import math
 

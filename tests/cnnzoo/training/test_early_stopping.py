@@ -1,4 +1,4 @@
-"""When a training ends before its epochs do, and which weights it leaves."""
+"""Early end of a training and the weights that it leaves."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The loss that is reported is the one that Keras evaluates, without penalties."""
+"""Reported losses equal those that Keras evaluates, without penalties."""
 
 import keras
 import numpy as np
@@ -19,14 +19,14 @@ FOCAL = keras.losses.CategoricalFocalCrossentropy
 
 
 class Doubled(keras.Model):
-    """A model with a loss of its own."""
+    """A model with a custom loss."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return 2 * super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
 class Called(keras.Model):
-    """A subclassed model, whose outputs are not known."""
+    """A subclassed model, whose outputs are unknown."""
 
     def __init__(self, layers):
         super().__init__()
@@ -37,7 +37,7 @@ class Called(keras.Model):
 
 
 def second_of_two(activation):
-    """A model within whose first output is not the one that is taken."""
+    """A nested model of which the second output is used."""
     x = keras.Input((5,))
     other = "linear" if activation == "softmax" else "softmax"
     two = keras.Model(x, [keras.layers.Activation(other)(x), dense(activation)[0](x)])
@@ -50,7 +50,7 @@ def dense(activation="linear", units=CLASSES, decay=DECAY, **options):
 
 
 def made(layers, loss, scale=1.0, **options):
-    """A compiled model whose outputs vary by that scale."""
+    """A compiled model whose outputs have the given scale."""
     model = keras.Sequential([keras.Input((5,)), *layers], name="mine")
     kernel = next(weight for weight in model.weights if weight.name == "kernel")
     kernel.assign(RNG.normal(scale=scale, size=kernel.shape))

@@ -1,4 +1,4 @@
-"""What a model is measured by, against Keras, scikit-learn and NumPy."""
+"""Metrics of a model, compared with Keras, scikit-learn and NumPy."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def softmax(scores):
 
 
 def probabilities_of(model, loss, logits):
-    """Class probabilities as the loss is defined, in float64."""
+    """Class probabilities by the definition of the loss, in float64."""
     outputs = model.predict_on_batch(X).astype("float64")
     if loss == BINARY:
         positive = 1 / (1 + np.exp(-outputs)) if logits else outputs
@@ -140,7 +140,7 @@ def test_dropout_and_batch_normalization_are_in_inference_mode():
 
 
 class Echo(keras.layers.Layer):
-    """Give the input back, so that a test says what the model predicts."""
+    """A model that returns its input, so that a test chooses the predictions."""
 
     def call(self, x):
         return x

@@ -1,4 +1,4 @@
-"""Losses by epoch are without penalties, and the training is the same."""
+"""Epoch losses without penalties in an unchanged training."""
 
 import keras
 import numpy as np
@@ -107,7 +107,7 @@ def test_trained_model_is_traced_again_for_its_penalties():
 
 
 class Stepping(keras.Model):
-    """A model with a training step of its own, which leaves out what the loss does not use."""
+    """A model with a custom training step that omits unused arguments."""
 
     def train_step(self, data):
         x, y = data

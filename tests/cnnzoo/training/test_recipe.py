@@ -1,4 +1,4 @@
-"""The recipe: its defaults, its checks and its value semantics."""
+"""The recipe: defaults, checks and value semantics."""
 
 import dataclasses
 import inspect

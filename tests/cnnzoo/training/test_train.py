@@ -1,4 +1,4 @@
-"""The one training path: what it is a function of, and what it comes to."""
+"""Results of a training as a function of model, data, recipe and seed."""
 
 import random
 
@@ -52,7 +52,7 @@ def test_another_seed_gives_other_weights():
 
 
 def noise(x):
-    """Draw as users of TensorFlow do, from its global stream."""
+    """Draw from TensorFlow's global stream."""
     return x + tf.random.normal(tf.shape(x))
 
 
@@ -146,7 +146,7 @@ def test_training_equals_gradient_descent_on_the_seeded_batches():
 
 
 class Eager(keras.callbacks.Callback):
-    """Spare a model that is built elsewhere its tracing."""
+    """Run models that are built elsewhere eagerly, without tracing."""
 
     def set_model(self, model):
         super().set_model(model)

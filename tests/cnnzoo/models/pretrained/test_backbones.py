@@ -1,4 +1,4 @@
-"""Each backbone: its published size, the pixels and the images that it takes."""
+"""Sizes, pixel scales and input shapes of the backbones."""
 
 import os
 import subprocess

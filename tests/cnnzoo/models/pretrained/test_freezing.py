@@ -1,4 +1,4 @@
-"""What of a model trains, and stays so when it is saved."""
+"""Layers that train, and their state after saving."""
 
 import keras
 import numpy as np

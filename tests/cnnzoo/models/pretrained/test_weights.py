@@ -14,7 +14,7 @@ NO_NETWORK = "URL fetch failure on https://keras: None -- [Errno -2] Name or ser
 
 @pytest.fixture
 def download(monkeypatch, tmp_path):
-    """Keras's download, replaced by what a test gives; it lists the names asked for."""
+    """Replacement of Keras's download; returns the list of requested names."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def answer(result):

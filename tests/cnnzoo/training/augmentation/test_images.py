@@ -1,4 +1,4 @@
-"""What each augmentation does to images, in NumPy."""
+"""Effect of each augmentation on images, compared with NumPy."""
 
 import colorsys
 

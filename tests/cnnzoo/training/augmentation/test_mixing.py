@@ -1,4 +1,4 @@
-"""What mixes images mixes their labels alike, in NumPy."""
+"""Mixing of images and labels, compared with NumPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The best of a search, and the line that makes it again."""
+"""The best configuration and its code."""
 
 import pytest
 from project_files import edit, states

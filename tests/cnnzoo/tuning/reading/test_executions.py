@@ -1,4 +1,4 @@
-"""Executions of a trial, and what the search says of itself."""
+"""Executions of a trial, and search.json."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The directory of every tuner of KerasTuner: levels, scores, and what is compared."""
+"""Project directories of every KerasTuner tuner: levels, scores and comparability."""
 
 import json
 import math
@@ -17,7 +17,7 @@ TUNERS = ("random", "grid", "bayesian", "hyperband", "twice", "single", "both")
 
 
 def score_of(row):
-    """Work the formula of the fixture out again, from the table."""
+    """Compute the formula of the fixture from the table."""
     size = 0 if pd.isna(row.pool_size) else row.pool_size
     bent = 0.9 - 0.02 * (math.log10(row.learning_rate) + 2) ** 2
     return bent + 0.01 * size + (0.005 if row.skip else 0)

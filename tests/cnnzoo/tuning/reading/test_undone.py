@@ -1,4 +1,4 @@
-"""Trials that are not done, files that are damaged, and folders that hold no search."""
+"""Unfinished and failed trials, damaged files and directories without a search."""
 
 import json
 import shutil
