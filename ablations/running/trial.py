@@ -6,7 +6,6 @@ import json
 import math
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,9 +20,9 @@ from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic, fix_arit
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
+from cnnzoo.training.warm import WarmModel
 
-_WARM: "OrderedDict[str, Any]" = OrderedDict()
-_WARM_SIZE = 1
+_WARM = WarmModel()
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that leave its numbers as they are."""
@@ -132,7 +131,13 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, 
 
     toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
-    model = _model(builder, trial, toggles, data)
+    shape, classes = data.info.input_shape, data.info.classes
+    model = _WARM.get(
+        trial.variant_key,
+        lambda: builder.build(toggles, shape, classes, trial.seed),
+        trial.seed,
+        keep=builder.reusable,
+    )
     callbacks = []
     if report_to is not None:
         callbacks.append(
@@ -214,26 +219,6 @@ def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Findi
         check_likelihood(model, trained.metrics),
     )
     return tuple(one for one in found if one is not None)
-
-
-def _model(builder: Builder, trial: Trial, levels: dict[str, Level], data: Data) -> Any:
-    """Build the model, or take the one that the same variant was traced with and start it anew.
-
-    Tracing a model takes longer than an epoch of a small one.
-    """
-    from cnnzoo.models.initialization import restart
-
-    model = _WARM.pop(trial.variant_key, None)
-    if model is None:
-        model = builder.build(levels, data.info.input_shape, data.info.classes, trial.seed)
-    else:
-        restart(model, trial.seed)
-    if builder.reusable:
-        _WARM[trial.variant_key] = model
-    while len(_WARM) > _WARM_SIZE:
-        _WARM.popitem(last=False)
-        gc.collect()  # a traced model is full of cycles
-    return model
 
 
 @lru_cache(maxsize=4)

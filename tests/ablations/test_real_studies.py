@@ -76,7 +76,7 @@ def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tm
 
 
 def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(tmp_path):
-    """Few steps at momentum 0.99 leave BatchNormalization's averages at what they started as."""
+    """Few steps at momentum 0.99 leave the moving averages near their initial values."""
     study = Study(
         "batch_norm",
         "digits",
@@ -94,8 +94,8 @@ def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(t
         "BatchNormalization's moving averages have not converged: on the training data the loss is "
     )
     assert found["baseline"].endswith(
-        f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of what "
-        "they started as. Train longer, or lower norm_momentum."
+        f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of their "
+        "initial values. Train longer, or lower norm_momentum."
     )
     assert found["normalization=none"] == ""
     assert found["norm_momentum=0.5"] == ""

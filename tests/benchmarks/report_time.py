@@ -33,7 +33,7 @@ FINDING = Finding(
     "modes-differ",
     "BatchNormalization's moving averages have not converged",
     "on the training data the loss is 0.41 in training and 1.93 in inference, and after 60 steps "
-    "at momentum 0.99 the averages still hold 55% of what they started as",
+    "at momentum 0.99 the averages still hold 55% of their initial values",
     "Train longer, or lower norm_momentum",
 )
 

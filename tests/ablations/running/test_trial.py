@@ -214,7 +214,7 @@ def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
         warm = run_trial(trial(model, seed=seed, **levels))
         assert warm.metrics == fresh[seed].metrics
         assert warm.history == fresh[seed].history
-    assert len(module._WARM) == 1
+    assert module._WARM.key == trial(model, **levels).variant_key
 
 
 def test_a_trial_after_one_that_failed_equals_a_fresh_one(plain):
@@ -227,7 +227,7 @@ def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
     one, other, again = map(run_trial, asked)
     assert one.status == "done"
     assert one.metrics == again.metrics != other.metrics
-    assert not module._WARM
+    assert module._WARM.key is None
 
 
 def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
@@ -285,7 +285,7 @@ def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
     run_trial(first)
     run_trial(trial("stub_builders:leaking", leak="policy"))
     warm = run_trial(second)
-    assert len(module._WARM) == 1
+    assert module._WARM.key == second.variant_key
     assert warm.metrics == fresh.metrics
 
 

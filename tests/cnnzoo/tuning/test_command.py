@@ -41,11 +41,11 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
     assert first[1:] == [f"{best / 1000 + 0.035:.4f}", str(best)]
-    assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
+    assert result.text.splitlines()[0] == "mlp on digits: best of 4 trials by val_accuracy"
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()
     assert result.stderr.splitlines()[-1] == (
-        f"All of it as a page: ablations report {tmp_path / 'found'}"
+        f"For a report, run: ablations report {tmp_path / 'found'}"
     )
     python = result.text.splitlines()[-1]
     assert python == (
@@ -75,8 +75,11 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
 @pytest.mark.parametrize(
     ("epochs", "counts"),
     [
-        (3, "1 trained in full, by val_accuracy; 3 stopped early"),  # 3 of 1 epoch, the best of 3
-        (9, "4 trained for 1 of 9 epochs, by val_accuracy"),
+        (
+            3,
+            "1 trial trained in full, by val_accuracy; 3 stopped early",
+        ),  # 3 of 1 epoch, the best of 3
+        (9, "4 trials trained for 1 of 9 epochs, by val_accuracy"),
     ],
 )
 def test_title_counts_what_hyperband_stopped_early(run, stub_training, epochs, counts):
@@ -86,7 +89,7 @@ def test_title_counts_what_hyperband_stopped_early(run, stub_training, epochs, c
         *("--trials", "4", "--epochs", str(epochs)),
     )
     assert result.exit_code == 0, result.output
-    assert result.text.splitlines()[0] == f"mlp on digits: the best of {counts}"
+    assert result.text.splitlines()[0] == f"mlp on digits: best of {counts}"
 
 
 def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
@@ -94,7 +97,7 @@ def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     result = run("mlp", "--search", "units", "--data", "digits", "--trials", "2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        f"No trial came to a score; {tmp_path / 'searches' / 'mlp'} says why."
+        f"No trial finished with a score; see {tmp_path / 'searches' / 'mlp'} for the reasons."
     )
 
 
@@ -122,7 +125,7 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
     stub_training(interrupt)
     result = run("mlp", "--search", "units", "--data", "digits")
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert result.stderr.splitlines()[-1] == "Interrupted. Run the same command again to resume."
 
 
 @pytest.mark.parametrize(

@@ -261,8 +261,8 @@ KINDS = (
         (
             own.for_others,
             {},
-            "`sequential` takes examples of shape (5,); `digits` has (8, 8, 1). Build it with "
-            "input_shape=(8, 8, 1).",
+            "`sequential`: expected examples of shape (5,); `digits` has (8, 8, 1). Build the "
+            "model with input_shape=(8, 8, 1).",
         ),
         (
             own.two_names,
