@@ -7,6 +7,7 @@ study declares is checked.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from ablations.study.checks import (
@@ -36,6 +37,15 @@ from cnnzoo.training.recipe import Recipe
 
 BASELINE = "baseline"
 """The name of the variant that every delta is against."""
+
+
+class TrialStatus(StrEnum):
+    """State of a trial; only a trial that has not run is pending."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True)
