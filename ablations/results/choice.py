@@ -86,8 +86,8 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
     blocks = done.index[done[compared].all(axis=1)].tolist()
     if not compared or not blocks:
         raise StudyError(
-            "There is no best variant: no seed block has all variants done that could be compared. "
-            "Run the study again to complete it."
+            "There is no best variant: no seed block has all compared variants done. Complete the "
+            "study, or retry its failed trials."
         )
     values = by_seed(trials, metric).loc[blocks]
     best, *others = [str(name) for name in dict.fromkeys(trials["variant"]) if name in compared]

@@ -215,7 +215,6 @@ def _check_same_study(stored: Study | None, study: Study, directory: Path) -> No
     for name in ("model", "data", "design"):
         if stored is not None and getattr(stored, name) != getattr(study, name):
             raise StudyError(
-                f"`directory`: expected the directory of a study with {name} "
-                f"{getattr(study, name)!r}; got {directory}, whose study has "
-                f"{getattr(stored, name)!r}. Choose another directory."
+                f"`directory`: expected a study with {name} {getattr(study, name)!r}; got "
+                f"{directory} with {name} {getattr(stored, name)!r}. Choose another directory."
             )

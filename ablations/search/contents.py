@@ -142,7 +142,7 @@ def _optimism_words(search: SearchResults, optimism: pd.DataFrame) -> list[str]:
         return []
     seeds = "fresh seeds" if search.seeds else "further seeds"
     return [
-        f"The best score is the best of {count:,} configurations, so it is too good on average. "
+        f"The best score is the best of {count:,} configurations and so too good on average. "
         f"ablations.from_search trains the winner and its rivals again on {seeds} and estimates "
         "by how much."
     ]

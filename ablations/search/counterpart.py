@@ -83,7 +83,7 @@ def find_counterpart(
         built, classes_seen = _winner(model, data, levels)
         loss = loss_of(built)
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        reason = f"{name} is unknown, because the model of the search cannot be built"
+        reason = f"the model of the search cannot be built to identify {name}"
         return Counterpart(near, f"{reason} ({line_of(error).rstrip('.')})")
     return _compiled_counterpart(built, loss, name, near, classes_seen)
 

@@ -106,19 +106,19 @@ def test_a_misspelt_argument_is_answered_by_the_nearest(function, sentence):
 @pytest.mark.parametrize("directory", [5, ""])
 def test_a_directory_is_a_path(directory):
     assert refusal(ablations.run, STUDY, directory) == (
-        f"`directory` of `run` must be a path; got {directory!r}."
+        f"`directory`: expected a path; got {directory!r}."
     )
 
 
 def test_a_study_is_opened_by_its_path():
     assert refusal(ablations.open_results, 5) == (
-        "`open_results` takes the path of a study; got 5."
+        "`directory`: expected the path of a study; got 5."
     )
 
 
 def test_where_nothing_can_be_written_that_is_said():
     assert refusal(ablations.run, STUDY, "/proc/self") == (
-        "/proc/self cannot be written to: No such file or directory."
+        "/proc/self is not writable: No such file or directory."
     )
 
 

@@ -152,6 +152,6 @@ def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
     with pytest.raises(StudyError) as refusal:
         run(study, tmp_path, engine="serial", progress=False)
     assert str(refusal.value) == (
-        "`metrics` of the study: rotation is a regression, which is measured by loss, mae, rmse; "
-        "got accuracy."
+        "`metrics`: expected any of loss, mae, rmse, because rotation is a regression task; got "
+        "accuracy."
     )

@@ -81,7 +81,7 @@ def test_other_seeds_are_refused_in_one_line(tell, tiny, seeds):
     answer = tell("run", tiny, f"--seeds={seeds}")
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert answer.stderr == (
-        f"StudyError: --seeds must be a whole number from 1 up, or auto; got {seeds!r}.\n"
+        f"StudyError: --seeds: expected a whole number from 1, or auto; got {seeds!r}.\n"
     )
 
 

@@ -105,7 +105,7 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     assert failed not in answer.stderr
     again = tell("run", tiny)
     assert failed in again.stdout.splitlines()
-    assert again.stderr.splitlines()[1:] == [f"Of an earlier run: {failed}"]
+    assert again.stderr.splitlines()[1:] == [f"In an earlier run, {failed}"]
     assert failed not in tell("run", tiny, "--retry-failed").stderr
 
 
@@ -150,7 +150,7 @@ def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
 
 def test_seeds_may_be_auto(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", "auto", "--to", "there").exit_code == 0
-    assert open_results(tmp_path / "there").study["seeds"] == "auto"
+    assert open_results(tmp_path / "there").study.seeds == "auto"
 
 
 def test_results_go_to_a_folder_of_the_studys_name(tell, tiny, serially, tmp_path):
@@ -186,7 +186,7 @@ def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, ser
     monkeypatch.setattr(runner, "run_trial", interrupted)
     answer = tell("run", tiny)
     assert answer.exit_code == 130
-    assert "5 trials have not run yet; the same command goes on with them." in answer.stdout
+    assert "5 trials have not run yet; run the same command to resume." in answer.stdout
     # no variant is paired yet, and the baseline's mean is known all the same
     assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
     assert tell("run", tiny).exit_code == 0

@@ -113,8 +113,8 @@ def test_one_seed_is_not_held_against_another(outcome):
     with pytest.raises(StudyError) as refused:
         outcome(study, told).best()
     assert str(refused.value) == (
-        "There is no best variant: in no seed block are all variants done that could be compared, "
-        "and one seed is not held against another."
+        "There is no best variant: no seed block has all compared variants done. Complete the "
+        "study, or retry its failed trials."
     )
 
 

@@ -5,7 +5,7 @@ import stub_trials
 from stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, StudyError
-from ablations.results.analysis import loss_kinds
+from ablations.results.rules import loss_kinds
 
 
 def test_the_columns_of_deltas_begin_with_the_contract(outcome):

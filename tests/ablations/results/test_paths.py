@@ -145,7 +145,7 @@ def test_a_path_waits_for_the_pending_trials_of_a_step(outcome):
 def test_other_designs_have_no_path(outcome):
     with pytest.raises(StudyError) as refused:
         outcome(STUDY, told).path()
-    assert str(refused.value) == "The design of the study is one-at-a-time: it has no path."
+    assert str(refused.value) == "The study has no path: its design is one-at-a-time."
 
 
 def test_a_name_that_reads_like_two_factors_is_one_change():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import stub_trials
@@ -48,7 +49,7 @@ def test_a_stored_study_opens_as_it_was(outcome):
     assert again.trials.equals(results.trials)
     assert again.history.equals(results.history)
     assert again.deltas().equals(results.deltas())
-    assert again.study == {**STUDY.to_dict(), "baseline": {"units": 128}}
+    assert again.study == replace(STUDY, baseline={"units": 128})
     assert repr(again) == f"<Results of mlp in {results.directory}: 8 done, 1 failed>"
 
 
@@ -133,7 +134,7 @@ def test_epochs_are_counted_by_what_all_losses_have_in_common(outcome, monkeypat
     assert set(results.convergence()["metric"]) == {"val_loss"}
     results = outcome(LOSSES, by_loss, "losses")
     assert results.convergence().empty  # the epochs have nothing but their losses
-    for history in (row["history"] for row in results._results.values()):
+    for history in (result.history for result in results._results.values()):
         history["val_accuracy"] = [0.1, 1 - history["val_loss"][1]]
     again = open_results(results.directory)
     monkeypatch.setattr(again, "_results", results._results)

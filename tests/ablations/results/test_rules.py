@@ -17,12 +17,12 @@ def test_margins_given_after_the_results_are_said_in_the_report(outcome, tmp_pat
     results = outcome(later, told)
     said = (
         "The margins were changed after there were results, from none to accuracy 0.005, loss 1: "
-        'how often "equivalent" errs is known only where such rules are fixed beforehand.'
+        'the error rate of "equivalent" is known only if such rules are fixed beforehand.'
     )
     assert results.changed_rules == [said]
     assert said in results.report(tmp_path / "report.md").read_text()
     back = outcome(STUDY, told)
-    assert "from none to accuracy 0.005, loss 1 to none: how" in back.changed_rules[0]
+    assert "from none to accuracy 0.005, loss 1 to none: the" in back.changed_rules[0]
 
 
 def test_margins_that_were_changed_before_any_result_are_nothing_to_say(outcome, monkeypatch):
@@ -38,12 +38,12 @@ def test_another_cap_of_seed_blocks_is_said(outcome):
     auto = replace(STUDY, seeds="auto", max_seeds=6)
     assert outcome(auto, told).changed_rules == []
     assert outcome(replace(auto, max_seeds=7), told).changed_rules == [
-        "The cap of the seed blocks was changed after there were results, from 6 to 7: how often "
-        "verdicts err is known only where such rules are fixed beforehand."
+        "The maximum of the seed blocks was changed after there were results, from 6 to 7: the "
+        "error rate of verdicts is known only if such rules are fixed beforehand."
     ]
 
 
-UNKNOWN = "how often verdicts err is known only where such rules are fixed beforehand."
+UNKNOWN = "the error rate of verdicts is known only if such rules are fixed beforehand."
 
 
 def test_seeds_that_were_added_after_the_results_are_said_in_the_report(outcome, tmp_path):
@@ -51,9 +51,9 @@ def test_seeds_that_were_added_after_the_results_are_said_in_the_report(outcome,
     outcome(STUDY, told)
     results = outcome(replace(STUDY, seeds=[0, 1, 2, 7]), told)
     said = (
-        "The seeds were changed after there were results, from 2 to 3 to 4 (0, 1, 2, 7): a verdict "
-        "that is looked at more than once errs more often than in 5%, at five looks in up to 15%; "
-        "seeds='auto' looks as often and keeps the 5%."
+        "The seeds were changed after there were results, from 2 to 3 to 4 (0, 1, 2, 7): testing a "
+        "verdict repeatedly raises its error rate above 5%, at five looks to 15%; seeds='auto' "
+        "tests as often and keeps the 5%."
     )
     assert results.changed_rules == [said]
     written = results.report(tmp_path / "report.json").read_text()

@@ -1,6 +1,7 @@
 """Two studies side by side."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -35,7 +36,7 @@ def test_a_study_does_not_stand_beside_itself(stubbed, tmp_path, monkeypatch):
         with pytest.raises(ReportError) as refusal:
             results.report("report.html", beside=beside)
         assert str(refusal.value) == (
-            f"a study stands side by side with another one; {beside.directory} is the study itself."
+            f"`beside`: expected another study; got {beside.directory}, the study itself."
         )
     assert not (tmp_path / "report.html").exists()
 
@@ -128,10 +129,10 @@ def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order
     bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
     assert not len(bare.deltas())
     for first, second in ((full, bare), (bare, full)):
-        place = first.report(tmp_path / f"{first.study['name']}.{suffix}", beside=second)
+        place = first.report(tmp_path / f"{first.study.name}.{suffix}", beside=second)
         assert place.stat().st_size
         contents = contents_of(first, second)
-        assert contents.beside_names == (first.study["name"], second.study["name"])
+        assert contents.beside_names == (first.study.name, second.study.name)
         (row,) = beside_table(contents, "test_loss").rows
         texts = [cell.text for cell in row]
         there = texts[4:] if second is bare else texts[1:4]
@@ -170,26 +171,29 @@ def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
         seeds=[3],
         name="other",
     )
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert said == (
-        f"Side by side with other ({second.directory}), these differ: factors units (128, 8) here "
-        "and dropout (0.0, 0.5) there; epochs 2 here and 10 there; "
-        "batch_size 32 here and 8 there; units 128 here and 16 there; seeds 2 (0 to 1) here and "
-        "1 (3) there."
+        f"Differences from other ({second.directory}): factors units (128, 8) here and dropout "
+        "(0.0, 0.5) there; epochs 2 here and 10 there; batch_size 32 here and 8 there; units 128 "
+        "here and 16 there; seeds 2 (0 to 1) here and 1 (3) there."
     )
 
 
 def test_nothing_is_said_to_differ_where_nothing_does(stubbed, tmp_path):
     first, second = stored(tmp_path / "first"), stored(tmp_path / "second", baseline={"units": 128})
-    assert not [text for text in contents_of(first, second).findings if "differ" in text]
+    assert not [text for text in contents_of(first, second).findings if "iffer" in text]
 
 
 def test_other_models_side_by_side_need_not_share_their_toggles(stubbed, tmp_path):
     first = stored(tmp_path / "first")
     second = stored(tmp_path / "second", "simple_cnn", "mnist5k", factors={"epochs": [10, 2]})
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert said.endswith(
-        ", these differ: model mlp here and simple_cnn there; data digits here and mnist5k there; "
+        "): model mlp here and simple_cnn there; data digits here and mnist5k there; "
         "factors units (128, 8) here and epochs (10, 2) there; "
         "units 128 here and no such toggle there."
     )
@@ -199,8 +203,10 @@ def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
     first = stored(tmp_path / "first", margins={"loss": 0.25})
     second = stored(tmp_path / "second", name="other")
     second.versions = {**first.versions, "data": "3b" * 32, "cnnzoo": "0.2.0 (aaaa)"}
-    second.study["design"] = "full-factorial"
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    second.study = replace(second.study, design="full-factorial")
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     for part in (
         "design one-at-a-time here and full-factorial there",
         "margins loss 0.25 here and none there",
@@ -213,6 +219,8 @@ def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
 def test_a_study_of_a_model_that_the_zoo_no_longer_has_can_stand_beside_another(stubbed, tmp_path):
     first = stored(tmp_path / "first", baseline={"dropout": 0.5})
     second = stored(tmp_path / "second", name="other")
-    second.study["model"] = "gone"
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    second.study = replace(second.study, model="gone")
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert "dropout 0.5 here and no such toggle there" in said

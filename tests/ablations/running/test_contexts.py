@@ -68,8 +68,8 @@ def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go,
     with pytest.raises(StudyError) as refused:
         go(dataclasses.replace(STUDY, metrics=["mae"]))
     assert str(refused.value) == (
-        "`metrics` of the study: digits is a classification, which is measured by loss, accuracy, "
-        "macro_f1, nll; got mae."
+        "`metrics`: expected any of loss, accuracy, macro_f1, nll, because digits is a "
+        "classification task; got mae."
     )
 
 
@@ -77,23 +77,23 @@ def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go,
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("field", "old", "change"),
     [
-        (
-            {"model": "batch_norm", "factors": {"filters": [8, 32]}},
-            "model 'mlp'; this one has 'batch_norm'",
-        ),
-        ({"data": "rotation"}, "data 'digits'; this one has 'rotation'"),
-        ({"design": "full-factorial"}, "design 'one-at-a-time'; this one has 'full-factorial'"),
+        ("model", "mlp", {"model": "batch_norm", "factors": {"filters": [8, 32]}}),
+        ("data", "digits", {"data": "rotation"}),
+        ("design", "one-at-a-time", {"design": "full-factorial"}),
     ],
     ids=["model", "data", "design"],
 )
-def test_another_study_is_refused_in_the_same_directory(go, tmp_path, change, said):
+def test_another_study_is_refused_in_the_same_directory(go, tmp_path, field, old, change):
     go()
     with pytest.raises(StudyError) as refused:
         go(dataclasses.replace(STUDY, **change))
     directory = tmp_path / "study"
-    assert str(refused.value) == (f"{directory} holds a study with {said}. Give another directory.")
+    assert str(refused.value) == (
+        f"`directory`: expected a study with {field} {change[field]!r}; got {directory} with "
+        f"{field} {old!r}. Choose another directory."
+    )
     assert not stub_trials.CALLS
     assert len(open_results(directory).trials) == 6
 
@@ -220,8 +220,9 @@ def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
     assert len(ran) == 4
     assert (results.trials["status"] == "done").sum() == 3
     assert (
-        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
-        "changed data are kept apart; the same command goes on with the data as they are then."
+        "The data changed during the run, from stub to late: no more trials were started. The "
+        "results of 1 on the changed data are kept apart; run the study again to use the changed "
+        "data."
     ) in " ".join(capsys.readouterr().err.split())
 
 
@@ -291,8 +292,8 @@ def test_what_the_data_leave_out_is_said_once(go, monkeypatch, capsys):
 
 def test_a_time_out_that_does_not_apply_is_said(go, capsys):
     said = (
-        "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "
-        "apply."
+        "The timeout of 2.5 s and the retries do not apply, because the engine serial runs trials "
+        "in this process."
     )
     go(dataclasses.replace(STUDY, timeout=2.5))
     assert said in " ".join(capsys.readouterr().err.split())
@@ -309,8 +310,9 @@ def test_a_time_out_of_a_builder_of_the_program_itself_is_said_not_to_apply(
     study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
     go(study, engine="processes")
     assert (
-        "__main__:build_here is defined in the program itself: one trial after the other. The "
-        "engine serial has no process to end: the timeout of 60 s and the retries do not apply."
+        "Trials run one after the other, because the program itself defines __main__:build_here. "
+        "The timeout of 60 s and the retries do not apply, because the engine serial runs trials "
+        "in this process."
     ) in " ".join(capsys.readouterr().err.split())
 
 
@@ -321,7 +323,7 @@ def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
         go()
     assert str(refused.value) == (
         f"Process {os.getpid()} is running the study in {tmp_path / 'study'}; wait for it, stop "
-        "it, or give another directory."
+        "it, or choose another directory."
     )
 
 

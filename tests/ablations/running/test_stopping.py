@@ -68,8 +68,8 @@ def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interru
     assert results.interrupted
     _show(results)
     told = capsys.readouterr().out
-    assert "Not all failed trials were run again; the same command goes on with them.\n" in told
-    assert "More trials follow" not in told
+    assert "Not all failed trials were retried; run the same command to resume.\n" in told
+    assert "lead to more trials" not in told
 
 
 class Garbage:

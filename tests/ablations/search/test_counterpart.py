@@ -154,7 +154,7 @@ def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):
     studies = ablations.from_search(place, model=OF, data=f"npz:{tmp_path / 'data.npz'}")
     assert studies.note == (
         "The studies compare macro_f1, because val_f1_score of the search is not the studies' "
-        f"macro F1 (not each class is among the validation labels){UNKNOWN}"
+        f"macro F1 (not every class is among the validation labels){UNKNOWN}"
     )
     right = keras.ops.one_hot([0, 0, 0], 2)
     assert float(keras.metrics.F1Score(average="macro")(right, right)) == pytest.approx(0.5)
@@ -164,8 +164,8 @@ def test_a_winner_that_cannot_be_built_is_said(searched):
     studies = ablations.from_search(searched("val_auc", decay=-1.0), model=OF, data="npz:no.npz")
     assert studies.rivals.metrics == ("loss",)
     assert studies.note.startswith(
-        "The studies compare loss, because the model of the search, which would tell what val_auc "
-        "is, cannot be built ("
+        "The studies compare loss, because the model of the search cannot be built to identify "
+        "val_auc ("
     )
     assert studies.note.endswith(f"){UNKNOWN}")
 

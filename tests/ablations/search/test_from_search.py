@@ -221,7 +221,7 @@ def test_seeds_of_the_search_are_refused(search):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(search, seeds=[5, 1, 0])
     assert str(refused.value) == (
-        "`seeds` must be others than those of the search; it has used 0, 1 of them."
+        "`seeds`: expected seeds that the search has not used; got 0, 1, which it has used."
     )
 
 
@@ -235,7 +235,7 @@ def test_a_search_made_elsewhere_needs_its_model_and_data(written, tmp_path):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == (
-        f"The search in {place} does not say its `model` and `data`; give them."
+        f"The search in {place} does not store `model` and `data`; give them."
     )
     studies = ablations.from_search(place, model="stub_builders:tuned", data="digits", rivals=1)
     assert studies.rivals.seeds == tuple(range(1, 11))  # 0 is what `load_data` splits by
@@ -277,7 +277,7 @@ def test_what_is_switched_off_makes_no_rival(written, tmp_path):
     assert studies.path.factors == {"units_0": (4, 8)}
     assert repr(studies) == (
         "<SearchStudies of stub_builders:tutorial: the best 3 configurations on seeds "
-        "10 (1 to 10); 1 choice of the winner's to ablate. The seeds of the search are unknown, so "
+        "10 (1 to 10); 1 choice of the winner to ablate. The seeds of the search are unknown, so "
         "it may have used some of these.>"
     )
 
@@ -311,9 +311,9 @@ def test_what_no_build_asks_for_is_left_out_unless_a_fit_may(written, tmp_path):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place, model="stub_builders:fitting", data="digits")
     assert str(refused.value) == (
-        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in no build, and so "
-        "in its own `fit`, which a study does not call: it trains by a Recipe. Search again with "
-        "`shuffled` in `build`, or under the name of a toggle of the recipe."
+        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in its own `fit` "
+        "only, and a study trains by a Recipe instead. Search again with `shuffled` in `build`, or "
+        "with a toggle of the recipe."
     )
 
 
@@ -331,9 +331,9 @@ def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_pa
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == (
-        f"The search in {place} was of data that were loaded already (arrays: 6x6x1 images), "
-        "which a study loads again for each seed. Give `data` as a text that `load_data` takes; "
-        "arrays can be saved with numpy.savez, as 'npz:PATH'."
+        f"`data`: expected a text that `load_data` takes, because the search in {place} used "
+        "loaded data (arrays: 6x6x1 images) and a study loads its data for each seed; got none. "
+        "Save arrays with numpy.savez and give 'npz:PATH'."
     )
     assert ablations.from_search(place, data="digits").rivals.data == "digits"
 
@@ -347,13 +347,13 @@ def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_pa
         ({"seeds": True}, "`seeds` of `from_search` must be a whole number from 1 up; got True."),
         (
             {"seeds": "auto"},
-            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
-            "from 0; got 'auto'.",
+            "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "
+            "got 'auto'.",
         ),
         (
             {"seeds": [7, -1]},
-            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
-            "from 0; got [7, -1].",
+            "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "
+            "got [7, -1].",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from ablations.study import TrialResult
 from cnnzoo.runtime.seeding import stream
 
 RIVALS = "Study 1 of 3, rivals: the winner and 2 rivals again, on fresh seeds."
-ONE = "Study 2 of 3, one-at-a-time: each choice of the winner's taken back to its default."
+ONE = "Study 2 of 3, one-at-a-time: each choice of the winner set back to its default."
 PATH = "Study 3 of 3, path: from the defaults to the winner, by the best change each step."
 
 
@@ -35,7 +35,7 @@ def run(search, tmp_path, monkeypatch, capsys):
     def run(**options):
         found = studies.run(tmp_path / "studies", engine="serial", **options)
         lines = capsys.readouterr().err.splitlines()
-        return found, [line for line in lines if line.startswith(("Study", "Not begun"))]
+        return found, [line for line in lines if line.startswith(("Study", "Not started"))]
 
     return run
 
@@ -68,7 +68,7 @@ def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypa
     assert found.one_at_a_time is None
     assert told == [
         RIVALS,
-        "Not begun: one-at-a-time and path; the same call goes on there.",
+        "Not started: one-at-a-time and path; run the studies again to resume.",
     ]
     found, told = run()
     assert told == [RIVALS, ONE, PATH]
@@ -105,6 +105,6 @@ def test_what_is_no_path_is_refused_before_anything_is_written(
     before = {*tmp_path.rglob("*")}
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(search).run(directory)
-    assert str(refused.value) == f"`directory` of `run` must be a path; got {directory!r}."
+    assert str(refused.value) == f"`directory`: expected a path; got {directory!r}."
     assert capsys.readouterr().err == ""
     assert {*tmp_path.rglob("*")} == before
