@@ -173,20 +173,20 @@ def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_w
     assert {row[1]: row[4] for row in after} == dict.fromkeys(keys, "done")
 
 
-def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path):
+def test_fifty_kills_lose_and_repeat_nothing(tmp_path):
     draw = random.Random(1)  # noqa: S311
     victims = draw.choices(["coordinator", "worker"], weights=[1, 3], k=50)
     assert min(Counter(victims).values()) >= 8
     kill_again_and_again(tmp_path / "study", "MANY", victims, draw, 2, 0.2, end_with="QUICK")
 
 
-def test_kills_of_real_training_lose_nothing_and_repeat_nothing(tmp_path):
+def test_kills_of_real_training_lose_and_repeat_nothing(tmp_path):
     draw = random.Random(2)  # noqa: S311
     victims = ["worker", "coordinator", "worker", "coordinator"]
     kill_again_and_again(tmp_path / "study", "REAL", victims, draw, 3, 0.2, end_with="REAL")
 
 
-def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
+def test_first_interruption_drains_and_the_study_resumes(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     said = interrupt(process)
@@ -207,7 +207,7 @@ def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
     assert f"\n{left}/{left} " in err  # only what was missing was run
 
 
-def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
+def test_interruption_during_checks_stops_at_once(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     process.kill()
@@ -225,7 +225,7 @@ def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
     assert {row[4] for row in after} == {"done"}
 
 
-def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path):
+def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     running = workers(process.pid)

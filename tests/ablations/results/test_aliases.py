@@ -16,7 +16,7 @@ SEVEN = {
 }
 
 
-def test_partial_aliases_are_listed_and_counted_in_the_report(outcome, tmp_path):
+def test_partial_aliases_are_counted_in_the_report(outcome, tmp_path):
     factors = {**SEVEN, "learning_rate": [0.001, 0.01]}
     study = Study("mlp", "digits", factors=factors, design="plackett-burman", seeds=1)
     results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
@@ -32,7 +32,7 @@ def test_partial_aliases_are_listed_and_counted_in_the_report(outcome, tmp_path)
     assert "The design cannot separate" not in page
 
 
-def test_a_long_table_of_aliases_is_cut_short_in_the_report(outcome, tmp_path):
+def test_long_list_of_aliases_is_shortened(outcome, tmp_path):
     study = Study("mlp", "digits", factors=SEVEN, design="plackett-burman", seeds=1)
     results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
     # of 7 main effects in 8 runs, each with 3 interactions of two others, which are alike too
@@ -43,7 +43,7 @@ def test_a_long_table_of_aliases_is_cut_short_in_the_report(outcome, tmp_path):
     assert said.endswith("; and 30 more pairs, see \\`results.aliases()\\`.")
 
 
-def test_combinations_that_cannot_be_built_are_said_in_the_report(outcome, tmp_path, capsys):
+def test_infeasible_combinations_are_reported(outcome, tmp_path, capsys):
     study = Study(
         "batch_norm",
         "digits",

@@ -15,7 +15,7 @@ SENTENCE = (
 )
 
 
-def test_a_finished_study_is_refused_on_another_backend(stubbed, tmp_path, monkeypatch):
+def test_finished_study_is_refused_on_another_backend(stubbed, tmp_path, monkeypatch):
     before = run(STUDY, tmp_path / "old", engine="serial", progress=False).trials
     CALLS.clear()
     MEASURED.clear()

@@ -117,7 +117,7 @@ def formula(trial, report_to=None):
     return TrialResult(trial, "done", metrics=metrics)
 
 
-def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
+def test_search_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", formula)
 
     with np.load(data.removeprefix("npz:")) as arrays:
@@ -168,7 +168,7 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     assert "## The winner with one choice at its default: test accuracy" in told
 
 
-def test_the_first_guides_builder_leads_from_search_to_ablation(tmp_path, monkeypatch):
+def test_builder_of_the_keras_tuner_guide_works(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", formula)
     digits = cnnzoo.load_data("digits", train_size=60).train
     search_by_kerastuner(Untrained, tutorial, tmp_path / "tuned", *digits, trials=8)

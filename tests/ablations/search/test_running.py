@@ -40,7 +40,7 @@ def run(search, tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_line_before_each_study_says_which_it_is_and_what_it_asks(run):
+def test_each_study_is_announced(run):
     assert run()[1] == [RIVALS, ONE, PATH]
 
 
@@ -53,7 +53,7 @@ def test_the_winner_alone_has_no_rivals(search):
     assert studies._question("rivals") == "the winner again, on fresh seeds"
 
 
-def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypatch):
+def test_ctrl_c_in_the_last_trial_skips_the_next_study(run, monkeypatch):
     def interrupted(trial, report_to=None):
         ran.append(trial)
         if len(ran) == 3:
@@ -90,7 +90,7 @@ def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypa
         ),
     ],
 )
-def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, sentence):
+def test_misspelt_argument_is_refused_with_the_nearest(search, capsys, start, sentence):
     with pytest.raises(cnnzoo.ToggleError) as refused:
         start(search)
     assert str(refused.value) == sentence
@@ -98,7 +98,7 @@ def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, s
 
 
 @pytest.mark.parametrize("directory", [5, "", ["a"]])
-def test_what_is_no_path_is_refused_before_anything_is_written(
+def test_invalid_directory_is_refused_before_anything_is_written(
     search, tmp_path, monkeypatch, capsys, directory
 ):
     monkeypatch.chdir(tmp_path)
