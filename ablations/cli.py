@@ -237,7 +237,7 @@ def _show(results: "Results") -> None:
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
-    from ablations.study import BASELINE, TrialStatus
+    from ablations.study import BASELINE, Status
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
     console = Console()
@@ -245,7 +245,7 @@ def _show(results: "Results") -> None:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
-    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == TrialStatus.DONE)]
+    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study.to_dict()):
         say(ends)
     deltas = results.deltas()
@@ -265,9 +265,9 @@ def _show(results: "Results") -> None:
         say("There is nothing to compare the baseline with, because it is the only variant.")
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds, so there are no verdicts.")
-    pending = int((trials["status"] == TrialStatus.PENDING).sum())
+    pending = int((trials["status"] == Status.PENDING).sum())
     adaptive = results.study.design == PATH or results.study.seeds == AUTO
-    failed = trials.loc[trials["status"] == TrialStatus.FAILED, "reason"].tolist()
+    failed = trials.loc[trials["status"] == Status.FAILED, "reason"].tolist()
     if pending:
         have = "has" if pending == 1 else "have"
         say(f"{_trials(pending)} {have} not run yet; run the same command to resume.")

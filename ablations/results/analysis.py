@@ -22,7 +22,7 @@ from ablations.results.rules import (
 from ablations.results.trials import history_table, trials_table
 from ablations.store import Store
 from ablations.store.provenance import all_machines
-from ablations.study import Study, TrialStatus
+from ablations.study import Status, Study
 from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.settings import StudyError, check_known
 from cnnzoo.levels import Settings
@@ -107,7 +107,7 @@ class Analysis:
     @property
     def exploratory(self) -> bool:
         """Whether there are too few seeds for verdicts so far."""
-        done = set(self._trials.loc[self._trials["status"] == TrialStatus.DONE, "seed"])
+        done = set(self._trials.loc[self._trials["status"] == Status.DONE, "seed"])
         return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:

@@ -9,7 +9,7 @@ from ablations import stats
 from ablations.designs.path import steps
 from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
-from ablations.study import BASELINE, Study, TrialStatus
+from ablations.study import BASELINE, Status, Study
 from ablations.study.settings import StudyError
 from cnnzoo.toggle import Level
 
@@ -55,7 +55,7 @@ def losses_of(
         By variant, the levels that it changes.
     """
     sign = _sign(metric)
-    pending = trials.loc[trials["status"] == TrialStatus.PENDING, "variant"]
+    pending = trials.loc[trials["status"] == Status.PENDING, "variant"]
     ended = trials[~trials["variant"].isin(pending)]
     losses = dict.fromkeys(ended["variant"].astype(str), math.inf)
     if metric not in ended:

@@ -18,7 +18,7 @@ from ablations.report.wording import listed
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
 from ablations.results.side_by_side import both_deltas, both_names, differences
-from ablations.study import BASELINE, TrialStatus
+from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
 MOST_ALIASES = 12
@@ -109,7 +109,7 @@ def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:
-    return trials[trials["status"] == TrialStatus.DONE]
+    return trials[trials["status"] == Status.DONE]
 
 
 def _with_code(trials: pd.DataFrame, code: str) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.results.analysis import Analysis
 from ablations.results.choice import best_variant
-from ablations.study import TrialStatus
+from ablations.study import Status
 from ablations.study.settings import StudyError, check_known
 from ablations.study.space import Space
 
@@ -54,7 +54,7 @@ class Results(Analysis):
         StudyError
             If no trial is done, or no seed block is complete.
         """
-        if not (self._trials["status"] == TrialStatus.DONE).any():
+        if not (self._trials["status"] == Status.DONE).any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
         return best_variant(self._trials, self.compared()[0])
 

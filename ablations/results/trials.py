@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ablations.store import Planned
-from ablations.study import TrialResult, TrialStatus
+from ablations.study import Status, TrialResult
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
@@ -61,7 +61,7 @@ def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
         "level": planned.level,
         "baseline": planned.baseline,
         "seed": planned.seed,
-        "status": str(TrialStatus.PENDING),
+        "status": str(Status.PENDING),
         **dict.fromkeys(COSTS),
         "findings": "",
         "codes": "",
@@ -75,5 +75,5 @@ def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
         row["findings"] = " ".join(map(str, result.findings))
         row["codes"] = " ".join(dict.fromkeys(finding.code for finding in result.findings))
     if planned.infeasible:
-        row |= {"status": str(TrialStatus.INFEASIBLE), "reason": planned.infeasible}
+        row |= {"status": str(Status.INFEASIBLE), "reason": planned.infeasible}
     return row

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ablations.designs.planner import Planner
-from ablations.study import BASELINE, Study, Trial, TrialResult, TrialStatus, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import METRICS_OF
 from ablations.study.settings import StudyError
 
@@ -48,7 +48,7 @@ def measured(
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.variant)
     results = [
-        TrialResult(trial, TrialStatus.INFEASIBLE, reason=refused[key])
+        TrialResult(trial, Status.INFEASIBLE, reason=refused[key])
         for key, trial in trials.items()
         if key in refused
     ]
@@ -56,7 +56,7 @@ def measured(
     measurements = {name: result for result in results for name in names[result.trial.key]}
     baseline = measurements.get(BASELINE)
     if baseline is not None:
-        if baseline.status != TrialStatus.DONE:
+        if baseline.status != Status.DONE:
             raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
         check_task(planner.study, baseline.metrics["classes"])
     return measurements
@@ -78,7 +78,7 @@ def infeasible(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
     return {
         name: result.reason
         for name, result in measurements.items()
-        if result.status == TrialStatus.INFEASIBLE
+        if result.status == Status.INFEASIBLE
     }
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from ablations.results.rules import comparable, compare, loss_kinds, measured
 from ablations.results.trials import trials_table
 from ablations.store import Planned
-from ablations.study import Study, Trial, TrialResult, TrialStatus
+from ablations.study import Status, Study, Trial, TrialResult
 from cnnzoo.runtime.progress import Progress
 
 REDRAW_AFTER = 2.0
@@ -73,9 +73,7 @@ class StudyProgress(Progress):
             key: stored[key] for key in self._rows if key in stored and key not in running
         }
         reasons = [
-            result.reason
-            for result in self._results.values()
-            if result.status == TrialStatus.FAILED
+            result.reason for result in self._results.values() if result.status == Status.FAILED
         ]
         if reasons and first_round:
             from ablations.report.wording import failure_words
@@ -88,7 +86,7 @@ class StudyProgress(Progress):
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and print its metrics or why it failed."""
         self._results[result.trial.key] = result
-        failed = result.status != TrialStatus.DONE
+        failed = result.status != Status.DONE
         self.count(result.seconds, failed=failed)
         if self.live:
             self._tabulate()

@@ -12,7 +12,7 @@ from ablations.running.feasibility import Measure, check_task, infeasible, measu
 from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
 from ablations.store.provenance import changes, context_of, describe_machine
-from ablations.study import BASELINE, Study, Trial, TrialResult, TrialStatus, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO
 from cnnzoo.data import load_data
 from cnnzoo.runtime.interrupts import Interruption
@@ -258,7 +258,7 @@ def _pending(
     over = {
         key
         for key, result in stored.items()
-        if result.status == TrialStatus.DONE or tried is None or key in tried
+        if result.status == Status.DONE or tried is None or key in tried
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ablations.study import Trial, TrialResult, TrialStatus
+from ablations.study import Status, Trial, TrialResult
 from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
@@ -83,7 +83,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
             result = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever fails, only this trial does
         _WARM.clear()
-        result = TrialResult(trial, TrialStatus.FAILED, reason=reason_of(error))
+        result = TrialResult(trial, Status.FAILED, reason=reason_of(error))
     seconds = time.perf_counter() - start
     return replace(result, seconds=seconds, unrestored=tuple(unrestored))
 
@@ -111,7 +111,7 @@ def measure_trial(trial: Trial) -> TrialResult:
             check_fit(model, data, trial.recipe)
             result = TrialResult(
                 trial,
-                TrialStatus.DONE,
+                Status.DONE,
                 metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
                 params=model.count_params(),
                 macs=macs(model),
@@ -123,7 +123,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 findings=_uncounted(model),
             )
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        result = TrialResult(trial, TrialStatus.INFEASIBLE, reason=reason_of(error))
+        result = TrialResult(trial, Status.INFEASIBLE, reason=reason_of(error))
     return replace(result, unrestored=tuple(unrestored))
 
 
@@ -151,11 +151,11 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         callbacks=callbacks,
         steps_per_execution=STEPS_PER_EXECUTION,
     )
-    status, reason = TrialStatus.DONE, ""
+    status, reason = Status.DONE, ""
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
     if broken:
         epochs = len(trained.history["loss"])
-        status = TrialStatus.FAILED
+        status = Status.FAILED
         reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
     return TrialResult(
         trial,

@@ -19,7 +19,7 @@ from ablations.report.study.contents import PATH_STEPS, ReportContents
 from ablations.report.wording import level_words, metric_words, seed_words, settings_words
 from ablations.results import Results
 from ablations.results.report_contents import contents_of as study_contents
-from ablations.study import TrialStatus
+from ablations.study import Status
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.reading.tables import column_of
 from cnnzoo.tuning.records import Hyperparameter, Objective
@@ -99,7 +99,7 @@ def _metric(objective: Objective | None) -> str:
 
 def _study_contents(results: Results | None) -> ReportContents | None:
     """Return the contents of a study's report; None if no trial is done."""
-    if results is None or not (results.trials["status"] == TrialStatus.DONE).any():
+    if results is None or not (results.trials["status"] == Status.DONE).any():
         return None
     # findings are in the study's own report, and this one has no place to point to
     return replace(study_contents(results), variant_findings={})

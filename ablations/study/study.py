@@ -39,15 +39,6 @@ BASELINE = "baseline"
 """The name of the variant that every delta is against."""
 
 
-class TrialStatus(StrEnum):
-    """State of a trial; only a trial that has not run is pending."""
-
-    DONE = "done"
-    FAILED = "failed"
-    INFEASIBLE = "infeasible"
-    PENDING = "pending"
-
-
 @dataclass(frozen=True)
 class Study:
     """A question about choices, as factors with levels, asked on one model and one data set.
@@ -267,6 +258,21 @@ class Trial:
             "recipe": asdict(self.recipe),
             "seed": self.seed,
         }
+
+
+class Status(StrEnum):
+    """How far a trial has come."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"
+    PENDING = "pending"
+
+    __repr__ = str.__repr__
+
+
+ENDED = (Status.DONE, Status.FAILED)
+"""Statuses of the trials that were trained, as far as they came."""
 
 
 @dataclass(frozen=True)
