@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -14,7 +13,7 @@ from typing import Any
 
 from ablations.report.numbers import brief
 from ablations.report.theme import DARK, LIGHT, css
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import cache_folder, write_atomically
 
 LONG = 34
 """Characters of a name that may break at its underscores too."""
@@ -107,17 +106,12 @@ def vega_bundle() -> str:
 
     Making it takes 2 s, so it is kept in the user's cache, under its versions.
     """
-    kept = _cache() / f"vega-bundle-{version('vl-convert-python')}.js"
+    kept = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError):
         return kept.read_text(encoding="utf-8")
     import vl_convert
 
     made: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with contextlib.suppress(OSError):
-        write_whole(kept, made.encode())
+        write_atomically(kept, made.encode())
     return made
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "cnnzoo"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations.report.study.contents import ReportContents, ReportError
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import write_atomically
 
 if TYPE_CHECKING:
     from ablations.report.figure import Figure, Theme
@@ -45,7 +45,7 @@ def write_report(contents: ReportContents, path: str | Path, *, overwrite: bool 
             f"a report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
         )
     check_free([place], overwrite)
-    write_whole(place, _writer(suffix)(contents).encode("utf-8", "replace"))
+    write_atomically(place, _writer(suffix)(contents).encode("utf-8", "replace"))
     return place
 
 
@@ -135,11 +135,11 @@ def save_figures(
         for name in asked:
             path = place / f"{figure.name}.{name}"
             if name == "svg":
-                write_whole(path, vl_convert.vegalite_to_svg(described).encode())
+                write_atomically(path, vl_convert.vegalite_to_svg(described).encode())
             elif name == "png":
-                write_whole(path, vl_convert.vegalite_to_png(described, scale=2))
+                write_atomically(path, vl_convert.vegalite_to_png(described, scale=2))
             else:
-                write_whole(path, vl_convert.vegalite_to_pdf(described))
+                write_atomically(path, vl_convert.vegalite_to_pdf(described))
     return paths
 
 

@@ -7,7 +7,7 @@ from ablations.report.search.contents import SearchContents
 from ablations.report.study.contents import ReportError
 from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
 from ablations.search.contents import AblatedSearch, contents_of
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import write_atomically
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 
@@ -52,7 +52,7 @@ def search_report(
         )
     check_free([place], overwrite)
     contents = contents_of(_opened(search), ablation)
-    write_whole(place, _writer(suffix)(contents).encode("utf-8", "replace"))
+    write_atomically(place, _writer(suffix)(contents).encode("utf-8", "replace"))
     return place
 
 

@@ -1,20 +1,23 @@
 """The store of a study: its plan and its results in one SQLite file, with one writer at a time."""
 
 import contextlib
-import fcntl
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
 
 from ablations.study import Settings, Study, Trial, TrialResult
 from ablations.study.settings import StudyError
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import filelock
 
 FILE = "study.sqlite"
 LOCK = "study.lock"
@@ -99,10 +102,10 @@ class Store:
     def __init__(self, directory: str | Path, *, write: bool = False) -> None:
         self.directory = Path(directory).expanduser()
         path = self.directory / FILE
-        self._lock: int | None = None
+        self._lock: filelock.BaseFileLock | None = None
         if write:
             make_directory(self.directory)
-            self._lock = lock(self.directory / LOCK)
+            self._lock = lock_study(self.directory / LOCK)
             self._connection = sqlite3.connect(path, isolation_level=None)
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -136,7 +139,7 @@ class Store:
         """Close the file and release the lock."""
         self._connection.close()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     @property
@@ -360,27 +363,20 @@ def refusal(path: Path, error: sqlite3.DatabaseError) -> StudyError:
     return StudyError(f"There is no study in {path}: {error}.")
 
 
-def lock(path: Path) -> int:
-    """Lock a study's directory; the system releases the lock when this process ends.
+def lock_study(path: Path) -> "filelock.BaseFileLock":
+    """Lock a study for writing.
 
     Raises
     ------
     StudyError
-        If another process holds the lock, with its id, or the directory is not writable.
+        If another process holds the lock, or the folder is not writable.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        return lock(path)
+    except LockedError as error:
+        raise StudyError(
+            f"Process {error.holder} is running the study in {path.parent}; wait for it, stop it, "
+            "or choose another directory."
+        ) from error
     except OSError as error:
         raise StudyError(f"{path.parent} is not writable: {error.strerror}.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = path.read_text().strip() or "unknown"
-        os.close(descriptor)
-        raise StudyError(
-            f"Process {holder} is running the study in {path.parent}; wait for it, stop it, or "
-            "choose another directory."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor
