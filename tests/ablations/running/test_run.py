@@ -50,8 +50,8 @@ def test_stored_trials_outside_the_plan_are_reported(go, capsys):
     other = dataclasses.replace(STUDY, factors={"dropout": [0.0, 0.5]})
     go(other)
     assert capsys.readouterr().err.splitlines()[0] == (
-        "4 stored trials are not part of this study; they stay stored. To keep two studies "
-        "apart, give this one another name or directory (--to on the command line)."
+        "4 stored trials are not part of this study; they stay stored. To separate two "
+        "studies, give this one another name or directory (--to on the command line)."
     )
     more = dataclasses.replace(STUDY, factors={"units": [8, 16, 128], "dropout": [0.0, 0.5]})
     go(more)
