@@ -53,20 +53,21 @@ class Progress:
         self.total = total
         self.completed = self.failed = 0
         self._clock = clock
-        self._resumed = 0
+        self._earlier = 0
         self._start = clock()
         self._first_start: float | None = None
         self._messages: set[str] = set()
         self._status = ""
-        self._display = Live(
-            console=self.console,
-            get_renderable=self.render,
-            refresh_per_second=2,
-            transient=True,
-        )
+        self._display: Live | None = None
 
     def __enter__(self) -> Self:
         if self.live:
+            self._display = Live(
+                console=self.console,
+                get_renderable=self.render,
+                refresh_per_second=2,
+                transient=True,
+            )
             self._display.start()
         return self
 
@@ -77,7 +78,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         with contextlib.suppress(OSError):  # the terminal may be gone
-            if self.live:
+            if self._display is not None:
                 self._display.stop()
 
     def say(self, message: str) -> None:
@@ -98,9 +99,9 @@ class Progress:
         """Add trials to the total."""
         self.total = (self.total or 0) + count
 
-    def resume(self, count: int, failed: int = 0) -> None:
+    def count_earlier(self, count: int, *, failed: int = 0) -> None:
         """Count trials that ended in an earlier run, which do not affect the rate."""
-        self._resumed += count
+        self._earlier += count
         self.completed += count
         self.failed += failed
 
@@ -118,12 +119,12 @@ class Progress:
     def rate(self) -> float:
         """Return the number of trials per minute."""
         start = self._start if self._first_start is None else self._first_start
-        return 60 * (self.completed - self._resumed) / max(self._clock() - start, 1e-9)
+        return 60 * (self.completed - self._earlier) / max(self._clock() - start, 1e-9)
 
     def time_left(self) -> str:
         """Return the remaining time, such as ", 0:30 left"; empty if it is unknown."""
         remaining = (self.total or 0) - self.completed
-        if remaining <= 0 or self.completed == self._resumed:
+        if remaining <= 0 or self.completed == self._earlier:
             return ""
         return f", {duration(60 * remaining / self.rate())} left"
 

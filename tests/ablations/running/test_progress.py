@@ -47,7 +47,6 @@ def terminal():
     text = io.StringIO()
     progress = StudyProgress(STUDY)
     progress.console = Console(file=text, force_terminal=True, width=120)
-    progress._display.console = progress.console
     progress.live = True
     with progress:
         yield progress, text

@@ -38,9 +38,9 @@ def test_start_of_the_workers_does_not_affect_the_time_left(clock):
     assert (progress.position(), progress.time_left()) == ("2/4", ", 0:20 left")
 
 
-def test_resumed_trials_do_not_affect_the_time_left(clock):
+def test_trials_of_an_earlier_run_do_not_affect_the_time_left(clock):
     progress = Progress(12, clock=clock)
-    progress.resume(8, failed=1)
+    progress.count_earlier(8, failed=1)
     assert (progress.position(), progress.time_left()) == ("8/12", "")
     clock.now = 30.0
     progress.count(seconds=30.0)
