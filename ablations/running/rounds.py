@@ -163,9 +163,9 @@ class Rounds:
             if variant.name not in self._measured
             and not any(row.key in stored for row, _ in planner.rows([variant], self._blocks, {}))
         ]
-        found = measured(planner, unknown, self._measure, self._refused)
-        self._measured |= found
-        self._weights |= _weights_of(found)
+        measurements = measured(planner, unknown, self._measure, self._refused)
+        self._measured |= measurements
+        self._weights |= _weights_of(measurements)
         rows = planner.rows(self._variants, self._blocks, infeasible(self._measured))
         self._shown.say_once(planner.orthogonality([row for row, _ in rows]))
         for finding in dict.fromkeys(f for one in self._measured.values() for f in one.findings):
@@ -181,13 +181,13 @@ class Rounds:
         if context is None:
             variants = self._to_measure()
             self._measured = measured(self._planner, variants, self._measure)
-            found = self._measured[BASELINE]
-            for note in found.data_notes:
+            baseline = self._measured[BASELINE]
+            for note in baseline.data_notes:
                 self._shown.say(f"{self._planner.study.data}: {note}.")
             context = context_of(
                 self._planner.study.model_name,
-                found.fingerprint,
-                found.arithmetic,
+                baseline.fingerprint,
+                baseline.arithmetic,
                 self._weights_version(_weights_of(self._measured)),
             )
         return context
@@ -218,9 +218,9 @@ def _refused(store: Store) -> dict[str, str]:
     return {row.key: row.infeasible for row in store.plan() if row.infeasible}
 
 
-def _weights_of(found: Mapping[str, TrialResult]) -> dict[str, str]:
+def _weights_of(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
     """Return the digests of loaded weights, by trial."""
-    return {one.trial.key: one.weights for one in found.values() if one.weights}
+    return {one.trial.key: one.weights for one in measurements.values() if one.weights}
 
 
 def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> dict[str, str] | None:

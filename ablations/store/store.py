@@ -52,6 +52,9 @@ FROM results WHERE context = ? ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
 
+JSON = ("changes", "level", "baseline")
+"""Columns of the plan that hold JSON."""
+
 PLAIN = ("status", "reason", "seconds", "fit_seconds", "params", "macs", "loss")
 """Columns of results that hold fields of `TrialResult` as they are."""
 
@@ -183,16 +186,7 @@ class Store:
             All rows of the plan; they replace the last run's.
         """
         rows = [
-            (
-                row.variant,
-                json.dumps(dict(row.changes)),
-                row.factor,
-                json.dumps(row.level),
-                json.dumps(row.baseline),
-                row.seed,
-                row.key,
-                row.infeasible,
-            )
+            [json.dumps(value) if name in JSON else value for name, value in vars(row).items()]
             for row in plan
         ]
         values = study.to_dict() | ({"weights": dict(weights)} if weights else {})
@@ -232,16 +226,9 @@ class Store:
 
     def plan(self) -> list[Planned]:
         """Read the plan of the last run."""
+        rows = [dict(row) for row in self._read("SELECT * FROM plan ORDER BY rowid")]
         return [
-            Planned(
-                **{
-                    name: json.loads(row[name])
-                    if name in ("changes", "level", "baseline")
-                    else row[name]
-                    for name in row.keys()  # noqa: SIM118  (a row iterates over its values)
-                }
-            )
-            for row in self._read("SELECT * FROM plan ORDER BY rowid")
+            Planned(**{**row, **{name: json.loads(row[name]) for name in JSON}}) for row in rows
         ]
 
     def results(self, context: Mapping[str, str]) -> dict[str, TrialResult]:
@@ -265,6 +252,8 @@ class Store:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
+            if not str(error).startswith("no such"):
+                raise
             raise self._refusal_of(error) from error
 
     def _study_of(self, spec: str) -> Study:
