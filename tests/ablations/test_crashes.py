@@ -1,4 +1,4 @@
-"""kill -9 and Ctrl-C, at random moments: nothing is lost, nothing is done twice."""
+"""kill -9 and Ctrl-C at random moments: no trial is lost or done twice."""
 
 import os
 import random
@@ -42,7 +42,7 @@ def start(directory, which):
 
 
 def held(directory):
-    """Start a study, and wait until each of two workers has ended a trial and is at the next."""
+    """Start a study, and wait until both workers run their second trial."""
     process = start(directory, "HELD")
     wait_until(lambda: len([*directory.parent.glob("go on.*")]) == 2)
     assert len(rows(directory)) == 2
@@ -50,7 +50,7 @@ def held(directory):
 
 
 def interrupt(process):
-    """Interrupt a study, and return what it has said when it has heard of it."""
+    """Interrupt a study, and return its lines until it confirms the interruption."""
     process.send_signal(signal.SIGINT)
     lines = []
     for line in iter(process.stderr.readline, ""):
@@ -72,7 +72,7 @@ def children(pid):
 
 
 def workers(pid):
-    """The processes that the coordinator's forkserver has forked."""
+    """Return the processes that the coordinator's forkserver has forked."""
     return [worker for child in children(pid) for worker in children(child)]
 
 
@@ -85,7 +85,7 @@ def met(process):
 
 
 def rows(directory):
-    """Read the results' own rows, as anybody could."""
+    """Read the rows of the results from the file."""
     if not (directory / FILE).exists():
         return []
     connection = sqlite3.connect(directory / FILE)
@@ -98,7 +98,7 @@ def rows(directory):
 
 
 def count(directory):
-    """Count the results' rows, which is asked a hundred times a second."""
+    """Count the rows of the results."""
     if not (directory / FILE).exists():
         return 0
     connection = sqlite3.connect(directory / FILE)
@@ -111,7 +111,7 @@ def count(directory):
 
 
 def check(directory, before, keys):
-    """Planned = done + failed + pending, no trial done twice, finished rows unchanged."""
+    """Check that planned = done + failed + pending, and that finished rows are unchanged."""
     now = rows(directory)
     assert now[: len(before)] == before
     if now:
@@ -125,7 +125,7 @@ def check(directory, before, keys):
 
 
 def done(stored):
-    """How many trials are done, having checked that none is so twice."""
+    """Return the number of done trials, after checking that none is done twice."""
     counts = Counter(row[1] for row in stored if row[4] == "done")
     assert max(counts.values(), default=1) == 1
     return len(counts)
@@ -242,7 +242,7 @@ def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path):
 
 
 def check_stopped(process, running):
-    """It tells so, ends by the interruption, and leaves no worker."""
+    """The run confirms it, ends by the interruption, and leaves no worker."""
     code, _, err = end(process)
     assert code == -signal.SIGINT
     told = "Stopped. What has ended is stored, and running the study again goes on from there."

@@ -1,4 +1,4 @@
-"""Mistakes of a newcomer with studies: one sentence each, before anything is trained or written."""
+"""Mistakes with studies are refused in one sentence, before training or writing."""
 
 import sys
 
@@ -25,7 +25,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def module(place, monkeypatch):
-    """Return a function that writes a module of one's own, called `own`."""
+    """Return a function that writes a user's module named `own`."""
 
     def write(text):
         (place / "own.py").write_text(text)
@@ -42,7 +42,7 @@ def refusal(function, *arguments, kind=StudyError, **options):
     return str(refused.value)
 
 
-# What NumPy and pandas hold
+# Values from NumPy and pandas
 
 
 @pytest.mark.parametrize("kind", [np.array, pd.Series, lambda levels: [*np.array(levels)]])
@@ -76,7 +76,7 @@ def test_duplicate_metric_counts_once():
     assert Study("mlp", factors=FACTORS, metrics=["loss", "loss"]).metrics == ("loss",)
 
 
-# What is no study
+# Invalid arguments
 
 
 @pytest.mark.parametrize("start", [ablations.plan, ablations.run])
@@ -122,7 +122,7 @@ def test_unwritable_directory_is_refused():
     )
 
 
-# Models of one's own
+# Custom models
 
 
 @pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])

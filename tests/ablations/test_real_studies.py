@@ -1,4 +1,4 @@
-"""With real training, as small as it gets."""
+"""Studies with real training."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
 
 
 def test_dtype_policy_of_a_level_reaches_no_other_trial(tmp_path):
-    """The baseline leaves Keras in half precision to the trials after it, if nothing is done."""
+    """Without isolation, the baseline would leave Keras in half precision."""
     study = Study(
         "stub_builders:leaking",
         "digits",
@@ -76,7 +76,7 @@ def test_finished_study_loads_no_tensorflow_and_starts_no_process(tmp_path):
 
 
 def test_moving_averages_finding_appears_only_where_it_applies(tmp_path):
-    """Few steps at momentum 0.99 leave BatchNormalization's averages at what they started as."""
+    """After few steps at momentum 0.99, the moving averages are still near their initial values."""
     study = Study(
         "batch_norm",
         "digits",

@@ -1,4 +1,4 @@
-"""The studies that are built in."""
+"""Built-in studies."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command in processes of its own."""
+"""The command line in separate processes."""
 
 import os
 import subprocess
@@ -71,7 +71,7 @@ def build(input_shape, classes, units=UNITS):
 
 
 def test_builder_is_imported_from_both_folders(tmp_path):
-    """By workers too, and by the installed command, which Python starts in another folder."""
+    """Also by workers, and by the installed command, which starts in another folder."""
     program = tmp_path / "bin" / "ablations"
     study = tmp_path / "studies" / "mine.toml"
     for folder in (program.parent, study.parent):

@@ -1,4 +1,4 @@
-"""A study's file to begin with."""
+"""Template of a study."""
 
 
 def test_new_writes_a_runnable_study(tell, tmp_path):

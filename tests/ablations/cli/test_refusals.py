@@ -1,4 +1,4 @@
-"""What is wrong ends with status 2 and one line."""
+"""Invalid input ends with status 2 and one line."""
 
 import pytest
 from tiny_study import TINY

@@ -1,4 +1,4 @@
-"""The report of a study that was run."""
+"""The command `ablations report`."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What a run does and tells, with stub trials."""
+"""The command `ablations run`, with stub trials."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from ablations.results.report_contents import contents_of
 from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
 
-# What it shows
+# Output
 
 
 def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
@@ -135,7 +135,7 @@ def test_single_failure_is_printed_in_the_singular(tell, tiny, serially, monkeyp
     assert "units=4, 1 trial, for instance: x: y. z." in answer.stdout
 
 
-# What it runs and where
+# Seeds, directories and failures
 
 
 def test_option_seeds_replaces_the_seeds_of_the_study(tell, tiny, serially, tmp_path):

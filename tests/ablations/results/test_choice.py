@@ -1,4 +1,4 @@
-"""The best configuration."""
+"""Choice of the best variant."""
 
 import pytest
 from stub_outcomes import STUDY, told
@@ -70,7 +70,7 @@ def test_best_levels_of_recipe_and_data(outcome):
 
 @pytest.mark.parametrize("lost", ["ValueError: too hard", (float("nan"), 0.1)])
 def test_best_variant_is_chosen_over_shared_seeds(outcome, lost):
-    """units=16 fails where it is hard, and would be ahead on the seeds that are left."""
+    """units=16 fails in hard seeds, and would win over the other seeds."""
 
     def told(trial):
         units = trial.settings.get("units", 128)

@@ -1,4 +1,4 @@
-"""The deltas of a study's results: of which metrics, and which losses are compared."""
+"""Deltas of a study: their metrics, and which losses are compared."""
 
 import pytest
 import stub_trials

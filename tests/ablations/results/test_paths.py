@@ -1,4 +1,4 @@
-"""The steps of a path, as results tell them."""
+"""Steps of a path."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ FORK = Study("mlp", "digits", factors={"units": [128, 8], "depth": [1, 2]}, desi
 
 
 def test_change_that_mostly_failed_is_made_last(outcome):
-    """units=8 has one lucky seed of five."""
+    """units=8 is done in one seed of five."""
 
     def told(trial):
         if dict(trial.settings) == {"units": 8} and trial.seed:
@@ -82,7 +82,7 @@ def test_change_that_mostly_failed_is_made_last(outcome):
 
 
 def test_changes_of_a_step_are_compared_over_shared_seeds(outcome):
-    """units=8 fails where it is hard, and would be ahead on the seeds that are left."""
+    """units=8 fails in hard seeds, and would win over the other seeds."""
 
     def told(trial):
         hard = 10.0 * (trial.seed >= 3)
@@ -149,7 +149,7 @@ def test_other_designs_have_no_path(outcome):
 
 
 def test_level_with_a_comma_is_one_change():
-    """As that of a hyperparameter may: it is compared with the other single changes."""
+    """It is compared with the other single changes."""
     changes = {"baseline": {}, "a + b=1": {"a + b": 1}, "c=1": {"c": 1}}
     trials = pd.DataFrame(
         [

@@ -1,4 +1,4 @@
-"""From the results of a study to its report."""
+"""Contents of a report, gathered from results."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The tables that a study's results come in."""
+"""Tables of results."""
 
 import os
 import signal
@@ -89,7 +89,7 @@ def test_unfinished_study_of_few_seeds_is_exploratory(outcome):
     assert outcome(six, interrupt).exploratory
 
 
-# The tables of statistics
+# Statistics
 
 
 def test_a_factorial_has_effects(outcome):

@@ -1,4 +1,4 @@
-"""Rules that were changed after there were results."""
+"""Reports of rules that were changed after there were results."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which code of the packages themselves a result depends on."""
+"""Versions of the code that results depend on."""
 
 import shutil
 from importlib.metadata import version as installed
@@ -13,7 +13,7 @@ from ablations.store.provenance import context_of, difference, trial_code_versio
 
 @pytest.fixture
 def packages(tmp_path):
-    """Copies of both packages, side by side."""
+    """Return a folder with copies of both packages."""
     for package in (cnnzoo, ablations):
         folder = Path(package.__file__).parent
         ignored = shutil.ignore_patterns("__pycache__")

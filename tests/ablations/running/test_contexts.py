@@ -1,4 +1,4 @@
-"""What results belong to, and what is not mixed."""
+"""Contexts of results, which are kept apart."""
 
 import dataclasses
 import os
@@ -16,12 +16,12 @@ from ablations.store import provenance as context
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
 
-# Nothing to do
+# Finished studies
 
 
 @pytest.fixture
 def same_data(monkeypatch):
-    """Data of the fingerprint that stubs give; what it holds is not looked at."""
+    """Replace the data by data with the fingerprint of the stub trials."""
     info = SimpleNamespace(fingerprint="stub", classes=10)
     monkeypatch.setattr(rounds, "load_data", lambda spec: SimpleNamespace(info=info))
     return info
@@ -73,7 +73,7 @@ def test_finished_study_refuses_metrics_of_another_task(go, same_data):
     )
 
 
-# What does not belong together
+# Different studies and contexts
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, cap
 
 @pytest.mark.parametrize("kind", ["npz", "folder"])
 def test_results_on_data_changed_during_a_run_are_separate(go, monkeypatch, tmp_path, capsys, kind):
-    """The second trial finds other files than the study was checked with."""
+    """The files change between the checks and the second trial."""
     from PIL import Image
 
     from ablations.running import trial as module
@@ -262,7 +262,7 @@ def test_changed_code_of_the_zoo_makes_new_trials(go, monkeypatch, capsys):
 
 
 def test_changed_builder_of_the_program_makes_new_trials(go, monkeypatch, capsys):
-    """As of a notebook, whose cells no file holds."""
+    """As in a notebook, whose cells are in no file."""
     study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
     counts = []
     for body in ("...", "...", "return 1"):

@@ -1,3 +1,5 @@
+"""Ctrl-C: stopping after the running trials, or at once."""
+
 import os
 import signal
 import threading
@@ -22,7 +24,7 @@ def handler_is_given_back():
 
 
 def told(work):
-    """Run something that ends by an interruption, and return what was said."""
+    """Run a function that ends by an interruption, and return the printed lines."""
     said = []
 
     def run():

@@ -1,4 +1,4 @@
-"""Seeds that are added, and a path."""
+"""Rounds that add seeds, or follow a path."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ from ablations.running import run as runner
 
 @pytest.mark.parametrize(("cap", "looks"), [(30, [6, 10, 15, 20, 30]), (8, [6, 8])])
 def test_auto_seeds_are_added_only_for_open_verdicts(go, monkeypatch, cap, looks):
-    """units=8 is worse beyond doubt; units=16 is a coin toss, and goes on to the cap."""
+    """units=8 is clearly worse; units=16 stays open until the maximum of seeds."""
 
     def told(trial, report_to=None):
         stub_trials.CALLS.append(trial)

@@ -1,3 +1,5 @@
+"""Runs of studies: results, failures and resuming."""
+
 import dataclasses
 import os
 import signal
@@ -12,7 +14,7 @@ from ablations.engines import processes
 from ablations.running import run as runner
 from cnnzoo import Recipe
 
-# What is there is not run again
+# Stored results
 
 
 def test_finished_study_runs_nothing_again(go):
@@ -63,7 +65,7 @@ def test_stored_trials_outside_the_plan_are_reported(go, capsys):
 
 
 def test_trials_of_auto_seeds_are_not_reported_as_left_out(go, capsys):
-    """A study with "auto" seeds plans again what it holds, look by look."""
+    """A study with "auto" seeds plans its stored trials again at each look."""
     auto = dataclasses.replace(STUDY, seeds="auto", max_seeds=7)
     go(auto)
     capsys.readouterr()
@@ -107,7 +109,7 @@ def test_interrupted_study_resumes(go, monkeypatch):
     assert (results.trials["status"] == "done").all()
 
 
-# What fails
+# Failures
 
 
 def test_failed_trial_keeps_its_reason(go):

@@ -1,4 +1,4 @@
-"""What Ctrl-C leaves undone, and what it does not."""
+"""Ctrl-C during a run."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def interrupt():
 
 @pytest.fixture
 def interrupt_in(monkeypatch):
-    """Have Ctrl-C pressed while so many trials have been run."""
+    """Return a function that presses Ctrl-C after a number of trials."""
 
     def interrupt_in(count):
         def trial_result(trial, report_to=None):
@@ -71,7 +71,7 @@ def test_interruption_leaves_failed_trials_to_retry(go, interrupt_in, capsys):
 
 
 class Garbage:
-    """What Ctrl-C is pressed over so many times as it is thrown away, where Python loses it."""
+    """Object that raises Ctrl-C in its finalizer, where Python loses it."""
 
     def __init__(self, times):
         self.times = times

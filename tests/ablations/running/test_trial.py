@@ -1,4 +1,4 @@
-"""Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
+"""Trials with real training: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
 
 import os
 import random
@@ -27,7 +27,7 @@ def trial(model="mlp", data="digits", seed=0, epochs=1, **levels):
 
 @pytest.fixture(scope="module")
 def plain():
-    """What the plain trial comes to, before which nothing was trained."""
+    """Return the result of the plain trial in a fresh process."""
     forget()
     return run_trial(trial())
 
@@ -331,12 +331,12 @@ def test_changed_file_is_read_again_after_forget(tmp_path):
     assert fingerprints[0] != fingerprints[1]
 
 
-# What a worker is prepared with
+# Preparation of workers
 
 
 @pytest.fixture
 def tensorflow(monkeypatch):
-    """What TensorFlow would be told, on a host with as many GPUs as set here."""
+    """Record the calls of TensorFlow's configuration on a host with a given number of GPUs."""
     import tensorflow as tf
 
     told = {"gpus": [], "calls": []}

@@ -1,4 +1,4 @@
-"""What the studies of a search compare where its objective has another name, or is another one."""
+"""Study metrics that stand for the objective of a search."""
 
 import json
 import math
@@ -176,7 +176,7 @@ def test_given_metric_is_compared(searched, two_classes):
 
 
 def scored(trial, report_to=None):
-    """Train nothing: 0.7 and a little by seed."""
+    """Return 0.7 plus a little by seed, without training."""
     score = 0.7 + trial.seed / 100
     metrics = {f"{split}_accuracy": score for split in ("validation", "test")}
     return TrialResult(trial, "done", metrics={**metrics, "test_loss": 1 - score})

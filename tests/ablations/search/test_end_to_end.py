@@ -1,4 +1,4 @@
-"""A ``build(hp)`` as users have it: studied, searched by KerasTuner, the search ablated."""
+"""A user's ``build(hp)``: studied, searched by KerasTuner, and the search ablated."""
 
 import contextlib
 import importlib
@@ -53,7 +53,7 @@ def builder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """Write 90 images of three kinds, told apart by where they are bright."""
+    """Write 90 images of three classes with different bright regions."""
     random = np.random.default_rng(0)
     y = np.arange(90) % 3
     x = random.random((90, 4, 4, 1))
@@ -85,7 +85,7 @@ def test_any_builder_of_kerastuner_becomes_a_study(builder, data, tmp_path):
 
 
 class Untrained(keras_tuner.RandomSearch):
-    """KerasTuner's random search, which only builds."""
+    """Random search of KerasTuner that builds models without training."""
 
     def run_trial(self, trial, *arguments, **options):
         params = self.hypermodel.build(trial.hyperparameters).count_params()
@@ -111,7 +111,7 @@ def search_by_kerastuner(tuner, builder, place, x, y, trials):
 
 
 def formula(trial, report_to=None):
-    """Take the place of training, of which a path needs many."""
+    """Replace training, because a path needs many trials."""
     score = 0.5 + 0.01 * trial.settings.get("units", 4) + 0.001 * trial.seed
     metrics = {"validation_accuracy": score, "test_accuracy": score, "test_loss": 1 - score}
     return TrialResult(trial, "done", metrics=metrics)

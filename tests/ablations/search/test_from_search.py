@@ -1,4 +1,4 @@
-"""A search that leads to an ablation."""
+"""Studies of a search."""
 
 import math
 import signal
@@ -23,7 +23,7 @@ def level(trial, name):
 
 
 def formula(trial, report_to=None):
-    """Train nothing: learning_rate decides, then normalization; with noise by seed."""
+    """Return a score without training: learning_rate matters most, then normalization."""
     score = 0.9 - 0.03 * (math.log10(level(trial, "learning_rate")) + 2) ** 2
     score += 0.03 * (level(trial, "normalization") == "batch") + 0.0005 * level(trial, "filters")
     score += 0.004 * ((stream(trial.seed, trial.key) % 1000) / 500 - 1)

@@ -1,4 +1,4 @@
-"""The studies that a search leads to, one after the other: what is told, and what Ctrl-C ends."""
+"""Running the studies of a search: printed lines and Ctrl-C."""
 
 import signal
 
@@ -27,7 +27,7 @@ def measured(trial):
 
 @pytest.fixture
 def run(search, tmp_path, monkeypatch, capsys):
-    """Return a function that runs the studies, and says what was told of them in which order."""
+    """Return a function that runs the studies and returns the printed lines."""
     monkeypatch.setattr(runner, "run_trial", trained)
     monkeypatch.setattr(runner, "measure_trial", measured)
     studies = ablations.from_search(search, seeds=1, rivals=2)

@@ -1,3 +1,5 @@
+"""Descriptions of machines."""
+
 import platform
 
 import pytest
