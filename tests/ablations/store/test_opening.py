@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from stub_trials import STUDY
 
 from ablations import StudyError, open_results
 from ablations.store import FILE, LOCK, Planned, Store
+from ablations.study.built_in import get_study
 
 
 def refusal(directory):
@@ -71,6 +73,19 @@ def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
     assert (tmp_path / "mine" / FILE).is_file()
     with Store("~/mine") as reader:
         assert reader.study == STUDY
+
+
+def test_study_stored_by_an_earlier_commit_opens(tmp_path):
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.executescript(Path(__file__).with_name("stored_study.sql").read_text())
+    connection.close()
+    results = open_results(tmp_path)
+    assert results.study == replace(get_study("downsampling"), baseline={"pool_size": 2})
+    assert results.trials["status"].tolist() == ["done"] * 4
+    # the test losses in the file, variant minus baseline by seed
+    deltas = (0.2228061407804489 - 0.19175538420677185, 0.13508744537830353 - 0.1076892539858818)
+    assert results.deltas("loss")["delta"].tolist() == pytest.approx([sum(deltas) / 2])
+    assert results.report(tmp_path / "report.md").is_file()
 
 
 def spoiled(directory, statement):
