@@ -44,15 +44,6 @@ def losses_of(
     A step of a path chooses among variants with equally many changes, so these are compared over
     the seed blocks that they share: see `compared_blocks`. A variant that is done in less than
     half of its seeds counts as the worst. A trial whose metric is not finite counts as not done.
-
-    Parameters
-    ----------
-    trials
-        One row per planned trial, as `Results.trials`.
-    metric
-        A column.
-    changes
-        By variant, the levels that it changes.
     """
     sign = _sign(metric)
     pending = trials.loc[trials["status"] == Status.PENDING, "variant"]
@@ -105,16 +96,9 @@ def path_table(
     metric: str,
     deciding_metric: str,
 ) -> pd.DataFrame:
-    """Return the steps of a path so far; see `Results.path`.
+    """Return the steps of a path so far by one metric, as another one decided them.
 
-    Parameters
-    ----------
-    study
-        The study, with the baseline's level of every factor.
-    trials, changes
-        As for `losses_of`.
-    metric, deciding_metric
-        Columns: the metric to show, and the metric that chose the steps.
+    See `Results.path`.
 
     Raises
     ------

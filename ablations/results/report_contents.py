@@ -26,14 +26,7 @@ MOST_ALIASES = 12
 
 
 def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportContents:
-    """Gather the contents of a report.
-
-    Parameters
-    ----------
-    results
-        Results of the study.
-    beside
-        Results of another study, to show the deltas of both side by side.
+    """Gather the contents of a study's report, with another study side by side.
 
     Raises
     ------

@@ -28,20 +28,10 @@ def compare(
     metrics: Sequence[str],
     loss_kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the deltas by the study's rules.
+    """Return the deltas by the study's seeds and margins.
 
-    Parameters
-    ----------
-    study
-        The study, with its seeds, their maximum and its margins.
-    trials, metrics, loss_kinds
-        As for `ablations.stats.deltas`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table of `ablations.stats.sequential` if the seeds are "auto", else that of
-        `ablations.stats.deltas`.
+    The table is that of `ablations.stats.sequential` if the seeds are "auto", else that of
+    `ablations.stats.deltas`.
     """
     margins = margins_of(study)
     if study.seeds == AUTO:
@@ -58,21 +48,11 @@ def margins_of(study: Study) -> dict[str, float]:
 def loss_kinds(
     baseline: Mapping[str, Level], rows: Iterable[tuple[str, Mapping[str, Level], str | None]]
 ) -> dict[str, str]:
-    """Return what each variant minimizes.
+    """Return a text on the loss of each variant, equal only for losses that may be compared.
 
-    Parameters
-    ----------
-    baseline
-        The baseline's levels.
-    rows
-        For each trial its variant, the levels that the variant changes, and the loss of the
-        trained model; None or empty while the trial has no result.
-
-    Returns
-    -------
-    dict
-        A text by variant, equal only for losses that may be compared. While no trial of a variant,
-        or of the baseline, has a result, the text comes from the zoo's toggles.
+    A row holds a trial's variant, the levels that it changes, and the loss of the trained model;
+    None or empty while the trial has no result. Until a trial of the variant and one of the
+    baseline have results, the text comes from the levels.
 
     Examples
     --------
@@ -109,16 +89,10 @@ def measured(trials: pd.DataFrame) -> list[str]:
 def comparable(
     metrics: Sequence[str], kinds: Mapping[str, str], available: Collection[str]
 ) -> list[str]:
-    """Replace test_loss by a metric that means the same under every loss, if losses differ.
+    """Replace test_loss by an available metric that means the same under every loss.
 
-    Parameters
-    ----------
-    metrics
-        Columns of the trials.
-    kinds
-        The losses, as `loss_kinds` returns them.
-    available
-        Columns that all variants have; see `measured`.
+    Only if the losses differ, see `loss_kinds`. Available are the columns that all variants have,
+    see `measured`.
 
     Examples
     --------
@@ -137,12 +111,7 @@ def _declared_loss(levels: Mapping[str, Level]) -> str:
 
 
 def changed_rules(studies: Sequence[Study]) -> list[str]:
-    """Return a sentence for each rule that was changed after there were results.
-
-    Parameters
-    ----------
-    studies
-        The study as it was run, from the first run with results on.
+    """Return a sentence for each rule that differs between the successive runs of a study.
 
     Examples
     --------

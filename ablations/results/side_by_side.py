@@ -31,11 +31,8 @@ COLUMNS = [
 def both_deltas(first: Analysis, second: Analysis) -> pd.DataFrame:
     """Return the deltas of two studies, one row per study, variant and metric.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns of `Results.deltas` with the ``study`` and a ``status``: "failed", "infeasible" or
-        "pending" if no trial of the variant is done, else empty.
+    The ``status`` is "failed", "infeasible" or "pending" if no trial of the variant is done, else
+    empty.
 
     Raises
     ------

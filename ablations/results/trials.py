@@ -17,14 +17,7 @@ def trials_table(
 ) -> pd.DataFrame:
     """Return one row per planned trial; see `Results.trials`.
 
-    Parameters
-    ----------
-    plan
-        The planned trials.
-    results
-        Results by trial key.
-    metrics
-        The study's metrics: columns on the test split even before a trial is done.
+    The study's metrics on the test split are columns even before a trial is done.
     """
     rows = [_row(planned, results.get(planned.key)) for planned in plan]
     measures = dict.fromkeys(name for row in rows for name in row)

@@ -23,16 +23,7 @@ def measured(
 ) -> dict[str, TrialResult]:
     """Build a model of each variant, and return its cost or why it cannot be built.
 
-    Parameters
-    ----------
-    planner
-        The checked study.
-    variants
-        Some of its variants.
-    measure
-        Function that measures trials.
-    refused
-        By trial, why it could not be built before. Such trials are not built again.
+    Trials that are known to be infeasible, by `refused`, are not built again.
 
     Raises
     ------

@@ -44,15 +44,7 @@ class AblatedSearch(Protocol):
 
 
 def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) -> SearchContents:
-    """Gather the contents of a search's report.
-
-    Parameters
-    ----------
-    search
-        The search.
-    ablation
-        The results of its best configurations on fresh seeds.
-    """
+    """Gather the contents of a search's report, with its best configurations on fresh seeds."""
     objective = search.objective
     importance = search.importance()
     optimism = ablation.optimism() if ablation else pd.DataFrame()

@@ -56,16 +56,8 @@ def find_counterpart(
 ) -> Counterpart:
     """Find the study metric that measures the same as the objective of a search.
 
-    If the name of the objective is not enough, the winner is built to inspect its metrics.
-
-    Parameters
-    ----------
-    search
-        The search.
-    model, data
-        As for `ablations.Study`.
-    levels
-        Levels of the winner.
+    If the name of the objective is not enough, the winner is built from its levels to inspect its
+    metrics.
     """
     name = objective_of(search).name
     plain = name.removeprefix(VALIDATION)

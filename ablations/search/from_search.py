@@ -203,19 +203,10 @@ def find_contenders(
     KerasTuner gives a level to every hyperparameter, so trials may differ by hyperparameters that
     a plain ``if`` leaves out. Such trials are one configuration.
 
-    Parameters
-    ----------
-    search
-        The search.
-    model
-        Name of the model.
-    count
-        Maximum number of configurations.
-
     Returns
     -------
     Space, tuple of Contender
-        The toggles that may be set, and the contenders, the winner first.
+        The toggles that may be set, and at most so many contenders, the winner first.
 
     Raises
     ------

@@ -176,15 +176,7 @@ class Store:
         plan: Iterable[Planned],
         weights: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Store the study that is about to run, with its plan.
-
-        Parameters
-        ----------
-        study, context, weights
-            As the properties of these names return them.
-        plan
-            All rows of the plan; they replace the last run's.
-        """
+        """Store the study that is about to run; its plan replaces the last run's."""
         rows = [
             [json.dumps(value) if name in JSON else value for name, value in vars(row).items()]
             for row in plan
