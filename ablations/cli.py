@@ -92,12 +92,11 @@ def run_command(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(
-            metavar="N|auto", help="Number of seeds, or auto, instead of the study's own."
-        ),
+        typer.Option(metavar="N|auto", help="Number of seeds, or auto; default: the study's."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Number of trials to run in parallel.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of parallel trials; default: by cores."),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry failed trials.")
@@ -161,9 +160,9 @@ def report_command(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write reports of the stored results of a study, or of a search with KerasTuner.
+    """Write the report of a stored study, or of a search.
 
-    Nothing is written to a search's directory: by default its report goes beside the directory.
+    A search's directory is not changed: by default its report is written beside the directory.
     """
     import gc
 
