@@ -116,7 +116,7 @@ def run_command(
         from ablations.study.toml_file import read_study
 
         if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
-            raise StudyError(f"`FILE.toml`: expected a name that ends in .toml; got {study!r}.")
+            raise StudyError(f"Expected a file name that ends in .toml; got {study!r}.")
         declared = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             declared = replace(declared, seeds=blocks)

@@ -186,7 +186,7 @@ def test_file_of_a_study_must_end_in_toml(place, command):
     if command == "run":
         (place / "mine").write_text("")
     answer = tell(command, "mine")
-    sentence = "StudyError: The name of a study's file ends in .toml; got 'mine'.\n"
+    sentence = "StudyError: Expected a file name that ends in .toml; got 'mine'.\n"
     assert (answer.exit_code, answer.stderr) == (2, sentence)
 
 
@@ -204,4 +204,7 @@ def test_study_of_only_the_baseline_has_nothing_to_compare(place, stubbed, monke
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0
-    assert "There is the baseline alone, and nothing to compare it with." in answer.output
+    assert (
+        "There is nothing to compare the baseline with, because it is the only variant."
+        in answer.output
+    )
