@@ -1,4 +1,4 @@
-"""The command line of the studies."""
+"""The command line `ablations`: list, write, run and report studies."""
 
 import sys
 from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ablations.study import Study
 
 INTERRUPTED = 130
-"""The status with which shells report what Ctrl-C ended."""
+"""Exit status that shells use for a process ended by Ctrl-C."""
 
 app = typer.Typer(
     help="Ablation studies: what each choice in a model is worth.",
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 @app.callback()
 def main(*, version: Annotated[bool, version_option("ablations")] = False) -> None:
-    """Take what is asked of the program and of no command."""
+    """Handle options that apply to every command."""
 
 
 @app.command("list")
@@ -52,23 +52,23 @@ def list_command() -> None:
     ]
     columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
     console.print(table(columns, rows, right=("seeds",)))
-    console.print(legend("claims: what a document says and a study asks", CLAIMED))
+    console.print(legend("claims of the documents that the studies test", CLAIMED))
 
 
 def _choices(study: "Study") -> list[tuple[str, str]]:
-    """Return the factors of a study with their levels, and what its baseline sets."""
-    found = [(name, ", ".join(map(str, levels))) for name, levels in study.factors.items()]
+    """Return the levels of each factor of a study, and the settings of its baseline."""
+    factors = [(name, ", ".join(map(str, levels))) for name, levels in study.factors.items()]
     settings = [f"{name}={level}" for name, level in study.baseline.items()]
-    return [*found, *([("baseline", ", ".join(settings))] if settings else [])]
+    return [*factors, *([("baseline", ", ".join(settings))] if settings else [])]
 
 
 @app.command("new")
 def new_command(
     path: Annotated[
-        Path, typer.Argument(metavar="FILE.toml", help="The file to write, such as my_study.toml.")
+        Path, typer.Argument(metavar="FILE.toml", help="File to write, such as my_study.toml.")
     ],
 ) -> None:
-    """Write a commented study to start from."""
+    """Write a template of a study, with comments."""
     with one_line_errors():
         from ablations.study.toml_file import write_template
 
@@ -79,31 +79,33 @@ def new_command(
 @app.command("run")
 def run_command(
     study: Annotated[
-        str, typer.Argument(metavar="NAME|FILE.toml", help="Of `ablations list`, or a file.")
+        str,
+        typer.Argument(
+            metavar="NAME|FILE.toml", help="Name of a built-in study, or file of a study."
+        ),
     ],
     directory: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="DIRECTORY", help="Where results go; studies/NAME if left out."
+            "--to", metavar="DIRECTORY", help="Directory of the results; default: studies/NAME."
         ),
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(
-            metavar="N|auto", help="Seed blocks, or auto, in the place of the study's own."
-        ),
+        typer.Option(metavar="N|auto", help="Number of seeds, or auto; default: the study's."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Trials at a time; by cores if left out.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of parallel trials; default: by cores."),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try failed trials again.")
+        bool, typer.Option("--retry-failed", help="Retry failed trials.")
     ] = False,
 ) -> None:
-    """Run a study, or what is missing of it, and show what each choice is worth.
+    """Run or resume a study, and show what each choice is worth.
 
-    A builder of one's own, "module:function", is found beside FILE.toml and in the working folder.
-    Ends with status 130 where Ctrl-C left trials for the next time.
+    A custom builder, "module:function", is imported from the folder of FILE.toml or the working
+    folder. The exit status is 130 if Ctrl-C stopped the run before all trials were done.
     """
     from dataclasses import replace
 
@@ -114,18 +116,18 @@ def run_command(
         from ablations.study.toml_file import read_study
 
         if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
-            raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
-        asked = read_study(study) if study.endswith(".toml") else get_study(study)
+            raise StudyError(f"Expected a file name that ends in .toml; got {study!r}.")
+        declared = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
-            asked = replace(asked, seeds=blocks)
+            declared = replace(declared, seeds=blocks)
         if study.endswith(".toml"):
             _import_from(Path(study).expanduser().parent, Path())
-        if ":" in asked.model_name:  # whose module will load it
+        if ":" in declared.model_name:  # its module will import Keras
             with quiet_stderr():
                 import_module("keras")
         from ablations.running.run import run
 
-        results = run(asked, directory, workers=workers, retry_failed=retry_failed)
+        results = run(declared, directory, workers=workers, retry_failed=retry_failed)
         _show(results)
     if results.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -136,7 +138,7 @@ def report_command(
     directory: Annotated[
         Path,
         typer.Argument(
-            metavar="DIRECTORY", help="Where the results of the study, or the search, are."
+            metavar="DIRECTORY", help="Directory of the study's or the search's results."
         ),
     ],
     to: Annotated[
@@ -144,35 +146,32 @@ def report_command(
         typer.Option(
             "--to",
             metavar="FILE",
-            help="Files: .html .md .csv .tex .json. If left out DIRECTORY/report.html, where "
-            "an earlier report is replaced.",
+            help="File to write: .html, .md, .csv, .tex or .json; may be repeated. Default: "
+            "DIRECTORY/report.html, which replaces an earlier report.",
         ),
     ] = None,
     beside: Annotated[
         Path | None,
-        typer.Option("--beside", metavar="DIRECTORY", help="Another study, to stand side by side."),
+        typer.Option("--beside", metavar="DIRECTORY", help="Another study to show side by side."),
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="FOLDER", help="A folder for SVG, PNG and PDF figures."),
+        typer.Option("--figures", metavar="FOLDER", help="Folder for SVG, PNG and PDF figures."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write reports of stored results: of a study, or of a search with KerasTuner.
+    """Write the report of a stored study, or of a search.
 
-    A search's directory is not written to: without --to its report goes beside it.
+    A search's directory is not changed: by default its report is written beside the directory.
     """
     import gc
 
-    # Nothing that a report makes is garbage before it is written: looking for it took a tenth of
-    # the time, and the process ends with the report.
+    # Garbage collection takes a tenth of the time and frees little before the process ends.
     gc.disable()
     with one_line_errors():
         if (directory / "oracle.json").is_file():
             if beside is not None:
-                raise typer.BadParameter("--beside is for studies, not for searches")
+                raise typer.BadParameter("--beside takes a study, and DIRECTORY holds a search")
             from ablations.search.report import search_figures, search_report
 
             for path in to or []:
@@ -198,13 +197,13 @@ def report_command(
 
 
 def _import_from(*folders: Path) -> None:
-    """Have modules found in these folders before any others, as `python` does for its program's."""
+    """Put folders first on the import path, as `python` does with the folder of a program."""
     places = dict.fromkeys(str(folder.resolve()) for folder in folders)
     sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
 
 
 def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
-    """Write a report to its own place, where an earlier one of this program gives way."""
+    """Write a report to its default place, and replace an earlier report of this program."""
     from ablations.report.html import is_page
 
     replaced = place.is_file() and (overwrite or is_page(place))
@@ -213,14 +212,14 @@ def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
 
 
 def _seeds(text: str) -> int | str:
-    """Read how many seed blocks there shall be."""
+    """Parse a number of seed blocks."""
     from ablations.study.checks import AUTO
     from ablations.study.settings import StudyError
 
     if text == AUTO:
         return text
     if not (text.isascii() and text.isdecimal() and int(text) >= 1):
-        raise StudyError(f"--seeds must be a whole number from 1 up, or {AUTO}; got {text!r}.")
+        raise StudyError(f"--seeds: expected a whole number from 1, or {AUTO}; got {text!r}.")
     return int(text)
 
 
@@ -229,6 +228,7 @@ def _trials(count: int) -> str:
 
 
 def _show(results: "Results") -> None:
+    """Print the deltas, the answers to the study's questions, and what is missing."""
     from rich.console import Console
 
     from ablations.report.study.conclusions import answers
@@ -236,7 +236,7 @@ def _show(results: "Results") -> None:
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
-    from ablations.study import BASELINE
+    from ablations.study import BASELINE, Status
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
     console = Console()
@@ -244,39 +244,39 @@ def _show(results: "Results") -> None:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
-    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
-    if ends := ends_words(results.study):
+    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
+    if ends := ends_words(results.study.to_dict()):
         say(ends)
     deltas = results.deltas()
     for metric, rows in deltas.groupby("metric", sort=False):
-        title = f"{str(metric).replace('_', ' ')} on {results.study['data']}: deltas"
+        title = f"{str(metric).replace('_', ' ')} on {results.study.data}: deltas"
         means = rows["baseline_mean"].dropna().unique()
         if len(baseline) and not len(means):  # no variant is paired yet
             means = [baseline[metric].mean()]
-        if len(means) == 1:  # else the variants have pairs in different seeds
+        if len(means) == 1:  # otherwise the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
-    for said in answers(contents_of(results)):
-        say(f"{said.text}.")
+    for answer in answers(contents_of(results)):
+        say(f"{answer.text}.")
     if trials["variant"].eq(BASELINE).all():
-        say("There is the baseline alone, and nothing to compare it with.")
+        say("There is nothing to compare the baseline with, because it is the only variant.")
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds, so there are no verdicts.")
-    pending = int((trials["status"] == "pending").sum())
-    follows = results.study["design"] == PATH or results.study["seeds"] == AUTO
+    pending = int((trials["status"] == Status.PENDING).sum())
+    adaptive = results.study.design == PATH or results.study.seeds == AUTO
+    failed = trials.loc[trials["status"] == Status.FAILED, "reason"].tolist()
     if pending:
-        have, them = ("has", "it") if pending == 1 else ("have", "them")
-        say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
-    elif results.interrupted and follows:
-        say("More trials follow from these; the same command goes on with them.")
-    failed = trials.loc[trials["status"] == "failed", "reason"].tolist()
-    if results.interrupted and failed and not pending and not follows:
-        say("Not all failed trials were run again; the same command goes on with them.")
+        have = "has" if pending == 1 else "have"
+        say(f"{_trials(pending)} {have} not run yet; run the same command to resume.")
+    elif results.interrupted and adaptive:
+        say("These results lead to more trials; run the same command to resume.")
+    elif results.interrupted and failed:
+        say("Not all failed trials were retried; run the same command to resume.")
     if failed:
         say(failure_words(failed))
     for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
         say(f"{variant}, {_trials(len(rows))}, for instance: {rows['findings'].iloc[0]}")
     say(f"Results are in {results.directory}")
-    say(f"For a report of them: ablations report {results.directory}")
+    say(f"To write a report: ablations report {results.directory}")

@@ -1,4 +1,4 @@
-"""What stored trials say: as tables, compared, chosen from, and gathered for a report."""
+"""Results of stored trials: tables, comparisons, choices, and the contents of reports."""
 
 from ablations.results.results import Results, open_results
 

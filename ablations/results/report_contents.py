@@ -1,7 +1,6 @@
-"""What a report shows, gathered from the results of a study."""
+"""The contents of a study's report, gathered from its results."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,42 +15,32 @@ from ablations.report.study.contents import (
 )
 from ablations.report.study.rerun import command
 from ablations.report.wording import listed
+from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
 from ablations.results.side_by_side import both_deltas, both_names, differences
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
-if TYPE_CHECKING:
-    from ablations.results.results import Results
-
-
 MOST_ALIASES = 12
+"""Pairs of aliased effects that a sentence lists."""
 
 
-def contents_of(results: "Results", beside: "Results | None" = None) -> ReportContents:
-    """Gather what a report shows.
-
-    Parameters
-    ----------
-    results
-        Of the study.
-    beside
-        Of another study, whose deltas are to stand beside this one's.
+def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportContents:
+    """Gather the contents of a study's report, with another study side by side.
 
     Raises
     ------
     ReportError
-        If a study is to stand beside itself.
+        If both studies are the same.
     """
-    columns = results.compared()
     trials = results.trials
-    known = [name for name in columns if name in trials and trials[name].notna().any()]
+    metrics = [name for name in results.compared() if trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
-    if known:
+    if metrics:
         learned = not _all_at_chance(trials)
-        if results.study["factors"] and learned:  # a list of variants may be all that there is
+        if results.study.factors and learned:  # a list of variants has no factors
             tables[TRENDS] = _trends(results)
-        if results.study["design"] == PATH:
+        if results.study.design == PATH:
             tables[PATH_STEPS] = results.path()
         if results.crossed and learned:
             tables[EFFECTS] = results.effects()
@@ -59,11 +48,12 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         if stability["n"].max() > 1:  # one seed has no spread
             tables[STABILITY] = stability
     history = results.history
-    if len(history) and history["epoch"].max() > 1:  # a single epoch tells no earlier from later
+    if len(history) and history["epoch"].max() > 1:
         tables[EPOCHS] = results.convergence()
-    found = _findings(trials)
+    findings = _findings(trials)
+    study = results.study.to_dict()
     return ReportContents(
-        study=results.study,
+        study=study,
         deltas=results.deltas(),
         trials=trials,
         history=history,
@@ -74,11 +64,11 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
             *_of_costs(trials),
             *_of_chance(trials),
             *(differences(results, beside) if beside is not None else ()),
-            *(f"Baseline: {said}" for said in found.pop(BASELINE, [])),
+            *(f"Baseline: {finding}" for finding in findings.pop(BASELINE, [])),
         ],
-        variant_findings=found,
+        variant_findings=findings,
         changes=results.changes,
-        costs=pd.concat([stats.pareto(trials, name) for name in known]) if known else None,
+        costs=pd.concat([stats.pareto(trials, name) for name in metrics]) if metrics else None,
         tables={title: table for title, table in tables.items() if len(table)},
         beside=both_deltas(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
@@ -86,83 +76,92 @@ def contents_of(results: "Results", beside: "Results | None" = None) -> ReportCo
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,
-        rerun=command(results.study, results.directory),
+        rerun=command(study, results.directory),
     )
 
 
-def _trends(results: "Results") -> pd.DataFrame:
-    names = {results.compared([metric])[0]: metric for metric in results.study["metrics"]}
-    trends = pd.concat([results.trend(metric) for metric in names.values()], ignore_index=True)
+def _trends(results: Analysis) -> pd.DataFrame:
+    # two metrics of the study may be compared on one column
+    metrics = {results.compared(metric)[0]: metric for metric in results.study.metrics}
+    trends = pd.concat([results.trend(metric) for metric in metrics.values()], ignore_index=True)
     return trends[trends["p"].notna()]
 
 
 def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
-    """Return by variant what the doctor found, in how many of its trials, with an example."""
-    found = trials[trials["findings"] != ""]
-    done = trials[trials["status"] == "done"].groupby("variant").size()
-    said = {}
-    for variant, rows in found.groupby("variant", sort=False):
-        one = rows.iloc[0]
-        example = "" if len(set(rows["findings"])) == 1 else f", for instance seed {one['seed']}"
-        count = done.get(variant, len(rows))
-        trials_words = "trial" if count == 1 else "trials"
-        said[str(variant)] = [f"{len(rows)} of {count} {trials_words}{example}: {one['findings']}"]
-    return said
+    """Return the doctor's findings by variant, with the number of trials and an example."""
+    counts = _done(trials).groupby("variant").size()
+    findings = {}
+    for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
+        first = rows.iloc[0]
+        example = "" if len(set(rows["findings"])) == 1 else f", for instance seed {first['seed']}"
+        count = counts.get(variant, len(rows))
+        plural = "" if count == 1 else "s"
+        text = f"{len(rows)} of {count} trial{plural}{example}: {first['findings']}"
+        findings[str(variant)] = [text]
+    return findings
+
+
+def _done(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials[trials["status"] == Status.DONE]
+
+
+def _with_code(trials: pd.DataFrame, code: str) -> pd.Series:
+    return trials["codes"].map(lambda codes: code in codes.split()).astype(bool)
 
 
 def _all_at_chance(trials: pd.DataFrame) -> bool:
-    done = trials[trials["status"] == "done"]
-    return bool(len(done)) and bool(
-        done["codes"].str.split().map(lambda one: AT_CHANCE in one).all()
-    )
+    done = _done(trials)
+    return bool(len(done)) and bool(_with_code(done, AT_CHANCE).all())
 
 
 def _of_chance(trials: pd.DataFrame) -> list[str]:
-    """Say how many trials are no better than a constant answer, or diverged."""
-    done = trials[trials["status"] == "done"]
-    codes = done["codes"].str.split()
-    said = []
-    for code, what in (
+    """Return sentences on trials that are no better than a constant answer, or diverged."""
+    done = _done(trials)
+    sentences = []
+    for code, words in (
         (AT_CHANCE, "not better than a constant answer (at chance level)"),
         (DIVERGED, "far worse than a constant answer (training diverged)"),
     ):
-        count = int(codes.map(lambda one, code=code: code in one).sum())
+        count = int(_with_code(done, code).sum())
         if count:
             verb = "is" if count == 1 else "are"
-            said.append(f"{count:,} of {len(done):,} trials {verb} {what}: see the findings.")
+            sentences.append(f"{count:,} of {len(done):,} trials {verb} {words}: see the findings.")
     if _all_at_chance(trials):
-        said.append("No trends or effects are reported, because every trial is at chance level.")
-    return said
+        sentences.append(
+            "No trends or effects are reported, because every trial is at chance level."
+        )
+    return sentences
 
 
 def _of_costs(trials: pd.DataFrame) -> list[str]:
-    """Say of how many variants the multiplications are missing, where others have them."""
-    done = trials[trials["status"] == "done"]
-    lacking = done.loc[done["macs"].isna(), "variant"].unique()
-    if not len(lacking) or done["macs"].isna().all():
+    """Return a sentence on variants without multiply-accumulates, if others have them."""
+    done = _done(trials)
+    variants = done.loc[done["macs"].isna(), "variant"].unique()
+    if not len(variants) or done["macs"].isna().all():
         return []
     return [
-        f"Multiply-accumulates are missing for {listed(lacking)}, because a layer's cannot be "
-        "told; `cnnzoo.describe(model)` names it. No variant without them is called optimal."
+        f"Multiply-accumulates are missing for {listed(variants)}, because those of a layer are "
+        "unknown; `cnnzoo.describe(model)` names the layer. No variant without them is called "
+        "optimal."
     ]
 
 
-def _of_design(results: "Results") -> list[str]:
-    """Say what the design cannot tell apart."""
+def _of_design(results: Analysis) -> list[str]:
+    """Return sentences on effects that the design cannot separate."""
     aliases = results.aliases()
     size = aliases["correlation"].abs()
-    whole, part = aliases[size == 1], size[size < 1]
-    said = [results.orthogonality] if results.orthogonality else []
-    if len(whole):
-        pairs = zip(whole["effect"], whole["aliased_with"], strict=True)
-        listed = "; ".join(f"{first} and {second}" for first, second in [*pairs][:MOST_ALIASES])
-        more = len(whole) - MOST_ALIASES
-        rest = f"; and {more:,} more pairs that `results.aliases()` lists" if more > 0 else ""
-        said.append(f"The design cannot tell apart: {listed}{rest}.")
-    if len(part):
-        said.append(
-            f"The design tells {len(part):,} pairs of main effects and two-way interactions apart "
-            f"only in part: their columns correlate by up to {part.max():.2f}, and each carries "
-            "that share of the other; `results.aliases()` lists them."
+    complete, partial = aliases[size == 1], size[size < 1]
+    sentences = [results.orthogonality] if results.orthogonality else []
+    if len(complete):
+        names = zip(complete["effect"], complete["aliased_with"], strict=True)
+        pairs = [f"{effect} and {alias}" for effect, alias in names]
+        more = len(pairs) - MOST_ALIASES
+        rest = f"; and {more:,} more pairs, see `results.aliases()`" if more > 0 else ""
+        sentences.append(f"The design cannot separate {'; '.join(pairs[:MOST_ALIASES])}{rest}.")
+    if len(partial):
+        sentences.append(
+            f"The design separates {len(partial):,} pairs of main effects and two-way "
+            f"interactions only partly: their columns correlate by up to {partial.max():.2f}, so "
+            "that each contains this share of the other; see `results.aliases()`."
         )
-    return said
+    return sentences

@@ -2,36 +2,41 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ablations.results.analysis import ComparedStudy
+from ablations.results.analysis import Analysis
 from ablations.results.choice import best_variant
+from ablations.study import Status
 from ablations.study.settings import StudyError, check_known
+from ablations.study.space import Space
+
+if TYPE_CHECKING:
+    import altair
 
 GROUPS = ["model", "recipe", "data"]
 
 
-class Results(ComparedStudy):
-    """What a study's stored trials say: deltas, trends, the best variant, reports.
+class Results(Analysis):
+    """The results of a study: trials, deltas, trends, the best variant, reports.
 
     Parameters
     ----------
     directory
-        Where the study is.
+        Directory of the study.
 
     Attributes
     ----------
     interrupted
-        Whether Ctrl-C ended the run that these come from before all was done; not of what is
-        opened.
+        Whether Ctrl-C ended the run before all trials were done; False for an opened study.
     stop_asked
-        Whether Ctrl-C was heard in that run, be it in the last trial, after which all was done.
+        Whether Ctrl-C was pressed during the run, even if all trials were done by then.
 
     Raises
     ------
     StudyError
-        If there is none.
+        If there is no study.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -41,48 +46,46 @@ class Results(ComparedStudy):
     def best_variant(self) -> str:
         """Return the name of the variant with the best mean of the first metric.
 
-        The mean is over the seed blocks in which every variant that is compared is done; there is
-        no best seed. A variant that is done in less than half of them is not compared.
+        The mean is over the seed blocks in which every compared variant is done. A variant that
+        is done in less than half of its seeds is not compared.
 
         Raises
         ------
         StudyError
-            If nothing is done, or no seed block is whole.
+            If no trial is done, or no seed block is complete.
         """
-        if not (self._trials["status"] == "done").any():
+        if not (self._trials["status"] == Status.DONE).any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
         return best_variant(self._trials, self.compared()[0])
 
     def best(self, group: str = "model") -> dict[str, Any]:
-        """Return the levels of the best variant, for what builds, trains or loads it.
+        """Return the levels of the best variant, as keyword arguments.
 
         Parameters
         ----------
         group
-            Whose toggles: "model", for ``cnnzoo.build(study_model, **results.best())``; "recipe",
+            Which toggles: "model", for ``cnnzoo.build(study_model, **results.best())``; "recipe",
             for ``cnnzoo.Recipe(**results.best("recipe"))``; or "data", for
-            ``cnnzoo.load_data(study_data, **results.best("data"))``. Where factors are of the
+            ``cnnzoo.load_data(study_data, **results.best("data"))``. If the study varies the
             recipe or the data, the best model alone is not the best variant.
 
         Returns
         -------
         dict
-            What the study's baseline and the variant set; of the recipe, all of it.
+            The levels that the baseline and the variant set; for the recipe, all of its options.
 
         Raises
         ------
         StudyError
-            As of `best_variant`, or if there is no such group.
+            As `best_variant`, or if there is no such group.
         """
-        from ablations.study.space import Space
-
         check_known(group, GROUPS, "`group` of the best variant: there is none called")
-        levels = {**self.study["baseline"], **self.changes[self.best_variant()]}
-        space = Space.of(self.study["model"], [levels])
+        levels = {**self.study.baseline, **self.changes[self.best_variant()]}
+        space = Space.of(self.study.model_name, [levels])
         toggles = getattr(space, group)
         if group == "recipe":
             chosen = {name: level for name, level in levels.items() if name in toggles}
-            return {**self.study["recipe"], **chosen}
+            return {**asdict(self.study.recipe), **chosen}
         levels = space.effective(levels, ())
         return {name: level for name, level in levels.items() if name in toggles}
 
@@ -94,34 +97,34 @@ class Results(ComparedStudy):
         Parameters
         ----------
         path
-            Where to; its suffix says what: .html, .md, .csv, .tex or .json.
+            File to write; its suffix gives the format: .html, .md, .csv, .tex or .json.
         beside
-            The results of another study, whose deltas are to stand beside these.
+            Results of another study, to show the deltas of both side by side.
         overwrite
-            Whether a file that is there may be replaced.
+            Whether to replace an existing file.
 
         Returns
         -------
         Path
-            Of the report.
+            The file.
 
         Raises
         ------
         ReportError
-            If the suffix is another one, or the file is there already.
+            If the suffix is another one, or the file exists and `overwrite` is false.
         """
         from ablations.report import write_report
         from ablations.results.report_contents import contents_of
 
         return write_report(contents_of(self, beside), path, overwrite=overwrite)
 
-    def plot(self, metric: str | None = None) -> Any:
+    def plot(self, metric: str | None = None) -> "altair.Chart":
         """Draw the deltas of a metric with their intervals.
 
         Parameters
         ----------
         metric
-            On the test split; the study's first if left out.
+            Metric on the test split; the study's first if left out.
 
         Returns
         -------
@@ -140,22 +143,28 @@ class Results(ComparedStudy):
         beside: "Results | None" = None,
         overwrite: bool = False,
     ) -> list[Path]:
-        """Write the report's figures as files of their own.
+        """Write each figure of the report to a file.
 
         Parameters
         ----------
         directory
-            Where to.
+            Directory of the files.
         formats
-            Of "svg", "png" and "pdf".
+            Any of "svg", "png" and "pdf".
         beside
-            The results of another study, whose deltas are to be drawn beside these.
+            Results of another study, to draw the deltas of both side by side.
         overwrite
-            Whether files that are there may be replaced.
+            Whether to replace existing files.
 
         Returns
         -------
         list of Path
+            The files.
+
+        Raises
+        ------
+        ReportError
+            If a format is unknown, or a file exists and `overwrite` is false.
         """
         from ablations.report import write_figures
         from ablations.results.report_contents import contents_of
@@ -166,11 +175,16 @@ class Results(ComparedStudy):
 def open_results(directory: str | Path) -> Results:
     """Open a stored study, without Keras.
 
+    Parameters
+    ----------
+    directory
+        Directory of the study.
+
     Raises
     ------
     StudyError
-        If there is none.
+        If there is no study.
     """
     if not isinstance(directory, str | os.PathLike):
-        raise StudyError(f"`open_results` takes the path of a study; got {directory!r}.")
+        raise StudyError(f"`directory`: expected the path of a study; got {directory!r}.")
     return Results(directory)

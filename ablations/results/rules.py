@@ -1,103 +1,160 @@
-"""How a study compares: its rules, fixed before its first trial, for results and for progress."""
+"""The rules of a study's comparisons: metrics, margins and seeds, fixed before the first trial."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from ablations import stats
 from ablations.results.choice import PATH
-from ablations.study.checks import AUTO, MAX_SEEDS
+from ablations.study import BASELINE, Study
+from ablations.study.checks import AUTO
+from cnnzoo.toggle import Level
 
-UNKNOWN = "how often {} is known only where such rules are fixed beforehand."
+LOSS_FREE = ("test_rmse", "test_nll", "test_accuracy")
+"""Metrics that replace the test loss where losses differ, the first available one."""
 
-AGAIN = (
-    "a verdict that is looked at more than once errs more often than in 5%, at five looks in up to "
-    "15%; seeds='auto' looks as often and keeps the 5%."
+UNKNOWN = "the error rate of {} is known only if such rules are fixed beforehand."
+
+REPEATED = (
+    "testing a verdict repeatedly raises its error rate above 5%, at five looks to 15%; "
+    "seeds='auto' tests as often and keeps the 5%."
 )
-"""Of normal deltas: see tests/benchmarks/results/statistics.md."""
+"""For normal deltas: see tests/benchmarks/results/statistics.md."""
 
 
 def compare(
-    study: Mapping[str, Any],
+    study: Study,
     trials: pd.DataFrame,
     metrics: Sequence[str],
     loss_kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the deltas by the study's rules.
+    """Return the deltas by the study's seeds and margins.
 
-    Parameters
-    ----------
-    study
-        As `Study.to_dict` gives it: its seeds, with their cap, and its margins.
-    trials, metrics, loss_kinds
-        As of `ablations.stats.deltas`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of `ablations.stats.sequential` where the seeds are "auto", else of
-        `ablations.stats.deltas`.
+    The table is that of `ablations.stats.sequential` if the seeds are "auto", else that of
+    `ablations.stats.deltas`.
     """
-    rules: dict[str, Any] = {"margins": margins_of(study), "loss_kinds": loss_kinds}
-    if study["seeds"] == AUTO:
-        return stats.sequential(trials, metrics, looks_of(study), **rules)
-    return stats.deltas(trials, metrics, **rules)
+    margins = margins_of(study)
+    if study.seeds == AUTO:
+        looks = stats.looks(study.max_seeds)
+        return stats.sequential(trials, metrics, looks, margins=margins, loss_kinds=loss_kinds)
+    return stats.deltas(trials, metrics, margins=margins, loss_kinds=loss_kinds)
 
 
-def looks_of(study: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return at how many seed blocks a study with "auto" seeds looks."""
-    return stats.looks(study.get("max_seeds", MAX_SEEDS))  # an older study has no cap of its own
+def margins_of(study: Study) -> dict[str, float]:
+    """Return the margins by column of the trials."""
+    return {f"test_{name}": float(margin) for name, margin in study.margins.items()}
 
 
-def margins_of(study: Mapping[str, Any]) -> dict[str, float]:
-    """Return the margins by column."""
-    return {f"test_{name}": margin for name, margin in study["margins"].items()}
+def loss_kinds(
+    baseline: Mapping[str, Level], rows: Iterable[tuple[str, Mapping[str, Level], str | None]]
+) -> dict[str, str]:
+    """Return a text on the loss of each variant, equal only for losses that may be compared.
 
-
-def changed_rules(specs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say which rules were changed after there were results.
-
-    Parameters
-    ----------
-    specs
-        The study as it was run, from the first run with results on.
+    A row holds a trial's variant, the levels that it changes, and the loss of the trained model;
+    None or empty while the trial has no result. Until a trial of the variant and one of the
+    baseline have results, the text comes from the levels.
 
     Examples
     --------
-    >>> first = {"seeds": [0], "margins": {}}
-    >>> changed_rules([first, {**first, "margins": {"accuracy": 0.005}}])[0][:78]
-    'The margins were changed after there were results, from none to accuracy 0.005'
+    >>> loss_kinds({}, [("baseline", {}, "mse"), ("wide=True", {"wide": True}, None)])
+    {'baseline': 'mse', 'wide=True': 'mse'}
+    """
+    declared, trained = {BASELINE: _declared_loss(baseline)}, dict[str, str]()
+    for variant, changes, loss in rows:
+        declared[variant] = _declared_loss({**baseline, **changes})
+        if loss:
+            trained[variant] = loss
+    baseline_loss = trained.get(BASELINE)
+    if baseline_loss is None:  # trained losses could not be compared with the baseline's
+        return declared
+    return {
+        variant: trained.get(variant, baseline_loss if kind == declared[BASELINE] else kind)
+        for variant, kind in declared.items()
+    }
+
+
+def measured(trials: pd.DataFrame) -> list[str]:
+    """Return the columns in which every done trial has a value; none before one is done.
+
+    Examples
+    --------
+    >>> rows = {"status": ["done", "pending"], "test_nll": [0.5, None], "seconds": [None, None]}
+    >>> measured(pd.DataFrame(rows))
+    ['status', 'test_nll']
+    """
+    done = trials[trials["status"] == "done"]
+    return [str(name) for name in trials if len(done) and done[name].notna().all()]
+
+
+def comparable(
+    metrics: Sequence[str], kinds: Mapping[str, str], available: Collection[str]
+) -> list[str]:
+    """Replace test_loss by an available metric that means the same under every loss.
+
+    Only if the losses differ, see `loss_kinds`. Available are the columns that all variants have,
+    see `measured`.
+
+    Examples
+    --------
+    >>> comparable(["test_loss"], {"baseline": "focal", "loss=mse": "mse"}, ["test_nll"])
+    ['test_nll']
+    """
+    if len(set(kinds.values())) <= 1:
+        return list(dict.fromkeys(metrics))
+    common = next((name for name in LOSS_FREE if name in available), "test_loss")
+    return list(dict.fromkeys(common if name == "test_loss" else name for name in metrics))
+
+
+def _declared_loss(levels: Mapping[str, Level]) -> str:
+    smoothing = levels.get("label_smoothing", 0.0)
+    return f"{levels.get('loss', '')}{f', label_smoothing={smoothing}' if smoothing else ''}"
+
+
+def changed_rules(studies: Sequence[Study]) -> list[str]:
+    """Return a sentence for each rule that differs between the successive runs of a study.
+
+    Examples
+    --------
+    >>> first, later = (Study("mlp", factors={"units": [8, 16]}, seeds=count) for count in (3, 6))
+    >>> changed_rules([first, later])[0][:65]
+    'The seeds were changed after there were results, from 3 to 6: tes'
     """
     margins = [
-        ", ".join(f"{name} {margin:g}" for name, margin in spec["margins"].items()) or "none"
-        for spec in specs
+        ", ".join(f"{name} {margin:g}" for name, margin in study.margins.items()) or "none"
+        for study in studies
     ]
-    auto = [spec for spec in specs if spec["seeds"] == AUTO]
-    caps = [str(looks_of(spec)[-1]) for spec in auto]
+    auto = [study for study in studies if study.seeds == AUTO]
+    caps = [str(study.max_seeds) for study in auto]
     seeds = [
-        AUTO if spec in auto else _written(spec["seeds"])
-        for spec in specs
-        if spec in auto or len(spec["seeds"]) > 1  # one seed has no verdict
+        AUTO if study.seeds == AUTO else _written(study.seed_blocks)
+        for study in studies
+        if study.seeds == AUTO or len(study.seed_blocks) > 1  # one seed has no verdict
     ]
-    first = [spec["metrics"][0] for spec in specs if spec in auto or spec.get("design") == PATH]
-    unknown = UNKNOWN.format("verdicts err")
-    said = []
-    for what, values, so in (
-        ("margins were", margins, UNKNOWN.format('"equivalent" errs')),
-        ("seeds were", seeds, unknown if auto else AGAIN),
-        ("cap of the seed blocks was", caps, unknown),
-        ("first metric, which decides what is run next, was", first, unknown),
+    first_metrics = [
+        study.metrics[0] for study in studies if study.seeds == AUTO or study.design == PATH
+    ]
+    verdicts = UNKNOWN.format("verdicts")
+    sentences = []
+    for subject, values, consequence in (
+        ("margins were", margins, UNKNOWN.format('"equivalent"')),
+        ("seeds were", seeds, verdicts if auto else REPEATED),
+        ("maximum of the seed blocks was", caps, verdicts),
+        ("first metric, which decides what is run next, was", first_metrics, verdicts),
     ):
-        then = [value for place, value in enumerate(values) if values[place - 1 : place] != [value]]
-        if len(then) > 1:
-            said.append(
-                f"The {what} changed after there were results, from {' to '.join(then)}: {so}"
+        history = [
+            value
+            for place, value in enumerate(values)
+            if values[place - 1 : place] != [value]  # other than the one before
+        ]
+        if len(history) > 1:
+            sentences.append(
+                f"The {subject} changed after there were results, from {' to '.join(history)}: "
+                f"{consequence}"
             )
-    return said
+    return sentences
 
 
 def _written(seeds: Sequence[int]) -> str:
-    """Write how many seeds there are, and which if they are not the first."""
+    """Write the number of seeds, and which they are unless they are the first ones."""
     first = list(seeds) == list(range(len(seeds)))
     return f"{len(seeds)}" if first else f"{len(seeds)} ({', '.join(map(str, seeds))})"

@@ -1,124 +1,132 @@
-"""Two studies side by side: their deltas, and what differs between them."""
+"""Two studies side by side: their deltas, and the differences between the studies."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
 from ablations.report.study.contents import ReportError, undone_of
 from ablations.report.wording import level_words, metric_words, seed_words, short_digest
+from ablations.results.analysis import Analysis
+from ablations.study import Study
 from ablations.study.settings import StudyError
+from ablations.study.space import Space
 from cnnzoo.levels import same
 from cnnzoo.toggle import ToggleError
 
-if TYPE_CHECKING:
-    from ablations.results.results import Results
-
-
 COLUMNS = [
-    *("study", "metric", "variant", "delta", "ci_low", "ci_high", "n_pairs", "verdict", "status")
+    "study",
+    "metric",
+    "variant",
+    "delta",
+    "ci_low",
+    "ci_high",
+    "n_pairs",
+    "verdict",
+    "status",
 ]
 
 
-def both_deltas(first: "Results", second: "Results") -> pd.DataFrame:
-    """Return the deltas of two studies, one below the other, a row a study, variant and metric.
+def both_deltas(first: Analysis, second: Analysis) -> pd.DataFrame:
+    """Return the deltas of two studies, one row per study, variant and metric.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns of `Results.deltas` with the ``study``, and with the ``status`` of a variant of
-        which no trial is done: "failed", "infeasible" or "pending"; else it is empty.
+    The ``status`` is "failed", "infeasible" or "pending" if no trial of the variant is done, else
+    empty.
 
     Raises
     ------
     ReportError
         If both are in one directory.
     """
-    if Path(first.directory).resolve() == Path(second.directory).resolve():
+    if first.directory.resolve() == second.directory.resolve():
         raise ReportError(
-            f"a study stands side by side with another one; {second.directory} is the study itself."
+            f"`beside`: expected another study; got {second.directory}, the study itself."
         )
     tables = []
     for results, name in zip((first, second), both_names(first, second), strict=True):
         deltas = results.deltas()
         undone = undone_of(results.trials)
-        # what did not run has no verdict; why is what the reader asks
+        # variants that did not run have no verdict, and readers ask why
         status = [undone[row].status if row in undone else "" for row in deltas["variant"]]
         tables.append(deltas.assign(study=name, status=status)[COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 
-def both_names(first: "Results", second: "Results") -> tuple[str, str]:
-    """Return what two studies are called: by their directories where they share a name."""
-    names = first.study["name"], second.study["name"]
+def both_names(first: Analysis, second: Analysis) -> tuple[str, str]:
+    """Return the names of two studies, or their directories if the names are equal."""
+    names = first.study.name, second.study.name
     return (str(first.directory), str(second.directory)) if names[0] == names[1] else names
 
 
-def differences(first: "Results", second: "Results") -> list[str]:
-    """Say what two studies do not share, in a sentence if there is anything."""
-    one, other = first.study, second.study
+def differences(first: Analysis, second: Analysis) -> list[str]:
+    """Return a sentence on what differs between two studies; no sentence if nothing does."""
+    study, other = first.study, second.study
     pairs = [
-        *((name, one[name], other[name]) for name in ("model", "data", "design")),
-        ("factors", _levels(one), _levels(other)),
-        *_settings_of_both(one, other),
-        ("seeds", seed_words(one), seed_words(other)),
-        ("margins", _margins(one), _margins(other)),
-        *_versions_of_both(first.versions, second.versions),
+        *(
+            (name, getattr(study, name), getattr(other, name))
+            for name in ("model", "data", "design")
+        ),
+        ("factors", _factors(study), _factors(other)),
+        *_both_settings(study, other),
+        ("seeds", seed_words(study.to_dict()), seed_words(other.to_dict())),
+        ("margins", _margins(study), _margins(other)),
+        *_both_versions(first.versions, second.versions),
     ]
-    said = [
-        f"{name} {level_words(own)} here and {level_words(theirs)} there"
-        for name, own, theirs in pairs
-        if not same(own, theirs)
+    parts = [
+        f"{name} {level_words(value)} here and {level_words(other_value)} there"
+        for name, value, other_value in pairs
+        if not same(value, other_value)
     ]
-    name = f"{other['name']} ({second.directory})"
-    return [f"Side by side with {name}, these differ: {'; '.join(said)}."] if said else []
+    if not parts:
+        return []
+    return [f"Differences from {other.name} ({second.directory}): {'; '.join(parts)}."]
 
 
-def _levels(study: dict[str, Any]) -> str:
+def _factors(study: Study) -> str:
     return ", ".join(
-        f"{name} ({', '.join(map(level_words, levels))})"
-        for name, levels in study["factors"].items()
+        f"{name} ({', '.join(map(level_words, levels))})" for name, levels in study.factors.items()
     )
 
 
-def _margins(study: dict[str, Any]) -> str:
-    margins = study["margins"].items()
+def _margins(study: Study) -> str:
+    margins = study.margins.items()
     return ", ".join(f"{metric_words(name)} {margin:g}" for name, margin in margins) or "none"
 
 
-def _versions_of_both(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+def _both_versions(
+    versions: Mapping[str, str], other_versions: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
     """Return the versions of packages and code, and the fingerprints of the data."""
     words = {"data": "the fingerprint of the data", "model": "the code of the model"}
     return [
         (
             words.get(name, name),
-            short_digest(first.get(name, "none")),
-            short_digest(second.get(name, "none")),
+            short_digest(versions.get(name, "none")),
+            short_digest(other_versions.get(name, "none")),
         )
-        for name in {**first, **second}
+        for name in {**versions, **other_versions}
     ]
 
 
-def _settings_of_both(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return what both baselines set, recipe included, by toggle; defaults where one says no."""
-    own, other = ({**study["recipe"], **study["baseline"]} for study in (first, second))
+def _both_settings(study: Study, other: Study) -> list[tuple[str, Any, Any]]:
+    """Return the settings of both baselines, recipe included, by toggle."""
+    settings, other_settings = ({**asdict(one.recipe), **one.baseline} for one in (study, other))
     return [
         (
             name,
-            own[name] if name in own else _default(first, name),
-            other[name] if name in other else _default(second, name),
+            settings[name] if name in settings else _default(study, name),
+            other_settings[name] if name in other_settings else _default(other, name),
         )
-        for name in {**own, **other}
+        for name in {**settings, **other_settings}
     ]
 
 
-def _default(study: dict[str, Any], name: str) -> Any:
-    if ":" in study["model"]:
-        return "the default"  # of the user's own code, which a report does not run
-    from ablations.study.space import Space
-
+def _default(study: Study, name: str) -> Any:
+    if ":" in study.model_name:
+        return "the default"  # which only the user's own code knows, and reports do not run it
     try:
-        toggle = Space.of(study["model"]).toggle(name)
+        toggle = Space.of(study.model_name).toggle(name)
     except (StudyError, ToggleError):
         return "no such toggle"
-    return None if toggle.default is None else toggle.check(toggle.default, study["model"])
+    return None if toggle.default is None else toggle.check(toggle.default, study.model_name)

@@ -1,1 +1,1 @@
-"""From a study to its results: what is planned and not stored goes to an engine, in rounds."""
+"""Running of studies: from the planned trials to stored results, in rounds."""

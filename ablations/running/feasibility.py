@@ -1,10 +1,10 @@
-"""What each variant of a study costs, or why it cannot be built: known before anything trains."""
+"""Feasibility: what each variant of a study costs, or why it cannot be built."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ablations.designs.planner import Planner
-from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import METRICS_OF
 from ablations.study.settings import StudyError
 
@@ -12,7 +12,7 @@ Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
 
 MACS_A_SECOND = 15e9
-"""What one core manages in the small convolutions of the zoo, for estimates of time."""
+"""Speed of one core in the small convolutions of the zoo, for estimates of time."""
 
 
 def measured(
@@ -23,16 +23,7 @@ def measured(
 ) -> dict[str, TrialResult]:
     """Build a model of each variant, and return its cost or why it cannot be built.
 
-    Parameters
-    ----------
-    planner
-        The checked study.
-    variants
-        Some of its variants.
-    measure
-        What builds and counts.
-    refused
-        By trial, why it could not be built before; such a one is not built again.
+    Trials that are known to be infeasible, by `refused`, are not built again.
 
     Raises
     ------
@@ -48,44 +39,42 @@ def measured(
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.variant)
     results = [
-        TrialResult(trial, "infeasible", reason=refused[key])
+        TrialResult(trial, Status.INFEASIBLE, reason=refused[key])
         for key, trial in trials.items()
         if key in refused
     ]
     results += measure([trial for key, trial in trials.items() if key not in refused])
-    found = {name: result for result in results for name in names[result.trial.key]}
-    baseline = found.get(BASELINE)
-    if baseline is not None and baseline.status != "done":
-        raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
+    measurements = {name: result for result in results for name in names[result.trial.key]}
+    baseline = measurements.get(BASELINE)
     if baseline is not None:
+        if baseline.status != Status.DONE:
+            raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
         check_task(planner.study, baseline.metrics["classes"])
-    return found
+    return measurements
 
 
 def check_task(study: Study, classes: float) -> None:
-    """Refuse metrics of another task than the data's.
-
-    Raises
-    ------
-    StudyError
-        With the metrics that there are.
-    """
+    """Raise StudyError if a metric does not fit the task of the data."""
     task = "regression" if classes == 1 else "classification"
     for name in study.metrics:
         if name not in METRICS_OF[task]:
             raise StudyError(
-                f"`metrics` of the study: {study.data} is a {task}, which is measured by "
-                f"{', '.join(METRICS_OF[task])}; got {name}."
+                f"`metrics`: expected any of {', '.join(METRICS_OF[task])}, because {study.data} "
+                f"is a {task} task; got {name}."
             )
 
 
-def infeasible(found: Mapping[str, TrialResult]) -> dict[str, str]:
-    """Return why variants cannot be built; one whose worker died in the attempt may be yet."""
-    return {name: result.reason for name, result in found.items() if result.status == "infeasible"}
+def infeasible(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
+    """Return why variants cannot be built, without those whose worker died."""
+    return {
+        name: result.reason
+        for name, result in measurements.items()
+        if result.status == Status.INFEASIBLE
+    }
 
 
 def estimate(cost: TrialResult | None, trial: Trial) -> float | None:
-    """Return the seconds that a trial may take: a backward pass costs two forward ones."""
+    """Estimate the seconds of a trial; a backward pass costs as much as two forward ones."""
     if cost is None or cost.macs is None:
         return None
     passes = 3 * cost.metrics["examples"] * trial.recipe.epochs

@@ -1,48 +1,49 @@
-"""The rounds of a run: each trains what is planned and not stored, and may lead to another."""
+"""The rounds of a run: each trains the planned trials without results, and may add trials."""
 
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from ablations.designs.planner import Planner
 from ablations.results import Results, open_results
 from ablations.results.choice import PATH
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
-from ablations.running.progress import Progress
+from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
 from ablations.store.provenance import changes, context_of, describe_machine
-from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO
 from cnnzoo.data import load_data
 from cnnzoo.runtime.interrupts import Interruption
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]
-"""What trains some trials and yields what comes of each, until it is told to start no more."""
+"""Trains trials and yields their results, until the given function says to start no more."""
 
 
 class Rounds:
-    """What one run does to a store, round by round, until the results ask for nothing more.
+    """The rounds of one run, which end when the results lead to no further trials.
 
     Parameters
     ----------
     planner
         The checked study.
     store
-        Where its results are and go.
+        The store of its results.
     shown
-        What tells how it gets on.
+        The display of progress.
     measure, train
-        What is done with trials, by the engine.
+        Functions that measure and train trials on the engine.
     retry_failed
-        Whether to try again what has failed, or could not be built, in an earlier run.
+        Whether to retry trials that failed, and variants that could not be built, in an earlier
+        run.
     """
 
     def __init__(
         self,
         planner: Planner,
         store: Store,
-        shown: Progress,
+        shown: StudyProgress,
         measure: Measure,
         train: Train,
         *,
@@ -57,7 +58,7 @@ class Rounds:
         self._tried = set[str]()
         self._refused = {} if retry_failed else _refused(store)
         self._measured: dict[str, TrialResult] = {}
-        self._weights = _loaded_weights(store)
+        self._weights = store.weights
         self._variants = list(planner.layout.variants)
         self._blocks = dict[str, range]()
         self._machine = describe_machine()
@@ -66,25 +67,25 @@ class Rounds:
             self._refused = {}
 
     def run(self, interruption: Interruption) -> bool:
-        """Go round by round.
+        """Run all rounds.
 
         Parameters
         ----------
         interruption
-            Whether the user wants it to end.
+            Tells whether the user wants to stop.
 
         Returns
         -------
         bool
-            Whether it ended for that before all was done.
+            Whether the user stopped it before all trials were done.
         """
-        for said in changes(self._store, self._planner.study, self._context, self._machine):
-            self._shown.say(said)
+        for change in changes(self._store, self._planner.study, self._context, self._machine):
+            self._shown.say(change)
         while True:
             interruption.raise_lost()
             trials = self._next()
             interruption.raise_lost()
-            with interruption.draining():  # until it is known whether that was all
+            with interruption.draining():  # until it is known whether trials follow
                 if not self._one(trials, interruption):
                     return False
                 if not self._tried.issuperset(trial.key for trial in trials):
@@ -96,20 +97,20 @@ class Rounds:
                     return True
 
     def _next(self) -> list[Trial]:
-        """Return the trials that are planned and not stored."""
+        """Return the planned trials without a result."""
         stored = self._store.results(self._context)
         rows = self._plan(stored)
         if not self._grows:
             self._shown.say_once(self._left_out())
         trials = _pending(rows, stored, self._tried if self._retry_failed else None)
-        self._shown.expect(rows, stored, trials)
+        self._shown.start_round(rows, stored, trials)
         return trials
 
     def _one(self, trials: Sequence[Trial], interruption: Interruption) -> bool:
-        """Train, and store what comes of it; return whether the data stayed the same."""
+        """Train trials and store their results; return whether the data stayed the same."""
         data = self._context["data"]
-        apart: list[str] = []
-        for result in self._train(trials, lambda: bool(apart) or interruption.asked()):
+        fingerprints: list[str] = []
+        for result in self._train(trials, lambda: bool(fingerprints) or interruption.asked()):
             self._tried.add(result.trial.key)
             if result.fingerprint in ("", data):
                 self._store.add(result, self._context, self._machine)
@@ -117,18 +118,18 @@ class Rounds:
             else:  # files changed since the study was checked
                 changed = {**self._context, "data": result.fingerprint}
                 self._store.add(result, changed, self._machine)
-                apart.append(result.fingerprint)
+                fingerprints.append(result.fingerprint)
             interruption.raise_lost()
-        if apart:
+        if fingerprints:
             self._shown.say(
-                f"The data changed during the run, from {data} to {apart[0]}: no "
-                f"more trials were started. {len(apart)} on the changed data are kept apart; "
-                "the same command goes on with the data as they are then."
+                f"The data changed during the run, from {data} to {fingerprints[0]}: no more "
+                f"trials were started. The results of {len(fingerprints)} on the changed data are "
+                "kept apart; run the study again to use the changed data."
             )
-        return not apart
+        return not fingerprints
 
     def _grow(self) -> bool:
-        """Plan what the results so far lead to; return whether that is anything."""
+        """Plan the trials that the results so far lead to; return whether there are any."""
         results = open_results(self._store.directory)
         more = self._planner.layout.grow(results.losses())
         wanted = _open_blocks(self._planner.study, results)
@@ -138,23 +139,23 @@ class Rounds:
 
     @property
     def _grows(self) -> bool:
-        """Whether results lead to trials that are not planned yet."""
+        """Whether results may lead to further trials."""
         return self._planner.study.seeds == AUTO or self._planner.study.design == PATH
 
     def _left_out(self) -> str:
-        """Say how many stored trials the plan does not hold; empty if it holds all."""
+        """Return a sentence on stored trials that are not in the plan; empty if all are."""
         planned = {row.key for row in self._store.plan()}
         count = len(self._store.results(self._context).keys() - planned)
         if not count:
             return ""
         trials, they = ("trial is", "it stays") if count == 1 else ("trials are", "they stay")
         return (
-            f"{count:,} stored {trials} not part of this study; {they} stored. To keep two studies "
-            "apart, give this one another name or directory (--to on the command line)."
+            f"{count:,} stored {trials} not part of this study; {they} stored. To separate two "
+            "studies, give this one another name or directory (--to on the command line)."
         )
 
-    def _plan(self, stored: Mapping[str, Any]) -> list[tuple[Planned, Trial]]:
-        """Write down the plan, once it is known of every variant whether it can be built."""
+    def _plan(self, stored: Mapping[str, TrialResult]) -> list[tuple[Planned, Trial]]:
+        """Store the plan, after measuring the variants that are not known to be feasible."""
         planner = self._planner
         unknown = [
             variant
@@ -162,42 +163,37 @@ class Rounds:
             if variant.name not in self._measured
             and not any(row.key in stored for row, _ in planner.rows([variant], self._blocks, {}))
         ]
-        found = measured(planner, unknown, self._measure, self._refused)
-        self._measured |= found
-        self._weights |= _weights_of(found)
+        measurements = measured(planner, unknown, self._measure, self._refused)
+        self._measured |= measurements
+        self._weights |= _weights_of(measurements)
         rows = planner.rows(self._variants, self._blocks, infeasible(self._measured))
         self._shown.say_once(planner.orthogonality([row for row, _ in rows]))
         for finding in dict.fromkeys(f for one in self._measured.values() for f in one.findings):
             self._shown.say_once(str(finding))
         factors = planner.space.factors(planner.study)
-        spec = {
-            **planner.study.to_dict(),
-            "factors": {name: list(levels) for name, levels in factors.items()},
-            "baseline": dict(planner.layout.baseline),
-        }
-        spec |= {"weights": self._weights} if self._weights else {}
-        self._store.begin(spec, self._context, [row for row, _ in rows])
+        study = replace(planner.study, factors=factors, baseline=planner.layout.baseline)
+        self._store.begin(study, self._context, [row for row, _ in rows], self._weights)
         return rows
 
     def _find_context(self) -> dict[str, str]:
-        """Return what the results to come belong to, measuring the baseline if there is need."""
+        """Return the context of the results to come, measuring the baseline if necessary."""
         context = _unchanged(self._planner, self._store, self._refused)
         if context is None:
             variants = self._to_measure()
             self._measured = measured(self._planner, variants, self._measure)
-            found = self._measured[BASELINE]
-            for note in found.data_notes:
+            baseline = self._measured[BASELINE]
+            for note in baseline.data_notes:
                 self._shown.say(f"{self._planner.study.data}: {note}.")
             context = context_of(
                 self._planner.study.model_name,
-                found.fingerprint,
-                found.arithmetic,
+                baseline.fingerprint,
+                baseline.arithmetic,
                 self._weights_version(_weights_of(self._measured)),
             )
         return context
 
     def _to_measure(self) -> list[Variant]:
-        """Return the baseline and the variants that load weights; all if nothing is stored."""
+        """Return the baseline and the variants that load weights; all if none is stored."""
         if not self._store.context:
             return self._variants
         rows = self._planner.rows(self._variants, {}, {})
@@ -205,7 +201,7 @@ class Rounds:
         return [one for one in self._variants if one.name in {BASELINE, *loading}]
 
     def _weights_version(self, weights: Mapping[str, str]) -> str:
-        """Return the last run's digest of loaded weights, or a new one if a trial loads others."""
+        """Return the last run's digest of loaded weights, or a new one if the weights changed."""
         before = self._weights
         if self._store.context and all(
             before.get(key, weights[key]) == weights[key] for key in weights
@@ -218,38 +214,33 @@ class Rounds:
 
 
 def _refused(store: Store) -> dict[str, str]:
-    """Return by trial why, in the last run's context, its model could not be built."""
+    """Return by trial why its model could not be built in the last run's context."""
     return {row.key: row.infeasible for row in store.plan() if row.infeasible}
 
 
-def _loaded_weights(store: Store) -> dict[str, str]:
-    """Return the digests of loaded weights that the last run measured, by trial."""
-    return dict((store.spec or {}).get("weights", {}))
-
-
-def _weights_of(found: Mapping[str, TrialResult]) -> dict[str, str]:
+def _weights_of(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
     """Return the digests of loaded weights, by trial."""
-    return {one.trial.key: one.weights for one in found.values() if one.weights}
+    return {one.trial.key: one.weights for one in measurements.values() if one.weights}
 
 
 def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> dict[str, str] | None:
-    """Return the last run's context, if it still holds and has a result for all that is planned.
+    """Return the last run's context if it is unchanged and every planned trial has a result.
 
-    To see that nothing is to be done no TensorFlow is loaded, which takes far longer than the
-    rest. Where there is something to do, it is the workers that load the data.
+    So a run without trials to do does not load TensorFlow. If there are trials to do, the workers
+    load the data.
     """
     study, stored = planner.study, store.results(store.context)
     rows = planner.rows(planner.layout.variants, {}, {})
     over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
     if not all(over) or study.data.startswith("tfds:"):  # which TensorFlow reads
         return None
-    if _loaded_weights(store):  # whose files only the builder knows
+    if store.weights:  # only the builder knows their files
         return None
     try:
         info = load_data(study.data).info
-    except (ValueError, OSError):  # in a worker it will fail with the baseline's trial
+    except (ValueError, OSError):  # a worker will report it with the baseline's trial
         return None
-    # how a process would compute is of no matter where none is to
+    # no process computes anything, so its arithmetic does not matter
     arithmetic = store.context.get("arithmetic", "")
     context = context_of(study.model_name, info.fingerprint, arithmetic)
     if context != store.context:
@@ -259,20 +250,22 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
 
 
 def _pending(
-    rows: list[tuple[Planned, Trial]], stored: Mapping[str, Any], tried: Collection[str] | None
+    rows: list[tuple[Planned, Trial]],
+    stored: Mapping[str, TrialResult],
+    tried: Collection[str] | None,
 ) -> list[Trial]:
     """Return the trials without a result and, unless `tried` is None, the failed ones not in it."""
     over = {
         key
-        for key, row in stored.items()
-        if row["status"] == "done" or tried is None or key in tried
+        for key, result in stored.items()
+        if result.status == Status.DONE or tried is None or key in tried
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())
 
 
 def _open_blocks(study: Study, results: Results) -> dict[str, range]:
-    """Return the seeds of the variants whose verdict is open, and of the baseline."""
+    """Return the seeds of the variants without a final verdict, and of the baseline."""
     if study.seeds != AUTO:
         return {}
     wanted = results.open_variants()

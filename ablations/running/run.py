@@ -1,12 +1,12 @@
-"""From a study to its results: what is planned and not stored yet goes to an engine."""
+"""Plan and run studies: the planned trials without a result are run on an engine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablations.designs.planner import Planner
 from ablations.engines import start_engine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 DIRECTORY = Path("studies")
-"""Where studies live unless told otherwise, each in a folder of its name."""
+"""Default folder of studies, each in a folder of its name."""
 
 
 @refuse_unknown
@@ -39,16 +39,16 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     study
         The study.
     workers, engine
-        What builds the variants' models; as of `run`.
+        As for `run`; they build the variants' models.
 
     Returns
     -------
     pandas.DataFrame
-        A row a trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
-        ``macs`` (multiplications of a forward pass; missing where ``cnnzoo.describe`` cannot tell
-        those of a layer), ``seconds`` (a rough estimate of the training on one core),
-        ``infeasible`` (why it cannot be built; empty if it can) and
-        ``key``. Where the design or the seeds depend on results, the trials to begin with.
+        One row per trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
+        ``macs`` (multiply-accumulates of a forward pass; missing if those of a layer are
+        unknown), ``seconds`` (a rough estimate of the training on one core), ``infeasible`` (why
+        it cannot be built; empty if it can) and ``key``. If the design or the seeds depend on
+        results, only the first trials.
 
     Raises
     ------
@@ -92,32 +92,33 @@ def run(
     renew_after: int = Limits.renew_after,
     progress: bool = True,
 ) -> Results:
-    """Run what a study plans and its directory does not hold yet.
+    """Run the planned trials of a study that have no result yet.
 
-    Interrupted once (Ctrl-C), it ends after the running trials, which `Results.interrupted` tells;
-    twice, or while no trial runs, at once with a KeyboardInterrupt. Run again, it goes on where it
-    was.
+    The first Ctrl-C stops the run after the running trials, and `Results.interrupted` is true. A
+    second one, or one while no trial runs, stops at once with a KeyboardInterrupt. Run the study
+    again to resume.
 
     Parameters
     ----------
     study
         The study.
     directory
-        Where its results are and go; ``studies/NAME`` if left out.
+        Directory of its results; ``studies/NAME`` if left out.
     workers
-        Trials at a time. If left out, one a GPU or, without any, as many as cores and memory
-        allow. Models as small as the zoo's train faster with several workers on a GPU. The results
-        do not depend on it.
+        Number of trials to run in parallel. If left out, one per GPU or, without a GPU, as many as
+        cores and memory allow. Models as small as the zoo's train faster with several workers on
+        one GPU. The results do not depend on it.
     engine
-        What runs the trials: "processes", worker processes; or "serial", this process, one trial
-        after the other, where the study's `timeout` and `retries` do not apply. A builder that is
-        defined in the program itself always runs in the latter.
+        Where the trials run: "processes", in worker processes; or "serial", in this process, one
+        after the other, without the study's `timeout` and `retries`. A builder that is defined in
+        the program itself always runs on the serial engine.
     retry_failed
-        Whether to try again what has failed, or could not be built, in an earlier run.
+        Whether to retry trials that failed, and variants that could not be built, in an earlier
+        run.
     renew_after
-        Trials after which a worker is replaced by a fresh one; 0 for never.
+        Number of trials after which a worker is replaced by a fresh one; 0 for never.
     progress
-        Whether to show it.
+        Whether to show progress.
 
     Returns
     -------
@@ -126,8 +127,8 @@ def run(
     Raises
     ------
     StudyError, ToggleError
-        Before any training: if the study cannot be run as declared, the directory holds another
-        one or is being written to, or Keras's backend is not TensorFlow.
+        Before any training, if the study cannot be run as declared, the directory holds another
+        study or is in use, or Keras's backend is not TensorFlow.
     """
     _check_backend()
     planner = Planner.of(study)
@@ -144,21 +145,21 @@ def run(
         Store(directory, write=True) as store,
         start_engine(_engine_for(study, engine), limits) as running,
     ):
-        _check_same_study(store.spec, study, directory)
-        if store.spec is None:  # so there is something to do
+        _check_same_study(store.study, study, directory)
+        if store.study is None:  # there are trials to do
             running.load()
-        # beside TensorFlow, for what tells of results takes long to load too
+        # imported while TensorFlow loads in the workers, because it takes long too
         from ablations.results import open_results
-        from ablations.running.progress import Progress
+        from ablations.running.progress import StudyProgress
         from ablations.running.rounds import Rounds
 
         with (
-            Progress(study, shown=progress) as shown,
+            StudyProgress(study, shown=progress) as shown,
             interruptible(shown.say) as interruption,
         ):
-            for said in _of_the_engine(study, running.name, engine):
-                shown.say(said)
-            shown.say_briefly("checking the study")
+            for note in _engine_notes(study, running.name, engine):
+                shown.say(note)
+            shown.show_status("checking the study")
             rounds = Rounds(
                 planner,
                 store,
@@ -179,43 +180,41 @@ def _check_backend() -> None:
         raise StudyError(refusal)
 
 
-def place_of(study: Study, directory: Any) -> Path:
-    """Return where a study's results are and go.
+def place_of(study: Study, directory: object) -> Path:
+    """Return the directory of a study's results.
 
     Raises
     ------
     StudyError
-        If what was given is no path.
+        If `directory` is not a path.
     """
     if directory is None:
         return DIRECTORY / study.name
     if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):
-        raise StudyError(f"`directory` of `run` must be a path; got {directory!r}.")
+        raise StudyError(f"`directory`: expected a path; got {directory!r}.")
     return Path(directory)
 
 
 def _engine_for(study: Study, engine: str) -> str:
-    """Return the engine, or the one for a builder that other processes cannot import."""
+    """Return the engine, or the serial one if other processes cannot import the builder."""
     return "serial" if study.model_name.startswith("__main__:") else engine
 
 
-def _of_the_engine(study: Study, name: str, asked: str) -> Iterator[str]:
-    """Say what the engine does otherwise than was asked."""
+def _engine_notes(study: Study, name: str, asked: str) -> Iterator[str]:
+    """Yield sentences on what the engine does not do as asked."""
     if name != asked:
-        yield f"{study.model} is defined in the program itself: one trial after the other."
+        yield f"Trials run one after the other, because the program itself defines {study.model}."
     if study.timeout and name == "serial":
         yield (
-            f"The engine serial has no process to end: the timeout of {study.timeout:g} s and "
-            "the retries do not apply."
+            f"The timeout of {study.timeout:g} s and the retries do not apply, because the engine "
+            "serial runs trials in this process."
         )
 
 
-def _check_same_study(spec: Mapping[str, Any] | None, study: Study, directory: Path) -> None:
-    if spec is None:
-        return
+def _check_same_study(stored: Study | None, study: Study, directory: Path) -> None:
     for name in ("model", "data", "design"):
-        if spec[name] != getattr(study, name):
+        if stored is not None and getattr(stored, name) != getattr(study, name):
             raise StudyError(
-                f"{directory} holds a study with {name} {spec[name]!r}; this one has "
-                f"{getattr(study, name)!r}. Give another directory."
+                f"`directory`: expected a study with {name} {getattr(study, name)!r}; got "
+                f"{directory} with {name} {getattr(stored, name)!r}. Choose another directory."
             )

@@ -1,4 +1,4 @@
-"""Run one trial: the one place where a study meets Keras."""
+"""Run one trial. Only this module of the package uses Keras."""
 
 import contextlib
 import gc
@@ -7,11 +7,12 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ablations.study import Trial, TrialResult
+from ablations.study import Status, Trial, TrialResult
 from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
@@ -25,7 +26,7 @@ from cnnzoo.training.warm import WarmModel
 _WARM = WarmModel()
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
-"""Options of a Keras loss that leave its numbers as they are."""
+"""Options of a Keras loss that do not change its values."""
 
 
 def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
@@ -34,40 +35,40 @@ def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
     Parameters
     ----------
     log
-        A file that what is written to stderr is added to.
+        File to which stderr is appended.
     gpu
-        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; left out, it
-        sees what that variable says.
+        The only GPU that the process may use, as a value of ``CUDA_VISIBLE_DEVICES``; if left
+        out, that variable is unchanged.
     """
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C
     if log is not None:
         with log.open("a") as file:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     fix_arithmetic()
-    gc.freeze()  # what TensorFlow consists of is never garbage, and takes long to look through
+    gc.freeze()  # TensorFlow's own objects are never garbage, and scanning them takes long
 
 
 def forget() -> None:
-    """Forget the data and the models of earlier trials, for files may have changed since."""
+    """Forget the data and the models of earlier trials, because files may have changed."""
     _WARM.clear()
     _load.cache_clear()
 
 
 def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
-    """Train and evaluate what a trial says.
+    """Train and evaluate a trial.
 
-    A trial that fails comes back as a result with its reason, so that a study goes on.
+    A trial that fails returns a result with the reason, so that the study continues.
 
     Parameters
     ----------
     trial
-        What to run.
+        The trial.
     report_to
-        A folder where its epoch and loss can be followed.
+        Folder to which it reports its epoch and loss.
 
     Returns
     -------
@@ -76,24 +77,24 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     start = time.perf_counter()
     unrestored: Sequence[str] = ()
     try:
-        builder = find_builder(trial.model)  # what its module sets holds for all trials
+        builder = find_builder(trial.model)  # before isolation: its module is imported for all
         with isolated() as unrestored:
-            found = _train(builder, trial, report_to)
-    except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
+            result = _train(builder, trial, report_to)
+    except (Exception, SystemExit) as error:  # whatever fails, only this trial does
         _WARM.clear()
-        found = {"status": "failed", "reason": reason_of(error)}
+        result = TrialResult(trial, Status.FAILED, reason=reason_of(error))
     seconds = time.perf_counter() - start
-    return TrialResult(trial=trial, seconds=seconds, unrestored=tuple(unrestored), **found)
+    return replace(result, seconds=seconds, unrestored=tuple(unrestored))
 
 
 def measure_trial(trial: Trial) -> TrialResult:
-    """Build a trial's model and count its cost, training nothing.
+    """Build a trial's model and count its cost, without training.
 
     Returns
     -------
     TrialResult
-        "done" with parameters and multiplications, and as a finding why the latter are missing if
-        they are; or "infeasible" with what the builder says.
+        A done result with parameters and multiply-accumulates, and a finding if the latter are
+        missing; or an infeasible one with the builder's error.
     """
     from cnnzoo.analysis.cost import macs
     from cnnzoo.models.loaded_weights import loaded_digest
@@ -107,23 +108,25 @@ def measure_trial(trial: Trial) -> TrialResult:
             data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
             check_fit(model, data, trial.recipe)
-            found = {
-                "params": model.count_params(),
-                "macs": macs(model),
-                "metrics": {"examples": data.info.sizes.train, "classes": data.info.classes},
-                "fingerprint": data.info.fingerprint,
-                "data_notes": data.info.notes,
-                "arithmetic": arithmetic(),
-                "weights": loaded_digest(model),
-                "loss": _loss_kind(model),
-                "findings": _uncounted(model),
-            }
+            result = TrialResult(
+                trial,
+                Status.DONE,
+                metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
+                params=model.count_params(),
+                macs=macs(model),
+                fingerprint=data.info.fingerprint,
+                data_notes=data.info.notes,
+                arithmetic=arithmetic(),
+                weights=loaded_digest(model),
+                loss=_loss_kind(model),
+                findings=_uncounted(model),
+            )
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        found = {"status": "infeasible", "reason": reason_of(error)}
-    return TrialResult(trial, **{"status": "done", **found}, unrestored=tuple(unrestored))
+        result = TrialResult(trial, Status.INFEASIBLE, reason=reason_of(error))
+    return replace(result, unrestored=tuple(unrestored))
 
 
-def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, Any]:
+def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResult:
     import keras
 
     from cnnzoo.analysis.cost import macs
@@ -153,26 +156,29 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, 
         callbacks=callbacks,
         steps_per_execution=STEPS_PER_EXECUTION,
     )
-    found = {
-        "metrics": trained.metrics,
-        "history": trained.history,
-        "fit_seconds": trained.seconds,
-        "params": model.count_params(),
-        "macs": macs(model),
-        "fingerprint": data.info.fingerprint,
-        "loss": _loss_kind(model),
-        "findings": _findings(model, trained, data, trial),
-    }
+    status, reason = Status.DONE, ""
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
     if broken:
         epochs = len(trained.history["loss"])
+        status = Status.FAILED
         reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
-        return {**found, "status": "failed", "reason": reason}
-    return {**found, "status": "done"}
+    return TrialResult(
+        trial,
+        status,
+        metrics=trained.metrics,
+        history=trained.history,
+        fit_seconds=trained.seconds,
+        params=model.count_params(),
+        macs=macs(model),
+        fingerprint=data.info.fingerprint,
+        loss=_loss_kind(model),
+        findings=_findings(model, trained, data, trial),
+        reason=reason,
+    )
 
 
 def _uncounted(model: Any) -> tuple[Finding, ...]:
-    """Return why the multiplications of a model are missing, if they are."""
+    """Return a finding if the multiply-accumulates of a model are missing."""
     from cnnzoo.analysis.cost import uncounted
 
     evidence = uncounted(model)
@@ -183,7 +189,7 @@ def _uncounted(model: Any) -> tuple[Finding, ...]:
 
 
 def _loss_kind(model: Any) -> str:
-    """Name a compiled model's loss, with the options that make its numbers others."""
+    """Name a compiled model's loss, with the options that change its values."""
     from cnnzoo.models.compiled_loss import loss_of
 
     loss = loss_of(model)
@@ -204,21 +210,21 @@ def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Findi
     epochs, classes = trained.history["loss"], data.info.classes
     steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
     split = next(name for name in ("test", "validation", "train") if len(getattr(data, name).y))
-    ours, in_training = (
+    split_metrics, train_metrics = (
         {
-            name.removeprefix(f"{one}_"): value
+            name.removeprefix(f"{prefix}_"): value
             for name, value in trained.metrics.items()
-            if name.startswith(f"{one}_")
+            if name.startswith(f"{prefix}_")
         }
-        for one in (split, "train")
+        for prefix in (split, "train")
     )
-    found = (
-        check_divergence(data.train.y, classes, in_training, trained.history),
-        check_chance(Constant.of(getattr(data, split).y, classes), ours, split),
+    findings = (
+        check_divergence(data.train.y, classes, train_metrics, trained.history),
+        check_chance(Constant.of(getattr(data, split).y, classes), split_metrics, split),
         check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
         check_likelihood(model, trained.metrics),
     )
-    return tuple(one for one in found if one is not None)
+    return tuple(finding for finding in findings if finding is not None)
 
 
 @lru_cache(maxsize=4)
@@ -227,12 +233,12 @@ def _load(spec: str, seed: int, toggles: tuple[tuple[str, Level], ...]) -> Data:
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:
-    """Leave word of a trial's epoch in a folder; where that fails the trial goes on.
+    """Write the current epoch of a trial to a status file; I/O errors are ignored.
 
-    Files need no lock that a killed process could keep.
+    A file needs no lock, which a killed process could keep.
     """
-    word = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
+    status = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
     scratch = folder / f".{os.getpid()}"
-    with contextlib.suppress(OSError):  # the folder or the coordinator is gone, or the disk full
-        scratch.write_text(json.dumps(word))
+    with contextlib.suppress(OSError):  # the folder is gone, or the disk is full
+        scratch.write_text(json.dumps(status))
         scratch.replace(folder / f"{os.getpid()}.json")

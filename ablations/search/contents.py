@@ -1,8 +1,8 @@
-"""What the report of a search shows, gathered once."""
+"""The contents of a search's report, gathered from its results."""
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
@@ -17,33 +17,40 @@ from ablations.report.search.contents import (
 )
 from ablations.report.study.contents import PATH_STEPS, ReportContents
 from ablations.report.wording import level_words, metric_words, seed_words, settings_words
-from ablations.search.studies import UNKNOWN_SEEDS
+from ablations.results import Results
+from ablations.results.report_contents import contents_of as study_contents
+from ablations.study import Status
 from cnnzoo.tuning.reading.results import SearchResults
+from cnnzoo.tuning.reading.tables import column_of
 from cnnzoo.tuning.records import Hyperparameter, Objective
 
-if TYPE_CHECKING:
-    from ablations.results import Results
-    from ablations.search.studies import SearchAblation
+UNKNOWN_SEEDS = "The seeds of the search are unknown, so it may have used some of these."
+"""Note on a search made elsewhere, which stores no seeds."""
 
 
-def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None) -> SearchContents:
-    """Gather what the report of a search shows.
+class AblatedSearch(Protocol):
+    """What the report shows of an `ablations.SearchAblation`."""
 
-    Parameters
-    ----------
-    results
-        The search.
-    ablation
-        What became of its best on fresh seeds.
-    """
-    from cnnzoo.tuning.reading.tables import column_of
+    @property
+    def one_at_a_time(self) -> Results | None:
+        """Results of the study of the winner's choices."""
 
-    objective = results.objective
-    importance = results.importance()
+    @property
+    def path(self) -> Results | None:
+        """Results of the study of the path from the defaults to the winner."""
+
+    def optimism(self) -> pd.DataFrame:
+        """Compare the search's scores with the means over fresh seeds."""
+
+
+def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) -> SearchContents:
+    """Gather the contents of a search's report, with its best configurations on fresh seeds."""
+    objective = search.objective
+    importance = search.importance()
     optimism = ablation.optimism() if ablation else pd.DataFrame()
-    known = results.project.hyperparameters
-    one_at_a_time = _study(ablation.one_at_a_time) if ablation else None
-    path = _study(ablation.path) if ablation else None
+    hyperparameters = search.project.hyperparameters
+    one_at_a_time = _study_contents(ablation.one_at_a_time) if ablation else None
+    path = _study_contents(ablation.path) if ablation else None
     tables = {}
     if one_at_a_time:
         for metric in one_at_a_time.metrics:
@@ -51,74 +58,63 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     if path and PATH_STEPS in path.tables:
         tables[path_title(path)] = path.tables[PATH_STEPS][STEPS]
     return SearchContents(
-        name=results.model.rpartition(":")[2] or results.directory.resolve().name,
-        facts=_facts(results),
+        name=search.model.rpartition(":")[2] or search.directory.resolve().name,
+        facts=_facts(search),
         objective=_metric(objective),
         lower=objective is None or objective.lower,
-        trials=results.trials,
-        best=results.best(10),
+        trials=search.trials,
+        best=search.best(10),
         importance=importance,
-        hyperparameters={column_of(name): known[name] for name in importance["toggle"]},
-        compared=frozenset(trial.name for trial in results.comparable),
+        hyperparameters={column_of(name): hyperparameters[name] for name in importance["toggle"]},
+        compared=frozenset(trial.name for trial in search.comparable),
         warnings=(
-            *results.notes,
-            *(() if results.hyperparameters else (VARIED_NOTHING,)),
-            *_optimism_words(results, optimism),
+            *search.notes,
+            *(() if search.hyperparameters else (VARIED_NOTHING,)),
+            *_optimism_words(search, optimism),
         ),
-        in_order=results.project.in_order,
+        in_order=search.project.in_order,
         optimism=optimism,
-        seeds_note="" if results.seeds else UNKNOWN_SEEDS,
+        seeds_note="" if search.seeds else UNKNOWN_SEEDS,
         one_at_a_time=one_at_a_time,
         path=path,
         tables=tables,
-        line=results.best_line() if objective and len(results.comparable) else "",
-        code=_code(results),
-        versions=results.project.search.get("versions", {}),
-        directory=results.directory,
+        line=search.best_line() if objective and len(search.comparable) else "",
+        code=_code(search),
+        versions=search.project.search.get("versions", {}),
+        directory=search.directory,
     )
 
 
 def _metric(objective: Objective | None) -> str:
-    """Return what was looked for in words."""
     return "score" if objective is None else metric_words(objective.name)
 
 
-def _study(results: "Results | None") -> ReportContents | None:
-    """Return what the report of a study shows; None of one in which nothing is done."""
-    from ablations.results.report_contents import contents_of
-
-    if results is None or not (results.trials["status"] == "done").any():
+def _study_contents(results: Results | None) -> ReportContents | None:
+    """Return the contents of a study's report; None if no trial is done."""
+    if results is None or not (results.trials["status"] == Status.DONE).any():
         return None
-    # the doctor's findings are in the study's own report, and nowhere here to be pointed to
-    return replace(contents_of(results), variant_findings={})
+    # findings are in the study's own report, and this one has no place to point to
+    return replace(study_contents(results), variant_findings={})
 
 
-def _facts(results: SearchResults) -> dict[str, str]:
-    said, known = results.project.search, results.project.hyperparameters
-    searched = results.hyperparameters
-    objective = results.objective
-    fixed_levels = {
-        **{
-            hp.name: hp.default
-            for hp in results.project.hyperparameters.values()
-            if hp.name not in searched
-        },
-        **results.fixed,
-    }
-    found = {
-        "Model": results.model,
-        "Data": results.data or results.about_data,
-        "Tuner": said.get("tuner"),
+def _facts(search: SearchResults) -> dict[str, str]:
+    manifest, hyperparameters = search.project.search, search.project.hyperparameters
+    searched, objective = search.hyperparameters, search.objective
+    unsearched = {name: hp.default for name, hp in hyperparameters.items() if name not in searched}
+    recipe = manifest.get("recipe", {}).items()
+    ranges = [f"{name} ({_range(hyperparameters[name])})" for name in searched]
+    facts = {
+        "Model": search.model,
+        "Data": search.data or search.about_data,
+        "Tuner": manifest.get("tuner"),
         "Objective": f"{objective.name} ({objective.direction})" if objective else "",
-        "Searched": ", ".join(f"{name} ({_range(known[name])})" for name in searched) or "nothing",
-        "Fixed": settings_words(fixed_levels),
-        "Recipe": settings_words(
-            {name: at for name, at in said.get("recipe", {}).items() if name not in searched}
-        ),
-        "Seeds": seed_words({"seeds": results.seeds}),
-        "Directory": results.directory,
+        "Searched": ", ".join(ranges) or "nothing",
+        "Fixed": settings_words({**unsearched, **search.fixed}),
+        "Recipe": settings_words({name: value for name, value in recipe if name not in searched}),
+        "Seeds": seed_words({"seeds": search.seeds}),
+        "Directory": search.directory,
     }
-    return {word: str(value) for word, value in found.items() if value}
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def _range(hp: Hyperparameter) -> str:
@@ -127,55 +123,58 @@ def _range(hp: Hyperparameter) -> str:
     return f"{hp.low:g} to {hp.high:g}{', log' if hp.log else ''}"
 
 
-def _optimism_words(results: SearchResults, optimism: pd.DataFrame) -> list[str]:
-    """Say that the best of many is too good on average, and by how much if that is known."""
-    count = len(results.configurations)
+def _optimism_words(search: SearchResults, optimism: pd.DataFrame) -> list[str]:
+    """Return a sentence on how much too good the best score is, as far as that is known."""
+    count = len(search.configurations)
     if len(optimism) and optimism["note"].iloc[0]:
         return [optimism["note"].iloc[0]]
     if len(optimism) and optimism["seeds"].iloc[0]:
-        return [_gap_words(optimism.iloc[0], results.objective, known=bool(results.seeds))]
+        return [_gap_words(optimism.iloc[0], search.objective, fresh=bool(search.seeds))]
     if count < 2:
         return []
-    fresh = "fresh" if results.seeds else "further"
+    seeds = "fresh seeds" if search.seeds else "further seeds"
     return [
-        f"The best score is the best of {count:,} configurations and so too good on average: the "
-        "winner was also the luckiest. ablations.from_search tries it and its rivals again on "
-        f"{fresh} seeds, and says by how much."
+        f"The best score is the best of {count:,} configurations and so too good on average. "
+        f"ablations.from_search trains the winner and its rivals again on {seeds} and estimates "
+        "by how much."
     ]
 
 
-def _gap_words(row: pd.Series, objective: Objective | None, *, known: bool) -> str:
-    """Compare the winner's mean over fresh seeds with its score; tell if its seeds are known."""
+def _gap_words(row: pd.Series, objective: Objective | None, *, fresh: bool) -> str:
+    """Compare the winner's mean on seeds that are fresh, as far as known, with its score."""
     gap, low, high = row["optimism"], row["ci_low"], row["ci_high"]
-    told = partial(fixed, decimals=decimals_of(gap, low, high))
-    fresh, searched = told(row["fresh_mean"]), told(row["search_score"])
+    text = partial(fixed, decimals=decimals_of(gap, low, high))
+    mean, score = text(row["fresh_mean"]), text(row["search_score"])
     count = int(row["seeds"])
-    seeds = f"{count} {'fresh ' * known}seed{'s' * (count != 1)}"
-    start = f"On {seeds} the search's best configuration scored a {_metric(objective)} of {fresh}"
+    seeds = f"{count} {'fresh ' * fresh}seed{'s' * (count != 1)}"
+    start = f"On {seeds} the search's best configuration scored a {_metric(objective)} of {mean}"
     no_interval = "one seed gives" if count == 1 else "scores that are all alike give"
-    end = f"{no_interval} no interval"
-    if fresh == searched or low <= 0 <= high:
-        scored = f"{start} again" if fresh == searched else f"{start}, and {searched} in the search"
-        end = f"95% CI {told(low)} to {told(high)}" if is_number(low) else end
-        return f"{scored}: no optimism is shown (difference {told(gap)}, {end})."
+    interval = f"{no_interval} no interval"
+    if mean == score or low <= 0 <= high:
+        scores = f"{start} again" if mean == score else f"{start}, and {score} in the search"
+        interval = f"95% CI {text(low)} to {text(high)}" if is_number(low) else interval
+        return f"{scores}: no optimism is shown (difference {text(gap)}, {interval})."
     lower = objective is None or objective.lower
     wrong = "too good" if gap >= 0 else "too high" if lower else "too low"
     if is_number(low):
         ends = (low, high) if gap >= 0 else (-high, -low)
-        end = f"95% CI {told(ends[0])} to {told(ends[1])}"
-    return f"{start}, not {searched}: the search's score was {wrong} by {told(abs(gap))} ({end})."
+        interval = f"95% CI {text(ends[0])} to {text(ends[1])}"
+    return f"{start}, not {score}: the search's score was {wrong} by {text(abs(gap))} ({interval})."
 
 
-def _code(results: SearchResults) -> str:
-    place = str(results.directory)
-    lines = ["import ablations", "import cnnzoo", "", f"search = cnnzoo.open_search({place!r})"]
-    missing = {"model": (results.model, "package.module:build"), "data": (results.data, "npz:PATH")}
-    given = [f'{name}="{usual}"' for name, (known, usual) in missing.items() if not known]
+def _code(search: SearchResults) -> str:
+    """Return the Python that runs the studies of a search and writes their report."""
+    arguments = ["search"]
+    arguments += [] if search.model else ['model="package.module:build"']
+    arguments += [] if search.data else ['data="npz:PATH"']
     return "\n".join(
         [
-            *lines,
-            f"studies = ablations.from_search({', '.join(['search', *given])})",
-            "found = studies.run()  # goes on where it was",
-            'found.report("search.html")',
+            "import ablations",
+            "import cnnzoo",
+            "",
+            f"search = cnnzoo.open_search({str(search.directory)!r})",
+            f"studies = ablations.from_search({', '.join(arguments)})",
+            "ablation = studies.run()  # run it again to resume",
+            'ablation.report("search.html")',
         ]
     )

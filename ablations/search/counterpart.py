@@ -1,10 +1,9 @@
-"""The metric of a study that measures the same as the objective of a search."""
+"""The study metric that measures the same as the objective of a search."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablations.search.studies import objective_of
 from ablations.study.checks import METRICS
 from ablations.study.models import find_builder
 from ablations.study.space import by_group
@@ -13,31 +12,32 @@ from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
+from cnnzoo.tuning.records import Objective
 
 if TYPE_CHECKING:
     from cnnzoo.models.compiled_loss import CompiledLoss
 
 VALIDATION = "val_"
-"""Before the name of a metric that Keras measures on the validation data."""
+"""Prefix of the metrics that Keras measures on the validation data."""
 
 
 @dataclass(frozen=True)
 class Counterpart:
-    """The metric that a study measures in place of the objective of a search.
+    """The study metric that stands for the objective of a search.
 
     Parameters
     ----------
     metric
-        That the studies compare first.
+        First metric of the studies.
     reason
-        Why it is not the same as the objective; empty where it is.
+        Why it does not measure the same as the objective; empty if it does.
     """
 
     metric: str
     reason: str = ""
 
     def note(self, compared: str) -> str:
-        """Say what the studies compare instead, and that the optimism is unknown; "" if known."""
+        """Return a sentence on the metric that is compared instead of the objective, or ""."""
         if not self.reason:
             return ""
         return (
@@ -46,26 +46,23 @@ class Counterpart:
         )
 
 
+def objective_of(search: SearchResults) -> Objective:
+    """Return the objective of a search; without a name if it is unknown."""
+    return search.objective or Objective("", "min")
+
+
 def find_counterpart(
     search: SearchResults, model: str, data: str, levels: Mapping[str, Level]
 ) -> Counterpart:
-    """Find the metric of a study that measures the same as the objective of a search.
+    """Find the study metric that measures the same as the objective of a search.
 
-    Where the name does not tell, the winner is built and its compiled metric is looked at.
-
-    Parameters
-    ----------
-    search
-        The search.
-    model, data
-        As of `ablations.Study`.
-    levels
-        Of the winner.
+    If the name of the objective is not enough, the winner is built from its levels to inspect its
+    metrics.
     """
     name = objective_of(search).name
     plain = name.removeprefix(VALIDATION)
     if "objective" in search.project.search and plain in METRICS:
-        return Counterpart(plain)  # of `cnnzoo.tune`, which measures as studies do
+        return Counterpart(plain)  # a search of `cnnzoo.tune`, which measures as studies do
     ends = (metric for end, metric in NEAREST.items() if plain == end or plain.endswith(f"_{end}"))
     near = plain if plain in METRICS else next(ends, "loss")
     if not name.startswith(VALIDATION):
@@ -78,23 +75,23 @@ def find_counterpart(
         built, classes_seen = _winner(model, data, levels)
         loss = loss_of(built)
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        reason = f"the model of the search, which would tell what {name} is, cannot be built"
+        reason = f"the model of the search cannot be built to identify {name}"
         return Counterpart(near, f"{reason} ({line_of(error).rstrip('.')})")
     return _compiled_counterpart(built, loss, name, near, classes_seen)
 
 
 def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bool]:
-    """Return the winner, built, and whether each class is among the validation labels."""
+    """Build the winner; return it and whether every class is among the validation labels."""
     import numpy as np
 
     from cnnzoo.data import load_data
 
     recipe = asdict(Recipe())
-    toggles, of_data = by_group({n: level for n, level in levels.items() if n not in recipe})
-    loaded = load_data(data, **of_data)  # type: ignore[arg-type]
+    toggles, data_toggles = by_group({n: v for n, v in levels.items() if n not in recipe})
+    loaded = load_data(data, **data_toggles)  # type: ignore[arg-type]
     info = loaded.info
     built = find_builder(model).build(toggles, info.input_shape, info.classes, 0)
-    return built, len(np.unique(loaded.validation[1])) == info.classes
+    return built, len(np.unique(loaded.validation.y)) == info.classes
 
 
 def _compiled_counterpart(
@@ -108,33 +105,34 @@ def _compiled_counterpart(
                 f"{name} of the search contains the model's penalties, which their own loss omits",
             )
         return Counterpart("loss")
-    listed = _metrics(built.get_compile_config().get("metrics"))
-    kind, options = next((one for one in listed if _name_of(*one) == plain), (plain, {}))
+    metrics = _metrics(built.get_compile_config().get("metrics"))
+    kind, options = next((metric for metric in metrics if _name_of(*metric) == plain), (plain, {}))
     labels = ACCURACIES.get(kind)
     if labels:
-        usual = 0.0 if loss.logits else 0.5
-        cut_right = labels != "binary" or options.get("threshold", 0.5) == usual
-        if labels == loss.choice.labels and cut_right:
+        threshold = 0.0 if loss.logits else 0.5
+        fits = labels != "binary" or options.get("threshold", 0.5) == threshold
+        if labels == loss.choice.labels and fits:
             return Counterpart("accuracy")
-        kept = f"a model with the loss {loss.choice.function}"
-        return Counterpart(near, f"{name} of the search is not the accuracy of {kept}")
+        compiled = f"a model with the loss {loss.choice.function}"
+        return Counterpart(near, f"{name} of the search is not the accuracy of {compiled}")
     if kind == "F1Score":
-        whole = options.get("average") == "macro" and options.get("threshold") is None
-        if whole and classes_seen:
+        macro = options.get("average") == "macro" and options.get("threshold") is None
+        if macro and classes_seen:
             return Counterpart("macro_f1")
-        lacking = "not each class is among the validation labels"
-        why = lacking if whole else "its average is not macro, or it has a threshold"
-        return Counterpart(near, f"{name} of the search is not the studies' macro F1 ({why})")
+        reason = "its average is not macro, or it has a threshold"
+        if macro:
+            reason = "not every class is among the validation labels"
+        return Counterpart(near, f"{name} of the search is not the studies' macro F1 ({reason})")
     return Counterpart(near, f"they do not measure {name}, the objective of the search")
 
 
 def _metrics(compiled: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return the compiled metrics by their class or function, with their options."""
+    """Yield the class or function of each compiled metric, with its options."""
     if isinstance(compiled, str):
         yield compiled, {}
     elif isinstance(compiled, list | tuple):
-        for one in compiled:
-            yield from _metrics(one)
+        for metric in compiled:
+            yield from _metrics(metric)
     elif isinstance(compiled, dict) and "class_name" in compiled:
         options = compiled.get("config")
         if isinstance(options, dict):

@@ -1,4 +1,4 @@
-"""From a search to an ablation: how good its best really is, and which of its choices matter."""
+"""From a search to studies of how good its winner is, and which of its choices matter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -33,95 +33,97 @@ def from_search(
     recipe: Recipe | None = None,
     metric: str | None = None,
 ) -> SearchStudies:
-    """Make the studies that say what a search's best is worth.
+    """Make studies of how good a search's winner is, and which of its choices matter.
 
-    The best of many noisy scores is too good on average: the winner was also the luckiest. So the
-    winner and its rivals are trained again, on seeds that the search did not use. Then the winner
-    is ablated: one choice at a time back to its default, and along the path from the defaults.
+    The best of many noisy scores is too good on average, because the winner was also lucky. So
+    the winner and its rivals are trained again, on seeds that the search did not use. Then the
+    winner is ablated: one choice at a time is set to its default, and a path leads from the
+    defaults to the winner.
 
     Parameters
     ----------
     search
         The search, or its directory.
     seeds
-        How many fresh seeds, from the first that the search did not use; or the seeds themselves.
-        If the seeds of the search are unknown, they begin at 1, because `load_data` splits by seed
-        0 unless told otherwise.
+        Number of fresh seeds, from the first that the search did not use; or the seeds themselves.
+        If the seeds of the search are unknown, they start at 1, because `load_data` splits by seed
+        0 by default.
     rivals
-        How many configurations to try again beside the winner, as far as there are.
+        Maximum number of configurations to train again beside the winner.
     model, data, recipe
-        As of `Study`; what the search was of, if left out. A search made elsewhere does not say
-        it: its model is the ``build(hp)`` that was searched.
+        As for `Study`; those of the search if left out. A search made elsewhere does not store
+        them: its model is the ``build(hp)`` that was searched.
     metric
-        That the studies compare first; if left out, what measures the same as the search's
-        objective, such as "accuracy" for ``val_acc``. Where nothing does, `SearchStudies.note` says
-        what is compared, and why it is not known by how much the search's score was too good.
+        First metric of the studies. If left out, the metric that measures the same as the search's
+        objective, such as "accuracy" for ``val_acc``. If there is none, `SearchStudies.note` says
+        which metric is compared, and why the optimism of the search is unknown.
 
     Returns
     -------
     SearchStudies
-        To be run by its method ``run``.
+        The studies, to be run by their method ``run``.
 
     Raises
     ------
     SearchError, StudyError
-        If there is no search, nothing in it is done, or it cannot be studied.
+        If there is no search, no trial of it is done, or it cannot be studied.
     """
     check_count(rivals, 0, "`rivals` of `from_search`")
-    found = search if isinstance(search, SearchResults) else open_search(search)
-    found.ranked(1)  # says if there is no winner
-    fresh = _fresh(seeds, found.seeds)
-    _check_said(found, model, data)
-    text = check_model(model if model is not None else found.model)
-    space, contenders = find_contenders(found, text, rivals + 1)
-    common: dict[str, Any] = {
-        "model": text,
-        "data": data if data is not None else found.data,
-        "recipe": recipe if recipe is not None else Recipe(**found.recipe),
-        "seeds": fresh,
-    }
+    results = search if isinstance(search, SearchResults) else open_search(search)
+    results.ranked(1)  # raises if there is no winner
+    fresh = _fresh(seeds, results.seeds)
+    _check_known(results, model, data)
+    model_name = check_model(model if model is not None else results.model)
+    space, contenders = find_contenders(results, model_name, rivals + 1)
     winner, *others = [contender.levels for contender in contenders]
     if not winner:
-        raise StudyError(f"The search in {found.directory} chose nothing that a study could set.")
-    counterpart = find_counterpart(found, text, common["data"], winner)
-    common["metrics"] = list(dict.fromkeys([metric or counterpart.metric, "loss"]))
-    if others:
-        changes = [_changes(levels, winner) for levels in others]
-        base = Study(**common, design=LIST, variants=changes, baseline=winner)
-    else:  # nothing to compare the winner with, but its fresh seeds
-        own = next(iter(winner))
-        base = Study(**common, factors={own: [winner[own]]}, baseline=winner)
-    base = replace(base, name=f"{base.name}-search")
+        raise StudyError(f"The search in {results.directory} chose nothing that a study could set.")
+    data_name = data if data is not None else results.data
+    counterpart = find_counterpart(results, model_name, data_name, winner)
+    name = next(iter(winner))
+    rivals_study = Study(
+        model_name,
+        data_name,
+        # without rivals, a factor of one level
+        factors={} if others else {name: [winner[name]]},
+        baseline=winner,
+        design=LIST if others else "one-at-a-time",
+        variants=[_changes(levels, winner) for levels in others],
+        seeds=fresh,
+        recipe=recipe if recipe is not None else Recipe(**results.recipe),
+        metrics=[metric or counterpart.metric, "loss"],
+    )
+    rivals_study = replace(rivals_study, name=f"{rivals_study.name}-search")
     trials = tuple(contender.trial for contender in contenders)
-    factors = _factors(base, space, winner, found.hyperparameters)
+    factors = _factors(rivals_study, space, winner, results.hyperparameters)
     if not factors:
-        return SearchStudies(found, base, None, None, trials, counterpart)
-    kept = {name: level for name, level in winner.items() if name not in factors}
-    one, along = (
+        return SearchStudies(results, rivals_study, None, None, trials, counterpart)
+    start = {name: level for name, level in winner.items() if name not in factors}
+    one_at_a_time, path = (
         replace(
-            base,
+            rivals_study,
             design=design,
             factors=factors,
             variants=(),
-            baseline=levels,
-            name=f"{base.name}-{end}",
+            baseline=baseline,
+            name=f"{rivals_study.name}-{folder}",
         )
-        for design, levels, end in (
+        for design, baseline, folder in (
             ("one-at-a-time", winner, FOLDERS[1]),
-            ("path", kept, FOLDERS[2]),
+            ("path", start, FOLDERS[2]),
         )
     )
-    return SearchStudies(found, base, one, along, trials, counterpart)
+    return SearchStudies(results, rivals_study, one_at_a_time, path, trials, counterpart)
 
 
-def _check_said(search: SearchResults, model: object, data: object) -> None:
-    """Refuse a search that does not say what it was of, where nobody else does."""
+def _check_known(search: SearchResults, model: object, data: object) -> None:
+    """Raise StudyError if neither the search nor the caller names the model and the data."""
     if data is None and search.model and not search.data:
         raise StudyError(
-            f"The search in {search.directory} was of data that were loaded already "
-            f"({search.about_data or 'it does not say which'}), which a study loads again for "
-            "each seed. Give `data` as a text that `load_data` takes; arrays can be saved with "
-            "numpy.savez, as 'npz:PATH'."
+            f"`data`: expected a text that `load_data` takes, because the search in "
+            f"{search.directory} used loaded data ({search.about_data or 'unknown'}) and a study "
+            "loads its data for each seed; got none. Save arrays with numpy.savez and give "
+            "'npz:PATH'."
         )
     missing = [
         name
@@ -130,11 +132,11 @@ def _check_said(search: SearchResults, model: object, data: object) -> None:
     ]
     if missing:
         words = " and ".join(f"`{name}`" for name in missing)
-        raise StudyError(f"The search in {search.directory} does not say its {words}; give them.")
+        raise StudyError(f"The search in {search.directory} does not store {words}; give them.")
 
 
 def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
-    """Return seeds that the search has not used, as far as those are known."""
+    """Return seeds that the search has not used, as far as its seeds are known."""
     if isinstance(seeds, int):
         check_count(seeds, 1, "`seeds` of `from_search`")
         start = max(used, default=0) + 1
@@ -143,14 +145,14 @@ def _fresh(seeds: object, used: Sequence[int]) -> list[int]:
         fresh = check_seeds(() if isinstance(seeds, str) else seeds)
     except StudyError:
         raise StudyError(
-            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
-            f"from 0; got {seeds!r}."
+            "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "
+            f"got {seeds!r}."
         ) from None
     again = sorted({*fresh} & {*used})
     if again:
         raise StudyError(
-            f"`seeds` must be others than those of the search; it has used "
-            f"{', '.join(map(str, again))} of them."
+            "`seeds`: expected seeds that the search has not used; got "
+            f"{', '.join(map(str, again))}, which it has used."
         )
     return [int(seed) for seed in fresh]
 
@@ -162,7 +164,7 @@ def _changes(levels: Mapping[str, Level], winner: Mapping[str, Level]) -> dict[s
 def _factors(
     study: Study, space: Space, winner: Mapping[str, Level], searched: Sequence[str]
 ) -> dict[str, list[Level]]:
-    """Return the searched toggles that the winner changes: their default, and its level."""
+    """Return the default and the winner's level of each searched toggle that the winner changes."""
     usual: dict[str, Any] = asdict(study.recipe)
     factors = {}
     for name in searched:
@@ -179,14 +181,14 @@ def _factors(
 
 @dataclass(frozen=True)
 class Contender:
-    """A configuration to be trained again.
+    """A configuration to train again.
 
     Parameters
     ----------
     trial
-        The first of the search that tried it.
+        First trial of the search with this configuration.
     levels
-        What it set, without what these levels switch off themselves.
+        Its levels, without those that the others make inactive.
     """
 
     trial: SearchTrial
@@ -198,63 +200,53 @@ def find_contenders(
 ) -> tuple[Space, tuple[Contender, ...]]:
     """Find the best configurations that are different models.
 
-    KerasTuner gives a hyperparameter that a plain ``if`` switches off a level all the same, so
-    that trials may differ by what none of them asks for.
-
-    Parameters
-    ----------
-    search
-        The search.
-    model
-        As a study names it.
-    count
-        How many at most.
+    KerasTuner gives a level to every hyperparameter, so trials may differ by hyperparameters that
+    a plain ``if`` leaves out. Such trials are one configuration.
 
     Returns
     -------
     Space, tuple of Contender
-        What may be set, and the contenders, the winner first.
+        The toggles that may be set, and at most so many contenders, the winner first.
 
     Raises
     ------
     SearchError
         If no trial is done.
     StudyError, ToggleError
-        If there is no such model, or the search chose what a study cannot set.
+        If there is no such model, or the search chose something that a study cannot set.
     """
     ranked = search.ranked()
-    chosen = [_without_purpose(search.levels_of(trial)) for trial in ranked]
+    # a study knows the levels of PURPOSE from its data
+    chosen = [
+        {name: level for name, level in search.levels_of(trial).items() if name not in PURPOSE}
+        for trial in ranked
+    ]
     tried, asks = chosen[:count], find_builder(model).asks
     space = Space.of(model, tried)
-    found: dict[Settings, Contender] = {}
+    contenders: dict[Settings, Contender] = {}
     for trial, levels in zip(ranked, chosen, strict=True):
         if asks and levels not in tried and any(name not in space for name in levels):
             tried.append(levels)
-            space = Space.of(model, tried)  # it may ask for more than the ones before
+            space = Space.of(model, tried)  # this one may ask for further hyperparameters
         known = {n: level for n, level in levels.items() if _is_known(n, space, model)}
-        own = Settings(space.effective(known, ()))
-        found.setdefault(own, Contender(trial, own))
-        if len(found) == count:
+        settings = Settings(space.effective(known, ()))
+        contenders.setdefault(settings, Contender(trial, settings))
+        if len(contenders) == count:
             break
-    return space, tuple(found.values())
-
-
-def _without_purpose(levels: Mapping[str, Level]) -> dict[str, Level]:
-    """Leave out what a study knows from its data."""
-    return {name: level for name, level in levels.items() if name not in PURPOSE}
+    return space, tuple(contenders.values())
 
 
 def _is_known(name: str, space: Space, model: str) -> bool:
-    """Return whether a name can be set; what ``build(hp)`` never asks for makes no difference."""
+    """Tell whether a study can set a name; those that ``build(hp)`` never asks for are ignored."""
     if name in space:
         return True
     builder = find_builder(model)
     if not builder.asks:
-        space.toggle(name)  # says what there is
+        space.toggle(name)  # raises with the known names
     if builder.fits:
         raise StudyError(
-            f"The search chose `{name}`, which {model!r} asks for in no build, and so in its own "
-            "`fit`, which a study does not call: it trains by a Recipe. Search again with "
-            f"`{name}` in `build`, or under the name of a toggle of the recipe."
+            f"The search chose `{name}`, which {model!r} asks for in its own `fit` only, and a "
+            f"study trains by a Recipe instead. Search again with `{name}` in `build`, or with a "
+            "toggle of the recipe."
         )
     return False

@@ -1,25 +1,21 @@
-"""The report of a search and its figures: the one way in."""
+"""Write the report of a search, or its figures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ablations.report.search.contents import SearchContents
 from ablations.report.study.contents import ReportError
 from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
-from ablations.search.contents import contents_of
+from ablations.search.contents import AblatedSearch, contents_of
 from cnnzoo.runtime.files import write_atomically
 from cnnzoo.tuning.reading.results import SearchResults, open_search
-
-if TYPE_CHECKING:
-    from ablations.search.studies import SearchAblation
 
 
 def search_report(
     search: SearchResults | str | Path,
     path: str | Path,
     *,
-    ablation: "SearchAblation | None" = None,
+    ablation: AblatedSearch | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the report of a search.
@@ -29,22 +25,22 @@ def search_report(
     search
         The search, or its directory: of `cnnzoo.tune` or of any KerasTuner tuner elsewhere.
     path
-        Ends in .html (one page, charts included), .md, .csv (the trials), .tex (the tables but the
-        trials, for booktabs) or .json (everything).
+        File to write; its suffix gives the format: .html (one page with charts), .md, .csv (the
+        trials), .tex (all tables but the trials, for booktabs) or .json (everything).
     ablation
-        What became of the search's best on fresh seeds, if that was tried.
+        The `SearchAblation` of the search, to show its best configurations on fresh seeds.
     overwrite
-        Whether a file that is there may be replaced.
+        Whether to replace an existing file.
 
     Returns
     -------
     Path
-        Where it is.
+        The file.
 
     Raises
     ------
     ReportError
-        If the ending is not one of these, or the file is there.
+        If the suffix is another one, or the file exists and `overwrite` is false.
     SearchError
         If there is no search.
     """
@@ -55,8 +51,8 @@ def search_report(
             f"a search report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
         )
     check_free([place], overwrite)
-    text = _writer(suffix)(_gather(search, ablation))
-    write_atomically(place, text.encode("utf-8", "replace"))
+    contents = contents_of(_opened(search), ablation)
+    write_atomically(place, _writer(suffix)(contents).encode("utf-8", "replace"))
     return place
 
 
@@ -67,18 +63,18 @@ def search_figures(
     *,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the figures of a search's report as files of their own.
+    """Write each figure of a search's report to a file.
 
     Parameters
     ----------
     search
         The search, or its directory.
     directory
-        Where they go; made if need be.
+        Directory of the files; created if it does not exist.
     formats
-        Of "svg", "png" and "pdf".
+        Any of "svg", "png" and "pdf".
     overwrite
-        Whether files that are there may be replaced.
+        Whether to replace existing files.
 
     Returns
     -------
@@ -88,23 +84,20 @@ def search_figures(
     Raises
     ------
     ReportError
-        If a format is not one of these, or a file is there.
+        If a format is unknown, or a file exists and `overwrite` is false.
     SearchError
         If there is no search.
     """
     from ablations.report.search.figures import draw_figures
 
-    contents = _gather(search)
+    contents = contents_of(_opened(search))
     return save_figures(
         lambda theme: draw_figures(contents, theme), directory, formats, overwrite=overwrite
     )
 
 
-def _gather(
-    search: SearchResults | str | Path, ablation: "SearchAblation | None" = None
-) -> SearchContents:
-    results = search if isinstance(search, SearchResults) else open_search(search)
-    return contents_of(results, ablation)
+def _opened(search: SearchResults | str | Path) -> SearchResults:
+    return search if isinstance(search, SearchResults) else open_search(search)
 
 
 def _writer(suffix: str) -> Callable[[SearchContents], str]:

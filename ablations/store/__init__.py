@@ -1,4 +1,4 @@
-"""What was run, on disk: one SQLite file a study, and the machine that its results are of."""
+"""Storage of studies: one SQLite file per study, and the provenance of its results."""
 
 from ablations.store.store import FILE, LOCK, Planned, Store
 

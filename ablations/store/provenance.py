@@ -1,9 +1,9 @@
 """Provenance: the machine, the code and the versions that results come from."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -87,18 +87,17 @@ def changes(
         A sentence or two for each difference; none if there was no run.
     """
     said = []
-    known, before, last = store.contexts(), store.context, store.spec
+    known, before, last = store.contexts(), store.context, store.study
     if known and before != context:
         changed = f"since what they depend on changed: {difference(before, context)}."
         if context in known:
             said.append(f"Going on with other results than the last run's, {changed}")
         else:
             said.append(f"Not reusing earlier results, {changed}")
-    recipe = json.loads(json.dumps(study.to_dict()["recipe"]))
-    if last is not None and last["recipe"] != recipe:
-        changed = difference(last["recipe"], recipe)
+    if last is not None and last.recipe != study.recipe:
+        changed = difference(asdict(last.recipe), asdict(study.recipe))
         said.append(f"The recipe changed since the last run: {changed}.")
-    machines = (row["machine"] for row in store.results(context).values())
+    machines = store.machines(context)
     others = dict.fromkeys(filter(None, (other_machine(one, machine) for one in machines)))
     said += [
         f"Some results here come from another machine: {other}. Trials repeat bit for bit on one "

@@ -1,4 +1,4 @@
-"""The store of a study: one SQLite file."""
+"""The store of a study: its plan and its results in one SQLite file, with one writer at a time."""
 
 import contextlib
 import json
@@ -6,15 +6,21 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING
 
-from ablations.study import TrialResult
+from ablations.study import Settings, Study, Trial, TrialResult
 from ablations.study.settings import StudyError
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.runtime.files import LockedError, lock
+from cnnzoo.toggle import Level
+from cnnzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import filelock
+
+FILE = "study.sqlite"
+LOCK = "study.lock"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
@@ -37,43 +43,58 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 """
 
+TABLES = "SELECT name FROM sqlite_master"
+
+RESULTS = """
+SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
+    findings, machine
+FROM results WHERE context = ? ORDER BY status = 'done', id
+"""
+"""The done result of a trial comes last, else its latest one."""
+
+JSON = ("changes", "level", "baseline")
+"""Columns of the plan that hold JSON."""
+
+PLAIN = ("status", "reason", "seconds", "fit_seconds", "params", "macs", "loss")
+"""Columns of results that hold fields of `TrialResult` as they are."""
+
 
 @dataclass(frozen=True)
 class Planned:
-    """A row of the plan: which trial stands for a variant with a seed.
+    """A row of the plan: the trial of one variant with one seed.
 
     Parameters
     ----------
     variant, changes
         The variant's name and the levels that it changes.
     factor, level, baseline
-        What it changes, to what, and what the baseline has; of several changes joined by " + ";
-        None for the baseline itself.
+        The changed factor, its level, and the baseline's level; several changes are joined by
+        " + "; None for the baseline itself.
     seed, key
         The trial's seed and digest.
     infeasible
-        Why it cannot be built; empty if it can.
+        Why the model cannot be built; empty if it can.
     """
 
     variant: str
-    changes: Mapping[str, Any]
+    changes: Mapping[str, Level]
     factor: str | None
-    level: Any
-    baseline: Any
+    level: Level | None
+    baseline: Level | None
     seed: int
     key: str
     infeasible: str = ""
 
 
 class Store:
-    """A study's directory, open for reading or, by one process at a time, for writing.
+    """A study's directory, opened for reading or, by one process at a time, for writing.
 
     Parameters
     ----------
     directory
-        Where the study lives; made if `write`.
+        Directory of the study; created if `write`.
     write
-        Whether to add to it.
+        Whether to open it for writing.
 
     Raises
     ------
@@ -93,7 +114,6 @@ class Store:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.executescript(SCHEMA)
-                self._complete()
             except sqlite3.DatabaseError as error:
                 self.close()
                 raise refusal(path, error) from error
@@ -101,7 +121,10 @@ class Store:
             if not path.is_file():
                 raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
             self._connection = open_reader(path)
-            self._check()
+            tables = {row[0] for row in self._connection.execute(TABLES)}
+            if not {"study", "plan", "results"} <= tables:
+                self._connection.close()
+                raise StudyError(f"There is no study in {self.directory}: none was started.")
         self._connection.row_factory = sqlite3.Row
 
     def __enter__(self) -> "Store":
@@ -115,162 +138,182 @@ class Store:
     ) -> None:
         self.close()
 
-    def _check(self) -> None:
-        known = {row[0] for row in self._connection.execute(TABLES)}
-        if not {"study", "plan", "results"} <= known:
-            self._connection.close()
-            raise StudyError(f"There is no study in {self.directory}: none was begun.")
-
-    def _complete(self) -> None:
-        """Add the columns that files of an earlier version lack."""
-        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(results)")}
-        for name, kind in (("fit_seconds", "REAL"), ("loss", "TEXT")):
-            if name not in columns:
-                self._connection.execute(f"ALTER TABLE results ADD COLUMN {name} {kind}")
-
     def close(self) -> None:
-        """Close the file and let others write."""
+        """Close the file and release the lock."""
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     @property
-    def spec(self) -> dict[str, Any] | None:
-        """The study that was last run here, as `Study.to_dict` gives it."""
-        row = self._connection.execute("SELECT spec FROM study").fetchone()
-        return json.loads(row["spec"]) if row else None
+    def study(self) -> Study | None:
+        """The study that was last run, with the baseline's level of every factor."""
+        rows = self._read("SELECT spec FROM study")
+        return self._study_of(rows[0]["spec"]) if rows else None
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Digests of the weights that builders load, by trial."""
+        rows = self._read("SELECT spec FROM study")
+        return json.loads(rows[0]["spec"]).get("weights", {}) if rows else {}
 
     @property
     def context(self) -> dict[str, str]:
-        """The context of that run."""
-        row = self._connection.execute("SELECT context FROM study").fetchone()
-        return json.loads(row["context"]) if row else {}
+        """The context of the last run; see `ablations.store.provenance.context_of`."""
+        rows = self._read("SELECT context FROM study")
+        return json.loads(rows[0]["context"]) if rows else {}
 
     @property
-    def specs(self) -> list[dict[str, Any]]:
-        """The studies that were run here one after the other, from the first with results on."""
-        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'specs'")
-        if not found.fetchone():  # a file of an earlier version
-            return [self.spec] if self.spec else []
-        rows = self._connection.execute("SELECT spec FROM specs ORDER BY id")
-        return [json.loads(row["spec"]) for row in rows]
+    def studies(self) -> list[Study]:
+        """The successive studies that were run here since there are results, the last included."""
+        rows = self._read("SELECT spec FROM specs ORDER BY id")
+        return [self._study_of(row["spec"]) for row in rows]
 
     def begin(
-        self, spec: Mapping[str, Any], context: Mapping[str, str], plan: Iterable[Planned]
+        self,
+        study: Study,
+        context: Mapping[str, str],
+        plan: Iterable[Planned],
+        weights: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Write down what is about to be run."""
+        """Store the study that is about to run; its plan replaces the last run's."""
         rows = [
-            (
-                *(row.variant, json.dumps(dict(row.changes)), row.factor),
-                *(json.dumps(row.level), json.dumps(row.baseline)),
-                *(row.seed, row.key, row.infeasible),
-            )
+            [json.dumps(value) if name in JSON else value for name, value in vars(row).items()]
             for row in plan
         ]
+        values = study.to_dict() | ({"weights": dict(weights)} if weights else {})
+        spec = json.dumps(values)
         self._connection.execute("BEGIN IMMEDIATE")
-        # What was declared before anything was seen does not count, but for the last of it.
+        # Only changes after the first result matter: the rules that results were seen under.
         self._connection.execute("DELETE FROM specs WHERE NOT EXISTS (SELECT 1 FROM results)")
-        self._connection.execute(  # of a file of an earlier version
-            "INSERT INTO specs (spec) SELECT spec FROM study"
-            " WHERE NOT EXISTS (SELECT 1 FROM specs) AND EXISTS (SELECT 1 FROM results)"
-        )
         last = self._connection.execute("SELECT spec FROM specs ORDER BY id DESC").fetchone()
-        if last is None or last["spec"] != json.dumps(spec):
-            self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (json.dumps(spec),))
+        if last is None or last["spec"] != spec:
+            self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (spec,))
         self._connection.execute(
-            "INSERT OR REPLACE INTO study VALUES (1, ?, ?)",
-            (json.dumps(spec), json.dumps(context, sort_keys=True)),
+            "INSERT OR REPLACE INTO study VALUES (1, ?, ?)", (spec, _canonical(context))
         )
         self._connection.execute("DELETE FROM plan")
         self._connection.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.execute("COMMIT")
 
     def add(
-        self, result: TrialResult, context: Mapping[str, str], machine: Mapping[str, Any]
+        self, result: TrialResult, context: Mapping[str, str], machine: Mapping[str, str]
     ) -> None:
-        """Add a result, safe on the disk when this returns."""
+        """Add a result, which is safe on the disk when this returns."""
+        values = {
+            "key": result.trial.key,
+            "context": _canonical(context),
+            "trial": json.dumps(result.trial.to_dict()),
+            "metrics": json.dumps(dict(result.metrics)),
+            "history": json.dumps(dict(result.history)),
+            "findings": json.dumps([asdict(finding) for finding in result.findings]),
+            "machine": json.dumps(dict(machine)),
+            **{name: getattr(result, name) for name in PLAIN},
+        }
+        columns, places = ", ".join(values), ", ".join("?" for _ in values)
         self._connection.execute(
-            "INSERT INTO results (key, context, trial, status, reason, metrics, history, seconds,"
-            " params, macs, findings, machine, fit_seconds, loss)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(result.trial.key, json.dumps(context, sort_keys=True)),
-                *(json.dumps(result.trial.to_dict()), result.status, result.reason),
-                *(json.dumps(dict(result.metrics)), json.dumps(dict(result.history))),
-                *(result.seconds, result.params, result.macs),
-                *(json.dumps([asdict(one) for one in result.findings]), json.dumps(dict(machine))),
-                *(result.fit_seconds, result.loss),
-            ),
+            f"INSERT INTO results ({columns}) VALUES ({places})",  # noqa: S608  (names of ours)
+            tuple(values.values()),
         )
 
     def plan(self) -> list[Planned]:
         """Read the plan of the last run."""
-        rows = self._connection.execute("SELECT * FROM plan ORDER BY rowid")
-        return [Planned(**_decoded(row, "changes", "level", "baseline")) for row in rows]
+        rows = [dict(row) for row in self._read("SELECT * FROM plan ORDER BY rowid")]
+        return [
+            Planned(**{**row, **{name: json.loads(row[name]) for name in JSON}}) for row in rows
+        ]
 
-    def results(self, context: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """Read the results of a context by key: of each trial the done one, else the latest."""
-        rows = self._connection.execute(
-            "SELECT * FROM results WHERE context = ? ORDER BY status = 'done', id",
-            (json.dumps(context, sort_keys=True),),
-        )
-        return {
-            row["key"]: _decoded(row, "trial", "metrics", "history", "findings", "machine")
-            for row in rows
-        }
+    def results(self, context: Mapping[str, str]) -> dict[str, TrialResult]:
+        """Read the results of a context by trial key: the done result, else the latest one."""
+        return {key: self._result_of(row) for key, row in self._rows(context).items()}
+
+    def machines(self, context: Mapping[str, str]) -> list[dict[str, str]]:
+        """Read the different machines that computed the results of a context."""
+        machines = dict.fromkeys(row["machine"] for row in self._rows(context).values())
+        return [json.loads(machine) for machine in machines]
 
     def contexts(self) -> list[dict[str, str]]:
         """Read the contexts that results were added in, the first one first."""
-        rows = self._connection.execute(
-            "SELECT context FROM results GROUP BY context ORDER BY MIN(id)"
-        )
+        rows = self._read("SELECT context FROM results GROUP BY context ORDER BY MIN(id)")
         return [json.loads(row["context"]) for row in rows]
 
+    def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
+        return {row["key"]: row for row in self._read(RESULTS, _canonical(context))}
 
-def _decoded(row: sqlite3.Row, *names: str) -> dict[str, Any]:
-    """Read a row whose columns of these names hold JSON."""
-    return {
-        name: json.loads(value) if name in names else value
-        for name, value in zip(row.keys(), tuple(row), strict=True)
-    }
+    def _read(self, query: str, *values: str) -> list[sqlite3.Row]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("no such"):
+                raise
+            raise self._refusal_of(error) from error
+
+    def _study_of(self, spec: str) -> Study:
+        values = json.loads(spec)
+        values.pop("weights", None)
+        try:
+            return Study.from_dict(values)
+        except (TypeError, ValueError) as error:
+            raise self._refusal_of(error) from error
+
+    def _result_of(self, row: sqlite3.Row) -> TrialResult:
+        values = json.loads(row["trial"])
+        try:
+            settings, recipe = Settings(values["settings"]), Recipe(**values["recipe"])
+            trial = Trial(values["model"], values["data"], settings, recipe, values["seed"])
+            return TrialResult(
+                trial,
+                metrics=json.loads(row["metrics"]),
+                history=json.loads(row["history"]),
+                findings=tuple(Finding(**finding) for finding in json.loads(row["findings"])),
+                **{name: row[name] for name in PLAIN},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal_of(error) from error
+
+    def _refusal_of(self, error: Exception) -> StudyError:
+        reason = str(error).rstrip(".")
+        return StudyError(
+            f"The study in {self.directory} was stored by a version of ablations that this one "
+            f"cannot read ({reason}); run it again in another directory."
+        )
 
 
-FILE = "study.sqlite"
-LOCK = "study.lock"
-
-TABLES = "SELECT name FROM sqlite_master"
+def _canonical(context: Mapping[str, str]) -> str:
+    return json.dumps(context, sort_keys=True)
 
 
 def make_directory(directory: Path) -> None:
-    """Make a study's directory, if it is not there.
+    """Create a study's directory if it does not exist.
 
     Raises
     ------
     StudyError
-        If there is a file in its place, or it cannot be made.
+        If there is a file in its place, or it cannot be created.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         file = next(path for path in (directory, *directory.parents) if path.exists())
         raise StudyError(
-            f"A study lives in a directory, and {file} is a file; give another directory."
+            f"`directory`: expected a directory; got {file}, which is a file. Choose another "
+            "directory."
         ) from error
     except OSError as error:
-        raise StudyError(f"{directory} cannot be made: {error.strerror}.") from error
+        raise StudyError(f"{directory} cannot be created: {error.strerror}.") from error
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open a study's file to be read.
+    """Open a study's file for reading.
 
-    In a folder that cannot be written to SQLite cannot keep, beside the file, what tells readers
-    of a writer. Where no writer left anything there, the file is whole and need not be watched.
+    SQLite coordinates readers with a writer through files beside the database, which it cannot
+    create in a read-only folder. If no writer left its files there, the database is complete and
+    is opened as immutable.
 
     Raises
     ------
     StudyError
-        If it cannot be opened, or is no database.
+        If it cannot be opened, or is not a database.
     """
     uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
@@ -295,7 +338,7 @@ def _opened(uri: str) -> sqlite3.Connection:
 
 
 def refusal(path: Path, error: sqlite3.DatabaseError) -> StudyError:
-    """Return what is to be said of a file that SQLite cannot open, or that is not its own."""
+    """Return the error for a file that SQLite cannot open, or that is not a database."""
     if isinstance(error, sqlite3.OperationalError):
         return StudyError(f"The study in {path.parent} cannot be opened: {error}.")
     return StudyError(f"There is no study in {path}: {error}.")
@@ -314,7 +357,7 @@ def lock_study(path: Path) -> "filelock.BaseFileLock":
     except LockedError as error:
         raise StudyError(
             f"Process {error.holder} is running the study in {path.parent}; wait for it, stop it, "
-            "or give another directory."
+            "or choose another directory."
         ) from error
     except OSError as error:
-        raise StudyError(f"{path.parent} cannot be written to: {error.strerror}.") from error
+        raise StudyError(f"{path.parent} is not writable: {error.strerror}.") from error

@@ -1,6 +1,6 @@
 """What is studied, declared and checked: a study, its levels, its model and where they meet."""
 
-from ablations.study.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study.study import BASELINE, ENDED, Status, Study, Trial, TrialResult, Variant
 from cnnzoo.levels import Settings
 
-__all__ = ["BASELINE", "Settings", "Study", "Trial", "TrialResult", "Variant"]
+__all__ = ["BASELINE", "ENDED", "Settings", "Status", "Study", "Trial", "TrialResult", "Variant"]

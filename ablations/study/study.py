@@ -7,6 +7,7 @@ study declares is checked.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from ablations.study.checks import (
@@ -258,6 +259,21 @@ class Trial:
             "recipe": asdict(self.recipe),
             "seed": self.seed,
         }
+
+
+class Status(StrEnum):
+    """How far a trial has come."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"
+    PENDING = "pending"
+
+    __repr__ = str.__repr__
+
+
+ENDED = (Status.DONE, Status.FAILED)
+"""Statuses of the trials that were trained, as far as they came."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def write_template(path: str | Path) -> Path:
     """
     path = Path(path).expanduser()
     if path.suffix != ".toml":
-        raise StudyError(f"The name of a study's file ends in .toml; got {str(path)!r}.")
+        raise StudyError(f"Expected a file name that ends in .toml; got {str(path)!r}.")
     if path.exists():
         raise StudyError(f"{path} is there already; give another name.")
     if not path.parent.is_dir():

@@ -1,106 +1,65 @@
-"""Show how a search gets on: a live bar in a terminal, plain lines elsewhere."""
+"""Progress of a search: a live bar on a terminal, plain log lines otherwise."""
 
-import contextlib
-import sys
-import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
+from cnnzoo.runtime.progress import Progress
 from cnnzoo.tuning.records import Execution, Objective
 
 
-class Progress:
-    """The display of one search.
+class SearchProgress(Progress):
+    """Progress of one search.
 
     Parameters
     ----------
     objective
-        What is optimized.
+        The objective.
     trials
-        How many there will be at most, if that is known.
+        Maximum number of trials, if it is known.
     shown
         Whether to show anything.
     """
 
     def __init__(self, objective: Objective, trials: int | None, *, shown: bool = True) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self.objective, self.trials = objective, trials
-        self.console = Console(file=sys.stderr, quiet=not shown)
-        self._done = self._failed = self._invalid = 0
-        self._best: float | None = None
-        self._start = time.monotonic()
-        self._bar = Bar(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=trials)
-        self._lively = shown and self.console.is_terminal
-
-    def __enter__(self) -> "Progress":
-        if self._lively:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            if self._lively:
-                self._bar.stop()
-
-    def say(self, message: str) -> None:
-        """Print a line."""
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        super().__init__(trials, shown=shown)
+        self.objective = objective
+        self._scores: list[float] = []
+        self._invalid = 0
 
     def resume(self, trials: Sequence[Any]) -> None:
-        """Take in the trials of an earlier run."""
-        for trial in trials:
-            self._count(trial)
+        """Count the trials of an earlier run."""
+        failed = sum(self._note(trial) for trial in trials)
+        self.count_earlier(len(trials), failed=failed)
         if trials:
-            self.say(f"Going on after {self._done} trial{'s' * (self._done > 1)}.")
-        self._draw()
+            self.say(f"Resuming after {len(trials)} trial{'s' * (len(trials) > 1)}.")
 
     def report(self, trial: Any, executions: Sequence[Execution]) -> None:
-        """Show a trial that ended."""
-        self._count(trial)
-        self._draw()
-        if self._lively and trial.score is not None:
+        """Count a trial, and print its score or why it failed."""
+        seconds = sum(execution.seconds or 0.0 for execution in executions)
+        self.count(seconds, failed=self._note(trial))
+        if self.live and trial.score is not None:
             return
-        of = f" of {self.trials}" if self.trials else ""
-        what = (
+        outcome = (
             f"{self.objective.name} {trial.score:.4f}"
             if trial.score is not None
-            else f"{trial.status.lower()}: {(trial.message or 'no reason is known').rstrip('.')}"
+            else f"{trial.status.lower()}: {(trial.message or 'unknown reason').rstrip('.')}"
         )
-        seconds = sum(execution.seconds or 0.0 for execution in executions)
+        position = f"{self.completed} of {self.total}" if self.total else f"{self.completed}"
         self.say(
-            f"trial {trial.trial_id} ({self._done}{of}): {what}; {seconds:.1f} s; {self._words()}"
+            f"trial {trial.trial_id} ({position}): {outcome}; {seconds:.1f} s; {self.summary()}"
         )
 
-    def _count(self, trial: Any) -> None:
-        self._done += 1
-        if trial.score is None:
-            self._invalid += trial.status == "INVALID"
-            self._failed += trial.status != "INVALID"
-            return
-        better = max if self.objective.direction == "max" else min
-        self._best = trial.score if self._best is None else better(self._best, trial.score)
-
-    def _words(self) -> str:
-        words = "no score yet" if self._best is None else f"best {self._best:.4f}"
-        counts = {"failed": self._failed, "invalid": self._invalid}
+    def summary(self) -> str:
+        """Return the best score, and the number of failed and invalid trials."""
+        best = max if self.objective.direction == "max" else min
+        words = f"best {best(self._scores):.4f}" if self._scores else "no score yet"
+        counts = {"failed": self.failed, "invalid": self._invalid}
         return ", ".join([words, *(f"{count} {name}" for name, count in counts.items() if count)])
 
-    def _draw(self) -> None:
-        self._bar.update(self._task, completed=self._done, description=f"trials; {self._words()}")
+    def _note(self, trial: Any) -> bool:
+        """Keep the score of a trial; return whether the trial failed."""
+        if trial.score is not None:
+            self._scores.append(trial.score)
+            return False
+        self._invalid += trial.status == "INVALID"
+        return bool(trial.status != "INVALID")

@@ -24,7 +24,7 @@ from cnnzoo.tuning.hypermodel import ZooHyperModel
 from cnnzoo.tuning.objective import choose_objective
 from cnnzoo.tuning.oracle import make_safe
 from cnnzoo.tuning.own import searched_model
-from cnnzoo.tuning.progress import Progress
+from cnnzoo.tuning.progress import SearchProgress
 from cnnzoo.tuning.proposing import check_epochs, make_oracle
 from cnnzoo.tuning.reaching import follow_chief
 from cnnzoo.tuning.reading.results import SearchResults
@@ -254,7 +254,7 @@ def _search(
     tuner.save()
     with (
         warnings.catch_warnings(),
-        Progress(plan.objective, oracle.max_trials, shown=shown) as progress,
+        SearchProgress(plan.objective, oracle.max_trials, shown=shown) as progress,
     ):
         # KerasTuner asks for its threads' names in a way that Python has given up
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")

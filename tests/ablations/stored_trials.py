@@ -1,4 +1,4 @@
-"""Results to be stored, and the contexts they belong to."""
+"""Results and contexts for tests of the store."""
 
 from ablations import Settings, Trial, TrialResult
 from cnnzoo import Recipe

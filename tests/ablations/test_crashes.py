@@ -1,4 +1,4 @@
-"""kill -9 and Ctrl-C, at random moments: nothing is lost, nothing is done twice."""
+"""kill -9 and Ctrl-C at random moments: no trial is lost or done twice."""
 
 import os
 import random
@@ -42,7 +42,7 @@ def start(directory, which):
 
 
 def held(directory):
-    """Start a study, and wait until each of two workers has ended a trial and is at the next."""
+    """Start a study, and wait until both workers run their second trial."""
     process = start(directory, "HELD")
     wait_until(lambda: len([*directory.parent.glob("go on.*")]) == 2)
     assert len(rows(directory)) == 2
@@ -50,7 +50,7 @@ def held(directory):
 
 
 def interrupt(process):
-    """Interrupt a study, and return what it has said when it has heard of it."""
+    """Interrupt a study, and return its lines until it confirms the interruption."""
     process.send_signal(signal.SIGINT)
     lines = []
     for line in iter(process.stderr.readline, ""):
@@ -72,7 +72,7 @@ def children(pid):
 
 
 def workers(pid):
-    """The processes that the coordinator's forkserver has forked."""
+    """Return the processes that the coordinator's forkserver has forked."""
     return [worker for child in children(pid) for worker in children(child)]
 
 
@@ -85,7 +85,7 @@ def met(process):
 
 
 def rows(directory):
-    """Read the results' own rows, as anybody could."""
+    """Read the rows of the results from the file."""
     if not (directory / FILE).exists():
         return []
     connection = sqlite3.connect(directory / FILE)
@@ -98,7 +98,7 @@ def rows(directory):
 
 
 def count(directory):
-    """Count the results' rows, which is asked a hundred times a second."""
+    """Count the rows of the results."""
     if not (directory / FILE).exists():
         return 0
     connection = sqlite3.connect(directory / FILE)
@@ -111,7 +111,7 @@ def count(directory):
 
 
 def check(directory, before, keys):
-    """Planned = done + failed + pending, no trial done twice, finished rows unchanged."""
+    """Check that planned = done + failed + pending, and that finished rows are unchanged."""
     now = rows(directory)
     assert now[: len(before)] == before
     if now:
@@ -125,7 +125,7 @@ def check(directory, before, keys):
 
 
 def done(stored):
-    """How many trials are done, having checked that none is so twice."""
+    """Return the number of done trials, after checking that none is done twice."""
     counts = Counter(row[1] for row in stored if row[4] == "done")
     assert max(counts.values(), default=1) == 1
     return len(counts)
@@ -173,20 +173,20 @@ def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_w
     assert {row[1]: row[4] for row in after} == dict.fromkeys(keys, "done")
 
 
-def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path):
+def test_fifty_kills_lose_and_repeat_nothing(tmp_path):
     draw = random.Random(1)  # noqa: S311
     victims = draw.choices(["coordinator", "worker"], weights=[1, 3], k=50)
     assert min(Counter(victims).values()) >= 8
     kill_again_and_again(tmp_path / "study", "MANY", victims, draw, 2, 0.2, end_with="QUICK")
 
 
-def test_kills_of_real_training_lose_nothing_and_repeat_nothing(tmp_path):
+def test_kills_of_real_training_lose_and_repeat_nothing(tmp_path):
     draw = random.Random(2)  # noqa: S311
     victims = ["worker", "coordinator", "worker", "coordinator"]
     kill_again_and_again(tmp_path / "study", "REAL", victims, draw, 3, 0.2, end_with="REAL")
 
 
-def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
+def test_first_interruption_drains_and_the_study_resumes(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     said = interrupt(process)
@@ -207,7 +207,7 @@ def test_the_first_interruption_drains_and_a_later_run_goes_on(tmp_path):
     assert f"\n{left}/{left} " in err  # only what was missing was run
 
 
-def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
+def test_interruption_during_checks_stops_at_once(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     process.kill()
@@ -225,7 +225,7 @@ def test_an_interruption_while_the_study_is_checked_stops_at_once(tmp_path):
     assert {row[4] for row in after} == {"done"}
 
 
-def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path):
+def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path):
     directory = tmp_path / "study"
     process = held(directory)
     running = workers(process.pid)
@@ -242,7 +242,7 @@ def test_the_second_interruption_stops_at_once_and_a_later_run_goes_on(tmp_path)
 
 
 def check_stopped(process, running):
-    """It tells so, ends by the interruption, and leaves no worker."""
+    """The run confirms it, ends by the interruption, and leaves no worker."""
     code, _, err = end(process)
     assert code == -signal.SIGINT
     told = "Stopped. Finished trials are saved; run the study again to resume."

@@ -1,4 +1,4 @@
-"""Mistakes of a newcomer with studies: one sentence each, before anything is trained or written."""
+"""Mistakes with studies are refused in one sentence, before training or writing."""
 
 import sys
 
@@ -25,7 +25,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def module(place, monkeypatch):
-    """Return a function that writes a module of one's own, called `own`."""
+    """Return a function that writes a user's module named `own`."""
 
     def write(text):
         (place / "own.py").write_text(text)
@@ -42,7 +42,7 @@ def refusal(function, *arguments, kind=StudyError, **options):
     return str(refused.value)
 
 
-# What NumPy and pandas hold
+# Values from NumPy and pandas
 
 
 @pytest.mark.parametrize("kind", [np.array, pd.Series, lambda levels: [*np.array(levels)]])
@@ -55,12 +55,12 @@ def test_levels_and_seeds_may_come_from_numpy_and_pandas(kind):
 @pytest.mark.parametrize(
     "kind", [np.array, pd.Series, lambda levels, dtype: [*np.array(levels, dtype)]]
 )
-def test_short_floats_are_the_levels_that_they_are_written_as(kind):
+def test_float32_levels_keep_their_shortest_text(kind):
     made = Study("mlp", factors={"dropout": kind([0.1, 0.2], dtype="float32")})
     assert made.factors["dropout"] == (0.1, 0.2)
 
 
-def test_the_levels_of_a_baseline_and_of_variants_may_come_from_numpy():
+def test_baseline_and_variants_may_hold_numpy_levels():
     made = Study(
         "mlp",
         design="list",
@@ -72,16 +72,16 @@ def test_the_levels_of_a_baseline_and_of_variants_may_come_from_numpy():
     )
 
 
-def test_a_metric_that_is_named_twice_is_one():
+def test_duplicate_metric_counts_once():
     assert Study("mlp", factors=FACTORS, metrics=["loss", "loss"]).metrics == ("loss",)
 
 
-# What is no study
+# Invalid arguments
 
 
 @pytest.mark.parametrize("start", [ablations.plan, ablations.run])
 @pytest.mark.parametrize("other", ["downsampling", {"model": "mlp"}])
-def test_what_is_planned_and_run_is_a_study(start, other):
+def test_only_a_study_is_planned_and_run(start, other):
     assert refusal(start, other) == f"What is planned and run is a Study; got {other!r}."
 
 
@@ -99,34 +99,34 @@ def test_what_is_planned_and_run_is_a_study(start, other):
         ),
     ],
 )
-def test_a_misspelt_argument_is_answered_by_the_nearest(function, sentence):
+def test_misspelt_argument_is_refused_with_the_nearest(function, sentence):
     assert refusal(function, STUDY, worker=2, kind=cnnzoo.ToggleError) == sentence
 
 
 @pytest.mark.parametrize("directory", [5, ""])
 def test_a_directory_is_a_path(directory):
     assert refusal(ablations.run, STUDY, directory) == (
-        f"`directory` of `run` must be a path; got {directory!r}."
+        f"`directory`: expected a path; got {directory!r}."
     )
 
 
 def test_a_study_is_opened_by_its_path():
     assert refusal(ablations.open_results, 5) == (
-        "`open_results` takes the path of a study; got 5."
+        "`directory`: expected the path of a study; got 5."
     )
 
 
-def test_where_nothing_can_be_written_that_is_said():
+def test_unwritable_directory_is_refused():
     assert refusal(ablations.run, STUDY, "/proc/self") == (
-        "/proc/self cannot be written to: No such file or directory."
+        "/proc/self is not writable: No such file or directory."
     )
 
 
-# Models of one's own
+# Custom models
 
 
 @pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])
-def test_half_a_name_of_a_builder_is_refused(text):
+def test_incomplete_name_of_a_builder_is_refused(text):
     assert refusal(Study, text, factors=FACTORS) == (
         "`model` of a Study must be a name of the zoo, 'package.module:function', or a function "
         f"defined at the top of a module; got {text!r}."
@@ -142,7 +142,7 @@ def test_half_a_name_of_a_builder_is_refused(text):
         ("import nothing_of_the_kind\n", "No module named 'nothing_of_the_kind'"),
     ],
 )
-def test_a_module_that_cannot_be_imported_is_no_traceback(module, text, reason):
+def test_import_error_is_printed_without_traceback(module, text, reason):
     module(text)
     study = Study("own:build", "digits", factors=FACTORS)
     assert refusal(ablations.plan, study) == (
@@ -151,7 +151,7 @@ def test_a_module_that_cannot_be_imported_is_no_traceback(module, text, reason):
     )
 
 
-def test_a_build_of_hyperparameters_that_raises_is_no_traceback(module):
+def test_error_in_build_is_printed_without_traceback(module):
     module("def build(hp):\n    hp.Int('units', 4, 8)\n    raise RuntimeError('no\\nway')\n")
     study = Study("own:build", "digits", factors={"units": [4, 8]})
     assert refusal(ablations.plan, study) == (
@@ -173,7 +173,7 @@ def tell(*words):
     return CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
 
 
-def test_a_file_of_its_name_does_not_hide_a_built_in_study(place, monkeypatch):
+def test_file_does_not_hide_a_built_in_study(place, monkeypatch):
     (place / "downsampling").write_text("")
     asked = []
     monkeypatch.setattr(runner, "run", lambda study, *_, **__: asked.append(study.name))
@@ -182,21 +182,21 @@ def test_a_file_of_its_name_does_not_hide_a_built_in_study(place, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["new", "run"])
-def test_the_name_of_a_studys_file_ends_in_toml(place, command):
+def test_file_of_a_study_must_end_in_toml(place, command):
     if command == "run":
         (place / "mine").write_text("")
     answer = tell(command, "mine")
-    sentence = "StudyError: The name of a study's file ends in .toml; got 'mine'.\n"
+    sentence = "StudyError: Expected a file name that ends in .toml; got 'mine'.\n"
     assert (answer.exit_code, answer.stderr) == (2, sentence)
 
 
-def test_what_the_system_refuses_is_said_in_a_line():
+def test_system_error_is_printed_in_one_line():
     answer = tell("new", "/proc/mine.toml")
     sentence = "FileNotFoundError: /proc/mine.toml: No such file or directory.\n"
     assert (answer.exit_code, answer.stderr) == (2, sentence)
 
 
-def test_a_study_of_the_baseline_alone_has_nothing_to_compare(place, stubbed, monkeypatch):
+def test_study_of_only_the_baseline_has_nothing_to_compare(place, stubbed, monkeypatch):
     from ablations.engines.serial import Serial
     from ablations.running import run as runner
 
@@ -204,4 +204,7 @@ def test_a_study_of_the_baseline_alone_has_nothing_to_compare(place, stubbed, mo
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0
-    assert "There is the baseline alone, and nothing to compare it with." in answer.output
+    assert (
+        "There is nothing to compare the baseline with, because it is the only variant."
+        in answer.output
+    )

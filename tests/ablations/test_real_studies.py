@@ -1,4 +1,4 @@
-"""With real training, as small as it gets."""
+"""Studies with real training."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ TINY = Study(
 )
 
 
-def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     found = [
         run(TINY, tmp_path / str(index), workers=workers, progress=False)
         for index, workers in enumerate((1, 2, 1))
@@ -32,8 +32,8 @@ def test_results_do_not_depend_on_the_number_of_workers_bit_for_bit(tmp_path):
     assert len(set(found[0].trials["test_loss"])) == 4
 
 
-def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial(tmp_path):
-    """The baseline leaves Keras in half precision to the trials after it, if nothing is done."""
+def test_dtype_policy_of_a_level_reaches_no_other_trial(tmp_path):
+    """Without isolation, the baseline would leave Keras in half precision."""
     study = Study(
         "stub_builders:leaking",
         "digits",
@@ -64,7 +64,7 @@ print(forkserver._forkserver._forkserver_pid)
 """
 
 
-def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tmp_path):
+def test_finished_study_loads_no_tensorflow_and_starts_no_process(tmp_path):
     run(TINY, tmp_path, engine="serial", progress=False)
     answer = subprocess.run(
         [sys.executable, "-c", RERUN % TINY.to_dict(), str(tmp_path)],
@@ -75,8 +75,8 @@ def test_a_study_with_nothing_to_do_loads_no_tensorflow_and_starts_no_process(tm
     assert answer.stdout.splitlines() == [str(["done"] * 4), "[]", "None"]
 
 
-def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(tmp_path):
-    """Few steps at momentum 0.99 leave the moving averages near their initial values."""
+def test_moving_averages_finding_appears_only_where_it_applies(tmp_path):
+    """After few steps at momentum 0.99, the moving averages are still near their initial values."""
     study = Study(
         "batch_norm",
         "digits",
@@ -105,7 +105,7 @@ def test_the_trap_of_the_moving_averages_is_found_where_it_is_and_nowhere_else(t
     assert history["baseline"] < history["normalization=none"]
 
 
-def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
+def test_custom_builder_is_studied_end_to_end(tmp_path):
     study = Study(
         "stub_builders:plain",
         "digits",
@@ -120,7 +120,7 @@ def test_a_builder_of_ones_own_is_studied_end_to_end(tmp_path):
     assert len(results.versions["model"]) == 12
 
 
-def test_losses_that_a_builder_of_ones_own_switches_are_not_compared(tmp_path):
+def test_losses_that_a_custom_builder_switches_are_not_compared(tmp_path):
     study = Study(
         "stub_builders:objective",
         "digits",
@@ -141,7 +141,7 @@ def test_losses_that_a_builder_of_ones_own_switches_are_not_compared(tmp_path):
     assert deltas.loc["test_nll", "delta"] == pytest.approx(expected)
 
 
-def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
+def test_metrics_of_another_task_are_refused_before_training(tmp_path):
     study = Study(
         "mlp",
         "rotation",
@@ -152,6 +152,6 @@ def test_metrics_of_another_task_are_refused_before_anything_trains(tmp_path):
     with pytest.raises(StudyError) as refusal:
         run(study, tmp_path, engine="serial", progress=False)
     assert str(refusal.value) == (
-        "`metrics` of the study: rotation is a regression, which is measured by loss, mae, rmse; "
-        "got accuracy."
+        "`metrics`: expected any of loss, mae, rmse, because rotation is a regression task; got "
+        "accuracy."
     )

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,9 @@ def store_study(directory, variants, seeds, metrics):
     rows = planner.rows(planner.layout.variants, {}, {})
     rng = np.random.default_rng(0)
     context = {"cnnzoo": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0", "data": "drawn"}
-    spec = {**study.to_dict(), "baseline": dict(planner.layout.baseline)}
+    stored = replace(study, baseline=planner.layout.baseline)
     with Store(directory, write=True) as store:
-        store.begin(spec, context, [row for row, _ in rows])
+        store.begin(stored, context, [row for row, _ in rows])
         own = rng.normal(0, 0.02, seeds)
         for row, trial in rows:
             loss = 0.3 + 0.002 * abs((row.level or 32) - 40) + own[trial.seed]

@@ -1,4 +1,4 @@
-"""The studies that are built in."""
+"""Built-in studies."""
 
 import pytest
 
@@ -30,14 +30,14 @@ def test_every_built_in_study_can_be_planned(name):
 @pytest.mark.parametrize(
     ("name", "pool"), [("downsampling", "max"), ("downsampling-average", "average")]
 )
-def test_both_poolings_are_asked_for_their_trend(name, pool):
+def test_both_poolings_are_studied_over_all_sizes(name, pool):
     planner = Planner.of(get_study(name))
     trials = [trial for _, trial in planner.rows(planner.layout.variants, {}, {})]
     assert {trial.settings.get("pool", "max") for trial in trials} == {pool}
     assert {trial.settings.get("pool_size", 2) for trial in trials} == {1, 2, 3, 4}
 
 
-def test_an_unknown_study_is_answered_with_the_nearest():
+def test_unknown_study_is_refused_with_the_nearest():
     with pytest.raises(StudyError) as refused:
         get_study("downsamplin")
     assert str(refused.value) == (

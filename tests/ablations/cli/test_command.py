@@ -1,4 +1,4 @@
-"""The command in processes of its own."""
+"""The command line in separate processes."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def command(*words, **options):
     )
 
 
-def test_the_command_trains_a_tiny_study_and_continues_it(tiny, tmp_path):
+def test_command_trains_and_resumes_a_study(tiny, tmp_path):
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "COLUMNS": "200"}
     answer = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
     assert answer.returncode == 0, answer.stderr
@@ -70,8 +70,8 @@ def build(input_shape, classes, units=UNITS):
 """
 
 
-def test_a_builder_is_found_beside_its_study_and_in_the_working_folder(tmp_path):
-    """By workers too, and by the installed command, which Python starts in another folder."""
+def test_builder_is_imported_from_both_folders(tmp_path):
+    """Also by workers, and by the installed command, which starts in another folder."""
     program = tmp_path / "bin" / "ablations"
     study = tmp_path / "studies" / "mine.toml"
     for folder in (program.parent, study.parent):

@@ -1,7 +1,7 @@
-"""A study's file to begin with."""
+"""Template of a study."""
 
 
-def test_new_writes_a_study_that_can_be_run(tell, tmp_path):
+def test_new_writes_a_runnable_study(tell, tmp_path):
     answer = tell("new", "mine.toml")
     assert answer.exit_code == 0
     assert answer.output == "Edit mine.toml, then: ablations run mine.toml\n"

@@ -1,4 +1,4 @@
-"""What is wrong ends with status 2 and one line."""
+"""Invalid input ends with status 2 and one line."""
 
 import pytest
 from tiny_study import TINY
@@ -41,7 +41,7 @@ from ablations.study.built_in import STUDIES
         ),
     ],
 )
-def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
+def test_invalid_study_is_refused_in_one_line(tell, serially, tmp_path, text, line):
     (tmp_path / "bad.toml").write_text(text)
     answer = tell("run", "bad.toml")
     assert answer.exit_code == 2
@@ -71,21 +71,21 @@ def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
         ),
     ],
 )
-def test_an_unknown_study_ends_with_one_line(tell, words, line):
+def test_unknown_study_is_refused_in_one_line(tell, words, line):
     answer = tell(*words)
     assert (answer.exit_code, answer.stdout, answer.stderr) == (2, "", f"{line}\n")
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "all", "", "٣"])
-def test_other_seeds_are_refused_in_one_line(tell, tiny, seeds):
+def test_invalid_seeds_are_refused_in_one_line(tell, tiny, seeds):
     answer = tell("run", tiny, f"--seeds={seeds}")
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert answer.stderr == (
-        f"StudyError: --seeds must be a whole number from 1 up, or auto; got {seeds!r}.\n"
+        f"StudyError: --seeds: expected a whole number from 1, or auto; got {seeds!r}.\n"
     )
 
 
-def test_deltas_that_cannot_be_told_end_with_one_line(tell, tiny, serially, monkeypatch):
+def test_statistics_error_is_printed_in_one_line(tell, tiny, serially, monkeypatch):
     def refuse(self, metrics=None):
         raise StatisticsError("there is no such thing.")
 
@@ -96,5 +96,5 @@ def test_deltas_that_cannot_be_told_end_with_one_line(tell, tiny, serially, monk
 
 
 @pytest.mark.parametrize("words", [("run",), ("run", "x", "--seeds", "0"), ("fly",)])
-def test_a_wrong_command_ends_with_status_2(tell, words):
+def test_wrong_command_exits_with_2(tell, words):
     assert tell(*words).exit_code == 2

@@ -1,4 +1,4 @@
-"""The report of a study that was run."""
+"""The command `ablations report`."""
 
 import shutil
 
@@ -15,7 +15,7 @@ def stored(tell, tiny, serially, tmp_path):
     return tmp_path / "there"
 
 
-def test_a_report_is_written_again_where_an_earlier_one_is(tell, stored):
+def test_report_replaces_an_earlier_one(tell, stored):
     page = stored / "report.html"
     assert tell("report", "there").output == "there/report.html\n"
     written = page.read_bytes()
@@ -38,7 +38,7 @@ def test_the_figures_of_two_studies_side_by_side_are_files_too(tell, stored, mon
     assert [name for name in drawn if name.startswith("beside-")]
 
 
-def test_a_page_of_anyone_else_is_not_replaced(tell, stored):
+def test_other_page_is_not_replaced(tell, stored):
     page = stored / "report.html"
     page.write_text("<!doctype html><title>My notes on the report</title>")
     answer = tell("report", "there")
@@ -51,7 +51,7 @@ def test_a_page_of_anyone_else_is_not_replaced(tell, stored):
     assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"
 
 
-def test_a_report_at_a_place_of_ones_own_is_replaced_only_when_asked(tell, stored):
+def test_report_of_a_given_name_is_replaced_only_on_request(tell, stored):
     assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
     answer = tell("report", "there", "--to", "mine.html")
     assert answer.exit_code == 2

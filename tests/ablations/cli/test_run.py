@@ -1,4 +1,4 @@
-"""What a run does and tells, with stub trials."""
+"""The command `ablations run`, with stub trials."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from ablations.results.report_contents import contents_of
 from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
 
-# What it shows
+# Output
 
 
 def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
@@ -28,7 +28,7 @@ def test_run_shows_what_each_choice_is_worth(tell, tiny, serially, tmp_path):
     assert answer.stderr.splitlines()[-1].startswith("8/8 units=4, seed 3, test loss ")
 
 
-def test_run_answers_what_the_design_asks(tell, tiny, serially, tmp_path):
+def test_run_prints_the_answers(tell, tiny, serially, tmp_path):
     text = TINY.replace("units = [4, 8]", "units = [4, 8, 16]")
     tiny.write_text(text)
     answer = tell("run", tiny, "--to", "there")
@@ -38,7 +38,7 @@ def test_run_answers_what_the_design_asks(tell, tiny, serially, tmp_path):
     assert "Page's trend test" in said.text
 
 
-def test_the_baselines_mean_is_told_whatever_variant_comes_first(tell, tiny, serially):
+def test_title_has_the_baseline_mean(tell, tiny, serially):
     tiny.write_text(TINY.replace("[4, 8]", "[13, 4, 8]"))
     answer = tell("run", tiny, "--to", "there")
     assert answer.exit_code == 0, answer.output
@@ -48,7 +48,7 @@ def test_the_baselines_mean_is_told_whatever_variant_comes_first(tell, tiny, ser
     assert title in [line.strip() for line in answer.stdout.splitlines()]
 
 
-def test_where_no_baseline_is_done_no_mean_of_it_is_told(tell, tiny, serially, monkeypatch):
+def test_title_has_no_mean_without_a_done_baseline(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         if trial.settings["units"] == 8:
             return TrialResult(trial, "failed", reason="ValueError: bad luck")
@@ -59,9 +59,7 @@ def test_where_no_baseline_is_done_no_mean_of_it_is_told(tell, tiny, serially, m
     assert "test loss on digits: deltas" in [line.strip() for line in answer.stdout.splitlines()]
 
 
-def test_a_line_is_one_line_and_a_table_whole_where_there_is_no_terminal(
-    tell, tiny, serially, monkeypatch
-):
+def test_lines_and_tables_are_not_wrapped_without_a_terminal(tell, tiny, serially, monkeypatch):
     monkeypatch.delenv("COLUMNS")
     changes = {"units": 4, "depth": 3, "dropout": 0.25, "activation": "'tanh'", "label_noise": 0.5}
     written = ", ".join(f"{name} = {level}" for name, level in changes.items())
@@ -80,7 +78,7 @@ def test_a_line_is_one_line_and_a_table_whole_where_there_is_no_terminal(
     assert len(rows) == 2
 
 
-def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
+def test_failures_and_findings_are_printed(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         if trial.seed == 3:
             return TrialResult(trial, "failed", reason="ValueError: bad luck")
@@ -105,11 +103,11 @@ def test_failures_and_findings_are_told(tell, tiny, serially, monkeypatch):
     assert failed not in answer.stderr
     again = tell("run", tiny)
     assert failed in again.stdout.splitlines()
-    assert again.stderr.splitlines()[1:] == [f"Of an earlier run: {failed}"]
+    assert again.stderr.splitlines()[1:] == [f"In an earlier run, {failed}"]
     assert failed not in tell("run", tiny, "--retry-failed").stderr
 
 
-def test_table_says_why_there_is_no_verdict(tell, tiny, serially, monkeypatch):
+def test_missing_verdict_is_explained(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         result = stub_trials.run_trial(trial)
         found = [Finding("at-chance", "It guesses", "10%", "Look")]
@@ -123,7 +121,7 @@ def test_table_says_why_there_is_no_verdict(tell, tiny, serially, monkeypatch):
     assert answer.stdout.splitlines().count(reason) == 1
 
 
-def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
+def test_single_failure_is_printed_in_the_singular(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         status = "failed" if trial.settings["units"] == 4 else "done"
         return TrialResult(trial, status, findings=[Finding("x", "x", "y", "z")])
@@ -137,10 +135,10 @@ def test_one_failure_is_told_as_one(tell, tiny, serially, monkeypatch):
     assert "units=4, 1 trial, for instance: x: y. z." in answer.stdout
 
 
-# What it runs and where
+# Seeds, directories and failures
 
 
-def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
+def test_option_seeds_replaces_the_seeds_of_the_study(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", 1, "--to", "there").exit_code == 0
     assert len(open_results(tmp_path / "there").trials) == 2
     assert len(serially.CALLS) == 2
@@ -150,22 +148,22 @@ def test_seeds_take_the_place_of_the_studys(tell, tiny, serially, tmp_path):
 
 def test_seeds_may_be_auto(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", "auto", "--to", "there").exit_code == 0
-    assert open_results(tmp_path / "there").study["seeds"] == "auto"
+    assert open_results(tmp_path / "there").study.seeds == "auto"
 
 
-def test_results_go_to_a_folder_of_the_studys_name(tell, tiny, serially, tmp_path):
+def test_results_are_stored_under_the_name_of_the_study(tell, tiny, serially, tmp_path):
     assert tell("run", tiny, "--seeds", 1).exit_code == 0
     assert len(open_results(tmp_path / "studies" / "tiny").trials) == 2
 
 
-def test_a_built_in_study_is_run_by_its_name(tell, serially, tmp_path):
+def test_built_in_study_is_run_by_name(tell, serially, tmp_path):
     answer = tell("run", "downsampling", "--seeds", 1)
     assert answer.exit_code == 0, answer.output
     trials = open_results(tmp_path / "studies" / "downsampling").trials
     assert list(trials["level"].dropna()) == [1, 3, 4]
 
 
-def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypatch):
+def test_failed_trials_are_retried_on_request(tell, tiny, serially, monkeypatch):
     monkeypatch.setattr(
         runner, "run_trial", lambda trial, report_to=None: TrialResult(trial, "failed", reason="no")
     )
@@ -177,7 +175,7 @@ def test_failed_trials_are_tried_again_when_asked(tell, tiny, serially, monkeypa
     assert len(serially.CALLS) == 2
 
 
-def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, serially, monkeypatch):
+def test_interruption_with_pending_trials_exits_with_130(tell, tiny, serially, monkeypatch):
     def interrupted(trial, report_to=None):
         if len(stub_trials.CALLS) == 2:
             os.kill(os.getpid(), signal.SIGINT)
@@ -186,7 +184,7 @@ def test_an_interruption_that_leaves_trials_ends_with_status_130(tell, tiny, ser
     monkeypatch.setattr(runner, "run_trial", interrupted)
     answer = tell("run", tiny)
     assert answer.exit_code == 130
-    assert "5 trials have not run yet; the same command goes on with them." in answer.stdout
+    assert "5 trials have not run yet; run the same command to resume." in answer.stdout
     # no variant is paired yet, and the baseline's mean is known all the same
     assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
     assert tell("run", tiny).exit_code == 0

@@ -1,4 +1,4 @@
-"""What a design cannot tell apart, in the results and in the report."""
+"""Aliased effects of a design, in the results and in the report."""
 
 import stub_trials
 from stub_outcomes import STUDY, told
@@ -16,7 +16,7 @@ SEVEN = {
 }
 
 
-def test_partial_aliases_are_listed_and_counted_in_the_report(outcome, tmp_path):
+def test_partial_aliases_are_counted_in_the_report(outcome, tmp_path):
     factors = {**SEVEN, "learning_rate": [0.001, 0.01]}
     study = Study("mlp", "digits", factors=factors, design="plackett-burman", seeds=1)
     results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
@@ -25,25 +25,25 @@ def test_partial_aliases_are_listed_and_counted_in_the_report(outcome, tmp_path)
     assert set(aliases["correlation"].abs().round(12)) == {round(1 / 3, 12)}
     page = results.report(tmp_path / "report.md").read_text()
     assert page.count(
-        f"The design tells {len(aliases):,} pairs of main effects and two-way interactions apart "
-        "only in part: their columns correlate by up to 0.33, and each carries that share of the "
-        "other;"
+        f"The design separates {len(aliases):,} pairs of main effects and two-way interactions "
+        "only partly: their columns correlate by up to 0.33, so that each contains this share of "
+        "the other;"
     )
-    assert "The design cannot tell apart" not in page
+    assert "The design cannot separate" not in page
 
 
-def test_a_long_table_of_aliases_is_cut_short_in_the_report(outcome, tmp_path):
+def test_long_list_of_aliases_is_shortened(outcome, tmp_path):
     study = Study("mlp", "digits", factors=SEVEN, design="plackett-burman", seeds=1)
     results = outcome(study, lambda trial: (1.0 + stub_trials.noise(trial), 0.5))
     # of 7 main effects in 8 runs, each with 3 interactions of two others, which are alike too
     assert len(results.aliases()) == 7 * 3 + 7 * 3
     page = results.report(tmp_path / "report.md").read_text()
-    (said,) = [line for line in page.splitlines() if "cannot tell apart" in line]
+    (said,) = [line for line in page.splitlines() if "cannot separate" in line]
     assert said.count(" and ") == 12 + 1
-    assert said.endswith("; and 30 more pairs that \\`results.aliases()\\` lists.")
+    assert said.endswith("; and 30 more pairs, see \\`results.aliases()\\`.")
 
 
-def test_combinations_that_cannot_be_built_are_said_in_the_report(outcome, tmp_path, capsys):
+def test_infeasible_combinations_are_reported(outcome, tmp_path, capsys):
     study = Study(
         "batch_norm",
         "digits",

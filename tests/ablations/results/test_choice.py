@@ -1,4 +1,4 @@
-"""The best configuration."""
+"""Choice of the best variant."""
 
 import pytest
 from stub_outcomes import STUDY, told
@@ -7,7 +7,7 @@ import cnnzoo
 from ablations import Study, StudyError
 
 
-def test_the_best_is_the_best_mean_and_builds(outcome):
+def test_best_levels_build_the_best_mean(outcome):
     results = outcome(STUDY, told)
     assert results.best() == {"units": 8}
     model = cnnzoo.build("mlp", input_shape=(8, 8, 1), **results.best())
@@ -20,7 +20,7 @@ def test_the_best_of_accuracy_is_the_highest(outcome):
     assert results.best() == {"units": 8}
 
 
-def test_the_best_holds_what_the_baseline_sets_and_no_toggle_of_recipe_or_data(outcome):
+def test_best_holds_only_toggles_of_the_model(outcome):
     study = Study(
         "batch_norm",
         "digits",
@@ -40,7 +40,7 @@ def test_the_best_holds_what_the_baseline_sets_and_no_toggle_of_recipe_or_data(o
     cnnzoo.build("batch_norm", input_shape=(8, 8, 1), **results.best())
 
 
-def test_levels_of_the_recipe_and_the_data_are_there_by_group(outcome):
+def test_best_levels_of_recipe_and_data(outcome):
     study = Study(
         "mlp",
         "digits",
@@ -69,8 +69,8 @@ def test_levels_of_the_recipe_and_the_data_are_there_by_group(outcome):
 
 
 @pytest.mark.parametrize("lost", ["ValueError: too hard", (float("nan"), 0.1)])
-def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome, lost):
-    """units=16 fails where it is hard, and would be ahead on the seeds that are left."""
+def test_best_variant_is_chosen_over_shared_seeds(outcome, lost):
+    """units=16 fails in hard seeds, and would win over the other seeds."""
 
     def told(trial):
         units = trial.settings.get("units", 128)
@@ -86,7 +86,7 @@ def test_the_best_is_compared_over_the_seeds_that_all_finished(outcome, lost):
     assert results.best_variant() == "units=8"
 
 
-def test_a_variant_that_mostly_fails_is_not_compared(outcome):
+def test_variant_that_mostly_fails_is_not_compared(outcome):
     def told(trial):
         if trial.settings.get("units") == 8 and trial.seed:
             return "ValueError: bad luck"
@@ -104,7 +104,7 @@ def test_rounding_makes_no_variant_the_best(outcome):
     assert outcome(STUDY, told).best_variant() == "baseline"
 
 
-def test_one_seed_is_not_held_against_another(outcome):
+def test_different_seeds_are_not_compared(outcome):
     def told(trial):
         units = trial.settings.get("units", 128)
         return "ValueError: no" if (units == 8) == (trial.seed == 0) else (1.0, 0.5)
@@ -113,19 +113,19 @@ def test_one_seed_is_not_held_against_another(outcome):
     with pytest.raises(StudyError) as refused:
         outcome(study, told).best()
     assert str(refused.value) == (
-        "There is no best variant: in no seed block are all variants done that could be compared, "
-        "and one seed is not held against another."
+        "There is no best variant: no seed block has all compared variants done. Complete the "
+        "study, or retry its failed trials."
     )
 
 
-def test_there_is_no_best_where_nothing_is_done(outcome):
+def test_no_best_variant_before_any_trial_is_done(outcome):
     results = outcome(STUDY, lambda trial: "ValueError: always")
     with pytest.raises(StudyError) as refused:
         results.best()
     assert str(refused.value) == f"No trial of the study in {results.directory} is done."
 
 
-def test_where_nothing_is_done_there_are_rows_without_deltas(outcome):
+def test_deltas_have_rows_before_any_trial_is_done(outcome):
     deltas = outcome(STUDY, lambda trial: "ValueError: always").deltas()
     assert list(deltas["variant"].unique()) == ["units=8", "units=16"]
     assert deltas["delta"].isna().all()

@@ -1,14 +1,14 @@
-"""The deltas of a study's results: of which metrics, and which losses are compared."""
+"""Deltas of a study: their metrics, and which losses are compared."""
 
 import pytest
 import stub_trials
 from stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, StudyError
-from ablations.results.analysis import loss_kinds
+from ablations.results.rules import loss_kinds
 
 
-def test_the_columns_of_deltas_begin_with_the_contract(outcome):
+def test_columns_of_deltas_start_with_the_public_ones(outcome):
     deltas = outcome(STUDY, told).deltas()
     assert list(deltas.columns[:14]) == [
         *("factor", "level", "baseline", "metric", "baseline_mean", "level_mean", "delta"),
@@ -23,18 +23,18 @@ def test_the_columns_of_deltas_begin_with_the_contract(outcome):
     assert list(found["n_failed"]) == [0, 1]
 
 
-def test_deltas_may_be_asked_for_other_metrics(outcome):
+def test_deltas_of_other_metrics(outcome):
     assert set(outcome(STUDY, told).deltas(["accuracy"])["metric"]) == {"test_accuracy"}
 
 
-def test_one_metric_may_be_asked_for_as_a_text(outcome):
+def test_metric_may_be_a_text(outcome):
     results = outcome(STUDY, told)
     assert results.deltas("accuracy").equals(results.deltas(["accuracy"]))
     assert results.stability("loss").equals(results.stability(["loss"]))
 
 
 @pytest.mark.parametrize("name", ["deltas", "trend", "effects", "stability", "path", "plot"])
-def test_a_metric_that_no_trial_has_is_answered_with_the_nearest(outcome, name):
+def test_unknown_metric_is_refused_with_the_nearest(outcome, name):
     results = outcome(STUDY, told)
     with pytest.raises(StudyError) as refused:
         getattr(results, name)("acuracy")
@@ -67,7 +67,7 @@ def test_losses_of_different_kinds_are_not_compared(outcome):
     assert set(results.stability()["metric"]) == {"test_nll", "test_accuracy"}
 
 
-def test_losses_without_a_common_likelihood_are_compared_by_accuracy(outcome):
+def test_losses_without_likelihood_are_compared_by_accuracy(outcome):
     def without_likelihood(trial):
         return by_loss(trial)[: 2 if trial.settings.get("loss") == "mse" else 3]
 
@@ -78,7 +78,7 @@ def test_losses_without_a_common_likelihood_are_compared_by_accuracy(outcome):
     assert found["focal"] == pytest.approx(0.1)
 
 
-def test_a_likelihood_that_no_trial_has_leaves_no_pairs(outcome):
+def test_missing_likelihood_leaves_no_pairs(outcome):
     study = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=6, metrics=["nll", "loss"])
     results = outcome(study, told)
     deltas = results.deltas().set_index("metric")
@@ -87,7 +87,7 @@ def test_a_likelihood_that_no_trial_has_leaves_no_pairs(outcome):
     assert (results.trials["status"] == "done").all()
 
 
-def test_losses_of_regressions_are_compared_by_their_root_mean_squared_error(outcome):
+def test_different_regression_losses_are_compared_by_rmse(outcome):
     study = Study(
         "mlp",
         "rotation",
@@ -117,7 +117,7 @@ def test_label_smoothing_makes_losses_of_another_kind(outcome):
         ([None, None, ""], ["", "huber", ""]),
     ],
 )
-def test_a_kind_of_loss_is_what_was_found_else_what_the_toggles_say(found, kinds):
+def test_loss_kind_comes_from_the_model_else_from_toggles(found, kinds):
     changes = {"baseline": {}, "loss=huber": {"loss": "huber"}, "units=8": {"units": 8}}
     rows = [
         (name, levels, loss) for (name, levels), loss in zip(changes.items(), found, strict=True)

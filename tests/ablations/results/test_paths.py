@@ -1,4 +1,4 @@
-"""The steps of a path, as results tell them."""
+"""Steps of a path."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from ablations.designs import design
 from ablations.results.choice import losses_of, path_table
 
 
-def test_a_path_has_a_row_a_step(outcome):
+def test_path_has_one_row_per_step(outcome):
     study = Study(
         "mlp",
         "digits",
@@ -50,7 +50,7 @@ def test_a_path_has_a_row_a_step(outcome):
     assert "| 1 | dropout | 0.0 | 0.5 |" in page
 
 
-def test_a_path_goes_as_far_as_results_do(outcome):
+def test_path_ends_where_results_end(outcome):
     study = Study("mlp", "digits", factors={"units": [128, 8], "depth": [1, 2]}, design="path")
     results = outcome(
         study, lambda trial: "ValueError: no" if "depth" in trial.settings else (1, 1)
@@ -64,8 +64,8 @@ def test_a_path_goes_as_far_as_results_do(outcome):
 FORK = Study("mlp", "digits", factors={"units": [128, 8], "depth": [1, 2]}, design="path", seeds=5)
 
 
-def test_a_step_that_mostly_failed_is_made_last(outcome):
-    """units=8 has one lucky seed of five."""
+def test_change_that_mostly_failed_is_made_last(outcome):
+    """units=8 is done in one seed of five."""
 
     def told(trial):
         if dict(trial.settings) == {"units": 8} and trial.seed:
@@ -81,8 +81,8 @@ def test_a_step_that_mostly_failed_is_made_last(outcome):
     assert list(dict.fromkeys(results.trials["variant"]))[-1] == "units=8, depth=2"
 
 
-def test_the_changes_of_a_step_are_compared_over_the_seeds_that_they_share(outcome):
-    """units=8 fails where it is hard, and would be ahead on the seeds that are left."""
+def test_changes_of_a_step_are_compared_over_shared_seeds(outcome):
+    """units=8 fails in hard seeds, and would win over the other seeds."""
 
     def told(trial):
         hard = 10.0 * (trial.seed >= 3)
@@ -105,7 +105,7 @@ def test_the_changes_of_a_step_are_compared_over_the_seeds_that_they_share(outco
     assert path["runner_up_mean"].tolist()[1] == 2.0
 
 
-def test_changes_that_share_no_seed_leave_the_one_that_failed_most_for_last(outcome):
+def test_change_that_failed_most_comes_last_without_shared_seeds(outcome):
     failing = {"units": {3}, "depth": {0, 1}, "dropout": {2}}
 
     def told(trial):
@@ -123,7 +123,7 @@ def test_changes_that_share_no_seed_leave_the_one_that_failed_most_for_last(outc
     }
 
 
-def test_a_path_waits_for_the_pending_trials_of_a_step(outcome):
+def test_path_waits_for_pending_trials_of_a_step(outcome):
     results = outcome(FORK, lambda trial: (1.0 - len(trial.settings) / 4, 0.5))
     assert results.path()["factor"].tolist() == ["", "units", "depth"]
     trials = results.trials
@@ -145,11 +145,11 @@ def test_a_path_waits_for_the_pending_trials_of_a_step(outcome):
 def test_other_designs_have_no_path(outcome):
     with pytest.raises(StudyError) as refused:
         outcome(STUDY, told).path()
-    assert str(refused.value) == "The design of the study is one-at-a-time: it has no path."
+    assert str(refused.value) == "The study has no path: its design is one-at-a-time."
 
 
-def test_a_name_that_reads_like_two_factors_is_one_change():
-    """As that of a hyperparameter may: it is compared with the other single changes."""
+def test_level_with_a_comma_is_one_change():
+    """It is compared with the other single changes."""
     changes = {"baseline": {}, "a + b=1": {"a + b": 1}, "c=1": {"c": 1}}
     trials = pd.DataFrame(
         [

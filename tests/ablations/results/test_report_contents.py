@@ -1,4 +1,4 @@
-"""From the results of a study to its report."""
+"""Contents of a report, gathered from results."""
 
 import re
 from dataclasses import replace
@@ -22,22 +22,20 @@ def finding(evidence):
     return Finding("modes-differ", FINDING, str(evidence), "Wait")
 
 
-def test_a_whole_number_for_a_number_is_reported_like_any_level(stubbed, tmp_path):
+def test_integer_level_of_a_float_toggle_is_reported(stubbed, tmp_path):
     study = Study("mlp", "digits", factors={"dropout": [0, 0.5]}, seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
     assert "dropout 0.5 instead of 0" in results.report(tmp_path / "report.md").read_text()
 
 
-def test_a_list_of_variants_without_factors_is_reported(stubbed, tmp_path):
+def test_list_of_variants_without_factors_is_reported(stubbed, tmp_path):
     study = Study("mlp", "digits", design="list", variants=[{"units": 8}], seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
     assert "units 8 instead of 128" in results.report(tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize("suffix", ["html", "md"])
-def test_findings_of_the_baseline_and_of_variants_are_in_the_report(
-    stubbed, tmp_path, monkeypatch, suffix
-):
+def test_findings_are_in_the_report(stubbed, tmp_path, monkeypatch, suffix):
     train = runner.run_trial
     monkeypatch.setattr(
         runner,
@@ -51,7 +49,7 @@ def test_findings_of_the_baseline_and_of_variants_are_in_the_report(
     assert page.count(FINDING) == 2  # and in full once for the variant, of both metrics
 
 
-def test_a_finding_whose_numbers_differ_is_an_example(stubbed, tmp_path, monkeypatch):
+def test_differing_findings_are_shown_by_an_example(stubbed, tmp_path, monkeypatch):
     train = runner.run_trial
 
     def told(trial, *args, **more):
@@ -65,7 +63,7 @@ def test_a_finding_whose_numbers_differ_is_an_example(stubbed, tmp_path, monkeyp
     }
 
 
-def test_a_path_that_starts_away_from_the_baseline_is_refused():
+def test_path_must_start_at_the_baseline():
     study = Study(
         "mlp", "digits", factors={"units": [8, 16]}, baseline={"units": 16}, design="path"
     )
@@ -90,7 +88,7 @@ def test_a_path_that_starts_away_from_the_baseline_is_refused():
         ({"recipe": Recipe(epochs=4)}, None),
     ],
 )
-def test_a_built_in_study_is_run_again_by_a_command(stubbed, tmp_path, changes, more):
+def test_report_shows_the_command_of_a_built_in_study(stubbed, tmp_path, changes, more):
     directory = tmp_path / "my study"
     study = replace(get_study("downsampling"), **changes)
     results = run(study, directory, engine="serial", progress=False)
@@ -156,7 +154,7 @@ def skewed(seeds, factors, tmp_path, monkeypatch):
     return results.report(tmp_path / "report.md").read_text().splitlines()
 
 
-def test_strong_skew_is_said_in_the_row_of_its_interval(stubbed, tmp_path, monkeypatch):
+def test_strong_skew_is_noted_beside_its_interval(stubbed, tmp_path, monkeypatch):
     lines = skewed(10, {"units": [128, 8, 16]}, tmp_path, monkeypatch)
     (row,) = [line for line in lines if line.startswith("| units | 8 |")]
     assert notes.SKEWED in row
@@ -165,7 +163,7 @@ def test_strong_skew_is_said_in_the_row_of_its_interval(stubbed, tmp_path, monke
 
 
 @pytest.mark.parametrize("levels", [[128, 8], [128, 16], [128, 8, 16]])
-def test_five_seeds_are_said_to_be_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, levels):
+def test_five_seeds_are_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, levels):
     lines = skewed(5, {"units": levels}, tmp_path, monkeypatch)
     rows = [line for line in lines if re.match(r"\| units \| \d+ \| \w+ \|", line)]
     assert len(rows) == len(levels) - 1

@@ -1,7 +1,8 @@
-"""The tables that a study's results come in."""
+"""Tables of results."""
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import stub_trials
@@ -13,7 +14,7 @@ from ablations import Study, open_results
 # Trials
 
 
-def test_the_columns_of_trials_are_as_documented(outcome):
+def test_columns_of_trials_are_as_documented(outcome):
     trials = outcome(STUDY, told).trials
     assert list(trials.columns) == [
         *("variant", "factor", "level", "baseline", "seed", "status", "params", "macs", "seconds"),
@@ -42,17 +43,17 @@ def test_levels_keep_their_types_in_trials(outcome):
     assert [*map(repr, again.trials["level"])] == ["None", "1", "True", "1.0", "'1'"]
 
 
-def test_a_stored_study_opens_as_it_was(outcome):
+def test_stored_study_opens_unchanged(outcome):
     results = outcome(STUDY, told)
     again = open_results(results.directory)
     assert again.trials.equals(results.trials)
     assert again.history.equals(results.history)
     assert again.deltas().equals(results.deltas())
-    assert again.study == {**STUDY.to_dict(), "baseline": {"units": 128}}
+    assert again.study == replace(STUDY, baseline={"units": 128})
     assert repr(again) == f"<Results of mlp in {results.directory}: 8 done, 1 failed>"
 
 
-def test_the_history_has_a_row_an_epoch(outcome):
+def test_history_has_one_row_per_epoch(outcome):
     history = outcome(STUDY, told).history
     assert list(history.columns) == ["variant", "seed", "epoch", "loss", "val_loss"]
     assert len(history) == 16
@@ -61,7 +62,7 @@ def test_the_history_has_a_row_an_epoch(outcome):
     assert list(rows["val_loss"]) == [1.5, 0.6]
 
 
-def test_what_a_user_does_to_a_table_does_no_harm(outcome):
+def test_returned_tables_are_copies(outcome):
     results = outcome(STUDY, told)
     for make in (lambda: results.trials, lambda: results.history, results.deltas):
         first = make()
@@ -78,7 +79,7 @@ def test_studies_below_six_seeds_are_exploratory(outcome):
     assert not outcome(six, told).exploratory
 
 
-def test_a_study_that_has_run_few_of_its_seeds_is_exploratory_so_far(outcome):
+def test_unfinished_study_of_few_seeds_is_exploratory(outcome):
     def interrupt(trial, report_to=None):
         if trial.seed == 2:
             signal.raise_signal(signal.SIGINT)
@@ -88,7 +89,7 @@ def test_a_study_that_has_run_few_of_its_seeds_is_exploratory_so_far(outcome):
     assert outcome(six, interrupt).exploratory
 
 
-# The tables of statistics
+# Statistics
 
 
 def test_a_factorial_has_effects(outcome):
@@ -122,18 +123,18 @@ def test_a_trend_over_ordered_levels_is_tested(outcome):
     assert len(trend) == 1
 
 
-def test_convergence_and_costs_have_a_row_a_variant(outcome):
+def test_convergence_and_costs_have_one_row_per_variant(outcome):
     results = outcome(STUDY, told)
     assert len(results.costs()) == 3
     assert set(results.convergence()["variant"]) == {"units=8", "units=16"}
 
 
-def test_epochs_are_counted_by_what_all_losses_have_in_common(outcome, monkeypatch):
+def test_convergence_of_different_losses_uses_a_common_metric(outcome, monkeypatch):
     results = outcome(STUDY, told)
     assert set(results.convergence()["metric"]) == {"val_loss"}
     results = outcome(LOSSES, by_loss, "losses")
     assert results.convergence().empty  # the epochs have nothing but their losses
-    for history in (row["history"] for row in results._results.values()):
+    for history in (result.history for result in results._results.values()):
         history["val_accuracy"] = [0.1, 1 - history["val_loss"][1]]
     again = open_results(results.directory)
     monkeypatch.setattr(again, "_results", results._results)
@@ -148,7 +149,7 @@ def test_epochs_are_counted_by_what_all_losses_have_in_common(outcome, monkeypat
 
 
 @pytest.mark.parametrize("suffix", ["html", "md"])
-def test_a_report_loads_nothing_that_is_slow(outcome, tmp_path, suffix):
+def test_report_loads_no_slow_module(outcome, tmp_path, suffix):
     study = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=20)
     results = outcome(study, lambda trial: told(trial) if trial.seed != 2 else (1.0, 0.5))
     results.report(tmp_path / f"first.{suffix}")  # which makes the bundle of the page
@@ -161,7 +162,7 @@ def test_a_report_loads_nothing_that_is_slow(outcome, tmp_path, suffix):
     assert said_by(code, **os.environ).splitlines() == ["[]"]
 
 
-def test_a_stored_study_is_read_without_keras(outcome):
+def test_stored_study_opens_without_keras(outcome):
     results = outcome(STUDY, told)
     code = (
         f"import ablations; results = ablations.open_results({str(results.directory)!r}); "

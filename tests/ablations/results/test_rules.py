@@ -1,4 +1,4 @@
-"""Rules that were changed after there were results."""
+"""Reports of rules that were changed after there were results."""
 
 import json
 from dataclasses import replace
@@ -11,21 +11,21 @@ from stub_outcomes import STUDY, told
 from ablations.running import rounds
 
 
-def test_margins_given_after_the_results_are_said_in_the_report(outcome, tmp_path):
+def test_margins_given_after_results_are_reported(outcome, tmp_path):
     assert outcome(STUDY, told).changed_rules == []
     later = replace(STUDY, margins={"accuracy": 0.005, "loss": 1.0})
     results = outcome(later, told)
     said = (
         "The margins were changed after there were results, from none to accuracy 0.005, loss 1: "
-        'how often "equivalent" errs is known only where such rules are fixed beforehand.'
+        'the error rate of "equivalent" is known only if such rules are fixed beforehand.'
     )
     assert results.changed_rules == [said]
     assert said in results.report(tmp_path / "report.md").read_text()
     back = outcome(STUDY, told)
-    assert "from none to accuracy 0.005, loss 1 to none: how" in back.changed_rules[0]
+    assert "from none to accuracy 0.005, loss 1 to none: the" in back.changed_rules[0]
 
 
-def test_margins_that_were_changed_before_any_result_are_nothing_to_say(outcome, monkeypatch):
+def test_margins_changed_before_any_result_are_not_reported(outcome, monkeypatch):
     outcome(replace(STUDY, margins={"loss": 0.5}), told, "other")
     monkeypatch.setattr(rounds, "_pending", lambda *given: [])
     outcome(STUDY, told)
@@ -34,44 +34,44 @@ def test_margins_that_were_changed_before_any_result_are_nothing_to_say(outcome,
     assert results.changed_rules == []
 
 
-def test_another_cap_of_seed_blocks_is_said(outcome):
+def test_changed_maximum_of_seeds_is_reported(outcome):
     auto = replace(STUDY, seeds="auto", max_seeds=6)
     assert outcome(auto, told).changed_rules == []
     assert outcome(replace(auto, max_seeds=7), told).changed_rules == [
-        "The cap of the seed blocks was changed after there were results, from 6 to 7: how often "
-        "verdicts err is known only where such rules are fixed beforehand."
+        "The maximum of the seed blocks was changed after there were results, from 6 to 7: the "
+        "error rate of verdicts is known only if such rules are fixed beforehand."
     ]
 
 
-UNKNOWN = "how often verdicts err is known only where such rules are fixed beforehand."
+UNKNOWN = "the error rate of verdicts is known only if such rules are fixed beforehand."
 
 
-def test_seeds_that_were_added_after_the_results_are_said_in_the_report(outcome, tmp_path):
+def test_added_seeds_are_reported(outcome, tmp_path):
     assert outcome(replace(STUDY, seeds=2), told).changed_rules == []
     outcome(STUDY, told)
     results = outcome(replace(STUDY, seeds=[0, 1, 2, 7]), told)
     said = (
-        "The seeds were changed after there were results, from 2 to 3 to 4 (0, 1, 2, 7): a verdict "
-        "that is looked at more than once errs more often than in 5%, at five looks in up to 15%; "
-        "seeds='auto' looks as often and keeps the 5%."
+        "The seeds were changed after there were results, from 2 to 3 to 4 (0, 1, 2, 7): testing a "
+        "verdict repeatedly raises its error rate above 5%, at five looks to 15%; seeds='auto' "
+        "tests as often and keeps the 5%."
     )
     assert results.changed_rules == [said]
     written = results.report(tmp_path / "report.json").read_text()
     assert said in json.loads(written)["warnings"]
 
 
-def test_how_often_repeated_looks_err_is_what_was_simulated():
+def test_error_rate_of_repeated_looks_is_the_simulated_one():
     _, any_look, rule, *_ = simulated("normal", section="Seeds added")
     assert any_look == pytest.approx(15, abs=0.5)
     assert rule <= 5
 
 
-def test_one_seed_has_no_verdict_that_more_seeds_could_change(outcome):
+def test_seeds_added_to_a_single_one_are_not_reported(outcome):
     outcome(replace(STUDY, seeds=1), told)
     assert outcome(STUDY, told).changed_rules == []
 
 
-def test_seeds_that_were_fixed_after_they_were_added_by_a_rule_are_said(outcome):
+def test_change_from_auto_to_fixed_seeds_is_reported(outcome):
     outcome(replace(STUDY, seeds="auto", max_seeds=6), told)
     results = outcome(replace(STUDY, seeds=8, max_seeds=6), told)
     assert results.changed_rules == [
@@ -79,7 +79,7 @@ def test_seeds_that_were_fixed_after_they_were_added_by_a_rule_are_said(outcome)
     ]
 
 
-def test_seeds_that_a_rule_adds_to_fixed_ones_are_said(outcome):
+def test_change_from_fixed_to_auto_seeds_is_reported(outcome):
     outcome(STUDY, told)
     results = outcome(replace(STUDY, seeds="auto", max_seeds=6), told)
     assert results.changed_rules == [
@@ -95,7 +95,7 @@ def test_seeds_that_a_rule_adds_to_fixed_ones_are_said(outcome):
     ],
     ids=["auto", "path"],
 )
-def test_another_first_metric_is_said_where_it_decides_what_is_run(outcome, study):
+def test_changed_first_metric_is_reported_if_it_decides_trials(outcome, study):
     def told(trial):
         return 1.0 + stub_trials.noise(trial), 0.5 + stub_trials.noise(trial) / 4
 
@@ -107,6 +107,6 @@ def test_another_first_metric_is_said_where_it_decides_what_is_run(outcome, stud
     ]
 
 
-def test_the_order_of_metrics_is_nothing_to_say_where_it_decides_nothing(outcome):
+def test_order_of_metrics_is_not_reported_if_it_decides_nothing(outcome):
     outcome(STUDY, told)
     assert outcome(replace(STUDY, metrics=["accuracy", "loss"]), told).changed_rules == []

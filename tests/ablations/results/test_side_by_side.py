@@ -1,6 +1,7 @@
 """Two studies side by side."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -28,19 +29,19 @@ def stored(directory, *given, **fields):
     return run(study, directory, engine="serial", progress=False)
 
 
-def test_a_study_does_not_stand_beside_itself(stubbed, tmp_path, monkeypatch):
+def test_study_is_not_compared_with_itself(stubbed, tmp_path, monkeypatch):
     results = stored(tmp_path / "study")
     monkeypatch.chdir(tmp_path)
     for beside in (results, open_results("study")):
         with pytest.raises(ReportError) as refusal:
             results.report("report.html", beside=beside)
         assert str(refusal.value) == (
-            f"a study stands side by side with another one; {beside.directory} is the study itself."
+            f"`beside`: expected another study; got {beside.directory}, the study itself."
         )
     assert not (tmp_path / "report.html").exists()
 
 
-def test_two_studies_of_one_name_are_called_by_their_directories(stubbed, tmp_path):
+def test_studies_with_equal_names_are_called_by_directory(stubbed, tmp_path):
     first, second = stored(tmp_path / "first"), stored(tmp_path / "second")
     both = both_deltas(first, second)
     assert list(both["study"].unique()) == [str(first.directory), str(second.directory)]
@@ -49,9 +50,7 @@ def test_two_studies_of_one_name_are_called_by_their_directories(stubbed, tmp_pa
     assert list(both_deltas(first, third)["study"].unique()) == ["mlp", "other"]
 
 
-def test_both_studies_stand_in_one_row_with_their_intervals_in_the_order_of_the_metrics(
-    stubbed, tmp_path
-):
+def test_rows_hold_the_intervals_of_both_studies(stubbed, tmp_path):
     first = stored(tmp_path / "first", seeds=6, metrics=["accuracy", "loss"])
     second = stored(tmp_path / "second", seeds=6, factors={"units": [128, 16]}, name="other")
     contents = contents_of(first, second)
@@ -72,7 +71,7 @@ def test_both_studies_stand_in_one_row_with_their_intervals_in_the_order_of_the_
     assert cells["units=16"][:3] == ["not in it", "", ""]
 
 
-def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp_path, monkeypatch):
+def test_status_replaces_a_missing_verdict(stubbed, tmp_path, monkeypatch):
     first = stored(tmp_path / "first", seeds=6)
 
     def fail(trial, report_to=None):
@@ -86,7 +85,7 @@ def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp
     assert [cell.text for cell in row[4:]] == ["failed", "", "0"]
 
 
-def test_variants_that_ran_are_not_called_failed_where_only_the_baseline_failed(outcome):
+def test_only_the_baseline_is_called_failed_if_it_failed(outcome):
     study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3, metrics=["loss"])
     full = outcome(study, lambda trial: (1.0 + trial.seed,), "full")
     bare = outcome(
@@ -105,7 +104,7 @@ def test_variants_that_ran_are_not_called_failed_where_only_the_baseline_failed(
     assert "failed" not in console.file.getvalue()
 
 
-def test_verdicts_of_two_studies_stay_verdicts_and_what_did_not_run_has_a_status(stubbed, tmp_path):
+def test_variants_that_did_not_run_have_a_status(stubbed, tmp_path):
     first = stored(tmp_path / "first", factors={"units": [128, 8, 13, 66]}, seeds=6)
     second = stored(tmp_path / "second", seeds=6, name="other")
     both = both_deltas(first, second)
@@ -121,17 +120,15 @@ def test_verdicts_of_two_studies_stay_verdicts_and_what_did_not_run_has_a_status
 
 
 @pytest.mark.parametrize("suffix", ["html", "md", "csv", "tex", "json"])
-def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order(
-    stubbed, tmp_path, suffix
-):
+def test_study_without_comparisons_can_be_shown_side_by_side(stubbed, tmp_path, suffix):
     full = stored(tmp_path / "full", seeds=6)
     bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
     assert not len(bare.deltas())
     for first, second in ((full, bare), (bare, full)):
-        place = first.report(tmp_path / f"{first.study['name']}.{suffix}", beside=second)
+        place = first.report(tmp_path / f"{first.study.name}.{suffix}", beside=second)
         assert place.stat().st_size
         contents = contents_of(first, second)
-        assert contents.beside_names == (first.study["name"], second.study["name"])
+        assert contents.beside_names == (first.study.name, second.study.name)
         (row,) = beside_table(contents, "test_loss").rows
         texts = [cell.text for cell in row]
         there = texts[4:] if second is bare else texts[1:4]
@@ -139,14 +136,14 @@ def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order
         assert there == ["not in it", "", ""]
 
 
-def test_the_page_names_both_studies_where_one_has_no_comparisons(stubbed, tmp_path):
+def test_page_names_a_study_without_comparisons(stubbed, tmp_path):
     full = stored(tmp_path / "full", seeds=6)
     bare = stored(tmp_path / "bare", factors={"units": [128]}, seeds=6, name="bare")
     page = bare.report(tmp_path / "report.html", beside=full).read_text()
     assert "Here is bare, there is mlp;" in page
 
 
-def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
+def test_figures_show_both_studies(stubbed, tmp_path):
     first = stored(tmp_path / "first", seeds=6)
     second = stored(tmp_path / "second", seeds=6, name="other")
     contents = contents_of(first, second)
@@ -161,7 +158,7 @@ def test_both_studies_are_drawn_beside_each_other(stubbed, tmp_path):
     assert told.count(markdown_text(unseen_skew([6]))) == tables
 
 
-def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
+def test_differences_of_two_studies_are_reported(stubbed, tmp_path):
     first = stored(tmp_path / "first", recipe=Recipe(epochs=2))
     second = stored(
         tmp_path / "second",
@@ -170,37 +167,42 @@ def test_what_differs_side_by_side_is_said(stubbed, tmp_path):
         seeds=[3],
         name="other",
     )
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert said == (
-        f"Side by side with other ({second.directory}), these differ: factors units (128, 8) here "
-        "and dropout (0.0, 0.5) there; epochs 2 here and 10 there; "
-        "batch_size 32 here and 8 there; units 128 here and 16 there; seeds 2 (0 to 1) here and "
-        "1 (3) there."
+        f"Differences from other ({second.directory}): factors units (128, 8) here and dropout "
+        "(0.0, 0.5) there; epochs 2 here and 10 there; batch_size 32 here and 8 there; units 128 "
+        "here and 16 there; seeds 2 (0 to 1) here and 1 (3) there."
     )
 
 
-def test_nothing_is_said_to_differ_where_nothing_does(stubbed, tmp_path):
+def test_equal_studies_have_no_differences(stubbed, tmp_path):
     first, second = stored(tmp_path / "first"), stored(tmp_path / "second", baseline={"units": 128})
-    assert not [text for text in contents_of(first, second).findings if "differ" in text]
+    assert not [text for text in contents_of(first, second).findings if "iffer" in text]
 
 
-def test_other_models_side_by_side_need_not_share_their_toggles(stubbed, tmp_path):
+def test_models_side_by_side_may_have_different_toggles(stubbed, tmp_path):
     first = stored(tmp_path / "first")
     second = stored(tmp_path / "second", "simple_cnn", "mnist5k", factors={"epochs": [10, 2]})
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert said.endswith(
-        ", these differ: model mlp here and simple_cnn there; data digits here and mnist5k there; "
+        "): model mlp here and simple_cnn there; data digits here and mnist5k there; "
         "factors units (128, 8) here and epochs (10, 2) there; "
         "units 128 here and no such toggle there."
     )
 
 
-def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
+def test_differences_of_design_margins_data_and_code(stubbed, tmp_path):
     first = stored(tmp_path / "first", margins={"loss": 0.25})
     second = stored(tmp_path / "second", name="other")
     second.versions = {**first.versions, "data": "3b" * 32, "cnnzoo": "0.2.0 (aaaa)"}
-    second.study["design"] = "full-factorial"
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    second.study = replace(second.study, design="full-factorial")
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     for part in (
         "design one-at-a-time here and full-factorial there",
         "margins loss 0.25 here and none there",
@@ -210,9 +212,11 @@ def test_design_margins_data_and_code_may_differ_too(stubbed, tmp_path):
         assert part in said
 
 
-def test_a_study_of_a_model_that_the_zoo_no_longer_has_can_stand_beside_another(stubbed, tmp_path):
+def test_study_of_a_removed_model_can_be_compared(stubbed, tmp_path):
     first = stored(tmp_path / "first", baseline={"dropout": 0.5})
     second = stored(tmp_path / "second", name="other")
-    second.study["model"] = "gone"
-    (said,) = [text for text in contents_of(first, second).findings if "these differ" in text]
+    second.study = replace(second.study, model="gone")
+    (said,) = [
+        text for text in contents_of(first, second).findings if text.startswith("Differences")
+    ]
     assert "dropout 0.5 here and no such toggle there" in said

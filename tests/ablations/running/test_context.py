@@ -1,4 +1,4 @@
-"""Which code of the packages themselves a result depends on."""
+"""Versions of the code that results depend on."""
 
 import shutil
 from importlib.metadata import version as installed
@@ -13,7 +13,7 @@ from ablations.store.provenance import context_of, difference, trial_code_versio
 
 @pytest.fixture
 def packages(tmp_path):
-    """Copies of both packages, side by side."""
+    """Return a folder with copies of both packages."""
     for package in (cnnzoo, ablations):
         folder = Path(package.__file__).parent
         ignored = shutil.ignore_patterns("__pycache__")
@@ -36,7 +36,7 @@ def packages(tmp_path):
         ("ablations/report/study/document.py", False),
     ],
 )
-def test_a_change_of_what_a_trial_runs_is_another_version_of_the_packages(packages, name, counts):
+def test_code_version_covers_the_code_of_trials(packages, name, counts):
     folders = packages / "cnnzoo", packages / "ablations"
     before = trial_code_version(*folders)
     path = packages / name
@@ -44,7 +44,7 @@ def test_a_change_of_what_a_trial_runs_is_another_version_of_the_packages(packag
     assert (trial_code_version(*folders) != before) == counts
 
 
-def test_a_file_more_or_elsewhere_is_another_version_of_the_packages(packages):
+def test_code_version_changes_with_added_and_moved_files(packages):
     folders = packages / "cnnzoo", packages / "ablations"
     versions = [trial_code_version(*folders)]
     (packages / "cnnzoo" / "models" / "mine.py").touch()
@@ -54,7 +54,7 @@ def test_a_file_more_or_elsewhere_is_another_version_of_the_packages(packages):
     assert len(set(versions)) == 3
 
 
-def test_the_version_of_the_packages_is_that_of_their_files_wherever_they_are(packages):
+def test_code_version_does_not_depend_on_the_folder(packages):
     here = [Path(package.__file__).parent for package in (cnnzoo, ablations)]
     version = trial_code_version(*here)
     assert version == trial_code_version(packages / "cnnzoo", packages / "ablations")

@@ -1,4 +1,4 @@
-"""What results belong to, and what is not mixed."""
+"""Contexts of results, which are kept apart."""
 
 import dataclasses
 import os
@@ -16,18 +16,18 @@ from ablations.store import provenance as context
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
 
-# Nothing to do
+# Finished studies
 
 
 @pytest.fixture
 def same_data(monkeypatch):
-    """Data of the fingerprint that stubs give; what it holds is not looked at."""
+    """Replace the data by data with the fingerprint of the stub trials."""
     info = SimpleNamespace(fingerprint="stub", classes=10)
     monkeypatch.setattr(rounds, "load_data", lambda spec: SimpleNamespace(info=info))
     return info
 
 
-def test_where_nothing_changed_and_all_is_stored_nothing_is_measured(go, same_data):
+def test_finished_unchanged_study_measures_nothing(go, same_data):
     study = dataclasses.replace(STUDY, factors={"units": [13, 66, 16, 128]})
     first, _ = go(study)
     again, ran = go(study)
@@ -40,20 +40,20 @@ def test_where_nothing_changed_and_all_is_stored_nothing_is_measured(go, same_da
 @pytest.mark.parametrize(
     "change", [{"seeds": 3}, {"factors": {"units": [8, 128], "dropout": [0.0, 0.5]}}]
 )
-def test_where_something_is_to_be_done_the_baseline_is_measured_first(go, same_data, change):
+def test_baseline_is_measured_if_trials_remain(go, same_data, change):
     go()
     go(dataclasses.replace(STUDY, **change))
     assert str(stub_trials.MEASURED[0].settings) == ""
 
 
-def test_where_the_data_changed_the_baseline_is_measured(go, same_data):
+def test_baseline_is_measured_if_the_data_changed(go, same_data):
     go()
     same_data.fingerprint = "another"
     go()
     assert [str(trial.settings) for trial in stub_trials.MEASURED] == [""]
 
 
-def test_where_the_data_cannot_be_loaded_a_worker_tells(go, monkeypatch):
+def test_worker_reports_data_that_cannot_be_loaded(go, monkeypatch):
     def refuse(spec):
         raise DataError("it is gone")
 
@@ -63,44 +63,42 @@ def test_where_the_data_cannot_be_loaded_a_worker_tells(go, monkeypatch):
     assert len(stub_trials.MEASURED) == 1
 
 
-def test_metrics_of_another_task_are_refused_where_nothing_is_to_be_done_too(go, same_data):
+def test_finished_study_refuses_metrics_of_another_task(go, same_data):
     go()
     with pytest.raises(StudyError) as refused:
         go(dataclasses.replace(STUDY, metrics=["mae"]))
     assert str(refused.value) == (
-        "`metrics` of the study: digits is a classification, which is measured by loss, accuracy, "
-        "macro_f1, nll; got mae."
+        "`metrics`: expected any of loss, accuracy, macro_f1, nll, because digits is a "
+        "classification task; got mae."
     )
 
 
-# What does not belong together
+# Different studies and contexts
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("field", "old", "change"),
     [
-        (
-            {"model": "batch_norm", "factors": {"filters": [8, 32]}},
-            "model 'mlp'; this one has 'batch_norm'",
-        ),
-        ({"data": "rotation"}, "data 'digits'; this one has 'rotation'"),
-        ({"design": "full-factorial"}, "design 'one-at-a-time'; this one has 'full-factorial'"),
+        ("model", "mlp", {"model": "batch_norm", "factors": {"filters": [8, 32]}}),
+        ("data", "digits", {"data": "rotation"}),
+        ("design", "one-at-a-time", {"design": "full-factorial"}),
     ],
     ids=["model", "data", "design"],
 )
-def test_another_study_is_refused_in_the_same_directory(go, tmp_path, change, said):
+def test_another_study_is_refused_in_the_same_directory(go, tmp_path, field, old, change):
     go()
     with pytest.raises(StudyError) as refused:
         go(dataclasses.replace(STUDY, **change))
     directory = tmp_path / "study"
-    assert str(refused.value) == (f"{directory} holds a study with {said}. Give another directory.")
+    assert str(refused.value) == (
+        f"`directory`: expected a study with {field} {change[field]!r}; got {directory} with "
+        f"{field} {old!r}. Choose another directory."
+    )
     assert not stub_trials.CALLS
     assert len(open_results(directory).trials) == 6
 
 
-def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
-    go, monkeypatch, tmp_path, capsys
-):
+def test_changed_data_makes_new_trials_and_is_reported(go, monkeypatch, tmp_path, capsys):
     from ablations.running.trial import measure_trial
 
     monkeypatch.setattr(runner, "measure_trial", measure_trial)
@@ -152,8 +150,8 @@ def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, cap
 
 
 @pytest.mark.parametrize("kind", ["npz", "folder"])
-def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path, capsys, kind):
-    """The second trial finds other files than the study was checked with."""
+def test_results_on_data_changed_during_a_run_are_separate(go, monkeypatch, tmp_path, capsys, kind):
+    """The files change between the checks and the second trial."""
     from PIL import Image
 
     from ablations.running import trial as module
@@ -209,7 +207,7 @@ def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path,
     assert (back.versions["data"], len(ran)) == (first, 3)
 
 
-def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
+def test_data_changed_during_a_run_is_reported(go, monkeypatch, capsys):
     def changing(trial, report_to=None):
         result = stub_trials.run_trial(trial)
         late = len(stub_trials.CALLS) > 3
@@ -220,12 +218,13 @@ def test_data_that_changes_during_a_run_is_told(go, monkeypatch, capsys):
     assert len(ran) == 4
     assert (results.trials["status"] == "done").sum() == 3
     assert (
-        "The data changed during the run, from stub to late: no more trials were started. 1 on the "
-        "changed data are kept apart; the same command goes on with the data as they are then."
+        "The data changed during the run, from stub to late: no more trials were started. The "
+        "results of 1 on the changed data are kept apart; run the study again to use the changed "
+        "data."
     ) in " ".join(capsys.readouterr().err.split())
 
 
-def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeypatch, capsys):
+def test_resuming_on_another_machine_is_reported(go, monkeypatch, capsys):
     go()
     capsys.readouterr()
     here = rounds.describe_machine()
@@ -239,7 +238,7 @@ def test_going_on_on_another_machine_is_told_and_seen_in_the_results(go, monkeyp
     assert results.machine == {**here, "cpu": f"{here['cpu']}; Other CPU"}
 
 
-def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_path, capsys):
+def test_changed_custom_code_makes_new_trials(go, monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "changing_builder.py"
     study = Study("changing_builder:build", "digits", factors={"units": [8, 4]}, seeds=1)
@@ -251,7 +250,7 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
-def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
+def test_changed_code_of_the_zoo_makes_new_trials(go, monkeypatch, capsys):
     counts = []
     for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
         monkeypatch.setattr(context, "_own_code", lambda version=version: version)
@@ -262,8 +261,8 @@ def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
     assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
 
 
-def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):
-    """As of a notebook, whose cells no file holds."""
+def test_changed_builder_of_the_program_makes_new_trials(go, monkeypatch, capsys):
+    """As in a notebook, whose cells are in no file."""
     study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1)
     counts = []
     for body in ("...", "...", "return 1"):
@@ -277,7 +276,7 @@ def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monke
     assert "changed: model from " in " ".join(capsys.readouterr().err.split())
 
 
-def test_what_the_data_leave_out_is_said_once(go, monkeypatch, capsys):
+def test_notes_on_the_data_are_printed_once(go, monkeypatch, capsys):
     notes = ("files that are not images left out: 1 ('README.txt')",)
 
     def measure(trial):
@@ -289,10 +288,10 @@ def test_what_the_data_leave_out_is_said_once(go, monkeypatch, capsys):
     assert said.count(f"{STUDY.data}: {notes[0]}.") == 1
 
 
-def test_a_time_out_that_does_not_apply_is_said(go, capsys):
+def test_timeout_that_does_not_apply_is_reported(go, capsys):
     said = (
-        "The engine serial has no process to end: the timeout of 2.5 s and the retries do not "
-        "apply."
+        "The timeout of 2.5 s and the retries do not apply, because the engine serial runs trials "
+        "in this process."
     )
     go(dataclasses.replace(STUDY, timeout=2.5))
     assert said in " ".join(capsys.readouterr().err.split())
@@ -300,32 +299,31 @@ def test_a_time_out_that_does_not_apply_is_said(go, capsys):
     assert "do not apply" not in capsys.readouterr().err
 
 
-def test_a_time_out_of_a_builder_of_the_program_itself_is_said_not_to_apply(
-    go, monkeypatch, capsys
-):
+def test_timeout_does_not_apply_to_a_builder_of_the_program(go, monkeypatch, capsys):
     namespace = {"__name__": "__main__"}
     exec("def build_here(input_shape, classes, units=8): ...", namespace)  # noqa: S102
     monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
     study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
     go(study, engine="processes")
     assert (
-        "__main__:build_here is defined in the program itself: one trial after the other. The "
-        "engine serial has no process to end: the timeout of 60 s and the retries do not apply."
+        "Trials run one after the other, because the program itself defines __main__:build_here. "
+        "The timeout of 60 s and the retries do not apply, because the engine serial runs trials "
+        "in this process."
     ) in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_study_that_is_running_is_not_run_twice(go, tmp_path):
+def test_running_study_is_refused(go, tmp_path):
     from ablations.store import Store
 
     with Store(tmp_path / "study", write=True), pytest.raises(StudyError) as refused:
         go()
     assert str(refused.value) == (
         f"Process {os.getpid()} is running the study in {tmp_path / 'study'}; wait for it, stop "
-        "it, or give another directory."
+        "it, or choose another directory."
     )
 
 
-def test_a_study_goes_to_a_folder_of_its_name(stubbed, tmp_path, monkeypatch):
+def test_default_directory_has_the_name_of_the_study(stubbed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = run(dataclasses.replace(STUDY, name="my study", seeds=1), engine="serial")
     assert results.directory.resolve() == tmp_path / "studies" / "my study"

@@ -1,3 +1,5 @@
+"""Ctrl-C: stopping after the running trials, or at once."""
+
 import os
 import signal
 import threading
@@ -22,7 +24,7 @@ def handler_is_given_back():
 
 
 def told(work):
-    """Run something that ends by an interruption, and return what was said."""
+    """Run a function that ends by an interruption, and return the printed lines."""
     said = []
 
     def run():
@@ -34,11 +36,11 @@ def told(work):
     return said
 
 
-def test_while_no_trial_runs_the_first_interruption_stops():
+def test_first_interruption_stops_if_no_trial_runs():
     assert told(lambda interruption: interrupt()) == [STOPS]
 
 
-def test_while_trials_run_the_first_interruption_is_a_wish_and_the_second_stops():
+def test_second_interruption_stops_while_trials_run():
     def work(interruption):
         with interruption.draining():
             assert not interruption.asked()
@@ -49,7 +51,7 @@ def test_while_trials_run_the_first_interruption_is_a_wish_and_the_second_stops(
     assert told(work) == [DRAINS, STOPS]
 
 
-def test_after_the_running_trials_the_second_interruption_stops_too():
+def test_interruption_after_the_running_trials_stops():
     def work(interruption):
         with interruption.draining():
             interrupt()
@@ -65,7 +67,7 @@ def test_a_wish_alone_ends_in_silence():
     assert said == [DRAINS]
 
 
-def test_an_interruption_may_come_in_the_midst_of_other_words():
+def test_interruption_may_come_while_a_line_is_printed():
     said, pen = [], threading.Lock()
 
     def say(words):

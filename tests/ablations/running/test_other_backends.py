@@ -1,4 +1,4 @@
-"""On a backend of Keras that trials do not run on, a study is refused before any trial."""
+"""Studies are refused on Keras backends other than TensorFlow."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SENTENCE = (
 )
 
 
-def test_a_finished_study_is_refused_on_another_backend(stubbed, tmp_path, monkeypatch):
+def test_finished_study_is_refused_on_another_backend(stubbed, tmp_path, monkeypatch):
     before = run(STUDY, tmp_path / "old", engine="serial", progress=False).trials
     CALLS.clear()
     MEASURED.clear()
@@ -33,7 +33,7 @@ def test_a_finished_study_is_refused_on_another_backend(stubbed, tmp_path, monke
 
 
 def test_results_of_another_backend_are_not_reused(stubbed, tmp_path, monkeypatch, capsys):
-    """As if studies had run on jax before."""
+    """Simulates results of an earlier run on JAX."""
     run(STUDY, tmp_path, engine="serial", progress=False)
     now = "tensorflow 9.9"
     monkeypatch.setattr("ablations.store.provenance.backend_version", lambda: now)

@@ -1,3 +1,5 @@
+"""Progress of a study."""
+
 import errno
 import io
 import json
@@ -14,7 +16,7 @@ from ablations import Study, TrialResult
 from ablations.designs.planner import Planner
 from ablations.report.numbers import p_value
 from ablations.report.study.terminal import deltas_table
-from ablations.running.progress import Progress
+from ablations.running.progress import StudyProgress
 from ablations.running.trial import report_epoch
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
@@ -32,30 +34,29 @@ def done(trial, loss=0.25):
 
 @pytest.fixture
 def progress():
-    """A display that is no terminal, and the text that it wrote."""
-    with Progress(STUDY) as progress:
+    """Return a display without a terminal, and the text that it writes."""
+    with StudyProgress(STUDY) as progress:
         text = io.StringIO()
         progress.console = Console(file=text, width=200)
         yield progress, text
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    """A display in a terminal, and the text that it wrote."""
+def terminal():
+    """Return a display on a terminal, and the text that it writes."""
     text = io.StringIO()
-    progress = Progress(STUDY)
+    progress = StudyProgress(STUDY)
     progress.console = Console(file=text, force_terminal=True, width=120)
-    progress._live.console = progress.console
-    progress._lively = True
+    progress.live = True
     with progress:
         yield progress, text
 
 
-def test_without_a_terminal_every_trial_is_a_line(progress, monkeypatch):
+def test_without_a_terminal_every_trial_is_a_line(progress):
     shown, text = progress
     rows = rows_of()
     trials = [trial for _, trial in rows]
-    shown.expect(rows, {}, trials)
+    shown.start_round(rows, {}, trials)
     for trial in trials:
         shown.ended(done(trial))
     lines = text.getvalue().splitlines()
@@ -65,61 +66,48 @@ def test_without_a_terminal_every_trial_is_a_line(progress, monkeypatch):
     assert lines[-1] == "4/4 units=8, seed 1, test loss 0.2500, test accuracy 0.7500, 1.5 s"
 
 
-def test_what_is_stored_already_is_not_counted(progress):
+def test_stored_results_are_not_counted(progress):
     shown, text = progress
     rows = rows_of()
-    stored = {row.key: {"status": "done", "metrics": {"test_loss": 1.0}} for row, _ in rows[:3]}
-    shown.expect(rows, stored, [rows[3][1]])
+    stored = {row.key: done(trial, 1.0) for row, trial in rows[:3]}
+    shown.start_round(rows, stored, [rows[3][1]])
     shown.ended(done(rows[3][1]))
     assert text.getvalue().startswith("1/1 units=8, seed 1, ")
 
 
-def test_a_trial_that_failed_is_told_with_its_reason(progress):
+def test_failed_trial_is_printed_with_its_reason(progress):
     shown, text = progress
     rows = rows_of()
-    shown.expect(rows, {}, [rows[0][1]])
+    shown.start_round(rows, {}, [rows[0][1]])
     shown.ended(TrialResult(rows[0][1], "failed", reason="ValueError: [bold]no[/bold]"))
     assert text.getvalue().splitlines() == [
         "1/1 baseline, seed 0: failed: ValueError: [bold]no[/bold]"
     ]
 
 
-def test_the_start_of_the_workers_is_not_paid_by_every_trial(progress, monkeypatch):
-    shown, text = progress
-    rows = rows_of()
-    shown.expect(rows, {}, [trial for _, trial in rows])
-    now = shown._start + 40.0  # of which the first trial took 10
-    monkeypatch.setattr("ablations.running.progress.time.monotonic", lambda: now)
-    shown.ended(replace(done(rows[0][1]), seconds=10.0))
-    assert text.getvalue().endswith(", 10.0 s, 0:30 left\n")
-    now += 10.0
-    shown.ended(replace(done(rows[1][1]), seconds=10.0))
-    assert text.getvalue().endswith(", 10.0 s, 0:20 left\n")
-
-
-def test_a_variant_that_cannot_be_built_is_told_once(progress):
+def test_infeasible_variant_is_printed_once(progress):
     shown, text = progress
     for _ in range(2):
-        shown.expect(rows_of(infeasible={"units=8": "too few"}), {}, [])
+        shown.start_round(rows_of(infeasible={"units=8": "too few"}), {}, [])
     assert text.getvalue() == "cannot be built: units=8: too few\n"
 
 
-def test_nothing_is_shown_where_nothing_is_to_be_shown(capsys):
-    with Progress(STUDY, shown=False) as shown:
+def test_hidden_progress_prints_nothing(capsys):
+    with StudyProgress(STUDY, shown=False) as shown:
         shown.say("hush")
         rows = rows_of()
-        shown.expect(rows, {}, [rows[0][1]])
+        shown.start_round(rows, {}, [rows[0][1]])
         shown.ended(done(rows[0][1]))
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_folder_of_words_is_there_and_goes():
-    with Progress(STUDY, shown=False) as shown:
+def test_folder_of_epochs_is_removed_at_the_end():
+    with StudyProgress(STUDY, shown=False) as shown:
         assert shown.folder.is_dir()
     assert not shown.folder.exists()
 
 
-def test_a_word_replaces_the_one_before(tmp_path):
+def test_reported_epoch_replaces_the_one_before(tmp_path):
     trial = rows_of()[0][1]
     for epoch in (1, 2):
         report_epoch(tmp_path, trial, epoch, {"loss": 1 / epoch})
@@ -129,7 +117,7 @@ def test_a_word_replaces_the_one_before(tmp_path):
     assert json.loads(path.read_text())["epoch"] == 3
 
 
-def test_a_word_that_cannot_be_left_is_lost_alone(tmp_path):
+def test_report_of_an_epoch_ignores_io_errors(tmp_path):
     trial = rows_of()[0][1]
     gone = tmp_path / "gone"
     report_epoch(gone, trial, 1, {"loss": 1.0})
@@ -140,11 +128,11 @@ def test_a_word_that_cannot_be_left_is_lost_alone(tmp_path):
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_a_folder_of_words_that_cannot_be_removed_stays(monkeypatch):
+def test_folder_that_cannot_be_removed_stays(monkeypatch):
     def refuse(*_, **__):
         raise PermissionError("refused")
 
-    with Progress(STUDY, shown=False) as shown:
+    with StudyProgress(STUDY, shown=False) as shown:
         report_epoch(shown.folder, rows_of()[0][1], 1, {"loss": 1.0})
         monkeypatch.setattr(os, "rmdir", refuse)
     assert shown.folder.exists()
@@ -152,32 +140,32 @@ def test_a_folder_of_words_that_cannot_be_removed_stays(monkeypatch):
     shutil.rmtree(shown.folder)
 
 
-def test_a_terminal_that_is_gone_is_no_error_at_the_end(monkeypatch):
+def test_lost_terminal_is_no_error(monkeypatch):
     def refuse():
         raise OSError(errno.EIO, "Input/output error")
 
-    shown = Progress(STUDY, shown=False)
-    monkeypatch.setattr(shown, "_lively", True)
+    shown = StudyProgress(STUDY, shown=False)
+    monkeypatch.setattr(shown, "live", True)
     with shown:
-        stop = shown._live.stop
-        monkeypatch.setattr(shown._live, "stop", refuse)
+        stop = shown._display.stop
+        monkeypatch.setattr(shown._display, "stop", refuse)
     stop()
     assert not shown.folder.exists()
 
 
 def rendered(shown):
     console = Console(file=io.StringIO(), width=120)
-    console.print(shown._render())
+    console.print(shown.render())
     return console.file.getvalue()
 
 
-def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(terminal):
+def test_terminal_shows_counts_running_trials_and_deltas(terminal):
     shown, _ = terminal
-    shown.say_briefly("checking the study")
+    shown.show_status("checking the study")
     assert rendered(shown) == "checking the study\n"
     rows = rows_of()
     trials = [trial for _, trial in rows]
-    shown.expect(rows, {}, trials)
+    shown.start_round(rows, {}, trials)
     shown.ended(done(trials[0], 0.25))
     shown._drawn = -1e9
     shown.ended(done(trials[2], 0.5))
@@ -185,17 +173,17 @@ def test_a_terminal_shows_what_is_done_what_runs_and_the_deltas_as_they_form(ter
     report_epoch(shown.folder, trials[3], 4, {"loss": 0.125})
     text = rendered(shown)
     assert "2/4 trials, 0 failed, " in text
-    assert " a minute, 0:0" in text
+    assert " per minute, 0:0" in text
     assert "units=8, seed 1: epoch 4/10, loss 0.1250" in text
     assert "deltas so far" in text
     assert "+0.25" in text
 
 
-def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
+def test_deltas_of_auto_seeds_are_corrected_for_the_looks(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, seeds="auto", max_seeds=12)
     rows = rows_of(shown.study)
-    shown.expect(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, {}, [trial for _, trial in rows])
     losses = {"baseline": [0.0] * 6, "units=8": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]}
     for row, trial in rows[:-1]:
         shown.ended(done(trial, losses[row.variant][trial.seed]))
@@ -209,10 +197,10 @@ def test_deltas_of_seeds_that_are_added_are_corrected_for_the_looks(terminal):
     assert f" {p_value(2 * p)} " in rendered(shown)  # the first of two looks, at half of the blocks
 
 
-def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
+def test_deltas_of_different_losses_use_a_common_metric(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.expect(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, {}, [trial for _, trial in rows])
     for row, trial in rows:
         changed = bool(row.changes)
         result = done(trial, 0.01 if changed else 2.0)
@@ -229,26 +217,26 @@ def test_deltas_so_far_are_of_what_losses_of_different_kinds_share(terminal):
     assert "+1.5 " in text
 
 
-def test_a_trial_that_ended_no_longer_runs(terminal):
+def test_ended_trial_is_not_shown_as_running(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.expect(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, {}, [trial for _, trial in rows])
     report_epoch(shown.folder, rows[0][1], 4, {"loss": 0.125})
     assert "epoch 4/10" in rendered(shown)
     shown.ended(done(rows[0][1]))
     assert "epoch 4/10" not in rendered(shown)
 
 
-def test_a_word_that_is_half_written_is_passed_over(terminal):
+def test_incomplete_report_of_an_epoch_is_ignored(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.expect(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, {}, [trial for _, trial in rows])
     (shown.folder / "1.json").write_text('{"key": ')
     (shown.folder / "2.json").write_text(json.dumps({"key": "?", "epoch": 1, "loss": 1.0}))
-    assert "0/4 trials, 0 failed, 0.0 a minute" in rendered(shown)
+    assert "0/4 trials, 0 failed, 0.0 per minute" in rendered(shown)
 
 
-def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
+def test_deltas_table_leaves_out_intervals_of_one_pair():
     row = {
         "variant": "units=8",
         "baseline_mean": 0.25,
@@ -274,7 +262,7 @@ def test_a_table_of_deltas_leaves_out_what_one_pair_cannot_say():
     assert ["units=66", "0", "failed"] in cells
 
 
-def test_means_of_different_seeds_stand_beside_their_baseline():
+def test_means_of_different_seeds_are_shown_with_their_baseline():
     shared = {"ci_low": 0.04, "ci_high": 0.06, "p_adjusted": 0.01, "verdict": "worse"}
     rows = [
         {"variant": "a", "baseline_mean": 0.25, "level_mean": 0.30, "n_pairs": 9, **shared},
@@ -297,7 +285,7 @@ def test_means_of_different_seeds_stand_beside_their_baseline():
     assert ["variant", "mean", "delta"] in [line[:3] for line in lines_of(deltas.head(1))]
 
 
-def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
+def test_narrow_terminal_folds_only_the_variant():
     row = {"variant": "normalization=batch, norm_momentum=0.8", "baseline_mean": 0.961}
     row |= {
         "level_mean": 0.957,

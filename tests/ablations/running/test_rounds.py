@@ -1,4 +1,4 @@
-"""Seeds that are added, and a path."""
+"""Rounds that add seeds, or follow a path."""
 
 import dataclasses
 import itertools
@@ -13,8 +13,8 @@ from ablations.running import run as runner
 
 
 @pytest.mark.parametrize(("cap", "looks"), [(30, [6, 10, 15, 20, 30]), (8, [6, 8])])
-def test_seeds_are_added_only_where_a_verdict_is_open(go, monkeypatch, cap, looks):
-    """units=8 is worse beyond doubt; units=16 is a coin toss, and goes on to the cap."""
+def test_auto_seeds_are_added_only_for_open_verdicts(go, monkeypatch, cap, looks):
+    """units=8 is clearly worse; units=16 stays open until the maximum of seeds."""
 
     def told(trial, report_to=None):
         stub_trials.CALLS.append(trial)
@@ -57,7 +57,7 @@ PATH = Study(
 GAIN = {"units": 0.1, "dropout": 0.3, "depth": -0.2}
 
 
-def test_a_path_is_followed_to_its_end_by_the_first_metric(go, monkeypatch):
+def test_path_is_completed_by_the_first_metric(go, monkeypatch):
     def told(trial, report_to=None):
         stub_trials.CALLS.append(trial)
         accuracy = 0.5 + sum(GAIN[name] for name in trial.settings)
@@ -81,7 +81,7 @@ def test_a_path_is_followed_to_its_end_by_the_first_metric(go, monkeypatch):
     assert go(PATH)[1] == []
 
 
-def test_a_path_makes_changes_that_cannot_be_trained_last(go):
+def test_path_tries_failing_changes_last(go):
     factors = {"units": [128, 13], "depth": [1, 2], "dropout": [0.0, 0.5]}
     results, ran = go(dataclasses.replace(PATH, factors=factors, seeds=1))
     found = statuses(results)

@@ -1,3 +1,5 @@
+"""Runs of studies: results, failures and resuming."""
+
 import dataclasses
 import os
 import signal
@@ -12,10 +14,10 @@ from ablations.engines import processes
 from ablations.running import run as runner
 from cnnzoo import Recipe
 
-# What is there is not run again
+# Stored results
 
 
-def test_the_same_study_again_runs_nothing_and_gives_the_same(go):
+def test_finished_study_runs_nothing_again(go):
     first, ran = go()
     assert ran == [
         *(("", 0), ("", 1)),
@@ -43,15 +45,15 @@ def test_more_levels_and_factors_only_add(go):
     assert len(results.trials) == 10
 
 
-def test_stored_trials_that_a_study_does_not_hold_are_told(go, capsys):
+def test_stored_trials_outside_the_plan_are_reported(go, capsys):
     go()
     capsys.readouterr()
     said = "not part of this study"
     other = dataclasses.replace(STUDY, factors={"dropout": [0.0, 0.5]})
     go(other)
     assert capsys.readouterr().err.splitlines()[0] == (
-        "4 stored trials are not part of this study; they stay stored. To keep two studies "
-        "apart, give this one another name or directory (--to on the command line)."
+        "4 stored trials are not part of this study; they stay stored. To separate two "
+        "studies, give this one another name or directory (--to on the command line)."
     )
     more = dataclasses.replace(STUDY, factors={"units": [8, 16, 128], "dropout": [0.0, 0.5]})
     go(more)
@@ -62,8 +64,8 @@ def test_stored_trials_that_a_study_does_not_hold_are_told(go, capsys):
     assert f"4 stored trials are {said}" in capsys.readouterr().err
 
 
-def test_seeds_that_are_still_to_be_added_are_no_trials_left_out(go, capsys):
-    """A study with "auto" seeds plans again what it holds, look by look."""
+def test_trials_of_auto_seeds_are_not_reported_as_left_out(go, capsys):
+    """A study with "auto" seeds plans its stored trials again at each look."""
     auto = dataclasses.replace(STUDY, seeds="auto", max_seeds=7)
     go(auto)
     capsys.readouterr()
@@ -73,14 +75,14 @@ def test_seeds_that_are_still_to_be_added_are_no_trials_left_out(go, capsys):
     assert "stored trials are not part of this study" in capsys.readouterr().err
 
 
-def test_fewer_seeds_show_fewer_trials_and_lose_none(go):
+def test_fewer_seeds_hide_trials_but_keep_them(go):
     go()
     results, ran = go(dataclasses.replace(STUDY, seeds=1))
     assert (len(results.trials), ran) == (3, [])
     assert go()[1] == []
 
 
-def test_another_recipe_makes_new_trials_and_is_told(go, capsys):
+def test_changed_recipe_makes_new_trials_and_is_reported(go, capsys):
     go()
     capsys.readouterr()
     changed = dataclasses.replace(STUDY, recipe=Recipe(epochs=5, augment="flip"))
@@ -92,7 +94,7 @@ def test_another_recipe_makes_new_trials_and_is_told(go, capsys):
     assert (results.trials["status"] == "done").all()
 
 
-def test_an_interrupted_study_goes_on_where_it_was(go, monkeypatch):
+def test_interrupted_study_resumes(go, monkeypatch):
     def third_fails(trial, report_to=None):
         if len(stub_trials.CALLS) == 3:
             raise KeyboardInterrupt
@@ -107,10 +109,10 @@ def test_an_interrupted_study_goes_on_where_it_was(go, monkeypatch):
     assert (results.trials["status"] == "done").all()
 
 
-# What fails
+# Failures
 
 
-def test_a_trial_that_fails_is_a_row_with_its_reason_and_stays_one(go):
+def test_failed_trial_keeps_its_reason(go):
     study = dataclasses.replace(STUDY, factors={"units": [66, 16, 128]})
     results, _ = go(study)
     assert statuses(results) == {
@@ -124,7 +126,7 @@ def test_a_trial_that_fails_is_a_row_with_its_reason_and_stays_one(go):
     assert go(study, retry_failed=True)[1] == [("units=66", 0), ("units=66", 1)]
 
 
-def test_a_trial_that_fails_again_is_not_tried_again_in_the_same_run(go):
+def test_retried_trial_is_not_retried_twice_in_one_run(go):
     study = Study(
         "mlp",
         "digits",
@@ -138,7 +140,7 @@ def test_a_trial_that_fails_again_is_not_tried_again_in_the_same_run(go):
     assert ("units=66", 0) in ran
 
 
-def test_a_variant_that_cannot_be_built_is_a_row_with_its_reason(go, capsys):
+def test_infeasible_variant_keeps_its_reason(go, capsys):
     results, ran = go(dataclasses.replace(STUDY, factors={"units": [13, 16, 128]}))
     rows = results.trials[results.trials["variant"] == "units=13"]
     assert list(rows["status"]) == ["infeasible"] * 2
@@ -148,7 +150,7 @@ def test_a_variant_that_cannot_be_built_is_a_row_with_its_reason(go, capsys):
     assert capsys.readouterr().err.count(message) == 1
 
 
-def test_a_toggle_that_another_one_switches_off_is_an_infeasible_row(go):
+def test_inactive_toggle_is_an_infeasible_row(go):
     study = Study(
         "batch_norm",
         "digits",
@@ -188,7 +190,7 @@ def test_a_toggle_that_another_one_switches_off_is_an_infeasible_row(go):
         ),
     ],
 )
-def test_a_baseline_that_cannot_be_trained_raises_before_any_training(
+def test_infeasible_baseline_is_refused_before_training(
     stubbed, monkeypatch, tmp_path, study, sentence
 ):
     from ablations.running.trial import measure_trial
@@ -200,7 +202,7 @@ def test_a_baseline_that_cannot_be_trained_raises_before_any_training(
     assert not stub_trials.CALLS
 
 
-def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
+def test_infeasible_variant_is_retried_only_with_retry_failed(go):
     study = dataclasses.replace(STUDY, factors={"units": [13, 16, 128]})
     first, _ = go(study)
     again, ran = go(study)
@@ -213,7 +215,7 @@ def test_what_could_not_be_built_is_tried_again_only_when_asked_for(go):
     assert [str(trial.settings) for trial in stub_trials.MEASURED] == ["", "units=13"]
 
 
-def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch, capsys):
+def test_results_of_another_arithmetic_are_not_reused(go, monkeypatch, capsys):
     go()
     measure = stub_trials.measure_trial
     monkeypatch.setattr(
@@ -225,7 +227,7 @@ def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch,
     assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
 
 
-def test_a_variant_whose_measurement_failed_is_tried_all_the_same(go, monkeypatch):
+def test_variant_is_trained_after_a_failed_measurement(go, monkeypatch):
     def died(trial):
         if trial.settings:
             return TrialResult(trial, "failed", reason="its worker died 2 times")
@@ -240,7 +242,7 @@ def test_a_variant_whose_measurement_failed_is_tried_all_the_same(go, monkeypatc
 # Interruptions
 
 
-def test_one_interruption_ends_after_the_running_trial(go, monkeypatch, capsys):
+def test_first_interruption_stops_after_the_running_trial(go, monkeypatch, capsys):
     def interrupted(trial, report_to=None):
         if len(stub_trials.CALLS) == 2:
             os.kill(os.getpid(), signal.SIGINT)
@@ -258,7 +260,7 @@ def test_one_interruption_ends_after_the_running_trial(go, monkeypatch, capsys):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_an_interruption_of_the_last_trial_leaves_nothing_undone(go, monkeypatch):
+def test_interruption_of_the_last_trial_leaves_nothing_pending(go, monkeypatch):
     def interrupted(trial, report_to=None):
         if len(stub_trials.CALLS) == 5:
             os.kill(os.getpid(), signal.SIGINT)
@@ -284,7 +286,7 @@ def test_two_interruptions_stop_at_once(go, monkeypatch):
     assert len(go()[1]) == 4
 
 
-def test_a_study_runs_in_another_thread_too(go):
+def test_study_runs_in_another_thread(go):
     found = []
     thread = threading.Thread(target=lambda: found.append(go()[0]))
     thread.start()
@@ -296,7 +298,7 @@ def test_a_study_runs_in_another_thread_too(go):
 
 
 @pytest.mark.parametrize(("renew_after", "counts"), [(4, [1, 4, 4]), (0, [9]), (200, [9])])
-def test_workers_are_replaced_after_as_many_trials_as_asked_for(
+def test_workers_are_replaced_after_renew_after_trials(
     stubbed, monkeypatch, tmp_path, renew_after, counts
 ):
     monkeypatch.setattr(processes, "prepare_worker", stub_trials.no_preparation)
@@ -307,7 +309,7 @@ def test_workers_are_replaced_after_as_many_trials_as_asked_for(
     assert sorted(results.trials["test_loss"].value_counts()) == counts
 
 
-def test_a_number_of_workers_that_is_none_is_refused_before_anything_starts(tmp_path):
+def test_invalid_number_of_workers_is_refused_at_once(tmp_path):
     with pytest.raises(StudyError) as refused:
         run(STUDY, tmp_path / "study", workers=0)
     assert str(refused.value) == "`workers` must be a whole number from 1 up; got 0."

@@ -1,4 +1,4 @@
-"""What Ctrl-C leaves undone, and what it does not."""
+"""Ctrl-C during a run."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def interrupt():
 
 @pytest.fixture
 def interrupt_in(monkeypatch):
-    """Have Ctrl-C pressed while so many trials have been run."""
+    """Return a function that presses Ctrl-C after a number of trials."""
 
     def interrupt_in(count):
         def trial_result(trial, report_to=None):
@@ -31,7 +31,7 @@ def interrupt_in(monkeypatch):
     return interrupt_in
 
 
-def test_an_interruption_of_the_last_trial_was_heard_and_ended_nothing(go, interrupt_in):
+def test_interruption_of_the_last_trial_is_heard(go, interrupt_in):
     interrupt_in(5)
     results, ran = go()
     assert len(ran) == 6
@@ -43,7 +43,7 @@ def test_without_an_interruption_none_was_heard(go):
     assert (results.interrupted, results.stop_asked) == (False, False)
 
 
-def test_an_interruption_after_the_last_trial_lets_the_study_end_as_finished(go, monkeypatch):
+def test_interruption_after_the_last_trial_leaves_the_study_finished(go, monkeypatch):
     grow = Rounds._grow
 
     def interrupted(self):
@@ -56,9 +56,7 @@ def test_an_interruption_after_the_last_trial_lets_the_study_end_as_finished(go,
     assert (results.interrupted, results.stop_asked) == (False, True)
 
 
-def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interruption(
-    go, interrupt_in, capsys
-):
+def test_interruption_leaves_failed_trials_to_retry(go, interrupt_in, capsys):
     study = Study("mlp", "digits", factors={"units": [66, 128]}, seeds=3)
     first, _ = go(study)
     assert first.trials["status"].value_counts().to_dict() == {"done": 3, "failed": 3}
@@ -68,12 +66,12 @@ def test_failed_trials_that_were_to_be_tried_again_are_left_undone_by_an_interru
     assert results.interrupted
     _show(results)
     told = capsys.readouterr().out
-    assert "Not all failed trials were run again; the same command goes on with them.\n" in told
-    assert "More trials follow" not in told
+    assert "Not all failed trials were retried; run the same command to resume.\n" in told
+    assert "lead to more trials" not in told
 
 
 class Garbage:
-    """What Ctrl-C is pressed over so many times as it is thrown away, where Python loses it."""
+    """Object that raises Ctrl-C in its finalizer, where Python loses it."""
 
     def __init__(self, times):
         self.times = times
@@ -83,9 +81,7 @@ class Garbage:
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interruption_that_python_loses_while_the_study_is_checked_stops_before_any_trial(
-    go, monkeypatch, capfd
-):
+def test_lost_interruption_during_checks_stops_before_any_trial(go, monkeypatch, capfd):
     def measured(trial):
         Garbage(1)
         return stub_trials.measure_trial(trial)
@@ -97,9 +93,7 @@ def test_an_interruption_that_python_loses_while_the_study_is_checked_stops_befo
     assert "KeyboardInterrupt" not in capfd.readouterr().err
 
 
-def test_a_second_interruption_that_python_loses_stops_after_the_trial_that_it_came_in(
-    go, monkeypatch
-):
+def test_lost_second_interruption_stops_after_the_current_trial(go, monkeypatch):
     def trained(trial, report_to=None):
         if len(stub_trials.CALLS) == 1:
             Garbage(2)
@@ -114,7 +108,7 @@ def test_a_second_interruption_that_python_loses_stops_after_the_trial_that_it_c
     assert len(ran) == 4  # what had ended is stored
 
 
-def test_an_interruption_that_python_loses_at_the_very_end_is_heard_too(go, monkeypatch):
+def test_lost_interruption_at_the_end_is_heard(go, monkeypatch):
     run = Rounds.run
 
     def interrupted(self, interruption):

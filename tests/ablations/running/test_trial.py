@@ -1,4 +1,4 @@
-"""Real training, as small as it gets: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
+"""Trials with real training: 100 of the 8x8 digits, 8 units, 1 or 2 epochs."""
 
 import os
 import random
@@ -27,7 +27,7 @@ def trial(model="mlp", data="digits", seed=0, epochs=1, **levels):
 
 @pytest.fixture(scope="module")
 def plain():
-    """What the plain trial comes to, before which nothing was trained."""
+    """Return the result of the plain trial in a fresh process."""
     forget()
     return run_trial(trial())
 
@@ -39,7 +39,7 @@ def fresh(plain):
     forget()
 
 
-def test_a_trial_is_trained_and_measured_on_every_split():
+def test_trial_is_measured_on_every_split():
     asked = trial(epochs=2)
     result = run_trial(asked)
     assert (result.trial, result.status, result.reason) == (asked, "done", "")
@@ -86,7 +86,7 @@ def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
         (trial("stub_builders:objective", objective="focal"), "focal, gamma=3.0"),
     ],
 )
-def test_what_a_model_minimizes_is_read_off_the_model(asked, loss):
+def test_loss_is_read_from_the_compiled_model(asked, loss):
     assert measure_trial(asked).loss == loss
 
 
@@ -99,14 +99,14 @@ def test_measuring_trains_nothing_and_agrees_with_training(plain):
     assert measured.arithmetic.startswith("threads: ")
 
 
-def test_measuring_tells_what_the_data_leave_out(tmp_path):
+def test_measurement_holds_notes_on_the_data(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2, masks=x)
     measured = measure_trial(trial(data=f"npz:{tmp_path}/grey.npz", train_size=20.0))
     assert measured.data_notes == ("arrays left out: 'masks'",)
 
 
-def test_an_archive_of_grey_bytes_is_trained_as_images(tmp_path):
+def test_grey_bytes_are_trained_as_images(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     np.savez(tmp_path / "grey.npz", x=x, y=np.arange(40) % 2)
     levels = {"train_size": 20.0, "filters": 2}
@@ -146,19 +146,19 @@ def test_an_archive_of_grey_bytes_is_trained_as_images(tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_built_is_infeasible_and_fails_with_the_same_reason(asked, reason):
+def test_infeasible_trial_fails_with_the_same_reason(asked, reason):
     measured, run = measure_trial(asked), run_trial(asked)
     assert (measured.status, measured.reason) == ("infeasible", reason)
     assert (run.status, run.reason) == ("failed", reason)
 
 
-def test_a_sequential_without_an_input_is_trained_like_one_with():
+def test_sequential_without_input_trains_like_one_with_input():
     result = run_trial(trial("stub_builders:inputless"))
     assert (result.status, result.params) == ("done", 64 * 8 + 8 + 8 * 10 + 10)
     assert result.metrics == run_trial(trial("stub_builders:plain", units=8)).metrics
 
 
-def test_a_loss_that_is_no_number_fails_the_trial_and_ends_it():
+def test_nan_loss_ends_the_trial_as_failed():
     diverging = {"optimizer": "sgd", "learning_rate": 100.0, "activation": "linear", "depth": 4}
     result = run_trial(trial(epochs=2, **diverging))
     assert result.status == "failed"
@@ -181,7 +181,7 @@ def test_outputs_without_a_likelihood_are_a_finding():
     assert result.metrics["validation_loss"] == pytest.approx(last, rel=1e-5)
 
 
-def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
+def test_losses_of_epochs_and_splits_exclude_penalties(tmp_path):
     import json
 
     result = run_trial(trial(weight_decay=0.1, epochs=2), report_to=tmp_path)
@@ -191,7 +191,7 @@ def test_losses_of_epochs_and_of_splits_are_both_without_penalties(tmp_path):
     assert json.loads(path.read_text())["loss"] == result.history["loss"][-1]
 
 
-def test_a_repeated_trial_is_the_same_bit_for_bit(plain):
+def test_repeated_trial_is_equal_bit_for_bit(plain):
     again = run_trial(trial())
     assert plain.metrics == again.metrics
     assert plain.history == again.history
@@ -205,7 +205,7 @@ def test_a_repeated_trial_is_the_same_bit_for_bit(plain):
         ("mlp", {"optimizer": "sgd"}),
     ],
 )
-def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
+def test_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
     fresh = {}
     for seed in (0, 1):
         forget()
@@ -217,12 +217,12 @@ def test_a_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
     assert module._WARM.key == trial(model, **levels).variant_key
 
 
-def test_a_trial_after_one_that_failed_equals_a_fresh_one(plain):
+def test_trial_after_a_failed_one_equals_a_fresh_one(plain):
     run_trial(trial(data="mnist5kk"))
     assert run_trial(trial()).metrics == plain.metrics
 
 
-def test_a_builder_of_ones_own_is_built_anew_and_repeats_bit_for_bit():
+def test_custom_builder_is_rebuilt_and_repeats_bit_for_bit():
     asked = [trial("stub_builders:plain", rate=0.5, seed=seed) for seed in (0, 1, 0)]
     one, other, again = map(run_trial, asked)
     assert one.status == "done"
@@ -252,7 +252,7 @@ def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("leak", ["policy", "floatx", "epsilon", "patch"])
-def test_a_trial_leaves_nothing_to_the_next(leak):
+def test_trial_does_not_affect_the_next(leak):
     fresh = run_trial(trial("stub_builders:leaking"))
     changed = run_trial(trial("stub_builders:leaking", leak=leak))
     after = run_trial(trial("stub_builders:leaking"))
@@ -262,7 +262,7 @@ def test_a_trial_leaves_nothing_to_the_next(leak):
     assert after.history == fresh.history
 
 
-def test_what_a_builder_draws_is_a_function_of_the_seed():
+def test_random_draws_of_a_builder_depend_on_the_seed():
     first, other, again = (
         run_trial(trial("stub_builders:leaking", leak="draw", seed=seed)) for seed in (0, 1, 0)
     )
@@ -270,14 +270,14 @@ def test_what_a_builder_draws_is_a_function_of_the_seed():
     assert other.metrics != first.metrics
 
 
-def test_measuring_a_trial_leaves_nothing_to_the_next():
+def test_measurement_does_not_affect_the_next_trial():
     before = keras.config.dtype_policy().name
     measured = measure_trial(trial("stub_builders:leaking", leak="policy"))
     assert (measured.status, measured.unrestored) == ("done", ())
     assert keras.config.dtype_policy().name == before
 
 
-def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
+def test_warm_model_survives_a_trial_under_another_policy():
     first, second = trial(seed=0), trial(seed=1)
     forget()
     fresh = run_trial(second)
@@ -289,7 +289,7 @@ def test_a_warm_model_is_valid_after_a_trial_under_another_policy():
     assert warm.metrics == fresh.metrics
 
 
-def test_a_trial_leaves_the_programs_random_streams_as_they_were():
+def test_trial_leaves_global_random_streams_unchanged():
     random.seed(3)
     np.random.seed(3)  # noqa: NPY002
     keras.utils.set_random_seed(3)
@@ -307,7 +307,7 @@ def test_a_builder_of_kerastuner_is_trained(model):
     assert result.params == 64 * 32 + 32 + 32 * 10 + 10
 
 
-def test_the_epochs_of_a_running_trial_can_be_followed(tmp_path):
+def test_running_trial_reports_its_epochs(tmp_path):
     import json
 
     asked = trial(epochs=2)
@@ -319,7 +319,7 @@ def test_the_epochs_of_a_running_trial_can_be_followed(tmp_path):
     assert word["loss"] == pytest.approx(result.history["loss"][-1])
 
 
-def test_a_file_that_changed_is_read_again_after_forgetting(tmp_path):
+def test_changed_file_is_read_again_after_forget(tmp_path):
     path = tmp_path / "data.npz"
     fingerprints = []
     for shift in (0, 1):
@@ -331,12 +331,12 @@ def test_a_file_that_changed_is_read_again_after_forgetting(tmp_path):
     assert fingerprints[0] != fingerprints[1]
 
 
-# What a worker is prepared with
+# Preparation of workers
 
 
 @pytest.fixture
 def tensorflow(monkeypatch):
-    """What TensorFlow would be told, on a host with as many GPUs as set here."""
+    """Record the calls of TensorFlow's configuration on a host with a given number of GPUs."""
     import tensorflow as tf
 
     told = {"gpus": [], "calls": []}
@@ -357,7 +357,7 @@ def tensorflow(monkeypatch):
 THREADS = [("set_intra_op_parallelism_threads", 1), ("set_inter_op_parallelism_threads", 1)]
 
 
-def test_without_a_gpu_threads_are_fixed_and_nothing_else(tensorflow):
+def test_only_threads_are_fixed_without_a_gpu(tensorflow):
     fix_arithmetic()
     assert tensorflow["calls"] == THREADS
 
@@ -369,7 +369,7 @@ def test_gpus_compute_in_a_fixed_order(tensorflow):
 
 
 @pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
-def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
+def test_worker_sees_only_its_gpu(tensorflow, monkeypatch, gpu, visible):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3")
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -379,7 +379,7 @@ def test_a_worker_sees_its_own_gpu_alone(tensorflow, monkeypatch, gpu, visible):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
 
 
-def test_a_worker_loads_nothing_that_only_shows_or_compares():
+def test_worker_loads_no_module_of_reports_or_statistics():
     code = (
         "import ablations.running.trial, sys; "
         "print([n for n in ('pandas', 'scipy', 'rich', 'tensorflow') if n in sys.modules])"

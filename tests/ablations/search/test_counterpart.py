@@ -1,4 +1,4 @@
-"""What the studies of a search compare where its objective has another name, or is another one."""
+"""Study metrics that stand for the objective of a search."""
 
 import json
 import math
@@ -86,9 +86,7 @@ def test_names_of_one_metric_are_mapped(searched, objective, metric):
         ("val_loss", "one-hot", "auc", "loss"),
     ],
 )
-def test_the_same_metric_of_the_winner_is_mapped(
-    searched, two_classes, objective, labels, metric, found
-):
+def test_metric_of_the_winner_is_mapped(searched, two_classes, objective, labels, metric, found):
     place = searched(objective, loss=LOSSES[labels], metric=metric)
     studies = ablations.from_search(place, model=OF, data=two_classes)
     assert studies.rivals.metrics[0] == found
@@ -136,7 +134,7 @@ def test_the_same_metric_of_the_winner_is_mapped(
         ),
     ],
 )
-def test_another_metric_is_said(searched, two_classes, objective, levels, compared, reason):
+def test_different_metric_is_reported(searched, two_classes, objective, levels, compared, reason):
     studies = ablations.from_search(searched(objective, **levels), model=OF, data=two_classes)
     assert studies.rivals.metrics[0] == compared
     note = f"The studies compare {compared}, because {reason}{UNKNOWN}"
@@ -144,7 +142,7 @@ def test_another_metric_is_said(searched, two_classes, objective, levels, compar
     assert repr(studies).endswith(f"to ablate. {UNKNOWN_SEEDS} {note}>")
 
 
-def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):
+def test_keras_counts_an_absent_class_in_macro_f1(searched, tmp_path):
     x, y = np.zeros((6, 4, 4, 1), "uint8"), np.array([0, 1, 0, 1, 0, 1])
     parts = {"train": y, "val": 0 * y, "test": y}  # no label of class 1 among the validation's
     arrays = {f"x_{name}": x for name in parts} | {f"y_{name}": own for name, own in parts.items()}
@@ -153,23 +151,23 @@ def test_keras_counts_an_absent_class_in_its_macro_f1(searched, tmp_path):
     studies = ablations.from_search(place, model=OF, data=f"npz:{tmp_path / 'data.npz'}")
     assert studies.note == (
         "The studies compare macro_f1, because val_f1_score of the search is not the studies' "
-        f"macro F1 (not each class is among the validation labels){UNKNOWN}"
+        f"macro F1 (not every class is among the validation labels){UNKNOWN}"
     )
     right = keras.ops.one_hot([0, 0, 0], 2)
     assert float(keras.metrics.F1Score(average="macro")(right, right)) == pytest.approx(0.5)
 
 
-def test_a_winner_that_cannot_be_built_is_said(searched):
+def test_winner_that_cannot_be_built_is_reported(searched):
     studies = ablations.from_search(searched("val_auc", decay=-1.0), model=OF, data="npz:no.npz")
     assert studies.rivals.metrics == ("loss",)
     assert studies.note.startswith(
-        "The studies compare loss, because the model of the search, which would tell what val_auc "
-        "is, cannot be built ("
+        "The studies compare loss, because the model of the search cannot be built to identify "
+        "val_auc ("
     )
     assert studies.note.endswith(f"){UNKNOWN}")
 
 
-def test_a_metric_that_was_asked_for_is_compared(searched, two_classes):
+def test_given_metric_is_compared(searched, two_classes):
     place = searched("val_auc", metric="auc")
     studies = ablations.from_search(place, model=OF, data=two_classes, metric="accuracy")
     assert studies.rivals.metrics == ("accuracy", "loss")
@@ -177,7 +175,7 @@ def test_a_metric_that_was_asked_for_is_compared(searched, two_classes):
 
 
 def scored(trial, report_to=None):
-    """Train nothing: 0.7 and a little by seed."""
+    """Return 0.7 plus a little by seed, without training."""
     score = 0.7 + trial.seed / 100
     metrics = {f"{split}_accuracy": score for split in ("validation", "test")}
     return TrialResult(trial, "done", metrics={**metrics, "test_loss": 1 - score})
@@ -194,7 +192,7 @@ def untrained(monkeypatch):
     monkeypatch.setattr(runner, "measure_trial", counted)
 
 
-def test_optimism_is_of_the_metric_that_is_the_same(searched, tmp_path, untrained):
+def test_optimism_uses_the_counterpart(searched, tmp_path, untrained):
     studies = ablations.from_search(
         searched("val_acc"), model=OF, data="digits", seeds=[1, 3], rivals=0
     )
@@ -203,7 +201,7 @@ def test_optimism_is_of_the_metric_that_is_the_same(searched, tmp_path, untraine
     assert row["note"] == ""
 
 
-def test_an_unknown_optimism_is_said_wherever_it_is_missing(searched, tmp_path, untrained, capsys):
+def test_unknown_optimism_is_explained(searched, tmp_path, untrained, capsys):
     place = searched("accuracy")  # of the training data
     studies = ablations.from_search(place, model=OF, data="digits", seeds=[1, 3], rivals=0)
     found = studies.run(tmp_path / "studies", engine="serial")
@@ -217,7 +215,7 @@ def test_an_unknown_optimism_is_said_wherever_it_is_missing(searched, tmp_path, 
     assert "nan" not in found.report(tmp_path / "a.md").read_text()
 
 
-def test_an_objective_minimized_by_mistake_has_the_highest_as_its_winner(searched, tmp_path):
+def test_objective_minimized_by_mistake_has_the_highest_winner(searched, tmp_path):
     place = searched("val_f1_score", direction="min", metric="macro")
     studies = ablations.from_search(place, model=OF, data="digits", rivals=1)
     assert studies.rivals.baseline["units"] == 8

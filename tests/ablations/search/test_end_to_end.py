@@ -1,4 +1,4 @@
-"""A ``build(hp)`` as users have it: studied, searched by KerasTuner, the search ablated."""
+"""A user's ``build(hp)``: studied, searched by KerasTuner, and the search ablated."""
 
 import contextlib
 import importlib
@@ -53,7 +53,7 @@ def builder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """Write 90 images of three kinds, told apart by where they are bright."""
+    """Write 90 images of three classes with different bright regions."""
     random = np.random.default_rng(0)
     y = np.arange(90) % 3
     x = random.random((90, 4, 4, 1))
@@ -85,7 +85,7 @@ def test_any_builder_of_kerastuner_becomes_a_study(builder, data, tmp_path):
 
 
 class Untrained(keras_tuner.RandomSearch):
-    """KerasTuner's random search, which only builds."""
+    """Random search of KerasTuner that builds models without training."""
 
     def run_trial(self, trial, *arguments, **options):
         params = self.hypermodel.build(trial.hyperparameters).count_params()
@@ -111,13 +111,13 @@ def search_by_kerastuner(tuner, builder, place, x, y, trials):
 
 
 def formula(trial, report_to=None):
-    """Take the place of training, of which a path needs many."""
+    """Replace training, because a path needs many trials."""
     score = 0.5 + 0.01 * trial.settings.get("units", 4) + 0.001 * trial.seed
     metrics = {"validation_accuracy": score, "test_accuracy": score, "test_loss": 1 - score}
     return TrialResult(trial, "done", metrics=metrics)
 
 
-def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
+def test_search_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", formula)
 
     with np.load(data.removeprefix("npz:")) as arrays:
@@ -168,7 +168,7 @@ def test_a_search_of_it_leads_to_an_ablation(builder, data, tmp_path, monkeypatc
     assert "## The winner with one choice at its default: test accuracy" in told
 
 
-def test_the_first_guides_builder_leads_from_search_to_ablation(tmp_path, monkeypatch):
+def test_builder_of_the_keras_tuner_guide_works(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", formula)
     digits = cnnzoo.load_data("digits", train_size=60).train
     search_by_kerastuner(Untrained, tutorial, tmp_path / "tuned", *digits, trials=8)

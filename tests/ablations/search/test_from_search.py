@@ -1,4 +1,4 @@
-"""A search that leads to an ablation."""
+"""Studies of a search."""
 
 import math
 import signal
@@ -23,7 +23,7 @@ def level(trial, name):
 
 
 def formula(trial, report_to=None):
-    """Train nothing: learning_rate decides, then normalization; with noise by seed."""
+    """Return a score without training: learning_rate matters most, then normalization."""
     score = 0.9 - 0.03 * (math.log10(level(trial, "learning_rate")) + 2) ** 2
     score += 0.03 * (level(trial, "normalization") == "batch") + 0.0005 * level(trial, "filters")
     score += 0.004 * ((stream(trial.seed, trial.key) % 1000) / 500 - 1)
@@ -44,7 +44,7 @@ def ablation(search, tmp_path, monkeypatch):
     return studies.run(tmp_path / "studies", engine="serial", progress=False)
 
 
-def test_the_winner_is_the_baseline_and_its_rivals_the_variants(search):
+def test_winner_is_the_baseline_and_rivals_are_variants(search):
     results = cnnzoo.open_search(search)
     studies = ablations.from_search(results, seeds=6, rivals=2)
     assert studies.rivals.design == "list"
@@ -60,7 +60,7 @@ def test_the_winner_is_the_baseline_and_its_rivals_the_variants(search):
             assert type(tried[name]) is type(chosen)
 
 
-def test_the_factors_are_the_choices_that_differ_from_the_defaults(search):
+def test_factors_are_choices_that_differ_from_the_defaults(search):
     studies = ablations.from_search(search)
     winner = cnnzoo.open_search(search).winner.levels
     factors = studies.one_at_a_time.factors
@@ -79,7 +79,7 @@ def test_the_factors_are_the_choices_that_differ_from_the_defaults(search):
     assert studies.one_at_a_time.baseline == studies.rivals.baseline
 
 
-def test_the_best_score_of_a_search_is_shown_to_be_optimistic(ablation):
+def test_best_score_of_a_search_is_optimistic(ablation):
     table = ablation.optimism()
     trials = ablation.rivals.trials
     assert table["rank"].tolist() == [1, 2, 3, 4, 5]
@@ -96,7 +96,7 @@ def test_the_best_score_of_a_search_is_shown_to_be_optimistic(ablation):
         assert row.ci_high == pytest.approx(score - interval.low, abs=1e-12)
 
 
-def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
+def test_low_score_is_optimistic_if_lower_is_better():
     trials = pd.DataFrame(
         {
             "variant": "baseline",
@@ -116,7 +116,7 @@ def test_where_lower_is_better_a_score_below_the_fresh_mean_is_optimistic():
     assert math.isnan(row["optimism"])
 
 
-def test_fresh_means_are_over_the_seeds_that_all_configurations_finished():
+def test_fresh_means_are_over_shared_seeds():
     trials = pd.DataFrame(
         {
             "variant": ["baseline"] * 3 + ["second"] * 3,
@@ -131,7 +131,7 @@ def test_fresh_means_are_over_the_seeds_that_all_configurations_finished():
     assert table["seeds"].tolist() == [2, 2]
 
 
-def test_of_fresh_scores_that_are_all_alike_there_is_no_interval():
+def test_equal_fresh_scores_have_no_interval():
     trials = pd.DataFrame(
         {
             "variant": "baseline",
@@ -146,7 +146,7 @@ def test_of_fresh_scores_that_are_all_alike_there_is_no_interval():
     assert math.isnan(row["ci_high"])
 
 
-def test_scores_are_not_set_against_another_metric():
+def test_scores_are_not_compared_with_another_metric():
     trials = pd.DataFrame(
         {
             "variant": "baseline",
@@ -161,7 +161,7 @@ def test_scores_are_not_set_against_another_metric():
     assert math.isnan(row["fresh_mean"])
 
 
-def test_the_winner_is_ablated_and_the_path_leads_to_it(ablation):
+def test_winner_is_ablated_and_the_path_leads_to_it(ablation):
     deltas = ablation.one_at_a_time.deltas(["accuracy"]).set_index("factor")
     assert deltas.loc["learning_rate", "verdict"] == "worse"
     assert set(deltas.index) == set(ablation.studies.one_at_a_time.factors)
@@ -184,7 +184,7 @@ def test_run_again_nothing_is_trained_again(ablation, tmp_path, monkeypatch):
     assert again.optimism().equals(ablation.optimism())
 
 
-def test_after_an_interruption_no_further_study_is_begun(search, tmp_path, monkeypatch):
+def test_interruption_skips_the_remaining_studies(search, tmp_path, monkeypatch):
     def interrupt(trial, report_to=None):
         signal.raise_signal(signal.SIGINT)
         return formula(trial)
@@ -202,7 +202,7 @@ def test_after_an_interruption_no_further_study_is_begun(search, tmp_path, monke
     assert on.path is not None
 
 
-def test_a_winner_that_is_the_default_has_nothing_to_ablate(written, tmp_path, monkeypatch):
+def test_default_winner_has_nothing_to_ablate(written, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", formula)
     monkeypatch.setattr(runner, "measure_trial", measured)
     defaults = {"normalization": "none", "filters": 32, "learning_rate": 1e-3, "logits": False}
@@ -221,11 +221,11 @@ def test_seeds_of_the_search_are_refused(search):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(search, seeds=[5, 1, 0])
     assert str(refused.value) == (
-        "`seeds` must be others than those of the search; it has used 0, 1 of them."
+        "`seeds`: expected seeds that the search has not used; got 0, 1, which it has used."
     )
 
 
-def test_a_search_made_elsewhere_needs_its_model_and_data(written, tmp_path):
+def test_search_made_elsewhere_needs_model_and_data(written, tmp_path):
     space = [
         ("Int", {"name": "units", "min_value": 4, "max_value": 16, "step": 4, "default": 8}),
         ("Boolean", {"name": "wide", "default": False}),
@@ -235,21 +235,21 @@ def test_a_search_made_elsewhere_needs_its_model_and_data(written, tmp_path):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == (
-        f"The search in {place} does not say its `model` and `data`; give them."
+        f"The search in {place} does not store `model` and `data`; give them."
     )
     studies = ablations.from_search(place, model="stub_builders:tuned", data="digits", rivals=1)
     assert studies.rivals.seeds == tuple(range(1, 11))  # 0 is what `load_data` splits by
     assert studies.one_at_a_time.factors == {"units": (8, 16), "wide": (False, True)}
 
 
-def test_a_search_without_a_result_has_no_winner(written, tmp_path):
+def test_search_without_results_has_no_winner(written, tmp_path):
     place = written(tmp_path / "none", {"0": ({"filters": 8}, "FAILED", None)})
     with pytest.raises(cnnzoo.SearchError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == f"No trial of the search in {place} is done."
 
 
-def test_what_is_switched_off_makes_no_rival(written, tmp_path):
+def test_inactive_hyperparameters_make_no_rival(written, tmp_path):
     number = {"min_value": 4, "max_value": 16, "step": 4, "default": 4}
     space = [
         ("Int", {"name": "num_layers", "min_value": 1, "max_value": 3, "default": 1}),
@@ -277,12 +277,12 @@ def test_what_is_switched_off_makes_no_rival(written, tmp_path):
     assert studies.path.factors == {"units_0": (4, 8)}
     assert repr(studies) == (
         "<SearchStudies of stub_builders:tutorial: the best 3 configurations on seeds "
-        "10 (1 to 10); 1 choice of the winner's to ablate. The seeds of the search are unknown, so "
+        "10 (1 to 10); 1 choice of the winner to ablate. The seeds of the search are unknown, so "
         "it may have used some of these.>"
     )
 
 
-def test_what_only_a_later_rival_asks_for_is_found(written, tmp_path):
+def test_hyperparameters_of_a_later_rival_are_discovered(written, tmp_path):
     space = [
         *(("Boolean", {"name": name, "default": False}) for name in ("wide", "deep")),
         ("Int", {"name": "units", "min_value": 4, "max_value": 16, "step": 4, "default": 4}),
@@ -299,7 +299,7 @@ def test_what_only_a_later_rival_asks_for_is_found(written, tmp_path):
     ]
 
 
-def test_what_no_build_asks_for_is_left_out_unless_a_fit_may(written, tmp_path):
+def test_unused_hyperparameter_is_ignored_unless_fit_uses_it(written, tmp_path):
     space = [
         ("Float", {"name": "rate", "min_value": 0.0, "max_value": 0.5, "default": 0.0}),
         ("Boolean", {"name": "shuffled", "default": False}),
@@ -311,29 +311,29 @@ def test_what_no_build_asks_for_is_left_out_unless_a_fit_may(written, tmp_path):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place, model="stub_builders:fitting", data="digits")
     assert str(refused.value) == (
-        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in no build, and so "
-        "in its own `fit`, which a study does not call: it trains by a Recipe. Search again with "
-        "`shuffled` in `build`, or under the name of a toggle of the recipe."
+        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in its own `fit` "
+        "only, and a study trains by a Recipe instead. Search again with `shuffled` in `build`, or "
+        "with a toggle of the recipe."
     )
 
 
-def test_what_the_model_was_for_is_the_datas_to_say(written, tmp_path):
+def test_input_shape_and_classes_of_a_search_are_ignored(written, tmp_path):
     said = {"model": "mlp", "data": "digits", "fixed": {"input_shape": [8, 8, 1], "classes": 10}}
     space = [("Int", {"name": "units", "min_value": 4, "max_value": 16, "default": 4})]
     place = written(tmp_path / "a", {"0": ({"units": 8}, 0.9, None)}, search=said, space=space)
     assert ablations.from_search(place).rivals.baseline == Settings(units=8)
 
 
-def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_path):
+def test_search_of_loaded_data_needs_data(written, tmp_path):
     said = {"model": "mlp", "data": "", "about_data": "arrays: 6x6x1 images"}
     space = [("Int", {"name": "units", "min_value": 4, "max_value": 16, "default": 4})]
     place = written(tmp_path / "a", {"0": ({"units": 8}, 0.9, None)}, search=said, space=space)
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == (
-        f"The search in {place} was of data that were loaded already (arrays: 6x6x1 images), "
-        "which a study loads again for each seed. Give `data` as a text that `load_data` takes; "
-        "arrays can be saved with numpy.savez, as 'npz:PATH'."
+        f"`data`: expected a text that `load_data` takes, because the search in {place} used "
+        "loaded data (arrays: 6x6x1 images) and a study loads its data for each seed; got none. "
+        "Save arrays with numpy.savez and give 'npz:PATH'."
     )
     assert ablations.from_search(place, data="digits").rivals.data == "digits"
 
@@ -347,23 +347,23 @@ def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_pa
         ({"seeds": True}, "`seeds` of `from_search` must be a whole number from 1 up; got True."),
         (
             {"seeds": "auto"},
-            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
-            "from 0; got 'auto'.",
+            "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "
+            "got 'auto'.",
         ),
         (
             {"seeds": [7, -1]},
-            "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "
-            "from 0; got [7, -1].",
+            "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "
+            "got [7, -1].",
         ),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(search, given, sentence):
+def test_invalid_arguments_are_refused(search, given, sentence):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(search, **given)
     assert str(refused.value) == sentence
 
 
-def test_results_say_in_a_line_how_far_they_are(ablation):
+def test_repr_of_an_ablation_counts_trials(ablation):
     tried = len(ablation.studies.path.factors)
     # without normalization its momentum has no effect: a variant of the path's first step
     assert repr(ablation) == (

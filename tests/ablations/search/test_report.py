@@ -404,7 +404,7 @@ def test_the_command_line_knows_a_search(written, tmp_path):
         *("progress.pdf", "progress.png", "progress.svg")
     ]
     ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
-    assert "--beside is for studies, not for searches" in ran.output
+    assert "--beside takes a study, and DIRECTORY holds a search" in ran.output
 
 
 def test_no_interval_of_optimism_that_leaves_out_0_reads_as_if_it_touched_it(contents):

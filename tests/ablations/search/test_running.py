@@ -1,4 +1,4 @@
-"""The studies that a search leads to, one after the other: what is told, and what Ctrl-C ends."""
+"""Running the studies of a search: printed lines and Ctrl-C."""
 
 import signal
 
@@ -11,7 +11,7 @@ from ablations.study import TrialResult
 from cnnzoo.runtime.seeding import stream
 
 RIVALS = "Study 1 of 3, rivals: the winner and 2 rivals again, on fresh seeds."
-ONE = "Study 2 of 3, one-at-a-time: each choice of the winner's taken back to its default."
+ONE = "Study 2 of 3, one-at-a-time: each choice of the winner set back to its default."
 PATH = "Study 3 of 3, path: from the defaults to the winner, by the best change each step."
 
 
@@ -27,7 +27,7 @@ def measured(trial):
 
 @pytest.fixture
 def run(search, tmp_path, monkeypatch, capsys):
-    """Return a function that runs the studies, and says what was told of them in which order."""
+    """Return a function that runs the studies and returns the printed lines."""
     monkeypatch.setattr(runner, "run_trial", trained)
     monkeypatch.setattr(runner, "measure_trial", measured)
     studies = ablations.from_search(search, seeds=1, rivals=2)
@@ -35,12 +35,12 @@ def run(search, tmp_path, monkeypatch, capsys):
     def run(**options):
         found = studies.run(tmp_path / "studies", engine="serial", **options)
         lines = capsys.readouterr().err.splitlines()
-        return found, [line for line in lines if line.startswith(("Study", "Not begun"))]
+        return found, [line for line in lines if line.startswith(("Study", "Not started"))]
 
     return run
 
 
-def test_a_line_before_each_study_says_which_it_is_and_what_it_asks(run):
+def test_each_study_is_announced(run):
     assert run()[1] == [RIVALS, ONE, PATH]
 
 
@@ -53,7 +53,7 @@ def test_the_winner_alone_has_no_rivals(search):
     assert studies._question("rivals") == "the winner again, on fresh seeds"
 
 
-def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypatch):
+def test_ctrl_c_in_the_last_trial_skips_the_next_study(run, monkeypatch):
     def interrupted(trial, report_to=None):
         ran.append(trial)
         if len(ran) == 3:
@@ -68,7 +68,7 @@ def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypa
     assert found.one_at_a_time is None
     assert told == [
         RIVALS,
-        "Not begun: one-at-a-time and path; the same call goes on there.",
+        "Not started: one-at-a-time and path; run the studies again to resume.",
     ]
     found, told = run()
     assert told == [RIVALS, ONE, PATH]
@@ -90,7 +90,7 @@ def test_after_ctrl_c_in_a_studys_last_trial_the_next_is_not_begun(run, monkeypa
         ),
     ],
 )
-def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, sentence):
+def test_misspelt_argument_is_refused_with_the_nearest(search, capsys, start, sentence):
     with pytest.raises(cnnzoo.ToggleError) as refused:
         start(search)
     assert str(refused.value) == sentence
@@ -98,13 +98,13 @@ def test_a_misspelt_argument_is_answered_by_the_nearest(search, capsys, start, s
 
 
 @pytest.mark.parametrize("directory", [5, "", ["a"]])
-def test_what_is_no_path_is_refused_before_anything_is_written(
+def test_invalid_directory_is_refused_before_anything_is_written(
     search, tmp_path, monkeypatch, capsys, directory
 ):
     monkeypatch.chdir(tmp_path)
     before = {*tmp_path.rglob("*")}
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(search).run(directory)
-    assert str(refused.value) == f"`directory` of `run` must be a path; got {directory!r}."
+    assert str(refused.value) == f"`directory`: expected a path; got {directory!r}."
     assert capsys.readouterr().err == ""
     assert {*tmp_path.rglob("*")} == before

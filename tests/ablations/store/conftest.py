@@ -1,4 +1,4 @@
-"""A store of the test's own."""
+"""Store for one test."""
 
 import pytest
 

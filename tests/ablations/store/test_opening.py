@@ -1,9 +1,11 @@
-"""What is opened as a study, where, and what is none."""
+"""Opening of studies, and refusals."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from stub_trials import STUDY
 
 from ablations import StudyError, open_results
 from ablations.store import FILE, LOCK, Planned, Store
+from ablations.study.built_in import get_study
 
 
 def refusal(directory):
@@ -21,26 +24,26 @@ def refusal(directory):
     return str(refused.value)
 
 
-def test_a_directory_without_a_study_is_said_to_have_none(tmp_path):
+def test_directory_without_a_study_is_refused(tmp_path):
     assert refusal(tmp_path) == f"There is no study in {tmp_path}: it has no study.sqlite."
     missing = tmp_path / "missing"
     assert refusal(missing) == f"There is no study in {missing}: it has no study.sqlite."
     assert not missing.exists()
 
 
-def test_a_study_that_was_killed_before_it_began_is_said_to_be_none(tmp_path):
+def test_study_killed_before_it_started_is_refused(tmp_path):
     (tmp_path / FILE).touch()
-    assert refusal(tmp_path) == f"There is no study in {tmp_path}: none was begun."
+    assert refusal(tmp_path) == f"There is no study in {tmp_path}: none was started."
     Store(tmp_path, write=True).close()
-    assert refusal(tmp_path) == f"There is no study in {tmp_path}: none was begun."
+    assert refusal(tmp_path) == f"There is no study in {tmp_path}: none was started."
 
 
-def test_a_file_of_something_else_is_said_to_be_no_study(tmp_path):
+def test_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / FILE).write_text("This is not a database at all, not even remotely one. " * 40)
     assert refusal(tmp_path) == (f"There is no study in {tmp_path / FILE}: file is not a database.")
 
 
-def test_a_file_of_something_else_is_not_written_to_and_the_lock_is_given_back(tmp_path):
+def test_other_file_is_kept_and_the_lock_released(tmp_path):
     (tmp_path / FILE).write_text("This is not a database at all, not even remotely one. " * 40)
     for _ in range(2):
         with pytest.raises(StudyError) as refused:
@@ -52,23 +55,71 @@ def test_a_file_of_something_else_is_not_written_to_and_the_lock_is_given_back(t
 
 
 @pytest.mark.parametrize("below", ["", "below"])
-def test_a_file_in_the_place_of_the_directory_is_said(tmp_path, below):
+def test_file_in_place_of_the_directory_is_refused(tmp_path, below):
     place = tmp_path / "file"
     place.touch()
     with pytest.raises(StudyError) as refused:
         Store(place / below, write=True)
     assert str(refused.value) == (
-        f"A study lives in a directory, and {place} is a file; give another directory."
+        f"`directory`: expected a directory; got {place}, which is a file. Choose another "
+        "directory."
     )
 
 
-def test_a_store_may_be_below_the_home_folder(tmp_path, monkeypatch):
+def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with Store("~/mine", write=True) as store:
-        store.begin({"name": "s"}, CONTEXT, [])
+        store.begin(STUDY, CONTEXT, [])
     assert (tmp_path / "mine" / FILE).is_file()
     with Store("~/mine") as reader:
-        assert reader.spec == {"name": "s"}
+        assert reader.study == STUDY
+
+
+def test_study_stored_by_an_earlier_commit_opens(tmp_path):
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.executescript(Path(__file__).with_name("stored_study.sql").read_text())
+    connection.close()
+    results = open_results(tmp_path)
+    assert results.study == replace(get_study("downsampling"), baseline={"pool_size": 2})
+    assert results.trials["status"].tolist() == ["done"] * 4
+    # the test losses in the file, variant minus baseline by seed
+    deltas = (0.2228061407804489 - 0.19175538420677185, 0.13508744537830353 - 0.1076892539858818)
+    assert results.deltas("loss")["delta"].tolist() == pytest.approx([sum(deltas) / 2])
+    assert results.report(tmp_path / "report.md").is_file()
+
+
+def spoiled(directory, statement):
+    """Store a study with one result, change it by SQL, and return the refusal to open it."""
+    with Store(directory, write=True) as store:
+        store.begin(STUDY, CONTEXT, [Planned("baseline", {}, None, None, None, 0, trial().key)])
+        store.add(result(), CONTEXT, {})
+    assert len(open_results(directory).trials) == 1
+    with sqlite3.connect(directory / FILE) as connection:
+        connection.execute(statement)
+    connection.close()
+    return refusal(directory)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("ALTER TABLE results DROP COLUMN loss", "no such column: loss"),
+        ("DROP TABLE specs", "no such table: specs"),
+        (
+            "UPDATE study SET spec = json_set(spec, '$.retries', -1)",
+            "`retries` of a Study must be a whole number from 0 up; got -1",
+        ),
+        (
+            "UPDATE results SET trial = json_remove(trial, '$.seed')",
+            "'seed'",
+        ),
+    ],
+)
+def test_study_of_another_version_is_refused_with_remedy(tmp_path, statement, reason):
+    assert spoiled(tmp_path, statement) == (
+        f"The study in {tmp_path} was stored by a version of ablations that this one cannot read "
+        f"({reason}); run it again in another directory."
+    )
 
 
 READ_ONLY = """
@@ -87,7 +138,7 @@ except ablations.StudyError as error:
 
 @pytest.fixture
 def read_only():
-    """Return a function that says what is read in a folder that cannot be written to."""
+    """Return a read-only folder and a function that reads the study in it."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
 
@@ -109,11 +160,11 @@ def read_only():
         yield directory, read
 
 
-def test_a_study_is_read_in_a_folder_that_cannot_be_written_to(read_only):
+def test_study_opens_in_a_read_only_folder(read_only):
     directory, read = read_only
     planned = Planned("baseline", {}, None, None, None, 0, trial().key)
     with Store(directory, write=True) as store:
-        store.begin(STUDY.to_dict(), CONTEXT, [planned])
+        store.begin(STUDY, CONTEXT, [planned])
         store.add(result(), CONTEXT, {})
         assert (directory / f"{FILE}-wal").exists()
         assert read() == "['done']"
@@ -122,15 +173,15 @@ def test_a_study_is_read_in_a_folder_that_cannot_be_written_to(read_only):
     assert sorted(path.name for path in directory.iterdir()) == [LOCK, FILE]
 
 
-def test_a_study_that_cannot_be_opened_is_not_said_to_be_none(read_only):
+def test_unreadable_study_is_refused_with_the_reason(read_only):
     directory, read = read_only
     Store(directory, write=True).close()
     (directory / FILE).chmod(0)
     assert read() == (f"The study in {directory} cannot be opened: unable to open database file.")
 
 
-def test_all_but_training_is_imported_without_keras_or_ray():
-    names = "study store stats engines results designs report designs.planner running.progress"
+def test_only_training_imports_keras_or_ray():
+    names = "study store stats results designs report running.progress running.run search.studies"
     code = (
         f"import {', '.join(f'ablations.{name}' for name in names.split())}, json, sys; "
         "heavy = ('keras', 'tensorflow', 'keras_tuner', 'ray'); "

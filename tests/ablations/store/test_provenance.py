@@ -1,3 +1,5 @@
+"""Descriptions of machines."""
+
 import platform
 
 import pytest
@@ -26,7 +28,7 @@ def proc(tmp_path):
     return tmp_path
 
 
-def test_a_machine_is_described_by_what_results_depend_on(proc):
+def test_description_of_a_machine(proc):
     found = describe_machine(proc)
     assert int(found.pop("cores")) > 0
     assert found == {
@@ -38,11 +40,11 @@ def test_a_machine_is_described_by_what_results_depend_on(proc):
     }
 
 
-def test_the_name_of_the_machine_is_left_out():
+def test_host_name_is_left_out():
     assert platform.node() not in [*describe_machine().values()]
 
 
-def test_what_the_system_does_not_tell_is_left_out(tmp_path):
+def test_unknown_facts_of_a_machine_are_left_out(tmp_path):
     assert set(describe_machine(tmp_path)) == {"python", "system", "cpu", "cores"}
     assert describe_machine(tmp_path)["cpu"] == platform.machine()
 
@@ -56,7 +58,7 @@ def test_what_the_system_does_not_tell_is_left_out(tmp_path):
         ({"python": "3.11"}, {"cpu": "B"}, ""),  # stored before the CPU was
     ],
 )
-def test_a_machine_is_another_one_where_it_computes_differently(earlier, now, said):
+def test_machines_differ_by_cpu_and_gpu(earlier, now, said):
     assert other_machine(earlier, now) == said
 
 

@@ -1,4 +1,4 @@
-"""One writer, and any number of readers."""
+"""One writer and any number of readers."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from stored_trials import CONTEXT, result
+from stub_trials import STUDY
 
 from ablations import StudyError
 from ablations.store import LOCK, Store
@@ -29,14 +30,14 @@ def writer(directory):
     return process
 
 
-def test_a_second_writer_is_refused_with_the_first_ones_process_id_until_that_one_dies(tmp_path):
+def test_second_writer_is_refused_until_the_first_one_dies(tmp_path):
     process = writer(tmp_path)
     try:
         with pytest.raises(StudyError) as refused:
             Store(tmp_path, write=True)
         assert str(refused.value) == (
             f"Process {process.pid} is running the study in {tmp_path}; wait for it, stop it, or "
-            "give another directory."
+            "choose another directory."
         )
         with Store(tmp_path) as reader:  # which needs no lock
             assert reader.plan() == []
@@ -46,22 +47,22 @@ def test_a_second_writer_is_refused_with_the_first_ones_process_id_until_that_on
         process.stdout.close()
     with Store(tmp_path, write=True) as store:
         assert (tmp_path / LOCK).read_text() == str(os.getpid())
-        store.begin({"name": "s"}, CONTEXT, [])
+        store.begin(STUDY, CONTEXT, [])
 
 
-def test_a_second_writer_in_the_same_process_is_refused_too(store):
+def test_second_writer_in_the_same_process_is_refused(store):
     with pytest.raises(StudyError, match=f"Process {os.getpid()} is running the study in"):
         Store(store.directory, write=True)
 
 
-def test_a_closed_store_is_free(tmp_path):
+def test_closed_store_releases_its_lock(tmp_path):
     for _ in range(2):
         with Store(tmp_path, write=True) as store:
-            store.begin({}, CONTEXT, [])
+            store.begin(STUDY, CONTEXT, [])
 
 
-def test_a_reader_cannot_write(store):
-    store.begin({}, CONTEXT, [])
+def test_reader_cannot_write(store):
+    store.begin(STUDY, CONTEXT, [])
     with (
         Store(store.directory) as reader,
         pytest.raises(sqlite3.OperationalError, match="readonly"),

@@ -1,0 +1,72 @@
+"""Tables of a study's trials: one row per trial, and one row per epoch."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from ablations.store import Planned
+from ablations.study import Status, TrialResult
+
+COSTS = ["params", "macs", "seconds", "fit_seconds"]
+FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
+LAST_COLUMNS = ["findings", "codes", "reason", "key"]
+
+
+def trials_table(
+    plan: Sequence[Planned], results: Mapping[str, TrialResult], metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row per planned trial; see `Results.trials`.
+
+    The study's metrics on the test split are columns even before a trial is done.
+    """
+    rows = [_row(planned, results.get(planned.key)) for planned in plan]
+    measures = dict.fromkeys(name for row in rows for name in row)
+    measures |= dict.fromkeys(f"test_{name}" for name in metrics)
+    names = [name for name in measures if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
+    return pd.DataFrame(
+        {
+            # As object columns, because pandas would give levels such as 1 and True one type.
+            name: pd.Series([row.get(name) for row in rows], dtype=object)
+            if name in ("factor", "level", "baseline")
+            else [row.get(name, float("nan")) for row in rows]
+            for name in (*FIRST_COLUMNS, *names, *LAST_COLUMNS)
+        }
+    )
+
+
+def history_table(plan: Sequence[Planned], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+    """Return one row per epoch of each trial; see `Results.history`."""
+    rows = []
+    for planned in plan:
+        history = results[planned.key].history if planned.key in results else {}
+        rows += [
+            {"variant": planned.variant, "seed": planned.seed, "epoch": epoch + 1}
+            | {name: values[epoch] for name, values in history.items()}
+            for epoch in range(max(map(len, history.values()), default=0))
+        ]
+    return pd.DataFrame(rows, columns=None if rows else ["variant", "seed", "epoch"])
+
+
+def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
+    row = {
+        "variant": planned.variant,
+        "factor": planned.factor,
+        "level": planned.level,
+        "baseline": planned.baseline,
+        "seed": planned.seed,
+        "status": str(Status.PENDING),
+        **dict.fromkeys(COSTS),
+        "findings": "",
+        "codes": "",
+        "reason": "",
+        "key": planned.key,
+    }
+    if result is not None:
+        row |= {name: getattr(result, name) for name in ("reason", *COSTS)}
+        row |= result.metrics
+        row["status"] = str(result.status)
+        row["findings"] = " ".join(map(str, result.findings))
+        row["codes"] = " ".join(dict.fromkeys(finding.code for finding in result.findings))
+    if planned.infeasible:
+        row |= {"status": str(Status.INFEASIBLE), "reason": planned.infeasible}
+    return row
