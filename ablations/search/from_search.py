@@ -9,7 +9,6 @@ from ablations.search.counterpart import find_counterpart
 from ablations.search.studies import FOLDERS, SearchStudies
 from ablations.study import Study
 from ablations.study.checks import LIST, check_count, check_model, check_seeds
-from ablations.study.models import find_builder
 from ablations.study.settings import StudyError
 from ablations.study.space import Space
 from cnnzoo.builders import owner_of
@@ -224,14 +223,15 @@ def find_contenders(
     """
     ranked = search.ranked()
     chosen = [_without_purpose(search.levels_of(trial)) for trial in ranked]
-    tried, asks = chosen[:count], find_builder(model).asks
+    tried = chosen[:count]
     space = Space.of(model, tried)
     found: dict[Settings, Contender] = {}
     for trial, levels in zip(ranked, chosen, strict=True):
-        if asks and levels not in tried and any(name not in space for name in levels):
+        new = levels not in tried and any(name not in space for name in levels)
+        if space.builder.takes_hp and new:
             tried.append(levels)
             space = Space.of(model, tried)  # it may ask for more than the ones before
-        known = {n: level for n, level in levels.items() if _is_known(n, space, model)}
+        known = {n: level for n, level in levels.items() if _is_known(n, space)}
         own = Settings(space.effective(known, ()))
         found.setdefault(own, Contender(trial, own))
         if len(found) == count:
@@ -244,17 +244,16 @@ def _without_purpose(levels: Mapping[str, Level]) -> dict[str, Level]:
     return {name: level for name, level in levels.items() if name not in PURPOSE}
 
 
-def _is_known(name: str, space: Space, model: str) -> bool:
+def _is_known(name: str, space: Space) -> bool:
     """Return whether a name can be set; what ``build(hp)`` never asks for makes no difference."""
     if name in space:
         return True
-    builder = find_builder(model)
-    if not builder.asks:
+    if not space.builder.takes_hp:
         space.toggle(name)  # says what there is
-    if builder.fits:
+    if space.builder.has_own_fit:
         raise StudyError(
-            f"The search chose `{name}`, which {model!r} asks for in no build, and so in its own "
-            "`fit`, which a study does not call: it trains by a Recipe. Search again with "
-            f"`{name}` in `build`, or under the name of a toggle of the recipe."
+            f"The search chose `{name}`, which {space.builder.name!r} asks for in no build, and so "
+            "in its own `fit`, which a study does not call: it trains by a Recipe. Search again "
+            f"with `{name}` in `build`, or under the name of a toggle of the recipe."
         )
     return False

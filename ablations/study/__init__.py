@@ -1,6 +1,6 @@
-"""What is studied, declared and checked: a study, its levels, its model and where they meet."""
+"""Studies: what they declare, its checks, and the toggles that they can set."""
 
-from ablations.study.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study.study import BASELINE, Study, Trial, TrialResult, TrialStatus, Variant
 from cnnzoo.levels import Settings
 
-__all__ = ["BASELINE", "Settings", "Study", "Trial", "TrialResult", "Variant"]
+__all__ = ["BASELINE", "Settings", "Study", "Trial", "TrialResult", "TrialStatus", "Variant"]

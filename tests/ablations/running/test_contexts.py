@@ -12,9 +12,9 @@ from stub_trials import STUDY, statuses
 from ablations import Study, StudyError, open_results, run
 from ablations.running import rounds
 from ablations.running import run as runner
-from ablations.store import provenance as context
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
+from cnnzoo.runtime import code_version
 
 # Nothing to do
 
@@ -117,7 +117,7 @@ def test_data_that_changed_makes_new_trials_and_the_difference_is_told(
     assert (two, none, again) == (2, 0, 2)
     assert first == second != third
     assert (
-        "Not reusing earlier results, since what they depend on changed: data from "
+        "Earlier results are not used, because what they depend on has changed: data from "
         f"{first} to {third}."
     ) in " ".join(capsys.readouterr().err.split())
     assert (results.trials["status"] == "done").all()
@@ -146,7 +146,7 @@ def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, cap
     assert counts == [2, 0, 1, 3]
     assert versions[0] == versions[1] == versions[2] != versions[3]
     assert (
-        "Not reusing earlier results, since what they depend on changed: weights from "
+        "Earlier results are not used, because what they depend on has changed: weights from "
         f"{versions[0]} to {versions[3]}."
     ) in " ".join(capsys.readouterr().err.split())
 
@@ -201,8 +201,8 @@ def test_data_that_changes_during_a_run_is_kept_apart(go, monkeypatch, tmp_path,
     second = again.versions["data"]
     assert first != second
     assert (
-        "Going on with other results than the last run's, since what they depend on changed: data "
-        f"from {first} to {second}."
+        "Results of an earlier run than the last are used, because what they depend on has "
+        f"changed: data from {first} to {second}."
     ) in " ".join(capsys.readouterr().err.split())
     write(0)
     back, ran = go(study)
@@ -254,12 +254,12 @@ def test_code_of_ones_own_that_changed_makes_new_trials(go, monkeypatch, tmp_pat
 def test_code_of_the_zoo_that_changed_makes_new_trials(go, monkeypatch, capsys):
     counts = []
     for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
-        monkeypatch.setattr(context, "_own_code", lambda version=version: version)
+        monkeypatch.setattr(code_version, "_project_version", lambda _, version=version: version)
         counts.append(len(go()[1]))
     assert counts == [6, 0, 6]
     said = " ".join(capsys.readouterr().err.split())
-    own = context.version("cnnzoo")
-    assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
+    installed = code_version.version("cnnzoo")
+    assert f"changed: cnnzoo from {installed} (aaaaaaaaaaaa) to {installed} (bbbbbbbbbbbb)." in said
 
 
 def test_a_builder_of_the_program_itself_that_changed_makes_new_trials(go, monkeypatch, capsys):

@@ -341,10 +341,10 @@ def test_of_data_that_were_loaded_already_the_data_must_be_given(written, tmp_pa
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"rivals": -1}, "`rivals` of `from_search` must be a whole number from 0 up; got -1."),
-        ({"rivals": "a"}, "`rivals` of `from_search` must be a whole number from 0 up; got 'a'."),
-        ({"seeds": 0}, "`seeds` of `from_search` must be a whole number from 1 up; got 0."),
-        ({"seeds": True}, "`seeds` of `from_search` must be a whole number from 1 up; got True."),
+        ({"rivals": -1}, "`rivals` of `from_search`: expected a whole number from 0 up; got -1."),
+        ({"rivals": "a"}, "`rivals` of `from_search`: expected a whole number from 0 up; got 'a'."),
+        ({"seeds": 0}, "`seeds` of `from_search`: expected a whole number from 1 up; got 0."),
+        ({"seeds": True}, "`seeds` of `from_search`: expected a whole number from 1 up; got True."),
         (
             {"seeds": "auto"},
             "`seeds` of `from_search` must be how many (at least 1), or different whole numbers "

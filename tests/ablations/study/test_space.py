@@ -1,8 +1,9 @@
 import pytest
 
 from ablations import Settings, Study, StudyError
-from ablations.study.space import Space, by_group
+from ablations.study.space import Space
 from cnnzoo import Recipe, ToggleError
+from cnnzoo.builders import by_group
 from cnnzoo.levels import same
 
 
@@ -44,15 +45,15 @@ def test_an_unknown_toggle_is_answered_with_the_nearest_of_all_three_groups(spac
         with pytest.raises(StudyError) as refused:
             space.factors(study({wrong: [1, 2]}))
         assert str(refused.value) == (
-            f"Neither the model, the recipe nor the data have a toggle `{wrong}`; did you mean "
-            f"`{right}`? The model's: {', '.join(space.model)}; the recipe's: epochs, batch_size, "
-            "schedule, augment, class_weight, early_stopping; the data's: normalize, train_size, "
-            "label_noise, imbalance."
+            f"`{wrong}` is not a toggle of `batch_norm`, its recipe or its data; did you mean "
+            f"`{right}`? Toggles of the model: {', '.join(space.model)}; of the recipe: epochs, "
+            "batch_size, schedule, augment, class_weight, early_stopping; of the data: normalize, "
+            "train_size, label_noise, imbalance."
         )
 
 
 def test_a_name_like_no_other_gets_no_suggestion(space):
-    with pytest.raises(StudyError, match="have a toggle `xyzzy`\\. The model's: filters, "):
+    with pytest.raises(StudyError, match="or its data\\. Toggles of the model: filters, "):
         space.toggle("xyzzy")
 
 
@@ -108,7 +109,7 @@ def test_a_level_that_is_not_allowed_is_refused_in_every_place_where_one_is_give
 def test_one_and_one_point_nought_are_one_level_where_a_number_is_asked_for(space):
     with pytest.raises(StudyError) as refused:
         space.factors(study({"growth": [1, 1.0]}))
-    assert str(refused.value) == ("`factors` of a Study: `growth` has a level twice: (1.0, 1.0).")
+    assert str(refused.value) == "`factors`: expected different levels of `growth`; got 1.0, 1.0."
 
 
 def test_one_true_and_one_point_nought_are_three_levels_where_anything_is_taken():
@@ -178,7 +179,7 @@ def test_a_choice_without_effect_is_refused(space):
     asked = study({"filters": [8, 16]})
     trial = space.trial(asked, {"normalization": "none", "norm_momentum": 0.5}, 0)
     with pytest.raises(ToggleError) as refused:
-        space.check(trial)
+        space.check_trial(trial)
     assert str(refused.value) == (
         "`norm_momentum` of `batch_norm` has no effect unless normalization is batch; got "
         "norm_momentum=0.5 with normalization='none'."

@@ -119,17 +119,16 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
         ("seeds = 3", "A Study needs a `model`."),
         (
             'model = "mlp"\nfactors = 3',
-            "`factors` of a Study must name at least one toggle with its levels, as in "
+            "`factors`: expected at least one toggle with its levels, as in "
             "{'pool_size': [1, 2, 3, 4]}; got 3.",
         ),
         (
             'model = "mlp"\nfactors = {units = [1]}\nvariants = 3',
-            "`variants` of a Study must be a list of levels by toggle, as in [{'pool_size': 2}]; "
-            "got 3.",
+            "`variants`: expected a list of levels by toggle, as in [{'pool_size': 2}]; got 3.",
         ),
         (
             'model = "mlp"\nfactors = {units = [2020-01-01]}',
-            "`factors` of a Study: a level of `units` must be a bool, a number or a text; got "
+            "`factors`: expected a bool, a number or a str as level of `units`; got "
             "datetime.date(2020, 1, 1).",
         ),
     ],
