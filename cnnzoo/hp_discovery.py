@@ -107,9 +107,9 @@ def explore(
     Examples
     --------
     >>> def build(hp):
+    ...     hp.Choice("pool", ["none", "max"])
     ...     with hp.conditional_scope("pool", ["max"]):
-    ...         if hp.Choice("pool", ["none", "max"]) == "max":
-    ...             hp.Int("size", 2, 3)
+    ...         hp.Int("size", 2, 3)
     >>> [dict(call.given) for call in explore(build, scopes_only=True)]
     [{}, {'pool': 'max'}]
     """

@@ -162,7 +162,7 @@ def test_a_build_of_hyperparameters_that_raises_is_no_traceback(module):
 def test_a_builder_without_parameters_has_none(module):
     module("def build(): ...\n")
     study = Study("own:build", "digits", factors=FACTORS)
-    assert "The model's: none; the recipe's: epochs," in refusal(ablations.plan, study)
+    assert "Toggles of the model: none; of the recipe: epochs," in refusal(ablations.plan, study)
 
 
 # The command line

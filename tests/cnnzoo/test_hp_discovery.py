@@ -129,8 +129,9 @@ def test_name_with_two_ranges_takes_any_level():
 
 def test_scopes_only_leaves_out_what_an_if_hides():
     def build(hp):
+        kind = hp.Choice("kind", ["adam", "sgd"])
         with hp.conditional_scope("kind", ["sgd"]):
-            if hp.Choice("kind", ["adam", "sgd"]) == "sgd":
+            if kind == "sgd":
                 hp.Float("momentum", 0.0, 0.9)
         if hp.Boolean("wide"):
             hp.Int("units", 4, 8)

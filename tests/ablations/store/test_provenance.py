@@ -142,7 +142,7 @@ def test_only_files_of_a_trial_count(packages):
 def test_imported_module_becomes_part_of_a_trial(packages):
     before = imported_files(RUN_TRIAL, packages)
     added = packages / "cnnzoo" / "models" / "mine.py"
-    added.write_text("from cnnzoo.analysis import shapes\n")
+    added.write_text("import cnnzoo.analysis.shapes\n")
     assert imported_files(RUN_TRIAL, packages) == before
     importing = packages / "cnnzoo" / "training" / "train.py"
     importing.write_text(

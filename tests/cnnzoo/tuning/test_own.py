@@ -244,8 +244,8 @@ KINDS = (
         (
             lambda units: None,
             {},
-            "`model`: `<lambda>` has nothing to vary. Annotate its parameters with toggles, or make "
-            "`hp` of KerasTuner the first one.",
+            "`model`: `<lambda>` has nothing to vary. Annotate its parameters with toggles, or "
+            "make `hp` of KerasTuner the first one.",
         ),
         (
             own.broken,
@@ -266,8 +266,8 @@ KINDS = (
         (
             own.two_names,
             {"search": ["batch_size"]},
-            "`batch_size` is a hyperparameter of `two_names` and also a toggle of the recipe or the "
-            "data. Rename the hyperparameter.",
+            "`batch_size` is a hyperparameter of `two_names` and also a toggle of the recipe or "
+            "the data. Rename the hyperparameter.",
         ),
         (
             own.constant,
