@@ -10,11 +10,12 @@ import inspect
 import math
 import pickle
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib import import_module
-from typing import Any, ClassVar, Self
+from types import ModuleType
+from typing import Any, Self
 
 from cnnzoo.data.load import load_data
 from cnnzoo.hp_discovery import discover
@@ -39,7 +40,7 @@ class BuilderError(ToggleError):
 
 @dataclass(frozen=True, eq=False)
 class Builder:
-    """A builder with its name: a model of the zoo, and the base class of custom builders.
+    """What builds a model, with its name.
 
     Parameters
     ----------
@@ -48,12 +49,15 @@ class Builder:
     function
         Function or HyperModel that builds.
     module
-        Module that a custom builder is taken from.
+        Module that a custom builder is taken from; None for the zoo.
+    takes_hp
+        Whether it is KerasTuner's ``build(hp)``, whose hyperparameters are the toggles.
     """
 
     name: str
     function: Any
-    module: Any = None
+    module: ModuleType | None = None
+    takes_hp: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Builder) and self.function is other.function
@@ -61,11 +65,10 @@ class Builder:
     def __hash__(self) -> int:
         return id(self.function)
 
-    reusable: ClassVar[bool] = True
-    """Whether a built model may be reset and trained again; unknown for custom builders."""
-
-    takes_hp: ClassVar[bool] = False
-    """Whether it is KerasTuner's ``build(hp)``, whose hyperparameters are the toggles."""
+    @property
+    def reusable(self) -> bool:
+        """Whether a built model can be reset and trained again; unknown for custom builders."""
+        return self.module is None
 
     @property
     def has_own_fit(self) -> bool:
@@ -75,32 +78,51 @@ class Builder:
     @property
     def required(self) -> tuple[str, ...]:
         """Parameters without a default that a trial does not fill in."""
-        return ()
+        if self.takes_hp or self.module is None:
+            return ()
+        parameters = inspect.signature(self.function).parameters.values()
+        without = [each for each in parameters if each.default is each.empty]
+        return tuple(
+            each.name for each in without if each.kind in NAMED and each.name not in FROM_DATA
+        )
 
     @property
     def toggles(self) -> Mapping[str, Toggle]:
-        """Toggles by name."""
+        """Toggles by name; see `toggles_at`."""
         return self.toggles_at(())
 
     def toggles_at(self, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
         """Return the toggles by name.
 
+        They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
+        and, of a custom builder, those with a default of a simple type.
+
         Parameters
         ----------
         tried
-            Levels that will be needed: those at which a ``build(hp)`` is called as well.
+            Levels that will be needed. A ``build(hp)`` is called at these as well.
 
         Raises
         ------
         BuilderError
             If a ``build(hp)`` fails in every call.
         """
-        return read_toggles(self.function)
+        if self.takes_hp:
+            return _discovered(self, tried)
+        plain = {}
+        if self.module is not None:
+            parameters = inspect.signature(self.function).parameters
+            plain = {
+                name: _plain_toggle(parameter)
+                for name, parameter in parameters.items()
+                if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
+            }
+        return {**plain, **read_toggles(self.function)}
 
     @property
     def version(self) -> str:
         """Digest of a custom builder's code, "" for the zoo; see `code_version`."""
-        return ""
+        return code_version(self.function, self.module) if self.module is not None else ""
 
     def build(
         self,
@@ -116,70 +138,69 @@ class Builder:
         levels
             Levels of toggles, and other arguments of the builder.
         input_shape, classes
-            Shape of an example and number of classes; the builder's defaults if omitted.
+            Shape of an example and number of classes, passed to builders that take them; the
+            builder's defaults if omitted.
         seed
-            Seed of the initial weights.
+            Seed of the weights that the builder does not load.
 
         Raises
         ------
         BuilderError
             If a custom builder returns something else.
         """
-        return self.function(**self._from_data(input_shape, classes, seed), **levels)
+        if self.takes_hp:
+            import keras_tuner
 
-    def _from_data(
-        self, input_shape: tuple[int, ...] | None, classes: int | None, seed: int
-    ) -> dict[str, Any]:
+            hp = keras_tuner.HyperParameters()
+            hp.values.update(levels)
+            return self.build_hp(hp, input_shape, seed)
         values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)
-        return {name: value for name, value in values if value is not None}
-
-
-class CustomBuilder(Builder):
-    """A function with parameters that have defaults."""
-
-    reusable = False
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Parameters without a default that a trial does not fill in."""
-        parameters = inspect.signature(self.function).parameters.values()
-        without = [each for each in parameters if each.default is each.empty]
-        return tuple(
-            each.name for each in without if each.kind in NAMED and each.name not in FROM_DATA
-        )
-
-    def toggles_at(self, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
-        """Return the parameters that carry a toggle or have a default of a simple type."""
-        parameters = inspect.signature(self.function).parameters
-        plain = {
-            name: _plain_toggle(parameter)
-            for name, parameter in parameters.items()
-            if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
-        }
-        return {**plain, **read_toggles(self.function)}
-
-    @property
-    def version(self) -> str:
-        """Digest of the code, "" if it is this package's; see `code_version`."""
-        owner = getattr(self.function, "__module__", "")
-        if owner.partition(".")[0] == __name__.partition(".")[0]:
-            return ""
-        return code_version(self.function, *filter(None, [self.module]))
-
-    def build(
-        self,
-        levels: Mapping[str, Any],
-        input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
-        seed: int = 0,
-    ) -> Any:
-        """Build a model and draw the weights that the builder does not load from the seed."""
+        given = {name: value for name, value in values if value is not None}
+        if self.module is None:
+            return self.function(**given, **levels)
         takes = inspect.signature(self.function).parameters
-        given = self._from_data(input_shape, classes, seed)
         arguments = {**{n: value for n, value in given.items() if n in takes}, **levels}
-        return self._seeded(lambda: self.function(**arguments), seed, input_shape)
+        return self._seeded(lambda: self.function(**arguments), input_shape, seed)
 
-    def _seeded(self, make: Any, seed: int, input_shape: tuple[int, ...] | None) -> Any:
+    def build_hp(self, hp: Any, input_shape: tuple[int, ...] | None = None, seed: int = 0) -> Any:
+        """Build a model of a ``build(hp)`` as `build` does.
+
+        Parameters
+        ----------
+        hp
+            ``keras_tuner.HyperParameters``, to which the builder adds what it asks for.
+        input_shape, seed
+            As of `build`.
+        """
+        return self._seeded(lambda: self._call(hp), input_shape, seed)
+
+    def try_hp(self, hp: Any) -> None:
+        """Call a ``build(hp)`` for what it asks for, if possible without memory for weights."""
+        import keras
+
+        from cnnzoo.models.initialization import fresh_names
+
+        with isolated():
+            if keras.config.backend() == "tensorflow":
+                import tensorflow as tf
+
+                # in a graph, operations that need values fail, such as setting weights
+                with contextlib.suppress(Exception), tf.Graph().as_default():
+                    fresh_names()
+                    self._call(hp)
+                    return
+            fresh_names()
+            self._call(hp)
+
+    def _call(self, hp: Any) -> Any:
+        if not is_hypermodel(self.function):
+            return self.function(hp)
+        self.function.declare_hyperparameters(hp)
+        return self.function.build(hp)
+
+    def _seeded(
+        self, make: Callable[[], Any], input_shape: tuple[int, ...] | None, seed: int
+    ) -> Any:
         import keras
 
         from cnnzoo.models.initialization import build_seeded
@@ -194,67 +215,6 @@ class CustomBuilder(Builder):
             return model
 
         return build_seeded(make_checked, seed, input_shape)
-
-
-class HpBuilder(CustomBuilder):
-    """KerasTuner's ``build(hp)`` or ``HyperModel``."""
-
-    takes_hp = True
-    required = ()
-
-    def toggles_at(self, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
-        """Return the hyperparameters as toggles; see `cnnzoo.hp_discovery.discover`."""
-        return _discovered(self, tried)
-
-    def build(
-        self,
-        levels: Mapping[str, Any],
-        input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
-        seed: int = 0,
-    ) -> Any:
-        """Build the model of these hyperparameters; it chooses its input and classes itself."""
-        import keras_tuner
-
-        hp = keras_tuner.HyperParameters()
-        hp.values.update(levels)
-        return self.build_hp(hp, input_shape, seed)
-
-    def build_hp(self, hp: Any, input_shape: tuple[int, ...] | None = None, seed: int = 0) -> Any:
-        """Build a model as `build` does, and declare on `hp` what the builder asks for.
-
-        Parameters
-        ----------
-        hp
-            A ``keras_tuner.HyperParameters``, which is changed.
-        input_shape, seed
-            As of `build`.
-        """
-        return self._seeded(lambda: self.call(hp), seed, input_shape)
-
-    def call(self, hp: Any) -> Any:
-        """Call ``build(hp)``, after ``declare_hyperparameters`` if it is a HyperModel."""
-        if not is_hypermodel(self.function):
-            return self.function(hp)
-        self.function.declare_hyperparameters(hp)
-        return self.function.build(hp)
-
-    def call_unseeded(self, hp: Any) -> Any:
-        """Build only to see what is asked for, if possible without memory for the weights."""
-        import keras
-
-        from cnnzoo.models.initialization import fresh_names
-
-        with isolated():
-            if keras.config.backend() == "tensorflow":
-                import tensorflow as tf
-
-                # in a graph, operations that need values fail, such as setting weights
-                with contextlib.suppress(Exception), tf.Graph().as_default():
-                    fresh_names()
-                    return self.call(hp)
-            fresh_names()
-            return self.call(hp)
 
 
 def find_builder(model: Any) -> Builder:
@@ -283,7 +243,7 @@ def find_builder(model: Any) -> Builder:
     name, shown = path_of(model), repr(model if isinstance(model, str) else name_of(model))
     function, module = _import(model) if isinstance(model, str) else (model, _module_of(model))
     if is_hypermodel(function):
-        return HpBuilder(name, _hypermodel(function, shown), module)
+        return Builder(name, _hypermodel(function, shown), module, takes_hp=True)
     if not (inspect.isroutine(function) or isinstance(function, partial)):
         kind = function if isinstance(function, type) else type(function)
         noun = "the class" if function is kind else "an object of type"
@@ -292,12 +252,13 @@ def find_builder(model: Any) -> Builder:
             f"build(hp) or a keras_tuner.HyperModel; got {shown}, {noun} {kind.__name__}."
         )
     if takes_hp(function):
-        return HpBuilder(name, function, module)
+        return Builder(name, function, module, takes_hp=True)
     check_names(inspect.signature(function).parameters, "parameter", name)
-    return CustomBuilder(name, function, module)
+    of_zoo = module.__name__.partition(".")[0] == __name__.partition(".")[0]
+    return Builder(name, function, None if of_zoo else module)
 
 
-def _import(model: str) -> tuple[Any, Any]:
+def _import(model: str) -> tuple[Any, ModuleType]:
     """Return the object at "package.module:name", and its module."""
     path, _, name = model.partition(":")
     try:
@@ -313,8 +274,9 @@ def _import(model: str) -> tuple[Any, Any]:
     return found, module
 
 
-def _module_of(model: Any) -> Any:
-    return sys.modules.get(getattr(model, "__module__", ""))
+def _module_of(model: Any) -> ModuleType:
+    """Return the module that defines a model; the main program if it is not known."""
+    return sys.modules.get(getattr(model, "__module__", ""), sys.modules["__main__"])
 
 
 def _hypermodel(model: Any, shown: str) -> Any:
@@ -334,9 +296,9 @@ def _created(kind: type) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _discovered(builder: HpBuilder, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
+def _discovered(builder: Builder, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
     try:
-        return discover(builder.call_unseeded, tried)
+        return discover(builder.try_hp, tried)
     except Exception as error:  # a user's function may raise anything
         raise BuilderError(
             f"`model`: {builder.name!r} can be built neither at its defaults nor at the given "
