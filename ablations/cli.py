@@ -114,7 +114,7 @@ def run_command(
         from ablations.study.toml_file import read_study
 
         if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
-            raise StudyError(f"The name of a study's file ends in .toml; got {study!r}.")
+            raise StudyError(f"Expected a file name that ends in .toml; got {study!r}.")
         asked = read_study(study) if study.endswith(".toml") else get_study(study)
         if blocks is not None:
             asked = replace(asked, seeds=blocks)

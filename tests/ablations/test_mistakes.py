@@ -185,7 +185,7 @@ def test_the_name_of_a_studys_file_ends_in_toml(place, command):
     if command == "run":
         (place / "mine").write_text("")
     answer = tell(command, "mine")
-    sentence = "StudyError: The name of a study's file ends in .toml; got 'mine'.\n"
+    sentence = "StudyError: Expected a file name that ends in .toml; got 'mine'.\n"
     assert (answer.exit_code, answer.stderr) == (2, sentence)
 
 

@@ -66,7 +66,7 @@ def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
         ),
         (
             ("run", "missing.toml"),
-            "StudyError: missing.toml cannot be read: No such file or directory.",
+            "StudyError: Cannot read missing.toml: No such file or directory.",
         ),
     ],
 )
