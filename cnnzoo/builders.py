@@ -11,7 +11,7 @@ import math
 import pickle
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib import import_module
 from types import ModuleType
@@ -86,12 +86,7 @@ class Builder:
             each.name for each in without if each.kind in NAMED and each.name not in FROM_DATA
         )
 
-    @property
-    def toggles(self) -> Mapping[str, Toggle]:
-        """Toggles by name; see `toggles_at`."""
-        return self.toggles_at(())
-
-    def toggles_at(self, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
+    def toggles(self, tried: tuple[Settings, ...] = ()) -> Mapping[str, Toggle]:
         """Return the toggles by name.
 
         They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
@@ -157,7 +152,7 @@ class Builder:
         values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)
         given = {name: value for name, value in values if value is not None}
         if self.module is None:
-            return self.function(**given, **levels)
+            return self.function(**{**given, **levels})
         takes = inspect.signature(self.function).parameters
         arguments = {**{n: value for n, value in given.items() if n in takes}, **levels}
         return self._seeded(lambda: self.function(**arguments), input_shape, seed)
@@ -235,7 +230,7 @@ def find_builder(model: Any) -> Builder:
 
     Examples
     --------
-    >>> sorted(find_builder("mlp").toggles)[:3]
+    >>> sorted(find_builder("mlp").toggles())[:3]
     ['activation', 'depth', 'dropout']
     """
     if isinstance(model, str) and ":" not in model:
@@ -336,12 +331,7 @@ class ToggleGroups:
     data: Mapping[str, Toggle]
 
     @classmethod
-    def of(
-        cls,
-        model: Any,
-        tried: Iterable[Mapping[str, Level]] = (),
-        recipe: Recipe | None = None,
-    ) -> Self:
+    def of(cls, model: Any, tried: Iterable[Mapping[str, Level]] = ()) -> Self:
         """Read the toggles that can be set for a model.
 
         Parameters
@@ -349,9 +339,7 @@ class ToggleGroups:
         model
             As of `find_builder`.
         tried
-            Levels that will be needed, as of `Builder.toggles_at`.
-        recipe
-            Recipe whose values replace the defaults of the recipe's toggles.
+            Levels that will be needed, as of `Builder.toggles`.
 
         Raises
         ------
@@ -360,24 +348,14 @@ class ToggleGroups:
 
         Examples
         --------
-        >>> groups = ToggleGroups.of("mlp", recipe=Recipe(epochs=3))
+        >>> groups = ToggleGroups.of("mlp")
         >>> "units" in groups, groups.toggle("epochs").default
-        (True, 3)
+        (True, 10)
         """
-        needed = tuple(each if isinstance(each, Settings) else Settings(each) for each in tried)
         builder = find_builder(model)
-        toggles = builder.toggles_at(needed)
+        toggles = builder.toggles(tuple(Settings(levels) for levels in tried))
         check_names(toggles, "hyperparameter" if builder.takes_hp else "parameter", builder.name)
-        recipe_toggles = _recipe_toggles()
-        if recipe is not None:
-            values = asdict(recipe)
-            recipe_toggles = {
-                name: replace(toggle, default=values[name])
-                if isinstance(values.get(name), bool | int | float | str)
-                else toggle
-                for name, toggle in recipe_toggles.items()
-            }
-        return cls(builder, toggles, recipe_toggles, _data_toggles())
+        return cls(builder, toggles, recipe_toggles(), data_toggles())
 
     def __contains__(self, name: str) -> bool:
         return any(name in group for group in (self.model, self.recipe, self.data))
@@ -393,7 +371,7 @@ class ToggleGroups:
         groups = {**self.model, **self.recipe, **self.data}
         if name not in groups:
             raise ToggleError(
-                f"`{name}` is not a toggle of `{self.builder.name}`, its recipe or its data"
+                f"`{name}`: expected a toggle of `{self.builder.name}`, its recipe or its data"
                 f"{did_you_mean(name, groups)} Toggles of the model: "
                 f"{', '.join(self.model) or 'none'}; of the recipe: {', '.join(self.recipe)}; of "
                 f"the data: {', '.join(self.data)}."
@@ -443,7 +421,7 @@ def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str,
     >>> by_group({"filters": 8, "train_size": 100})
     ({'filters': 8}, {'train_size': 100})
     """
-    data = _data_toggles()
+    data = data_toggles()
     return (
         {name: level for name, level in settings.items() if name not in data},
         {name: level for name, level in settings.items() if name in data},
@@ -451,53 +429,39 @@ def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str,
 
 
 @cache
-def _recipe_toggles() -> Mapping[str, Toggle]:
+def recipe_toggles() -> Mapping[str, Toggle]:
+    """Return the toggles of recipes by name."""
     return read_toggles(Recipe)
 
 
 @cache
-def _data_toggles() -> Mapping[str, Toggle]:
+def data_toggles() -> Mapping[str, Toggle]:
+    """Return the toggles of the data by name."""
     return read_toggles(load_data)
 
 
 def owner_of(toggle: str, model: str) -> str:
     """Return the name of what takes a toggle, for an error: "Recipe", "load_data" or the model.
 
-    Parameters
-    ----------
-    toggle
-        Name of the toggle.
-    model
-        Name of the model.
-
     Examples
     --------
     >>> [owner_of(name, "mlp") for name in ("augment", "train_size", "units")]
     ['Recipe', 'load_data', 'mlp']
     """
-    if toggle in _recipe_toggles():
+    if toggle in recipe_toggles():
         return Recipe.__name__
-    return load_data.__name__ if toggle in _data_toggles() else model
+    return load_data.__name__ if toggle in data_toggles() else model
 
 
 def check_names(names: Iterable[str], noun: str, owner: str) -> None:
     """Raise ToggleError if a model uses the name of a toggle of the recipe or the data.
-
-    Parameters
-    ----------
-    names
-        Names that the model uses.
-    noun
-        What the names are, such as "parameter".
-    owner
-        Name of the model.
 
     Examples
     --------
     >>> check_names(["units", "depth"], "parameter", "build")
     """
     for name in names:
-        if name in _recipe_toggles() or name in _data_toggles():
+        if name in recipe_toggles() or name in data_toggles():
             raise ToggleError(
                 f"`{name}` is a {noun} of `{owner}` and also a toggle of the recipe or the data. "
                 f"Rename the {noun}."

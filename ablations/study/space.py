@@ -17,26 +17,21 @@ class Space(ToggleGroups):
     """The toggles that the factors and the baseline of a study may name."""
 
     @classmethod
-    def of(
-        cls,
-        model: str,
-        tried: Iterable[Mapping[str, Level]] = (),
-        recipe: Recipe | None = None,
-    ) -> Self:
+    def of(cls, model: str, tried: Iterable[Mapping[str, Level]] = ()) -> Self:
         """Read the toggles that a study of a model may set.
 
         Parameters
         ----------
-        model, tried, recipe
+        model, tried
             As of `cnnzoo.builders.ToggleGroups.of`.
 
         Raises
         ------
         StudyError, ToggleError
-            If the model cannot be built by a study, or uses the name of another toggle.
+            If a study cannot build the model, or it uses the name of another toggle.
         """
         try:
-            space = super().of(model, tried, recipe)
+            space = super().of(model, tried)
         except BuilderError as error:
             raise StudyError(str(error)) from error
         if space.builder.required:

@@ -92,7 +92,7 @@ def test_custom_builder_has_a_code_version(tmp_path, monkeypatch):
 
 
 def test_annotated_builder_has_its_toggles():
-    toggles = find_builder("stub_builders:annotated").toggles
+    toggles = find_builder("stub_builders:annotated").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {"units": 8, "rate": 0}
     assert toggles["units"].allowed == "a whole number from 1 to 65536"
     with pytest.raises(ToggleError) as refused:
@@ -101,7 +101,7 @@ def test_annotated_builder_has_its_toggles():
 
 
 def test_plain_parameters_take_any_level():
-    toggles = find_builder("stub_builders:plain").toggles
+    toggles = find_builder("stub_builders:plain").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {
         "units": 8,
         "rate": 0.0,
@@ -116,7 +116,7 @@ def test_plain_parameters_take_any_level():
 
 
 def test_plain_annotation_is_the_type_of_levels():
-    toggles = find_builder("stub_builders:typed").toggles
+    toggles = find_builder("stub_builders:typed").toggles()
     assert {name: toggle.allowed for name, toggle in toggles.items()} == {
         "units": "a whole number",
         "rate": "a number",
@@ -184,7 +184,7 @@ def test_only_accepted_arguments_reach_a_builder():
 
 @pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
 def test_hyperparameters_are_toggles(name):
-    toggles = find_builder(name).toggles
+    toggles = find_builder(name).toggles()
     assert {n: t.default for n, t in toggles.items()} == {
         "units": 8,
         "wide": False,
@@ -202,7 +202,7 @@ def test_hyperparameters_are_toggles(name):
 
 @pytest.mark.parametrize("name", ["tutorial", "spelled", "quoted"])
 def test_hyperparameters_under_a_plain_for_and_if(name):
-    toggles = find_builder(f"stub_builders:{name}").toggles
+    toggles = find_builder(f"stub_builders:{name}").toggles()
     assert {n: (t.allowed, t.condition) for n, t in toggles.items()} == {
         "num_layers": ("a whole number from 1 to 3", ""),
         "units_0": ("a whole number from 4 to 16", ""),
@@ -251,7 +251,7 @@ def test_level_outside_the_range_of_a_hyperparameter(factors, sentence):
 
 
 def test_hypermodel_instance():
-    assert list(find_builder("stub_builders:sized").toggles) == ["rate"]
+    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
     assert units_of(build("stub_builders:sized")) == [4, 10]
 
 
@@ -264,7 +264,7 @@ def test_hypermodel_declares_before_it_builds(monkeypatch):
             return stub_builders._dense((8, 8, 1), 10, hp.get("units"))
 
     monkeypatch.setattr(stub_builders, "sized", Declaring(4))
-    assert list(find_builder("stub_builders:sized").toggles) == ["units"]
+    assert list(find_builder("stub_builders:sized").toggles()) == ["units"]
     assert units_of(build("stub_builders:sized")) == [6, 10]
 
 
@@ -274,7 +274,7 @@ def test_hypermodel_that_cannot_be_hashed(monkeypatch):
             return isinstance(other, Comparable)
 
     monkeypatch.setattr(stub_builders, "sized", Comparable(4))
-    assert list(find_builder("stub_builders:sized").toggles) == ["rate"]
+    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
 
 
 def test_same_builder_by_name_and_by_object():

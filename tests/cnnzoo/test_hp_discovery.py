@@ -144,11 +144,11 @@ def test_scopes_only_leaves_out_what_an_if_hides():
 
 
 def test_discovery_allocates_no_weights():
-    assert list(find_builder("stub_builders:vast").toggles) == ["units", "deep"]
+    assert list(find_builder("stub_builders:vast").toggles()) == ["units", "deep"]
 
 
 def test_discovery_of_a_builder_that_sets_weights():
-    assert list(find_builder("stub_builders:setting").toggles) == ["units", "wide"]
+    assert list(find_builder("stub_builders:setting").toggles()) == ["units", "wide"]
 
 
 def test_plan_marks_a_choice_without_effect_infeasible():

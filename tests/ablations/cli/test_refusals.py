@@ -48,7 +48,7 @@ def test_a_bad_study_ends_with_one_line(tell, serially, tmp_path, text, line):
     assert answer.stderr.count("\n") == 1
     if line is None:
         assert answer.stderr.startswith(
-            "StudyError: `unit` is not a toggle of `mlp`, its recipe or its data; did you mean "
+            "StudyError: `unit`: expected a toggle of `mlp`, its recipe or its data; did you mean "
             "`units`? Toggles of the model: units, depth, "
         )
     else:
