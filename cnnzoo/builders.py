@@ -40,7 +40,7 @@ class BuilderError(ToggleError):
 
 @dataclass(frozen=True, eq=False)
 class Builder:
-    """What builds a model, with its name.
+    """A model of the zoo or a custom builder, under one interface.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class Builder:
         return self._seeded(lambda: self._call(hp), input_shape, seed)
 
     def try_hp(self, hp: Any) -> None:
-        """Call a ``build(hp)`` for what it asks for, if possible without memory for weights."""
+        """Call a ``build(hp)`` to see what it asks for, without memory for weights if possible."""
         import keras
 
         from cnnzoo.models.initialization import fresh_names
