@@ -99,7 +99,7 @@ def _markup(text: str) -> Any:
 
 
 def _asset(name: str) -> str:
-    return files("ablations.report").joinpath(name).read_text(encoding="utf-8")
+    return files("ablations.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def vega_bundle() -> str:
