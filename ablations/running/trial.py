@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
-from ablations.study.models import Builder, find_builder
-from ablations.study.space import by_group
+from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import METRICS
-from ablations.study.models import find_builder
-from ablations.study.space import by_group
+from cnnzoo.builders import by_group, find_builder
 from cnnzoo.runtime.error_text import line_of
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME

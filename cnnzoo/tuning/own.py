@@ -13,6 +13,7 @@ import keras_tuner
 
 from cnnzoo.builders import check_names, is_hypermodel, takes_hp
 from cnnzoo.data import Data
+from cnnzoo.hp_discovery import explore
 from cnnzoo.models.initialization import build_seeded, fresh_names
 from cnnzoo.models.loaded_weights import loaded_digest
 from cnnzoo.runtime.error_text import reason_of
@@ -151,21 +152,13 @@ class OwnHyperModel(ZooHyperModel):
         check_names((own.name for own in hp.space), "hyperparameter", self.space.owner)
 
     def _discover(self) -> Any:
-        """Return all hyperparameters, by building once more for every branch not taken yet."""
+        """Return all hyperparameters that scopes declare."""
         found = keras_tuner.HyperParameters()
-        waiting: list[list[Any]] = [[]]
-        seen: list[list[Any]] = []
-        while waiting:
-            branch = waiting.pop(0)
-            if branch in seen:
-                continue
-            seen.append(branch)
-            attempt = keras_tuner.HyperParameters()
-            attempt.values.update({condition.name: condition.values[0] for condition in branch})
-            with contextlib.suppress(Exception), isolated():  # if tried, it is a trial's reason
-                self._built(attempt)
-            take_in(found, attempt)
-            seen += attempt.active_scopes
-            waiting += attempt.inactive_scopes
+        for call in explore(self._attempt, scopes_only=True):
+            take_in(found, call.hp)
         self._last = None
         return found
+
+    def _attempt(self, hp: Any) -> None:
+        with isolated():
+            self._built(hp)

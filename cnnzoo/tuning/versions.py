@@ -1,23 +1,18 @@
-"""What the scores of a search depend on besides what was asked for."""
+"""Versions that the scores of a search depend on."""
 
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import cnnzoo
 from cnnzoo.builders import code_of, path_of
-from cnnzoo.runtime.code_version import files_version, training_files
-from cnnzoo.runtime.keras_backend import backend_version
+from cnnzoo.runtime.code_version import trial_versions
 
-PACKAGES = ("cnnzoo", "keras", "keras-tuner", "tensorflow", "numpy")
+PACKAGES = ("keras", "keras-tuner", "tensorflow", "numpy")
 
-PART_OF_A_TRIAL = ("execution.py", "hypermodel.py", "own.py", "space.py")
-"""What of this folder decides what comes of a trial."""
+RUN_TRIAL = "cnnzoo.tuning.execution"
+"""Module that trains a configuration. A score depends on the files that it imports."""
 
 
 def versions_of(model: Any, weights: str = "") -> dict[str, str]:
-    """Return the versions that scores of a model belong to.
+    """Return the versions that scores of a model depend on.
 
     Parameters
     ----------
@@ -29,21 +24,9 @@ def versions_of(model: Any, weights: str = "") -> dict[str, str]:
     Returns
     -------
     dict
-        Of packages, ``cnnzoo`` with a digest of the code that a trial runs; ``backend``, Keras's
-        with its version; of the model's own code, by its name, if it is not the zoo's; and
-        ``weights``, if its builder loads any.
+        The versions of `cnnzoo.runtime.code_version.trial_versions`, with the version of a custom
+        builder's code under its name, and ``weights`` if its builder loads any.
     """
-    packages = {name: version(name) for name in PACKAGES}
-    packages["cnnzoo"] += f" ({_own_code()})"
-    code = code_of(model)
-    own = {path_of(model): code} if code else {}
-    loaded = {"weights": weights} if weights else {}
-    return {**packages, "backend": backend_version(), **own, **loaded}
-
-
-@cache
-def _own_code() -> str:
-    """Return the digest of the code as it was when this process first asked."""
-    package = Path(cnnzoo.__file__).parent
-    own = {f"tuning/{name}": package / "tuning" / name for name in PART_OF_A_TRIAL}
-    return files_version({**training_files(package), **own})
+    return trial_versions(
+        RUN_TRIAL, PACKAGES, **{path_of(model): code_of(model), "weights": weights}
+    )

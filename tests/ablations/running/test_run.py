@@ -87,7 +87,9 @@ def test_changed_recipe_makes_new_trials_and_is_reported(go, capsys):
     capsys.readouterr()
     changed = dataclasses.replace(STUDY, recipe=Recipe(epochs=5, augment="flip"))
     assert len(go(changed)[1]) == 6
-    told = "The recipe changed since the last run: epochs from 10 to 5; augment from none to flip."
+    told = (
+        "The recipe has changed since the last run: epochs from 10 to 5; augment from none to flip."
+    )
     assert told in capsys.readouterr().err.replace("\n", " ")
     results, ran = go(STUDY)
     assert ran == []

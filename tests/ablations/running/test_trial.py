@@ -136,8 +136,8 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
         (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
         (
             trial("stub_builders:whole", units=9),
-            "StudyError: `model` of a Study: 'stub_builders:whole' must return a compiled "
-            "keras.Model; it returned 9 (int).",
+            "BuilderError: `stub_builders:whole`: expected a compiled keras.Model as result; got 9 "
+            "(int).",
         ),
         (  # which Keras wraps
             trial("stub_builders:reshaping", size=7),

@@ -219,8 +219,8 @@ def test_what_cnnzoo_hypermodel_returns_brings_its_search_along(searched, stub_t
 
 
 KINDS = (
-    "`model` of a search must be a name of the zoo, a builder with annotated parameters, "
-    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
+    "`model`: expected the name of a zoo model, a function with annotated parameters, KerasTuner's "
+    "build(hp) or a keras_tuner.HyperModel; got "
 )
 
 
@@ -232,21 +232,20 @@ KINDS = (
         (
             own.Hyper,
             {},
-            "`model` of a search: Hyper is a class of hypermodels; give one of them, as in "
-            "Hyper().",
+            "`model`: expected an instance of a HyperModel; got the class Hyper. Write Hyper().",
         ),
         (
             own.WithFit(9),
             {},
-            "`model` of a search: WithFit has a `fit` of its own, which would not be called: "
-            "trainings go by the recipe, whose toggles `search` takes. Search it with a tuner of "
-            "KerasTuner, and open that with cnnzoo.open_search.",
+            "`model`: WithFit has a custom `fit`, which would not be called because a recipe "
+            "trains every model. Search it with a tuner of KerasTuner, and open the result with "
+            "cnnzoo.open_search.",
         ),
         (
             lambda units: None,
             {},
-            "`model` of a search: `<lambda>` has nothing to vary. Annotate its parameters by "
-            "toggles, or take KerasTuner's `hp` as the first one.",
+            "`model`: `<lambda>` has nothing to vary. Annotate its parameters with toggles, or "
+            "make `hp` of KerasTuner the first one.",
         ),
         (
             own.broken,
@@ -267,8 +266,8 @@ KINDS = (
         (
             own.two_names,
             {"search": ["batch_size"]},
-            "`batch_size` is a hyperparameter of `two_names` and a toggle of its recipe or data: "
-            "call it something else there.",
+            "`batch_size` is a hyperparameter of `two_names` and also a toggle of the recipe or "
+            "the data. Rename the hyperparameter.",
         ),
         (
             own.constant,

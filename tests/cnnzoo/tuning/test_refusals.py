@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo.runtime import code_version
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.objective import read_objective
@@ -283,9 +284,9 @@ def test_with_other_packages_a_search_does_not_go_on(
 ):
     stub_training(lambda levels, seed: 0.5)
     searched("mlp", "digits", SPACE, trials=1)
-    original = cnnzoo.tuning.versions.version
+    original = code_version.version
     monkeypatch.setattr(
-        cnnzoo.tuning.versions, "version", lambda name: "9.9" if name == "keras" else original(name)
+        code_version, "version", lambda name: "9.9" if name == "keras" else original(name)
     )
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=2)

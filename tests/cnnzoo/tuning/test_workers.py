@@ -242,6 +242,6 @@ def test_workers_take_only_builders_that_they_can_import(searched):
     with pytest.raises(cnnzoo.ToggleError) as refusal:
         searched(local, "digits", {"number": [1, 2]}, workers=2)
     assert str(refusal.value) == (
-        "With workers=2, `model` of `tune` must be a name of the zoo or what workers can import; "
-        f"got `{local.__qualname__}` of `{__name__}`."
+        "`model`: expected, with workers=2, a model that worker processes can import; got "
+        f"`{local.__qualname__}` of `{__name__}`. Define it in a module, or use workers=1."
     )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import stub_builders
 
-from ablations import Study, StudyError
+from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
-from ablations.study.models import find_builder
 from ablations.study.space import Space
 from cnnzoo import ToggleError
+from cnnzoo.builders import BuilderError, find_builder
 
 SHAPE = (8, 8, 1)
 
@@ -30,7 +30,7 @@ def units_of(model):
 # Where models are found
 
 
-def test_a_zoo_model_is_built_for_the_data():
+def test_zoo_model_is_built_for_the_data():
     builder = find_builder("mlp")
     model = builder.build({"units": 8}, SHAPE, 3, 0)
     assert model.input_shape == (None, 8, 8, 1)
@@ -43,33 +43,41 @@ def test_a_zoo_model_is_built_for_the_data():
     [
         (
             "nowhere.at.all:build",
-            "`model` of a Study: 'nowhere.at.all:build' cannot be imported (No module named "
-            "'nowhere'). It is written 'package.module:function'.",
+            "`model`: cannot import 'nowhere.at.all:build' (No module named 'nowhere'). Expected "
+            "'package.module:function'.",
         ),
         (
             "stub_builders:nothing",
-            "`model` of a Study: 'stub_builders:nothing' cannot be imported (module "
-            "'stub_builders' has no attribute 'nothing'). It is written "
-            "'package.module:function'.",
+            "`model`: cannot import 'stub_builders:nothing' (module 'stub_builders' has no "
+            "attribute 'nothing'). Expected 'package.module:function'.",
         ),
     ],
 )
-def test_what_cannot_be_imported_is_said(name, sentence):
-    with pytest.raises(StudyError) as refused:
+def test_model_that_cannot_be_imported(name, sentence):
+    with pytest.raises(BuilderError) as refused:
         find_builder(name)
     assert str(refused.value) == sentence
 
 
-def test_an_unknown_zoo_model_is_answered_with_the_nearest():
+def test_study_raises_its_own_error():
+    with pytest.raises(StudyError) as refused:
+        plan(Study("stub_builders:nothing", factors={"units": [4, 8]}))
+    assert str(refused.value) == (
+        "`model`: cannot import 'stub_builders:nothing' (module 'stub_builders' has no attribute "
+        "'nothing'). Expected 'package.module:function'."
+    )
+
+
+def test_unknown_zoo_model_names_the_nearest():
     with pytest.raises(ToggleError, match="did you mean `downsampling`"):
         find_builder("downsamplin")
 
 
-def test_a_function_in_a_class_is_found():
+def test_function_in_a_class():
     assert units_of(build("stub_builders:Outer.build_inner", {"units": 4})) == [4, 10]
 
 
-def test_the_code_of_ones_own_model_has_a_version(tmp_path, monkeypatch):
+def test_custom_builder_has_a_code_version(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "versioned_builder.py"
     path.write_text("def build(input_shape, classes, units=8): ...\n")
@@ -80,11 +88,11 @@ def test_the_code_of_ones_own_model_has_a_version(tmp_path, monkeypatch):
     assert find_builder("versioned_builder:build").version != before
 
 
-# Builders of one's own
+# Custom builders
 
 
-def test_an_annotated_builder_offers_its_toggles():
-    toggles = find_builder("stub_builders:annotated").toggles
+def test_annotated_builder_has_its_toggles():
+    toggles = find_builder("stub_builders:annotated").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {"units": 8, "rate": 0}
     assert toggles["units"].allowed == "a whole number from 1 to 65536"
     with pytest.raises(ToggleError) as refused:
@@ -92,8 +100,8 @@ def test_an_annotated_builder_offers_its_toggles():
     assert str(refused.value) == "`rate` of `annotated` must be a number from 0 to 0.9; got 0.95."
 
 
-def test_a_plain_builder_offers_its_parameters_with_a_default_at_any_level():
-    toggles = find_builder("stub_builders:plain").toggles
+def test_plain_parameters_take_any_level():
+    toggles = find_builder("stub_builders:plain").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {
         "units": 8,
         "rate": 0.0,
@@ -107,8 +115,8 @@ def test_a_plain_builder_offers_its_parameters_with_a_default_at_any_level():
     }
 
 
-def test_a_plain_annotation_is_the_type_of_the_levels():
-    toggles = find_builder("stub_builders:typed").toggles
+def test_plain_annotation_is_the_type_of_levels():
+    toggles = find_builder("stub_builders:typed").toggles()
     assert {name: toggle.allowed for name, toggle in toggles.items()} == {
         "units": "a whole number",
         "rate": "a number",
@@ -137,38 +145,37 @@ def test_a_plain_annotation_is_the_type_of_the_levels():
         ({"kind": 1}, "`kind` of `stub_builders:typed` must be a text; got 1 (int)."),
     ],
 )
-def test_a_level_of_another_type_is_refused_before_anything_is_built(levels, sentence):
+def test_level_of_another_type(levels, sentence):
     with pytest.raises(ToggleError) as refused:
         Planner.of(Study("stub_builders:typed", factors={n: [v] for n, v in levels.items()}))
     assert str(refused.value) == sentence.format("`stub_builders:typed`")
 
 
-def test_a_parameter_that_nobody_would_give_is_refused():
+def test_required_parameter_of_a_custom_builder():
     with pytest.raises(StudyError) as refused:
         Planner.of(Study("stub_builders:needy", factors={"units": [8, 16]}))
     assert str(refused.value) == (
-        "`model` of a Study: 'stub_builders:needy' has the parameter `width` without a default; "
-        "give it one, which the baseline takes. Without one may be input_shape, classes, seed."
+        "`model`: the parameter `width` of 'stub_builders:needy' has no default. Give it one, "
+        "which the baseline uses. Only input_shape, classes, seed need none."
     )
 
 
-def test_what_is_no_model_is_refused_once_it_is_built():
-    with pytest.raises(StudyError) as refused:
+def test_builder_that_returns_no_model():
+    with pytest.raises(BuilderError) as refused:
         build("stub_builders:whole")
     assert str(refused.value) == (
-        "`model` of a Study: 'stub_builders:whole' must return a compiled keras.Model; it returned "
-        "8 (int)."
+        "`stub_builders:whole`: expected a compiled keras.Model as result; got 8 (int)."
     )
 
 
-def test_a_sequential_without_an_input_is_built_for_the_data():
+def test_sequential_without_input_is_built_for_the_data():
     model = build("stub_builders:inputless")
     assert model.input_shape == (None, *SHAPE)
     assert [kernel.shape for kernel in kernels(model)] == [(64, 8), (8,), (8, 10), (10,)]
     assert (kernels(build("stub_builders:inputless"))[0] == kernels(model)[0]).all()
 
 
-def test_levels_reach_a_builder_and_what_it_does_not_take_does_not():
+def test_only_accepted_arguments_reach_a_builder():
     assert units_of(build("stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
 
 
@@ -176,8 +183,8 @@ def test_levels_reach_a_builder_and_what_it_does_not_take_does_not():
 
 
 @pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
-def test_the_hyperparameters_of_kerastuner_are_the_toggles(name):
-    toggles = find_builder(name).toggles
+def test_hyperparameters_are_toggles(name):
+    toggles = find_builder(name).toggles()
     assert {n: t.default for n, t in toggles.items()} == {
         "units": 8,
         "wide": False,
@@ -194,8 +201,8 @@ def test_the_hyperparameters_of_kerastuner_are_the_toggles(name):
 
 
 @pytest.mark.parametrize("name", ["tutorial", "spelled", "quoted"])
-def test_choices_under_a_plain_for_and_if_are_found(name):
-    toggles = find_builder(f"stub_builders:{name}").toggles
+def test_hyperparameters_under_a_plain_for_and_if(name):
+    toggles = find_builder(f"stub_builders:{name}").toggles()
     assert {n: (t.allowed, t.condition) for n, t in toggles.items()} == {
         "num_layers": ("a whole number from 1 to 3", ""),
         "units_0": ("a whole number from 4 to 16", ""),
@@ -208,7 +215,7 @@ def test_choices_under_a_plain_for_and_if_are_found(name):
 
 
 @pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
-def test_levels_reach_kerastuners_builder(name):
+def test_levels_reach_build_hp(name):
     import keras
 
     assert units_of(build(name)) == [8, 10]
@@ -236,52 +243,93 @@ def test_levels_reach_kerastuners_builder(name):
         ),
     ],
 )
-def test_a_level_out_of_kerastuners_range_is_refused(factors, sentence):
+def test_level_outside_the_range_of_a_hyperparameter(factors, sentence):
     study = Study(stub_builders.tuned, factors=factors)
     with pytest.raises(ToggleError) as refused:
         Space.of(study.model_name).factors(study)
     assert str(refused.value) == sentence
 
 
-def test_an_instance_of_a_hypermodel_is_taken():
-    assert list(find_builder("stub_builders:sized").toggles) == ["rate"]
+def test_hypermodel_instance():
+    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
     assert units_of(build("stub_builders:sized")) == [4, 10]
 
 
-def test_a_function_with_some_arguments_given_is_taken():
+def test_hypermodel_declares_before_it_builds(monkeypatch):
+    class Declaring(stub_builders.Sized):
+        def declare_hyperparameters(self, hp):
+            hp.Fixed("units", 6)
+
+        def build(self, hp):
+            return stub_builders._dense((8, 8, 1), 10, hp.get("units"))
+
+    monkeypatch.setattr(stub_builders, "sized", Declaring(4))
+    assert list(find_builder("stub_builders:sized").toggles()) == ["units"]
+    assert units_of(build("stub_builders:sized")) == [6, 10]
+
+
+def test_hypermodel_that_cannot_be_hashed(monkeypatch):
+    class Comparable(stub_builders.Sized):
+        def __eq__(self, other):
+            return isinstance(other, Comparable)
+
+    monkeypatch.setattr(stub_builders, "sized", Comparable(4))
+    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
+
+
+def test_same_builder_by_name_and_by_object():
+    by_name = find_builder("stub_builders:tuned")
+    by_object = find_builder(stub_builders.tuned)
+    assert by_object.name == by_name.name == "stub_builders:tuned"
+    assert by_object == by_name
+    assert by_object.version == by_name.version
+    assert by_object.takes_hp
+
+
+def test_built_hp_holds_what_the_builder_asked_for():
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    hp.values["num_layers"] = 2
+    find_builder(stub_builders.tutorial).build_hp(hp, SHAPE, 0)
+    assert [one.name for one in hp.space] == ["num_layers", "units_0", "units_1", "dropout", "lr"]
+
+
+def test_partial_function():
     assert units_of(build("stub_builders:wide", {"units": 4})) == [16, 10]
 
 
-MUST = (
-    "it must be a function that returns a compiled keras.Model, KerasTuner's build(hp), or a "
-    "keras_tuner.HyperModel."
+EXPECTED = (
+    "`model`: expected a function that returns a compiled keras.Model, KerasTuner's build(hp) or a "
+    "keras_tuner.HyperModel; got "
 )
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Subclassed", f"is the class Subclassed; {MUST}"),
-        ("subclassed", f"is of the type Subclassed; {MUST}"),
-        ("SIZES", f"is of the type list; {MUST}"),
+        ("Subclassed", f"{EXPECTED}'stub_builders:Subclassed', the class Subclassed."),
+        ("subclassed", f"{EXPECTED}'stub_builders:subclassed', an object of type Subclassed."),
+        ("SIZES", f"{EXPECTED}'stub_builders:SIZES', an object of type list."),
         (
             "Sized",
-            "cannot be made without arguments (Sized.__init__() missing 1 required positional "
-            "argument: 'units'). Name an instance of it, made at the top of a module.",
+            "`model`: the class 'stub_builders:Sized' cannot be created without arguments "
+            "(Sized.__init__() missing 1 required positional argument: 'units'). Name an instance "
+            "of it that is created at module level.",
         ),
     ],
 )
-def test_what_builds_no_model_is_refused(name, sentence):
-    with pytest.raises(StudyError) as refused:
+def test_object_that_is_no_builder(name, sentence):
+    with pytest.raises(BuilderError) as refused:
         find_builder(f"stub_builders:{name}")
-    assert str(refused.value) == f"`model` of a Study: 'stub_builders:{name}' {sentence}"
+    assert str(refused.value) == sentence
 
 
 # Initial weights
 
 
 @pytest.mark.parametrize("name", ["stub_builders:unnamed", "stub_builders:tuned"])
-def test_layers_without_names_start_alike_whatever_was_built_before(name):
+def test_unnamed_layers_start_alike_after_any_build(name):
     import keras
 
     first = kernels(build(name))
@@ -294,7 +342,7 @@ def test_layers_without_names_start_alike_whatever_was_built_before(name):
     assert not (first[0] == other[0]).all()
 
 
-def test_building_leaves_the_dtype_policy_as_it_was(mixed_precision):
+def test_building_keeps_the_dtype_policy(mixed_precision):
     import keras
 
     build("stub_builders:unnamed")

@@ -1,11 +1,15 @@
-"""Document 000, "What causes loss in convolutional layers?": its ablations."""
+"""The built-in studies: the documents' claims, each as a study.
+
+They are those of document 000, "What causes loss in convolutional layers?".
+"""
 
 from ablations.study import Study
+from ablations.study.settings import check_known
 from cnnzoo.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=3)
 
-STUDIES = {
+STUDIES: dict[str, Study] = {
     "downsampling": Study(
         "downsampling",
         factors={"pool_size": [1, 2, 3, 4]},
@@ -38,18 +42,35 @@ STUDIES = {
     ),
 }
 
-CLAIMS = {
+CLAIMS: dict[str, str] = {
     "downsampling": "C01",
     "downsampling-average": "C01",
     "feature-maps": "C02",
     "batch-norm": "C04",
 }
-"""Which claim of the document each study asks about."""
+"""Claim that each study tests."""
 
-CLAIMED = {
+CLAIMED: dict[str, str] = {
     "C01": "document 000: the larger the pooling window and its step, the higher the loss",
     "C02": "document 000: the more filters, the lower the loss",
     "C04": "document 000: normalization steadies training and may lower the loss, the more so in "
     "deeper nets",
 }
-"""What the document claims, by the names above."""
+"""Text of each claim."""
+
+
+def get_study(name: str) -> Study:
+    """Return a built-in study.
+
+    Raises
+    ------
+    StudyError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get_study("downsampling").factors["pool_size"]
+    (1, 2, 3, 4)
+    """
+    check_known(name, list(STUDIES), "There is no built-in study")
+    return STUDIES[name]

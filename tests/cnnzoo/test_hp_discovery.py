@@ -2,8 +2,9 @@ import pytest
 
 from ablations import Study
 from ablations.designs.planner import Planner
-from ablations.study.hyperparameters import MOST_BUILDS, discover
 from cnnzoo import Recipe
+from cnnzoo.builders import find_builder
+from cnnzoo.hp_discovery import MOST_CALLS, discover, explore
 
 
 def conditions(make, tried=()):
@@ -20,7 +21,7 @@ def counted(make):
     return build, calls
 
 
-def test_nested_ifs_name_the_choice_right_above():
+def test_nested_ifs_name_the_nearest_choice():
     def build(hp):
         if hp.Boolean("dropout") and hp.Choice("kind", ["plain", "spatial"]) == "spatial":
             hp.Float("rate", 0.1, 0.5)
@@ -40,7 +41,7 @@ def test_each_branch_of_a_choice_is_entered():
     assert conditions(build) == {"kind": "", "flat": "kind is a or c", "size": "kind is b"}
 
 
-def test_a_scope_under_an_if_keeps_its_own_condition():
+def test_scope_under_an_if_keeps_its_condition():
     def build(hp):
         if hp.Boolean("head"):
             kind = hp.Choice("kind", ["dense", "dropout"])
@@ -51,7 +52,7 @@ def test_a_scope_under_an_if_keeps_its_own_condition():
     assert conditions(build)["rate"] == "kind is dropout"
 
 
-def test_what_two_choices_decide_together_is_found_where_it_is_needed_and_has_no_condition():
+def test_two_deciding_choices_give_no_condition():
     def build(hp):
         both = [hp.Boolean("wide"), hp.Boolean("deep")]
         if all(both):
@@ -61,7 +62,7 @@ def test_what_two_choices_decide_together_is_found_where_it_is_needed_and_has_no
     assert conditions(build, [{"wide": True, "deep": True}]) == {"wide": "", "deep": "", "size": ""}
 
 
-def test_of_a_long_range_only_the_ends_are_tried_and_no_condition_is_guessed():
+def test_long_range_is_tried_at_its_ends_only():
     def build(hp):
         if hp.Int("width", 1, 1000) > 10:
             hp.Boolean("split")
@@ -71,7 +72,7 @@ def test_of_a_long_range_only_the_ends_are_tried_and_no_condition_is_guessed():
     assert len(calls) == 3
 
 
-def test_a_layer_count_of_many_levels_is_known_at_each():
+def test_each_level_of_a_layer_count_is_tried():
     def build(hp):
         for place in range(hp.Int("layers", 2, 20)):
             hp.Int(f"units_{place}", 32, 512, step=32)
@@ -81,10 +82,10 @@ def test_a_layer_count_of_many_levels_is_known_at_each():
     assert len(toggles) == 21
     assert toggles["units_1"].when is None
     assert toggles["units_18"].when == ("layers", (19, 20))
-    assert len(calls) <= MOST_BUILDS
+    assert len(calls) <= MOST_CALLS
 
 
-def test_a_builder_that_asks_for_ever_more_is_left_in_the_end():
+def test_endless_builder_is_called_a_limited_number_of_times():
     def build(hp):
         place = 0
         while hp.Boolean(f"another_{place}"):
@@ -92,10 +93,10 @@ def test_a_builder_that_asks_for_ever_more_is_left_in_the_end():
 
     build, calls = counted(build)
     discover(build)
-    assert len(calls) == MOST_BUILDS
+    assert len(calls) == MOST_CALLS
 
 
-def test_levels_that_cannot_be_built_are_passed_over_with_what_they_asked_for():
+def test_failed_calls_count_with_what_they_asked_for():
     def build(hp):
         for place in range(hp.Int("layers", 1, 5)):
             hp.Int(f"units_{place}", 4, 8)
@@ -110,7 +111,7 @@ def test_levels_that_cannot_be_built_are_passed_over_with_what_they_asked_for():
     }
 
 
-def test_a_builder_that_never_builds_says_why():
+def test_builder_that_always_fails_raises_its_error():
     def build(hp):
         raise AttributeError("no such thing")
 
@@ -118,7 +119,7 @@ def test_a_builder_that_never_builds_says_why():
         discover(build)
 
 
-def test_a_name_with_two_ranges_takes_any_level():
+def test_name_with_two_ranges_takes_any_level():
     def build(hp):
         wide = hp.Boolean("wide")
         hp.Int("units", 8, 64 if wide else 16)
@@ -126,19 +127,31 @@ def test_a_name_with_two_ranges_takes_any_level():
     assert discover(build)["units"].allowed == "a bool, a number or a text"
 
 
-def test_weights_that_no_memory_holds_are_not_made_for_looking():
-    from ablations.study.models import find_builder
+def test_scopes_only_leaves_out_what_an_if_hides():
+    def build(hp):
+        kind = hp.Choice("kind", ["adam", "sgd"])
+        with hp.conditional_scope("kind", ["sgd"]):
+            if kind == "sgd":
+                hp.Float("momentum", 0.0, 0.9)
+        if hp.Boolean("wide"):
+            hp.Int("units", 4, 8)
 
-    assert list(find_builder("stub_builders:vast").toggles) == ["units", "deep"]
+    calls = explore(build, scopes_only=True)
+    assert [dict(call.given) for call in calls] == [{}, {"kind": "sgd"}]
+    assert [{*call.asked} for call in calls] == [{"kind", "wide"}, {"kind", "momentum", "wide"}]
+    everything = {name for call in explore(build) for name in call.asked}
+    assert everything == {"kind", "wide", "momentum", "units"}
 
 
-def test_a_builder_that_sets_weights_is_looked_at_too():
-    from ablations.study.models import find_builder
-
-    assert list(find_builder("stub_builders:setting").toggles) == ["units", "wide"]
+def test_discovery_allocates_no_weights():
+    assert list(find_builder("stub_builders:vast").toggles()) == ["units", "deep"]
 
 
-def test_a_choice_is_planned_only_where_it_counts():
+def test_discovery_of_a_builder_that_sets_weights():
+    assert list(find_builder("stub_builders:setting").toggles()) == ["units", "wide"]
+
+
+def test_plan_marks_a_choice_without_effect_infeasible():
     factors = {"num_layers": [1, 2], "units_1": [4, 8]}
     study = Study(
         "stub_builders:tutorial", data="digits", factors=factors, seeds=1, recipe=Recipe(epochs=1)
