@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.study.contents import ReportError, undone_of
+from ablations.report.page import ReportError
+from ablations.report.study.contents import undone_of
 from ablations.report.wording import level_words, metric_words, seed_words, short_digest
 from ablations.study.settings import StudyError
 from cnnzoo.levels import same

@@ -8,8 +8,6 @@ import pandas as pd
 
 from ablations.report.numbers import decimals_of, fixed, is_number
 from ablations.report.search.contents import (
-    DELTAS,
-    STEPS,
     VARIED_NOTHING,
     SearchContents,
     choices_title,
@@ -47,9 +45,9 @@ def contents_of(results: SearchResults, ablation: "SearchAblation | None" = None
     tables = {}
     if one_at_a_time:
         for metric in one_at_a_time.metrics:
-            tables[choices_title(metric)] = one_at_a_time.deltas_of(metric)[DELTAS]
+            tables[choices_title(metric)] = one_at_a_time.deltas_of(metric)
     if path and PATH_STEPS in path.tables:
-        tables[path_title(path)] = path.tables[PATH_STEPS][STEPS]
+        tables[path_title(path)] = path.tables[PATH_STEPS]
     return SearchContents(
         name=results.model.rpartition(":")[2] or results.directory.resolve().name,
         facts=_facts(results),

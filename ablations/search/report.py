@@ -1,14 +1,12 @@
 """The report of a search and its figures: the one way in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.report.search.contents import SearchContents
-from ablations.report.study.contents import ReportError
-from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
+from ablations.report.search.document import SearchDocument
+from ablations.report.write import FIGURE_FORMATS, save_figures, save_report
 from ablations.search.contents import contents_of
-from cnnzoo.runtime.files import write_whole
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 if TYPE_CHECKING:
@@ -48,16 +46,7 @@ def search_report(
     SearchError
         If there is no search.
     """
-    place = Path(path).expanduser()
-    suffix = place.suffix.lower()
-    if suffix not in FORMATS:
-        raise ReportError(
-            f"a search report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
-        )
-    check_free([place], overwrite)
-    text = _writer(suffix)(_gather(search, ablation))
-    write_whole(place, text.encode("utf-8", "replace"))
-    return place
+    return save_report(_document(search, ablation), path, overwrite=overwrite)
 
 
 def search_figures(
@@ -92,31 +81,11 @@ def search_figures(
     SearchError
         If there is no search.
     """
-    from ablations.report.search.figures import draw_figures
-
-    contents = _gather(search)
-    return save_figures(
-        lambda theme: draw_figures(contents, theme), directory, formats, overwrite=overwrite
-    )
+    return save_figures(_document(search), directory, formats, overwrite=overwrite)
 
 
-def _gather(
+def _document(
     search: SearchResults | str | Path, ablation: "SearchAblation | None" = None
-) -> SearchContents:
+) -> SearchDocument:
     results = search if isinstance(search, SearchResults) else open_search(search)
-    return contents_of(results, ablation)
-
-
-def _writer(suffix: str) -> Callable[[SearchContents], str]:
-    if suffix == ".html":
-        from ablations.report.search.document import page
-
-        return page
-    from ablations.report.search import document as files
-
-    return {
-        ".md": files.markdown_report,
-        ".csv": files.csv_report,
-        ".tex": files.latex_report,
-        ".json": files.json_report,
-    }[suffix]
+    return SearchDocument(contents_of(results, ablation))

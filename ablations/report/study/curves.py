@@ -1,4 +1,4 @@
-"""Training curves by variant: the mean over shared seeds, and the band that holds half of them."""
+"""Training curves by variant: the mean over shared seeds with an interquartile band."""
 
 from typing import Any
 
@@ -17,23 +17,22 @@ from ablations.report.figure import (
 )
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.palette import Palette
-from ablations.report.wording import metric_words
+from ablations.report.wording import count_of, metric_words
 from ablations.stats.shared_blocks import shared_blocks
 
 MOST_EPOCHS = 150
 MOST_METRICS = 3
 MOST_POINTS = 30
 LOG_FROM = 4
-"""Losses that fall by this factor are drawn in equal ratios, or the last epochs are one line."""
+"""Factor by which a loss falls from which its axis is logarithmic."""
 HEIGHT = 240
-EARLIER = " Where trials stopped early, later epochs are of fewer seeds."
+FEWER = " Later epochs have fewer seeds because some trials stopped early."
 SPLITS = {"": "training", "val_": "validation"}
 
 
 def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
-    """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
+    """Draw the metrics of training and validation by epoch, both on the same scale."""
     figures = []
-    # one epoch is a point: the deltas say all that it says
     if len(contents.history) and contents.history["epoch"].max() > 1:
         history, seeds = _over_shared_seeds(contents, palette)
         for metric in _measured(contents)[:MOST_METRICS]:
@@ -54,14 +53,14 @@ def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Fig
 
 
 def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.DataFrame, str]:
-    """Return the epochs of the variants drawn in the seeds that all of them finished, in words."""
+    """Return the epochs in the seeds that all drawn variants finished, and a caption."""
     history = contents.history[contents.history["variant"].isin(palette.variants)]
     trials = contents.trials[contents.trials["variant"].isin(palette.variants)]
     shared = shared_blocks(trials.assign(finished=1.0), "finished")
     compared, seeds = shared.table.columns, shared.table.index
     kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
-    words = f"Mean over the {len(seeds):,} seed{'s' * (len(seeds) != 1)} that all of these finished"
-    words += "; the band holds the middle half of them." if len(seeds) > 1 else "."
+    words = f"Mean over the {count_of(len(seeds), 'seed')} that all these variants finished"
+    words += "; the band is the interquartile range." if len(seeds) > 1 else "."
     lost = [
         f"{name} ({why})"
         for name, why in shared.left_out.items()
@@ -71,15 +70,15 @@ def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.D
 
 
 def _measured(contents: ReportContents) -> list[str]:
-    """Return what was measured in training, the study's own metrics first."""
-    known = ("variant", "seed", "epoch")
+    """Return the metrics of training, those of the study first."""
+    keys = ("variant", "seed", "epoch")
     names = [
         str(name)
         for name in contents.history.columns
-        if name not in known and "learning_rate" not in name and not name.startswith("val_")
+        if name not in keys and "learning_rate" not in name and not name.startswith("val_")
     ]
-    asked = [str(metric) for metric in contents.study.get("metrics", ())]
-    return sorted(names, key=lambda name: asked.index(name) if name in asked else len(asked))
+    first = [str(metric) for metric in contents.study.get("metrics", ())]
+    return sorted(names, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -88,7 +87,7 @@ def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
     table = pd.DataFrame(
         {"mean": groups.mean(), "low": groups.quantile(0.25), "high": groups.quantile(0.75)}
     )
-    # A mean that one far seed pulls out of the band stays in sight with it.
+    # the band includes the mean, which an outlier may pull out of the quartiles
     table["low"] = table[["low", "mean"]].min(axis=1)
     table["high"] = table[["high", "mean"]].max(axis=1)
     return table.assign(seeds=groups.count()).dropna().reset_index()
@@ -151,7 +150,7 @@ def _curve(
     return Figure(
         name=slug("curves", split, metric),
         title=f"{words.capitalize()} in {split}",
-        caption=seeds + EARLIER * fewer + palette.note,
+        caption=seeds + FEWER * fewer + palette.note,
         section="curves",
         metric=metric,
         chart=chart_of([band, line], HEIGHT),
