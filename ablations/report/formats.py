@@ -147,8 +147,7 @@ def markdown_page(page: Page) -> str:
         pieces.append(f"{markdown_text(page.lead)}\n")
     pieces.append(_bullets(f"{word}: {value}" for word, value in page.facts.items()))
     for section in page.sections:
-        if section.parts:
-            pieces += _markdown_section(section)
+        pieces += _markdown_section(section)
     return "\n".join(filter(None, pieces))
 
 
@@ -168,14 +167,15 @@ def latex_report(document: Document) -> str:
 
 
 def _markdown_section(section: Section) -> list[str]:
-    pieces, heading = [f"## {markdown_text(section.title)}\n"], section.title
+    """Write a section, or nothing if it has figures only."""
+    pieces, heading, level = [], section.title, 3
     for part in _unfolded(section.parts):
         if isinstance(part, Heading):
-            heading = part.text
+            heading, level = part.text, 4
         elif isinstance(part, Table) and part.title != heading:
-            pieces.append(f"### {markdown_text(part.title)}\n")
+            pieces.append(f"{'#' * level} {markdown_text(part.title)}\n")
         pieces.append(_markdown_part(part))
-    return pieces
+    return [f"## {markdown_text(section.title)}\n", *pieces] if any(pieces) else []
 
 
 def _unfolded(parts: Iterable[Part]) -> Iterator[Part]:

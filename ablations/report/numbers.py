@@ -122,8 +122,9 @@ def estimate(
     *more: str,
     usual: int | None = None,
     signed: bool = True,
+    unit: str = "",
 ) -> str:
-    """Write a delta with its interval, and more in the same parentheses, for a sentence.
+    """Write a delta with its unit and interval, and more in parentheses, for a sentence.
 
     Examples
     --------
@@ -136,7 +137,7 @@ def estimate(
     ends = is_number(low) and is_number(high)
     interval = [f"{CI} {fixed(low, decimals)} to {fixed(high, decimals)}"] if ends else []
     inside = ", ".join([*interval, *more])
-    return fixed(delta, decimals, signed=signed) + (f" ({inside})" if inside else "")
+    return fixed(delta, decimals, signed=signed) + unit + (f" ({inside})" if inside else "")
 
 
 def p_value(value: Any) -> str:

@@ -230,8 +230,8 @@ def _trends(contents: ReportContents) -> list[Sentence]:
             else f"{len(levels):,} levels from {levels[0]} to {levels[-1]}"
         )
         ends = (row["slope"], row["slope_low"], row["slope_high"])
-        slope = estimate(*ends, count_of(row["n_blocks"], "seed"))
-        test = f"{slope} per unit, {among}, Page's trend test {_p(row)}"
+        slope = estimate(*ends, count_of(row["n_blocks"], "seed"), unit=" per unit")
+        test = f"{slope}, {among}, Page's trend test {_p(row)}"
         note = f"; {row['notes']}" if row["notes"] else ""
         if is_exploratory(row):
             sentences.append(Sentence("", factor, f": slope of {metric} {test}, {FEW}"))

@@ -26,8 +26,8 @@ MOST_MORE_SEEDS = 100
 
 MIGHT_SETTLE = "might settle it"
 HOW_LIKELY = (
-    'The number of seeds that "might settle" a verdict has a power of 80% if the true effect and '
-    "spread equal their estimates."
+    "The suggested numbers of seeds have a power of 80% if the true effect and spread equal their "
+    "estimates."
 )
 """Stands once below the sentences that suggest a number of seeds."""
 
