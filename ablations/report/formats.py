@@ -162,7 +162,7 @@ def latex_report(document: Document) -> str:
         )
         for it, label in zip(tables, labels, strict=True)
     ]
-    lines += [f"% {latex_text(warning)}\n" for warning in document.warnings()]
+    lines += [f"% {latex_text(warning)}\n" for warning in document.warnings]
     return "\n".join(lines)
 
 

@@ -1,13 +1,13 @@
 """The parts of a report page, from which its HTML and its Markdown are made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from ablations.report.figure import Figure, Theme
-from ablations.report.table import Table
+from ablations.report.table import SEE_FINDING, Table
 
 
 class ReportError(ValueError):
@@ -39,22 +39,10 @@ class Warnings:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One conclusion.
+    """A conclusion, beginning with its ``subject``, without the period.
 
-    Parameters
-    ----------
-    verdict
-        The verdict of the comparison. It decides the mark before the sentence.
-    subject
-        Beginning of the sentence: what is compared.
-    rest
-        Rest of the sentence, without its period.
-    notes
-        Cautions that concern this comparison only.
-    finding
-        Whether the doctor has a finding on the variant.
-    size
-        Absolute value of the delta, to sort by.
+    The verdict decides the mark before it. Notes are cautions on this comparison only; ``finding``
+    tells whether the doctor has a finding on the variant. Sentences are sorted by ``size``.
     """
 
     verdict: str
@@ -67,23 +55,14 @@ class Sentence:
     @property
     def text(self) -> str:
         """The sentence, without its period."""
-        return self.subject + self.rest + (", but see its finding" if self.finding else "")
+        return self.subject + self.rest + (f", but {SEE_FINDING}" if self.finding else "")
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """A list of sentences; those after the first few are folded away on the page.
+    """A list of sentences. The page folds those after the first ``shown`` under ``more``.
 
-    Parameters
-    ----------
-    items
-        Sentences, the most important first.
-    shown
-        Number of sentences that are not folded away.
-    more
-        Name of the folded sentences, such as "more comparisons".
-    label
-        With a label, the list is framed.
+    A list with a ``label`` is framed.
     """
 
     items: Sequence[Sentence]
@@ -104,16 +83,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures beside each other, with the legend that they share.
+    """Figures with the legend that they share.
 
-    Parameters
-    ----------
-    figures
-        What is drawn.
-    layout
-        "columns" for two columns if there is room, "columns narrow" if one may stay narrow.
-    legend
-        The entries of the legend; empty for none.
+    With the layout "columns" there are two beside each other if there is room; with "columns
+    narrow" a single one is not stretched.
     """
 
     figures: Sequence[Figure]
@@ -149,7 +122,7 @@ Part = Heading | Text | Warnings | Sentences | Table | Figures | Code | Facts | 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page, with an entry in its navigation."""
+    """A section of a page. It is left out if it has no parts."""
 
     id: str
     title: str
@@ -158,10 +131,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Card:
-    """A number at the top of the page: its name, the number, and what it means.
-
-    ``kind`` is a verdict that colours the number, or "".
-    """
+    """A number at the top of the page: its name, the number, its meaning and its verdict."""
 
     word: str
     number: str
@@ -171,25 +141,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """A report page.
-
-    Parameters
-    ----------
-    kind
-        "Ablation study" or "Search".
-    name
-        Name of the study or search.
-    facts
-        What was studied, by name.
-    cards
-        Numbers at the top.
-    sections
-        Sections in their order; those without parts are left out.
-    lead
-        Paragraph below the name.
-    made
-        Date of the report.
-    """
+    """A report page: its kind and name, facts, cards, sections, a lead, and its date."""
 
     kind: str
     name: str
@@ -202,49 +154,61 @@ class Page:
     @property
     def figures(self) -> list[Figure]:
         """All figures of the page."""
-        return [figure for section in self.sections for figure in _figures_in(section.parts)]
+        parts = (part for section in self.sections for part in section.parts)
+        return [it for part in parts if isinstance(part, Figures) for it in part.figures]
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table for a paper, with the notes and the caption that LaTeX sets below and above it."""
+    """A table for a paper, with the notes below it; the caption is its title by default."""
 
     table: Table
     notes: Sequence[str] = ()
     caption: str = ""
 
 
-class Document(Protocol):
-    """A report that can be written in every format: that of a study or of a search."""
+@dataclass(frozen=True)
+class Document:
+    """The report of a study or of a search, for every format.
+
+    Parameters
+    ----------
+    name
+        Name of the study or search.
+    about
+        Line that names it in a figure that stands alone.
+    warnings
+        What a reader must know before the numbers.
+    page
+        Returns the page, for HTML and Markdown.
+    figures
+        Returns all figures in the colours of a theme.
+    data
+        Table of the CSV file.
+    paper_tables
+        Returns the tables of the LaTeX file.
+    values
+        Returns everything that the JSON file holds.
+    """
 
     name: str
     about: str
-    """One line that names the study or the search in a figure that stands alone."""
-
-    def warnings(self) -> list[str]:
-        """Return what a reader must know before the numbers."""
-        ...
-
-    def page(self) -> Page:
-        """Return the page, for HTML and Markdown."""
-        ...
-
-    def figures(self, theme: Theme) -> list[Figure]:
-        """Return all figures in the colours of a theme."""
-        ...
-
-    def data(self) -> pd.DataFrame:
-        """Return the table that the CSV file holds."""
-        ...
-
-    def paper_tables(self) -> list[PaperTable]:
-        """Return the tables that the LaTeX file holds."""
-        ...
-
-    def values(self) -> dict[str, Any]:
-        """Return everything that the JSON file holds."""
-        ...
+    warnings: Sequence[str]
+    page: Callable[[], Page]
+    figures: Callable[[Theme], list[Figure]]
+    data: pd.DataFrame
+    paper_tables: Callable[[], list[PaperTable]]
+    values: Callable[[], dict[str, Any]]
 
 
-def _figures_in(parts: Sequence[Part]) -> list[Figure]:
-    return [figure for part in parts if isinstance(part, Figures) for figure in part.figures]
+def drawn_in(
+    figures: Sequence[Figure], section: str, layout: str = "", legend: Sequence[Key] = ()
+) -> list[Part]:
+    """Return the part with the figures of a section, if there are any."""
+    of_section = [figure for figure in figures if figure.section == section]
+    return [Figures(of_section, layout, legend)] if of_section else []
+
+
+def filled(*tables: Table) -> list[Part]:
+    """Return the tables that have rows."""
+    return [table for table in tables if table.rows]

@@ -61,11 +61,6 @@ def level_words(level: Any) -> str:
     return repr(level)
 
 
-def changes_several(row: Row) -> bool:
-    """Tell whether a variant changes several factors."""
-    return JOINED in str(row["factor"])
-
-
 def comparison(row: Row) -> str:
     """Name a variant and the levels of the baseline that it is compared with.
 

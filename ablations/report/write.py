@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ablations.report.page import Document, ReportError
 from ablations.report.study.contents import ReportContents
-from ablations.report.wording import joined
+from ablations.report.wording import count_of
 from cnnzoo.runtime.files import write_whole
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
@@ -14,31 +14,10 @@ FIGURE_FORMATS = ("svg", "png", "pdf")
 
 
 def write_report(contents: ReportContents, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write the report of a study.
+    """Write the report of a study; see `ablations.Results.report`."""
+    from ablations.report.study.document import study_document
 
-    Parameters
-    ----------
-    contents
-        What the report shows.
-    path
-        File name. Its ending decides the format: .html (one page with charts), .md, .csv (the
-        deltas), .tex (the deltas, for booktabs) or .json (everything).
-    overwrite
-        Whether an existing file is replaced.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ReportError
-        If the ending is not one of these, or the file exists and `overwrite` is false.
-    """
-    from ablations.report.study.document import StudyDocument
-
-    return save_report(StudyDocument(contents), path, overwrite=overwrite)
+    return save_report(study_document(contents), path, overwrite=overwrite)
 
 
 def write_figures(
@@ -48,36 +27,20 @@ def write_figures(
     *,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write each figure of a study's report to files.
+    """Write the figures of a study's report; see `ablations.Results.figures`."""
+    from ablations.report.study.document import study_document
 
-    Parameters
-    ----------
-    contents
-        What the figures show.
-    directory
-        Folder for the files; created if it does not exist.
-    formats
-        Any of "svg", "png" and "pdf".
-    overwrite
-        Whether existing files are replaced.
+    return save_figures(study_document(contents), directory, formats, overwrite=overwrite)
 
-    Returns
-    -------
-    list of Path
-        The files.
+
+def save_report(document: Document, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a report in the format of the path's ending.
 
     Raises
     ------
     ReportError
-        If a format is not one of these, or a file exists and `overwrite` is false.
+        If the ending is not one of `FORMATS`, or the file exists and `overwrite` is false.
     """
-    from ablations.report.study.document import StudyDocument
-
-    return save_figures(StudyDocument(contents), directory, formats, overwrite=overwrite)
-
-
-def save_report(document: Document, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a report of any kind; see `write_report`."""
     place = Path(path).expanduser()
     if place.suffix.lower() not in FORMATS:
         raise ReportError(
@@ -96,7 +59,13 @@ def save_figures(
     *,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write the figures of a report of any kind; see `write_figures`."""
+    """Write each figure of a report in each format; the folder is created.
+
+    Raises
+    ------
+    ReportError
+        If a format is not one of `FIGURE_FORMATS`, or a file exists and `overwrite` is false.
+    """
     names = [formats] if isinstance(formats, str) else list(formats)
     for name in names:
         if name not in FIGURE_FORMATS:
@@ -127,13 +96,10 @@ def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
     """Raise ReportError if a file exists and ``overwrite`` is false."""
     existing = [str(path) for path in paths if path.exists()]
     if existing and not overwrite:
-        more = len(existing) - 1
-        files = (
-            joined([existing[0], f"{more:,} more file{'s' * (more > 1)}"]) if more else existing[0]
-        )
+        more = f" and {count_of(len(existing) - 1, 'more file')}" if len(existing) > 1 else ""
         raise ReportError(
-            f"{files} already exist{'s' * (not more)}; choose another name or pass overwrite=True "
-            "(--overwrite)."
+            f"{existing[0]}{more} already exist{'' if more else 's'}; choose another name or pass "
+            "overwrite=True (--overwrite)."
         )
 
 
@@ -147,7 +113,7 @@ def _render(document: Document, suffix: str) -> str:
     if suffix == ".md":
         return formats.markdown_page(document.page())
     if suffix == ".csv":
-        return formats.csv_of(document.data())
+        return formats.csv_of(document.data)
     if suffix == ".tex":
         return formats.latex_report(document)
     return formats.json_text(document.values())

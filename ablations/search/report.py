@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.report.search.document import SearchDocument
+from ablations.report.page import Document
+from ablations.report.search.document import search_document
 from ablations.report.write import FIGURE_FORMATS, save_figures, save_report
 from ablations.search.contents import contents_of
 from cnnzoo.tuning.reading.results import SearchResults, open_search
@@ -86,6 +87,6 @@ def search_figures(
 
 def _document(
     search: SearchResults | str | Path, ablation: "SearchAblation | None" = None
-) -> SearchDocument:
+) -> Document:
     results = search if isinstance(search, SearchResults) else open_search(search)
-    return SearchDocument(contents_of(results, ablation))
+    return search_document(contents_of(results, ablation))

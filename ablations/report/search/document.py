@@ -1,16 +1,14 @@
 """The document of a search's report: what stands on its page and in its files."""
 
+from functools import partial
 from typing import Any
 
-import pandas as pd
-
-from ablations.report.figure import Figure, Theme
 from ablations.report.numbers import brief
 from ablations.report.page import (
     Card,
     Code,
+    Document,
     Facts,
-    Figures,
     Heading,
     Page,
     PaperTable,
@@ -18,6 +16,8 @@ from ablations.report.page import (
     Section,
     Text,
     Warnings,
+    drawn_in,
+    filled,
 )
 from ablations.report.search.contents import SearchContents
 from ablations.report.search.figures import draw_figures
@@ -39,105 +39,85 @@ IMPORTANCE = (
 )
 
 
-class SearchDocument:
-    """The report of a search.
+def search_document(contents: SearchContents) -> Document:
+    """Return the report of a search."""
+    return Document(
+        contents.name,
+        "",
+        contents.warnings,
+        partial(_page, contents),
+        partial(draw_figures, contents),
+        contents.trials,
+        partial(_paper_tables, contents),
+        partial(_values, contents),
+    )
 
-    Parameters
-    ----------
-    contents
-        Everything that the report shows.
-    """
 
-    def __init__(self, contents: SearchContents) -> None:
-        self.contents = contents
-        self.name = contents.name
-        self.about = ""
+def _page(contents: SearchContents) -> Page:
+    drawn = draw_figures(contents, PAGE)
+    importance = importance_table(contents)
+    ranked = [Text(IMPORTANCE), *drawn_in(drawn, "importance"), importance]
+    failures, trials = failures_table(contents), trials_table(contents)
+    return Page(
+        "Search",
+        contents.name,
+        contents.facts,
+        _cards(contents),
+        [
+            Section("best", "Best configurations", _best(contents)),
+            Section("fresh", "Retrained", _retrained(contents)),
+            Section("progress", "Progress", drawn_in(drawn, "progress")),
+            Section("importance", "Importance", ranked if importance.rows else []),
+            Section("slices", "Scores by choice", drawn_in(drawn, "slices", "columns")),
+            Section("parallel", "Configurations", drawn_in(drawn, "parallel")),
+            Section("failures", failures.title, filled(failures)),
+            Section("trials", trials.title, filled(trials)),
+            Section("rerun", "Next step", _next_step(contents)),
+        ],
+    )
 
-    def warnings(self) -> list[str]:
-        """Return what a reader must know before the numbers."""
-        return list(self.contents.warnings)
 
-    def figures(self, theme: Theme) -> list[Figure]:
-        """Draw all figures that the contents allow."""
-        return draw_figures(self.contents, theme)
+def _paper_tables(contents: SearchContents) -> list[PaperTable]:
+    """Return all tables but that of the trials; notes stand below them, not in a column."""
+    tables = [
+        best_table(contents),
+        optimism_table(contents),
+        *study_tables(contents),
+        importance_table(contents),
+        failures_table(contents),
+    ]
+    return [PaperTable(table, _notes(table)) for table in tables if table.rows]
 
-    def data(self) -> pd.DataFrame:
-        """Return the trials with all columns and digits."""
-        return self.contents.trials
 
-    def page(self) -> Page:
-        """Return the page of the search."""
-        contents = self.contents
-        by_section: dict[str, list[Figure]] = {}
-        for figure in draw_figures(contents, PAGE):
-            by_section.setdefault(figure.section, []).append(figure)
-        importance = importance_table(contents)
-        return Page(
-            "Search",
-            contents.name,
-            contents.facts,
-            _cards(contents),
-            [
-                Section("best", "Best configurations", _best(contents)),
-                Section("fresh", "Retrained", _retrained(contents)),
-                Section("progress", "Progress", _drawn(by_section, "progress")),
-                Section(
-                    "importance",
-                    "Importance",
-                    [Text(IMPORTANCE), *_drawn(by_section, "importance"), importance]
-                    if importance.rows
-                    else [],
-                ),
-                Section("slices", "Scores by choice", _drawn(by_section, "slices", "columns")),
-                Section("parallel", "Configurations", _drawn(by_section, "parallel")),
-                _of_table("failures", failures_table(contents)),
-                _of_table("trials", trials_table(contents)),
-                Section("rerun", "Next step", _next_step(contents)),
-            ],
-        )
-
-    def paper_tables(self) -> list[PaperTable]:
-        """Return all tables but that of the trials; sentences stand below them, not in a column."""
-        contents = self.contents
-        tables = [
-            best_table(contents),
-            optimism_table(contents),
-            *study_tables(contents),
-            importance_table(contents),
-            failures_table(contents),
-        ]
-        return [PaperTable(table, _notes(table)) for table in tables if table.rows]
-
-    def values(self) -> dict[str, Any]:
-        """Return everything that the report shows, with all digits."""
-        contents = self.contents
-        below = (table.below for table in study_tables(contents))
-        return {
-            "name": contents.name,
-            "facts": contents.facts,
-            "warnings": self.warnings(),
-            "best": rows_of(contents.best),
-            "importance": rows_of(contents.importance),
-            "optimism": rows_of(contents.optimism),
-            "notes": list(dict.fromkeys(filter(None, below))),
-            "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
-            "trials": rows_of(contents.trials),
-            "versions": contents.versions,
-        }
+def _values(contents: SearchContents) -> dict[str, Any]:
+    """Return everything that the report shows, with all digits."""
+    below = (table.below for table in study_tables(contents))
+    return {
+        "name": contents.name,
+        "facts": contents.facts,
+        "warnings": list(contents.warnings),
+        "best": rows_of(contents.best),
+        "importance": rows_of(contents.importance),
+        "optimism": rows_of(contents.optimism),
+        "notes": list(dict.fromkeys(filter(None, below))),
+        "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
+        "trials": rows_of(contents.trials),
+        "versions": contents.versions,
+    }
 
 
 def _cards(contents: SearchContents) -> list[Card]:
     by_trial = contents.trials.groupby("trial", sort=False)["status"]
     finished = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
     count = int(contents.trials["trial"].nunique())
-    lost = contents.without_score.groupby("status", sort=False)["trial"].nunique()
-    failed = int(lost.get("failed", 0)) + int(lost.get("unreadable", 0))
-    known = contents.importance[contents.importance["ci_low"] > 0]
-    if contents.too_few or not len(known):
+    unfinished = contents.without_score.groupby("status", sort=False)["trial"].nunique()
+    failed = int(unfinished.get("failed", 0)) + int(unfinished.get("unreadable", 0))
+    decisive = contents.importance[contents.importance["ci_low"] > 0]
+    if contents.too_few or not len(decisive):
         most = Card("Most important", "unknown", _why_unknown(contents))
     else:
-        share = f"{known['importance'].iloc[0]:.0%} of the variance"
-        most = Card("Most important", known["toggle"].iloc[0], share)
+        share = f"{decisive['importance'].iloc[0]:.0%} of the variance"
+        most = Card("Most important", decisive["toggle"].iloc[0], share)
     best = Card("Best score", "none", "no trial has finished")
     if len(contents.best):
         better = f"{contents.objective}, {contents.hint}"
@@ -147,7 +127,7 @@ def _cards(contents: SearchContents) -> list[Card]:
         Card(
             "Without a score",
             f"{count - finished:,}",
-            ", ".join(f"{number:,} {status}" for status, number in lost.items()),
+            ", ".join(f"{number:,} {status}" for status, number in unfinished.items()),
             "worse" if failed else "",
         ),
         Card("Compared", f"{len(contents.compared):,}", "trials with complete scores"),
@@ -180,14 +160,6 @@ def _retrained(contents: SearchContents) -> list[Part]:
         return []
     studies = study_tables(contents)
     return [optimism, *(part for it in studies for part in (Heading(it.title), it))]
-
-
-def _drawn(by_section: dict[str, list[Figure]], section: str, layout: str = "") -> list[Part]:
-    return [Figures(by_section[section], layout)] if section in by_section else []
-
-
-def _of_table(anchor: str, table: Table) -> Section:
-    return Section(anchor, table.title, [table] if table.rows else [])
 
 
 def _next_step(contents: SearchContents) -> list[Part]:

@@ -103,12 +103,12 @@ def _progress(contents: SearchContents, theme: Theme) -> Figure | None:
 
 def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     """Draw the importance of each hyperparameter with its interval."""
-    known = contents.importance.dropna(subset="importance")
-    if known.empty:
+    measured = contents.importance.dropna(subset="importance")
+    if measured.empty:
         return None
     rows = [
         {**row, "sure": row["ci_low"] > 0 and not contents.too_few}
-        for row in rows_of(known.drop(columns="note"))
+        for row in rows_of(measured.drop(columns="note"))
     ]
     for row in rows:
         row["meaning"] = "its interval is above 0" if row["sure"] else "it may not matter"

@@ -22,9 +22,6 @@ MOST_LABELS = 5
 SHORT = 6
 """Number of characters up to which a number is not shortened."""
 
-CHARACTER = 0.022
-"""Width of a character as a share of the axis on a phone."""
-
 BEST_SHARE = 10
 """One in this many configurations is drawn as one of the best."""
 
@@ -148,9 +145,10 @@ def _positions(values: list[Any], hp: Hyperparameter) -> dict[Any, float]:
 
 
 def labelled(positions: Mapping[Any, float]) -> list[dict[str, Any]]:
-    """Return the labels of an axis that fit beside each other, even on a phone.
+    """Return the labels of an axis: of all levels if they are few, else of the first and the last.
 
-    Names of levels are cut if they are long; numbers that would touch another one are left out.
+    Of numbers there are always the first and the last only, because others might overlap. Names of
+    levels are cut if they are long.
 
     Returns
     -------
@@ -161,39 +159,22 @@ def labelled(positions: Mapping[Any, float]) -> list[dict[str, Any]]:
     Examples
     --------
     >>> [label["level"] for label in labelled({1: 0.0, 2: 0.02, 3: 0.5, 50: 1.0})]
-    ['1', '3', '50']
+    ['1', '50']
     """
     levels = list(positions)
-    named = levels if len(levels) <= MOST_LABELS else [levels[0], levels[-1]]
-    if not all(map(is_number, levels)):
-        room = 0.65 / max(len(named) - 1, 1.35)
-        return [_label(level_words(at), positions[at], room) for at in named]
-    labels: list[dict[str, Any]] = []
-    ends_first = sorted(named, key=lambda level: positions[level] not in (0, 1))
-    for level in ends_first:
-        label = _label(_short(level), positions[level])
-        if all(_apart(label, other) for other in labels):
-            labels.append(label)
-    return sorted(labels, key=lambda label: float(label["at"]))
+    numbers = all(map(is_number, levels))
+    if len(levels) > 2 and (numbers or len(levels) > MOST_LABELS):
+        levels = [levels[0], levels[-1]]
+    room = 0.65 / max(len(levels) - 1, 1.35)
+    labels = []
+    for level in levels:
+        at = positions[level]
+        align = "left" if at == 0 else "right" if at == 1 else "center"
+        words = _short(level) if numbers else level_words(level)
+        labels.append({"level": words, "at": at, "align": align, "room": room})
+    return labels
 
 
 def _short(level: float) -> str:
     words = level_words(level)
     return words if isinstance(level, int) or len(words) <= SHORT else f"{level:.3g}"
-
-
-def _label(words: str, at: float, room: float = 1.0) -> dict[str, Any]:
-    align = "left" if at == 0 else "right" if at == 1 else "center"
-    return {"level": words, "at": at, "align": align, "room": room}
-
-
-def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    first, second = sorted((_extent(one), _extent(other)))
-    return first[1] < second[0]
-
-
-def _extent(label: Mapping[str, Any]) -> tuple[float, float]:
-    """Return where a label begins and ends, with some space around it."""
-    width = CHARACTER * (len(label["level"]) + 1)
-    start = {"left": 0.0, "center": width / 2, "right": width}[label["align"]]
-    return label["at"] - start, label["at"] - start + width

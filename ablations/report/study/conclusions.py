@@ -23,7 +23,7 @@ from ablations.report.study.contents import (
 from ablations.report.study.summary import change_words
 from ablations.report.study.tables import is_exploratory, is_significant, step_verdict
 from ablations.report.table import rows_of
-from ablations.report.wording import Row, count_of, joined, level_words, metric_words
+from ablations.report.wording import Row, count_of, joined, level_words, listed, metric_words
 from ablations.stats.contrasts import TOGETHER
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
 from ablations.study.checks import EXPLORATORY_BELOW
@@ -32,7 +32,7 @@ MOST_LISTED = 3
 """Number of effects without significance that have a sentence each; more share one."""
 
 MOST_LEVELS = 8
-"""Number of levels, or of effects that share a sentence, that are listed."""
+"""Number of levels of a trend that are listed."""
 
 TOO_FEW = f"fewer than {EXPLORATORY_BELOW} seed blocks"
 FEW = f"no verdict with {TOO_FEW}"
@@ -167,11 +167,8 @@ def _effects(contents: ReportContents) -> list[Sentence]:
 
 def _together(kind: str, metric: str, rows: Sequence[Row]) -> Sentence:
     """Name the effects without significance in one sentence."""
-    names = ", ".join(row["term"] for row in rows[:MOST_LEVELS])
-    if len(rows) > MOST_LEVELS:
-        names += f" and {len(rows) - MOST_LEVELS:,} more"
     words = "Main effects" if kind == "main" else "Interactions"
-    rest = f" in {metric_words(metric)}: {names}"
+    rest = f" in {metric_words(metric)}: {listed([row['term'] for row in rows])}"
     if is_exploratory(rows[0]):
         return Sentence("", f"{words} without verdict ({TOO_FEW})", rest)
     return Sentence("inconclusive", f"{words} without significance", rest)

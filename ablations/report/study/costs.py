@@ -41,13 +41,13 @@ def costs_of(contents: ReportContents) -> pd.DataFrame:
 def costs_table(contents: ReportContents) -> Table:
     """Return one row per variant: its mean in each metric, and its costs."""
     table = costs_of(contents)
-    known = table.loc[table["value"].notna(), "variant"].drop_duplicates()
-    wide = pd.DataFrame(index=pd.Index(known, name="Variant"))
+    variants = table.loc[table["value"].notna(), "variant"].drop_duplicates()
+    wide = pd.DataFrame(index=pd.Index(variants, name="Variant"))
     for metric, rows in table.groupby("metric", sort=False):
-        own = rows.set_index("variant").reindex(wide.index)
-        wide[f"Mean {metric}"] = own["value"]
+        of_metric = rows.set_index("variant").reindex(wide.index)
+        wide[f"Mean {metric}"] = of_metric["value"]
         if _is_ranked(contents, rows):
-            optimal = own["optimal"].map({True: "yes", False: "no"})
+            optimal = of_metric["optimal"].map({True: "yes", False: "no"})
             wide[f"Pareto-optimal in {metric}"] = optimal
     costs = table.drop_duplicates("variant").set_index("variant").reindex(wide.index)
     for name, words in AXES.items():

@@ -61,12 +61,12 @@ def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.D
     kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
     words = f"Mean over the {count_of(len(seeds), 'seed')} that all these variants finished"
     words += "; the band is the interquartile range." if len(seeds) > 1 else "."
-    lost = [
+    left_out = [
         f"{name} ({why})"
         for name, why in shared.left_out.items()
         if name in set(history["variant"])
     ]
-    return kept, words + (f" Not drawn: {', '.join(lost)}." if lost else "")
+    return kept, words + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
 
 
 def _measured(contents: ReportContents) -> list[str]:

@@ -1,8 +1,7 @@
 """The document of a study's report: what stands on its page and in its files."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from ablations.report.figure import (
     Figure,
@@ -12,12 +11,12 @@ from ablations.report.figure import (
     slug,
     with_distinct_names,
 )
-from ablations.report.numbers import CI, CONFIDENCE
+from ablations.report.numbers import CI, CONFIDENCE, decimals_of, fixed
 from ablations.report.page import (
     Card,
     Code,
+    Document,
     Facts,
-    Figures,
     Folded,
     Heading,
     Key,
@@ -30,6 +29,8 @@ from ablations.report.page import (
     Sentences,
     Text,
     Warnings,
+    drawn_in,
+    filled,
 )
 from ablations.report.study.conclusions import answers, headline
 from ablations.report.study.contents import PATH_STEPS, ReportContents
@@ -42,7 +43,6 @@ from ablations.report.study.rerun import snippet
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
 from ablations.report.study.summary import (
     SETTLED,
-    delta_words,
     how_likely,
     largest,
     summary,
@@ -86,128 +86,113 @@ ORDER = ("worse", "better", "equivalent")
 """Verdicts that come first if some sentences are folded away."""
 
 
-class StudyDocument:
-    """The report of a study.
+def study_document(contents: ReportContents) -> Document:
+    """Return the report of a study."""
+    return Document(
+        contents.name,
+        about_study(contents.study),
+        warnings(contents),
+        partial(study_page, contents),
+        partial(figures, contents),
+        contents.deltas,
+        partial(_paper_tables, contents),
+        partial(_values, contents),
+    )
 
-    Parameters
-    ----------
-    contents
-        Everything that the report shows.
-    """
 
-    def __init__(self, contents: ReportContents) -> None:
-        self.contents = contents
-        self.name = contents.name
-        self.about = about_study(contents.study)
+def study_page(contents: ReportContents) -> Page:
+    """Return the page of a study."""
+    drawn, colours = figures(contents, PAGE), palette(contents)
+    curves_legend, costs_legend = colours.legend(points=False), colours.legend(points=True)
+    anchors = distinct(map(slug, contents.tables))
+    further = zip(anchors, contents.tables.items(), strict=True)
+    return Page(
+        "Ablation study",
+        contents.name,
+        facts(contents),
+        _cards(contents),
+        [
+            Section("summary", "Summary", _summary(contents)),
+            Section("deltas", "Deltas", _deltas(contents, drawn)),
+            Section("pairs", "Paired seeds", drawn_in(drawn, "pairs")),
+            Section(
+                "curves", "Training curves", drawn_in(drawn, "curves", "columns", curves_legend)
+            ),
+            Section(
+                "interactions", "Interactions", drawn_in(drawn, "interactions", "columns narrow")
+            ),
+            Section(
+                "costs",
+                "Costs and results",
+                [
+                    *drawn_in(drawn, "costs", "columns", costs_legend),
+                    *filled(costs_table(contents)),
+                ],
+            ),
+            *(
+                Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
+                for anchor, (title, frame) in further
+            ),
+            Section("beside", "Side by side", _beside(contents, drawn)),
+            Section("failures", "Unfinished trials", _unfinished(contents)),
+            Section("rerun", "Run it again", _rerun(contents)),
+        ],
+        lead=ends_words(contents.study),
+        made=contents.made,
+    )
 
-    def warnings(self) -> list[str]:
-        """Return what a reader must know before the numbers."""
-        return warnings(self.contents)
 
-    def figures(self, theme: Theme) -> list[Figure]:
-        """Draw all figures that the contents allow."""
-        return figures(self.contents, theme)
-
-    def data(self) -> pd.DataFrame:
-        """Return the deltas with all columns and digits."""
-        return self.contents.deltas
-
-    def page(self) -> Page:
-        """Return the page of the study."""
-        contents = self.contents
-        drawn = figures(contents, PAGE)
-        by_section: dict[str, list[Figure]] = {}
-        for figure in drawn:
-            by_section.setdefault(figure.section, []).append(figure)
-        colours = palette(contents)
-        by_costs = Figures(by_section.get("costs", ()), "columns", colours.legend(points=True))
-        by_epoch = Figures(by_section.get("curves", ()), "columns", colours.legend(points=False))
-        anchors = distinct(map(slug, contents.tables))
-        return Page(
-            "Ablation study",
-            contents.name,
-            facts(contents),
-            _cards(contents),
-            [
-                Section("summary", "Summary", _summary(contents)),
-                Section("deltas", "Deltas", _deltas(contents, by_section.get("deltas", []))),
-                _drawn("pairs", "Paired seeds", Figures(by_section.get("pairs", ()))),
-                _drawn("curves", "Training curves", by_epoch),
-                _drawn(
-                    "interactions",
-                    "Interactions",
-                    Figures(by_section.get("interactions", ()), "columns narrow"),
-                ),
-                Section("costs", "Costs and results", _costs(contents, by_costs)),
-                *(
-                    Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
-                    for anchor, (title, frame) in zip(anchors, contents.tables.items(), strict=True)
-                ),
-                Section("beside", "Side by side", _beside(contents, by_section.get("beside", []))),
-                Section("failures", "Unfinished trials", _unfinished(contents)),
-                Section("rerun", "Run it again", _rerun(contents)),
-            ],
-            lead=ends_words(contents.study),
-            made=contents.made,
+def _paper_tables(contents: ReportContents) -> list[PaperTable]:
+    """Return the deltas, each table with its notes and findings."""
+    kind = "account for all looks" if contents.looked else "are from paired t tests"
+    baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
+    about, ends = about_study(contents.study), ends_words(contents.study)
+    tables: list[PaperTable] = []
+    for metric in contents.metrics:
+        notes = []
+        for row in rows_of(contents.deltas_of(metric)):
+            variant = str(row["variant"])
+            undone = contents.undone.get(variant)
+            texts = [undone.why] if undone else contents.notes_of(row)
+            findings = contents.variant_findings.get(variant, ())
+            # the findings stand in full below the first table only
+            texts += ["see its finding above"] if tables and findings else findings
+            if texts:
+                notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
+        table = deltas_table(contents, metric)
+        caption = (
+            f"{table.title}. {about}; baseline: {baseline}. {ends}{' ' * bool(ends)}The {CI}s "
+            f"{kind} and concern one variant each; p is Holm-corrected over the table."
         )
+        tables.append(PaperTable(table, notes, caption))
+    return tables
 
-    def paper_tables(self) -> list[PaperTable]:
-        """Return the deltas, each table with its notes and findings."""
-        contents = self.contents
-        kind = "account for all looks" if contents.looked else "are from paired t tests"
-        baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
-        ends = ends_words(contents.study)
-        tables = []
-        with_findings: set[str] = set()
-        for metric in contents.metrics:
-            notes = []
-            for row in rows_of(contents.deltas_of(metric)):
-                variant = str(row["variant"])
-                undone = contents.undone.get(variant)
-                texts = [undone.why] if undone else contents.notes_of(row)
-                findings = contents.variant_findings.get(variant, ())
-                # the findings stand in full below the first table only
-                texts += (
-                    ["see its finding above"] if variant in with_findings and findings else findings
-                )
-                with_findings.add(variant)
-                if texts:
-                    notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
-            table = deltas_table(contents, metric)
-            caption = (
-                f"{table.title}. {self.about}; baseline: {baseline}. {ends}{' ' * bool(ends)}"
-                f"The {CI}s {kind} and concern one variant each; p is Holm-corrected over the "
-                "table."
-            )
-            tables.append(PaperTable(table, notes, caption))
-        return tables
 
-    def values(self) -> dict[str, Any]:
-        """Return everything that the report shows, with all digits."""
-        contents = self.contents
-        unseen = unseen_skew(contents.deltas["n_pairs"], looks=contents.looked)
-        sentences = summary(contents)
-        return {
-            "ends": ends_words(contents.study),
-            "study": contents.study,
-            "directory": str(contents.directory),
-            "made": contents.made,
-            "answers": [it.text for it in answers(contents)],
-            "summary": {metric: [it.text for it in many] for metric, many in sentences.items()},
-            "warnings": warnings(contents),
-            "findings": {name: list(texts) for name, texts in contents.variant_findings.items()},
-            "deltas": rows_of(contents.deltas),
-            "notes": [note for note in (unseen, how_likely(sentences)) if note],
-            "trials": rows_of(contents.trials),
-            "history": rows_of(contents.history),
-            "changes": contents.changes,
-            "aliases": rows_of(contents.aliases),
-            "costs": None if contents.costs is None else rows_of(contents.costs),
-            "beside": None if contents.beside is None else rows_of(contents.beside),
-            "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
-            "versions": contents.versions,
-            "machine": contents.machine,
-        }
+def _values(contents: ReportContents) -> dict[str, Any]:
+    """Return everything that the report shows, with all digits."""
+    unseen = unseen_skew(contents.deltas["n_pairs"], looks=contents.looked)
+    sentences = summary(contents)
+    return {
+        "ends": ends_words(contents.study),
+        "study": contents.study,
+        "directory": str(contents.directory),
+        "made": contents.made,
+        "answers": [it.text for it in answers(contents)],
+        "summary": {metric: [it.text for it in many] for metric, many in sentences.items()},
+        "warnings": warnings(contents),
+        "findings": {name: list(texts) for name, texts in contents.variant_findings.items()},
+        "deltas": rows_of(contents.deltas),
+        "notes": [note for note in (unseen, how_likely(sentences)) if note],
+        "trials": rows_of(contents.trials),
+        "history": rows_of(contents.history),
+        "changes": contents.changes,
+        "aliases": rows_of(contents.aliases),
+        "costs": None if contents.costs is None else rows_of(contents.costs),
+        "beside": None if contents.beside is None else rows_of(contents.beside),
+        "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
+        "versions": contents.versions,
+        "machine": contents.machine,
+    }
 
 
 def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
@@ -297,18 +282,20 @@ def _largest_card(contents: ReportContents) -> Card:
     row = largest(contents)
     if row is None:
         return Card("Largest effect", "none", "no comparison is better or worse")
+    decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+    size = fixed(row["delta"], decimals, signed=True)
     what = f"{metric_words(row['metric'])}, {row['variant']}"
     what += f", but {SEE_FINDING}" if contents.has_finding(row) else ""
     verdict = str(row["verdict"])
-    return Card(f"Largest effect: {verdict}", delta_words(row), what, verdict)
+    return Card(f"Largest effect: {verdict}", size, what, verdict)
 
 
 def _summary(contents: ReportContents) -> list[Part]:
     parts: list[Part] = []
     if texts := warnings(contents):
         parts.append(Warnings(texts))
-    if found := _answers(contents):
-        parts.append(Sentences(found, MOST_ANSWERS, "more answers", "What the design answers"))
+    if answering := _answers(contents):
+        parts.append(Sentences(answering, MOST_ANSWERS, "more answers", "What the design answers"))
     sentences = summary(contents)
     if not sentences:
         parts.append(Text("There are no comparisons yet."))
@@ -322,22 +309,22 @@ def _summary(contents: ReportContents) -> list[Part]:
     if caution := how_likely(sentences):
         parts.append(Text(caution, small=True))
     if contents.variant_findings:
-        found = [
+        findings = [
             Sentence("finding", variant, f": {text.removesuffix('.')}")
             for variant, texts in contents.variant_findings.items()
             for text in texts
         ]
         parts.append(Heading("Findings", "findings"))
-        parts.append(Sentences(found, MOST_ANSWERS, "more findings"))
+        parts.append(Sentences(findings, MOST_ANSWERS, "more findings"))
     return parts
 
 
 def _answers(contents: ReportContents) -> list[Sentence]:
     """Return the answers of the design; if some are folded away, inconclusive ones come last."""
-    found = answers(contents)
-    if len(found) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
-        return found
-    return sorted(found, key=lambda one: one.verdict == "inconclusive")
+    sentences = answers(contents)
+    if len(sentences) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
+        return sentences
+    return sorted(sentences, key=lambda one: one.verdict == "inconclusive")
 
 
 def _settled_first(sentence: Sentence) -> tuple[int, float]:
@@ -350,7 +337,7 @@ def _deltas(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
     for metric in contents.metrics:
         words = metric_words(metric)
         parts.append(Heading(words.capitalize()))
-        parts.append(Figures([figure for figure in drawn if figure.metric == metric]))
+        parts += drawn_in([figure for figure in drawn if figure.metric == metric], "deltas")
         parts.append(deltas_table(contents, metric))
         further = statistics_table(contents, metric)
         if further.rows and len(further.headers) > 1:
@@ -382,16 +369,6 @@ def _how_to_read(contents: ReportContents) -> str:
     return text
 
 
-def _drawn(anchor: str, title: str, drawn: Figures) -> Section:
-    """Return a section of figures, without parts if there is no figure."""
-    return Section(anchor, title, [drawn] if drawn.figures else [])
-
-
-def _costs(contents: ReportContents, drawn: Figures) -> list[Part]:
-    table = costs_table(contents)
-    return [*([drawn] if drawn.figures else []), *([table] if table.rows else [])]
-
-
 def _beside(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
     if contents.beside_names is None:
         return []
@@ -402,7 +379,7 @@ def _beside(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
     ]
     lead = f"Here is {here}, there is {there}; the summary says what differs between them."
     tables = [beside_table(contents, metric) for metric in beside_metrics(contents)]
-    return [Text(lead), Figures(drawn, legend=legend), *tables] if tables else []
+    return [Text(lead), *drawn_in(drawn, "beside", legend=legend), *tables] if tables else []
 
 
 def _unfinished(contents: ReportContents) -> list[Part]:

@@ -27,7 +27,7 @@ from ablations.report.numbers import CI, is_number, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents, better_when
 from ablations.report.table import DAGGER, rows_of
 from ablations.report.theme import VERDICTS
-from ablations.report.wording import metric_words
+from ablations.report.wording import listed, metric_words
 from ablations.study import BASELINE
 
 ROW = 30
@@ -36,9 +36,6 @@ ROW = 30
 DENSE_ROW = 20
 DENSE_FROM = 41
 """Height of a row, and the number of rows from which it applies."""
-
-MOST_NOT_DRAWN = 6
-"""Number of variants without a delta that are named."""
 
 PAIR = 7
 """Height of a pair in pixels."""
@@ -149,11 +146,7 @@ def _not_drawn(contents: ReportContents, metric: str) -> str:
     for name in frame.loc[frame["delta"].isna(), "variant"]:
         undone = contents.undone.get(str(name))
         names.append(f"{name} ({undone.status if undone else 'no pairs'})")
-    if not names:
-        return ""
-    more = len(names) - MOST_NOT_DRAWN
-    rest = f" and {more:,} more" if more > 0 else ""
-    return f" Not drawn: {', '.join(names[:MOST_NOT_DRAWN])}{rest}."
+    return f" Not drawn: {listed(names)}." if names else ""
 
 
 def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:

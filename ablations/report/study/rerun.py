@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from pprint import pformat
+from textwrap import indent
 from typing import Any
 
 from ablations.report.study.contents import ReportContents
@@ -85,26 +86,14 @@ def _stored(value: Any) -> Any:
 
 def _lines(name: str, value: Any) -> list[str]:
     """Write an argument, on several lines if it is long."""
-    written = f"    {name}={_written(name, value)},"
-    if len(written) <= MOST_OF_A_LINE or not isinstance(value, dict | list):
-        return [written]
     if name == "recipe" and isinstance(value, dict):
-        inside = [f"{key}={setting!r}," for key, setting in _chosen(value).items()]
-        return [f"    {name}=cnnzoo.Recipe(", *(f"        {line}" for line in inside), "    ),"]
-    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
-    first, *rest = laid_out.splitlines()
-    indent = " " * len(f"    {name}=")
-    lines = [f"    {name}={first}", *(indent + line for line in rest)]
-    return [*lines[:-1], f"{lines[-1]},"]
-
-
-def _written(name: str, value: Any) -> str:
-    if name == "recipe" and isinstance(value, dict):
-        chosen = ", ".join(f"{key}={setting!r}" for key, setting in _chosen(value).items())
-        return f"cnnzoo.Recipe({chosen})"
+        settings = [f"        {key}={setting!r}," for key, setting in _chosen(value).items()]
+        return ["    recipe=cnnzoo.Recipe(", *settings, "    ),"]
     if name == "seeds" and value and list(value) == list(range(len(value))):
-        return str(len(value))
-    return repr(value)
+        value = len(value)
+    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
+    lines = indent(laid_out, " " * len(f"    {name}=")).lstrip()
+    return f"    {name}={lines},".splitlines()
 
 
 def _chosen(recipe: Mapping[str, Any]) -> dict[str, Any]:

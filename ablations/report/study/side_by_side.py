@@ -36,9 +36,9 @@ def beside_metrics(contents: ReportContents) -> list[str]:
 def beside_table(contents: ReportContents, metric: str) -> Table:
     """Return the deltas of a metric in both studies, one row per variant."""
     both = contents.deltas.head(0) if contents.beside is None else contents.beside
-    own = both[both["metric"] == metric]
-    rows = rows_of(own)
-    usual = usual_decimals(own)
+    of_metric = both[both["metric"] == metric]
+    rows = rows_of(of_metric)
+    usual = usual_decimals(of_metric)
     names = contents.beside_names or ()
     row_of = {(row["variant"], row["study"]): row for row in rows}
     cells = []
@@ -47,7 +47,7 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    below = unseen_skew(own["n_pairs"], looks=contents.looked)
+    below = unseen_skew(of_metric["n_pairs"], looks=contents.looked)
     return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=below)
 
 
@@ -55,10 +55,10 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     """Draw the deltas of a metric in both studies, one below the other."""
     if contents.beside is None:
         return None
-    own = contents.beside[contents.beside["metric"] == metric].dropna(subset="delta")
-    if own.empty:
+    of_metric = contents.beside[contents.beside["metric"] == metric].dropna(subset="delta")
+    if of_metric.empty:
         return None
-    usual = usual_decimals(own)
+    usual = usual_decimals(of_metric)
     rows: list[dict[str, Any]] = [
         {
             "variant": row["variant"],
@@ -70,7 +70,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
             "size": _size(row, usual),
             "verdict": row["verdict"] or "none",
         }
-        for row in rows_of(own)
+        for row in rows_of(of_metric)
     ]
     studies = list(contents.beside_names or ())
     words = metric_words(metric)

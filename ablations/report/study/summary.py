@@ -4,9 +4,7 @@ import math
 from typing import Any
 
 from ablations.report.numbers import (
-    decimals_of,
     estimate,
-    fixed,
     is_number,
     p_words,
     usual_decimals,
@@ -157,18 +155,6 @@ def largest(contents: ReportContents) -> dict[str, Any] | None:
             clean = [row for row in settled if not contents.has_finding(row)]
             return max(clean or settled, key=lambda row: abs(row["delta"]))
     return None
-
-
-def delta_words(row: Row) -> str:
-    """Write the delta alone, with its sign.
-
-    Examples
-    --------
-    >>> delta_words({"metric": "test_accuracy", "delta": 0.02, "ci_low": 0.01, "ci_high": 0.03})
-    '+0.020'
-    """
-    delta, low, high = float(row["delta"]), float(row["ci_low"]), float(row["ci_high"])
-    return fixed(delta, decimals_of(delta, low, high), signed=True)
 
 
 def warnings(contents: ReportContents) -> list[str]:

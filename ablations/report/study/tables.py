@@ -43,7 +43,7 @@ from ablations.report.table import (
     sort_key,
     text_cell,
 )
-from ablations.report.wording import Row, changes_several, joined, listed, metric_words
+from ablations.report.wording import JOINED, Row, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
 from ablations.study.checks import EXPLORATORY_BELOW
@@ -72,7 +72,7 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
     """
     frame = contents.deltas_of(metric)
     rows, usual = rows_of(frame), usual_decimals(frame)
-    several = any(map(changes_several, rows))
+    several = any(JOINED in str(row["factor"]) for row in rows)
     named, baseline = (("Variant",), ()) if several else (("Factor", "Level"), ("Baseline",))
     headers = (
         *named,
@@ -174,18 +174,10 @@ def _by_reason(title: str, trials: pd.DataFrame) -> Table:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table: its header, and its source in the DataFrame.
 
-    Parameters
-    ----------
-    header
-        Name of the column in the report.
-    source
-        Name of the column in the DataFrame.
-    kind
-        Key of `WRITERS`, or "delta" for a value with its interval in the next column.
-    ends
-        Names of the columns with the ends of that interval.
+    ``kind`` is a key of `WRITERS`, or "delta" for a value with its interval in the next column;
+    ``ends`` are the sources of that interval.
     """
 
     header: str

@@ -13,7 +13,7 @@ import pytest
 from ablations.report import write_report
 from ablations.report.page import Sentences
 from ablations.report.study.contents import STABILITY
-from ablations.report.study.document import LAST_LOOK, StudyDocument, facts
+from ablations.report.study.document import LAST_LOOK, facts, study_page
 from ablations.report.study.summary import HOW_LIKELY
 from ablations.report.study.tables import deltas_table, shaped_table
 from ablations.report.table import NOTES, Table, text_cell, with_footnotes
@@ -212,7 +212,7 @@ def test_page_has_its_date_and_short_digests(contents, tmp_path):
 
 
 def test_largest_settled_deltas_come_first(many):
-    parts = StudyDocument(many).page().sections[0].parts
+    parts = study_page(many).sections[0].parts
     sentences = next(part for part in parts if isinstance(part, Sentences))
     first = sentences.items[: sentences.shown]
     assert [one.verdict for one in first] == ["worse"] * len(first)

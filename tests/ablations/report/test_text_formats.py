@@ -98,7 +98,7 @@ def test_markdown_has_all_sections(text):
         "### Pending trials",
         "ablations run downsampling --to studies/downsampling",
         "study = ablations.Study(\n    'downsampling',",
-        "recipe=cnnzoo.Recipe(epochs=12),",
+        "recipe=cnnzoo.Recipe(\n        epochs=12,\n    ),",
         "- tensorflow: 2.21.0",
     ):
         assert part in report
