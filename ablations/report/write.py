@@ -6,7 +6,7 @@ from pathlib import Path
 from ablations.report.page import Document, ReportError
 from ablations.report.study.contents import ReportContents
 from ablations.report.wording import count_of
-from cnnzoo.runtime.files import write_whole
+from cnnzoo.runtime.files import write_atomically
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
 
@@ -48,7 +48,7 @@ def save_report(document: Document, path: str | Path, *, overwrite: bool = False
             f"got {str(path)!r}."
         )
     _check_free([place], overwrite)
-    write_whole(place, _render(document, place.suffix.lower()).encode("utf-8", "replace"))
+    write_atomically(place, _render(document, place.suffix.lower()).encode("utf-8", "replace"))
     return place
 
 
@@ -88,7 +88,7 @@ def save_figures(
                 content = vl_convert.vegalite_to_png(spec, scale=2)
             else:
                 content = vl_convert.vegalite_to_pdf(spec)
-            write_whole(paths[figure.name, name], content)
+            write_atomically(paths[figure.name, name], content)
     return list(paths.values())
 
 

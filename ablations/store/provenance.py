@@ -18,7 +18,7 @@ from cnnzoo.runtime.keras_backend import backend_version
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "numpy")
 
-PART_OF_A_TRIAL = ("study/models.py", "study/space.py", "trial.py")
+PART_OF_A_TRIAL = ("study/models.py", "study/space.py", "running/trial.py")
 """What of this package decides what comes of a trial."""
 
 

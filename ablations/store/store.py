@@ -1,18 +1,20 @@
 """The store of a study: one SQLite file."""
 
 import contextlib
-import fcntl
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.study import TrialResult
 from ablations.study.settings import StudyError
+from cnnzoo.runtime.files import LockedError, lock
+
+if TYPE_CHECKING:
+    import filelock
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS study (
@@ -82,10 +84,10 @@ class Store:
     def __init__(self, directory: str | Path, *, write: bool = False) -> None:
         self.directory = Path(directory).expanduser()
         path = self.directory / FILE
-        self._lock: int | None = None
+        self._lock: filelock.BaseFileLock | None = None
         if write:
             make_directory(self.directory)
-            self._lock = lock(self.directory / LOCK)
+            self._lock = lock_study(self.directory / LOCK)
             self._connection = sqlite3.connect(path, isolation_level=None)
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -130,7 +132,7 @@ class Store:
         """Close the file and let others write."""
         self._connection.close()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     @property
@@ -299,27 +301,20 @@ def refusal(path: Path, error: sqlite3.DatabaseError) -> StudyError:
     return StudyError(f"There is no study in {path}: {error}.")
 
 
-def lock(path: Path) -> int:
-    """Take the lock, which the system gives back when this process ends, however it ends.
+def lock_study(path: Path) -> "filelock.BaseFileLock":
+    """Lock a study for writing.
 
     Raises
     ------
     StudyError
-        If another process has it, with its id; or nothing can be written there.
+        If another process holds the lock, or the folder is not writable.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        return lock(path)
+    except LockedError as error:
+        raise StudyError(
+            f"Process {error.holder} is running the study in {path.parent}; wait for it, stop it, "
+            "or give another directory."
+        ) from error
     except OSError as error:
         raise StudyError(f"{path.parent} cannot be written to: {error.strerror}.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = path.read_text().strip() or "unknown"
-        os.close(descriptor)
-        raise StudyError(
-            f"Process {holder} is running the study in {path.parent}; wait for it, stop it, or "
-            "give another directory."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor

@@ -16,7 +16,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
-NO_PART_OF_TRAINING = ("cli.py", "code_version.py", "console.py", "tuning")
+NO_PART_OF_TRAINING = ("cli.py", "runtime/code_version.py", "runtime/console.py", "tuning")
 """What of this package no training runs."""
 
 
@@ -32,7 +32,7 @@ def training_files(package: Path) -> dict[str, Path]:
     return {
         name.as_posix(): path
         for name, path in found.items()
-        if name.parts[0] not in NO_PART_OF_TRAINING
+        if name.parts[0] not in NO_PART_OF_TRAINING and name.as_posix() not in NO_PART_OF_TRAINING
     }
 
 

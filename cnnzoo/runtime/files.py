@@ -2,20 +2,106 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import filelock
+
+CACHE = "CNNZOO_CACHE"
+"""Environment variable that names the cache folder."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that others see either not at all or complete."""
+class LockedError(RuntimeError):
+    """Raised if another process holds a lock.
+
+    Parameters
+    ----------
+    holder
+        Process id of the holder, or "unknown".
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"Process {holder} holds the lock.")
+        self.holder = holder
+
+
+def cache_folder() -> Path:
+    """Return the cache folder: ``$CNNZOO_CACHE``, or the user's cache folder of the platform.
+
+    Examples
+    --------
+    >>> cache_folder().name
+    'cnnzoo'
+    """
+    given = os.environ.get(CACHE)
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("cnnzoo", appauthor=False)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that readers see either the old or the new content, never a part.
+
+    Parameters
+    ----------
+    path
+        File to create or replace. Missing folders are created.
+    content
+        Bytes to write.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def lock(path: Path) -> "filelock.BaseFileLock":
+    """Lock a file for this process; the system releases it when the process ends.
+
+    Parameters
+    ----------
+    path
+        Lock file. It holds the process id of the last holder and stays in place.
+
+    Returns
+    -------
+    filelock.BaseFileLock
+        The acquired lock. Keep a reference: the lock is released with ``release()``, or when the
+        object is deleted.
+
+    Raises
+    ------
+    LockedError
+        If another process holds the lock.
+    OSError
+        If the file cannot be written.
+    """
+    import filelock
+
+    acquired = filelock.FileLock(path, mode=0o644, thread_local=False)
+    try:
+        acquired.acquire(blocking=False)
+    except filelock.Timeout:
+        holder = ""
+        with suppress(OSError):
+            holder = path.read_text().strip()
+        raise LockedError(holder or "unknown") from None
+    path.write_text(str(os.getpid()))
+    return acquired

@@ -106,7 +106,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="report-time-") as scratch:
         # A cache of its own, so that the first report also makes the bundle of Vega.
-        environment = {**os.environ, "XDG_CACHE_HOME": f"{scratch}/cache"}
+        environment = {**os.environ, "CNNZOO_CACHE": f"{scratch}/cache"}
         for number, (shape, sizes) in enumerate(SHAPES.items()):
             directory = Path(scratch) / f"study-{number}"
             trials = store_study(directory, *sizes, arguments.metrics)

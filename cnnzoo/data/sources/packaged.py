@@ -1,27 +1,19 @@
 """Data that installed packages hold: nothing is downloaded."""
 
-import os
+import contextlib
+import io
 import random
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array
 from cnnzoo.data.source import Source
+from cnnzoo.runtime.files import cache_folder, write_atomically
 from cnnzoo.runtime.seeding import stream
 
 Pair = tuple[Array, Array]
-
-
-def cache_folder() -> Path:
-    """``$CNNZOO_CACHE``, else ``$XDG_CACHE_HOME/cnnzoo``, else ``~/.cache/cnnzoo``."""
-    own = os.environ.get("CNNZOO_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cnnzoo"
 
 
 def cached(name: str, packages: tuple[str, ...], make: Callable[[], Pair]) -> Pair:
@@ -47,24 +39,11 @@ def cached(name: str, packages: tuple[str, ...], make: Callable[[], Pair]) -> Pa
     except Exception:  # noqa: S110 - missing, cut off, no archive: all of them mean "make it"
         pass
     x, y = make()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, x, y)
-    except OSError:
-        pass
+    content = io.BytesIO()
+    np.savez(content, x=x, y=y)
+    with contextlib.suppress(OSError):
+        write_atomically(file, content.getvalue())
     return x, y
-
-
-def _write(file: Path, x: Array, y: Array) -> None:
-    """Write beside the file and rename, so that no reader ever sees half of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            np.savez(stream, x=x, y=y)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 MAX_ANGLE = 45.0

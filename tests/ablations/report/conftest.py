@@ -258,5 +258,5 @@ def many():
 def cache(tmp_path_factory):
     """Leave the user's own cache alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CNNZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

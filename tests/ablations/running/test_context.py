@@ -24,16 +24,16 @@ def packages(tmp_path):
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
-        ("cnnzoo/training.py", True),
+        ("cnnzoo/training/train.py", True),
         ("cnnzoo/models/plain.py", True),
         ("cnnzoo/data/sources/packaged.py", True),
-        ("ablations/trial.py", True),
+        ("ablations/running/trial.py", True),
         ("ablations/study/models.py", True),
         ("cnnzoo/cli.py", False),
-        ("cnnzoo/console.py", False),
+        ("cnnzoo/runtime/console.py", False),
         ("cnnzoo/tuning/oracle.py", False),
-        ("ablations/running/runner.py", False),
-        ("ablations/report/page.py", False),
+        ("ablations/running/run.py", False),
+        ("ablations/report/study/document.py", False),
     ],
 )
 def test_a_change_of_what_a_trial_runs_is_another_version_of_the_packages(packages, name, counts):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ablations.stats import deltas, open_variants, sequential
-from ablations.stats import path_steps as steps
+from ablations.stats import deltas, open_variants, sequential, steps
 from ablations.stats.verdicts import holm
 
 CHANCE = "no verdict: in every pair both trials are at chance level"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from ablations.stats import path_steps as steps
+from ablations.stats import steps
 
 NAMES = ["baseline", "a", "a, b", "a, b, c"]
 

@@ -130,9 +130,7 @@ def test_a_study_that_cannot_be_opened_is_not_said_to_be_none(read_only):
 
 
 def test_all_but_training_is_imported_without_keras_or_ray():
-    names = (
-        "study store stats engines results designs report planning running.progress running.runner"
-    )
+    names = "study store stats engines results designs report designs.planner running.progress"
     code = (
         f"import {', '.join(f'ablations.{name}' for name in names.split())}, json, sys; "
         "heavy = ('keras', 'tensorflow', 'keras_tuner', 'ray'); "

@@ -186,16 +186,3 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, f
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "file" / "cache"))
     assert load_data("mnist5k").info.sizes == (32, 4, 4)
-
-
-def test_the_cache_lies_in_the_users_cache_folder_unless_told_otherwise(tmp_path, monkeypatch):
-    from cnnzoo.data.sources.packaged import cache_folder
-
-    monkeypatch.delenv("CNNZOO_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_folder() == tmp_path / ".cache" / "cnnzoo"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "cnnzoo"
-    monkeypatch.setenv("CNNZOO_CACHE", "~/mine")
-    assert cache_folder() == tmp_path / "mine"

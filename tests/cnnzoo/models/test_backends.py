@@ -12,11 +12,14 @@ HERE = Path(__file__).parent
 FILES = [
     HERE / "test_architecture.py",
     HERE / "test_parameters.py",
-    HERE.parent / "test_blocks.py",
-    HERE.parent / "test_layers.py",
+    HERE / "test_blocks.py",
+    HERE / "test_layers.py",
 ]
 
-TRAININGS = [HERE.parent / "test_restart.py", HERE.parent / "augmentation" / "test_mixing.py"]
+TRAININGS = [
+    HERE / "test_restart.py",
+    HERE.parent / "training" / "augmentation" / "test_mixing.py",
+]
 
 # Large models, and searches, each of whose sizes JAX compiles anew.
 SLOW = (
