@@ -68,8 +68,8 @@ def test_both_studies_stand_in_one_row_with_their_intervals_in_the_order_of_the_
     size = f"{fixed(own['delta'], decimals, signed=True)} "
     assert cells["units=8"][1].startswith(size)
     assert cells["units=8"][1].endswith("]")
-    assert cells["units=8"][3:] == ["not in it", "", ""]
-    assert cells["units=16"][:3] == ["not in it", "", ""]
+    assert cells["units=8"][3:] == ["not in study", "", ""]
+    assert cells["units=16"][:3] == ["not in study", "", ""]
 
 
 def test_what_did_not_run_there_is_said_in_the_place_of_its_verdict(stubbed, tmp_path, monkeypatch):
@@ -136,7 +136,7 @@ def test_a_study_without_comparisons_stands_beside_one_with_them_in_either_order
         texts = [cell.text for cell in row]
         there = texts[4:] if second is bare else texts[1:4]
         assert len(texts) == 7
-        assert there == ["not in it", "", ""]
+        assert there == ["not in study", "", ""]
 
 
 def test_the_page_names_both_studies_where_one_has_no_comparisons(stubbed, tmp_path):

@@ -313,5 +313,5 @@ def test_in_a_narrow_terminal_the_variant_folds_and_nothing_else():
     (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
     minus = "\N{MINUS SIGN}"
     assert line.endswith(
-        f"0.957  {minus}0.004  [{minus}0.009, 0.002]    0.28      6  inconclusive "
+        f"0.957  {minus}0.004  [{minus}0.009, 0.002]      0.28      6  inconclusive "
     )
