@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -84,25 +84,26 @@ def latex_text(text: str) -> str:
 
 
 def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
-    """Write a table in LaTeX with the rules of booktabs, a caption, and notes below."""
-    columns = "".join("r" if numeric else "l" for numeric in table.numeric)
-    lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\caption{{{latex_text(caption or table.title)}}}",
-        rf"\label{{tab:{label}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(map(latex_text, table.headers)) + r" \\",
-        r"\midrule",
-        *(" & ".join(latex_text(cell.text) for cell in row) + r" \\" for row in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par\smallskip\footnotesize {latex_text(note)}" for note in notes),
-        r"\end{table}",
-    ]
-    # LaTeX would read a bracket or a star after the end of a row as its option.
-    return "".join(f"{{}}{line}\n" if line[:1] in ("[", "*") else f"{line}\n" for line in lines)
+    """Return a table in LaTeX with the rules of booktabs, a caption and notes below."""
+    rows = [_latex_cells([cell.text for cell in row]) for row in table.rows]
+    frame = pd.DataFrame(rows, columns=_latex_cells(table.headers))
+    text = frame.style.hide(axis="index").to_latex(
+        column_format="".join("r" if numeric else "l" for numeric in table.numeric),
+        position="htbp",
+        position_float="centering",
+        hrules=True,
+        label=f"tab:{label}",
+        caption=latex_text(caption or table.title),
+    )
+    below = "".join(rf"\par\smallskip\footnotesize {latex_text(note)}" + "\n" for note in notes)
+    end = "\\end{table}\n"
+    return str(text.removesuffix(end)) + below + end
+
+
+def _latex_cells(texts: Sequence[str]) -> list[str]:
+    """Escape a row. LaTeX reads a bracket or a star after a row break as an option of it."""
+    first, *others = map(latex_text, texts)
+    return [f"{{}}{first}" if first[:1] in ("[", "*") else first, *others]
 
 
 def csv_of(frame: pd.DataFrame) -> str:

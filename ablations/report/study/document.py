@@ -162,7 +162,8 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
         table = deltas_table(contents, metric)
         caption = (
             f"{table.title}. {about}; baseline: {baseline}. {ends}{' ' * bool(ends)}The {CI}s "
-            f"{kind} and concern one variant each; p is Holm-corrected over the table."
+            f"{kind} and are not corrected for multiple comparisons; p is Holm-corrected over the "
+            "table."
         )
         tables.append(PaperTable(table, notes, caption))
     return tables
@@ -358,8 +359,8 @@ def _how_to_read(contents: ReportContents) -> str:
         text += (
             " It is better or worse if p, Holm-corrected over the comparisons of one metric, is "
             f"below {1 - CONFIDENCE:.4g}{margin}. Inconclusive does not mean \u201cno "
-            f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. Each "
-            f"{CI} concerns one variant."
+            f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. The "
+            f"{CI}s are not corrected for multiple comparisons."
         )
     if contents.looked:
         text += (

@@ -125,15 +125,15 @@ def delta_title(metric: str) -> list[str]:
 
 def _how_to_read(rows: list[dict[str, Any]], with_intervals: bool) -> str:
     if with_intervals:
-        text = f"Mean delta over paired seeds with its {CI}. The dashed line is no difference."
+        text = f"Mean delta over paired seeds with its {CI}. The dashed line marks no difference."
         if {row["verdict"] for row in rows} & {*HOLLOW}:
             text += " Hollow marks are inconclusive or have no verdict."
     elif max(row["pairs"] for row in rows) == 1:
-        text = "Delta of one seed, without interval. The dashed line is no difference."
+        text = "Delta of one seed, without interval. The dashed line marks no difference."
     else:
         text = (
             "Mean delta over paired seeds, without interval because the deltas do not vary. The "
-            "dashed line is no difference."
+            "dashed line marks no difference."
         )
     marked = any(row["variant"].endswith(DAGGER) for row in rows)
     return text + (f" {DAGGER}: see its finding." if marked else "")

@@ -232,8 +232,8 @@ SHAPES = {
             Column(NOTES, "notes", "text"),
         ),
         "Each step is the change that helped most among those left. The trials that measure a step "
-        "also chose it, so its delta is optimistic. Each interval concerns its own step; p is "
-        "corrected for all changes that were tried, and the verdict follows p. Means are over the "
+        "also chose it, so its delta is optimistic. Intervals are not corrected; p is corrected "
+        "for all changes that were tried, and the verdict follows p. Means are over the "
         "seed blocks that all steps share.",
     ),
     EFFECTS: Shape(

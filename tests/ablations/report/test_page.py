@@ -181,7 +181,7 @@ def test_one_seed_has_no_interval_and_no_p_column(one_seed, tmp_path):
     table = deltas_table(one_seed, "test_loss")
     assert not {"95% CI", "p (Holm)"} & set(table.headers)
     page = write_report(one_seed, tmp_path / "one.html").read_text(encoding="utf-8")
-    assert "Each 95% CI concerns one variant" not in page
+    assert "not corrected for multiple comparisons" not in page
     assert "no verdict</li>" in page
 
 

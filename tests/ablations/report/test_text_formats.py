@@ -131,8 +131,8 @@ def test_latex_caption_names_study_and_intervals(text):
     captions = [line for line in text(".tex").splitlines() if line.startswith(r"\caption")]
     assert captions[0] == (
         r"\caption{Deltas of test loss. Study downsampling \& friends on mnist5k, seeds: 10 (0 to "
-        r"9); baseline: the defaults. The 95\% CIs are from paired t tests and concern one variant "
-        "each; p is Holm-corrected over the table.}"
+        r"9); baseline: the defaults. The 95\% CIs are from paired t tests and are not corrected "
+        "for multiple comparisons; p is Holm-corrected over the table.}"
     )
 
 
