@@ -356,11 +356,11 @@ def test_path_table_has_verdicts(path):
 )
 def test_answers_come_first_in_page_and_markdown(contents, tmp_path, title, rows, card):
     shown = with_table(contents, title, rows, **TWO)
-    found = headline(shown)
-    assert (found.word, found.number, found.more) == card
+    top = headline(shown)
+    assert (top.word, top.number, top.more) == card
     page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
     cards, rest = page.split('<section id="summary">')
-    assert found.more in cards
+    assert top.more in cards
     summary = rest.split("</section>")[0]
     assert summary.index(answers(shown)[0].subject) < summary.index("<h3>Test loss</h3>")
     written = write_report(shown, tmp_path / "report.md").read_text(encoding="utf-8")
@@ -380,7 +380,7 @@ def test_path_step_of_unknown_direction_has_no_verdict(path):
     shown = replace(path, tables={PATH_STEPS: rows})
     table = shaped_table(shown, PATH_STEPS, rows)
     assert "Verdict" not in table.headers
-    assert [said.verdict for said in answers(shown)] == ["", "", ""]
+    assert [one.verdict for one in answers(shown)] == ["", "", ""]
     assert answers(shown)[1].text.endswith(
         "by 0.20 (95% CI 0.13 to 0.27, 6 seeds), 72% of the whole change"
     )
@@ -392,7 +392,7 @@ def test_path_without_a_mean_at_its_end_has_no_card(contents, at):
     rows[at] |= {"mean": np.nan}
     shown = with_table(contents, PATH_STEPS, rows, **TWO)
     assert headline(shown) is None
-    assert all("path" not in said.subject for said in answers(shown))
+    assert all("path" not in one.subject for one in answers(shown))
 
 
 def test_card_prefers_a_slope_whose_interval_excludes_0(contents):
@@ -447,8 +447,8 @@ def test_infinite_epochs_read_never(contents):
 def test_further_tables_have_readable_headers(contents):
     trials = contents.trials.copy()
     held = {"pool_size": 2, "normalization": "none"}
-    for name, own in held.items():
-        levels = [contents.changes[variant].get(name, own) for variant in trials["variant"]]
+    for name, start in held.items():
+        levels = [contents.changes[variant].get(name, start) for variant in trials["variant"]]
         trials[f"factor:{name}"] = pd.Series(levels, dtype=object)
     four = ["baseline", "pool_size=4", "normalization=batch", "pool_size=4, normalization=batch"]
     crossed = trials[trials["variant"].isin(four)]

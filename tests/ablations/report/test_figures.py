@@ -89,8 +89,8 @@ def test_single_epoch_has_no_curve(contents):
 def test_curves_are_means_and_quartiles(contents):
     drawn = by_name(contents)
     history = contents.history
-    known = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]
-    values = known.loc[known["seed"] != 4, "val_loss"]  # where another variant failed
+    third_epoch = history[(history["variant"] == "baseline") & (history["epoch"] == 3)]
+    values = third_epoch.loc[third_epoch["seed"] != 4, "val_loss"]  # where another variant failed
     row = next(
         row
         for row in drawn["curves-validation-loss"].rows

@@ -233,14 +233,14 @@ def test_further_tables_do_not_account_for_looks(contents):
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
 def test_caution_on_suggested_seeds_stands_once(contents, tmp_path, suffix):
-    def told(shown):
+    def written(shown):
         place = tmp_path / f"report{suffix}"
         return write_report(shown, place, overwrite=True).read_text(encoding="utf-8")
 
-    assert told(contents).count("might settle it") == 3
-    assert told(contents).count(HOW_LIKELY) == 1
+    assert written(contents).count("might settle it") == 3
+    assert written(contents).count(HOW_LIKELY) == 1
     sure = replace(contents, deltas=contents.deltas.assign(seeds_needed=float("nan")))
-    assert HOW_LIKELY not in told(sure)
+    assert HOW_LIKELY not in written(sure)
 
 
 def test_note_of_all_rows_stands_below_the_table():

@@ -120,8 +120,8 @@ def test_latex_is_escaped_and_balanced(text):
 
 
 def test_latex_note_ends_with_one_period(contents, text):
-    said = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
-    report = text(".tex", replace(contents, variant_findings=said))
+    findings = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
+    report = text(".tex", replace(contents, variant_findings=findings))
     start = r"\par\smallskip\footnotesize skip=True: "
     assert report.count(start + "2 of 2 trials: It is slow; It is deaf.\n") == 1
     assert report.count(start + "see its finding above.\n") == 1
@@ -251,12 +251,12 @@ def test_study_without_results_has_a_report(contents, tmp_path):
     ],
 )
 def test_caution_on_skew_stands_below_the_deltas(contents, text, suffix, written):
-    said = (  # of 10 pairs, and of 9 where a trial failed
+    caution = (  # of 10 pairs, and of 9 where a trial failed
         "Deltas may be strongly skewed without showing it, and then an interval holds the true "
         "delta too seldom. In simulations of 8 to 10 seeds strong skew (of lognormal deltas) shows "
         "in 41 to 53% of the samples; in the others the 95% interval holds the true delta in 76 to "
         "77%."
     )
-    escaped = said.replace("%", r"\%") if suffix == ".tex" else said
+    escaped = caution.replace("%", r"\%") if suffix == ".tex" else caution
     tables = 1 if suffix == ".json" else len(contents.metrics)
     assert text(suffix, contents).count(written.format(escaped)) == tables

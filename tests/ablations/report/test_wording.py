@@ -150,23 +150,26 @@ def test_levels_of_different_types_differ_in_text(level, baseline, text):
 
 
 def test_summary_has_one_sentence_per_comparison(contents):
-    said = summary(contents)
-    assert list(said) == ["test_loss", "test_accuracy"]
-    assert [len(sentences) for sentences in said.values()] == [9, 7]
-    assert said["test_loss"][2].text.startswith(
+    sentences = summary(contents)
+    assert list(sentences) == ["test_loss", "test_accuracy"]
+    assert [len(many) for many in sentences.values()] == [9, 7]
+    assert sentences["test_loss"][2].text.startswith(
         "pool_size=4 (baseline: 2) increases test loss by 0.1"
     )
-    assert said["test_loss"][2].subject == "pool_size=4 (baseline: 2)"
+    assert sentences["test_loss"][2].subject == "pool_size=4 (baseline: 2)"
 
 
 def test_notes_belong_to_their_sentence(contents):
-    said = summary(contents)["test_loss"]
-    assert said[1].notes == ("1 of 10 pairs are missing",)
+    sentences = summary(contents)["test_loss"]
+    assert sentences[1].notes == ("1 of 10 pairs are missing",)
 
 
 def test_unfinished_variant_gives_its_reason_once(contents):
-    said = {one.subject: one for one in summary(contents)["test_loss"]}
-    infeasible, pending = said["filters=1 (baseline: 32)"], said["filters=4096 (baseline: 32)"]
+    sentences = {one.subject: one for one in summary(contents)["test_loss"]}
+    infeasible, pending = (
+        sentences["filters=1 (baseline: 32)"],
+        sentences["filters=4096 (baseline: 32)"],
+    )
     assert (infeasible.verdict, infeasible.rest) == (
         "infeasible",
         ": cannot be built: `filters` of `downsampling` must be at least 2; got 1",
@@ -189,38 +192,38 @@ def test_reason_of_an_unfinished_variant(contents, reasons, why):
     rows = trials.index[trials["variant"] == "filters=4096"]
     trials.loc[rows[: len(reasons)], "status"] = "failed"
     trials.loc[rows[: len(reasons)], "reason"] = reasons
-    found = replace(contents, trials=trials).undone["filters=4096"]
-    assert (found.status, found.why) == ("failed", why)
+    undone = replace(contents, trials=trials).undone["filters=4096"]
+    assert (undone.status, undone.why) == ("failed", why)
 
 
 def test_interval_end_is_not_rounded_to_0(contents):
     ends = {"delta": -0.0659, "ci_low": -0.1287, "ci_high": -0.0031, "verdict": "better"}
-    own = contents.deltas_of("test_loss").head(1).assign(**ends)
-    shown = replace(contents, deltas=own)
+    first = contents.deltas_of("test_loss").head(1).assign(**ends)
+    shown = replace(contents, deltas=first)
     table = deltas_table(shown, "test_loss")
     cells = dict(zip(table.headers, table.rows[0], strict=True))
     minus = "\N{MINUS SIGN}"
     assert cells["95% CI"].text == f"[{minus}0.129, {minus}0.003]"
     assert cells["Delta"].text == f"{minus}0.066"
-    (said,) = summary(shown)["test_loss"]
-    assert "by 0.066 (95% CI 0.003 to 0.129, 10 seeds)" in said.text
+    (only,) = summary(shown)["test_loss"]
+    assert "by 0.066 (95% CI 0.003 to 0.129, 10 seeds)" in only.text
 
 
 def test_sentence_and_table_have_the_same_digits(contents):
-    for metric, said in summary(contents).items():
+    for metric, sentences in summary(contents).items():
         table = deltas_table(contents, metric)
         at = table.headers.index("Delta")
         sizes = [row[at].text.strip("+\N{MINUS SIGN}") for row in table.rows if row[at].text]
-        ran = [one.text for one in said if one.verdict not in ("pending", "infeasible")]
-        assert len(sizes) == len(ran) == 7
-        assert all(size in text for size, text in zip(sizes, ran, strict=True))
+        finished = [one.text for one in sentences if one.verdict not in ("pending", "infeasible")]
+        assert len(sizes) == len(finished) == 7
+        assert all(size in text for size, text in zip(sizes, finished, strict=True))
 
 
 def test_verdict_points_to_the_finding(contents):
-    said = summary(contents)["test_loss"]
-    assert said[3].subject == "normalization=batch (baseline: none)"
-    assert said[3].text.endswith(f", 10 seeds): {said[3].verdict}, but see its finding")
-    assert [index for index, one in enumerate(said) if "finding" in one.text] == [3]
+    sentences = summary(contents)["test_loss"]
+    assert sentences[3].subject == "normalization=batch (baseline: none)"
+    assert sentences[3].text.endswith(f", 10 seeds): {sentences[3].verdict}, but see its finding")
+    assert [index for index, one in enumerate(sentences) if "finding" in one.text] == [3]
     none = contents.deltas.assign(verdict="")
     without = summary(replace(contents, deltas=none))["test_loss"]
     assert not any("see its finding" in one.text for one in without)
@@ -250,29 +253,29 @@ def test_few_seeds_are_one_warning(contents):
         "All comparisons are exploratory and have no verdict: they have fewer than 6 paired seeds.",
         "All comparisons: wide.",
     ]
-    assert {said.notes for said in summary(exploratory)["test_loss"]} == {()}
-    assert not any("fewer than" in said.text for said in summary(exploratory)["test_loss"])
+    assert {one.notes for one in summary(exploratory)["test_loss"]} == {()}
+    assert not any("fewer than" in one.text for one in summary(exploratory)["test_loss"])
     compared = [s for s in summary(exploratory)["test_loss"] if "difference in" in s.text]
     assert len(compared) == 7
-    assert all(said.text.endswith(", 4 seeds)") for said in compared)
+    assert all(one.text.endswith(", 4 seeds)") for one in compared)
     some = contents.deltas.copy()
     some.loc[:1, ["n_pairs", "notes", "verdict"]] = [4, note, ""]
-    said = summary(replace(contents, deltas=some))["test_loss"]
-    assert [one.text.endswith("no verdict: fewer than 6 pairs") for one in said][:2] == [
+    sentences = summary(replace(contents, deltas=some))["test_loss"]
+    assert [one.text.endswith("no verdict: fewer than 6 pairs") for one in sentences][:2] == [
         True,
         False,
     ]
 
 
 def test_one_seed_note_is_not_repeated(one_seed):
-    said = summary(one_seed)["test_loss"]
-    assert said[0].text.endswith("(1 seed), without interval or verdict")
-    assert {one.notes for one in said} == {()}
+    sentences = summary(one_seed)["test_loss"]
+    assert sentences[0].text.endswith("(1 seed), without interval or verdict")
+    assert {one.notes for one in sentences} == {()}
 
 
 def test_largest_effect_has_a_verdict(contents):
-    found = largest(contents)
-    assert found["variant"] == "pool_size=4"
+    row = largest(contents)
+    assert row["variant"] == "pool_size=4"
     assert largest(replace(contents, deltas=contents.deltas.assign(verdict="inconclusive"))) is None
 
 
@@ -280,9 +283,9 @@ def test_deltas_of_the_statistics_can_be_reported(contents):
     from ablations.stats.deltas import deltas
 
     table = deltas(contents.trials, ["test_loss", "test_accuracy"], margins={"test_loss": 0.02})
-    said = summary(replace(contents, deltas=table))
-    assert said["test_loss"][2].text.endswith(", 10 seeds): worse")
-    assert len(said["test_loss"]) == table["variant"].nunique()
+    sentences = summary(replace(contents, deltas=table))
+    assert sentences["test_loss"][2].text.endswith(", 10 seeds): worse")
+    assert len(sentences["test_loss"]) == table["variant"].nunique()
     assert isinstance(table["level"][0], int | str)
     assert pd.api.types.is_object_dtype(table["level"])
 

@@ -58,8 +58,8 @@ def test_axes_of_one_scored_trial(browser, written, tmp_path):
 
 def test_trial_axis_has_whole_numbers(browser, page):
     browser.open(page)
-    known = [int(label) for label in browser.value(LABELS) if "." not in label]
-    assert known == [8, 24, 40, 56]  # of 59, as many as there are on other axes
+    labels = [int(label) for label in browser.value(LABELS) if "." not in label]
+    assert labels == [8, 24, 40, 56]  # of 59, as many as there are on other axes
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -71,12 +71,12 @@ def test_labels_of_close_levels_do_not_overlap(browser, written, tmp_path, width
         trials[str(at)] = (levels, {0: 0.1 * at}, None)
     close = written(tmp_path / "close", trials)
     browser.open(ablations.search_report(close, tmp_path / "close.html"), width=width)
-    found = browser.value("""
+    boxes = browser.value("""
         [...document.querySelectorAll('#parallel .mark-text text')].map((text) => {
           const box = text.getBoundingClientRect();
           return [text.textContent, box.left, box.right, Math.round(box.top)]; })
     """)
-    shown = sorted({tuple(box) for box in found}, key=lambda box: (box[3], box[1]))
+    shown = sorted({tuple(box) for box in boxes}, key=lambda box: (box[3], box[1]))
     assert {"8", "64", "0.0001", "0.09", "False", "True"} <= {box[0] for box in shown}
     for (_, _, right, top), (_, left, _, below) in itertools.pairwise(shown):
         assert right <= left or below > top

@@ -55,7 +55,7 @@ assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
 
 
 def test_page_shows_the_main_numbers(page, contents):
-    for said in (
+    for text in (
         "57</span> <span class=\"more\">of 60 started",
         "3</span> <span class=\"more\">1 failed, 1 invalid, 1 unfinished",
         "The best score is the best of 57 configurations and so too good on average",
@@ -65,7 +65,7 @@ def test_page_shows_the_main_numbers(page, contents):
         "studies = ablations.from_search(search)",
         "cnnzoo.train(&#39;downsampling&#39;, cnnzoo.load_data(&#39;digits&#39;)",
     ):  # fmt: skip
-        assert said in page
+        assert text in page
     assert contents.best["score"].iloc[0] == contents.best["score"].max()
 
 
@@ -95,15 +95,15 @@ def test_figures_are_vega_lite_of_the_scores(contents):
 
 
 @pytest.mark.parametrize(
-    ("said", "call"),
+    ("manifest", "call"),
     [
         ({"model": "mlp", "data": "digits"}, "search"),
         ({"model": "mlp", "data": ""}, 'search, data="npz:PATH"'),
         (None, 'search, model="package.module:build", data="npz:PATH"'),
     ],
 )
-def test_next_step_asks_for_missing_model_and_data(written, tmp_path, said, call):
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+def test_next_step_asks_for_missing_model_and_data(written, tmp_path, manifest, call):
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=manifest)
     code = contents_of(cnnzoo.open_search(place)).code
     assert f"studies = ablations.from_search({call})" in code.splitlines()
 
@@ -150,8 +150,8 @@ def test_slice_leaves_out_trials_with_inactive_choice(contents):
 def test_diverged_score_is_drawn_at_the_edge(written, tmp_path):
     trials = {str(at): ({"filters": 8 * at + 8}, 1 + at / 10, None) for at in range(8)}
     trials["8"] = ({"filters": 8}, 1e9, None)
-    said = {"objective": {"name": "val_accuracy", "direction": "min"}}
-    place = written(tmp_path / "wild", trials, search=said)
+    manifest = {"objective": {"name": "val_accuracy", "direction": "min"}}
+    place = written(tmp_path / "wild", trials, search=manifest)
     figure = draw_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
     scale = figure.chart["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
@@ -193,9 +193,9 @@ def test_search_without_choices_has_a_report(written, tmp_path, space):
         suffix: ablations.search_report(place, tmp_path / f"a.{suffix}").read_text()
         for suffix in ("html", "md", "csv", "tex", "json")
     }
-    said = "The search varied nothing, so there are no choices to compare."
+    warning = "The search varied nothing, so there are no choices to compare."
     for suffix in ("html", "md", "tex", "json"):
-        assert said in texts[suffix]
+        assert warning in texts[suffix]
     assert ",done,0.5," in texts["csv"]
     assert "<dt>Searched</dt><dd>nothing</dd>" in texts["html"]
     assert 'unknown</span> <span class="more">nothing was varied' in texts["html"]
@@ -221,18 +221,18 @@ def test_other_formats_hold_the_trials(search, tmp_path):
         csv.DictReader(io.StringIO(ablations.search_report(search, tmp_path / "a.csv").read_text()))
     )
     assert [row["trial"] for row in rows] == trials["trial"].tolist()
-    told = json.loads(ablations.search_report(search, tmp_path / "a.json").read_text())
-    assert [row["score"] for row in told["trials"]] == [
+    values = json.loads(ablations.search_report(search, tmp_path / "a.json").read_text())
+    assert [row["score"] for row in values["trials"]] == [
         None if score != score else score for score in trials["score"]
     ]
-    assert told["importance"][0]["toggle"] == "learning_rate"
+    assert values["importance"][0]["toggle"] == "learning_rate"
     text = ablations.search_report(search, tmp_path / "a.md").read_text()
     assert "# Search: downsampling" in text
     assert "\\<b\\>" in text
 
 
 @pytest.mark.parametrize(
-    ("direction", "row", "said"),
+    ("direction", "row", "text"),
     [
         (
             "max",
@@ -283,7 +283,7 @@ def test_other_formats_hold_the_trials(search, tmp_path):
         ),
     ],
 )
-def test_optimism_sentences(written, tmp_path, direction, row, said):
+def test_optimism_sentences(written, tmp_path, direction, row, text):
     class Tried:
         one_at_a_time = path = None
 
@@ -294,7 +294,7 @@ def test_optimism_sentences(written, tmp_path, direction, row, said):
     place = written(
         tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={**goal, "seeds": [0]}
     )
-    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (text,)
 
 
 @pytest.mark.parametrize(
@@ -320,17 +320,17 @@ def test_report_says_whether_the_seeds_are_fresh(written, tmp_path, seeds, start
     ablations.search_report(place, tmp_path / "a.html", ablation=Tried())
     contents = contents_of(cnnzoo.open_search(place), Tried())
     assert contents.warnings[-1].startswith(start)
-    told = (
+    text = (
         f"The winner and its rivals were {lead} Optimism is how much better the search's score was "
         "than the retrained mean, with its 95% CI."
     )
-    assert optimism_table(contents).lead == told
-    assert told in html.unescape((tmp_path / "a.html").read_text())
+    assert optimism_table(contents).lead == text
+    assert text in html.unescape((tmp_path / "a.html").read_text())
 
 
 def test_damaged_search_json_is_a_warning(written, tmp_path):
-    said = {"versions": ["a"], "recipe": {"epochs": "x"}}
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+    manifest = {"versions": ["a"], "recipe": {"epochs": "x"}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=manifest)
     for suffix in (".html", ".md", ".csv", ".tex", ".json"):
         ablations.search_report(place, tmp_path / f"a{suffix}")
     assert "its `versions` is left out" in (tmp_path / "a.html").read_text()
@@ -387,23 +387,23 @@ def test_existing_report_is_not_overwritten(search, tmp_path):
 def test_report_command_of_a_search(written, tmp_path):
     place = written(tmp_path / "small", {"0": ({"filters": 8}, 0.5, None)})
     before = files_of(place)
-    ran = CliRunner().invoke(app, ["report", str(place)])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place)])
+    assert answer.exit_code == 0, answer.output
     assert "<title>small: search</title>" in (tmp_path / "small.html").read_text()
     assert files_of(place) == before
-    ran = CliRunner().invoke(app, ["report", str(place)])
-    assert ran.output == f"{tmp_path / 'small.html'} (replaced)\n"
-    ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place)])
+    assert answer.output == f"{tmp_path / 'small.html'} (replaced)\n"
+    answer = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
+    assert answer.exit_code == 0, answer.output
     assert (tmp_path / "a.csv").exists()
     figures = tmp_path / "figures"
-    ran = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
+    assert answer.exit_code == 0, answer.output
     assert sorted(path.name for path in figures.iterdir()) == [
         *("progress.pdf", "progress.png", "progress.svg")
     ]
-    ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
-    assert "--beside is for studies, not for searches" in ran.output
+    answer = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
+    assert "--beside is for studies, not for searches" in answer.output
 
 
 def test_optimism_interval_end_is_not_rounded_to_0(contents):
