@@ -98,20 +98,25 @@ def layer(mark: str, encoding: Spec, *, only: str = "", **style: Any) -> Spec:
     return drawn | ({"transform": [{"filter": only}]} if only else {})
 
 
-def shown(field: str, kind: str, **options: Any) -> Spec:
-    """Return a channel: the field that it shows, its type, and options.
+def quantitative(field: str, **options: Any) -> Spec:
+    """Return a channel that shows a field of numbers.
 
     Examples
     --------
-    >>> shown("delta", "quantitative", title="delta")
+    >>> quantitative("delta", title="delta")
     {'field': 'delta', 'type': 'quantitative', 'title': 'delta'}
     """
-    return {"field": field, "type": kind, **options}
+    return {"field": field, "type": "quantitative", **options}
+
+
+def nominal(field: str, **options: Any) -> Spec:
+    """Return a channel that shows a field of names."""
+    return {"field": field, "type": "nominal", **options}
 
 
 def zero_line(theme: Theme) -> Spec:
     """Return a layer with a dashed line at 0, which keeps 0 within the axis."""
-    at_zero = {"x": shown("zero", "quantitative")}
+    at_zero = {"x": quantitative("zero")}
     line = layer("rule", at_zero, color=theme["muted"], strokeDash=[4, 3])
     return line | {"data": {"values": [{"zero": 0}]}}
 

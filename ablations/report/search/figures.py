@@ -6,7 +6,8 @@ from ablations.report.figure import (
     Theme,
     chart_of,
     layer,
-    shown,
+    nominal,
+    quantitative,
     slug,
     whole_ticks,
     with_distinct_names,
@@ -56,18 +57,17 @@ def _progress(contents: SearchContents, theme: Theme) -> Figure | None:
     ]
     y, note = score_axis(contents, scored["score"].tolist())
     last = max(row["place"] for row in rows)
-    x = shown(
+    x = quantitative(
         "place",
-        "quantitative",
         title="trial, in the order of the search",
         scale={"nice": False, "padding": 8, "domain": [1, last] if last > 1 else [0.5, 1.5]},
         axis={"grid": False, "format": "d", "values": whole_ticks(last)},
     )
     tooltip = [
-        shown("trial", "nominal"),
-        shown("score", "quantitative", title=contents.objective, format=".4g"),
-        shown("best", "quantitative", title="best so far", format=".4g"),
-        shown("kind", "nominal"),
+        nominal("trial"),
+        quantitative("score", title=contents.objective, format=".4g"),
+        quantitative("best", title="best so far", format=".4g"),
+        nominal("kind"),
     ]
     points = {"x": x, "y": y, "tooltip": tooltip}
     dot = {"size": 42, "opacity": 0.8, "color": theme["muted"]}
@@ -113,29 +113,22 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     for row in rows:
         row["meaning"] = "its interval is above 0" if row["sure"] else "it may not matter"
     base = {
-        "y": shown(
-            "toggle",
-            "nominal",
-            sort=[row["toggle"] for row in rows],
-            title=None,
-            axis={"labelLimit": 220},
+        "y": nominal(
+            "toggle", sort=[row["toggle"] for row in rows], title=None, axis={"labelLimit": 220}
         ),
         "tooltip": [
-            shown("toggle", "nominal"),
-            *(
-                shown(name, "quantitative", format=".1%")
-                for name in ("importance", "ci_low", "ci_high")
-            ),
-            shown("meaning", "nominal"),
+            nominal("toggle"),
+            *(quantitative(name, format=".1%") for name in ("importance", "ci_low", "ci_high")),
+            nominal("meaning"),
         ],
         "color": _if_sure(theme["accent"], theme["inconclusive"]),
     }
     # padding keeps the marks off the names
     axis = {"axis": {"format": "%"}, "scale": {"zero": True, "nice": True, "padding": 10}}
     axis |= {"title": "share of the variance of scores"}
-    ends = {"x": shown("ci_low", "quantitative", **axis), "x2": {"field": "ci_high"}}
+    ends = {"x": quantitative("ci_low", **axis), "x2": {"field": "ci_high"}}
     points = {
-        "x": shown("importance", "quantitative", **axis),
+        "x": quantitative("importance", **axis),
         "fill": _if_sure(theme["accent"], theme["surface"]),
     }
     layers = [
@@ -186,9 +179,8 @@ def _slice(
     y, note = score_axis(contents, tried["score"].tolist())
     if along:
         kind = {"type": "log"} if hp.log and min(values) > 0 else {"zero": False}
-        x = shown(
+        x = quantitative(
             "level",
-            "quantitative",
             title=hp.name,
             scale={**kind, "nice": False, "padding": 10},
             axis={"grid": False, "format": "~g", "tickCount": 4},
@@ -196,14 +188,14 @@ def _slice(
     else:
         order = [level_words(level) for level in ordered(set(values), hp)]
         axis = {"labelAngle": 0, "labelLimit": 90}
-        x = shown("level", "nominal", title=hp.name, sort=order, axis=axis)
+        x = nominal("level", title=hp.name, sort=order, axis=axis)
     inactive = len(scored) - len(tried)
     if inactive:
         note += f" {count_of(inactive, 'trial')} in which it is inactive are left out."
     tooltip = [
-        shown("trial", "nominal"),
-        shown("level", "quantitative" if along else "nominal", title=hp.name),
-        shown("score", "quantitative", title=contents.objective, format=".4g"),
+        nominal("trial"),
+        quantitative("level" if along else "nominal", title=hp.name),
+        quantitative("score", title=contents.objective, format=".4g"),
     ]
     dot: Spec = {"filled": True, "size": 46, "opacity": 0.55, "color": theme["accent"]}
     layers = [layer("point", {"x": x, "y": y, "tooltip": tooltip}, **dot)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.figure import Figure, Spec, Theme, chart_of, layer, shown
+from ablations.report.figure import Figure, Spec, Theme, chart_of, layer, nominal, quantitative
 from ablations.report.numbers import is_number
 from ablations.report.search.contents import SearchContents
 from ablations.report.search.score_axis import ordered, scored_trials
@@ -65,19 +65,19 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
         for label in labelled(at_level)
     ]
     # Names are written above their axes, which leaves a phone's width to the lines.
-    y = shown("toggle", "nominal", sort=names, title=None, axis=None)
+    y = nominal("toggle", sort=names, title=None, axis=None)
     scale = {"domain": [0, 1], "nice": False, "padding": 14}
-    x = shown("at", "quantitative", scale=scale, axis=None)
+    x = quantitative("at", scale=scale, axis=None)
     across = {
         "x": x,
         "y": y,
-        "detail": shown("trial", "nominal"),
-        "order": shown("axis", "quantitative"),
+        "detail": nominal("trial"),
+        "order": quantitative("axis"),
         "tooltip": [
-            shown("trial", "nominal"),
-            shown("toggle", "nominal"),
-            shown("level", "nominal"),
-            shown("score", "quantitative", title=contents.objective, format=".4g"),
+            nominal("trial"),
+            nominal("toggle"),
+            nominal("level"),
+            quantitative("score", title=contents.objective, format=".4g"),
         ],
     }
     style = {"fontSize": 11, "color": theme["muted"], "baseline": "top", "dy": 6}
@@ -103,8 +103,8 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
                 ("best", "accent", 0.9, 2.2),
             )
         ),
-        *_over(labels, {"x": x, "y": y, "text": shown("level", "nominal")}, level, theme),
-        *_over(heads, {"x": x, "y": y, "text": shown("toggle", "nominal")}, title, theme),
+        *_over(labels, {"x": x, "y": y, "text": nominal("level")}, level, theme),
+        *_over(heads, {"x": x, "y": y, "text": nominal("toggle")}, title, theme),
     ]
     return Figure(
         "parallel",

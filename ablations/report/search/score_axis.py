@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.figure import Spec, shown
+from ablations.report.figure import Spec, quantitative
 from ablations.report.numbers import brief, is_number
 from ablations.report.search.contents import SearchContents
 from cnnzoo.tuning.records import Hyperparameter
@@ -29,7 +29,7 @@ def score_axis(contents: SearchContents, scores: list[float]) -> tuple[Spec, str
         room = abs(low) / 10 or 1.0
         scale["domain"] = [low - room, low + room]
     title = [contents.objective, contents.hint]
-    return shown("score", "quantitative", scale=scale, title=title), note
+    return quantitative("score", scale=scale, title=title), note
 
 
 def scored_trials(contents: SearchContents) -> pd.DataFrame:

@@ -5,7 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.figure import OTHER, Figure, Theme, chart_of, layer, legend_of, shown, slug
+from ablations.report.figure import (
+    OTHER,
+    Figure,
+    Theme,
+    chart_of,
+    layer,
+    legend_of,
+    nominal,
+    quantitative,
+    slug,
+)
 from ablations.report.study.contents import ReportContents, better_when
 from ablations.report.study.palette import Palette
 from ablations.report.table import Table, any_table, rows_of
@@ -142,16 +152,14 @@ def _figure(
     domain = [*palette.variants, *([OTHER] if with_others else [])]
     wide = _is_wide([row["cost"] for row in rows])
     steep = _is_wide([row["metric"] for row in rows]) and metric.endswith("loss")
-    x = shown(
+    x = quantitative(
         "cost",
-        "quantitative",
         title=AXES[axis] + (" (log scale)" if wide else ""),
         scale={"nice": True, "padding": 16} | ({"type": "log"} if wide else {"zero": False}),
         axis={"format": "~s", "grid": False},
     )
-    y = shown(
+    y = quantitative(
         "metric",
-        "quantitative",
         title=[
             words + (" (log scale)" if steep else ""),
             *([f"{better} is better"] if better else []),
@@ -160,15 +168,15 @@ def _figure(
         axis={"format": "~g"} if steep else {},
     )
     tooltip = [
-        shown("variant", "nominal"),
-        shown("cost", "quantitative", title=AXES[axis], format=",.4~r"),
-        shown("metric", "quantitative", title=words, format=".4g"),
-        *([shown("pareto", "nominal", title="Pareto")] if marked else []),
+        nominal("variant"),
+        quantitative("cost", title=AXES[axis], format=",.4~r"),
+        quantitative("metric", title=words, format=".4g"),
+        *([nominal("pareto", title="Pareto")] if marked else []),
     ]
     base = {"x": x, "y": y, "tooltip": tooltip}
     colours = [*palette.colours(theme), theme["other"]][: len(domain)]
     scale = {"domain": domain, "range": colours}
-    colour = shown("group", "nominal", scale=scale, legend=legend_of(theme))
+    colour = nominal("group", scale=scale, legend=legend_of(theme))
     layers = [layer("point", base | {"color": colour}, size=120, filled=True, opacity=0.95)]
     if marked:
         ring = {"size": 330, "strokeWidth": 1.6, "stroke": theme["ink"], "filled": False}

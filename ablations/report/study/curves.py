@@ -10,7 +10,8 @@ from ablations.report.figure import (
     chart_of,
     layer,
     legend_of,
-    shown,
+    nominal,
+    quantitative,
     slug,
     thinned,
     whole_ticks,
@@ -108,12 +109,11 @@ def _curve(
     domain = list(palette.variants)
     legend = legend_of(theme, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1)
     colours, dashes = (
-        shown("variant", "nominal", scale={"domain": domain, "range": looks}, legend=legend)
+        nominal("variant", scale={"domain": domain, "range": looks}, legend=legend)
         for looks in (palette.colours(theme), palette.dashes)
     )
-    x = shown(
+    x = quantitative(
         "epoch",
-        "quantitative",
         title="epoch",
         scale={"zero": False, "nice": False},
         axis={"grid": False, "format": "d", "values": whole_ticks(table["epoch"].max())},
@@ -128,7 +128,7 @@ def _curve(
     axis = {"tickCount": 5} | ({"format": "~g"} if falling else {})
     title = words + (" (log scale)" if falling else "")
     y_low, y_mean = (
-        shown(end, "quantitative", scale=scale, axis=axis, title=title) for end in ("low", "mean")
+        quantitative(end, scale=scale, axis=axis, title=title) for end in ("low", "mean")
     )
     few = table["epoch"].nunique() <= MOST_POINTS
     points = {"size": 18, "filled": True} if few else False
@@ -140,10 +140,10 @@ def _curve(
         "color": colours,
         "strokeDash": dashes,
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("epoch", "quantitative"),
-            shown("mean", "quantitative", format=".4g"),
-            shown("seeds", "quantitative"),
+            nominal("variant"),
+            quantitative("epoch"),
+            quantitative("mean", format=".4g"),
+            quantitative("seeds"),
         ],
     }
     line = layer("line", means, strokeWidth=2, point=points)

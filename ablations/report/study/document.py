@@ -3,14 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ablations.report.figure import (
-    Figure,
-    Theme,
-    distinct,
-    file_spec,
-    slug,
-    with_distinct_names,
-)
+from ablations.report.figure import Figure, Theme, distinct, file_spec, slug, with_distinct_names
 from ablations.report.numbers import CI, CONFIDENCE, decimals_of, fixed
 from ablations.report.page import (
     Card,
@@ -41,13 +34,7 @@ from ablations.report.study.interactions import interactions
 from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
-from ablations.report.study.summary import (
-    SETTLED,
-    how_likely,
-    largest,
-    summary,
-    warnings,
-)
+from ablations.report.study.summary import SETTLED, how_likely, largest, summary, warnings
 from ablations.report.study.tables import (
     deltas_table,
     failures_table,

@@ -16,10 +16,11 @@ from ablations.report.figure import (
     layer,
     legend_of,
     names_axis,
+    nominal,
     outlier_words,
     outliers,
+    quantitative,
     row_height,
-    shown,
     slug,
     zero_line,
 )
@@ -80,24 +81,24 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
         scale |= clamped_scale([0.0, *near.to_numpy(float).flat])
     verdicts = _verdicts(rows)
     base = {
-        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
+        "y": nominal("label", sort=names, title=None, axis=names_axis()),
         "color": _by_verdict(_colours(verdicts, theme), theme),
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("size", "nominal", title=f"delta, {CI}"),
-            shown("verdict", "nominal"),
-            shown("pairs", "quantitative"),
+            nominal("variant"),
+            nominal("size", title=f"delta, {CI}"),
+            nominal("verdict"),
+            quantitative("pairs"),
         ],
     }
     marks = {
-        "x": shown("delta", "quantitative", title=delta_title(metric), scale=scale),
+        "x": quantitative("delta", title=delta_title(metric), scale=scale),
         "fill": _by_verdict(_fills(verdicts, theme), theme),
         "shape": _by_verdict(_shapes(verdicts), theme),
     }
     layers = [zero_line(theme), layer("point", base | marks, size=110, strokeWidth=2, opacity=1)]
     with_intervals = any(is_number(row["low"]) for row in rows)
     if with_intervals:
-        ends = {"x": shown("low", "quantitative"), "x2": {"field": "high"}}
+        ends = {"x": quantitative("low"), "x2": {"field": "high"}}
         layers.insert(1, layer("rule", base | ends, strokeWidth=2.5, strokeCap="round"))
     sizes = {row["variant"].removesuffix(f" {DAGGER}"): row["size"] for row in rows}
     caption = [
@@ -158,18 +159,16 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     counts = pd.Series([row["variant"] for row in rows]).value_counts()
     words = metric_words(metric)
     verdicts = _verdicts(rows)
-    y = shown(
-        "label", "nominal", sort=names, title=None, scale={"padding": 0.18}, axis=names_axis()
-    )
+    y = nominal("label", sort=names, title=None, scale={"padding": 0.18}, axis=names_axis())
     base = {
         "y": y,
-        "yOffset": shown("place", "ordinal", scale={"paddingOuter": 0.4}),
+        "yOffset": nominal("place", scale={"paddingOuter": 0.4}),
         "color": _by_verdict(_colours(verdicts, theme), theme),
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("seed", "nominal"),
-            shown("from", "quantitative", title="baseline", format=".4g"),
-            shown("to", "quantitative", title="variant", format=".4g"),
+            nominal("variant"),
+            nominal("seed"),
+            quantitative("from", title="baseline", format=".4g"),
+            quantitative("to", title="variant", format=".4g"),
         ],
     }
     scale: Spec = {"zero": False, "nice": True}
@@ -178,10 +177,10 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     if far and near:
         scale |= clamped_scale(row[end] for row in near for end in ("from", "to"))
         note += outlier_words(far)
-    start = shown("from", "quantitative", title=words, scale=scale)
+    start = quantitative("from", title=words, scale=scale)
     line = base | {"x": start, "x2": {"field": "to"}}
     ring: Spec = {"strokeWidth": 1.3, "fill": theme["surface"], "stroke": theme["muted"]}
-    marks = {"x": shown("to", "quantitative"), "shape": _by_verdict(_shapes(verdicts), theme)}
+    marks = {"x": quantitative("to"), "shape": _by_verdict(_shapes(verdicts), theme)}
     layers = [
         layer("rule", line, strokeWidth=1.5, opacity=0.55),
         layer("point", base | {"x": start}, size=26, filled=True, **ring),
@@ -249,7 +248,7 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
 
 
 def _by_verdict(scale: Spec, theme: Theme) -> Spec:
-    return shown("verdict", "nominal", scale=scale, legend=legend_of(theme))
+    return nominal("verdict", scale=scale, legend=legend_of(theme))
 
 
 def _verdicts(rows: list[dict[str, Any]]) -> list[str]:

@@ -3,7 +3,7 @@
 from itertools import combinations
 from typing import Any
 
-from ablations.report.figure import Figure, Theme, chart_of, layer, shown, slug
+from ablations.report.figure import Figure, Theme, chart_of, layer, nominal, quantitative, slug
 from ablations.report.numbers import estimate, is_number, p_words
 from ablations.report.study.contents import EFFECTS, ReportContents
 from ablations.report.table import rows_of
@@ -95,12 +95,7 @@ def _test(contents: ReportContents, across: str, along: str, metric: str) -> str
 
 
 def _figure(
-    across: str,
-    along: str,
-    metric: str,
-    cells: list[dict[str, Any]],
-    test: str,
-    theme: Theme,
+    across: str, along: str, metric: str, cells: list[dict[str, Any]], test: str, theme: Theme
 ) -> Figure:
     levels = list(dict.fromkeys(cell["along"] for cell in cells))
     order = list(dict.fromkeys(cell["across"] for cell in cells))
@@ -109,27 +104,20 @@ def _figure(
     dashes = [DASHES[at % len(DASHES)] for at in range(len(levels))]
     legend = {"title": along, "symbolType": "stroke", "symbolStrokeWidth": 2.5}
     colour, dash = (
-        shown("along", "nominal", scale={"domain": levels, "range": looks}, legend=legend)
+        nominal("along", scale={"domain": levels, "range": looks}, legend=legend)
         for looks in (colours, dashes)
     )
     words = metric_words(metric)
-    x = shown(
-        "across",
-        "ordinal",
-        sort=order,
-        title=across,
-        axis={"labelAngle": 0},
-        scale={"padding": 0.4},
-    )
+    x = nominal("across", sort=order, title=across, axis={"labelAngle": 0}, scale={"padding": 0.4})
     encoding = {
         "x": x,
-        "y": shown("mean", "quantitative", title=words, scale={"zero": False}),
+        "y": quantitative("mean", title=words, scale={"zero": False}),
         "color": colour,
         "strokeDash": dash,
         "tooltip": [
-            shown("across", "nominal", title=across),
-            shown("along", "nominal", title=along),
-            shown("mean", "quantitative", title=words, format=".4g"),
+            nominal("across", title=across),
+            nominal("along", title=along),
+            quantitative("mean", title=words, format=".4g"),
         ],
     }
     line = layer("line", encoding, strokeWidth=2.2, point={"size": 60, "filled": True})

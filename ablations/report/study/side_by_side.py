@@ -10,8 +10,9 @@ from ablations.report.figure import (
     layer,
     legend_of,
     names_axis,
+    nominal,
+    quantitative,
     row_height,
-    shown,
     slug,
     zero_line,
 )
@@ -75,7 +76,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     studies = list(contents.beside_names or ())
     words = metric_words(metric)
     colours, shapes = (
-        shown("study", "nominal", scale={"domain": studies, "range": looks}, legend=legend)
+        nominal("study", scale={"domain": studies, "range": looks}, legend=legend)
         for looks, legend in (
             ([theme[colour] for colour, _ in LOOKS], legend_of(theme)),
             ([shape for _, shape in LOOKS], legend_of(theme)),
@@ -83,26 +84,23 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     )
     names = list(dict.fromkeys(row["label"] for row in rows))
     base = {
-        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
-        "yOffset": shown("study", "nominal", scale={"domain": studies, "paddingOuter": 0.4}),
+        "y": nominal("label", sort=names, title=None, axis=names_axis()),
+        "yOffset": nominal("study", scale={"domain": studies, "paddingOuter": 0.4}),
         "color": colours,
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("study", "nominal"),
-            shown("size", "nominal", title=f"delta, {CI}"),
-            shown("verdict", "nominal"),
+            nominal("variant"),
+            nominal("study"),
+            nominal("size", title=f"delta, {CI}"),
+            nominal("verdict"),
         ],
     }
-    x = shown(
-        "delta",
-        "quantitative",
-        title=delta_title(metric),
-        scale={"nice": True, "zero": True, "padding": 10},
+    x = quantitative(
+        "delta", title=delta_title(metric), scale={"nice": True, "zero": True, "padding": 10}
     )
     points = layer("point", base | {"x": x, "shape": shapes}, size=80, filled=True, opacity=1)
     layers = [zero_line(theme), points]
     if any(is_number(row["low"]) for row in rows):
-        ends = {"x": shown("low", "quantitative"), "x2": {"field": "high"}}
+        ends = {"x": quantitative("low"), "x2": {"field": "high"}}
         layers.insert(1, layer("rule", base | ends, strokeWidth=2, strokeCap="round"))
     return Figure(
         name=slug("beside", metric),

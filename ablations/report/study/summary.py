@@ -3,12 +3,7 @@
 import math
 from typing import Any
 
-from ablations.report.numbers import (
-    estimate,
-    is_number,
-    p_words,
-    usual_decimals,
-)
+from ablations.report.numbers import estimate, is_number, p_words, usual_decimals
 from ablations.report.page import Sentence
 from ablations.report.study.contents import ReportContents
 from ablations.report.table import rows_of
