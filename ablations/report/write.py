@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ablations.report.figure import file_spec
+from ablations.report.formats import csv_of, json_text, latex_report, markdown_page
+from ablations.report.html import html_page
 from ablations.report.page import Document, ReportError
 from ablations.report.study.contents import ReportContents
+from ablations.report.theme import LIGHT
 from ablations.report.wording import count_of
 from cnnzoo.runtime.files import write_atomically
 
@@ -72,9 +76,6 @@ def save_figures(
             raise ReportError(f"`formats`: expected any of svg, png and pdf; got {name!r}.")
     import vl_convert
 
-    from ablations.report.figure import file_spec
-    from ablations.report.theme import LIGHT
-
     figures = document.figures(LIGHT)
     place = Path(directory).expanduser()
     paths = {(it.name, name): place / f"{it.name}.{name}" for it in figures for name in names}
@@ -104,16 +105,10 @@ def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
 
 
 def _render(document: Document, suffix: str) -> str:
-    from ablations.report import formats
-
     if suffix == ".html":
-        from ablations.report.html import html_page
-
         return html_page(document.page())
     if suffix == ".md":
-        return formats.markdown_page(document.page())
+        return markdown_page(document.page())
     if suffix == ".csv":
-        return formats.csv_of(document.data)
-    if suffix == ".tex":
-        return formats.latex_report(document)
-    return formats.json_text(document.values())
+        return csv_of(document.data)
+    return latex_report(document) if suffix == ".tex" else json_text(document.values())
