@@ -8,6 +8,7 @@ from typing import Any
 
 from ablations.designs.switching import STARTS
 from cnnzoo.levels import same
+from cnnzoo.training.metric_names import better_direction
 
 JOINED = " + "
 """Separates the factors, and the levels, of a variant that changes several."""
@@ -38,6 +39,29 @@ def metric_words(metric: str) -> str:
     ('test loss', 'validation macro f1')
     """
     return metric.replace("_", " ").replace("val ", "validation ", metric.startswith("val_"))
+
+
+def better_when(metric: str) -> str:
+    """Return "lower", "higher", or "" if the name of the metric does not tell.
+
+    Examples
+    --------
+    >>> better_when("test_loss"), better_when("bleu")
+    ('lower', '')
+    """
+    return {"min": "lower", "max": "higher", None: ""}[better_direction(metric)]
+
+
+def better_or_worse(metric: str, delta: float) -> str:
+    """Return "better", "worse", or "" if the name of the metric does not tell.
+
+    Examples
+    --------
+    >>> better_or_worse("test_loss", 0.1), better_or_worse("bleu", 0.1)
+    ('worse', '')
+    """
+    good = better_when(metric)
+    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
 
 
 def level_words(level: Any) -> str:

@@ -13,17 +13,19 @@ from ablations.report.numbers import (
     share_words,
 )
 from ablations.report.page import Card, Sentence
-from ablations.report.study.contents import (
-    EFFECTS,
-    PATH_STEPS,
-    TRENDS,
-    ReportContents,
-    better_or_worse,
-)
+from ablations.report.study.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
 from ablations.report.study.summary import change_words
 from ablations.report.study.tables import is_exploratory, is_significant, step_verdict
 from ablations.report.table import rows_of
-from ablations.report.wording import Row, count_of, joined, level_words, listed, metric_words
+from ablations.report.wording import (
+    Row,
+    better_or_worse,
+    count_of,
+    joined,
+    level_words,
+    listed,
+    metric_words,
+)
 from ablations.stats.contrasts import TOGETHER
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
 from ablations.study.checks import EXPLORATORY_BELOW

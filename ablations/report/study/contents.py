@@ -12,7 +12,6 @@ import pandas as pd
 from ablations.report.page import ReportError
 from ablations.report.wording import MOST_OF_A_REASON, Row
 from ablations.stats.deltas import CONTRACT
-from cnnzoo.training.metric_names import better_direction
 
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
@@ -114,9 +113,10 @@ class ReportContents:
             needed["costs"] = ("variant", "metric", "value")
         for name, columns in needed.items():
             table = getattr(self, name)
-            if not {*columns} <= {*table.columns}:
+            missing = [column for column in columns if column not in table]
+            if missing:
                 raise ReportError(
-                    f"`{name}`: expected the columns {', '.join(columns)}; "
+                    f"`{name}`: expected the columns {', '.join(missing)} too; "
                     f"got {', '.join(map(str, table.columns)) or 'no columns'}."
                 )
         if (self.beside is None) != (self.beside_names is None):
@@ -163,29 +163,6 @@ class ReportContents:
     def has_finding(self, row: Row) -> bool:
         """Tell whether the doctor has a finding on the variant of one delta."""
         return bool(self.variant_findings.get(str(row["variant"])))
-
-
-def better_when(metric: str) -> str:
-    """Return "lower", "higher", or "" if the name of the metric does not tell.
-
-    Examples
-    --------
-    >>> better_when("test_loss"), better_when("bleu")
-    ('lower', '')
-    """
-    return {"min": "lower", "max": "higher", None: ""}[better_direction(metric)]
-
-
-def better_or_worse(metric: str, delta: float) -> str:
-    """Return "better", "worse", or "" if the name of the metric does not tell.
-
-    Examples
-    --------
-    >>> better_or_worse("test_loss", 0.1), better_or_worse("bleu", 0.1)
-    ('worse', '')
-    """
-    good = better_when(metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
 
 
 def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:

@@ -16,10 +16,10 @@ from ablations.report.figure import (
     quantitative,
     slug,
 )
-from ablations.report.study.contents import ReportContents, better_when
+from ablations.report.study.contents import ReportContents
 from ablations.report.study.palette import Palette
 from ablations.report.table import Table, any_table, rows_of
-from ablations.report.wording import count_of, joined, metric_words
+from ablations.report.wording import better_when, count_of, joined, metric_words
 from ablations.stats.pareto import pareto
 from ablations.stats.shared_blocks import NOTHING_DONE
 

@@ -25,10 +25,10 @@ from ablations.report.figure import (
     zero_line,
 )
 from ablations.report.numbers import CI, is_number, size_words, usual_decimals
-from ablations.report.study.contents import ReportContents, better_when
+from ablations.report.study.contents import ReportContents
 from ablations.report.table import DAGGER, rows_of
 from ablations.report.theme import VERDICTS
-from ablations.report.wording import listed, metric_words
+from ablations.report.wording import better_when, listed, metric_words
 from ablations.study import BASELINE
 
 ROW = 30

@@ -25,7 +25,6 @@ from ablations.report.study.contents import (
     STABILITY,
     TRENDS,
     ReportContents,
-    better_or_worse,
 )
 from ablations.report.table import (
     NOTE_BREAK,
@@ -43,7 +42,7 @@ from ablations.report.table import (
     sort_key,
     text_cell,
 )
-from ablations.report.wording import JOINED, Row, joined, listed, metric_words
+from ablations.report.wording import JOINED, Row, better_or_worse, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
 from ablations.study.checks import EXPLORATORY_BELOW

@@ -198,7 +198,7 @@ def test_missing_column_raises(contents):
     with pytest.raises(ReportError) as caught:
         ReportContents(study={}, deltas=contents.deltas, trials=contents.trials[["variant"]])
     assert str(caught.value) == (
-        "`trials`: expected the columns variant, seed, status, reason; got variant."
+        "`trials`: expected the columns seed, status, reason too; got variant."
     )
 
 
