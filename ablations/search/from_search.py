@@ -237,7 +237,7 @@ def find_contenders(
 
 
 def _is_known(name: str, space: Space) -> bool:
-    """Return whether a study can set a name; those that ``build(hp)`` never asks for are ignored."""
+    """Return whether a study can set a name; names that ``build(hp)`` ignores are ignored."""
     if name in space:
         return True
     if not space.builder.takes_hp:
