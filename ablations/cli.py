@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ablations.study import Status
 from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, table, version_option
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _show(results: "Results") -> None:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.trials
-    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == "done")]
+    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study):
         say(ends)
     deltas = results.deltas()
@@ -264,14 +265,14 @@ def _show(results: "Results") -> None:
         say("There is the baseline alone, and nothing to compare it with.")
     if results.exploratory:
         say(f"Exploratory: fewer than {EXPLORATORY_BELOW} seeds, so there are no verdicts.")
-    pending = int((trials["status"] == "pending").sum())
+    pending = int((trials["status"] == Status.PENDING).sum())
     follows = results.study["design"] == PATH or results.study["seeds"] == AUTO
     if pending:
         have, them = ("has", "it") if pending == 1 else ("have", "them")
         say(f"{_trials(pending)} {have} not run yet; the same command goes on with {them}.")
     elif results.interrupted and follows:
         say("More trials follow from these; the same command goes on with them.")
-    failed = trials.loc[trials["status"] == "failed", "reason"].tolist()
+    failed = trials.loc[trials["status"] == Status.FAILED, "reason"].tolist()
     if results.interrupted and failed and not pending and not follows:
         say("Not all failed trials were run again; the same command goes on with them.")
     if failed:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,7 +35,7 @@ LATEX = {
 
 
 def markdown_text(text: str) -> str:
-    r"""Escape a text for Markdown, on one line.
+    r"""Escape a text for Markdown and join its lines.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Write a table in Markdown."""
+    """Return a table in Markdown."""
     marks = ["---:" if numeric else ":---" for numeric in table.numeric]
     lines = [
         " | ".join(map(markdown_text, table.headers)),
@@ -67,25 +68,26 @@ def latex_text(text: str) -> str:
 
 
 def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
-    """Write a table in LaTeX, with the rules of booktabs, a caption and notes below."""
-    columns = "".join("r" if numeric else "l" for numeric in table.numeric)
-    lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\caption{{{latex_text(caption or table.title)}}}",
-        rf"\label{{tab:{label}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(map(latex_text, table.headers)) + r" \\",
-        r"\midrule",
-        *(" & ".join(latex_text(cell.text) for cell in row) + r" \\" for row in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par\smallskip\footnotesize {latex_text(note)}" for note in notes),
-        r"\end{table}",
-    ]
-    # A bracket or a star after the break of a row would be read as its option.
-    return "".join(f"{{}}{line}\n" if line[:1] in ("[", "*") else f"{line}\n" for line in lines)
+    """Return a table in LaTeX with the rules of booktabs, a caption and notes below."""
+    rows = [_latex_cells([cell.text for cell in row]) for row in table.rows]
+    frame = pd.DataFrame(rows, columns=_latex_cells(table.headers))
+    text = frame.style.hide(axis="index").to_latex(
+        column_format="".join("r" if numeric else "l" for numeric in table.numeric),
+        position="htbp",
+        position_float="centering",
+        hrules=True,
+        label=f"tab:{label}",
+        caption=latex_text(caption or table.title),
+    )
+    below = "".join(rf"\par\smallskip\footnotesize {latex_text(note)}" + "\n" for note in notes)
+    end = "\\end{table}\n"
+    return str(text.removesuffix(end)) + below + end
+
+
+def _latex_cells(texts: Sequence[str]) -> list[str]:
+    """Escape a row. LaTeX reads a bracket or a star after a row break as an option of it."""
+    first, *others = map(latex_text, texts)
+    return [f"{{}}{first}" if first[:1] in ("[", "*") else first, *others]
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -1,4 +1,4 @@
-"""Tables as a reader sees them: cells of text, each with the value that it sorts by."""
+"""Tables for display: cells of text with the values to sort by."""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,33 +19,33 @@ from ablations.report.numbers import (
 from ablations.report.wording import SEE_FINDING, level_words, metric_words, rows_of
 
 LEVELS = ("level", "baseline", "from_level", "to_level")
-"""Columns of levels, in which 1, True and the text "1" read differently."""
+"""Columns of levels, in which 1, True and the text "1" are displayed differently."""
 
 NOTES = "Notes"
 
 NOTE_BREAK = "; "
 
 DAGGER = "\N{DAGGER}"
-"""Marks a variant on which the doctor has a finding."""
+"""Mark of a variant with a finding of the doctor."""
 
 NO_NUMBER = "never"
-"""What an infinite number means: it does not come to pass."""
+"""Text for an infinite number."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table's cell.
+    """One cell of a table.
 
     Parameters
     ----------
     text
-        To be read.
+        Text to display.
     value
-        To sort by.
+        Value to sort by.
     verdict
         Whether the text is a verdict, which has a colour.
     mark
-        Of a note below the table.
+        Mark of a note below the table.
     """
 
     text: str
@@ -56,24 +56,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be shown.
+    """A table for display.
 
     Parameters
     ----------
     title
-        What it holds.
+        Title of the table.
     headers
-        Of the columns.
+        Headers of the columns.
     rows
-        The cells; the first of a row names it.
+        Cells by row; the first cell is the name of the row.
     notes
-        Below the table, numbered from 1.
+        Notes below the table, numbered from 1.
     daggers
-        Whether some rows point to a finding.
+        Whether any row has the mark of a finding.
     lead
-        Above the table: how to read it.
+        Text above the table that explains how to read it.
     below
-        Below the table: what holds of all its rows.
+        Text below the table that applies to all rows.
     """
 
     title: str
@@ -86,14 +86,14 @@ class Table:
 
     @cached_property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether a column holds numbers, which are set flush right."""
+        """Whether each column holds numbers, which are aligned right."""
         return tuple(
             bool(self.rows) and all(isinstance(row[at].value, float) for row in self.rows)
             for at in range(len(self.headers))
         )
 
     def without(self, *headers: str) -> "Table":
-        """Return the table without some of its columns."""
+        """Return the table without the columns of these headers."""
         kept = [at for at, header in enumerate(self.headers) if header not in headers]
         return replace(
             self,
@@ -103,9 +103,9 @@ class Table:
 
 
 def with_footnotes(table: Table) -> Table:
-    """Return the table with its last column, the notes, below it; marks are on the verdicts.
+    """Return the table with the notes of its last column below it and marks on the verdicts.
 
-    What is noted of every row needs no marks.
+    A note of all rows has no marks.
     """
     if table.headers[-1:] != (NOTES,):
         return table
@@ -140,7 +140,7 @@ def with_footnotes(table: Table) -> Table:
 
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:
-    """Return any table, its numbers shortened."""
+    """Return a DataFrame as a table with rounded numbers."""
     headers = tuple(NOTES if name == "notes" else metric_words(str(name)) for name in frame.columns)
     numbers = [
         frame[name].map(lambda value: is_number(value) or value is None or value != value).all()
@@ -163,7 +163,7 @@ def text_cell(value: Any) -> Cell:
 
 
 def number_cell(value: Any) -> Cell:
-    """Return a cell of a number, the infinite one in words."""
+    """Return a cell of a number; an infinite one is a word."""
     if isinstance(value, float) and math.isinf(value):
         return Cell(NO_NUMBER, float(value))
     return Cell(brief(value), sort_key(value))
@@ -175,7 +175,7 @@ def p_cell(value: Any) -> Cell:
 
 
 def share_cell(value: Any) -> Cell:
-    """Return a cell of a share, in percent."""
+    """Return a cell of a share in percent."""
     return Cell(share_words(value), sort_key(value))
 
 
@@ -197,11 +197,11 @@ def _any_cell(name: str, value: Any, number: bool) -> Cell:
 
 
 def level_cell(value: Any) -> Cell:
-    """Return a cell of a level, empty where there is none."""
+    """Return a cell of a level; empty if there is none."""
     text = "" if value is None or value != value else level_words(value)
     return Cell(text, float(value) if is_number(value) else text)
 
 
 def sort_key(value: Any) -> float:
-    """Return what a number sorts by; where there is none, it comes first."""
+    """Return the value that a number sorts by; missing numbers come first."""
     return float(value) if is_number(value) else float("-inf")

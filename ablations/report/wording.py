@@ -216,8 +216,13 @@ def listed(names: Sequence[Any]) -> str:
 
 def better_or_worse(contents: ReportContents, metric: str, delta: float) -> str:
     """Return what a change makes of a metric; nothing where neither report nor name tells."""
+    from ablations.stats.metrics import Better
+    from ablations.stats.verdicts import Verdict
+
     good = better_when(contents, metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
+    return (
+        (Verdict.BETTER if (delta < 0) == (good == Better.LOWER) else Verdict.WORSE) if good else ""
+    )
 
 
 def better_when(contents: ReportContents, metric: str) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 from ablations import stats
 from ablations.results.choice import losses_of, path_table
 from ablations.results.rules import changed_rules, compare, looks_of, margins_of
+from ablations.stats.metrics import Better
 from ablations.store import Store
 from ablations.store.provenance import all_machines
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.settings import StudyError, check_known
 from cnnzoo.doctor.finding import Finding
@@ -77,7 +78,7 @@ class StoredStudy:
         for row in self._plan:
             result = self._results.get(row.key, {})
             found = result.get("findings", ())
-            status = "infeasible" if row.infeasible else result.get("status", "pending")
+            status = Status.INFEASIBLE if row.infeasible else result.get("status", Status.PENDING)
             rows.append(
                 {
                     "variant": row.variant,
@@ -139,7 +140,7 @@ class StoredStudy:
     @property
     def exploratory(self) -> bool:
         """Whether there are too few seeds for more than a first impression, so far."""
-        done = set(self._trials.loc[self._trials["status"] == "done", "seed"])
+        done = set(self._trials.loc[self._trials["status"] == Status.DONE, "seed"])
         return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
@@ -226,7 +227,7 @@ def measured(trials: pd.DataFrame) -> list[str]:
     >>> measured(pd.DataFrame(rows))
     ['status', 'test_nll']
     """
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     return [str(name) for name in trials if len(done) and done[name].notna().all()]
 
 
@@ -435,7 +436,7 @@ class ComparedStudy(StoredStudy):
         known = [name for each in names for name in (f"val_{each}", each) if name in history]
         if not known:
             return stats.convergence(history.iloc[:0].assign(value=0.0))
-        lower = stats.direction(known[0]) == "lower"
+        lower = stats.direction(known[0]) == Better.LOWER
         return stats.convergence(history, known[0], lower_is_better=lower)
 
     def costs(self) -> pd.DataFrame:

@@ -8,9 +8,10 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
+from ablations.stats.metrics import Better
 from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 from ablations.study.settings import StudyError
 
 PATH = "path"
@@ -40,8 +41,8 @@ def losses_of(
     changes
         By variant, the levels that it changes.
     """
-    sign = 1.0 if stats.direction(metric) == "lower" else -1.0
-    open_ones = trials.loc[trials["status"] == "pending", "variant"]
+    sign = 1.0 if stats.direction(metric) == Better.LOWER else -1.0
+    open_ones = trials.loc[trials["status"] == Status.PENDING, "variant"]
     ended = trials[~trials["variant"].isin(open_ones)]
     losses = dict.fromkeys(ended["variant"].astype(str), math.inf)
     if metric not in ended:
@@ -74,7 +75,7 @@ def best_variant(trials: pd.DataFrame, metric: str) -> str:
             "There is no best variant: in no seed block are all variants done that could be "
             "compared, and one seed is not held against another."
         )
-    sign = 1.0 if stats.direction(metric) == "lower" else -1.0
+    sign = 1.0 if stats.direction(metric) == Better.LOWER else -1.0
     values = by_seed(trials, metric).loc[blocks]
     best, *others = [str(name) for name in dict.fromkeys(trials["variant"]) if name in compared]
     for name in others:
@@ -119,7 +120,7 @@ def path_table(
     # Each step has one factor less to choose from; those to come count as well.
     choices = range(len(target), 0, -1)
     table = stats.steps(trials, names, metric, choices=choices)
-    sign = 1.0 if stats.direction(decisive) == "lower" else -1.0
+    sign = 1.0 if stats.direction(decisive) == Better.LOWER else -1.0
     changed: list[dict[str, Any]] = [{}]
     for step in made:
         factor, level = step.factor, target[step.factor]

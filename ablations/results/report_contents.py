@@ -18,7 +18,7 @@ from ablations.report.study.rerun import command
 from ablations.report.wording import listed
 from ablations.results.choice import PATH
 from ablations.results.side_by_side import both_deltas, both_names, differences
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _trends(results: "Results") -> pd.DataFrame:
 def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
     """Return by variant what the doctor found, in how many of its trials, with an example."""
     found = trials[trials["findings"] != ""]
-    done = trials[trials["status"] == "done"].groupby("variant").size()
+    done = trials[trials["status"] == Status.DONE].groupby("variant").size()
     said = {}
     for variant, rows in found.groupby("variant", sort=False):
         one = rows.iloc[0]
@@ -111,7 +111,7 @@ def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _all_at_chance(trials: pd.DataFrame) -> bool:
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     return bool(len(done)) and bool(
         done["codes"].str.split().map(lambda one: AT_CHANCE in one).all()
     )
@@ -119,7 +119,7 @@ def _all_at_chance(trials: pd.DataFrame) -> bool:
 
 def _of_chance(trials: pd.DataFrame) -> list[str]:
     """Say how many trials are no better than a constant answer, or diverged."""
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     codes = done["codes"].str.split()
     said = []
     for code, what in (
@@ -137,7 +137,7 @@ def _of_chance(trials: pd.DataFrame) -> list[str]:
 
 def _of_costs(trials: pd.DataFrame) -> list[str]:
     """Say of how many variants the multiplications are missing, where others have them."""
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     lacking = done.loc[done["macs"].isna(), "variant"].unique()
     if not len(lacking) or done["macs"].isna().all():
         return []

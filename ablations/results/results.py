@@ -7,6 +7,7 @@ from typing import Any
 
 from ablations.results.analysis import ComparedStudy
 from ablations.results.choice import best_variant
+from ablations.study import Status
 from ablations.study.settings import StudyError, check_known
 
 GROUPS = ["model", "recipe", "data"]
@@ -49,7 +50,7 @@ class Results(ComparedStudy):
         StudyError
             If nothing is done, or no seed block is whole.
         """
-        if not (self._trials["status"] == "done").any():
+        if not (self._trials["status"] == Status.DONE).any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
         return best_variant(self._trials, self.compared()[0])
 

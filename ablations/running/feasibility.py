@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ablations.designs.planner import Planner
-from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import METRICS_OF
 from ablations.study.settings import StudyError
 
@@ -48,14 +48,14 @@ def measured(
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.variant)
     results = [
-        TrialResult(trial, "infeasible", reason=refused[key])
+        TrialResult(trial, Status.INFEASIBLE, reason=refused[key])
         for key, trial in trials.items()
         if key in refused
     ]
     results += measure([trial for key, trial in trials.items() if key not in refused])
     found = {name: result for result in results for name in names[result.trial.key]}
     baseline = found.get(BASELINE)
-    if baseline is not None and baseline.status != "done":
+    if baseline is not None and baseline.status != Status.DONE:
         raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
     if baseline is not None:
         check_task(planner.study, baseline.metrics["classes"])
@@ -81,7 +81,9 @@ def check_task(study: Study, classes: float) -> None:
 
 def infeasible(found: Mapping[str, TrialResult]) -> dict[str, str]:
     """Return why variants cannot be built; one whose worker died in the attempt may be yet."""
-    return {name: result.reason for name, result in found.items() if result.status == "infeasible"}
+    return {
+        name: result.reason for name, result in found.items() if result.status == Status.INFEASIBLE
+    }
 
 
 def estimate(cost: TrialResult | None, trial: Trial) -> float | None:

@@ -17,7 +17,7 @@ import pandas as pd
 from ablations.results.analysis import codes_of, comparable, loss_kinds, measured
 from ablations.results.rules import compare
 from ablations.store import Planned
-from ablations.study import Study, Trial, TrialResult
+from ablations.study import Status, Study, Trial, TrialResult
 
 REDRAW_AFTER = 2.0
 """Seconds between two tables of deltas."""
@@ -110,7 +110,9 @@ class Progress:
                 **vars(row),
                 "name": f"{row.variant}, seed {row.seed}",
                 "epochs": trial.recipe.epochs,
-                "status": "infeasible" if row.infeasible else known.get("status", "pending"),
+                "status": Status.INFEASIBLE
+                if row.infeasible
+                else known.get("status", Status.PENDING),
                 "reason": row.infeasible or known.get("reason", ""),
                 **known.get("metrics", {}),
                 "loss": known.get("loss"),
@@ -120,7 +122,7 @@ class Progress:
         failed = [
             row["reason"]
             for key, row in self._rows.items()
-            if row["status"] == "failed" and key not in tried
+            if row["status"] == Status.FAILED and key not in tried
         ]
         if failed and not begun:
             from ablations.report.wording import failure_words
@@ -138,13 +140,13 @@ class Progress:
         self._done += 1
         if self._began is None:  # the workers' start is paid once, not by every trial
             self._began = max(time.monotonic() - result.seconds, self._start)
-        if result.status != "done":
+        if result.status != Status.DONE:
             self._failed += 1
             line = f"{self._done}/{self._total} {row['name']}: failed: {result.reason}"
             self.say(f"{line}{self._left()}" if not self._lively else line)
         if self._lively:
             self._tabulate()
-        if self._lively or result.status != "done":
+        if self._lively or result.status != Status.DONE:
             return
         measured = "".join(
             f", test {metric} {result.metrics[f'test_{metric}']:.4f}"
@@ -208,7 +210,7 @@ class Progress:
             except (OSError, ValueError):  # being replaced right now
                 continue
             row = self._rows.get(word["key"], {"status": ""})
-            if row["status"] == "pending":
+            if row["status"] == Status.PENDING:
                 words.append(
                     f"{row['name']}: epoch {word['epoch']}/{row['epochs']}, loss {word['loss']:.4f}"
                 )

@@ -12,7 +12,7 @@ from ablations.running.feasibility import Measure, check_task, infeasible, measu
 from ablations.running.progress import Progress
 from ablations.store import Planned, Store
 from ablations.store.provenance import changes, context_of, describe_machine
-from ablations.study import BASELINE, Study, Trial, TrialResult, Variant
+from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO
 from cnnzoo.data import load_data
 from cnnzoo.runtime.interrupts import Interruption
@@ -265,7 +265,7 @@ def _pending(
     over = {
         key
         for key, row in stored.items()
-        if row["status"] == "done" or tried is None or key in tried
+        if row["status"] == Status.DONE or tried is None or key in tried
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())

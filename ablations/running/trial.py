@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ablations.study import Trial, TrialResult
+from ablations.study import Status, Trial, TrialResult
 from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
@@ -82,7 +82,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
             found = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever it was, it is one trial's
         _WARM.clear()
-        found = {"status": "failed", "reason": reason_of(error)}
+        found = {"status": Status.FAILED, "reason": reason_of(error)}
     seconds = time.perf_counter() - start
     return TrialResult(trial=trial, seconds=seconds, unrestored=tuple(unrestored), **found)
 
@@ -120,8 +120,8 @@ def measure_trial(trial: Trial) -> TrialResult:
                 "findings": _uncounted(model),
             }
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
-        found = {"status": "infeasible", "reason": reason_of(error)}
-    return TrialResult(trial, **{"status": "done", **found}, unrestored=tuple(unrestored))
+        found = {"status": Status.INFEASIBLE, "reason": reason_of(error)}
+    return TrialResult(trial, **{"status": Status.DONE, **found}, unrestored=tuple(unrestored))
 
 
 def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, Any]:
@@ -162,8 +162,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> dict[str, 
     if broken:
         epochs = len(trained.history["loss"])
         reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
-        return {**found, "status": "failed", "reason": reason}
-    return {**found, "status": "done"}
+        return {**found, "status": Status.FAILED, "reason": reason}
+    return {**found, "status": Status.DONE}
 
 
 def _uncounted(model: Any) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from ablations.stats.shared_blocks import shared_blocks
 from ablations.study import BASELINE, Study
 from cnnzoo.runtime.console import say
 from cnnzoo.signature import check_keywords
+from cnnzoo.training.metric_names import Direction
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective, SearchTrial
 
@@ -212,7 +213,7 @@ class SearchAblation:
 
 def objective_of(search: SearchResults) -> Objective:
     """Return what a search looked for; without a name where nothing says it."""
-    return search.objective or Objective("", "min")
+    return search.objective or Objective("", Direction.MIN)
 
 
 COLUMNS = (

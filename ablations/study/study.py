@@ -7,6 +7,7 @@ study declares is checked.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from ablations.study.checks import (
@@ -259,6 +260,21 @@ class Trial:
         }
 
 
+class Status(StrEnum):
+    """How far a trial has come."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INFEASIBLE = "infeasible"
+    PENDING = "pending"
+
+    __repr__ = str.__repr__
+
+
+ENDED = (Status.DONE, Status.FAILED)
+"""Statuses of the trials that were trained, as far as they came."""
+
+
 @dataclass(frozen=True)
 class TrialResult:
     """What came of a trial.
@@ -302,7 +318,7 @@ class TrialResult:
     """
 
     trial: Trial
-    status: str
+    status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
+from cnnzoo.training.metric_names import Direction
 from cnnzoo.tuning.records import Execution, Objective
 
 
@@ -94,7 +95,7 @@ class Progress:
             self._invalid += trial.status == "INVALID"
             self._failed += trial.status != "INVALID"
             return
-        better = max if self.objective.direction == "max" else min
+        better = max if self.objective.direction == Direction.MAX else min
         self._best = trial.score if self._best is None else better(self._best, trial.score)
 
     def _words(self) -> str:

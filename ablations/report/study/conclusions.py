@@ -9,6 +9,7 @@ from ablations.report.study.summary import Said
 from ablations.report.study.tables import gets, is_exploratory, is_shown
 from ablations.report.wording import better_or_worse, joined, level_words, metric_words, rows_of
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.stats.verdicts import Verdict
 from ablations.study.checks import EXPLORATORY_BELOW
 
 Row = Mapping[str, Any]
@@ -96,9 +97,9 @@ def _path(contents: ReportContents) -> list[Said]:
         size, share = _by(row["metric"], row), share_words(row["share"])
         verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
         noted = (row.get("notes") or "").split("; ")[0] if not verdict else ""
-        if verdict == "worse" and row["step"] < len(contents.study["factors"]):
+        if verdict == Verdict.WORSE and row["step"] < len(contents.study["factors"]):
             part = ", though no other change that was left did less harm"
-        what = _undecided(row) if verdict == "inconclusive" else verdict
+        what = _undecided(row) if verdict == Verdict.INCONCLUSIVE else verdict
         end = f": {what}" if what else f", {noted}" if noted else ""
         said.append(Said(verdict, subject, f", {size}{end}{part}"))
     return said
@@ -150,7 +151,7 @@ def _effects(contents: ReportContents) -> list[Said]:
                 verdict, which = (
                     ("", f"without verdict ({TOO_FEW})")
                     if few
-                    else ("inconclusive", "that are not shown")
+                    else (Verdict.INCONCLUSIVE, "that are not shown")
                 )
                 rest = f" in {metric_words(metric)}: {names}{more}"
                 said.append(Said(verdict, f"{words.capitalize()} {which}", rest))
@@ -165,7 +166,7 @@ def _main(contents: ReportContents, row: Row) -> Said:
         if is_exploratory(row):
             return Said("", f"{row['term']} ({levels})", f": {metric}, {FEW} ({tail})")
         what = "changes" if is_shown(contents, row) else "is not shown to change"
-        verdict = "" if is_shown(contents, row) else "inconclusive"
+        verdict = "" if is_shown(contents, row) else Verdict.INCONCLUSIVE
         return Said(verdict, f"{row['term']} ({levels})", f" {what} {metric}: {tail}")
     subject = _change(contents, row["term"])
     over = ", over the levels of the other factors"
@@ -173,7 +174,7 @@ def _main(contents: ReportContents, row: Row) -> Said:
         return Said("", subject, f"{over}: {metric} {_size(row)}, {FEW} ({tail})")
     if not is_shown(contents, row):
         rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
-        return Said("inconclusive", subject, rest)
+        return Said(Verdict.INCONCLUSIVE, subject, rest)
     verdict = better_or_worse(contents, row["metric"], row["delta"])
     end = f": {verdict}" if verdict else ""
     return Said(verdict, subject, f"{over}, {_by(row['metric'], row)}{end} ({tail})")
@@ -188,7 +189,9 @@ def _interaction(contents: ReportContents, row: Row) -> Said:
     if not is_shown(contents, row):
         size = f" ({_size(row)})" if is_number(row["delta"]) else ""
         return Said(
-            "inconclusive", row["term"], f": in {metric} no interaction is shown{size}, {tail}"
+            Verdict.INCONCLUSIVE,
+            row["term"],
+            f": in {metric} no interaction is shown{size}, {tail}",
         )
     if not is_number(row["delta"]):
         return Said("", row["term"], f" interact in {metric}: {tail}")
@@ -223,7 +226,7 @@ def _trends(contents: ReportContents) -> list[Said]:
             alone = row["p"] < 1 - contents.confidence
             once = " once corrected for the other factors' trends" if alone else ""
             rest = f": no trend of {metric} is shown{once}, {over} ({test}){noted}"
-            said.append(Said("inconclusive", factor, rest))
+            said.append(Said(Verdict.INCONCLUSIVE, factor, rest))
             continue
         verdict = _of_trend(contents, row)
         end = f": {verdict}" if verdict else ""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.study import Status
+
 DELTA_COLUMNS = (
     "factor",
     "level",
@@ -202,7 +204,7 @@ def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
     >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
     ['baseline']
     """
-    done = set(trials.loc[trials["status"] == "done", "variant"])
+    done = set(trials.loc[trials["status"] == Status.DONE, "variant"])
     lost = trials[~trials["variant"].isin(done)]
     return {
         str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
@@ -214,16 +216,16 @@ def _undone(statuses: Sequence[str], reasons: Sequence[Any]) -> Undone:
     known = dict.fromkeys(
         str(reason).rstrip(".")
         for status, reason in zip(statuses, reasons, strict=True)
-        if status != "pending"
+        if status != Status.PENDING
     )
     reason = shorten(next(iter(known), ""), MOST_OF_A_REASON, placeholder=" ...")
-    failed = statuses.count("failed")
+    failed = statuses.count(Status.FAILED)
     if failed:
         some = "all" if failed == len(statuses) else f"{failed:,} of"
         example = ", the first" if len(known) > 1 else ""
         plural = "s" * (len(statuses) > 1)
         count = f"{some} {len(statuses):,} trial{plural}" if len(statuses) > 1 else "its trial"
-        return Undone("failed", f"{count} failed{example}: {reason}")
-    if "infeasible" in statuses:
-        return Undone("infeasible", f"cannot be built: {reason}")
-    return Undone("pending", "has not run yet")
+        return Undone(Status.FAILED, f"{count} failed{example}: {reason}")
+    if Status.INFEASIBLE in statuses:
+        return Undone(Status.INFEASIBLE, f"cannot be built: {reason}")
+    return Undone(Status.PENDING, "has not run yet")

@@ -56,13 +56,15 @@ from ablations.report.wording import (
     short_digest,
 )
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 MOST_SENTENCES = 12
 
 MOST_ANSWERS = 8
 
-ORDER = ("worse", "better", "equivalent")
+ORDER = (Verdict.WORSE, Verdict.BETTER, Verdict.EQUIVALENT)
 """Of the sentences where they are many: what is settled first."""
 
 SECTIONS = {
@@ -160,10 +162,10 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
     """Return the numbers at the top: a word, a number, what it means."""
     counts = contents.trials["status"].value_counts().to_dict()
     failed, pending, infeasible = (
-        counts.get(status, 0) for status in ("failed", "pending", "infeasible")
+        counts.get(status, 0) for status in (Status.FAILED, Status.PENDING, Status.INFEASIBLE)
     )
     planned = len(contents.trials) - infeasible
-    seeds = contents.with_status("done")["seed"].nunique()
+    seeds = contents.with_status(Status.DONE)["seed"].nunique()
     compared = contents.deltas[contents.deltas["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
     lost = (("failed", failed), ("pending", pending), ("infeasible besides", infeasible))
@@ -171,9 +173,9 @@ def _cards(contents: ReportContents) -> list[dict[str, str]]:
     said = [
         card(
             "Trials done",
-            f"{counts.get('done', 0):,}",
+            f"{counts.get(Status.DONE, 0):,}",
             f"of {planned:,} planned, {', '.join(rest)}",
-            "worse" if failed else "",
+            Verdict.WORSE if failed else "",
         ),
         card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
         card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
@@ -213,7 +215,7 @@ def _answers(contents: ReportContents) -> list[Said]:
     said = answers(contents)
     if len(said) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
         return said
-    return sorted(said, key=lambda one: one.verdict == "inconclusive")
+    return sorted(said, key=lambda one: one.verdict == Verdict.INCONCLUSIVE)
 
 
 def _place(said: Said) -> tuple[int, float]:

@@ -26,7 +26,8 @@ from ablations.report.study.contents import ReportContents
 from ablations.report.table import DAGGER
 from ablations.report.theme import VERDICTS
 from ablations.report.wording import better_when, listed, metric_words, rows_of
-from ablations.study import BASELINE
+from ablations.stats.verdicts import Verdict
+from ablations.study import BASELINE, Status
 
 MOST_PAIRS = 240
 MOST_SEEDS_A_VARIANT = 30
@@ -35,7 +36,7 @@ DENSE = 20
 MANY = 40
 PAIR = 7
 MOST_NOT_DRAWN = 6
-HOLLOW = {"inconclusive": "open", "none": "missing"}
+HOLLOW = {Verdict.INCONCLUSIVE: "open", "none": "missing"}
 """Verdicts with a hollow mark, and what that means."""
 
 
@@ -206,7 +207,7 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
 def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]], str]:
     if metric not in contents.trials:
         return [], ""
-    done = contents.with_status("done")
+    done = contents.with_status(Status.DONE)
     table = done.pivot_table(index="seed", columns="variant", values=metric)
     if BASELINE not in table:
         return [], ""
@@ -272,4 +273,4 @@ def _fills(domain: list[str], theme: Theme) -> Spec:
 
 
 def _colour(verdict: str, theme: Theme) -> str:
-    return theme["inconclusive" if verdict == "none" else verdict]
+    return theme[Verdict.INCONCLUSIVE if verdict == "none" else verdict]

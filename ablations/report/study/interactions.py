@@ -9,7 +9,7 @@ from ablations.report.study.contents import EFFECTS, ReportContents
 from ablations.report.theme import DASHES, SERIES
 from ablations.report.wording import level_words, metric_words, rows_of
 from ablations.stats.pairs import by_seed
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 MOST_FIGURES = 6
 HEIGHT = 220
@@ -38,7 +38,7 @@ def _cells(
     A value that is not finite counts as not done, as in every comparison.
     """
     factors, baseline = contents.study["factors"], contents.study.get("baseline", {})
-    done = contents.with_status("done")
+    done = contents.with_status(Status.DONE)
     if metric not in done or BASELINE not in set(done["variant"]):
         return None
     held = _baseline_levels(contents)

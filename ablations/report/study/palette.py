@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ablations.report.figure import OTHER, Theme
 from ablations.report.study.contents import ReportContents
 from ablations.report.theme import DASHES, PAGE, SERIES
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Palette:
 
 def palette(contents: ReportContents) -> Palette:
     """Give colours to the variants, where they are many to those of the largest deltas."""
-    done = dict.fromkeys(contents.with_status("done")["variant"])
+    done = dict.fromkeys(contents.with_status(Status.DONE)["variant"])
     others = [name for name in done if name != BASELINE]
     if len(others) <= len(SERIES):
         return Palette((BASELINE, *others), True)

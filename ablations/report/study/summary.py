@@ -25,9 +25,11 @@ from ablations.report.wording import (
 )
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
+from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW as SEEDS
 
-SETTLED = ("better", "worse", "equivalent")
+SETTLED = (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT)
 
 MOST_MORE_SEEDS = 100
 """Above this the number of seeds that would settle a verdict is a guess that nobody follows."""
@@ -73,7 +75,7 @@ def sentence(row: Row, usual: int | None = None) -> str:
         size = size_words(delta, low, high, usual)
         return f"{what}: {metric} {size} with one seed, which gives neither interval nor verdict"
     seeds = f"over {n} paired seeds"
-    if verdict in ("better", "worse"):
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
         verb = ("raise" if delta > 0 else "lower") + "s" * (not changes_several(row))
         if delta < 0:
             delta, low, high = -delta, -high, -low
@@ -81,7 +83,7 @@ def sentence(row: Row, usual: int | None = None) -> str:
         return f"{what} {verb} {metric} by {size} {seeds}: {verdict}"
     size = size_words(delta, low, high, usual)
     start = f"{what}: {metric} {size} {seeds}"
-    if verdict == "equivalent":
+    if verdict == Verdict.EQUIVALENT:
         return f"{start}, equivalent: the difference is shown to be within the margin"
     return f"{start}, {verdict or _without_verdict(row)}{_doubt(row, low, high)}"
 
@@ -180,7 +182,7 @@ def biggest(contents: ReportContents) -> dict[str, Any] | None:
     """
     for metric in contents.metrics:
         table = contents.deltas_of(metric)
-        shown = rows_of(table[table["verdict"].isin(["better", "worse"])])
+        shown = rows_of(table[table["verdict"].isin([Verdict.BETTER, Verdict.WORSE])])
         if shown:
             clean = [row for row in shown if not contents.has_finding(row)]
             return max(clean or shown, key=lambda row: abs(row["delta"]))
@@ -212,10 +214,10 @@ def warnings(contents: ReportContents) -> list[str]:
     said += [f"Of every comparison: {note}." for note in of_all(contents) if note != FEW_PAIRS]
     if all_have_findings(contents):
         said.append("On every variant that was compared the doctor has a finding, below.")
-    planned = len(contents.trials) - len(contents.with_status("infeasible"))
+    planned = len(contents.trials) - len(contents.with_status(Status.INFEASIBLE))
     for status, words in (
-        ("failed", "failed; what they lack is shown, never filled in."),
-        ("pending", "have not run yet; the numbers may still change."),
+        (Status.FAILED, "failed; what they lack is shown, never filled in."),
+        (Status.PENDING, "have not run yet; the numbers may still change."),
     ):
         count = len(contents.with_status(status))
         if count:

@@ -49,6 +49,8 @@ from ablations.report.wording import (
 )
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STATISTICS = {
@@ -145,17 +147,19 @@ def _statistic(name: str, value: Any) -> Cell:
 
 def failures_table(contents: ReportContents) -> Table:
     """Return the trials that failed, alike ones together, with their reasons."""
-    return _by_reason("Failed trials", contents.with_status("failed"))
+    return _by_reason("Failed trials", contents.with_status(Status.FAILED))
 
 
 def infeasible_table(contents: ReportContents) -> Table:
     """Return the variants that cannot be built, with their reasons."""
-    return _by_reason("Infeasible variants", contents.with_status("infeasible")).without("Seeds")
+    return _by_reason("Infeasible variants", contents.with_status(Status.INFEASIBLE)).without(
+        "Seeds"
+    )
 
 
 def pending_table(contents: ReportContents) -> Table:
     """Return the trials that have not run."""
-    return _by_reason("Pending trials", contents.with_status("pending")).without("Reason")
+    return _by_reason("Pending trials", contents.with_status(Status.PENDING)).without("Reason")
 
 
 def _by_reason(title: str, trials: pd.DataFrame) -> Table:
@@ -386,7 +390,7 @@ def gets(contents: ReportContents, row: Row) -> str:
     if _is_barred(row):
         return ""
     if not row["p_adjusted"] < 1 - contents.confidence:
-        return "inconclusive"
+        return Verdict.INCONCLUSIVE
     return better_or_worse(contents, row["metric"], row["delta"])
 
 

@@ -9,7 +9,7 @@ of a metric in that list. A "min" of one of the metrics here is taken for inferr
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnnzoo.training.metric_names import better_direction
+from cnnzoo.training.metric_names import Direction, better_direction
 from cnnzoo.tuning.reading.kerastuner_json import State
 from cnnzoo.tuning.records import Objective
 
@@ -24,7 +24,7 @@ WRONGLY_MINIMIZED = (
 COSINE = "cosine_similarity"
 
 
-WORDS = {"min": "lower", "max": "higher"}
+WORDS = {Direction.MIN: "lower", Direction.MAX: "higher"}
 
 
 def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objective, str]:
@@ -58,14 +58,14 @@ def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objec
             f"All values of {name} are negative, as of Keras's loss of that name; trials are "
             "ranked by the lowest."
         )
-    if kept == "max" or plain not in WRONGLY_MINIMIZED:
+    if kept == Direction.MAX or plain not in WRONGLY_MINIMIZED:
         done, ranked = ("minimized", "lowest") if objective.lower else ("maximized", "highest")
         return objective, (
             f"The search {done} {name}, of which {WORDS[better]} is better, because its Objective "
             f"says so; trials are ranked by the {ranked}."
         )
     several = any(len(state.metrics[name].steps) > 1 for state in states if name in state.metrics)
-    return Objective(name, "max"), (
+    return Objective(name, Direction.MAX), (
         f"KerasTuner minimized {name}, of which higher is better, because it inferred the "
         "direction from the name; trials are ranked here by the highest. Its proposals looked for "
         "the lowest, if its tuner learns from scores"
@@ -85,6 +85,6 @@ def maximized(state: State, name: str) -> State:
     """
     if state.score is None:
         return state
-    metric = replace(state.metrics[name], direction="max")
+    metric = replace(state.metrics[name], direction=Direction.MAX)
     metrics = {**state.metrics, name: metric}
     return replace(state, score=metric.best, best_step=metric.best_step, metrics=metrics)

@@ -49,7 +49,7 @@ class Metric:
         finite = [mean for mean in means if math.isfinite(mean)]
         if not finite:
             return math.nan
-        return min(finite) if self.direction == "min" else max(finite)
+        return min(finite) if self.direction == Direction.MIN else max(finite)
 
     @property
     def best_step(self) -> int:
@@ -195,10 +195,10 @@ def _state(found: Any) -> State:
 
 
 def _metric(found: Any) -> Metric:
-    if found["direction"] not in ("min", "max"):
+    if found["direction"] not in list(Direction):
         raise ValueError(f"the direction {found['direction']!r}")
     return Metric(
-        found["direction"],
+        Direction(found["direction"]),
         {
             _check(at["step"], int): tuple(float(_check(v, int | float)) for v in at["value"])
             for at in found["observations"]

@@ -168,7 +168,7 @@ def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:
 def _objective(said: Any, states: Sequence[State]) -> Objective | None:
     """Find what was looked for: no file of KerasTuner names it, but scores are its best values."""
     if isinstance(said, dict):
-        return Objective(said["name"], said["direction"])
+        return Objective(said["name"], Direction(said["direction"]))
     candidates: dict[str, Direction] | None = None
     for state in states:
         if state.score is None:
@@ -378,7 +378,7 @@ def _is_objective(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and value.get("direction") in ("min", "max")
+        and value.get("direction") in list(Direction)
     )
 
 

@@ -80,14 +80,14 @@ def with_table(contents, title, rows, **study):
             "worse",
             f"The larger pool_size, the higher the test loss: +0.016 [{MINUS}0.004, 0.026] a unit, "
             "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse; the "
-            "order is clear, but not how steep it is: the slope's interval includes 0",
+            "trend is significant, but the slope's interval includes 0",
         ),
         (
             {"trend": "", "p": 0.21, "p_adjusted": 0.42, "notes": SLOPE_SHOWN},
             "inconclusive",
             "pool_size: no trend of test loss is shown, +0.016 [0.007, 0.026] a unit, over 1, 2, 3 "
-            "and 4 in 6 seed blocks (Page's trend test, p 0.42); the order is not clear, though "
-            "the slope's interval leaves out 0",
+            "and 4 in 6 seed blocks (Page's trend test, p 0.42); the trend is not significant, "
+            "although the slope's interval excludes 0",
         ),
         (
             {"trend": "", "p": 0.031, "p_adjusted": 0.062},
