@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.study import Trial, TrialResult
+from ablations.study import Status, Trial, TrialResult
 from ablations.study.settings import StudyError
 from cnnzoo.runtime.error_text import reason_of
 
@@ -50,4 +50,4 @@ def _check_number(name: str, number: object, least: int) -> None:
 
 def failed(trial: Trial, error: BaseException) -> TrialResult:
     """Return the result of a trial whose function raised."""
-    return TrialResult(trial, "failed", reason=reason_of(error))
+    return TrialResult(trial, Status.FAILED, reason=reason_of(error))

@@ -15,7 +15,7 @@ from ablations.engines.room import default_workers
 from ablations.engines.waiting import Waiting
 from ablations.engines.worker import Worker
 from ablations.running.trial import prepare_worker
-from ablations.study import Trial, TrialResult
+from ablations.study import Status, Trial, TrialResult
 from cnnzoo.gpus import count_gpus, find_gpus
 
 PRELOADED = ["cnnzoo.training.train", "ablations.running.trial"]
@@ -143,7 +143,7 @@ class Processes:
             reason = f"took longer than {self.limits.timeout:g} s"
         else:
             return failed(trial, error)
-        return TrialResult(trial, "failed", reason=reason)
+        return TrialResult(trial, Status.FAILED, reason=reason)
 
     def _new_worker(self, index: int) -> Worker:
         gpu = self._gpus[index % len(self._gpus)] if self._gpus else None

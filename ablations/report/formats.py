@@ -62,7 +62,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Write a table in Markdown."""
+    """Return a table in Markdown."""
     marks = ["---:" if numeric else ":---" for numeric in table.numeric]
     lines = [
         " | ".join(map(markdown_text, table.headers)),

@@ -29,7 +29,7 @@ SEE_FINDING = "see its finding"
 """Note on a variant on which the doctor has a finding."""
 
 DAGGER = "\N{DAGGER}"
-"""Marks a variant on which the doctor has a finding."""
+"""Mark of a variant with a finding of the doctor."""
 
 NEVER = "never"
 """Written for an infinite number, such as the epoch in which a trial never got that far."""
@@ -72,7 +72,7 @@ class Table:
     notes
         Footnotes, numbered from 1.
     daggers
-        Whether some rows point to a finding.
+        Whether any row has the mark of a finding.
     lead
         Text above the table: how to read it.
     below

@@ -311,7 +311,7 @@ class TrialResult:
     """
 
     trial: Trial
-    status: str
+    status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0

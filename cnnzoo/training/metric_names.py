@@ -1,8 +1,16 @@
 """Names of metrics: their better direction and their aliases in Keras."""
 
-from typing import Literal
+from enum import StrEnum
 
-Direction = Literal["min", "max"]
+
+class Direction(StrEnum):
+    """Whether the lowest or the highest value of a metric is the best."""
+
+    MIN = "min"
+    MAX = "max"
+
+    __repr__ = str.__repr__
+
 
 DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(
@@ -10,7 +18,7 @@ DIRECTIONS: dict[str, Direction] = {
             *("loss", "nll", "mae", "mse", "rmse", "error"),
             *("params", "macs", "seconds", "bytes", "epochs"),
         ),
-        "min",
+        Direction.MIN,
     ),
     **dict.fromkeys(
         (
@@ -18,7 +26,7 @@ DIRECTIONS: dict[str, Direction] = {
             *("f_beta_score", "fbeta_score", "r2_score", "binary_io_u"),
             *("cosine_similarity", "concordance_correlation", "pearson_correlation"),
         ),
-        "max",
+        Direction.MAX,
     ),
 }
 """Better direction by the end of a metric's name: "test_loss" ends in "loss".

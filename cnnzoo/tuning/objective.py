@@ -4,7 +4,7 @@ from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.training.metric_names import ALIASES, better_direction
+from cnnzoo.training.metric_names import ALIASES, Direction, better_direction
 from cnnzoo.tuning.records import Objective
 
 OBJECTIVES: dict[Task, tuple[str, ...]] = {
@@ -85,11 +85,11 @@ def read_objective(given: Any, task: Task) -> Objective:
             f"{_nearest(str(name), known)}"
         )
     direction = better_direction(name) if direction is None else direction
-    if direction not in ("min", "max"):
+    if direction not in list(Direction):
         raise ToggleError(
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, direction)
+    return Objective(name, Direction(direction))
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

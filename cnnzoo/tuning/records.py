@@ -35,7 +35,7 @@ class Objective:
     name
         Of the metric.
     direction
-        "min" or "max".
+        The better direction of the metric.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Objective:
     @property
     def lower(self) -> bool:
         """Whether lower is better."""
-        return self.direction == "min"
+        return self.direction == Direction.MIN
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pandas as pd
 from ablations.report.page import ReportError
 from ablations.report.wording import MOST_OF_A_REASON, Row
 from ablations.stats.deltas import CONTRACT
+from ablations.study import Status
 
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
@@ -188,7 +189,7 @@ def _undone(statuses: Sequence[str], reasons: Sequence[object]) -> Undone:
     distinct_reasons = dict.fromkeys(
         str(reason).rstrip(".")
         for status, reason in zip(statuses, reasons, strict=True)
-        if status != "pending"
+        if status != Status.PENDING
     )
     reason = shorten(next(iter(distinct_reasons), ""), MOST_OF_A_REASON, placeholder=" ...")
     failed, planned = statuses.count("failed"), len(statuses)

@@ -22,6 +22,7 @@ from ablations.report.table import Table, any_table, rows_of
 from ablations.report.wording import better_when, count_of, joined, metric_words
 from ablations.stats.pareto import pareto
 from ablations.stats.shared_blocks import NOTHING_DONE
+from ablations.study import Status
 
 COSTS = "Cost and mean outcome of each variant"
 """Title of the table."""
@@ -43,7 +44,7 @@ def costs_of(contents: ReportContents) -> pd.DataFrame:
     tables = [
         pareto(contents.trials, metric, directions={metric: "lower"}).drop(columns="optimal")
         for metric in contents.metrics
-        if metric in contents.with_status("done")
+        if metric in contents.with_status(Status.DONE)
     ]
     return pd.concat(tables) if tables else pd.DataFrame(columns=["variant", "metric", "value"])
 
@@ -99,7 +100,7 @@ def _is_ranked(contents: ReportContents, table: pd.DataFrame) -> bool:
         return False
     if "n_blocks" in table:
         return bool(table["n_blocks"].max() > 1)
-    return len(set(contents.with_status("done")["seed"])) > 1
+    return len(set(contents.with_status(Status.DONE)["seed"])) > 1
 
 
 def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:

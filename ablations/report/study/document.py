@@ -55,6 +55,8 @@ from ablations.report.wording import (
     short_digest,
 )
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 if TYPE_CHECKING:
@@ -243,10 +245,10 @@ def facts(contents: ReportContents) -> dict[str, str]:
 def _cards(contents: ReportContents) -> list[Card]:
     counts = contents.trials["status"].value_counts().to_dict()
     failed, pending, infeasible = (
-        counts.get(status, 0) for status in ("failed", "pending", "infeasible")
+        counts.get(status, 0) for status in (Status.FAILED, Status.PENDING, Status.INFEASIBLE)
     )
     planned = len(contents.trials) - infeasible
-    seeds = contents.with_status("done")["seed"].nunique()
+    seeds = contents.with_status(Status.DONE)["seed"].nunique()
     compared = contents.deltas[contents.deltas["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
     lost = (("failed", failed), ("pending", pending), ("infeasible", infeasible))
@@ -257,7 +259,7 @@ def _cards(contents: ReportContents) -> list[Card]:
             "Trials finished",
             f"{counts.get('done', 0):,}",
             f"of {planned:,} planned, {', '.join(rest)}",
-            "worse" if failed else "",
+            Verdict.WORSE if failed else "",
         ),
         Card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
         Card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),

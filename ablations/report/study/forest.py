@@ -29,6 +29,7 @@ from ablations.report.study.contents import ReportContents
 from ablations.report.table import DAGGER, rows_of
 from ablations.report.theme import VERDICTS
 from ablations.report.wording import better_when, listed, metric_words
+from ablations.stats.verdicts import Verdict
 from ablations.study import BASELINE
 
 ROW = 30
@@ -271,4 +272,4 @@ def _fills(verdicts: Sequence[str], theme: Theme) -> Spec:
 
 
 def _colour(verdict: str, theme: Theme) -> str:
-    return theme["inconclusive" if verdict == "none" else verdict]
+    return theme[Verdict.INCONCLUSIVE if verdict == "none" else verdict]

@@ -10,9 +10,10 @@ from ablations.report.table import rows_of
 from ablations.report.wording import Row, comparison, count_of, metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
+from ablations.stats.verdicts import Verdict
 from ablations.study.checks import EXPLORATORY_BELOW
 
-SETTLED = ("better", "worse", "equivalent")
+SETTLED = (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT)
 
 MOST_MORE_SEEDS = 100
 """More seeds than this are not suggested, because nobody would run them."""

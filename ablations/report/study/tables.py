@@ -45,6 +45,7 @@ from ablations.report.table import (
 from ablations.report.wording import JOINED, Row, better_or_worse, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STATISTICS = {
@@ -154,7 +155,7 @@ def infeasible_table(contents: ReportContents) -> Table:
 
 def pending_table(contents: ReportContents) -> Table:
     """Return the trials that have not run."""
-    return _by_reason("Pending trials", contents.with_status("pending")).without("Reason")
+    return _by_reason("Pending trials", contents.with_status(Status.PENDING)).without("Reason")
 
 
 def _by_reason(title: str, trials: pd.DataFrame) -> Table:

@@ -9,7 +9,7 @@ list. A "min" of one of the metrics below is assumed to be inferred.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnnzoo.training.metric_names import better_direction
+from cnnzoo.training.metric_names import Direction, better_direction
 from cnnzoo.tuning.reading.kerastuner_json import State
 from cnnzoo.tuning.records import Objective
 
@@ -46,7 +46,7 @@ def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objec
 
     Examples
     --------
-    >>> read_direction(Objective("val_f1_score", "min"), [])[0]
+    >>> read_direction(Objective("val_f1_score", Direction.MIN), [])[0]
     Objective(name='val_f1_score', direction='max')
     """
     name, stored = objective.name, objective.direction
@@ -60,7 +60,7 @@ def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objec
             f"All values of {name} are negative, as for Keras's loss of that name; trials are "
             "ranked by the lowest value."
         )
-    if stored == "max" or plain_name not in WRONGLY_MINIMIZED:
+    if stored == Direction.MAX or plain_name not in WRONGLY_MINIMIZED:
         verb, rank = ("minimized", "lowest") if objective.lower else ("maximized", "highest")
         return objective, (
             f"The search {verb} {name} as its Objective requires, although {WORDS[better]} is "
@@ -68,7 +68,7 @@ def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objec
         )
     metrics = [state.metrics[name] for state in states if name in state.metrics]
     has_epochs = any(len(metric.steps) > 1 for metric in metrics)
-    return Objective(name, "max"), (
+    return Objective(name, Direction.MAX), (
         f"KerasTuner minimized {name} although higher is better, because it inferred the direction "
         "from the name; here trials are ranked by the highest value. If its tuner learns from "
         "scores, it searched for the lowest"
@@ -88,6 +88,6 @@ def maximized_score(state: State, name: str) -> State:
     """
     if state.score is None:
         return state
-    metric = replace(state.metrics[name], direction="max")
+    metric = replace(state.metrics[name], direction=Direction.MAX)
     metrics = {**state.metrics, name: metric}
     return replace(state, score=metric.best, best_step=metric.best_step, metrics=metrics)

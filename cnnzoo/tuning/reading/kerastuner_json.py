@@ -50,7 +50,7 @@ class Metric:
         finite = [mean for mean in means if math.isfinite(mean)]
         if not finite:
             return math.nan
-        return min(finite) if self.direction == "min" else max(finite)
+        return min(finite) if self.direction == Direction.MIN else max(finite)
 
     @property
     def best_step(self) -> int:

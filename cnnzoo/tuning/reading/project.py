@@ -344,7 +344,7 @@ def _is_objective(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and value.get("direction") in ("min", "max")
+        and value.get("direction") in list(Direction)
     )
 
 
