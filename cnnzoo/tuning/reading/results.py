@@ -1,6 +1,5 @@
 """The results of a search: what `cnnzoo.tune` returns and `cnnzoo.open_search` opens."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,17 +7,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.tuning.reading.caveats import foreign_notes
 from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 from cnnzoo.zoo import get_model
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PENALTY = re.compile(
-    "(?<![a-z])(l[12]|wd|reg)(?![a-z0-9])|weights?.?decay|regulari[sz]|penalty", re.IGNORECASE
-)
-"""What the names of hyperparameters that set a penalty on weights contain."""
 
 
 class SearchResults:
@@ -257,7 +252,7 @@ class SearchResults:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the tables must know: files that could not be read, scores set aside."""
-        said = [*self.project.notes, *self._penalty_notes()]
+        said = [*self.project.notes, *foreign_notes(self.project, self.hyperparameters)]
         compared = self.comparable
         if not (self.project.budget and compared):
             return tuple(said)
@@ -279,19 +274,6 @@ class SearchResults:
                 f"compared are those of {longest}."
             )
         return tuple(said)
-
-    def _penalty_notes(self) -> list[str]:
-        """Say that a loss that was not measured here may contain penalties."""
-        objective = self.project.objective
-        if self.project.search or objective is None or not objective.name.endswith("loss"):
-            return []
-        named = [f"`{name}`" for name in self.hyperparameters if PENALTY.search(name)]
-        if not named:
-            return []
-        return [
-            f"{objective.name} is Keras's own, which contains penalties on weights: where "
-            f"{', '.join(named)} sets one, scores compare the penalties too."
-        ]
 
 
 def open_search(directory: str | Path) -> SearchResults:
