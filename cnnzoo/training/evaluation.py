@@ -1,5 +1,6 @@
 """Evaluate a model: loss, accuracy, macro F1 and negative log-likelihood, or MAE and RMSE."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
         classes that occur among the labels or the predictions) and "nll", the mean negative
         log-likelihood in nats. "nll" is missing if the outputs are neither probabilities nor
         logits declared by the loss's ``from_logits=True``. A regression has "mae" and "rmse".
+        All metrics are NaN if an output is NaN.
 
     Raises
     ------
@@ -68,8 +70,10 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
     ids = targets.argmax(1) if loss.choice.labels == "one-hot" else targets.ravel().astype("int64")
     predicted = probabilities.argmax(1)
-    measured["accuracy"] = float((predicted == ids).mean())
-    measured["macro_f1"] = _macro_f1(ids, predicted)
+    # the largest of numbers that include NaN is the first NaN, so the class 0
+    told = not np.isnan(probabilities).any()
+    measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
+    measured["macro_f1"] = _macro_f1(ids, predicted) if told else math.nan
     if loss.tells_probabilities(outputs):
         likelihoods = probabilities[np.arange(len(ids)), ids]
         smallest = np.finfo("float32").tiny

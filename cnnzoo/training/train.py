@@ -300,6 +300,7 @@ def check_fit(model: keras.Model, data: Data, recipe: Recipe) -> CompiledLoss:
             f"`{model.name}` has classes={loss.classes} with {loss.choice.name}; "
             f"`{data.info.name}` {task}. Build it with {remedy}."
         )
+    _check_keras_traps(model, loss)
     if recipe.schedule != "constant" and has_own_schedule(model.optimizer):
         raise ToggleError(
             f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, but the "
@@ -349,3 +350,25 @@ def _fits(expected: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
     return len(expected) == len(sizes) and all(
         side in (None, size) for side, size in zip(expected, sizes, strict=True)
     )
+
+
+def _check_keras_traps(model: Any, loss: CompiledLoss) -> None:
+    """Refuse what Keras 3.15.1 accepts and does not do; see docs/traps.md."""
+    if loss.head == "softmax" and model.outputs[0].shape[-1] == 1:
+        raise LabelError(
+            f"`{model.name}`: expected sigmoid at the end of one unit; got softmax, which is 1 "
+            "whatever the input. Give sigmoid, or a unit for each class."
+        )
+    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        if getattr(model.optimizer, name, None) == 0:
+            raise ToggleError(
+                f"`{name}` of the optimizer of `{model.name}`: expected a number above 0, or None "
+                "for no clipping; got 0, which Keras ignores."
+            )
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.RandomCrop):
+            raise ToggleError(
+                f"`{layer.name}` of `{model.name}`: expected no RandomCrop in a model; got one, "
+                "which Keras applies in training alone, so that whole images are evaluated. Crop "
+                "the data, or give augment='crop' of `Recipe`."
+            )

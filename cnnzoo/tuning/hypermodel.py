@@ -38,10 +38,11 @@ def hypermodel(
 ) -> "ZooHyperModel":
     """Make a ``keras_tuner.HyperModel`` of a model's toggles, for any of KerasTuner's tuners.
 
-    A configuration that the builder refuses is a failed trial whose message ends with the reason;
-    KerasTuner 1.4.8 has no other end for it. Its tuners give up a search after three failed trials
-    in a row: give them ``max_consecutive_failed_trials=1000``, or search with `cnnzoo.tune`, which
-    goes on and tells what was refused (invalid) from what failed.
+    A configuration that the builder refuses, or whose loss is finite after no epoch, is a failed
+    trial whose message ends with the reason; KerasTuner 1.4.8 has no other end for it. Its tuners
+    give up a search after three failed trials in a row: give them
+    ``max_consecutive_failed_trials=1000``, or search with `cnnzoo.tune`, which goes on and tells
+    what was refused (invalid) from what failed.
 
     Parameters
     ----------
@@ -274,6 +275,11 @@ class ZooHyperModel(keras_tuner.HyperModel):
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except DataError as error:
             raise keras_tuner.errors.FatalValueError(str(error)) from error
+        for name in ("loss", "val_loss"):  # KerasTuner would take an infinite one for a score
+            if not np.isfinite(result.history.get(name, 0.0)).any():
+                raise keras_tuner.errors.FailedTrialError(
+                    f"{name} is not a finite number after any epoch of {recipe.epochs}"
+                )
         return result
 
     def _recipe(self, levels: Levels, kwargs: dict[str, Any]) -> tuple[Recipe, int]:

@@ -1,5 +1,8 @@
 """What a search optimizes: a metric of the validation data, and its direction."""
 
+import copy
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnnzoo.data.dataset import Task
@@ -90,6 +93,72 @@ def read_objective(given: Any, task: Task) -> Objective:
             f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
         )
     return Objective(name, Direction(direction))
+
+
+def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str, Any]:
+    """Score trials that failed, or have no finite score, like the worst completed trial.
+
+    KerasTuner's Bayesian oracle (1.4.8, tuners/bayesian.py) leaves failed trials out of its model
+    and counts an infinite score as 0. Either way it proposes the failing region again and again.
+
+    Parameters
+    ----------
+    trials
+        KerasTuner's trials by name. They are not changed.
+    direction
+        "min" or "max" of the objective.
+
+    Returns
+    -------
+    dict
+        The trials by name, with copies in the place of those that failed. Unchanged while no
+        trial has a finite score.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Trial
+    >>> trials = {
+    ...     "0": Trial(status="COMPLETED", score=0.25),
+    ...     "1": Trial(status="COMPLETED", score=0.75),
+    ...     "2": Trial(status="FAILED", score=None),
+    ... }
+    >>> [trial.score for trial in score_failures(trials, "min").values()]
+    [0.25, 0.75, 0.75]
+    """
+    scores = [trial.score for trial in trials.values() if _is_scored(trial)]
+    if not scores:
+        return dict(trials)
+    worst = max(scores) if direction == "min" else min(scores)
+    scored = {}
+    for name, trial in trials.items():
+        if trial.status in ("COMPLETED", "FAILED", "INVALID") and not _is_scored(trial):
+            trial = copy.copy(trial)
+            trial.status, trial.score = "COMPLETED", worst
+        scored[name] = trial
+    return scored
+
+
+def _is_scored(trial: Any) -> bool:
+    return trial.status == "COMPLETED" and trial.score is not None and math.isfinite(trial.score)
+
+
+def at_most(value: Any, name: str, space: Iterable[Any]) -> Any:
+    """Return a proposed value of a hyperparameter, at most at the end of its range.
+
+    KerasTuner's Bayesian oracle proposes ``max_value + 1`` for an ``Int`` on a logarithmic scale
+    (1.4.8, hp_types/int_hp.py).
+
+    Parameters
+    ----------
+    value
+        The proposed value.
+    name
+        Name of the hyperparameter.
+    space
+        KerasTuner's hyperparameters. Two of them may have one name under different conditions.
+    """
+    ends = [hp.max_value for hp in space if hp.name == name and hasattr(hp, "max_value")]
+    return min(value, max(ends)) if ends else value
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.tuning.filenames import ORACLE, TRIAL
+from cnnzoo.tuning.objective import at_most, score_failures
 from cnnzoo.tuning.records import Execution, SearchError
 from cnnzoo.tuning.space import within
 from cnnzoo.tuning.writing import read_executions, write_json
@@ -70,10 +71,20 @@ class SafeOracle(keras_tuner.Oracle):
         if values:
             known = {toggle.name: toggle for toggle in self.toggles}
             response["values"] = {
-                name: within(value, known[name]) if name in known else value
+                name: within(value, known[name])
+                if name in known
+                else at_most(value, name, self.hyperparameters.space)
                 for name, value in values.items()
             }
         return response
+
+    def _vectorize_trials(self) -> Any:
+        """Give the Bayesian model the failed trials too, with the worst score."""
+        trials, self.trials = self.trials, score_failures(self.trials, self.objective.direction)
+        try:
+            return super()._vectorize_trials()
+        finally:
+            self.trials = trials
 
     def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> Any:
         """Take the metrics as they were written down; what comes by network is rounded."""

@@ -1,6 +1,5 @@
 """Results of a search, returned by `cnnzoo.tune` and `cnnzoo.open_search`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,11 +13,6 @@ from cnnzoo.zoo import get_model
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PENALTY = re.compile(
-    "(?<![a-z])(l[12]|wd|reg)(?![a-z0-9])|weights?.?decay|regulari[sz]|penalty", re.IGNORECASE
-)
-"""Pattern in the names of hyperparameters that set a penalty on weights."""
 
 
 class SearchResults:
@@ -264,7 +258,7 @@ class SearchResults:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes on the tables, such as unreadable files and scores that are not compared."""
-        notes = [*self.project.notes, *self._penalty_notes()]
+        notes = [*self.project.notes, *foreign_notes(self.project, self.hyperparameters)]
         comparable = self.comparable
         if not (self.project.budget and comparable):
             return tuple(notes)
@@ -283,19 +277,6 @@ class SearchResults:
                 f"of {longest} epochs are compared."
             )
         return tuple(notes)
-
-    def _penalty_notes(self) -> list[str]:
-        """Return a note if the objective is a loss of Keras that may contain penalties."""
-        objective = self.project.objective
-        if self.project.search or objective is None or not objective.name.endswith("loss"):
-            return []
-        penalties = [f"`{name}`" for name in self.hyperparameters if PENALTY.search(name)]
-        if not penalties:
-            return []
-        return [
-            f"{objective.name} of Keras contains penalties on weights, so if "
-            f"{', '.join(penalties)} sets one, scores compare the penalties too."
-        ]
 
 
 def open_search(directory: str | Path) -> SearchResults:
