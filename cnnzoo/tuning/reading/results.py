@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.tuning.reading.caveats import foreign_notes
 from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 from cnnzoo.zoo import get_model
