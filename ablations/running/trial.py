@@ -17,7 +17,7 @@ from ablations.study.models import Builder, find_builder
 from ablations.study.space import by_group
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
+from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
@@ -27,29 +27,6 @@ _WARM_SIZE = 1
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that leave its numbers as they are."""
-
-
-def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
-    """Set up a process that runs trials.
-
-    Parameters
-    ----------
-    log
-        A file that what is written to stderr is added to.
-    gpu
-        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; left out, it
-        sees what that variable says.
-    """
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides what Ctrl-C means
-    if log is not None:
-        with log.open("a") as file:
-            os.dup2(file.fileno(), 2)
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    fix_arithmetic()
-    gc.freeze()  # what TensorFlow consists of is never garbage, and takes long to look through
 
 
 def forget() -> None:

@@ -16,7 +16,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
-NO_PART_OF_TRAINING = ("cli.py", "code_version.py", "console.py", "tuning")
+NO_PART_OF_TRAINING = ("cli.py", "code_version.py", "console.py", "engine", "tuning")
 """What of this package no training runs."""
 
 

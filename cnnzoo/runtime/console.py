@@ -49,22 +49,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def load_keras(*, fixed: bool = False) -> None:
-    """Load Keras without TensorFlow's start-up messages.
-
-    Parameters
-    ----------
-    fixed
-        Whether to compute as `cnnzoo.runtime.determinism.fix_arithmetic` has it, which can be said only
-        before TensorFlow starts.
-    """
+def load_keras() -> None:
+    """Load Keras without TensorFlow's start-up messages."""
     with quiet_stderr():
         import keras
 
-        if fixed:
-            from cnnzoo.runtime.determinism import fix_arithmetic
-
-            fix_arithmetic()
         keras.ops.zeros(())  # the devices have something to say too
 
 

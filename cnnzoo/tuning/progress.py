@@ -1,4 +1,4 @@
-"""Show how a search gets on: a live bar in a terminal, plain lines elsewhere."""
+"""Display the progress of a search: a live bar on a terminal, plain log lines otherwise."""
 
 import contextlib
 import sys
@@ -11,16 +11,16 @@ from cnnzoo.tuning.records import Execution, Objective
 
 
 class Progress:
-    """The display of one search.
+    """Progress display of one search.
 
     Parameters
     ----------
     objective
-        What is optimized.
+        The objective.
     trials
-        How many there will be at most, if that is known.
+        Maximum number of trials, if it is known.
     shown
-        Whether to show anything.
+        Whether to display anything.
     """
 
     def __init__(self, objective: Objective, trials: int | None, *, shown: bool = True) -> None:
@@ -64,15 +64,15 @@ class Progress:
         self.console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def resume(self, trials: Sequence[Any]) -> None:
-        """Take in the trials of an earlier run."""
+        """Count the trials of an earlier run."""
         for trial in trials:
             self._count(trial)
         if trials:
-            self.say(f"Going on after {self._done} trial{'s' * (self._done > 1)}.")
+            self.say(f"Resuming after {self._done} trial{'s' * (self._done > 1)}.")
         self._draw()
 
     def report(self, trial: Any, executions: Sequence[Execution]) -> None:
-        """Show a trial that ended."""
+        """Display a trial that ended."""
         self._count(trial)
         self._draw()
         if self._lively and trial.score is not None:
@@ -81,7 +81,7 @@ class Progress:
         what = (
             f"{self.objective.name} {trial.score:.4f}"
             if trial.score is not None
-            else f"{trial.status.lower()}: {(trial.message or 'no reason is known').rstrip('.')}"
+            else f"{trial.status.lower()}: {(trial.message or 'unknown reason').rstrip('.')}"
         )
         seconds = sum(execution.seconds or 0.0 for execution in executions)
         self.say(

@@ -197,10 +197,10 @@ def test_what_the_system_refuses_is_said_in_a_line():
 
 
 def test_a_study_of_the_baseline_alone_has_nothing_to_compare(place, stubbed, monkeypatch):
-    from ablations.engines.serial import Serial
     from ablations.running import run as runner
+    from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0

@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
-from cnnzoo.tuning.filenames import TRIAL
 from cnnzoo.tuning.reading.scopes import active_levels, plain_name
-from cnnzoo.tuning.records import STATUSES, Hyperparameter
+from cnnzoo.tuning.records import STATUSES, TRIAL, Hyperparameter
 
 Kind = TypeVar("Kind")
 
