@@ -153,10 +153,11 @@ def tune_command(
     from rich.console import Console
 
     from cnnzoo.data.load import load_data
+    from cnnzoo.engine.forkserver import preload
     from cnnzoo.toggle import read_toggles
     from cnnzoo.training.recipe import Recipe
-    from cnnzoo.tuning.role import role
-    from cnnzoo.tuning.wanted import make_space
+    from cnnzoo.tuning.space import make_space
+    from cnnzoo.tuning.tune import PRELOADED, tune
     from cnnzoo.zoo import get_model
 
     console = Console()
@@ -172,8 +173,9 @@ def tune_command(
         recipe = default if epochs is None else Recipe(epochs=epochs)
         make_space(model, names or None, recipe, fixed)  # raises before Keras is loaded
         with console.status("loading"):
-            load_keras(fixed=role() == "worker")
-            from cnnzoo.tuning.tune import tune
+            if workers > 1:
+                preload(PRELOADED)
+            load_keras()
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
         try:
             results = tune(

@@ -1,7 +1,6 @@
 """Run one trial. Only this module of the package uses Keras."""
 
 import contextlib
-import gc
 import json
 import math
 import os
@@ -16,7 +15,7 @@ from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
+from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
@@ -26,29 +25,6 @@ _WARM = WarmModel()
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that do not change its values."""
-
-
-def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
-    """Set up a process that runs trials.
-
-    Parameters
-    ----------
-    log
-        File to which stderr is appended.
-    gpu
-        The only GPU that the process may use, as a value of ``CUDA_VISIBLE_DEVICES``; if left
-        out, that variable is unchanged.
-    """
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C
-    if log is not None:
-        with log.open("a") as file:
-            os.dup2(file.fileno(), 2)
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    fix_arithmetic()
-    gc.freeze()  # TensorFlow's own objects are never garbage, and scanning them takes long
 
 
 def forget() -> None:

@@ -196,10 +196,10 @@ def test_system_error_is_printed_in_one_line():
 
 
 def test_study_of_only_the_baseline_has_nothing_to_compare(place, stubbed, monkeypatch):
-    from ablations.engines.serial import Serial
     from ablations.running import run as runner
+    from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0

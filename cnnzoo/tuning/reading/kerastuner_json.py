@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
-from cnnzoo.tuning.filenames import TRIAL
-from cnnzoo.tuning.records import STATUSES, Hyperparameter
+from cnnzoo.tuning.records import STATUSES, TRIAL, Hyperparameter
 
 Kind = TypeVar("Kind")
 

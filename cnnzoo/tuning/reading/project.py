@@ -15,7 +15,6 @@ from typing import Any
 from cnnzoo.toggle import ToggleError, read_toggles
 from cnnzoo.training.metric_names import Direction
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH, trial_folder
 from cnnzoo.tuning.reading.directions import maximized_score, read_direction
 from cnnzoo.tuning.reading.kerastuner_json import (
     State,
@@ -29,7 +28,10 @@ from cnnzoo.tuning.reading.kerastuner_json import (
     space_of,
 )
 from cnnzoo.tuning.records import (
+    EXECUTIONS,
+    ORACLE,
     OWN,
+    SEARCH,
     STATUSES,
     Execution,
     Hyperparameter,
@@ -37,6 +39,7 @@ from cnnzoo.tuning.records import (
     Project,
     SearchError,
     SearchTrial,
+    trial_folder,
 )
 
 MAX_SUGGESTIONS = 3

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 
 from ablations import Settings, Trial
 from ablations.running import trial as module
-from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
+from ablations.running.trial import forget, measure_trial, run_trial
 from cnnzoo import Recipe
 from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
 from cnnzoo.runtime.determinism import fix_arithmetic
@@ -366,17 +365,6 @@ def test_gpus_compute_in_a_fixed_order(tensorflow):
     tensorflow["gpus"] = ["a", "b"]
     fix_arithmetic()
     assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS]
-
-
-@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
-def test_worker_sees_only_its_gpu(tensorflow, monkeypatch, gpu, visible):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3")
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        prepare_worker(gpu=gpu)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
 
 
 def test_worker_loads_no_module_of_reports_or_statistics():

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import cnnzoo
 from cnnzoo.cli import app
+from cnnzoo.tuning.scheduler import TrialScheduler
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def response(levels, seed):
     return levels["units"] / 1000 - levels.get("batch_size", 0) / 10000 + seed / 100
 
 
-def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_training, tmp_path):
+def test_best_trials_are_shown_as_a_table_and_as_python(run, stub_training, tmp_path):
     calls = stub_training(response)
     result = run(
         *("mlp", "activation=tanh", "--search", "units", "--data", "digits"),
@@ -101,16 +102,15 @@ def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     )
 
 
-def test_epochs_may_be_held_like_any_toggle_and_models_kept(run, stub_training, monkeypatch):
+def test_epochs_may_be_fixed_and_models_saved(run, stub_training, monkeypatch):
     seen = []
-    original = cnnzoo.tuning.tuner.SearchTuner.__init__
+    original = TrialScheduler.__init__
 
-    def spy(self, *arguments, **options):
-        original(self, *arguments, **options)
-        recipe = self.trainer.hypermodel.space.complete(self.trainer.hypermodel.recipe, {})
-        seen.append((recipe.epochs, options["checkpoints"]))
+    def spy(self, oracle, hypermodel, plan, *arguments):
+        original(self, oracle, hypermodel, plan, *arguments)
+        seen.append((plan.space.complete(plan.recipe, {}).epochs, plan.checkpoints))
 
-    monkeypatch.setattr(cnnzoo.tuning.tuner.SearchTuner, "__init__", spy)
+    monkeypatch.setattr(TrialScheduler, "__init__", spy)
     stub_training(lambda levels, seed: 0.5)
     common = ("--search", "units", "--data", "digits", "--trials", "1")
     for options in (("epochs=5", "--checkpoints"), ("--epochs", "4"), ()):
@@ -118,7 +118,7 @@ def test_epochs_may_be_held_like_any_toggle_and_models_kept(run, stub_training, 
     assert seen == [(5, True), (4, False), (3, False)]
 
 
-def test_an_interruption_says_how_to_go_on(run, stub_training):
+def test_interruption_says_how_to_resume(run, stub_training):
     def interrupt(levels, seed):
         raise KeyboardInterrupt
 
@@ -133,22 +133,22 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
     [
         (
             ("mlp", "--tuner", "bayes", "--data", "digits"),
-            "ToggleError: `tuner` of a search must be one of random, grid, bayesian, hyperband, or "
-            "a Tuner of KerasTuner; got 'bayes'; did you mean bayesian?",
+            "ToggleError: `tuner`: expected one of random, grid, bayesian, hyperband, or a Tuner "
+            "of KerasTuner; got 'bayes'; did you mean bayesian?",
         ),
         (
             ("mlp", "--objective", "val_f1_score", "--data", "digits"),
-            "ToggleError: `objective` of a search must be one of val_loss, val_accuracy, "
-            "val_macro_f1, val_nll for a classification; got 'val_f1_score'; did you mean "
-            "'val_macro_f1'?",
+            "ToggleError: `objective`: expected one of val_loss, val_accuracy, val_macro_f1, "
+            "val_nll for a classification; got 'val_f1_score'; did you mean 'val_macro_f1'?",
         ),
         (
             ("mlp", "units=8", "--search", "units"),
-            "ToggleError: `units` of `mlp` is searched; got units=8 too.",
+            "ToggleError: `units` of `mlp` is both searched and fixed to 8. Remove one of them.",
         ),
         (
             ("mlp", "epochs=5", "--epochs", "4"),
-            "ToggleError: `epochs` is 4 in `recipe` and 5 beside it; give it once.",
+            "ToggleError: `epochs` is set twice: 4 in `recipe` and 5 as a keyword. Remove one of "
+            "them.",
         ),
         (
             ("mlp", "label_noise=2", "--search", "units"),
@@ -160,7 +160,7 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
         ),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(run, arguments, sentence):
+def test_invalid_arguments_are_refused_in_one_line(run, arguments, sentence):
     result = run(*arguments)
     assert result.exit_code == 2
     assert re.sub(r"\x1b\[[\d;]*m", "", result.stderr).splitlines() == [sentence]

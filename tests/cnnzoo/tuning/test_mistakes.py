@@ -13,11 +13,12 @@ def test_a_search_is_opened_by_the_path_of_its_directory():
     assert str(refused.value) == "`directory`: expected the path of a search; got 5."
 
 
-def test_where_nothing_can_be_written_that_is_said(searched):
+def test_a_directory_that_cannot_be_written_is_refused(searched):
     with pytest.raises(cnnzoo.SearchError) as refused:
         searched("mlp", "digits", {"units": [4, 8]}, directory="/proc/mine")
     assert str(refused.value) == (
-        "`directory` of a search cannot be /proc/mine: No such file or directory. Give another one."
+        "`directory`: cannot write to /proc/mine: No such file or directory. Choose another "
+        "directory."
     )
 
 

@@ -37,7 +37,7 @@ def hidden(hp):
     ],
     ids=["tune", "hypermodel"],
 )
-def test_a_builders_parameter_is_refused_searched_or_held_or_neither(start, builder, name):
+def test_parameter_named_like_a_toggle_is_refused(start, builder, name):
     for options in ({}, {"search": ["units", name]}, {"search": ["units"], name: 4}):
         with pytest.raises(cnnzoo.ToggleError) as refused:
             start(builder, **options)
@@ -46,7 +46,7 @@ def test_a_builders_parameter_is_refused_searched_or_held_or_neither(start, buil
         )
 
 
-def test_a_hyperparameter_is_refused_though_the_toggle_is_not_searched(searched, tmp_path):
+def test_hyperparameter_named_like_a_toggle_is_refused(searched, tmp_path):
     with pytest.raises(cnnzoo.ToggleError) as refused:
         searched(own.two_names, "digits")
     assert str(refused.value) == SENTENCE.format(
@@ -55,7 +55,7 @@ def test_a_hyperparameter_is_refused_though_the_toggle_is_not_searched(searched,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hyperparameter_that_an_if_hides_makes_the_trial_that_comes_by_it_invalid(searched):
+def test_hidden_hyperparameter_named_like_a_toggle_makes_its_trial_invalid(searched):
     recipe = cnnzoo.Recipe(epochs=1)
     trials = searched(hidden, "digits", trials=6, seed=1, recipe=recipe, train_size=40)
     wide = [trial for trial in trials if trial["values"]["size"] == 5]
