@@ -39,7 +39,7 @@ ROOMS = (
     "cnnzoo.toggle",
     "cnnzoo.kinds",
 )
-"""Rooms from the top floor to the ground: a module imports from its own room and from lower ones."""
+"""Rooms from the top down: a module imports from its own room and from lower ones only."""
 
 
 @pytest.mark.parametrize(
