@@ -224,7 +224,7 @@ def test_what_was_computed_in_another_way_is_run_again_and_said(go, monkeypatch,
     again, ran = go()
     assert len(ran) == len(again.trials)
     said = "".join(capsys.readouterr().err.split())
-    assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
+    assert "whattheydependonhaschanged:arithmeticfrommentaltowritten." in said
 
 
 def test_a_variant_whose_measurement_failed_is_tried_all_the_same(go, monkeypatch):
