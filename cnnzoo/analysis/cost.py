@@ -439,31 +439,22 @@ def _reversible(call: Call) -> int:
 RULES: dict[Any, Callable[[Call], int]] = {
     layers.Dense: _dense,
     layers.EinsumDense: _einsum,
-    layers.Conv1D: _conv,
-    layers.Conv2D: _conv,
-    layers.Conv3D: _conv,
-    layers.Conv1DTranspose: _conv_transpose,
-    layers.Conv2DTranspose: _conv_transpose,
-    layers.Conv3DTranspose: _conv_transpose,
-    layers.DepthwiseConv1D: _conv,
-    layers.DepthwiseConv2D: _conv,
-    layers.SeparableConv1D: _separable,
-    layers.SeparableConv2D: _separable,
-    layers.ConvLSTM1D: _conv_lstm,
-    layers.ConvLSTM2D: _conv_lstm,
-    layers.ConvLSTM3D: _conv_lstm,
+    (layers.Conv1D, layers.Conv2D, layers.Conv3D): _conv,
+    (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose): _conv_transpose,
+    (layers.DepthwiseConv1D, layers.DepthwiseConv2D): _conv,
+    (layers.SeparableConv1D, layers.SeparableConv2D): _separable,
+    (layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D): _conv_lstm,
     layers.RNN: _recurrent,  # LSTM, GRU and SimpleRNN among others
     layers.Bidirectional: _bidirectional,
     layers.TimeDistributed: _time_distributed,
     layers.SpectralNormalization: _spectral,
     layers.MultiHeadAttention: _multi_head,
     layers.GroupQueryAttention: _grouped_query,
-    layers.Attention: _attention,
-    layers.AdditiveAttention: _attention,
+    (layers.Attention, layers.AdditiveAttention): _attention,
     layers.Dot: _dot,
     layers.ReversibleEmbedding: _reversible,
 }
-"""The function that counts a call, by layer class; the first class that fits is used."""
+"""The function that counts a call, by layer classes; the first that fit are used."""
 
 ELEMENTWISE_LAYERS = (
     layers.BatchNormalization,
