@@ -47,7 +47,7 @@ class CompiledLoss:
     choice: LossChoice
     classes: int
     declared: bool
-    function: Any
+    function: keras.losses.Loss
     head: str = ""
     is_plain_mean: bool = True
 

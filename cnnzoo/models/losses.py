@@ -71,7 +71,7 @@ class LossChoice:
                 f"a regression. Pass one of {', '.join(regression_losses)}, or more classes."
             )
 
-    def loss(self, *, label_smoothing: float = 0.0, logits: bool = False) -> Any:
+    def loss(self, *, label_smoothing: float = 0.0, logits: bool = False) -> keras.losses.Loss:
         """Return a new Keras loss."""
         options: dict[str, Any] = {}
         if label_smoothing:
@@ -80,7 +80,7 @@ class LossChoice:
             options["from_logits"] = True
         return self.make(**options)
 
-    def metrics(self, classes: int, *, logits: bool = False) -> list[Any]:
+    def metrics(self, classes: int, *, logits: bool = False) -> list[keras.metrics.Metric]:
         """Return new Keras metrics: accuracy, or MAE and RMSE for a regression."""
         if classes == 1:
             return [
