@@ -245,7 +245,15 @@ class SearchResults:
         return train_line(self.project.search, self.levels_of(self.winner))
 
     def importance(self) -> "pd.DataFrame":
-        """Estimate each hyperparameter's importance; see `cnnzoo.tuning.reading.importance`."""
+        """Estimate the importance of each hyperparameter by permutation.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per hyperparameter, the most important first: ``toggle``, ``importance`` (its
+            share of the scores' variance), ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``.
+            The numbers are missing for fewer than 20 configurations.
+        """
         from cnnzoo.tuning.reading.importance import importance
         from cnnzoo.tuning.reading.tables import column_of
 
