@@ -1,25 +1,25 @@
-"""Images and sequences, told apart by the shape of one example."""
+"""Kinds of examples: images and sequences, distinguished by shape."""
 
 from typing import Literal
 
 Kind = Literal["images", "sequences"]
 
 AXES: dict[Kind, int] = {"images": 3, "sequences": 2}
-"""Axes of one example, the channels included."""
+"""Number of axes of one example, including the channels."""
 
 MOST_CHANNELS = 4
-"""Most channels of an image (RGBA), and the longest axis that is no side of one."""
+"""Largest number of channels of an image (RGBA); a longer axis may be a side."""
 
 LARGEST_RATIO = 4
-"""Largest ratio of the sides of an image; beyond it examples are sequences."""
+"""Largest ratio of the sides of an image; examples beyond it are sequences."""
 
 
 class SequenceShape(tuple[int, ...]):
-    """The shape (length, channels) of data that are known to be sequences."""
+    """Shape (length, channels) of data that are known to be sequences."""
 
 
 def may_be_grey(shape: tuple[int, ...]) -> bool:
-    """Tell whether two axes may be a grey image's (height, width) as well as (length, channels).
+    """Return whether two axes may be (height, width) as well as (length, channels).
 
     Examples
     --------
@@ -35,7 +35,7 @@ def may_be_grey(shape: tuple[int, ...]) -> bool:
 
 
 def channels_first_kind(shape: tuple[int, ...]) -> Kind | None:
-    """Return what an example looks like if its first axis holds the channels; None if not.
+    """Return the kind of an example whose first axis looks like channels, or None.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a registered builder takes: its signature completed, its arguments checked and described."""
+"""Signatures of builders: complete them, check arguments and describe parameters."""
 
 import functools
 import inspect
@@ -14,12 +14,12 @@ from cnnzoo.vocabulary import PURPOSE, Shared
 def complete_signature(
     family: Callable[..., object], defaults: Mapping[str, object]
 ) -> inspect.Signature:
-    """Spell out ``**shared`` and put the model's own defaults in place.
+    """Return a signature with ``**shared`` expanded and the model's defaults.
 
     Raises
     ------
     ValueError
-        If a default is of no parameter.
+        If a default belongs to no parameter.
     """
     own, taken = [], Shared  # or the part of it that the family takes
     for parameter in inspect.signature(family).parameters.values():
@@ -56,7 +56,7 @@ def check_arguments(
     toggles: Mapping[str, Toggle],
     given: Mapping[str, object],
 ) -> dict[str, Any]:
-    """Return every argument of a builder, checked, with defaults in the place of missing ones.
+    """Check the arguments of a builder and complete them with the defaults.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _check_input_shape(shape: Any, default: tuple[int, ...], owner: str) -> tupl
 def describe_parameters(
     description: str, signature: inspect.Signature, toggles: Mapping[str, Toggle]
 ) -> str:
-    """Add the parameters to a description, as their declarations tell them."""
+    """Append the sections Parameters, Returns and Raises to a description."""
     lines = [
         "input_shape",
         "    (height, width, channels) or, for sequences, (length, channels), in this order "
@@ -142,12 +142,12 @@ def describe_parameters(
 Returns
 -------
 keras.Model
-    A functional model, compiled unless asked otherwise.
+    A functional model, compiled unless ``compile=False``.
 
 Raises
 ------
 ToggleError
-    If a choice is unknown, not allowed, without effect, or does not fit the others."""
+    If a toggle is unknown, or its level is not allowed, has no effect or conflicts with others."""
     return "\n".join([description, "", "Parameters", "----------", *wrapped, tail])
 
 
@@ -156,7 +156,7 @@ R = TypeVar("R")
 
 
 def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function refuse keywords that it does not take by name, as builders do.
+    """Decorate a function so that unknown keywords raise a ToggleError with the nearest name.
 
     Examples
     --------
@@ -179,12 +179,12 @@ def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_keywords(given: Iterable[str], known: Collection[str], owner: str) -> None:
-    """Refuse keywords that are not among the known ones.
+    """Raise ToggleError for a keyword that is not known.
 
     Raises
     ------
     ToggleError
-        With the nearest of them.
+        If a keyword is unknown. The message gives the nearest known name.
     """
     for name in given:
         if name not in known:

@@ -1,8 +1,8 @@
 """Toggles: the named choices that a builder, a recipe or the data offers.
 
-A toggle is declared once, as metadata of an ``Annotated`` alias (`cnnzoo.vocabulary` holds the
-shared ones). A signature that uses the alias says who takes the toggle and with which default;
-everything else (checks, searches, studies, options, tables, tests) is read from there.
+A toggle is declared once, as metadata of an ``Annotated`` alias (`cnnzoo.vocabulary` has the shared
+ones). A function takes a toggle by annotating a parameter with the alias; the parameter's default
+is the toggle's default. Checks, searches, studies, options, tables and tests read the signature.
 """
 
 import difflib
@@ -15,11 +15,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 Level = bool | int | float | str
-"""One value of a toggle. There is no ``None``: a choice that can be absent has a level "none"."""
+"""One value of a toggle. ``None`` is not a level: an optional choice has the level "none"."""
 
 
 class ToggleError(ValueError):
-    """A choice that cannot be made: where, what is allowed, what came."""
+    """Raised for an invalid toggle or value.
+
+    The message gives the toggle, its owner, the allowed values and the value received.
+    """
 
 
 @dataclass(frozen=True)
@@ -29,30 +32,31 @@ class Toggle:
     Parameters
     ----------
     meaning
-        What the toggle changes, in a phrase.
+        Phrase that says what the toggle changes.
     levels
-        The values to choose from. Left out for a range, for a ``bool``, and where the alias is a
-        ``Literal``, which already lists them.
+        Allowed values. Omit them for a range, for a ``bool`` and for a ``Literal``, which lists
+        them already.
     low, high
-        The ends of a range, both allowed; without `high` there is no upper end.
+        Ends of the range, both included; without `high` the range has no upper end.
     search
-        The part of the range that a search explores unless told otherwise; the whole by default.
+        Default range of a search; the whole range if omitted.
     log
-        Whether the range is explored in equal ratios instead of equal steps.
+        Whether a search samples the range logarithmically.
     when
-        The toggle that switches this one on, and its levels that do: ``("pool", ("max",))``.
+        Condition: another toggle and its levels at which this toggle has an effect, such as
+        ``("pool", ("max",))``.
     joined
         Whether several levels may be given at once, joined by "+".
     count_above
-        Above this a whole number is a count, and is kept as one: 200 training examples, not 200.0.
+        Above this value a whole number is a count and stays an int: 200 examples, not 200.0.
     off
-        The level at which the toggle does nothing, such as 0.0 for a strength, if it has one that
-        is neither False nor "none".
+        Level at which the toggle does nothing, such as 0.0 for a strength, if it is neither False
+        nor "none".
     default
-        The level where nobody chooses; a signature that takes the toggle may set its own.
+        Default level; a signature that takes the toggle may set another one.
     name, type
-        Filled in when a signature is read; the type ``object`` stands for any level. Without
-        levels a ``str`` is any text, and a number from ``-math.inf`` up is any.
+        Set when a signature is read. The type ``object`` allows any level. Without levels, ``str``
+        allows any text, and a range from ``-math.inf`` any number.
 
     Examples
     --------
@@ -80,14 +84,14 @@ class Toggle:
 
     @property
     def search_range(self) -> tuple[float, float]:
-        """The ends of the range that a search explores."""
+        """Ends of the range that a search explores."""
         if self.low is None or self.high is None:
             raise TypeError(f"`{self.name}` has levels, not a range.")
         return self.search or (self.low, self.high)
 
     @property
     def allowed(self) -> str:
-        """The allowed values in words."""
+        """Allowed values in words."""
         if self.levels:
             words = f"one of {listed(self.levels)}"
             return f"{words}, or several joined by '+'" if self.joined else words
@@ -103,14 +107,14 @@ class Toggle:
 
     @property
     def condition(self) -> str:
-        """When the toggle has an effect, in words; empty if always."""
+        """Condition under which the toggle has an effect, in words; empty if it always has one."""
         if self.when is None:
             return ""
         parent, levels = self.when
         return f"{parent} is {' or '.join(str(level) for level in levels)}"
 
     def describe(self, toggles: Mapping[str, "Toggle"]) -> str:
-        """Say what the toggle changes, what is allowed, and when it has an effect among others."""
+        """Return a phrase: meaning, allowed values and condition among these toggles."""
         only = f"; only where {self.condition}" if self.when_among(toggles) else ""
         return f"{self.meaning}: {self.allowed}{only}"
 
@@ -121,15 +125,15 @@ class Toggle:
     def check(self, value: object, owner: str) -> Level:
         """Return `value` as a level of this toggle.
 
-        Numbers of NumPy and of other libraries become Python's own, and a whole number is taken
-        where a number is asked for; nothing else is converted.
+        Numbers of NumPy and other libraries become Python numbers, and an int is accepted as a
+        float. Nothing else is converted.
 
         Parameters
         ----------
         value
-            What was given.
+            Value to check.
         owner
-            The builder, recipe or loader that takes the toggle, for the error.
+            Name of the builder, recipe or loader that takes the toggle, for the error.
 
         Raises
         ------
@@ -145,7 +149,7 @@ class Toggle:
         raise ToggleError(f"`{self.name}` of `{owner}` must be {self.allowed}; got {received}{end}")
 
     def parse(self, text: str, owner: str) -> Level:
-        """Read a level from text, as `check` would take it.
+        """Parse a level from text and check it.
 
         Examples
         --------
@@ -159,7 +163,7 @@ class Toggle:
             elif self.type in (int, float):
                 value = self.type(text)
         except (KeyError, ValueError):
-            pass  # `check` says what is allowed
+            pass  # `check` raises the error
         return self.check(value, owner)
 
     def _converted(self, value: object) -> Level | None:
@@ -196,12 +200,12 @@ class Toggle:
 
 
 def read_toggles(function: Callable[..., object]) -> dict[str, Toggle]:
-    """Read the toggles that a function takes, by name, in the order of its signature.
+    """Return the toggles of a function by name, in the order of its signature.
 
     Parameters
     ----------
     function
-        Any callable with parameters annotated by aliases that carry a `Toggle`.
+        Callable whose parameters are annotated with aliases that contain a `Toggle`.
 
     Examples
     --------
@@ -213,7 +217,7 @@ def read_toggles(function: Callable[..., object]) -> dict[str, Toggle]:
     annotations = {
         name: annotation
         for name, annotation in inspect.get_annotations(function).items()
-        if name != "return"  # often a name that only type checkers import
+        if name != "return"  # often imported for type checkers only
     }
     hints = typing.get_type_hints(
         types.SimpleNamespace(__annotations__=annotations),
@@ -232,7 +236,7 @@ def read_toggles(function: Callable[..., object]) -> dict[str, Toggle]:
 
 
 def toggle_of(name: str, annotation: object) -> Toggle | None:
-    """Return the toggle that an annotation carries, completed by its name and type, or None."""
+    """Return the toggle in an annotation, with its name and type, or None."""
     for metadata in getattr(annotation, "__metadata__", ()):
         if isinstance(metadata, Toggle):
             base = typing.get_args(annotation)[0]
@@ -250,27 +254,27 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
 def check_settings(
     toggles: Mapping[str, Toggle], given: Mapping[str, object], owner: str
 ) -> dict[str, Level]:
-    """Complete the given choices by the defaults, after checking every one.
+    """Check the given levels and complete them with the defaults.
 
     Parameters
     ----------
     toggles
-        What can be chosen.
+        Toggles by name.
     given
-        The choices made.
+        Levels by name.
     owner
-        Who takes the toggles, for the error.
+        Name of the function that takes the toggles, for the error.
 
     Returns
     -------
     dict
-        A level for every toggle.
+        Level of every toggle.
 
     Raises
     ------
     ToggleError
-        If a name is unknown, a value is not allowed, or a choice has no effect because another
-        one switches it off (giving such a toggle its default value is fine).
+        If a name is unknown, a value is not allowed, or a level has no effect because another
+        toggle switches it off (its default value is allowed).
 
     Examples
     --------
@@ -306,7 +310,7 @@ def check_settings(
 def switched_off_by(
     name: str, toggles: Mapping[str, Toggle], settings: Mapping[str, Level]
 ) -> str | None:
-    """Return the toggle that keeps `name` from having an effect, or None if it has one."""
+    """Return the toggle that switches `name` off, or None."""
     when = toggles[name].when_among(toggles)
     if when is None:
         return None
@@ -317,7 +321,7 @@ def switched_off_by(
 
 
 def did_you_mean(given: str, known: Collection[str], quote: str = "`") -> str:
-    """End a sentence: by a question that names the nearest of the known, or by a full stop.
+    """Return the end of a sentence: a question with the nearest known name, or a full stop.
 
     Examples
     --------
@@ -331,7 +335,7 @@ def did_you_mean(given: str, known: Collection[str], quote: str = "`") -> str:
 
 
 def listed(values: Collection[object]) -> str:
-    """Return the values as they are typed in Python, separated by commas.
+    """Return the values as Python literals, separated by commas.
 
     Examples
     --------

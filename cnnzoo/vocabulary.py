@@ -1,11 +1,11 @@
-"""The shared toggles: every name, level, range, meaning and condition, declared here once.
+"""The shared toggles: name, levels or range, meaning and condition of each, declared once.
 
 A builder takes a toggle by annotating a parameter with its alias::
 
     def tiny(*, filters: Filters = 8, pool_size: PoolSize = 2) -> keras.Model: ...
 
-The ones that every builder takes are the fields of `Shared`; a builder without hidden layers of its
-own takes those of `SharedByHeads`.
+Every builder takes the fields of `Shared`; a builder without hidden layers takes those of
+`SharedByHeads`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,11 @@ Filters = Annotated[
 Growth = Annotated[
     float,
     Toggle(
-        "factor by which the channels grow a stage", low=0.25, high=8.0, search=(1.0, 3.0), off=1.0
+        "factor by which the channels grow per stage",
+        low=0.25,
+        high=8.0,
+        search=(1.0, 3.0),
+        off=1.0,
     ),
 ]
 Depth = Annotated[int, Toggle("convolution stages", low=1, high=64, search=(1, 6))]
@@ -230,7 +234,9 @@ LearningRate = Annotated[
 Epochs = Annotated[
     int, Toggle("passes over the training data", low=1, high=100_000, search=(1, 20))
 ]
-BatchSize = Annotated[int, Toggle("examples a step", low=1, high=65536, search=(16, 256), log=True)]
+BatchSize = Annotated[
+    int, Toggle("examples per step", low=1, high=65536, search=(16, 256), log=True)
+]
 Schedule = Annotated[
     Literal["constant", "cosine", "step", "reduce-on-plateau"],
     Toggle("course of the learning rate", off="constant"),
@@ -240,7 +246,7 @@ Augment = Annotated[
     Toggle("random changes to the training images, drawn anew each epoch", joined=True),
 ]
 ClassWeight = Annotated[
-    # besides its levels a recipe takes the weights themselves
+    # a recipe also takes the weights themselves
     str | Sequence[float] | Mapping[int, float],
     Toggle("how much each class counts in the loss", levels=("none", "balanced")),
 ]
@@ -287,7 +293,7 @@ Imbalance = Annotated[
 
 
 class Purpose(TypedDict, total=False):
-    """What the model is for."""
+    """Arguments that are not toggles: shapes, seed and name of the model."""
 
     input_shape: tuple[int, ...]
     classes: int
@@ -299,11 +305,11 @@ class Purpose(TypedDict, total=False):
 PURPOSE: Mapping[str, object] = Purpose(
     input_shape=(28, 28, 1), classes=10, compile=True, seed=None, name=None
 )
-"""The values where a model has none of its own. They are no toggles, and no factors of a study."""
+"""Default values. They are not toggles and cannot be factors of a study."""
 
 
 class Hidden(TypedDict, total=False):
-    """The toggles of a model that makes hidden layers of its own."""
+    """Toggles of models with hidden layers."""
 
     activation: Activation
     normalization: Normalization
@@ -312,7 +318,7 @@ class Hidden(TypedDict, total=False):
 
 
 class Headed(TypedDict, total=False):
-    """The toggles of every model: its head, and how it is compiled."""
+    """Toggles of every model: its head and its compilation."""
 
     dropout: Dropout
     weight_decay: WeightDecay
@@ -325,8 +331,8 @@ class Headed(TypedDict, total=False):
 
 
 class Shared(Purpose, Hidden, Headed, total=False):
-    """What a builder takes: what the model is for, then the toggles that all models have."""
+    """Arguments of every builder: the purpose of the model, then the shared toggles."""
 
 
 class SharedByHeads(Purpose, Headed, total=False):
-    """What a builder takes whose only own layer is the head."""
+    """Arguments of a builder whose only new layer is the head."""

@@ -63,7 +63,7 @@ def effects(
     :math:`T^2` needs no such correction, but more seeds than contrasts.) Where blocks lack
     trials, every block counts with what it has: the variance between blocks is then the
     cluster-robust CR2, its degrees of freedom are Satterthwaite's, and ``notes`` gives the number
-    of blocks. See `ablations.stats.contrasts`. Estimates then rest on the model, which has no
+    of blocks. See ``ablations.stats.contrasts``. Estimates then rest on the model, which has no
     interaction of three factors; with complete blocks of a full factorial they do not.
 
     A term that the design cannot tell from earlier ones has a row that says so and no numbers, and

@@ -51,8 +51,8 @@ class Study:
         ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
         parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
         ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
-        factors: `ablations.study.hyperparameters` finds them. Changed code makes new trials:
-        `cnnzoo.runtime.code_version` says what is watched.
+        factors. Changed code of the builder, and of what it imports from its own package and
+        folder, makes new trials.
     data
         A spec that ``cnnzoo.load_data`` takes.
     factors
@@ -61,9 +61,10 @@ class Study:
         Levels that differ from the defaults in the baseline, and so in every variant that does
         not change them; of factors or of any other toggle.
     design
-        How variants are made of factors: see `ablations.designs.DESIGNS`. For "leave-one-out" and
-        "add-one-in", `ablations.designs.switching` says which levels are on; where it cannot be
-        known, `baseline` does.
+        How variants are made of factors: "one-at-a-time", "leave-one-out", "add-one-in",
+        "full-factorial", "fractional-factorial", "plackett-burman" or "path"; or "list", for the
+        variants in `variants`. For "leave-one-out" and "add-one-in", `baseline` says which levels
+        are on where the toggles do not tell.
     variants
         For the design "list": the levels that each variant changes.
     seeds
@@ -302,7 +303,7 @@ class TrialResult:
     data_notes
         What was left out of the data's source; see `cnnzoo.data.DataInfo`.
     arithmetic
-        How the process computes that measured the trial's model; see `cnnzoo.runtime.determinism`.
+        How the process that measured the trial's model computes: its threads and kernels.
     weights
         Digest of the weights that the builder loaded; "" if it loaded none. Set by a measurement.
     loss
@@ -313,8 +314,8 @@ class TrialResult:
     reason
         Why it failed: the error in one line.
     unrestored
-        Global state that the trial changed and that could not be put back, by
-        `cnnzoo.runtime.isolation`: its process runs no further trial.
+        Global state that the trial changed and that could not be put back: its process runs no
+        further trial.
     """
 
     trial: Trial

@@ -1,4 +1,4 @@
-"""What `load_data` returns: three splits and what is known about them."""
+"""Data: three splits and their description, as `load_data` returns them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ Task = Literal["classification", "regression"]
 
 
 class Split(NamedTuple):
-    """The examples of one split, in a fixed random order unless the source cut the split itself.
+    """The examples of one split, in a fixed random order unless the source defines the split.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Sizes(NamedTuple):
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What is known about the data.
+    """Description of the data.
 
     Attributes
     ----------
@@ -48,21 +48,21 @@ class DataInfo:
     input_shape
         The shape of one example.
     classes
-        How many classes there are; 1 for regression.
+        Number of classes; 1 for regression.
     class_names
-        The name of every class id; empty for regression.
+        Names of the class ids; empty for regression.
     offset, scale
-        One number a channel: ``x * scale + offset`` gives back the pixels on the scale where 0
-        is black and 1 is white, whatever `normalize` was (for other data, where the training
-        examples lie within 0 to 1).
+        One number per channel: ``x * scale + offset`` gives the pixels on the scale where 0 is
+        black and 1 is white, whatever `normalize` was (for other data, the scale on which the
+        training examples lie within 0 to 1).
     sizes
         Examples in each split.
     fingerprint
-        SHA-256, in hexadecimal, of the source's arrays and labels before anything was drawn: the
-        same for every seed and toggle.
+        SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
+        and toggle.
     notes
-        What was left out of the source, such as files that are not images: counted and named,
-        a phrase for each reason.
+        Parts of the source that were left out, such as files that are not images: one phrase per
+        reason, with counts and names.
     """
 
     name: str
@@ -106,4 +106,4 @@ class Data:
 
 
 class DataError(ValueError):
-    """Data that cannot be used: what, where, what is allowed, what came, and the remedy."""
+    """Raised for data that cannot be used. The message says where and gives the remedy."""

@@ -12,22 +12,22 @@ from cnnzoo.toggle import did_you_mean, listed
 def encode_labels(
     given: Mapping[str, tuple[str, object, int]], names: tuple[str, ...] = ()
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """The labels of every part as int64 class ids, or as float32 targets.
+    """Return the labels of every part as int64 class ids or float32 targets.
 
-    Strings become the ids of their sorted names, one-hot rows the id of their column, and floats
-    with a fraction anywhere are targets of a regression.
+    Strings become the ids of their sorted names, and one-hot rows the id of their column. If any
+    float has a fraction, the labels are regression targets.
 
     Parameters
     ----------
     given
-        For every part: where it comes from (for errors), its labels, and how many there must be.
+        For every part: its place (for errors), its labels and their required number.
     names
-        The names of the class ids, where the source has them.
+        Names of the class ids, if the source has them.
 
     Returns
     -------
     tuple
-        The labels by part, and the class names: empty for regression.
+        Labels by part, and the class names; no names for regression.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def encode_labels(
 
 
 def _flat(values: object, where: str, count: int) -> Array:
-    """Labels of shape (count,): strings (dtype U), whole numbers or finite floats."""
+    """Return labels of shape (count,): strings (dtype U), whole numbers or finite floats."""
     y: Array = to_array(values, f"y of {where}")
     if y.dtype.kind in "OT" and all(isinstance(label, str) for label in y.flat):
         y = y.astype(str)
@@ -98,7 +98,7 @@ def _is_one_hot(y: Array) -> bool:
 def _by_name(
     labels: Mapping[str, Array], places: Mapping[str, str]
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Names as ids in sorted order; every name has to occur in train."""
+    """Return names as ids in sorted order; every name must occur in train."""
     names = np.unique(labels["train"])
     for part, y in labels.items():
         strange = np.setdiff1d(y, names)
@@ -121,7 +121,7 @@ def _check_not_negative(y: Array, where: str) -> None:
 
 
 def _count_classes(ids: Mapping[str, Array], where: str) -> int:
-    """How many classes there are, after a check that train has all of them."""
+    """Return the number of classes; train must have all of them."""
     seen = np.unique(ids["train"])
     count = max(int(y.max()) for y in ids.values()) + 1
     if len(seen) < count:

@@ -1,4 +1,4 @@
-"""`load_data`: from a spec to data ready to train on."""
+"""`load_data`: load, split and normalize the data that a spec names."""
 
 import numbers
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from cnnzoo.toggle import (
 from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TrainSize
 
 SHARES = {"validation": 0.1, "test": 0.1}
-"""Of the examples that are cut off, unless told otherwise."""
+"""Default shares of the examples."""
 
 
 @refuse_unknown
@@ -38,7 +38,7 @@ def load_data(
     test: float = SHARES["test"],
     kind: Kind | None = None,
 ) -> Data:
-    """Load data, cut it into train, validation and test, and change the training split.
+    """Load data, split it into train, validation and test, and change the training split.
 
     Parameters
     ----------
@@ -46,49 +46,49 @@ def load_data(
         One of
 
         - a packaged name: "mnist5k" (5,000 MNIST digits, 28x28x1), "digits" (1,797 digits,
-          8x8x1), "rotation" (regression: by what share of 45 degrees an MNIST digit is turned
-          counter-clockwise, -1 to 1), "mnist1d" (5,000 sequences, 40x1, 10 classes);
+          8x8x1), "rotation" (regression: counter-clockwise angle of an MNIST digit as a share of
+          45 degrees, -1 to 1), "mnist1d" (5,000 sequences, 40x1, 10 classes);
         - "tfds:NAME", an image classification set of TensorFlow Datasets, read from
-          ``$TFDS_DATA_DIR`` or its default folder, and downloaded there if need be;
+          ``$TFDS_DATA_DIR`` or its default folder, and downloaded there if missing;
         - "folder:PATH", images of one size (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP) in class
-          folders and their subfolders, or in class folders inside ``train/`` and, if there are,
+          folders and their subfolders, or in class folders inside ``train/`` and, if present,
           ``validation/`` (or ``valid/``, ``val/``, ``dev/``) and ``test/``;
-        - "npz:PATH", with x and y, or x_train, y_train and, if there are, x_val, y_val, x_test
-          and y_test, as the archives of ``keras.datasets`` have them; a text `kind` beside them
-          is that argument;
+        - "npz:PATH", with x and y, or x_train, y_train and, if present, x_val, y_val, x_test
+          and y_test, like the archives of ``keras.datasets``; a text `kind` in the archive sets
+          that argument;
         - arrays (x, y), a mapping of "train", "validation" and "test" to such pairs, or the two
           pairs ((x_train, y_train), (x_test, y_test)) of ``keras.datasets``. `x` is channels
           last: images (n, height, width, channels) or sequences (n, length, channels). `y` holds
           class ids from 0, class names, one-hot rows or, if any is a float with a fraction,
           targets of a regression;
-        - a ready `Data`, which is returned as it is and takes no other choice than a seed.
+        - a `Data` object, which is returned unchanged; only `seed` may be given with it.
     seed
-        The splits are a function of it alone, whatever the toggles: equal seeds test on the same
-        examples.
+        Seed of the splits, which depend on nothing else: equal seeds have the same test examples,
+        whatever the toggles.
     normalize
-        "unit" brings pixels to 0..1: uint8 over 255; other numbers stay if they lie within 0..1,
-        else the range of the training split becomes 0..1. "standardize" then gives every channel
-        mean 0 and deviation 1 over the training split as changed below; a constant channel
-        becomes 0. "none" leaves the pixels as stored.
+        "unit" scales pixels to 0..1: uint8 is divided by 255; other numbers are unchanged if they
+        lie within 0..1, and otherwise the range of the training split becomes 0..1. "standardize"
+        then gives every channel mean 0 and deviation 1 over the changed training split; a constant
+        channel becomes 0. "none" keeps the stored pixels.
     train_size
-        What is kept of the training split, in the proportions of its classes and at least one
-        example of each: a share up to 1, or above 1 a number. The smaller is the beginning of
-        the larger at the same seed.
+        Size of the training split, with the proportions of its classes and at least one example
+        of each: a share up to 1, or above 1 a number of examples. At the same seed, a smaller
+        training split is the beginning of a larger one.
     label_noise
-        The share of training labels replaced by another class, all others equally likely. What a
-        smaller share replaces a larger one replaces alike.
+        Share of training labels replaced by another class, all others equally likely. A larger
+        share replaces the same labels as a smaller one, and more.
     imbalance
-        How many examples the most frequent training class gets for one of the rarest, class sizes
-        falling geometrically between (Cui et al. 2019, arXiv:1901.05555); 1 changes nothing.
+        Ratio of the sizes of the most frequent and the rarest training class, with geometrically
+        falling class sizes between them (Cui et al. 2019, arXiv:1901.05555); 1 changes nothing.
     validation, test
-        Shares of the source's examples to cut off, in the proportions of the classes. Where the
-        source cuts a split itself that one is kept, and shares count in the rest.
+        Shares of the examples for these splits, with the proportions of the classes. A split that
+        the source defines is kept, and the shares apply to the rest.
     kind
-        "images" or "sequences": what `x` holds. Where its last axis of a single channel is
-        missing, it gets one. If left out, four axes are images; three axes are grey images if `x`
+        Content of `x`: "images" or "sequences". A missing last axis of a single channel is added.
+        By default, four axes are images; three axes are grey images if `x`
         is uint8 and its examples are square, and sequences if an axis is at most 4 long or one is
         more than 4 times as long as the other. Other shapes, uint8 that is wider than long, and
-        what looks like channels first are refused.
+        arrays that look like channels first are refused.
 
     Returns
     -------
@@ -99,10 +99,9 @@ def load_data(
     Raises
     ------
     ToggleError
-        If there is no such toggle, or it has a value that is not allowed or that the data do not
-        allow.
+        If a toggle is unknown, or its value is not allowed or impossible for these data.
     DataError
-        If there is no such data, or it cannot be used.
+        If the data are unknown or unusable.
 
     Examples
     --------
@@ -164,7 +163,7 @@ def load_data(
 
 
 def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:
-    """The training split after the toggles that change it."""
+    """Return the training split, changed by the toggles."""
     numbers_of = {name: float(level) for name, level in settings.items() if name != "normalize"}
     if examples.task == "classification":
         kept, y = change_classes(train.y, len(examples.class_names), seed, **numbers_of)

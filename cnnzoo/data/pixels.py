@@ -1,4 +1,4 @@
-"""Pixels: what `x` may be, and on which scale it comes out."""
+"""Pixels: checks of `x` and its normalization."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ STORED_KIND = "In an .npz archive, `kind` may be stored beside x."
 
 
 def to_array(values: object, what: str) -> Array:
-    """Any array-like as an array; `what` names it in the error."""
+    """Convert an array-like to an array; `what` names it in the error."""
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -26,23 +26,23 @@ def to_array(values: object, what: str) -> Array:
 def check_pixels(
     values: object, where: str, kind: Kind | None = None, shape: tuple[int, ...] = ()
 ) -> Array:
-    """Pixels as a uint8 or float32 array with a channel axis, all of them finite.
+    """Return pixels as a finite uint8 or float32 array with a channel axis.
 
     Parameters
     ----------
     values
         Any array-like of numbers.
     where
-        Where they come from, for the error.
+        Place of the pixels, for the error.
     kind
-        What they are; told from their shape and dtype if None.
+        Kind of the examples; inferred from shape and dtype if None.
     shape
-        The shape that one example must have; any if empty.
+        Required shape of one example; any if empty.
 
     Raises
     ------
     DataError
-        If they cannot be used, or may be images as well as sequences.
+        If they cannot be used, or may be either images or sequences.
     """
     x = to_array(values, f"x of {where}")
     if x.dtype.kind not in "buif":
@@ -77,7 +77,7 @@ def check_pixels(
 
 
 def _kind_of(x: Array, where: str) -> Kind:
-    """Tell images from sequences by shape and dtype; refuse what may be either."""
+    """Return the kind by shape and dtype; refuse arrays that may be either."""
     shape = x.shape[1:]
     if len(shape) not in AXES.values():
         remedy = " Give single-channel data a last axis: x[..., None]." if len(shape) == 1 else ""
@@ -114,9 +114,9 @@ class Scaling:
     Parameters
     ----------
     low, span
-        The stored value that becomes 0, and how far above it lies what becomes 1.
+        Stored value that becomes 0, and its distance to the value that becomes 1.
     mean, deviation
-        One number a channel, on the scale 0..1.
+        One number per channel, on the scale 0..1.
     """
 
     low: float
@@ -125,7 +125,7 @@ class Scaling:
     deviation: Array
 
     def apply(self, x: Array) -> Array:
-        """The normalized copy of stored pixels."""
+        """Return a normalized copy of stored pixels."""
         x = x.astype(np.float32)
         for step, by in (
             (np.subtract, self.low),
@@ -140,19 +140,19 @@ class Scaling:
 
 
 def measure_scaling(train: Array, normalize: str) -> tuple[Scaling, Array, Array]:
-    """How to normalize, measured on the training split alone.
+    """Return the normalization, measured on the training split alone.
 
     Parameters
     ----------
     train
-        The stored pixels of the training split.
+        Stored pixels of the training split.
     normalize
-        A level of the toggle `Normalize`.
+        Level of the toggle `Normalize`.
 
     Returns
     -------
     tuple
-        The scaling, and `offset` and `scale` (one number a channel) that lead from its results
+        The scaling, and `offset` and `scale` (one number per channel) that convert its results
         back to pixels in 0..1.
     """
     low, span = _unit_range(train)
@@ -168,7 +168,7 @@ def measure_scaling(train: Array, normalize: str) -> tuple[Scaling, Array, Array
 
 
 def _unit_range(train: Array) -> tuple[float, float]:
-    """The stored value that becomes 0, and the distance from it to what becomes 1."""
+    """Return the stored value that becomes 0 and its distance to the value that becomes 1."""
     if train.dtype == np.uint8:
         return 0.0, 255.0
     low, high = float(train.min()), float(train.max())
@@ -178,7 +178,7 @@ def _unit_range(train: Array) -> tuple[float, float]:
 
 
 def _moments(train: Array, unit: Scaling) -> tuple[Array, Array]:
-    """Mean and deviation of each channel in 0..1; a constant channel has deviation 1."""
+    """Return mean and deviation of each channel in 0..1; 1 for a constant channel."""
     axes = tuple(range(train.ndim - 2))  # those left when the examples are added up
     count = train[..., 0].size
     # In pieces, because float64 copies of a whole image set fill the memory.

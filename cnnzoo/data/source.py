@@ -1,4 +1,4 @@
-"""Where data comes from: what a source hands over, and the same after every check."""
+"""Sources of data: the content of a source before and after its checks."""
 
 import contextlib
 import hashlib
@@ -26,11 +26,11 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""The names that sources have for splits, in any letter case, and the split that each means."""
+"""Names of splits in sources, in any letter case, and the split that each means."""
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name means; None if it means none.
+    """Return the split that a name means, or None.
 
     Examples
     --------
@@ -43,16 +43,16 @@ def split_of(name: str) -> str | None:
 def by_split(
     names: Iterable[str], owner: str, write: Callable[[str], str] = repr
 ) -> dict[str, str]:
-    """The name of every split among the names, in the order of `SPLITS`.
+    """Return the name of every split among the names, in the order of `SPLITS`.
 
     Parameters
     ----------
     names
-        Names in a source; those that mean no split are left out.
+        Names in a source; names of no split are ignored.
     owner
-        The source, for the error.
+        Name of the source, for the error.
     write
-        How the error writes a name.
+        Function that formats a name for the error.
 
     Raises
     ------
@@ -73,20 +73,20 @@ def by_split(
 
 @dataclass(frozen=True)
 class Source:
-    """What a source hands over, unchecked.
+    """The content of a source, unchecked.
 
     Parameters
     ----------
     name
-        For errors and `DataInfo.name`.
+        Name for errors and `DataInfo.name`.
     parts
-        (x, y) under "train", and under "validation" and "test" where the source cuts them itself.
+        (x, y) of "train", and of "validation" and "test" if the source defines them.
     class_names
-        The names of the class ids, where the source has them.
+        Names of the class ids, if the source has them.
     kind
-        What the examples are, where the source knows.
+        Kind of the examples, if the source knows it.
     notes
-        What the source left out, a phrase for each reason.
+        Parts that were left out: one phrase per reason.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a source holds, checked: x in uint8 or float32, y in int64 ids or float32 targets."""
+    """The checked content of a source: x in uint8 or float32, y as int64 ids or float32 targets."""
 
     name: str
     parts: Mapping[str, Split]
@@ -114,7 +114,7 @@ class Examples:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the class names and, a part at a time, of dtypes, shapes and values."""
+        """SHA-256 of the class names and of the dtypes, shapes and values of each part."""
         digest = hashlib.sha256(repr(self.class_names).encode())
         for part, split in sorted(self.parts.items()):
             for array in split:
@@ -124,19 +124,19 @@ class Examples:
 
 
 def check_source(source: Source, kind: Kind | None = None) -> Examples:
-    """Check everything that a source hands over.
+    """Check the content of a source.
 
     Parameters
     ----------
     source
-        What to check.
+        Content to check.
     kind
-        What the examples are, where the user says it.
+        Kind of the examples, if the user gives it.
 
     Raises
     ------
     DataError
-        If anything is wrong with its pixels or labels.
+        If its pixels or labels are invalid.
     """
     if kind and source.kind and kind != source.kind:
         raise DataError(f"{source.name!r} has {source.kind}; leave out kind={kind!r}.")
@@ -165,15 +165,15 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
 
 
 def existing_path(path: str, name: str) -> Path:
-    """The path with ``~`` expanded, after a check that something is there.
+    """Return the path with ``~`` expanded if it exists.
 
     Raises
     ------
     DataError
-        If nothing is; it names the nearest that is.
+        If it does not exist. The message gives the nearest existing name.
     """
     place = Path(path)
-    with contextlib.suppress(RuntimeError):  # ~name of nobody here: then it is a name like others
+    with contextlib.suppress(RuntimeError):  # an unknown user: treat ~name as a name
         place = place.expanduser()
     if path and place.exists():
         return place

@@ -1,4 +1,4 @@
-"""Cutting: which examples train, validate and test, balanced by class, from the seed alone."""
+"""Splits: stratified train, validation and test examples, a function of the seed alone."""
 
 import math
 from collections.abc import Mapping
@@ -11,19 +11,18 @@ from cnnzoo.runtime.seeding import stream
 
 
 def interleave(y: Array, *, every_class_first: bool = False) -> Indices:
-    """An order of the examples whose every beginning holds the classes in proportion.
+    """Return an order of the examples in which every prefix is stratified by class.
 
-    The j-th of n examples of a class stands at (j + 1/2) / n of the way. Taking the beginning
-    therefore stratifies, and a shorter beginning is part of a longer one. Within a class, and
-    where two classes tie, the given order stays.
+    The j-th of n examples of a class stands at (j + 1/2) / n of the way. A shorter prefix is part
+    of a longer one. Within a class, and for ties of classes, the given order is kept.
 
     Parameters
     ----------
     y
-        Class ids of shape (n,), in an order already random.
+        Class ids of shape (n,), in random order.
     every_class_first
-        Whether one example of every class comes before all others, so that no beginning of at
-        least that length lacks a rare class.
+        Whether one example of every class comes before all others, so that no prefix of at least
+        that length lacks a rare class.
 
     Examples
     --------
@@ -38,7 +37,7 @@ def interleave(y: Array, *, every_class_first: bool = False) -> Indices:
 
 
 def rank_in_class(y: Array) -> Indices:
-    """How many examples of its own class stand before each example.
+    """Return the number of examples of the same class before each example.
 
     Examples
     --------
@@ -51,23 +50,23 @@ def rank_in_class(y: Array) -> Indices:
 
 
 def share_of(share: float, count: int) -> int:
-    """A share of a number of examples, as the nearest whole number (halves go up)."""
+    """Return a share of a number of examples, rounded to the nearest whole number (halves up)."""
     return math.floor(share * count + 0.5)
 
 
 def cut(
     examples: Examples, seed: int, *, validation: float, test: float
 ) -> dict[str, tuple[str, Indices]]:
-    """For train, validation and test: the part of the source they lie in, and the indices there.
+    """Return, for train, validation and test, the part of the source and the indices in it.
 
     Parameters
     ----------
     examples
-        What the source holds; a split that it cuts itself is kept.
+        Content of the source; splits that it defines are kept.
     seed
-        The seed of the trial; its stream "split" is drawn from.
+        Seed of the trial; its stream "split" is used.
     validation, test
-        Shares of the source's train part, for those splits that the source does not cut.
+        Shares of the source's train part, for the splits that the source does not define.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Changes to the training split: fewer examples, rarer classes, wrong labels.
 
-They are made in this order, each drawing from its own stream of the seed:
+They are made in this order, each with its own stream of the seed:
 
-1. `imbalance` thins the classes out,
-2. `train_size` keeps a part of what is left, in the same proportions,
-3. `label_noise` replaces labels of what is kept.
+1. `imbalance` removes examples of some classes,
+2. `train_size` keeps a part of the rest, with the same proportions,
+3. `label_noise` replaces labels of the kept examples.
 """
 
 from typing import NoReturn
@@ -26,33 +26,33 @@ def change_classes(
     train_size: float = 1.0,
     label_noise: float = 0.0,
 ) -> tuple[Indices, Array]:
-    """Which training examples stay, in which order, and their labels.
+    """Return the training examples to keep, in order, and their labels.
 
     Parameters
     ----------
     y
-        The class ids of the training split, in an order already random.
+        Class ids of the training split, in random order.
     classes
-        How many classes there are.
+        Number of classes.
     seed
-        The seed of the trial.
+        Seed of the trial.
     imbalance, train_size, label_noise
-        The toggles, as in `load_data`.
+        Toggles of `load_data`.
 
     Returns
     -------
     tuple
-        Indices into `y`, and the labels there after the noise.
+        Indices into `y`, and the labels at these indices after the noise.
 
     Raises
     ------
     ToggleError
-        If the training split is too small for what is asked.
+        If the training split is too small for the toggles.
     """
     kept = np.arange(len(y)) if imbalance == 1.0 else thin_out(y, imbalance)
     kept = kept[interleave(y[kept], every_class_first=True)]
     kept = kept[: size_of(train_size, len(kept), at_least=len(np.unique(y)))]
-    # Drawn for every example whether kept or not, so that an example's fate does not hang on the
+    # Drawn for every example, kept or not, so that an example's label does not depend on the
     # other toggles.
     rng = np.random.default_rng(stream(seed, "label_noise"))
     turn, step = rng.random(len(y))[kept], rng.integers(1, classes, len(y))[kept]
@@ -63,7 +63,7 @@ def change_classes(
 
 
 def thin_out(y: Array, imbalance: float) -> Indices:
-    """The examples that stay when class sizes fall geometrically, in the given order.
+    """Return the examples to keep so that class sizes fall geometrically, in the given order.
 
     Class k of C, from the most frequent to the rarest (by id where equally frequent), keeps
     ``head * imbalance ** (-k / (C - 1))`` examples, rounded: the long-tailed sets of Cui et al.
@@ -92,16 +92,16 @@ def thin_out(y: Array, imbalance: float) -> Indices:
 
 
 def size_of(train_size: float, available: int, *, at_least: int = 1) -> int:
-    """How many training examples a `train_size` keeps: a share up to 1, above 1 a number.
+    """Return the number of training examples that a `train_size` keeps.
 
     Parameters
     ----------
     train_size
-        The toggle.
+        Share up to 1, or above 1 a number of examples.
     available
-        How many training examples there are.
+        Number of training examples.
     at_least
-        How many must remain, for an example of every class.
+        Smallest number allowed, so that every class has an example.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What both command lines share: quiet loading, errors in one line, choices from text."""
+"""Console: quiet loading of Keras, one-line errors and tables for both commands."""
 
 import contextlib
 import logging
@@ -11,9 +11,9 @@ from typing import Any
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send what this process and those it starts write to stderr nowhere, for a while.
+    """Discard everything that this process and its children write to stderr in this block.
 
-    TensorFlow's start-up messages come from C++ and heed no option.
+    TensorFlow's start-up messages come from C++ and cannot be switched off otherwise.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -29,7 +29,7 @@ def quiet_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_advice() -> Iterator[None]:
-    """Keep back TensorFlow's advice not to trace models again and again, as trials must."""
+    """Hide TensorFlow's advice against repeated tracing, which trials cannot avoid."""
     logger = logging.getLogger("tensorflow")
     logger.addFilter(_is_no_advice)
     try:
@@ -43,7 +43,7 @@ def _is_no_advice(record: logging.LogRecord) -> bool:
 
 
 def say(line: str) -> None:
-    """Tell the user something at once, on stderr."""
+    """Print a line to stderr and flush it."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -63,11 +63,11 @@ def load_keras(*, fixed: bool = False) -> None:
             from cnnzoo.runtime.determinism import fix_arithmetic
 
             fix_arithmetic()
-        keras.ops.zeros(())  # the devices have something to say too
+        keras.ops.zeros(())  # the devices write messages too
 
 
 def version_option(program: str) -> Any:
-    """Make the option ``--version`` of a program, which says its name and version, and ends it."""
+    """Return the option ``--version`` of a program, which prints its name and version and exits."""
     import typer
 
     from cnnzoo import __version__
@@ -83,7 +83,7 @@ def version_option(program: str) -> Any:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the program with status 2 and the message alone where the user's input is at fault."""
+    """Exit with status 2 and the message alone if an error is due to the user's input."""
     import typer
 
     try:
@@ -103,10 +103,9 @@ def table(
     right: Sequence[str] = (),
     title: str = "",
 ) -> Any:
-    """Lay out rows for the terminal; the columns named in `right` are numbers.
+    """Return a table for the terminal; the columns named in `right` hold numbers.
 
-    Where the terminal is narrow the last column gives way or, if it holds numbers, those that do
-    not: numbers are cut last.
+    On a narrow terminal the last column wraps or, if it holds numbers, the columns of text do.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -135,7 +134,7 @@ def table(
 
 
 def legend(title: str, meanings: Mapping[str, str]) -> Any:
-    """Lay out what the names in a table mean."""
+    """Return a list of names and their meanings for the terminal."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

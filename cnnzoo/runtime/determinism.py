@@ -1,25 +1,24 @@
-"""Processes that train: how they compute, so that the same trial gives the same numbers."""
+"""Determinism: make TensorFlow compute the same numbers in every process."""
 
 THREADS = 1
-"""Of a trial's own computation. Their number changes the order of sums and with it the last bits
-of a result, so it does not depend on how many trials run at a time."""
+"""Threads of one trial. The number changes the order of sums and so the last bits of a result;
+it must not depend on the number of parallel trials."""
 
 STEPS_PER_EXECUTION = 25
-"""Steps that run without coming back to Python; nothing in a trial happens between them."""
+"""Steps that run without returning to Python; a trial does nothing between them."""
 
 
 def fix_arithmetic() -> None:
-    """Have TensorFlow compute alike each time: on `THREADS` threads; on GPUs in a fixed order.
+    """Make TensorFlow deterministic: `THREADS` threads, and deterministic operations on GPUs.
 
-    GPU memory is taken only as it is needed, as this package has TensorFlow do everywhere, so that
-    several processes may share one. Whether
-    oneDNN computes is left to TensorFlow: where that leaves it out, it is faster on one thread, and
-    some gradients of convolutions end in a segmentation fault.
+    GPU memory grows on demand, so that several processes can share a GPU. Whether
+    oneDNN is used is left to TensorFlow: where TensorFlow does not use it, forcing it on crashed
+    some gradients of convolutions.
 
     Raises
     ------
     RuntimeError
-        If TensorFlow has computed something in this process before.
+        If TensorFlow has already computed in this process.
     """
     import keras
 
@@ -34,7 +33,7 @@ def fix_arithmetic() -> None:
 
 
 def arithmetic() -> str:
-    """Say how this process computes: what may change the last bits of a result on one machine.
+    """Describe how this process computes: what may change the last bits of a result.
 
     Examples
     --------
@@ -47,7 +46,7 @@ def arithmetic() -> str:
     if backend != "tensorflow":
         return backend
     import tensorflow as tf
-    from tensorflow.python.util import _pywrap_util_port  # no public name tells
+    from tensorflow.python.util import _pywrap_util_port  # no public function
 
     if tf.config.list_physical_devices("GPU"):
         return "GPU"

@@ -1,15 +1,16 @@
-"""Why something failed, in one line."""
+"""Errors as one line of text."""
 
 import re
 
 LAYER = re.compile(r"Exception encountered when calling (\w+)\.call\(\)")
-"""How Keras begins the message of an error inside a layer; what went wrong stands below."""
+"""First line of Keras's message for an error inside a layer; the cause is on the next line."""
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
+"""Terminal colour codes."""
 
 
 def reason_of(error: BaseException) -> str:
-    r"""Return the kind of an error and the line of its message that tells most.
+    r"""Return the type of an error and the most informative line of its message.
 
     Examples
     --------
@@ -22,7 +23,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def line_of(error: BaseException) -> str:
-    r"""Return the line of an error's message that tells most.
+    r"""Return the most informative line of an error's message.
 
     Examples
     --------

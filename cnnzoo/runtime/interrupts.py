@@ -1,4 +1,4 @@
-"""Ctrl-C: a first one that lets the running trials end, and one that Python loses."""
+"""Ctrl-C: stop after the running trials, and catch interrupts that Python loses."""
 
 import signal
 import sys
@@ -10,16 +10,16 @@ from typing import Any
 
 @contextmanager
 def lost_interruptions() -> Iterator[Callable[[], None]]:
-    """Keep what Ctrl-C raises where nothing can be raised, as while garbage is collected.
+    """Record a Ctrl-C that arrives where Python cannot raise, such as in garbage collection.
 
-    Python only prints it there, and goes on. TensorFlow leaves so much garbage that this is where
-    one Ctrl-C in a dozen comes.
+    Python prints such an interrupt and continues. TensorFlow leaves so much garbage that about one
+    Ctrl-C in twelve arrives there.
 
     Yields
     ------
     Callable
-        What raises it, to be called where the work may well be left. At the end it is raised in
-        any case.
+        Raises a recorded interrupt; call it where the work can be stopped. A recorded interrupt is
+        also raised at the end of the block.
 
     Examples
     --------
@@ -50,17 +50,17 @@ def lost_interruptions() -> Iterator[Callable[[], None]]:
 
 
 class Interruption:
-    """What the user wants: Ctrl-C stops at once or, while trials run, first after these.
+    """State of Ctrl-C: it stops at once or, while trials run, after the running trials.
 
     Parameters
     ----------
     say
-        What tells the user.
+        Function that shows a line to the user.
 
     Attributes
     ----------
     raise_lost
-        Raises a Ctrl-C that Python has lost, where the work may well be left.
+        Function that raises a Ctrl-C that Python lost; call it where the work can be stopped.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -70,12 +70,12 @@ class Interruption:
         self._telling: threading.Thread | None = None
 
     def asked(self) -> bool:
-        """Return whether to start nothing more."""
+        """Return whether the user asked to stop after the running trials."""
         return self._asked
 
     @contextmanager
     def draining(self) -> Iterator[None]:
-        """Let the first Ctrl-C be a wish only, for what runs now is worth waiting for."""
+        """Make the first Ctrl-C in this block wait for the running trials."""
         self._draining = True
         try:
             yield
@@ -83,34 +83,34 @@ class Interruption:
             self._draining = False
 
     def hear(self, *_: object) -> None:
-        """Take a Ctrl-C."""
+        """Handle SIGINT."""
         if self._asked or not self._draining:
             raise KeyboardInterrupt
         self._asked = True
         words = "Stopping after the running trials; Ctrl-C again stops at once."
-        # by a thread, since this may interrupt the writing of other words
+        # In a thread, because the signal may interrupt another write to the terminal.
         self._telling = threading.Thread(target=self._say, args=(words,))
         self._telling.start()
 
     def end(self) -> None:
-        """Wait until all is said."""
+        """Wait until the message has been shown."""
         if self._telling is not None:
             self._telling.join()
 
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[Interruption]:
-    """Hear of Ctrl-C, in the main thread; in others nothing changes.
+    """Handle Ctrl-C in the main thread; in other threads nothing changes.
 
     Parameters
     ----------
     say
-        What tells the user.
+        Function that shows a line to the user.
 
     Raises
     ------
     KeyboardInterrupt
-        When Ctrl-C stops at once.
+        If Ctrl-C stops at once.
     """
     interruption = Interruption(say)
     if threading.current_thread() is not threading.main_thread():
@@ -122,7 +122,7 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruption]:
             yield interruption
     except KeyboardInterrupt:
         interruption.end()
-        say("Stopped. What has ended is stored, and running the study again goes on from there.")
+        say("Stopped. Finished trials are saved; run the study again to resume.")
         raise
     finally:
         signal.signal(signal.SIGINT, before)

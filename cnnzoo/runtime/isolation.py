@@ -1,11 +1,11 @@
-"""Isolation of trials: the global state that one trial changes is put back before the next.
+"""Isolation of trials: restore the global state that a trial changes.
 
-A builder may set Keras's dtype policy, patch a layer or change the working folder for one level
-alone. Without this module, what a trial gives would depend on which trials its process ran before.
+A builder may set Keras's dtype policy, patch a layer or change the working folder for one level.
+Without this module, the result of a trial would depend on the trials that its process ran before.
 
-Two things are out of reach: what is patched in packages other than Keras, and the state that a
-module sets when it is first imported inside a builder, which is put back with the rest. A builder's
-own module is imported before its first trial, so what that sets holds for all trials.
+Limits: patches of packages other than Keras are not restored. State that a module sets when it is
+first imported inside a builder is restored with the rest. The builder's own module is imported
+before the first trial, so the state that it sets holds for all trials.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ import numpy as np
 from cnnzoo.runtime.error_text import reason_of
 
 PutBack = Callable[[], None]
-"""Puts a state back, or raises where it cannot."""
+"""Restores a state, or raises if that is impossible."""
 
 SET_BY_PYTHON = {"__annotations__"}
 """Attributes that appear in a class when they are first read."""
@@ -32,13 +32,13 @@ SET_BY_PYTHON = {"__annotations__"}
 
 @contextlib.contextmanager
 def isolated() -> Iterator[list[str]]:
-    """Put the global state back that the body changes, even where the body fails.
+    """Restore the global state that the block changes, also if the block raises.
 
     Yields
     ------
     list of str
-        Empty, and filled at the end with the states of `STATES` that could not be put back, each
-        with the reason. A process that has one of them must run no further trial.
+        Empty during the block. At the end it holds the states of `STATES` that could not be
+        restored, each with the reason; such a process must run no further trial.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def isolated() -> Iterator[list[str]]:
         for name, put_back in put_backs.items():
             try:
                 put_back()
-            except Exception as error:  # of whatever kind, it stays changed
+            except Exception as error:  # whatever the error, the state stays changed
                 unrestored.append(f"{name} ({reason_of(error)})")
 
 
@@ -97,7 +97,7 @@ def _warning_filters() -> PutBack:
 
     def put_back() -> None:
         if warnings.filters != before:
-            warnings.resetwarnings()  # which also forgets what the changed filters decided
+            warnings.resetwarnings()  # also resets the decisions of the changed filters
             warnings.filters[:] = before  # type: ignore[index]
 
     return put_back
@@ -137,12 +137,12 @@ def _keras_settings() -> PutBack:
 
 
 def _keras_session() -> PutBack:
-    """Capture what ``keras.utils.clear_session`` clears.
+    """Capture the state that ``keras.utils.clear_session`` clears.
 
-    It holds the dtype policy, the use of flash attention, the scopes that are entered, the seed of
-    ``keras.utils.set_random_seed`` and the counts behind layers' names.
+    It holds the dtype policy, the use of flash attention, the active scopes, the seed of
+    ``keras.utils.set_random_seed`` and the counters of layer names.
     """
-    from keras.src.backend.common import global_state  # no public name tells all of it
+    from keras.src.backend.common import global_state  # no public function covers all of it
 
     before = {
         name: copy.copy(value) if isinstance(value, dict | list) else value
@@ -158,11 +158,13 @@ def _keras_session() -> PutBack:
 
 
 def _custom_objects() -> PutBack:
-    """Capture what is registered for deserialization.
+    """Capture the objects that are registered for deserialization.
 
-    What a module registers when it is imported stays: it would not register it again.
+    Objects that a module registers on import stay, because it would not register them again.
     """
-    from keras.src.saving import object_registration  # no public name tells names by object
+    from keras.src.saving import (
+        object_registration,
+    )  # no public access to the names
 
     registries = (
         object_registration.GLOBAL_CUSTOM_OBJECTS,
@@ -186,7 +188,7 @@ def _custom_objects() -> PutBack:
 
 
 def _keras_code() -> PutBack:
-    """Capture the functions and classes of Keras, and what the classes hold."""
+    """Capture the functions and classes of Keras, with the attributes of the classes."""
     owners = _owners(tuple(name for name in [*sys.modules] if name.partition(".")[0] == "keras"))
     before = _Attributes(owners)
 
@@ -215,7 +217,7 @@ def _owners(names: tuple[str, ...]) -> list[Any]:
 
 
 class _Attributes:
-    """What modules and classes hold, in few lists: thousands of tables would take long."""
+    """Attributes of modules and classes in three flat lists, which are fast to compare."""
 
     def __init__(self, owners: list[Any]) -> None:
         self._counts: list[int] = []
@@ -228,13 +230,13 @@ class _Attributes:
             self._values += attributes.values()
 
     def same(self, other: "_Attributes") -> bool:
-        """Tell whether all is identical."""
+        """Return whether all attributes are identical objects."""
         if self._counts != other._counts or self._names != other._names:
             return False
         return all(map(operator.is_, self._values, other._values))
 
     def tables(self) -> Iterator[dict[str, Any]]:
-        """Yield what each owner holds."""
+        """Yield the attributes of each owner."""
         end = 0
         for count in self._counts:
             start, end = end, end + count
@@ -247,8 +249,8 @@ def _tensorflow_settings() -> PutBack:
     if keras.config.backend() != "tensorflow":
         return lambda: None
     import tensorflow as tf
-    from tensorflow.python.eager import context  # no public name tells the seed
-    from tensorflow.python.framework import config  # nor has determinism end
+    from tensorflow.python.eager import context  # no public function returns the seed
+    from tensorflow.python.framework import config  # or disables determinism
 
     def set_determinism(wanted: bool) -> None:
         (config.enable_op_determinism if wanted else config.disable_op_determinism)()
@@ -299,4 +301,4 @@ STATES: dict[str, Callable[[], PutBack]] = {
     "Keras's functions and classes": _keras_code,
     "TensorFlow's settings": _tensorflow_settings,
 }
-"""What captures each kind of state, and returns what puts it back."""
+"""Functions that capture a kind of state and return the function that restores it, by name."""

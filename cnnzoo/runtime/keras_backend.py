@@ -1,4 +1,4 @@
-"""The backend that Keras computes with: read without loading Keras, and refused where need be."""
+"""The Keras backend: find it without loading Keras; refuse one that trials cannot run on."""
 
 import json
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 NEEDED = "tensorflow"
-"""The backend that the trials of studies and searches run on."""
+"""Backend that trials of studies and searches need."""
 
 
 def backend_name() -> str:
-    """Return the name of Keras's backend: of the loaded Keras, else the one that it would load.
+    """Return the backend of the loaded Keras, or the one that it would load.
 
     Examples
     --------
@@ -20,18 +20,18 @@ def backend_name() -> str:
     'tensorflow'
     """
     keras: Any = sys.modules.get("keras")
-    if hasattr(keras, "config"):  # else it is not loaded, or in the middle of it
+    if hasattr(keras, "config"):  # otherwise it is not loaded, or only partly
         name: str = keras.config.backend()
         return name
     return configured_backend()
 
 
 def configured_backend() -> str:
-    """Return the backend that a new process loads, by Keras's environment variable and file.
+    """Return the backend that a new process would load.
 
-    As in Keras 3.15.1, backend/config.py: ``KERAS_BACKEND``, else "backend" in ``keras.json`` in
-    ``KERAS_HOME``, which is ``.keras`` in the home folder, or in ``/tmp`` where that cannot be
-    written to.
+    As in Keras 3.15.1, backend/config.py: ``KERAS_BACKEND``, then "backend" in ``keras.json`` in
+    ``KERAS_HOME``, by default ``.keras`` in the home folder, or in ``/tmp`` if the home folder is
+    not writable.
     """
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
@@ -45,7 +45,7 @@ def configured_backend() -> str:
 
 
 def backend_version() -> str:
-    """Return the name and the version of Keras's backend.
+    """Return the name and version of the Keras backend.
 
     Examples
     --------
@@ -60,17 +60,17 @@ def backend_version() -> str:
 
 
 def refusal_of_backend(what: str) -> str:
-    """Return why trials cannot run on Keras's backend; empty if they can.
+    """Return why trials cannot run on the current backend; empty if they can.
 
     Parameters
     ----------
     what
-        What runs them, as the beginning of the sentence: "Studies".
+        First word of the sentence: "Studies" or "Searches".
     """
     for name in (backend_name(), configured_backend()):  # of this process and of its workers
         if name != NEEDED:
             return (
-                f"{what} run on Keras's backend {NEEDED!r} alone; got {name!r}. Set the "
+                f"{what} need the Keras backend {NEEDED!r}; got {name!r}. Set the "
                 f"environment variable KERAS_BACKEND={NEEDED} before Python starts."
             )
     return ""

@@ -1,25 +1,25 @@
-"""Random streams: one for each thing that is drawn, all from one seed."""
+"""Random streams: one independent stream per purpose, all derived from one seed."""
 
 import hashlib
 
 
 def stream(seed: int, *names: str) -> int:
-    """The seed of a named stream: a function of `seed` and the names alone.
+    """Return the seed of a named stream: a function of `seed` and the names alone.
 
-    What one stream draws never shifts another, so a toggle changes what it toggles and nothing
-    else.
+    Draws from one stream never shift another stream, so a toggle changes what it toggles and
+    nothing else.
 
     Parameters
     ----------
     seed
-        The seed of a trial; 0 is a seed like any other.
+        Seed of the trial; 0 is a seed like any other.
     names
-        What is drawn, for instance ``("order",)`` or ``("stage1_conv", "kernel_initializer")``.
+        Purpose of the stream, such as ``("order",)`` or ``("stage1_conv", "kernel_initializer")``.
 
     Returns
     -------
     int
-        From 1 to 2**31 - 1; never 0, which some libraries take for "no seed".
+        From 1 to 2**31 - 1; never 0, which some libraries treat as "no seed".
 
     Examples
     --------

@@ -37,8 +37,8 @@ class Trained:
         The model.
     history
         Keras's numbers of each epoch by name: loss and metrics in training, the same with
-        "val_" before them on the validation data, and "learning_rate", that of the last step. The
-        losses are without penalties, as those of `evaluate` are.
+        ``val_`` before them on the validation data, and "learning_rate", that of the last step.
+        The losses are without penalties, as those of `evaluate` are.
     metrics
         What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
         on; those of the training split are in inference mode.

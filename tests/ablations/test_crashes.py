@@ -245,7 +245,7 @@ def check_stopped(process, running):
     """The run confirms it, ends by the interruption, and leaves no worker."""
     code, _, err = end(process)
     assert code == -signal.SIGINT
-    told = "Stopped. What has ended is stored, and running the study again goes on from there."
+    told = "Stopped. Finished trials are saved; run the study again to resume."
     assert told in " ".join(err.split())
     assert err.splitlines()[-1] == "KeyboardInterrupt"
     wait_until(lambda: not any(map(alive, running)))

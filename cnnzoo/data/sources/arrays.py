@@ -1,4 +1,4 @@
-"""Arrays in hand: (x, y), or one pair a split."""
+"""Arrays: (x, y), one pair per split, or an .npz archive."""
 
 import zipfile
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from cnnzoo.toggle import did_you_mean, listed
 
 
 def from_arrays(spec: object, name: str = "arrays") -> Source:
-    """Take a tuple (x, y), a mapping like ``{"train": (x, y), "test": (x, y)}``, or two tuples.
+    """Return the source of a tuple (x, y), a mapping of splits to tuples, or two tuples.
 
     Two tuples are the train and test pairs that ``keras.datasets`` loads.
 
@@ -39,7 +39,7 @@ def from_arrays(spec: object, name: str = "arrays") -> Source:
 
 
 def _is_two_pairs(spec: object) -> bool:
-    """Tell ((x, y), (x, y)) from (x, y) where x and y are tuples of two examples."""
+    """Return whether this is ((x, y), (x, y)), not (x, y) with tuples of two examples."""
     return (
         isinstance(spec, tuple)
         and len(spec) == 2
@@ -60,10 +60,10 @@ def _pair(pair: object, what: str) -> tuple[object, object]:
     )
 
 
-ALLOWED = "x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there are)"
+ALLOWED = "x and y, or x_train and y_train (optionally with x_val, y_val, x_test, y_test)"
 
 KIND = "kind"
-"""The key of a text beside the arrays: the `kind` of `load_data`."""
+"""Key of a text in the archive: the `kind` of `load_data`."""
 
 
 def from_npz(path: str) -> Source:
@@ -72,11 +72,11 @@ def from_npz(path: str) -> Source:
     Raises
     ------
     DataError
-        If the file is missing, no archive, or lacks an array.
+        If the file is missing, not an archive, or lacks an array.
     """
     name = f"npz:{path}"
     file = existing_path(path, name)
-    # NumPy would read a lone .npy array, and see a pickle in anything else.
+    # NumPy would read a single .npy array, and treat other files as pickles.
     if not zipfile.is_zipfile(file):
         raise DataError(f"{name!r} is not an .npz archive; write one by numpy.savez.")
     try:
@@ -102,7 +102,7 @@ def from_npz(path: str) -> Source:
 
 
 def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
-    """The keys of x and y for every part in the archive."""
+    """Return the keys of x and y for every part in the archive."""
     if "x" in found or "y" in found:
         used = {"train": ("x", "y")}
     else:
@@ -129,7 +129,7 @@ def _keys(found: list[str], name: str) -> dict[str, tuple[str, str]]:
 
 
 def _kind(archive: Any, name: str) -> Kind | None:
-    """The kind that the archive says its examples are; an array of that name is another thing."""
+    """Return the kind that a text in the archive gives; an array of that name is ignored."""
     if KIND not in archive.files or archive[KIND].ndim:
         return None
     stored = archive[KIND].item()

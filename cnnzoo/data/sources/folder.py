@@ -1,4 +1,4 @@
-"""A folder of images, one folder a class."""
+"""Folders of images, one folder per class."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -17,14 +17,14 @@ NAMED = 3
 def from_folder(path: str) -> Source:
     """Read class folders, or such folders inside ``train/``, ``test/`` and ``validation/``.
 
-    The images of a class may lie in subfolders of its folder. What is left out, hidden files and
-    files that are not images among it, is counted in the notes.
+    The images of a class may lie in subfolders of its folder. Files that are left out, such as
+    hidden files and files that are not images, are counted in the notes.
 
     Raises
     ------
     DataError
         If a class folder is empty, an image cannot be read, images differ in size, splits differ
-        in classes, or it is not clear what a folder is.
+        in classes, or the meaning of a folder is ambiguous.
     """
     name = f"folder:{path}"
     root = existing_path(path, name)
@@ -63,15 +63,15 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _part_folders(root: Path, name: str) -> dict[str, Path]:
-    """The folder of every split; the root itself, as train, if it holds classes directly."""
+    """Return the folder of every split; the root is train if it holds classes directly."""
     folders = {folder.name: folder for folder in _folders(root)}
     if not folders:
         raise DataError(
-            f"{name!r} has no class folders; images belong in one folder a class, such as "
+            f"{name!r} has no class folders; put images into one folder per class, such as "
             f"{str(root / 'cat')!r}."
         )
     inside = {key: [inner.name for inner in _folders(folder)] for key, folder in folders.items()}
-    # A class may be called "train" too: it is a split if it holds folders.
+    # A class may be called "train" too; it is a split if it holds folders.
     trains = [key for key in inside if split_of(key) == "train" and inside[key]]
     if not trains:
         _check_classes(folders, inside, name)
@@ -87,7 +87,7 @@ def _part_folders(root: Path, name: str) -> dict[str, Path]:
 
 
 def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]], name: str) -> None:
-    """Refuse folders that look like splits, although none of them is train."""
+    """Refuse folders that look like splits if none of them is train."""
     named = [key for key in inside if split_of(key)]
     splits = {split_of(key) or "" for key in named}
     near = {key: _near_split(key, splits) for key in inside if inside[key] and key not in named}
@@ -109,12 +109,12 @@ def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]],
 
 
 def _check_class_folders(folder: Path, name: str) -> None:
-    """Refuse a split without class folders, and folders that lie a level too deep."""
+    """Refuse a split without class folders, and class folders one level too deep."""
     found = _folders(folder)
     if not found:
         raise DataError(
-            f"{name!r} has no class folders in {folder.name}/; put its images into one folder a "
-            f"class, or move {folder.name}/ out of it."
+            f"{name!r} has no class folders in {folder.name}/; put its images into one folder "
+            f"per class, or move {folder.name}/ out of it."
         )
     inner = [inner.name for inner in _folders(found[0])]
     if len(found) == 1 and len(inner) > 1:
@@ -125,7 +125,7 @@ def _check_class_folders(folder: Path, name: str) -> None:
 
 
 def _near_split(key: str, splits: Collection[str]) -> str:
-    """End a sentence by the nearest name of a split that is missing."""
+    """Return the end of a sentence that names the nearest missing split."""
     missing = [known for known, split in SPLIT_NAMES.items() if split not in splits]
     return did_you_mean(key.casefold(), missing, "'")
 
@@ -137,7 +137,7 @@ def _no_split(name: str, key: str, near: str) -> DataError:
 
 
 def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
-    """The image files of every class, both in sorted order."""
+    """Return the image files of every class, both in sorted order."""
     files = {}
     for class_folder in _folders(folder):
         found = list(_files_in(class_folder, name))
@@ -159,7 +159,7 @@ def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
 
 
 def _files_in(folder: Path, name: str, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """All files below a folder, in sorted order; hidden ones are left out, links are followed."""
+    """Yield all files below a folder in sorted order, without hidden files; links are followed."""
     above = (*above, folder.resolve())
     for entry in sorted(folder.iterdir()):
         if _is_hidden(entry):
@@ -190,7 +190,7 @@ def _check_same_classes(train: list[str], found: list[str], where: str) -> None:
 
 
 def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple[str, ...]:
-    """Sentences that count and name what was left out."""
+    """Return phrases that count and name the files that were left out."""
     unread = [folder for folder in _folders(root) if root not in parts and folder not in parts]
     hidden: list[Path] = []
     images: list[Path] = []
@@ -214,7 +214,7 @@ def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple
 
 
 def _entries(folder: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
-    """All files and hidden folders below a folder, without what lies in these or in `excluded`."""
+    """Yield all files and hidden folders below a folder, without their content or `excluded`."""
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not _is_hidden(entry):
             if entry not in excluded:
@@ -224,5 +224,5 @@ def _entries(folder: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
 
 
 def _first(names: list[str]) -> str:
-    """The first names, of which there may be thousands."""
+    """Return the first names of a list that may be long."""
     return listed(names[:NAMED]) + ", ..." * (len(names) > NAMED)

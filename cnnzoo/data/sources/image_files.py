@@ -1,4 +1,4 @@
-"""Image files: which are read, and their pixels as one array."""
+"""Image files: supported formats, and their pixels as one array."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,29 +8,39 @@ import numpy as np
 from cnnzoo.data.dataset import Array, DataError
 
 SUFFIXES = (
-    *(".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"),
+    ".bmp",
+    ".gif",
+    ".jfif",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
     ".webp",
 )
 """Suffixes of the files that are read as images, in any letter case."""
 
 OTHER_IMAGES = (".avif", ".dcm", ".exr", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga")
-"""Suffixes of image formats that are not read: refused, because a class would lose examples."""
+"""Suffixes of unsupported image formats. They are refused; a class would lose examples."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 ANIMATED = ("GIF", "TIFF", "WEBP")
-"""Formats whose files may hold several images."""
+"""Formats that may hold several images per file."""
 
 
 def is_image(file: Path) -> bool:
-    """Tell whether a file is read, by the end of its name."""
+    """Return whether a file is read as an image, by its suffix."""
     return file.suffix.lower() in SUFFIXES
 
 
 def read_images(files: list[Path], root: Path, name: str) -> Array:
-    """All images as one uint8 array (n, height, width, channels).
+    """Return all images as one uint8 array (n, height, width, channels).
 
-    Grey images have one channel, all others three; where both occur, grey ones become three equal
+    Grey images have one channel and all others three. If both occur, grey images get three equal
     channels. Transparency is dropped.
 
     Raises
@@ -68,13 +78,13 @@ def _read_image(file: Path, name: str) -> Array:
             pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     except DataError:
         raise
-    except Exception as error:  # decoders fail in many ways, all of them a broken file
+    except Exception as error:  # decoders raise many types for broken files
         raise DataError(f"The image {str(file)!r} of {name!r} cannot be read: {error}") from error
     return pixels[:, :, None] if mode == "L" else pixels
 
 
 def _mode(stored: str, file: Path, name: str) -> str:
-    """The mode to convert to: one grey channel, or three."""
+    """Return the mode to convert to: one grey channel, or three channels."""
     modes: Mapping[str, str] = {"1": "L", "L": "L", "LA": "L"}
     if stored.startswith(("I", "F")):
         raise DataError(

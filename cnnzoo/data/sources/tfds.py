@@ -23,9 +23,9 @@ FILES_AT_A_TIME = 16
 
 
 def from_tfds(spec: str) -> Source:
-    """Read a set by its TFDS name, from ``$TFDS_DATA_DIR`` or TFDS's own default folder.
+    """Read a set by its TFDS name, from ``$TFDS_DATA_DIR`` or the default folder of TFDS.
 
-    A set that is not prepared there is downloaded and prepared by TFDS.
+    TFDS downloads and prepares a set that is not there.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def from_tfds(spec: str) -> Source:
     _prepare(builder, spec, name)
     splits = _splits(list(builder.info.splits), name)
     parts = {part: _read(builder, split, image, label, name) for part, split in splits.items()}
-    # Some sets hide the labels of their test split behind -1: there is nothing to test against.
+    # Some sets hide the labels of their test split (all -1), which cannot be tested on.
     hidden = [part for part, (_, y) in parts.items() if part != "train" and not (y >= 0).any()]
     known = {part: pair for part, pair in parts.items() if part not in hidden}
     reasons = {
@@ -73,7 +73,7 @@ def _builder(spec: str, name: str) -> Any:
 
 
 def _features(info: Any, name: str) -> tuple[str, str]:
-    """The features that hold the image and its class: the supervised ones, or the only ones."""
+    """Return the features of image and class: the supervised ones, or the only ones."""
     import tensorflow_datasets as tfds
 
     features = dict(info.features) if isinstance(info.features, tfds.features.FeaturesDict) else {}
@@ -116,11 +116,11 @@ def _prepare(builder: Any, spec: str, name: str) -> None:
 
 
 def _splits(found: list[str], name: str) -> dict[str, str]:
-    """The set's split for each of ours."""
+    """Return the set's name of each split."""
     if len(found) == 1:
         return {"train": found[0]}
     usual = [split for split in found if split in SPLITS]
-    # where a set has "validation", a "dev" beside it is another one
+    # If a set has "validation", a "dev" split is another one.
     others = [split for split in found if split not in usual and split_of(split) not in usual]
     splits = by_split([*usual, *others], name)
     if "train" not in splits:
@@ -146,7 +146,7 @@ def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[
 def _examples(
     builder: Any, split: str, image: str, label: str, name: str
 ) -> Iterator[tuple[Array, int]]:
-    """Pixels and class of every example, in the order of ``as_dataset``."""
+    """Yield pixels and class of every example, in the order of ``as_dataset``."""
     import tensorflow_datasets as tfds
 
     _check_reader(builder.info.file_format.value, name)
@@ -168,10 +168,10 @@ def _check_reader(file_format: str, name: str) -> None:
 
 
 def _array_records(builder: Any, split: str, image: str, label: str) -> Iterator[tuple[Array, int]]:
-    """The examples of a set for which TFDS has no ``as_dataset``, as that would give them.
+    """Yield the examples of a set without ``as_dataset`` in the order that it would have.
 
-    The files are interleaved alike, and TensorFlow decodes the images, because other decoders give
-    other pixels for the same JPEG.
+    The files are interleaved the same way. TensorFlow decodes the images, because other decoders
+    give other pixels for the same JPEG.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds

@@ -246,7 +246,15 @@ class SearchResults:
         return train_line(self)
 
     def importance(self) -> "pd.DataFrame":
-        """Estimate how much each hyperparameter matters; see `cnnzoo.tuning.reading.importance`."""
+        """Estimate how much each hyperparameter matters, by permutation importance.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per hyperparameter, the most important first: ``toggle``, ``importance`` (its
+            share of the scores' variance), ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``.
+            The numbers are missing for fewer than 20 configurations.
+        """
         from cnnzoo.tuning.reading.importance import importance
         from cnnzoo.tuning.reading.tables import column_of
 

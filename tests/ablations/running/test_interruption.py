@@ -9,7 +9,7 @@ import pytest
 from cnnzoo.runtime.interrupts import interruptible
 
 DRAINS = "Stopping after the running trials; Ctrl-C again stops at once."
-STOPS = "Stopped. What has ended is stored, and running the study again goes on from there."
+STOPS = "Stopped. Finished trials are saved; run the study again to resume."
 
 
 def interrupt():

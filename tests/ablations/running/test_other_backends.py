@@ -10,7 +10,7 @@ from stub_trials import CALLS, MEASURED, STUDY
 from ablations import StudyError, open_results, plan, run
 
 SENTENCE = (
-    "Studies run on Keras's backend 'tensorflow' alone; got '{}'. Set the environment variable "
+    "Studies need the Keras backend 'tensorflow'; got '{}'. Set the environment variable "
     "KERAS_BACKEND=tensorflow before Python starts."
 )
 

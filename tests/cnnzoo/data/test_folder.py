@@ -220,7 +220,7 @@ def test_a_file_is_no_folder(tmp_path):
 def test_images_without_class_folders_are_refused(tmp_path):
     write(tmp_path / "a.png", np.zeros((2, 2)))
     assert refusal(f"folder:{tmp_path}") == (
-        f"'folder:{tmp_path}' has no class folders; images belong in one folder a class, such as "
+        f"'folder:{tmp_path}' has no class folders; put images into one folder per class, such as "
         f"'{tmp_path}/cat'."
     )
 
@@ -367,8 +367,8 @@ def test_a_split_without_class_folders_is_refused(tmp_path):
     fill(tmp_path / "train")
     write(tmp_path / "test" / "0.png", np.zeros((4, 6)))
     assert refusal(f"folder:{tmp_path}") == (
-        f"'folder:{tmp_path}' has no class folders in test/; put its images into one folder a "
-        "class, or move test/ out of it."
+        f"'folder:{tmp_path}' has no class folders in test/; put its images into one folder "
+        "per class, or move test/ out of it."
     )
 
 

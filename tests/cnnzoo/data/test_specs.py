@@ -103,8 +103,8 @@ def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
 
 
 ALLOWED = (
-    " An archive holds x and y, or x_train and y_train (with x_val, y_val, x_test, y_test if there "
-    "are)."
+    " An archive holds x and y, or x_train and y_train (optionally with x_val, y_val, "
+    "x_test, y_test)."
 )
 
 
@@ -130,7 +130,7 @@ ALLOWED = (
         (
             {"x_train": X, "y_train": Y, "x_tst": X, "y_tst": Y},
             " holds 'x_tst', which has no use; did you mean 'x_test'? It holds x and y, or x_train "
-            "and y_train (with x_val, y_val, x_test, y_test if there are).",
+            "and y_train (optionally with x_val, y_val, x_test, y_test).",
         ),
         (
             {"x": X, "y": np.array([{}] * 20)},

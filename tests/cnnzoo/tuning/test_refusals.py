@@ -309,7 +309,7 @@ def test_on_another_backend_of_keras_no_search_begins_or_goes_on(
         with pytest.raises(cnnzoo.SearchError) as refusal:
             searched("mlp", "digits", SPACE, trials=2, directory=directory)
         assert str(refusal.value) == (
-            "Searches run on Keras's backend 'tensorflow' alone; got 'jax'. Set the environment "
+            "Searches need the Keras backend 'tensorflow'; got 'jax'. Set the environment "
             "variable KERAS_BACKEND=tensorflow before Python starts."
         )
     assert not (tmp_path / "new").exists()

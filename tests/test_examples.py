@@ -1,0 +1,60 @@
+"""The scripts of `examples` and the examples of the tutorial run and print what the docs show."""
+
+import doctest
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+
+NUMBER = re.compile(r"[-+]?\b\d+(\.\d+)?\b")
+
+
+def run_example(name, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [name])
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+
+
+def mask_numbers(text):
+    return NUMBER.sub("#", text).split()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_example_prints_the_stored_output(name, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    if name == "read_stored_study" and not Path("studies/hidden-units").exists():
+        run_example("study_from_python", monkeypatch)
+        capsys.readouterr()
+    run_example(name, monkeypatch)
+    stored = (ROOT / "examples" / "output" / f"{name}.txt").read_text()
+    assert mask_numbers(capsys.readouterr().out) == mask_numbers(stored)
+
+
+def test_every_example_is_in_the_gallery():
+    page = (ROOT / "docs" / "examples.md").read_text()
+    for name in SCRIPTS:
+        assert f"../examples/{name}.py" in page
+        assert f"../examples/output/{name}.txt" in page
+
+
+def test_tutorial_shows_what_its_examples_return(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    (module,) = re.findall(r"```python\n(# my_build\.py\n.*?)```", page, re.DOTALL)
+    Path("my_build.py").write_text(module)
+    text = re.sub(r"^```.*$", "", page, flags=re.MULTILINE)
+    examples = doctest.DocTestParser().get_doctest(text, {}, "tutorial", "tutorial.md", 0)
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    outcome = doctest.DocTestRunner(optionflags=options).run(examples)
+    assert outcome.attempted > 20
+    assert outcome.failed == 0
