@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ablations.study import Status
 from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, table, version_option
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _show(results: "Results") -> None:
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
-    from ablations.study import BASELINE, Status
+    from ablations.study import BASELINE
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
     console = Console()

@@ -1,113 +1,525 @@
-"""Builders: models by name, functions, `build(hp)` and HyperModels."""
+"""Builders: what studies and searches can build, and the toggles that they can set.
 
+A builder is a model of the zoo, a function, KerasTuner's ``build(hp)`` or a ``HyperModel``.
+Signatures are read without loading Keras; only ``build(hp)`` has to be called to learn what it
+takes.
+"""
+
+import contextlib
 import inspect
+import math
 import pickle
 import sys
-from collections.abc import Iterable
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Self
 
 from cnnzoo.data.load import load_data
+from cnnzoo.hp_discovery import discover
+from cnnzoo.levels import Settings
 from cnnzoo.runtime.code_version import code_version
-from cnnzoo.toggle import ToggleError, read_toggles
+from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.isolation import isolated
+from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, read_toggles, switched_off_by
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.vocabulary import PURPOSE
 from cnnzoo.zoo import get_model
 
+FROM_DATA = ("input_shape", "classes", "seed")
+"""Parameters of a custom builder that a trial fills in."""
 
-def check_model(model: Any) -> None:
-    """Refuse what is no model to search.
-
-    Raises
-    ------
-    ToggleError
-        If it is none.
-    """
-    if isinstance(model, str):
-        get_model(model)
-        return
-    if is_hypermodel(model):
-        if isinstance(model, type):
-            raise ToggleError(
-                f"`model` of a search: {model.__name__} is a class of hypermodels; give one of "
-                f"them, as in {model.__name__}()."
-            )
-        if has_own_fit(model):
-            raise ToggleError(
-                f"`model` of a search: {name_of(model)} has a `fit` of its own, which would not be "
-                "called: trainings go by the recipe, whose toggles `search` takes. Search it with "
-                "a tuner of KerasTuner, and open that with cnnzoo.open_search."
-            )
-        return
-    if not inspect.isroutine(model):
-        raise ToggleError(
-            "`model` of a search must be a name of the zoo, a builder with annotated parameters, "
-            f"KerasTuner's build(hp) or a keras_tuner.HyperModel; got {model!r}."
-        )
-    if not takes_hp(model) and not read_toggles(model):
-        raise ToggleError(
-            f"`model` of a search: `{name_of(model)}` has nothing to vary. Annotate its parameters "
-            "by toggles, or take KerasTuner's `hp` as the first one."
-        )
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def check_names(names: Iterable[str], what: str, owner: str) -> None:
-    """Refuse what a model takes by the name of a toggle of the recipe or the data.
+class BuilderError(ToggleError):
+    """Raised if an object is not a builder, or cannot be built."""
 
-    A level of that name would be for either.
+
+@dataclass(frozen=True, eq=False)
+class Builder:
+    """A model of the zoo or a custom builder, under one interface.
 
     Parameters
     ----------
-    names
-        Of what the model takes.
-    what
-        What these are.
-    owner
-        What the model is called.
+    name
+        Name of a zoo model, or "module:function".
+    function
+        Function or HyperModel that builds.
+    module
+        Module that a custom builder is taken from; None for the zoo.
+    takes_hp
+        Whether it is KerasTuner's ``build(hp)``, whose hyperparameters are the toggles.
+    """
+
+    name: str
+    function: Any
+    module: ModuleType | None = None
+    takes_hp: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Builder) and self.function is other.function
+
+    def __hash__(self) -> int:
+        return id(self.function)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether a built model can be reset and trained again; unknown for custom builders."""
+        return self.module is None
+
+    @property
+    def has_own_fit(self) -> bool:
+        """Whether it is a HyperModel with a custom ``fit``."""
+        return has_own_fit(self.function)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Parameters without a default that a trial does not fill in."""
+        if self.takes_hp or self.module is None:
+            return ()
+        parameters = inspect.signature(self.function).parameters.values()
+        without = [each for each in parameters if each.default is each.empty]
+        return tuple(
+            each.name for each in without if each.kind in NAMED and each.name not in FROM_DATA
+        )
+
+    def toggles(self, tried: tuple[Settings, ...] = ()) -> Mapping[str, Toggle]:
+        """Return the toggles by name.
+
+        They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
+        and, of a custom builder, those with a default of a simple type.
+
+        Parameters
+        ----------
+        tried
+            Levels that will be needed. A ``build(hp)`` is called at these as well.
+
+        Raises
+        ------
+        BuilderError
+            If a ``build(hp)`` fails in every call.
+        """
+        if self.takes_hp:
+            return _discovered(self, tried)
+        plain = {}
+        if self.module is not None:
+            parameters = inspect.signature(self.function).parameters
+            plain = {
+                name: _plain_toggle(parameter)
+                for name, parameter in parameters.items()
+                if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
+            }
+        return {**plain, **read_toggles(self.function)}
+
+    @property
+    def version(self) -> str:
+        """Digest of a custom builder's code, "" for the zoo; see `code_version`."""
+        return code_version(self.function, self.module) if self.module is not None else ""
+
+    def build(
+        self,
+        levels: Mapping[str, Any],
+        input_shape: tuple[int, ...] | None = None,
+        classes: int | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """Build a compiled ``keras.Model``.
+
+        Parameters
+        ----------
+        levels
+            Levels of toggles, and other arguments of the builder.
+        input_shape, classes
+            Shape of an example and number of classes, passed to builders that take them; the
+            builder's defaults if omitted.
+        seed
+            Seed of the weights that the builder does not load.
+
+        Raises
+        ------
+        BuilderError
+            If a custom builder returns something else.
+        """
+        if self.takes_hp:
+            import keras_tuner
+
+            hp = keras_tuner.HyperParameters()
+            hp.values.update(levels)
+            return self.build_hp(hp, input_shape, seed)
+        values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)
+        given = {name: value for name, value in values if value is not None}
+        if self.module is None:
+            return self.function(**{**given, **levels})
+        takes = inspect.signature(self.function).parameters
+        arguments = {**{n: value for n, value in given.items() if n in takes}, **levels}
+        return self._seeded(lambda: self.function(**arguments), input_shape, seed)
+
+    def build_hp(self, hp: Any, input_shape: tuple[int, ...] | None = None, seed: int = 0) -> Any:
+        """Build a model of a ``build(hp)`` as `build` does.
+
+        Parameters
+        ----------
+        hp
+            ``keras_tuner.HyperParameters``, to which the builder adds what it asks for.
+        input_shape, seed
+            As of `build`.
+        """
+        return self._seeded(lambda: self._call(hp), input_shape, seed)
+
+    def try_hp(self, hp: Any) -> None:
+        """Call a ``build(hp)`` to see what it asks for, without memory for weights if possible."""
+        import keras
+
+        from cnnzoo.models.initialization import fresh_names
+
+        with isolated():
+            if keras.config.backend() == "tensorflow":
+                import tensorflow as tf
+
+                # in a graph, operations that need values fail, such as setting weights
+                with contextlib.suppress(Exception), tf.Graph().as_default():
+                    fresh_names()
+                    self._call(hp)
+                    return
+            fresh_names()
+            self._call(hp)
+
+    def _call(self, hp: Any) -> Any:
+        if not is_hypermodel(self.function):
+            return self.function(hp)
+        self.function.declare_hyperparameters(hp)
+        return self.function.build(hp)
+
+    def _seeded(
+        self, make: Callable[[], Any], input_shape: tuple[int, ...] | None, seed: int
+    ) -> Any:
+        import keras
+
+        from cnnzoo.models.initialization import build_seeded
+
+        def make_checked() -> Any:
+            model = make()
+            if not isinstance(model, keras.Model):
+                raise BuilderError(
+                    f"`{self.name}`: expected a compiled keras.Model as result; got {model!r} "
+                    f"({type(model).__name__})."
+                )
+            return model
+
+        return build_seeded(make_checked, seed, input_shape)
+
+
+def find_builder(model: Any) -> Builder:
+    """Return the builder that a study or a search names.
+
+    Parameters
+    ----------
+    model
+        Name of a zoo model, "package.module:function", a function, KerasTuner's ``build(hp)`` or a
+        ``HyperModel``; if it is named by a text, also a HyperModel class.
 
     Raises
     ------
+    BuilderError
+        If it cannot be imported or is not a builder.
     ToggleError
-        If there is one.
+        If the zoo has no model of that name.
 
     Examples
     --------
-    >>> check_names(["units", "depth"], "parameter", "build")
+    >>> sorted(find_builder("mlp").toggles())[:3]
+    ['activation', 'depth', 'dropout']
     """
-    others = {*read_toggles(Recipe), *read_toggles(load_data)}
-    for name in names:
-        if name in others:
-            raise ToggleError(
-                f"`{name}` is a {what} of `{owner}` and a toggle of its recipe or data: call it "
-                "something else there."
-            )
+    if isinstance(model, str) and ":" not in model:
+        return Builder(model, get_model(model).builder)
+    name, shown = path_of(model), repr(model if isinstance(model, str) else name_of(model))
+    function, module = _import(model) if isinstance(model, str) else (model, _module_of(model))
+    if is_hypermodel(function):
+        return Builder(name, _hypermodel(function, shown), module, takes_hp=True)
+    if not (inspect.isroutine(function) or isinstance(function, partial)):
+        kind = function if isinstance(function, type) else type(function)
+        noun = "the class" if function is kind else "an object of type"
+        raise BuilderError(
+            "`model`: expected a function that returns a compiled keras.Model, KerasTuner's "
+            f"build(hp) or a keras_tuner.HyperModel; got {shown}, {noun} {kind.__name__}."
+        )
+    if takes_hp(function):
+        return Builder(name, function, module, takes_hp=True)
+    check_names(inspect.signature(function).parameters, "parameter", name)
+    of_zoo = module.__name__.partition(".")[0] == __name__.partition(".")[0]
+    return Builder(name, function, None if of_zoo else module)
 
 
-def owner_of(toggle: str, model: str) -> str:
-    """Return what takes a toggle, for an error: "Recipe", "load_data" or the model.
+def _import(model: str) -> tuple[Any, ModuleType]:
+    """Return the object at "package.module:name", and its module."""
+    path, _, name = model.partition(":")
+    try:
+        found = module = import_module(path)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:  # a module may raise anything
+        usual = isinstance(error, ImportError | AttributeError)
+        raise BuilderError(
+            f"`model`: cannot import {model!r} ({error if usual else reason_of(error)}). Expected "
+            "'package.module:function'."
+        ) from error
+    return found, module
+
+
+def _module_of(model: Any) -> ModuleType:
+    """Return the module that defines a model; the main program if it is not known."""
+    return sys.modules.get(getattr(model, "__module__", ""), sys.modules["__main__"])
+
+
+def _hypermodel(model: Any, shown: str) -> Any:
+    try:
+        return _created(model) if isinstance(model, type) else model
+    except TypeError as error:
+        raise BuilderError(
+            f"`model`: the class {shown} cannot be created without arguments ({error}). Name an "
+            "instance of it that is created at module level."
+        ) from error
+
+
+@cache
+def _created(kind: type) -> Any:
+    """Return one instance of a HyperModel class, always the same."""
+    return kind()
+
+
+@lru_cache(maxsize=8)
+def _discovered(builder: Builder, tried: tuple[Settings, ...]) -> Mapping[str, Toggle]:
+    try:
+        return discover(builder.try_hp, tried)
+    except Exception as error:  # a user's function may raise anything
+        raise BuilderError(
+            f"`model`: {builder.name!r} can be built neither at its defaults nor at the given "
+            f"levels: {reason_of(error)}"
+        ) from error
+
+
+def _plain_toggle(parameter: inspect.Parameter) -> Toggle:
+    """Return a toggle for a parameter that carries none, of its annotated type if it is simple."""
+    annotated = getattr(parameter.annotation, "__name__", parameter.annotation)  # may be a str
+    kind = {kind.__name__: kind for kind in (bool, int, float, str)}.get(annotated, object)
+    toggle = Toggle(
+        "a parameter of the builder", name=parameter.name, default=parameter.default, type=kind
+    )
+    if kind is bool:
+        return replace(toggle, levels=(False, True))
+    return replace(toggle, low=-math.inf) if kind in (int, float) else toggle
+
+
+@dataclass(frozen=True)
+class ToggleGroups:
+    """The toggles of a model, of recipes and of the data, by name.
 
     Parameters
     ----------
-    toggle
-        Name of the toggle.
-    model
-        What the model is called.
+    builder
+        Builder of the model.
+    model, recipe, data
+        The three groups, which share no name.
+    """
+
+    builder: Builder
+    model: Mapping[str, Toggle]
+    recipe: Mapping[str, Toggle]
+    data: Mapping[str, Toggle]
+
+    @classmethod
+    def of(cls, model: Any, tried: Iterable[Mapping[str, Level]] = ()) -> Self:
+        """Read the toggles that can be set for a model.
+
+        Parameters
+        ----------
+        model
+            As of `find_builder`.
+        tried
+            Levels that will be needed, as of `Builder.toggles`.
+
+        Raises
+        ------
+        ToggleError
+            If there is no such model, or a name belongs to two groups.
+
+        Examples
+        --------
+        >>> groups = ToggleGroups.of("mlp")
+        >>> "units" in groups, groups.toggle("epochs").default
+        (True, 10)
+        """
+        builder = find_builder(model)
+        toggles = builder.toggles(tuple(Settings(levels) for levels in tried))
+        check_names(toggles, "hyperparameter" if builder.takes_hp else "parameter", builder.name)
+        return cls(builder, toggles, recipe_toggles(), data_toggles())
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in group for group in (self.model, self.recipe, self.data))
+
+    def toggle(self, name: str) -> Toggle:
+        """Return the toggle of a name.
+
+        Raises
+        ------
+        ToggleError
+            If there is none. The message names the nearest one.
+        """
+        groups = {**self.model, **self.recipe, **self.data}
+        if name not in groups:
+            raise ToggleError(
+                f"`{name}`: expected a toggle of `{self.builder.name}`, its recipe or its data"
+                f"{did_you_mean(name, groups)} Toggles of the model: "
+                f"{', '.join(self.model) or 'none'}; of the recipe: {', '.join(self.recipe)}; of "
+                f"the data: {', '.join(self.data)}."
+            )
+        return groups[name]
+
+    def check(self, name: str, level: object) -> Level:
+        """Return a level as its toggle takes it, such as 1.0 for 1.
+
+        Raises
+        ------
+        ToggleError
+            If there is no such toggle, or the level is not allowed.
+        """
+        return self.toggle(name).check(level, owner_of(name, self.builder.name))
+
+    def default(self, name: str) -> Level | None:
+        """Return the default of a toggle as the toggle takes it; None if it has none."""
+        default = self.toggle(name).default
+        return None if default is None else self.check(name, default)
+
+    def effective(
+        self, levels: Mapping[str, Level], keep: Collection[str] = ()
+    ) -> dict[str, Level]:
+        """Return levels without those that others switch off.
+
+        Parameters
+        ----------
+        levels
+            Levels by toggle.
+        keep
+            Toggles that stay in any case.
+        """
+        without_effect = set()
+        for group in (self.model, self.data):
+            given = {name: level for name, level in levels.items() if name in group}
+            settings: Any = {name: given.get(name, each.default) for name, each in group.items()}
+            without_effect |= {name for name in given if switched_off_by(name, group, settings)}
+        return {n: level for n, level in levels.items() if n in keep or n not in without_effect}
+
+
+def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
+    """Split settings into those of the model and those of the data.
+
+    Examples
+    --------
+    >>> by_group({"filters": 8, "train_size": 100})
+    ({'filters': 8}, {'train_size': 100})
+    """
+    data = data_toggles()
+    return (
+        {name: level for name, level in settings.items() if name not in data},
+        {name: level for name, level in settings.items() if name in data},
+    )
+
+
+@cache
+def recipe_toggles() -> Mapping[str, Toggle]:
+    """Return the toggles of recipes by name."""
+    return read_toggles(Recipe)
+
+
+@cache
+def data_toggles() -> Mapping[str, Toggle]:
+    """Return the toggles of the data by name."""
+    return read_toggles(load_data)
+
+
+def owner_of(toggle: str, model: str) -> str:
+    """Return the name of what takes a toggle, for an error: "Recipe", "load_data" or the model.
 
     Examples
     --------
     >>> [owner_of(name, "mlp") for name in ("augment", "train_size", "units")]
     ['Recipe', 'load_data', 'mlp']
     """
-    return _owners().get(toggle, model)
+    if toggle in recipe_toggles():
+        return Recipe.__name__
+    return load_data.__name__ if toggle in data_toggles() else model
 
 
-@cache
-def _owners() -> dict[str, str]:
-    """Return the owners of the toggles that every model has: those of recipes and of data."""
-    return {name: each.__name__ for each in (Recipe, load_data) for name in read_toggles(each)}
+def check_names(names: Iterable[str], noun: str, owner: str) -> None:
+    """Raise ToggleError if a model uses the name of a toggle of the recipe or the data.
+
+    Examples
+    --------
+    >>> check_names(["units", "depth"], "parameter", "build")
+    """
+    for name in names:
+        if name in recipe_toggles() or name in data_toggles():
+            raise ToggleError(
+                f"`{name}` is a {noun} of `{owner}` and also a toggle of the recipe or the data. "
+                f"Rename the {noun}."
+            )
+
+
+def check_model(model: Any) -> None:
+    """Raise ToggleError if a search cannot vary a model."""
+    if isinstance(model, str):
+        get_model(model)
+        return
+    name = name_of(model)
+    if is_hypermodel(model):
+        if isinstance(model, type):
+            raise BuilderError(
+                f"`model`: expected an instance of a HyperModel; got the class {name}. Write "
+                f"{name}()."
+            )
+        if has_own_fit(model):
+            raise BuilderError(
+                f"`model`: {name} has a custom `fit`, which would not be called because a recipe "
+                "trains every model. Search it with a tuner of KerasTuner, and open the result "
+                "with cnnzoo.open_search."
+            )
+        return
+    if not inspect.isroutine(model):
+        raise BuilderError(
+            "`model`: expected the name of a zoo model, a function with annotated parameters, "
+            f"KerasTuner's build(hp) or a keras_tuner.HyperModel; got {model!r}."
+        )
+    if not takes_hp(model) and not read_toggles(model):
+        raise BuilderError(
+            f"`model`: `{name}` has nothing to vary. Annotate its parameters with toggles, or make "
+            "`hp` of KerasTuner the first one."
+        )
+
+
+def check_importable(model: Any, workers: int, *arguments: Any) -> None:
+    """Raise ToggleError if worker processes cannot import a model or receive the arguments."""
+    if not isinstance(model, str):
+        function = model if inspect.isroutine(model) else type(model)
+        module, name = (getattr(function, part, "") for part in ("__module__", "__qualname__"))
+        if module == "__main__" or "<" in name or not name:
+            raise BuilderError(
+                f"`model`: expected, with workers={workers}, a model that worker processes can "
+                f"import; got `{name}` of `{module}`. Define it in a module, or use workers=1."
+            )
+    try:
+        pickle.dumps((model, *arguments))
+    except Exception as error:  # whatever the classes of the arguments raise
+        raise BuilderError(
+            f"With workers={workers}, the arguments of `tune` are sent to other processes, but "
+            f"they cannot be pickled: {error}."
+        ) from error
 
 
 def is_hypermodel(model: Any) -> bool:
-    """Tell KerasTuner's hypermodels, and their classes, by name: KerasTuner loads TensorFlow."""
+    """Return whether an object or a class is a HyperModel, without loading KerasTuner."""
     kind = model if isinstance(model, type) else type(model)
     return ("keras_tuner", "HyperModel") in {
         (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
@@ -115,15 +527,16 @@ def is_hypermodel(model: Any) -> bool:
 
 
 def has_own_fit(model: Any) -> bool:
-    """Tell hypermodels that train by themselves, which nothing but KerasTuner's tuners call."""
+    """Return whether a HyperModel has a custom ``fit``, which only KerasTuner's tuners call."""
     if not is_hypermodel(model):
         return False
-    owner = next(kind for kind in type(model).__mro__ if "fit" in vars(kind))
+    kind = model if isinstance(model, type) else type(model)
+    owner = next(base for base in kind.__mro__ if "fit" in vars(base))
     return owner.__module__.partition(".")[0] != "keras_tuner"
 
 
 def takes_hp(model: Any) -> bool:
-    """Tell what KerasTuner calls by ``build(hp)`` from builders with parameters of their own.
+    """Return whether a model is KerasTuner's ``build(hp)`` or a HyperModel.
 
     Examples
     --------
@@ -140,7 +553,7 @@ def takes_hp(model: Any) -> bool:
 
 
 def _is_hyperparameters(annotation: object) -> bool:
-    """Tell KerasTuner's HyperParameters, also where an annotation is left as a text."""
+    """Return whether an annotation, which may be a str, is KerasTuner's HyperParameters."""
     if isinstance(annotation, str):
         return annotation.strip("'\" ").rpartition(".")[2] == "HyperParameters"
     module, name = (getattr(annotation, part, "") for part in ("__module__", "__name__"))
@@ -148,14 +561,14 @@ def _is_hyperparameters(annotation: object) -> bool:
 
 
 def name_of(model: Any) -> str:
-    """Return what a model is called in errors."""
+    """Return the name of a model in errors."""
     if isinstance(model, str):
         return model
     return str(getattr(model, "__name__", type(model).__name__))
 
 
 def kind_of(model: Any) -> str:
-    """Return how a model is built: by "name", "toggles", "hp", or as a "hypermodel" is."""
+    """Return how a model is built: "name", "toggles", "hp" or "hypermodel"."""
     if isinstance(model, str):
         return "name"
     if is_hypermodel(model):
@@ -167,38 +580,10 @@ def path_of(model: Any) -> str:
     """Return the text that a model is stored as: its name, or "module:function"."""
     if isinstance(model, str):
         return model
-    made = model if inspect.isroutine(model) else type(model)
-    return f"{made.__module__}:{made.__qualname__}"
+    function = model if inspect.isroutine(model) else type(model)
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def code_of(model: Any) -> str:
-    """Return a digest of a model's code; empty for the zoo's own, whose code has one by itself."""
-    builder = get_model(model).builder if isinstance(model, str) else model
-    if builder.__module__.partition(".")[0] == __name__.partition(".")[0]:
-        return ""
-    return code_version(builder, *filter(None, [sys.modules.get(builder.__module__)]))
-
-
-def check_importable(model: Any, workers: int, *given: Any) -> None:
-    """Refuse a model that workers cannot import, and arguments that do not get there.
-
-    Raises
-    ------
-    ToggleError
-        If there is one.
-    """
-    if not isinstance(model, str):
-        made = model if inspect.isroutine(model) else type(model)
-        module, name = getattr(made, "__module__", ""), getattr(made, "__qualname__", "")
-        if module == "__main__" or "<" in name or not name:
-            raise ToggleError(
-                f"With workers={workers}, `model` of `tune` must be a name of the zoo or what "
-                f"workers can import; got `{name}` of `{module}`."
-            )
-    try:
-        pickle.dumps((model, *given))
-    except Exception as error:  # whatever the arguments' own classes raise
-        raise ToggleError(
-            f"With workers={workers}, the arguments of `tune` go to other processes; they cannot "
-            f"be pickled: {error}."
-        ) from error
+    """Return a digest of a custom builder's code, "" for the zoo; see `Builder.version`."""
+    return find_builder(model).version

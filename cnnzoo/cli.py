@@ -1,8 +1,8 @@
-"""The command line of the zoo."""
+"""Command line of the zoo: list, describe and tune models."""
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +15,14 @@ from cnnzoo.runtime.console import (
 )
 from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean
 
-SHOWN = 5
-"""Configurations that `cnnzoo tune` shows."""
+if TYPE_CHECKING:
+    from cnnzoo.tuning.reading.results import SearchResults
 
-EPOCHS = 3
-"""Of each training of `cnnzoo tune`, if nobody says how many."""
+MAX_ROWS = 5
+"""Number of configurations in the table of `cnnzoo tune`."""
+
+DEFAULT_EPOCHS = 3
+"""Default number of epochs of `cnnzoo tune`."""
 
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
@@ -31,14 +34,14 @@ app = typer.Typer(
 
 @app.callback()
 def main(*, version: Annotated[bool, version_option("cnnzoo")] = False) -> None:
-    """Take what is asked of the program and of no command."""
+    """Handle options that apply to every command."""
 
 
 @app.command("list")
 def list_command(
-    pattern: Annotated[str, typer.Argument(help="A shell pattern of names.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Shell pattern of model names.")] = "*",
 ) -> None:
-    """List the models: document, task, parameters at the defaults, and what they are."""
+    """List the models with document, task, number of parameters and description."""
     from rich.console import Console
 
     from cnnzoo.zoo import documents_of, get_model, list_models
@@ -48,7 +51,7 @@ def list_command(
     with one_line_errors():
         if not models:
             raise ToggleError(
-                f"No model's name matches {pattern!r}; all are {', '.join(list_models())}."
+                f"No model matches {pattern!r}. The models are {', '.join(list_models())}."
             )
         with console.status("building the models"):
             load_keras()
@@ -62,21 +65,21 @@ def list_command(
                 )
                 for model in models
             ]
-    columns = ("model", "document", "task", "parameters", "what it is")
-    shown = 5 if console.width >= 120 else 4
-    console.print(table(columns[:shown], [row[:shown] for row in rows], right=("parameters",)))
+    columns = ("model", "document", "task", "parameters", "description")
+    count = 5 if console.width >= 120 else 4
+    console.print(table(columns[:count], [row[:count] for row in rows], right=("parameters",)))
     documents = documents_of(model.document for model in models)
-    console.print(legend("documents: the texts that the models are from", documents))
+    console.print(legend("documents that describe the models", documents))
 
 
 @app.command("describe")
 def describe_command(
-    model: Annotated[str, typer.Argument(help="A name out of `cnnzoo list`.")],
+    model: Annotated[str, typer.Argument(help="Name of a model; see `cnnzoo list`.")],
     choices: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Choices to build with.")
+        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
     ] = None,
 ) -> None:
-    """Show a built model's layers, shapes and parameters, and its toggles."""
+    """Show the layers of a model with shapes and parameters, and its toggles."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
@@ -85,85 +88,97 @@ def describe_command(
 
     console = Console()
     with one_line_errors():
-        found = get_model(model)
-        settings = parse_choices(choices or [], found.toggles, model)
+        entry = get_model(model)
+        settings = parse_choices(choices or [], entry.toggles, model)
         with console.status("building the model"):
             load_keras()
             from cnnzoo.analysis.shapes import describe
 
-            built = found.blank(**settings)
+            built = entry.blank(**settings)
         layers = describe(built)
     rows = [
         (row.layer, row.kind, _times(row.output_shape), f"{row.params:,}")
         for row in layers.itertuples()
     ]
-    title = f"{model} (document {found.document}): {built.count_params():,} parameters"
+    title = f"{model} (document {entry.document}): {built.count_params():,} parameters"
     columns = ("layer", "kind", "output", "parameters")
     console.print(table(columns, rows, right=("parameters",), title=title))
     console.print("toggles", style="bold")
-    for toggle in found.toggles.values():
+    for toggle in entry.toggles.values():
         value = settings.get(toggle.name, toggle.default)
         console.print(f"  {toggle.name}={value}", style="bold", markup=False, highlight=False)
-        description = Text(toggle.describe(found.toggles))
+        description = Text(toggle.describe(entry.toggles))
         console.print(Padding(description, (0, 0, 0, 6)), highlight=False)
 
 
 @app.command("tune")
 def tune_command(
-    model: Annotated[str, typer.Argument(help="A name out of `cnnzoo list`.")],
+    model: Annotated[str, typer.Argument(help="Name of a model; see `cnnzoo list`.")],
     choices: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Choices that hold.")
+        list[str] | None,
+        typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values that all trials share."),
     ] = None,
     *,
     search: Annotated[
-        str, typer.Option(help="Toggles to search, separated by commas; the model's by default.")
+        str,
+        typer.Option(help="Toggles to search, separated by commas; by default those of the model."),
     ] = "",
-    data: Annotated[str, typer.Option(help="As `cnnzoo.load_data` takes it.")] = "mnist5k",
-    tuner: Annotated[str, typer.Option(help="random, grid, bayesian or hyperband.")] = "random",
+    data: Annotated[
+        str, typer.Option(help="Name of the data, as in `cnnzoo.load_data`.")
+    ] = "mnist5k",
+    tuner: Annotated[
+        str, typer.Option(help="Tuner: random, grid, bayesian or hyperband.")
+    ] = "random",
     objective: Annotated[
         str | None,
-        typer.Option(help="A metric of the validation data; val_accuracy or val_rmse by default."),
+        typer.Option(help="Validation metric to optimize; val_accuracy or val_rmse by default."),
     ] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials at most.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of a training; 3.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 0,
+    trials: Annotated[int | None, typer.Option(min=1, help="Maximum number of trials.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs per training; 3 by default.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per configuration.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trials to run in parallel.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     checkpoints: Annotated[
-        bool, typer.Option("--checkpoints", help="Save every trained model in its trial's folder.")
+        bool,
+        typer.Option("--checkpoints", help="Save each trained model in the folder of its trial."),
     ] = False,
     to: Annotated[
-        str, typer.Option(help="Directory; searches/MODEL by default. The same call goes on there.")
+        str,
+        typer.Option(help="Directory; searches/MODEL by default. An existing search is resumed."),
     ] = "",
 ) -> None:
-    """Search a model's toggles with KerasTuner, and show the best configurations."""
+    """Search the toggles of a model with KerasTuner and show the best configurations."""
     from rich.console import Console
 
     from cnnzoo.data.load import load_data
+    from cnnzoo.engine.forkserver import preload
     from cnnzoo.toggle import read_toggles
     from cnnzoo.training.recipe import Recipe
-    from cnnzoo.tuning.role import role
-    from cnnzoo.tuning.wanted import make_space
+    from cnnzoo.tuning.space import make_space
+    from cnnzoo.tuning.tune import PRELOADED, tune
     from cnnzoo.zoo import get_model
 
     console = Console()
     with one_line_errors():
-        known = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
-        fixed: Any = parse_choices(choices or [], known, model)
+        available = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
+        fixed: Any = parse_choices(choices or [], available, model)
         names = [name.strip() for name in search.split(",") if name.strip()]
         if search and not names:
-            raise ToggleError(f"--search takes names of toggles, between commas; got {search!r}.")
-        usual = Recipe() if "epochs" in fixed else Recipe(epochs=EPOCHS)
-        recipe = usual if epochs is None else Recipe(epochs=epochs)
-        make_space(
-            model, names or None, recipe, fixed
-        )  # says what is wrong before anything is loaded
+            raise ToggleError(
+                f"`--search`: expected names of toggles separated by commas; got {search!r}."
+            )
+        default = Recipe() if "epochs" in fixed else Recipe(epochs=DEFAULT_EPOCHS)
+        recipe = default if epochs is None else Recipe(epochs=epochs)
+        make_space(model, names or None, recipe, fixed)  # raises before Keras is loaded
         with console.status("loading"):
-            load_keras(fixed=role() == "worker")
-            from cnnzoo.tuning.tune import tune
+            if workers > 1:
+                preload(PRELOADED)
+            load_keras()
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
         try:
-            found = tune(
+            results = tune(
                 model,
                 data,
                 names or None,
@@ -177,53 +192,53 @@ def tune_command(
                 **fixed,
             )
         except KeyboardInterrupt:
-            typer.echo("Interrupted; the same command goes on.", err=True)
+            typer.echo("Interrupted. Run the same command again to resume.", err=True)
             raise typer.Exit(130) from None
-    best = found.configurations.head(SHOWN)
+    best = results.configurations.head(MAX_ROWS)
     if best.empty:
-        typer.echo(f"No trial came to a score; {found.directory} says why.", err=True)
+        typer.echo(
+            f"No trial finished with a score; see {results.directory} for the reasons.", err=True
+        )
         raise typer.Exit(1)
-    columns = ("trial", "score", *(n for n in best.columns if n in found.hyperparameters))
+    columns = ("trial", "score", *(n for n in best.columns if n in results.hyperparameters))
     cells = [
         (row.trial, f"{row.score:.4f}", *(_level(row[name]) for name in columns[2:]))
         for _, row in best.iterrows()
     ]
-    looked_for = found.objective.name if found.objective else objective
-    title = f"{model} on {data}: {_title(found, looked_for)}"
+    metric = results.objective.name if results.objective else objective
+    title = f"{model} on {data}: {_title(results, metric)}"
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(table(columns, cells, right=columns[:2]))
-    console.print(_python(found, fixed), highlight=False, markup=False, soft_wrap=True)
-    # apart from what may be piped
-    typer.echo(
-        f"All of it as a page: ablations report {shlex.quote(str(found.directory))}", err=True
-    )
+    console.print(_python(results, fixed), highlight=False, markup=False, soft_wrap=True)
+    command = f"ablations report {shlex.quote(str(results.directory))}"
+    typer.echo(f"For a report, run: {command}", err=True)
 
 
-def _title(found: Any, looked_for: str | None) -> str:
-    """Say of how many trials the best are shown, and how many Hyperband stopped early."""
-    count, stopped = len(found.comparable), len(found.stopped_early)
-    longest, whole = found.comparable[0].budget, found.project.budget
-    if not (longest and whole):
-        return f"the best of {count} by {looked_for}"
-    trained = "in full" if longest >= whole else f"for {longest} of {whole} epochs"
+def _title(results: "SearchResults", metric: str | None) -> str:
+    """Return the number of comparable trials, and of those that Hyperband stopped early."""
+    count, stopped = len(results.comparable), len(results.stopped_early)
+    longest, full = results.comparable[0].budget, results.project.budget
+    if not (longest and full):
+        return f"best of {count} trial{'s' * (count != 1)} by {metric}"
+    training = "in full" if longest >= full else f"for {longest} of {full} epochs"
     end = f"; {stopped} stopped early" if stopped else ""
-    return f"the best of {count} trained {trained}, by {looked_for}{end}"
+    return f"best of {count} trial{'s' * (count != 1)} trained {training}, by {metric}{end}"
 
 
-def _python(found: Any, fixed: Mapping[str, Any]) -> str:
-    """Write the best configuration as Python to paste: ``build`` if the model was all of it."""
+def _python(results: "SearchResults", fixed: Mapping[str, Any]) -> str:
+    """Return the best configuration as code: a call of ``build`` if only toggles were searched."""
     from cnnzoo.tuning.reading.as_code import build_line
     from cnnzoo.zoo import toggles
 
-    if not {*found.hyperparameters, *fixed} <= toggles(found.model).keys():
-        return str(found.best_line())
-    return build_line(found)
+    if not {*results.hyperparameters, *fixed} <= toggles(results.model).keys():
+        return results.best_line()
+    return build_line(results.project.search, results.best())
 
 
 def _level(level: Any) -> str:
     import pandas as pd
 
-    if pd.isna(level):  # another choice switches it off
+    if pd.isna(level):  # another toggle switches it off
         return ""
     return f"{level:.4g}" if isinstance(level, float) else str(level)
 
@@ -235,12 +250,12 @@ def _times(shape: object) -> str:
 def parse_choices(
     texts: Sequence[str], toggles: Mapping[str, Toggle], owner: str
 ) -> dict[str, Level]:
-    """Read choices written as ``toggle=value``.
+    """Parse arguments of the form ``toggle=value``.
 
     Raises
     ------
     ToggleError
-        If one is not of that form, not known or not allowed.
+        If one has another form, is unknown or not allowed.
 
     Examples
     --------
@@ -254,7 +269,7 @@ def parse_choices(
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ToggleError(f"A choice is written toggle=value; got {text!r}.")
+            raise ToggleError(f"Expected toggle=value; got {text!r}.")
         if name not in toggles:
             raise ToggleError(
                 f"`{owner}` has no toggle `{name}`{did_you_mean(name, toggles)} "

@@ -1,4 +1,4 @@
-"""Levels of toggles: settings that can be compared and hashed."""
+"""Settings: levels by toggle that can be compared and hashed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from cnnzoo.toggle import Level
 
 
 class Settings(Mapping[str, Level]):
-    """Levels by toggle: a mapping that neither changes nor confuses 1 with True.
+    """Levels by toggle: an immutable mapping in which 1, True and 1.0 differ.
 
     Examples
     --------
@@ -43,12 +43,18 @@ class Settings(Mapping[str, Level]):
 
 
 def same(level: object, other: object) -> bool:
-    """Tell whether two levels are one; 1, True and 1.0 are three."""
+    """Return whether two levels are equal and of one type.
+
+    Examples
+    --------
+    >>> same(1, 1), same(1, True)
+    (True, False)
+    """
     return type(level) is type(other) and level == other
 
 
 def _written(level: Level) -> str:
-    """Write a level plainly, but a text that reads like another level in quotes."""
+    """Return a level as text, with quotes around a str that reads like another level."""
     if isinstance(level, str):
         try:
             float(level)
@@ -59,5 +65,5 @@ def _written(level: Level) -> str:
 
 
 def canonical(settings: Settings) -> str:
-    """Return the settings as JSON with sorted names: equal settings have equal texts."""
+    """Return settings as JSON with sorted names, the same text for equal settings."""
     return json.dumps(dict(settings), sort_keys=True)

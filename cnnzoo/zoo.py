@@ -1,4 +1,4 @@
-"""The zoo: build a model by name, list the models and their toggles, load a saved model."""
+"""The zoo: list, build and load models, list their toggles, and the documents they are from."""
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
@@ -14,52 +14,57 @@ if TYPE_CHECKING:
 
 
 def get_model(name: str) -> Model:
-    """Look up a registered model.
+    """Return a registered model.
 
     Raises
     ------
     ToggleError
-        If there is none of that name.
+        If the name is unknown.
 
     Examples
     --------
     >>> get_model("downsampling").document
     '000 ex. 1'
     """
-    import_module("cnnzoo.models")  # registers the zoo's own
-    if name not in MODELS:
-        known = sorted(MODELS)
+    models = _registered()
+    if name not in models:
+        names = sorted(models)
         raise ToggleError(
-            f"The zoo has no model `{name}`{did_you_mean(str(name), known)} "
-            f"Its models: {', '.join(known)}."
+            f"The zoo has no model `{name}`{did_you_mean(str(name), names)} "
+            f"Its models: {', '.join(names)}."
         )
-    return MODELS[name]
+    return models[name]
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """List the names of the models, sorted.
+    """Return the sorted names of the models.
 
     Parameters
     ----------
     pattern
-        A shell pattern that the names must match.
+        Shell pattern that filters the names, such as "res*".
 
     Examples
     --------
     >>> list_models("conv*")
     ['conv_stack']
     """
+    return sorted(name for name in _registered() if fnmatchcase(name, pattern))
+
+
+def _registered() -> dict[str, Model]:
+    """Return the models by name, after importing those of the zoo."""
     import_module("cnnzoo.models")
-    return sorted(name for name in MODELS if fnmatchcase(name, pattern))
+    return MODELS
 
 
 def toggles(model: str | Callable[..., object]) -> dict[str, Toggle]:
-    """Read the toggles of a model, by name.
+    """Return the toggles of a model by name.
 
     Parameters
     ----------
     model
-        A name in the zoo, or any builder with annotated parameters.
+        Name of a zoo model, or any builder with annotated parameters.
 
     Examples
     --------
@@ -70,25 +75,25 @@ def toggles(model: str | Callable[..., object]) -> dict[str, Toggle]:
 
 
 def build(name: str, /, **settings: Any) -> "keras.Model":
-    """Build a model of the zoo.
+    """Build a model of the zoo by its name.
 
     Parameters
     ----------
     name
-        A name out of `list_models()`.
+        Name of the model, one of `list_models()`.
     **settings
-        The model's toggles, and ``input_shape``, ``classes``, ``compile``, ``seed`` and ``name``:
-        see ``help`` of the builder of that name.
+        Toggles of the model, and ``input_shape``, ``classes``, ``compile``, ``seed`` and ``name``;
+        see the help of the function with the name of the model, such as ``cnnzoo.downsampling``.
 
     Returns
     -------
     keras.Model
-        Compiled, unless ``compile=False``.
+        The model, compiled unless ``compile=False``.
 
     Raises
     ------
     ToggleError
-        If the name or a choice is unknown, or the choices do not go together.
+        If the model or a toggle is unknown, or a value is invalid.
 
     Examples
     --------
@@ -98,15 +103,15 @@ def build(name: str, /, **settings: Any) -> "keras.Model":
     return get_model(name).builder(**settings)
 
 
-def load_model(path: str | Path) -> Any:
-    """Load a ``.keras`` file in Keras's safe mode, with the zoo's layers known to Keras.
+def load_model(path: str | Path) -> "keras.Model":
+    """Load a ``.keras`` file in safe mode, after registering the custom layers of the zoo.
 
-    ``keras.saving.load_model`` does the same once a model of the zoo was built in the process.
+    Once the process has built a zoo model, ``keras.saving.load_model`` does the same.
 
     Parameters
     ----------
     path
-        What ``model.save`` wrote.
+        File written by ``model.save``.
 
     Returns
     -------
@@ -115,9 +120,9 @@ def load_model(path: str | Path) -> Any:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If Keras cannot read it, or it holds what safe mode refuses.
+        If Keras cannot read the file, or it contains code that safe mode refuses.
 
     Examples
     --------
@@ -129,13 +134,10 @@ def load_model(path: str | Path) -> Any:
     """
     import keras
 
-    from cnnzoo.models import (
-        backbones,  # noqa: F401
-    )
-
+    import_module("cnnzoo.models.backbones")  # registers all custom layers
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+        raise FileNotFoundError(f"File {path} does not exist.")
     return keras.saving.load_model(path, safe_mode=True)
 
 
@@ -146,21 +148,21 @@ DOCUMENTS = {
     "003": "Convolutional networks for images",
     "004": "Why is the PyTorch CNN loss not decreasing?",
 }
-"""Titles, by the number that models and studies call them by."""
+"""Titles of the documents by the number that models and studies refer to."""
 
 
 def documents_of(places: Iterable[str]) -> dict[str, str]:
-    """Return the documents that some places are in.
+    """Return the titles of documents by number.
 
     Parameters
     ----------
     places
-        What models say of themselves, such as "000 ex. 1", "003 step 7" or "003, 001".
+        References to documents, such as "000 ex. 1", "003 step 7" or "003, 001".
 
     Examples
     --------
     >>> list(documents_of(["004", "003 step 7"]))
     ['003', '004']
     """
-    named = {word for place in places for word in place.replace(",", " ").split()}
-    return {number: title for number, title in DOCUMENTS.items() if number in named}
+    words = {word for place in places for word in place.replace(",", " ").split()}
+    return {number: title for number, title in DOCUMENTS.items() if number in words}

@@ -27,7 +27,6 @@ LONGEST = (
     "test_tune.py",
     "test_workers.py",
     "test_notebooks.py",
-    "test_hosts.py",
 )
 """Files that take the longest. They begin, for what comes last runs beside nothing else."""
 

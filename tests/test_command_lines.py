@@ -55,5 +55,5 @@ def test_the_list_of_studies_says_what_its_claims_are():
 
 def test_the_list_of_models_says_which_documents_they_are_from():
     lines = [line.rstrip() for line in tell("cnnzoo", "list", "[fm][el]*").output.splitlines()]
-    start = lines.index("documents: the texts that the models are from")
+    start = lines.index("documents that describe the models")
     assert lines[start + 1 :] == [f"  000  {DOCUMENTS['000']}", f"  003  {DOCUMENTS['003']}"]

@@ -1,5 +1,7 @@
-"""The checks that read the code instead of running it, so that one command runs all checks."""
+"""Checks that read the code instead of running it, so that one command runs all checks."""
 
+import ast
+import graphlib
 import shutil
 import subprocess
 import sys
@@ -9,13 +11,95 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+ROOMS = (
+    "ablations.cli",
+    "ablations.search",
+    "ablations.running",
+    "ablations.results",
+    "ablations.report",
+    "ablations.stats",
+    "ablations.designs",
+    "ablations.store",
+    "ablations.study",
+    "cnnzoo.cli",
+    "cnnzoo.tuning",
+    "cnnzoo.builders",
+    "cnnzoo.hp_discovery",
+    "cnnzoo.doctor",
+    "cnnzoo.training",
+    "cnnzoo.zoo",
+    "cnnzoo.analysis",
+    "cnnzoo.models",
+    "cnnzoo.data",
+    "cnnzoo.engine",
+    "cnnzoo.runtime",
+    "cnnzoo.signature",
+    "cnnzoo.levels",
+    "cnnzoo.vocabulary",
+    "cnnzoo.toggle",
+    "cnnzoo.kinds",
+)
+"""Rooms from the top down: a module imports from its own room and from lower ones only."""
+
 
 @pytest.mark.parametrize(
     "command",
     [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
     ids=lambda command: " ".join(command),
 )
-def test_the_code_passes(command):
+def test_code_passes(command):
     tool = shutil.which(command[0], path=str(Path(sys.executable).parent)) or command[0]
     run = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def modules() -> dict[str, Path]:
+    """Return the files of both packages by module name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in ("cnnzoo", "ablations")
+        for path in (ROOT / package).rglob("*.py")
+    }
+
+
+def imports() -> dict[str, set[str]]:
+    """Return the project modules that each module imports anywhere, annotations included."""
+    files = modules()
+    graph: dict[str, set[str]] = {name: set() for name in files}
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            targets = []
+            if isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{name} has a relative import"
+                targets = [f"{node.module}.{alias.name}" for alias in node.names]
+                targets = [target if target in files else node.module for target in targets]
+            elif isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            graph[name] |= {target for target in targets if target in files} - {name}
+    return graph
+
+
+def room_of(module: str) -> int:
+    """Return the place in ROOMS of a module's room; the packages themselves are above all."""
+    (room,) = [place for place, room in enumerate(ROOMS) if f"{module}.".startswith(f"{room}.")]
+    return room
+
+
+def test_imports_run_down_the_rooms():
+    upward = [
+        f"{module} imports {target}"
+        for module, targets in imports().items()
+        for target in targets
+        if "." in module and "." in target and room_of(target) < room_of(module)
+    ]
+    assert not upward
+
+
+def test_imports_form_no_circle():
+    # A package's own module re-exports names of its modules: it is not a place of its own.
+    files = modules()
+    graph = {
+        module: {target for target in targets if files[target].name != "__init__.py"}
+        for module, targets in imports().items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()

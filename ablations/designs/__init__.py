@@ -23,7 +23,7 @@ DESIGNS: dict[str, Design] = dict(
         strict=True,
     )
 )
-"""By name: from the factors' levels and what the study says of its baseline to the layout."""
+"""Designs by name: functions of the factors' levels and the baseline that return the layout."""
 
 
 def design(
@@ -32,23 +32,23 @@ def design(
     baseline: Settings,
     variants: Sequence[Mapping[str, Level]] = (),
 ) -> Layout:
-    """Lay out a study.
+    """Return the layout of a study.
 
     Parameters
     ----------
     name
-        Of the design, or "list" for variants of one's own.
+        Name of the design, or "list" for listed variants.
     factors
         Levels by factor.
     baseline
-        What the study says of its baseline, completed by the defaults.
+        Baseline of the study, completed by the defaults.
     variants
         For "list": the levels that each variant changes.
 
     Raises
     ------
     StudyError
-        If there is no such design, or it does not fit the factors.
+        If the design does not exist or does not fit the factors.
     """
     check_known(name, [*DESIGNS, LIST], "There is no design")
     if name == LIST:

@@ -1,4 +1,4 @@
-"""Every combination of levels."""
+"""Full factorial design."""
 
 from itertools import chain, combinations, islice, product
 from typing import Any
@@ -18,7 +18,7 @@ from cnnzoo.levels import Settings, same
 
 
 def full_factorial(factors: Factors, baseline: Settings) -> Layout:
-    """Combine every level of every factor.
+    """Combine all levels of all factors.
 
     Raises
     ------
@@ -41,31 +41,31 @@ def full_factorial(factors: Factors, baseline: Settings) -> Layout:
 
 
 def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
-    """Run the smallest fraction that keeps main effects apart from two-way interactions.
+    """Run the smallest fraction that separates main effects from two-way interactions.
 
-    That is resolution IV (Box, Hunter and Hunter 2005, "Statistics for experimenters", chapter
-    6): n factors in the least 2**k runs with 2**(k - 1) at least n, each a product of an odd
-    number of k base factors. A product of two such columns is of an even number, so that no
-    interaction of two is a main effect. Of three factors it is a half, resolution III, where each
-    main effect is aliased with the interaction of the others.
+    This is resolution IV (Box, Hunter and Hunter 2005, "Statistics for experimenters", chapter
+    6): n factors in the smallest 2**k runs with 2**(k - 1) >= n, each a product of an odd number of
+    k base factors. The product of two such columns is a product of an even number, so no two-way
+    interaction is a main effect. For three factors it is a half fraction of resolution III, in
+    which each main effect is aliased with the interaction of the other two.
 
     Parameters
     ----------
     factors
-        At least three, two levels each.
+        At least three factors with two levels each.
     baseline
-        The baseline's levels; each is one of the factor's two.
+        The baseline's levels, one of the two of each factor.
 
     Returns
     -------
     Layout
-        With its alias table.
+        Layout with its alias table.
 
     Raises
     ------
     StudyError
-        If there are fewer than three factors, one does not have two levels, or the baseline's
-        level is none of them.
+        If there are fewer than three factors, if a factor does not have two levels, or if the
+        baseline's level is neither of them.
 
     Examples
     --------
@@ -85,22 +85,22 @@ def fractional_factorial(factors: Factors, baseline: Settings) -> Layout:
 
 
 def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
-    """Screen many factors in few runs, by their main effects.
+    """Screen the main effects of many factors in few runs.
 
     Plackett and Burman (1946): n factors in the next multiple of four above n runs, or the one
-    after it where pyDOE3 has no such design: of 28, 36 or 44 runs, say. Two-way interactions are
-    spread over the main effects, so follow up on what stands out: with 12 runs each main effect
-    carries a third of every interaction of two others, more or less.
+    after it if pyDOE3 has no design of that size, such as 28, 36 or 44 runs. Two-way interactions
+    are spread over the main effects: with 12 runs each main effect carries about a third of every
+    interaction of two other factors. Confirm large effects in a further study.
 
     Parameters
     ----------
     factors, baseline
-        As of `fractional_factorial`.
+        As for `fractional_factorial`.
 
     Raises
     ------
     StudyError
-        As `fractional_factorial`.
+        As for `fractional_factorial`.
 
     Examples
     --------
@@ -115,12 +115,12 @@ def plackett_burman(factors: Factors, baseline: Settings) -> Layout:
     runs = 4 * (len(factors) // 4 + 1)
     while runs // (runs & -runs) not in (1, 3, 5):  # pyDOE3 doubles designs of 1, 12 and 20 runs
         runs += 4
-    # any of the columns are orthogonal and balanced
+    # All columns are orthogonal and balanced, so any of them will do.
     return _two_level(factors, baseline, pbdesign(runs - 1)[:, : len(factors)])
 
 
 def _odd_words(count: int) -> list[str]:
-    """Return the generators of a fraction of resolution IV, the base factors first.
+    """Return the generators of a fraction of resolution IV, beginning with the base factors.
 
     Examples
     --------
@@ -136,15 +136,15 @@ def _odd_words(count: int) -> list[str]:
 def _check_enough(factors: Factors, design: str) -> None:
     if len(factors) < 3:
         raise StudyError(
-            f"The design {design} takes at least 3 factors; got {len(factors)}. "
-            "Give full-factorial."
+            f"`factors`: expected at least 3 for the design {design}; got {len(factors)}. "
+            "Use full-factorial."
         )
 
 
 def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
     check_baseline_of_two(factors, baseline)
-    # The published tables hold the run with every factor at its high level; their mirror image, an
-    # equal design, holds the one with every factor at its low level, which is the baseline's.
+    # The published tables have the run with all factors at the high level. Their mirror image is an
+    # equivalent design and has the run with all factors at the low level, the baseline's.
     signs = -np.asarray(signs)
     changed = {
         name: next(level for level in levels if not same(level, baseline[name]))
@@ -165,12 +165,12 @@ def _two_level(factors: Factors, baseline: Settings, signs: Any) -> Layout:
 
 
 def _aliases(names: list[str], signs: Any) -> tuple[tuple[str, str, float], ...]:
-    """Find main effects and two-way interactions whose columns are correlated."""
+    """Return the main effects and two-way interactions whose columns are correlated."""
     columns = {name: signs[:, index].astype(int) for index, name in enumerate(names)}
     columns |= {f"{a}:{b}": columns[a] * columns[b] for a, b in combinations(names, 2)}
     effects = list(columns)
     table = np.column_stack(list(columns.values()))
-    # All columns are balanced, those of interactions since the main effects' are orthogonal.
+    # All columns are balanced; those of interactions because main effects are orthogonal.
     products = np.triu(table.T @ table, k=1)
     return tuple(
         (effects[a], effects[b], float(products[a, b] / len(table)))

@@ -1,4 +1,4 @@
-"""What a design gives: the baseline's levels and the variants."""
+"""Layout, the result of a design, and checks that designs share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ Factors = Mapping[str, tuple[Level, ...]]
 
 @dataclass(frozen=True)
 class Layout:
-    """The plan of a study but for its seeds.
+    """Plan of a study without its seeds.
 
     Parameters
     ----------
     baseline
         The baseline's level of every factor.
     variants
-        What is trained, the baseline first, all against the baseline.
+        Variants to train, beginning with the baseline.
     aliases
-        Effects that the design cannot tell apart, or not wholly: pairs such as ("a", "b:c") with
-        the correlation of their columns, 1 or -1 where they are one and the same.
+        Effects that the design cannot separate: pairs such as ("a", "b:c") with the correlation of
+        their columns, which is 1 or -1 for complete aliases.
     crossed
-        Whether factors are set against each other, as in a factorial.
+        Whether the design combines levels of several factors, as a factorial does.
     grow
-        From what each variant so far came to, by name, lower being better, to the variants to be
-        tried next; none when the design is complete.
+        Function that returns the variants to train next from the losses so far, by name of the
+        variant (lower is better). It returns none if the design is complete.
     """
 
     baseline: Settings
@@ -39,7 +39,7 @@ class Layout:
 
 
 def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Variant, ...]:
-    """Turn rows of levels into variants, the baseline first and each only once."""
+    """Return the variants of rows of levels without duplicates, beginning with the baseline."""
     variants = {Variant(): None}
     for row in rows:
         changes = {n: level for n, level in row.items() if not same(level, baseline[n])}
@@ -48,74 +48,75 @@ def lay_out(baseline: Settings, rows: Iterable[Mapping[str, Level]]) -> tuple[Va
 
 
 def check_baseline(factors: Factors, baseline: Settings, remedy: str = "Add it") -> None:
-    """Refuse a baseline that is not among the levels of the design.
+    """Check that the baseline's levels are among the levels of the design.
 
     Parameters
     ----------
     factors, baseline
-        The factors' levels and the baseline's.
+        Levels of the factors and of the baseline.
     remedy
-        What would mend it besides another baseline.
+        Remedy to name in the error, besides another baseline.
 
     Raises
     ------
     StudyError
-        With what would mend it.
+        If a level of the baseline is not among the levels.
     """
     for name, levels in factors.items():
-        own = baseline[name]
-        if not any(same(own, level) for level in levels):
+        start = baseline[name]
+        if not any(same(start, level) for level in levels):
             raise StudyError(
-                f"The baseline's level of `{name}`, {own!r}, is not among the study's levels "
+                f"The baseline's level of `{name}`, {start!r}, is not among the study's levels "
                 f"{listed(levels)}. {remedy}, or give baseline={{{name!r}: {levels[0]!r}}}."
             )
 
 
 def check_baseline_of_two(factors: Factors, baseline: Settings) -> None:
-    """Refuse a baseline that is neither of the two levels of a factor.
+    """Check that the baseline's levels are among the two levels of each factor.
 
     Raises
     ------
     StudyError
-        As `check_baseline`.
+        If a level of the baseline is neither of the two.
     """
     check_baseline(factors, baseline, "Replace one of them by it")
 
 
 def check_two_levels(factors: Factors, design: str) -> None:
-    """Refuse factors that do not have two levels, off and on.
+    """Check that every factor has two levels.
 
     Raises
     ------
     StudyError
-        With the factor and its levels.
+        If a factor has another number of levels.
     """
     for name, levels in factors.items():
         if len(levels) != 2:
             raise StudyError(
-                f"The design {design} takes two levels a factor, off and on; `{name}` has "
+                f"`{name}`: expected two levels, off and on, for the design {design}; got "
                 f"{len(levels)}: {listed(levels)}."
             )
 
 
 def check_different(baseline: Settings, variants: Sequence[Mapping[str, Level]]) -> None:
-    """Refuse listed variants that are the baseline, or one another, by another name.
+    """Check that listed variants differ from the baseline and from each other.
 
-    A trial is a function of its configuration and its seed, so their deltas would all be 0.
+    A trial is a function of its configuration and its seed, so all deltas between equal variants
+    would be 0.
 
     Raises
     ------
     StudyError
-        With the variant, and what it is the same as.
+        If a variant equals the baseline or another variant.
     """
-    known = {Variant(): "the baseline"}
+    names = {Variant(): "the baseline"}
     for place, changes in enumerate(variants, start=1):
         row = {n: level for n, level in changes.items() if not same(level, baseline[n])}
         variant = Variant(Settings(dict(sorted(row.items()))))
-        if variant in known:
+        if variant in names:
             raise StudyError(
-                f"`variants` of a Study: number {place}, {dict(changes)}, is {known[variant]} by "
+                f"`variants` of a Study: number {place}, {dict(changes)}, is {names[variant]} by "
                 "another name. The same configuration and seed give the same numbers, so it would "
                 "say nothing: leave it out."
             )
-        known[variant] = f"number {place}"
+        names[variant] = f"number {place}"

@@ -1,4 +1,4 @@
-"""Designs whose variants change a single factor."""
+"""Designs whose variants change one factor each."""
 
 from ablations.designs.layout import (
     Factors,
@@ -12,12 +12,12 @@ from cnnzoo.levels import Settings
 
 
 def one_at_a_time(factors: Factors, baseline: Settings) -> Layout:
-    """Change one factor of the baseline to one other level at a time.
+    """Change one factor of the baseline to another level at a time.
 
     Parameters
     ----------
     factors
-        Levels by factor; the baseline's is one of them.
+        Levels by factor, including the baseline's.
     baseline
         The baseline's levels.
 
@@ -38,19 +38,19 @@ def one_at_a_time(factors: Factors, baseline: Settings) -> Layout:
 
 
 def add_one_in(factors: Factors, baseline: Settings) -> Layout:
-    """Turn one factor on at a time, all others being off.
+    """Turn one factor on at a time; all others stay off.
 
     Parameters
     ----------
     factors
         Two levels by factor, off and on, in any order.
     baseline
-        Has every factor off: see `ablations.designs.switching`.
+        Baseline with every factor off; see `ablations.designs.switching`.
 
     Raises
     ------
     StudyError
-        If a factor does not have two levels, or the baseline's is none of them.
+        If a factor does not have two levels, or the baseline's level is neither of them.
 
     Examples
     --------
@@ -65,14 +65,14 @@ def add_one_in(factors: Factors, baseline: Settings) -> Layout:
 
 
 def leave_one_out(factors: Factors, baseline: Settings) -> Layout:
-    """Turn one factor off at a time, all others being on.
+    """Turn one factor off at a time; all others stay on.
 
     Parameters
     ----------
     factors
         Two levels by factor, off and on, in any order.
     baseline
-        Has every factor on: see `ablations.designs.switching`.
+        Baseline with every factor on; see `ablations.designs.switching`.
 
     Raises
     ------

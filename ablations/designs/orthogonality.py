@@ -1,4 +1,4 @@
-"""Whether the factors of a crossed design can be told apart by the variants that are trained."""
+"""Orthogonality of the factors of a crossed design over the variants that are trained."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
@@ -9,6 +9,7 @@ from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
 MOST_PAIRS = 5
+"""Largest number of pairs of factors that a note names."""
 
 _ZERO = 1e-9
 
@@ -16,22 +17,21 @@ _ZERO = 1e-9
 def correlations(
     factors: Sequence[str], variants: Sequence[Mapping[str, Level]]
 ) -> list[tuple[str, str, float]]:
-    r"""Return the pairs of factors whose levels go together over the variants of a design.
+    r"""Return the pairs of factors that are correlated over the variants of a design.
 
-    Of two factors with two levels each it is the size of the correlation of their columns; in
-    general it is Cramer's V, which is the same there: with the table of how often each pair of
-    levels occurs
+    The measure is Cramer's V. For two factors with two levels each it is the absolute correlation
+    of their columns. From the contingency table of the two factors
 
     .. math:: V = \sqrt{\frac{\chi^2}{n \, (\min(r, c) - 1)}}
 
-    It is 0 where the main effects are orthogonal, and 1 where one factor tells the other.
+    It is 0 if the main effects are orthogonal, and 1 if one factor determines the other.
 
     Parameters
     ----------
     factors
-        Names.
+        Names of the factors.
     variants
-        The levels that each variant changes; what it leaves out is the baseline's.
+        Levels that each variant changes; the others are the baseline's.
 
     References
     ----------
@@ -45,12 +45,12 @@ def correlations(
     [('a', 'b', 0.5)]
     """
     codes = {name: _codes([variant.get(name) for variant in variants]) for name in factors}
-    found = []
+    pairs = []
     for first, second in combinations(factors, 2):
         value = _cramer(codes[first], codes[second])
         if value > _ZERO:
-            found.append((first, second, value))
-    return found
+            pairs.append((first, second, value))
+    return pairs
 
 
 def lost_orthogonality(
@@ -58,28 +58,31 @@ def lost_orthogonality(
     variants: Mapping[str, Mapping[str, Level]],
     infeasible: Collection[str],
 ) -> str:
-    """Say which factors of a crossed design go together since some variants cannot be built.
+    """Return a note on factors that are correlated because some variants cannot be built.
 
     Parameters
     ----------
     factors
-        Names.
+        Names of the factors.
     variants
-        By name, the levels that each variant changes.
+        Levels that each variant changes, by name of the variant.
     infeasible
-        Names of those that cannot be built.
+        Names of the variants that cannot be built.
 
     Returns
     -------
     str
-        A sentence; empty where the main effects are orthogonal.
+        A sentence; empty if the main effects are orthogonal.
     """
-    trained = [changes for name, changes in variants.items() if name not in infeasible]
-    found = sorted(correlations(factors, trained), key=lambda row: -row[2])
-    if not found:
+    if not infeasible:  # crossed designs are orthogonal
         return ""
-    pairs = ", ".join(f"{a} and {b} by {value:.2f}" for a, b, value in found[:MOST_PAIRS])
-    more = f", and {len(found) - MOST_PAIRS} more pairs by less" if found[MOST_PAIRS:] else ""
+    trained = [changes for name, changes in variants.items() if name not in infeasible]
+    correlated = sorted(correlations(factors, trained), key=lambda row: -row[2])
+    if not correlated:
+        return ""
+    pairs = ", ".join(f"{a} and {b} by {value:.2f}" for a, b, value in correlated[:MOST_PAIRS])
+    rest = correlated[MOST_PAIRS:]
+    more = f", and {len(rest)} more pairs by less" if rest else ""
     return (
         f"Main effects are not orthogonal, for {len(variants) - len(trained)} of {len(variants)} "
         f"combinations cannot be built: there correlate {pairs}{more}; each effect is adjusted for "
@@ -88,18 +91,17 @@ def lost_orthogonality(
 
 
 def _codes(levels: Sequence[Level | None]) -> list[int]:
-    """Number the levels; 1 and True are two."""
-    known: dict[Settings, int] = {}
+    """Return an integer code for each level; 1 and True are different levels."""
+    codes: dict[Settings, int] = {}
     rows = [Settings() if level is None else Settings(level=level) for level in levels]
-    return [known.setdefault(row, len(known)) for row in rows]
+    return [codes.setdefault(row, len(codes)) for row in rows]
 
 
 def _cramer(first: Sequence[int], second: Sequence[int]) -> float:
-    counts = np.zeros((max(first, default=0) + 1, max(second, default=0) + 1))
+    counts = np.zeros((max(first, default=0) + 1, max(second, default=0) + 1), dtype=int)
     np.add.at(counts, (list(first), list(second)), 1)
     if min(counts.shape) < 2:
         return 0.0
-    total = counts.sum()
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
-    chi = ((counts - expected) ** 2 / expected).sum()
-    return float(np.sqrt(chi / (total * (min(counts.shape) - 1))))
+    from scipy.stats.contingency import association  # slow to import
+
+    return float(association(counts, method="cramer"))

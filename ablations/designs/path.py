@@ -1,4 +1,4 @@
-"""The ablation path: from one configuration to another by the best single change each step."""
+"""Ablation path: from one configuration to another, by the best single change at each step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from cnnzoo.toggle import Level
 
 @dataclass(frozen=True)
 class Step:
-    """A change that the path made.
+    """One step of the path.
 
     Parameters
     ----------
     factor
-        What was changed.
+        Factor that was changed.
     variant
-        Where that led.
+        Variant after the change.
     runner_up
-        The factor that would have been next best, and the variant that it would have led to; none
-        at the last step, where there is no choice.
+        Factor of the second-best change and the variant that it leads to; None for the last step,
+        which has no choice.
     """
 
     factor: str
@@ -30,17 +30,17 @@ class Step:
 
 
 def path(factors: Factors, baseline: Settings) -> Layout:
-    """Change one factor after the other, each time the one that helps most.
+    """Change one factor after the other, at each step the one that helps most.
 
     Fawcett and Hoos (2016), "Analysing differences between algorithm configurations through
-    ablation". Which changes are tried next depends on the results of the last ones.
+    ablation". The variants of a step depend on the results of the step before.
 
     Parameters
     ----------
     factors
         Two levels by factor: the start's, then the target's.
     baseline
-        Replaced by every factor's first level.
+        Levels of everything else; the factors start at their first level.
 
     Raises
     ------
@@ -68,14 +68,14 @@ def path(factors: Factors, baseline: Settings) -> Layout:
 
 
 def steps(target: Mapping[str, Level], losses: Mapping[str, float]) -> list[Step]:
-    """Return the steps of the path, as far as it is known.
+    """Return the steps of the path that the losses determine.
 
     Parameters
     ----------
     target
-        The level of every factor at the path's end.
+        Level of every factor at the end of the path.
     losses
-        What each variant so far came to, by name, lower being better.
+        Losses of the variants so far, by name; lower is better.
     """
     return _follow(target, losses)[0]
 
@@ -83,18 +83,19 @@ def steps(target: Mapping[str, Level], losses: Mapping[str, float]) -> list[Step
 def _follow(
     target: Mapping[str, Level], losses: Mapping[str, float]
 ) -> tuple[list[Step], Sequence[Variant]]:
-    """Follow the path as far as results reach: the steps made, and what is to be tried next."""
-    made: list[Step] = []
-    while len(made) < len(target):
-        done = {step.factor for step in made}
-        tried = {name: _variant(target, {*done, name}) for name in target if name not in done}
+    """Return the steps that the losses determine and the variants to train for the next one."""
+    path_steps: list[Step] = []
+    while len(path_steps) < len(target):
+        changed = {step.factor for step in path_steps}
+        tried = {name: _variant(target, {*changed, name}) for name in target if name not in changed}
         if any(variant.name not in losses for variant in tried.values()):
-            return made, list(tried.values())
+            return path_steps, list(tried.values())
         best, *others = sorted(tried, key=lambda name: losses[tried[name].name])
-        made.append(Step(best, tried[best], (others[0], tried[others[0]]) if others else None))
-    return made, []
+        runner_up = (others[0], tried[others[0]]) if others else None
+        path_steps.append(Step(best, tried[best], runner_up))
+    return path_steps, []
 
 
 def _variant(target: Mapping[str, Level], names: set[str]) -> Variant:
-    # in the order of the factors, so that a set of changes has one name
+    # In the order of the factors, so each set of changes has one name.
     return Variant(Settings({name: target[name] for name in target if name in names}))

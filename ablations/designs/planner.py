@@ -9,7 +9,6 @@ from ablations.designs.orthogonality import lost_orthogonality
 from ablations.designs.switching import STARTS, switched
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
-from ablations.study.models import find_builder
 from ablations.study.settings import StudyError
 from ablations.study.space import Space
 from cnnzoo.levels import Settings, same
@@ -41,12 +40,6 @@ class Planner:
         """
         if not isinstance(study, Study):
             raise StudyError(f"What is planned and run is a Study; got {study!r}.")
-        if find_builder(study.model_name).fits:
-            raise StudyError(
-                f"`model` of a Study: {study.model_name!r} has a `fit` of its own, which would not "
-                "be called: trials train by the study's recipe, whose toggles may be factors. "
-                "Leave out `fit`."
-            )
         space = Space.of_study(study)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)
@@ -108,7 +101,7 @@ class Planner:
 
     def _clash(self, trial: Trial) -> str:
         try:
-            self.space.check(trial)
+            self.space.check_trial(trial)
         except ToggleError as error:
             return str(error)
         return ""

@@ -1,4 +1,4 @@
-"""On and off: the level of each factor that leave-one-out and add-one-in start from."""
+"""Start of leave-one-out and add-one-in: which level of a factor is on and which is off."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -10,12 +10,12 @@ from cnnzoo.toggle import Level, Toggle, listed, toggle_of
 from cnnzoo.vocabulary import Shared
 
 STARTS = {"leave-one-out": "on", "add-one-in": "off"}
-"""By design, the state of every factor in the baseline."""
+"""State of all factors in the baseline, by design."""
 
 OFF_WORDS = ("none", "off", "no")
 
 NEGATION = re.compile("(no|not|without|disable|disabled|omit|exclude)_")
-"""The start of a parameter's name under which True means off, as in ``no_skip``."""
+"""Prefix of a parameter's name for which True means off, as in ``no_skip``."""
 
 _OFF_BY_NAME = {
     name: toggle.off
@@ -31,11 +31,11 @@ def switched(
     toggles: Mapping[str, Toggle],
     declared: Collection[str],
 ) -> Settings:
-    """Return the baseline with every factor on, or every factor off, as the design asks for.
+    """Return the baseline with all factors on or all factors off, as the design requires.
 
-    The order of the listed levels says nothing. A level is off if its toggle declares it so (see
-    ``Toggle.off``), or if it is False, "none", "off" or "no". Where neither level is, the study's
-    baseline says what the design starts from; else the builder's default is on.
+    The order of the levels has no meaning. A level is off if its toggle declares it (see
+    ``Toggle.off``), or if it is False, "none", "off" or "no". If neither level is off, the study's
+    baseline decides; without it, the builder's default is on.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ def switched(
     factors
         Two levels by factor.
     baseline
-        The study's baseline, completed by the defaults.
+        Baseline of the study, completed by the defaults.
     toggles
-        The factors' toggles by name.
+        Toggles of the factors, by name.
     declared
-        Names of the toggles that the study's baseline sets itself.
+        Names of the toggles that the study's baseline sets explicitly.
 
     Raises
     ------
     StudyError
-        If a factor does not have two levels, it is not known which of them is on, or the study's
-        baseline contradicts what is known.
+        If a factor does not have two levels, if it is not known which of them is on, or if the
+        study's baseline has another level than the design starts with.
 
     Examples
     --------
@@ -67,24 +67,24 @@ def switched(
     state = STARTS[design]
     start = dict(baseline)
     for name, levels in factors.items():
-        own = baseline[name]
+        base_level = baseline[name]
         off = off_level(levels, toggles[name])
         if off is None:
             if name in declared:
-                continue  # whether it is among the levels is checked as in other designs
-            off = _other(levels, _default_on(design, levels, toggles[name], own))
+                continue  # the design checks that it is among the levels
+            off = _other(levels, _default_on(design, levels, toggles[name], base_level))
         start[name] = off if state == "off" else _other(levels, off)
-        if name in declared and not same(own, start[name]):
+        if name in declared and not same(base_level, start[name]):
             raise StudyError(
                 f"`{name}`: the design {design} starts with every factor {state}, which is "
-                f"{start[name]!r} here; the study's baseline says {own!r}. Leave it out of "
+                f"{start[name]!r} here; the study's baseline says {base_level!r}. Leave it out of "
                 "`baseline`, or give the design one-at-a-time, which starts from any baseline."
             )
     return Settings(start)
 
 
 def off_level(levels: tuple[Level, ...], toggle: Toggle) -> Level | None:
-    """Return the one of two levels that is known to be off, or None.
+    """Return which of two levels is off, or None if that is not known.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def _is_off(level: Level, toggle: Toggle) -> bool:
 
 
 def _default_on(design: str, levels: tuple[Level, ...], toggle: Toggle, default: Level) -> Level:
-    """Return the default as the level that is on, or ask where it may well be off."""
+    """Return the default as the level that is on; raise StudyError if it may be off."""
     among = any(same(default, level) for level in levels)
     if among and default != 0:
         return default

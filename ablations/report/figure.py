@@ -1,49 +1,73 @@
-"""Figures: an Altair chart with a caption, and its names, axes and palette."""
+"""Figures: a Vega-Lite chart with its title and caption, and what all charts share."""
 
 import itertools
 import re
+import textwrap
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from ablations.report.numbers import is_number, size_words
+from ablations.report.numbers import is_number
 from ablations.report.theme import LIGHT, PAGE, config
-from ablations.report.wording import listed, rows_of
+from ablations.report.wording import listed
 
 OTHER = "other variants"
 
+ROWS = "rows"
+"""Name of a figure's data in its chart."""
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+FILE_WIDTH = 560
+
 LONGEST_NAME = 60
-"""Characters of a figure's name; a file system takes 255 bytes, and a character has up to 4."""
+"""Most characters of a figure's name: a file name has 255 bytes, and a character up to 4."""
+
+LINE = 14
+"""Height of a line of a label, in pixels."""
+
+LONGEST_LINE = 26
+"""Most characters of a label's line, so that a phone has room for it."""
+
+BREAK = "\n"
+PIECE = re.compile(r"[^=_\s.-]*[=_\s.-]*")
+
+OUTLIER_RATIO = 20
+BASELINE_RATIO = 10
+"""A delta is an outlier if its interval reaches this many times further from 0 than the median
+one, and the delta is this many times the baseline's mean: training has failed."""
 
 Theme = Mapping[str, str]
 
 Spec = dict[str, Any]
-"""A piece of a chart, as Vega-Lite has it."""
+"""A part of a chart in Vega-Lite."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its words.
+    """A chart with its title and caption.
 
     Parameters
     ----------
     name
-        For files and anchors.
+        Name of its file and its anchor.
     title
         What is shown.
     caption
         How to read it, and what was left out.
     section
-        Where on the page: "deltas", "pairs", "curves", "interactions" or "costs".
+        Section of the page, such as "deltas" or "costs".
     metric
-        That it shows.
+        Metric that is shown.
     chart
-        What is drawn, as Vega-Lite has it but for its data; as wide as what holds it.
+        The Vega-Lite chart without its data; as wide as its container.
     rows
-        Its data: numbers and texts by name, as JSON has them.
+        The data: numbers and texts by name.
+    verdicts
+        Verdicts that a legend explains.
     """
 
     name: str
@@ -53,44 +77,57 @@ class Figure:
     metric: str
     chart: Spec
     rows: list[dict[str, Any]]
-
-
-ROWS = "rows"
-"""What a chart calls the data of its figure."""
+    verdicts: Sequence[str] = ()
 
 
 def chart_of(layers: Sequence[Spec], height: float) -> Spec:
-    """Return a chart of its figure's rows, as Vega-Lite has it, from the lowest layer up.
+    """Return a chart of its figure's rows, in Vega-Lite, from the lowest layer up.
 
-    Written out rather than made with Altair, whose import and checks would take a third of the
-    time that a report may take; a test has Altair check all that is drawn.
+    The specification is written directly because importing Altair and its checks would take a
+    third of a report's time; a test lets Altair check every chart.
     """
     return {"data": {"name": ROWS}, "layer": layers, "width": "container", "height": height}
 
 
-def layer(mark: str, encoding: Spec, **style: Any) -> Spec:
-    """Return a layer: a mark with its style, and what of the rows it shows by channel."""
-    return {"mark": {"type": mark, **style}, "encoding": encoding}
+def layer(mark: str, encoding: Spec, *, only: str = "", **style: Any) -> Spec:
+    """Return a layer: a mark with its style, and the channels that show the rows.
+
+    With ``only``, an expression, the layer shows the rows for which it is true.
+    """
+    drawn = {"mark": {"type": mark, **style}, "encoding": encoding}
+    return drawn | ({"transform": [{"filter": only}]} if only else {})
 
 
-def shown(field: str, kind: str, **options: Any) -> Spec:
-    """Return a channel: the field that it shows, of which kind, and how.
+def quantitative(field: str, **options: Any) -> Spec:
+    """Return a channel that shows a field of numbers.
 
     Examples
     --------
-    >>> shown("delta", "quantitative", title="delta")
+    >>> quantitative("delta", title="delta")
     {'field': 'delta', 'type': 'quantitative', 'title': 'delta'}
     """
-    return {"field": field, "type": kind, **options}
+    return {"field": field, "type": "quantitative", **options}
+
+
+def nominal(field: str, **options: Any) -> Spec:
+    """Return a channel that shows a field of names."""
+    return {"field": field, "type": "nominal", **options}
+
+
+def zero_line(theme: Theme) -> Spec:
+    """Return a layer with a dashed line at 0, which keeps 0 within the axis."""
+    at_zero = {"x": quantitative("zero")}
+    line = layer("rule", at_zero, color=theme["muted"], strokeDash=[4, 3])
+    return line | {"data": {"values": [{"zero": 0}]}}
 
 
 def legend_of(theme: Theme, **options: Any) -> Spec | None:
-    """Return a legend for a file; the page has one of its own for all figures of a section."""
+    """Return a legend for a file; on the page the figures of a section share one."""
     return None if theme is PAGE else {"title": None, **options}
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, None where there is no number."""
+    """Return a value for JSON; NaN and infinity become None."""
     if isinstance(value, str | bool):
         return value
     if not is_number(value):
@@ -101,7 +138,7 @@ def plain(value: Any) -> Any:
 def slug(*texts: str) -> str:
     """Return a name for a file or an anchor, of letters and digits of any script, "_" and "-".
 
-    Different texts may have the same name: `distinct` tells them apart.
+    Different texts may get the same name: `distinct` numbers those.
 
     Examples
     --------
@@ -113,7 +150,7 @@ def slug(*texts: str) -> str:
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """Return names that are different files on any file system: repeated ones get a number.
+    """Number repeated names, so that they are different files on every file system.
 
     Examples
     --------
@@ -121,24 +158,24 @@ def distinct(names: Iterable[str]) -> list[str]:
     ['slice-units', 'slice-Units-2', 'slice-units-3']
     """
     taken: set[str] = set()
-    found = []
+    distinct_names = []
     for name in names:
         numbered = (f"{name}-{number}" for number in itertools.count(2))
         free = next(one for one in itertools.chain([name], numbered) if one.casefold() not in taken)
         taken.add(free.casefold())
-        found.append(free)
-    return found
+        distinct_names.append(free)
+    return distinct_names
 
 
 def with_distinct_names(figures: Iterable[Figure]) -> list[Figure]:
-    """Return figures of which no two have the same file or the same anchor."""
+    """Return figures with names that are distinct files and anchors."""
     drawn = list(figures)
     names = distinct(figure.name for figure in drawn)
     return [replace(figure, name=name) for figure, name in zip(drawn, names, strict=True)]
 
 
 def whole_ticks(last: float) -> list[int]:
-    """Return some whole numbers for an axis from 1, which left to itself marks halves of them.
+    """Return whole numbers for an axis from 1; by default Vega marks halves too.
 
     Examples
     --------
@@ -152,7 +189,7 @@ def whole_ticks(last: float) -> list[int]:
 
 
 def thinned(items: Sequence[Any], most: int) -> list[Any]:
-    """Return at most so many items, evenly spread, the first and the last among them.
+    """Return at most ``most`` items, evenly spread, with the first and the last.
 
     Examples
     --------
@@ -165,20 +202,10 @@ def thinned(items: Sequence[Any], most: int) -> list[Any]:
     return [items[round(at * step)] for at in range(most)]
 
 
-LINE = 14
-"""Of a name, in pixels."""
-
-LONGEST = 26
-"""Characters of a line that a phone has room for."""
-
-BREAK = "\n"
-PIECE = re.compile(r"[^=_\s.-]*[=_\s.-]*")
-
-
 def label_of(name: str) -> str:
-    r"""Break a name into lines: one for each level that it changes, more where that is long.
+    r"""Break a name into lines: one for each level that it changes, more if that is long.
 
-    Names that differ at their ends only would be one and the same if they were cut there.
+    Names are not cut because some differ only at their ends.
 
     Examples
     --------
@@ -191,12 +218,12 @@ def label_of(name: str) -> str:
 
 
 def row_height(labels: Sequence[str], least: int) -> int:
-    """Return the height of a row that has room for each of these labels."""
+    """Return the height of a row with room for each of these labels, at least ``least``."""
     return max(least, LINE * (max(label.count(BREAK) for label in labels) + 1) + 8)
 
 
 def names_axis() -> Spec:
-    """Return an axis whose labels have lines."""
+    """Return an axis whose labels may have several lines."""
     parts = "split(datum.value, '\\n')"
     raised = [
         {"test": f"length({parts}) === {count}", "value": -LINE * (count - 1) / 2}
@@ -207,101 +234,86 @@ def names_axis() -> Spec:
 
 
 def _lines(part: str) -> list[str]:
-    if len(part) <= LONGEST:
+    if len(part) <= LONGEST_LINE:
         return [part]
     toggle, equals, level = part.partition("=")
-    if equals and level and len(toggle) < LONGEST:
+    if equals and level and len(toggle) < LONGEST_LINE:
         return [toggle + equals, *_filled(level)]
     return _filled(part)
 
 
 def _filled(text: str) -> list[str]:
-    """Break a text behind its separators, or anywhere where it has none."""
+    """Break a text after its separators, or anywhere if it has none."""
     lines = [""]
     for piece in filter(None, PIECE.findall(text)):
-        if lines[-1] and len(lines[-1]) + len(piece) > LONGEST:
+        if lines[-1] and len(lines[-1]) + len(piece) > LONGEST_LINE:
             lines.append("")
         lines[-1] += piece
-        while len(lines[-1]) > LONGEST:
-            lines[-1:] = [lines[-1][:LONGEST], lines[-1][LONGEST:]]
+        while len(lines[-1]) > LONGEST_LINE:
+            lines[-1:] = [lines[-1][:LONGEST_LINE], lines[-1][LONGEST_LINE:]]
     return lines
 
 
-OF_OTHERS = 20
-"""Times the reach of the middle delta..."""
+def outliers(deltas: pd.DataFrame) -> list[str]:
+    """Return the variants whose delta would flatten all others on an axis.
 
-OF_BASELINE = 10
-"""...and times the baseline's mean, beyond which a delta is far out: training has failed."""
-
-
-def far_out(deltas: pd.DataFrame) -> list[str]:
-    """Return the variants whose delta of a metric is beyond the others' and beyond the metric.
-
-    Not those that are only larger than the others: a delta beside nothing but small ones is what
-    a study looks for.
+    A delta that is merely larger than the others is no outlier: it is what a study looks for.
 
     Examples
     --------
     >>> frame = pd.DataFrame({"variant": ["a", "b", "c"], "baseline_mean": 0.25})
     >>> frame["delta"] = frame["ci_low"] = frame["ci_high"] = [0.01, -0.02, 900.0]
-    >>> far_out(frame)
+    >>> outliers(frame)
     ['c']
-    >>> far_out(frame.assign(delta=[0.0001, -0.0002, 0.5]))
+    >>> outliers(frame.assign(delta=[0.0001, -0.0002, 0.5]))
     []
     """
     ends = deltas[["delta", "ci_low", "ci_high"]].abs()
     reach = ends.max(axis=1)
-    middle = reach.median()
-    if not middle:  # most have no delta at all, and there is nothing to flatten
+    median = reach.median()
+    if not median:  # most variants have no delta
         return []
-    far = (ends["delta"] > OF_BASELINE * deltas["baseline_mean"].abs()) & (
-        reach > OF_OTHERS * middle
+    far = (ends["delta"] > BASELINE_RATIO * deltas["baseline_mean"].abs()) & (
+        reach > OUTLIER_RATIO * median
     )
     return [str(name) for name in deltas.loc[far, "variant"]]
 
 
-def without_far(values: Iterable[float]) -> Spec:
-    """Return the part of a scale that ends where these values do, and holds others at its edge."""
-    known = [value for value in values if is_number(value)]
-    if min(known) == max(known):
-        known.append(0)
-    return {"domain": [min(known), max(known)], "clamp": True}
+def clamped_scale(values: Iterable[float]) -> Spec:
+    """Return the part of a scale that ends at these values and draws others at its edge."""
+    numbers = [value for value in values if is_number(value)]
+    if min(numbers) == max(numbers):
+        numbers.append(0)
+    return {"domain": [min(numbers), max(numbers)], "clamp": True}
 
 
-def far_words(deltas: pd.DataFrame, far: Collection[str]) -> str:
-    """Say what is drawn at the edge, if anything is."""
-    rows = rows_of(deltas[deltas["variant"].isin(far)])
-    sizes = [
-        f"{row['variant']} ({size_words(row['delta'], row['ci_low'], row['ci_high'])})"
-        for row in rows
-    ]
-    return f" Far beyond, and drawn at the edge: {listed(sizes)}." if sizes else ""
+def outlier_words(names: Sequence[str]) -> str:
+    """Name the outliers in a caption.
+
+    Examples
+    --------
+    >>> outlier_words(["pool_size=4"])
+    ' Outliers drawn at the edge: pool_size=4.'
+    """
+    return f" Outliers drawn at the edge: {listed(names)}." if names else ""
 
 
-FILE_WIDTH = 560
-
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-
-
-def spec(figure: Figure, theme: Theme) -> dict[str, Any]:
-    """Return a figure as Vega-Lite has it, for the page."""
+def spec(figure: Figure, theme: Theme) -> Spec:
+    """Return a figure in Vega-Lite, with its data, for the page."""
     rows = [{key: plain(value) for key, value in row.items()} for row in figure.rows]
-    about = {"$schema": SCHEMA, "config": config(theme), "datasets": {ROWS: rows}}
-    return figure.chart | about
+    return figure.chart | {"$schema": SCHEMA, "config": config(theme), "datasets": {ROWS: rows}}
 
 
-def file_spec(figure: Figure, about: str) -> dict[str, Any]:
-    """Return a figure as Vega-Lite has it, for a file: with its words, and a width of its own.
+def file_spec(figure: Figure, about: str) -> Spec:
+    """Return a figure in Vega-Lite for a file, with its title, its caption and a fixed width.
 
     Parameters
     ----------
     figure
         What is drawn.
     about
-        Of which study it is, which a figure on its own does not tell.
+        Names the study, because the figure stands alone.
     """
-    import textwrap
-
     subtitle = [*([about] if about else []), *textwrap.wrap(figure.caption, 90)]
     title = {"text": figure.title, "subtitle": subtitle}
     return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}

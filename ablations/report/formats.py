@@ -1,14 +1,28 @@
-"""Text formats of a report: Markdown, LaTeX, CSV and JSON, each escaped."""
+"""Markdown, LaTeX, CSV and JSON: escaping, tables and whole reports."""
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ablations.report import table as tables
+from ablations.report.figure import distinct, slug
 from ablations.report.numbers import MINUS, is_number
-from ablations.report.table import Table
+from ablations.report.page import (
+    Code,
+    Document,
+    Facts,
+    Folded,
+    Heading,
+    Page,
+    Part,
+    Section,
+    Sentences,
+    Text,
+    Warnings,
+)
+from ablations.report.table import NOTE_BREAK, NOTES, Table
 
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 
@@ -32,9 +46,12 @@ LATEX = {
     "\r": " ",
 }
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of a text that a spreadsheet takes for a formula."""
+
 
 def markdown_text(text: str) -> str:
-    r"""Escape a text for Markdown, on one line.
+    r"""Escape a text for Markdown and put it on one line.
 
     Examples
     --------
@@ -45,7 +62,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """Write a table in Markdown."""
+    """Return a table in Markdown."""
     marks = ["---:" if numeric else ":---" for numeric in table.numeric]
     lines = [
         " | ".join(map(markdown_text, table.headers)),
@@ -67,73 +84,47 @@ def latex_text(text: str) -> str:
 
 
 def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
-    """Write a table in LaTeX, with the rules of booktabs, a caption and notes below."""
-    columns = "".join("r" if numeric else "l" for numeric in table.numeric)
-    lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\caption{{{latex_text(caption or table.title)}}}",
-        rf"\label{{tab:{label}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(map(latex_text, table.headers)) + r" \\",
-        r"\midrule",
-        *(" & ".join(latex_text(cell.text) for cell in row) + r" \\" for row in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par\smallskip\footnotesize {latex_text(note)}" for note in notes),
-        r"\end{table}",
-    ]
-    # A bracket or a star after the break of a row would be read as its option.
-    return "".join(f"{{}}{line}\n" if line[:1] in ("[", "*") else f"{line}\n" for line in lines)
+    """Return a table in LaTeX with the rules of booktabs, a caption and notes below."""
+    rows = [_latex_cells([cell.text for cell in row]) for row in table.rows]
+    frame = pd.DataFrame(rows, columns=_latex_cells(table.headers))
+    text = frame.style.hide(axis="index").to_latex(
+        column_format="".join("r" if numeric else "l" for numeric in table.numeric),
+        position="htbp",
+        position_float="centering",
+        hrules=True,
+        label=f"tab:{label}",
+        caption=latex_text(caption or table.title),
+    )
+    below = "".join(rf"\par\smallskip\footnotesize {latex_text(note)}" + "\n" for note in notes)
+    end = "\\end{table}\n"
+    return str(text.removesuffix(end)) + below + end
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that starts so is a formula to a spreadsheet."""
+def _latex_cells(texts: Sequence[str]) -> list[str]:
+    """Escape a row. LaTeX reads a bracket or a star after a row break as an option of it."""
+    first, *others = map(latex_text, texts)
+    return [f"{{}}{first}" if first[:1] in ("[", "*") else first, *others]
 
 
 def csv_of(frame: pd.DataFrame) -> str:
-    """Return a table as CSV in which no text is a formula to a spreadsheet."""
+    """Write a DataFrame as CSV in which no text is a formula to a spreadsheet."""
     safe = frame.astype(object).map(_text_safe)
     names = [_text_safe(name) for name in frame.columns]
     text: str = safe.to_csv(index=False, header=names, lineterminator="\n")
     return text
 
 
-def json_text(everything: dict[str, Any]) -> str:
-    """Return values as JSON; what is missing or infinite is null."""
-    return json.dumps(_plain(everything), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def headed(table: tables.Table, level: int = 3) -> str:
-    """Return a table in Markdown, with its title above it and what is said of all of it."""
-    lead = f"{markdown_text(table.lead)}\n\n" if table.lead else ""
-    below = f"\n{markdown_text(table.below)}\n" if table.below else ""
-    title = f"{'#' * level} {markdown_text(table.title)}"
-    return f"{title}\n\n{lead}{markdown_table(table)}{below}"
+def json_text(values: dict[str, Any]) -> str:
+    """Write values as JSON; missing and infinite numbers are null."""
+    return json.dumps(_plain(values), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _text_safe(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    # Python before 3.13 leaves a lone carriage return, which ends a line, without quotes.
+    # Python before 3.13 does not quote a lone carriage return, which ends a line.
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if value.startswith(FORMULA) else text
-
-
-def bullets(texts: Any) -> str:
-    """Return texts as a list in Markdown."""
-    return "".join(f"- {markdown_text(text)}\n" for text in texts)
-
-
-def fenced(code: str, language: str) -> str:
-    """Return code between fences that it does not hold itself."""
-    if not code:
-        return ""
-    fence = "```"
-    while fence in code:
-        fence += "`"
-    return f"{fence}{language}\n{code}\n{fence}\n"
 
 
 def _plain(value: Any) -> Any:
@@ -148,3 +139,87 @@ def _plain(value: Any) -> Any:
     if is_number(value):
         return int(value) if hasattr(value, "__index__") else float(value)
     return None if isinstance(value, float) or value is pd.NA else str(value)
+
+
+def markdown_page(page: Page) -> str:
+    """Write a page in Markdown, without its figures and with nothing folded away."""
+    pieces = [f"# {page.kind}: {markdown_text(page.name)}\n"]
+    if page.lead:
+        pieces.append(f"{markdown_text(page.lead)}\n")
+    pieces.append(_bullets(f"{word}: {value}" for word, value in page.facts.items()))
+    for section in page.sections:
+        pieces += _markdown_section(section)
+    return "\n".join(filter(None, pieces))
+
+
+def latex_report(document: Document) -> str:
+    """Write the tables of a report in LaTeX, for a paper that loads booktabs."""
+    tables = document.paper_tables()
+    labels = distinct(f"{slug(document.name)}-{slug(it.table.title).lower()}" for it in tables)
+    lines = ["% \\usepackage{booktabs} in the preamble.\n"]
+    lines += [
+        latex_table(
+            it.table.without(NOTES), label, [*it.notes, *filter(None, [it.table.below])], it.caption
+        )
+        for it, label in zip(tables, labels, strict=True)
+    ]
+    lines += [f"% {latex_text(warning)}\n" for warning in document.warnings]
+    return "\n".join(lines)
+
+
+def _markdown_section(section: Section) -> list[str]:
+    """Write a section, or nothing if it has figures only."""
+    pieces, heading, level = [], section.title, 3
+    for part in _unfolded(section.parts):
+        if isinstance(part, Heading):
+            heading, level = part.text, 4
+        elif isinstance(part, Table) and part.title != heading:
+            pieces.append(f"{'#' * level} {markdown_text(part.title)}\n")
+        pieces.append(_markdown_part(part))
+    return [f"## {markdown_text(section.title)}\n", *pieces] if any(pieces) else []
+
+
+def _unfolded(parts: Iterable[Part]) -> Iterator[Part]:
+    for part in parts:
+        if isinstance(part, Folded):
+            yield from _unfolded(part.parts)
+        else:
+            yield part
+
+
+def _markdown_part(part: Part) -> str:
+    match part:
+        case Heading():
+            return f"### {markdown_text(part.text)}\n"
+        case Text():
+            return f"{markdown_text(part.text)}\n"
+        case Warnings():
+            return "".join(f"> {markdown_text(text)}\n>\n" for text in part.texts)
+        case Sentences():
+            sentences = (
+                f"{it.text}." + (f" ({NOTE_BREAK.join(it.notes)})" if it.notes else "")
+                for it in part.items
+            )
+            return _bullets(sentences)
+        case Table():
+            lead = f"{markdown_text(part.lead)}\n\n" if part.lead else ""
+            below = f"\n{markdown_text(part.below)}\n" if part.below else ""
+            return f"{lead}{markdown_table(part)}{below}"
+        case Code():
+            return _fenced(part.code, part.language)
+        case Facts():
+            return _bullets(f"{word}: {value}" for word, value in part.facts.items())
+        case _:  # figures
+            return ""
+
+
+def _bullets(texts: Iterable[str]) -> str:
+    return "".join(f"- {markdown_text(text)}\n" for text in texts)
+
+
+def _fenced(code: str, language: str) -> str:
+    """Return code between fences that do not occur in it."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return f"{fence}{language}\n{code}\n{fence}\n"

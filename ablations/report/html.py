@@ -1,4 +1,4 @@
-"""HTML pages: a self-contained page rendered from a template."""
+"""HTML pages: one self-contained file with its style, its data and its scripts."""
 
 import base64
 import contextlib
@@ -9,62 +9,80 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ablations.report.figure import spec
 from ablations.report.numbers import brief
-from ablations.report.theme import DARK, LIGHT, css
+from ablations.report.page import Page
+from ablations.report.table import with_footnotes
+from ablations.report.theme import DARK, LIGHT, PAGE, css
 from cnnzoo.runtime.files import cache_folder, write_atomically
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
+
 LONG = 34
-"""Characters of a name that may break at its underscores too."""
+"""Number of characters from which a name may break at its underscores too."""
 
 GENERATOR = '<meta name="generator" content="cnnzoo ablations">'
-"""What tells a page of this program from others."""
+"""Marks a page as written by this program."""
 
 
-def frame_of() -> dict[str, Any]:
-    """Return what every page has: its style in both modes, its scripts, and their policy."""
+def html_page(page: Page) -> str:
+    """Render a page as one HTML file that requests nothing from the network."""
     scripts = {"bundle": _script(vega_bundle()), "code": _script(_asset("page.js"))}
-    return {
-        "css": _markup(_asset("page.css")),
-        "light": _markup(css(LIGHT)),
-        "dark": _markup(css(DARK)),
-        "scripts": scripts,
-        "generator": _markup(GENERATOR),
-        "policy": _policy(scripts.values()),
-    }
+    return _template().render(
+        page=page,
+        sections=[section for section in page.sections if section.parts],
+        specs=[(figure.name, _json(spec(figure, PAGE))) for figure in page.figures],
+        css=_markup(_asset("page.css")),
+        light=_markup(css(LIGHT)),
+        dark=_markup(css(DARK)),
+        scripts=scripts,
+        generator=_markup(GENERATOR),
+        policy=_policy(scripts.values()),
+    )
 
 
 def is_page(path: Path) -> bool:
-    """Tell whether a file is a page that this program wrote."""
+    """Tell whether this program wrote a file."""
     with path.open("rb") as file:
         return GENERATOR.encode() in file.read(1000)
 
 
-def json_of(value: Any) -> Any:
-    """Write JSON that no text in it can end, or turn into, markup."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return _markup(text)
+def vega_bundle() -> str:
+    """Return the JavaScript that draws the charts, made by vl-convert without a network.
+
+    Making it takes 2 s, so it is cached under its version.
+    """
+    cached = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
+    with contextlib.suppress(OSError):
+        return cached.read_text(encoding="utf-8")
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    with contextlib.suppress(OSError):
+        write_atomically(cached, bundle.encode())
+    return bundle
 
 
 @cache
-def template(name: str) -> Any:
-    """Return a page's template, with the macros that pages share."""
+def _template() -> "Template":
     import jinja2
 
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"brief": brief, "breakable": _breakable}
-    return environment.from_string(_asset("macros.html.jinja") + _asset(name))
+    environment.filters |= {"brief": brief, "breakable": _breakable, "footnotes": with_footnotes}
+    environment.filters["kind"] = lambda part: type(part).__name__
+    return environment.from_string(_asset("page.html.jinja"))
 
 
-def _breakable(text: str) -> Any:
-    """Let a name such as normalization=batch break before its level, where there is no room.
+def _breakable(text: str) -> "Markup":
+    """Let a name such as normalization=batch break before its level if space is short.
 
-    A long one within it too, at the underscores.
+    A long name may break at its underscores too.
     """
     from markupsafe import escape
 
@@ -72,15 +90,23 @@ def _breakable(text: str) -> Any:
     return escaped.replace("_", _markup("_<wbr>")) if len(text) > LONG else escaped
 
 
-def _script(code: str) -> Any:
-    """Return code of ours as it stands in the page."""
+def _json(value: object) -> "Markup":
+    """Write JSON in which no text can end the script element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return _markup(text)
+
+
+def _script(code: str) -> "Markup":
+    """Return a script of this package as the content of a script element."""
     if "</script" in code.lower() or "<!--" in code:
         code = code.replace("</script", r"<\/script").replace("<!--", r"<\!--")
     return _markup(code)
 
 
-def _policy(scripts: Iterable[Any]) -> str:
-    """Allow these scripts by their digests, and no request at all."""
+def _policy(scripts: Iterable[str]) -> str:
+    """Return a security policy that allows these scripts, by their digests, and no request."""
     digests = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
         for code in scripts
@@ -91,7 +117,7 @@ def _policy(scripts: Iterable[Any]) -> str:
     )
 
 
-def _markup(text: str) -> Any:
+def _markup(text: str) -> "Markup":
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704  (only for texts of this package)
@@ -99,19 +125,3 @@ def _markup(text: str) -> Any:
 
 def _asset(name: str) -> str:
     return files("ablations.report").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def vega_bundle() -> str:
-    """Return the bundle that vl-convert makes, offline.
-
-    Making it takes 2 s, so it is kept in the user's cache, under its versions.
-    """
-    kept = cache_folder() / f"vega-bundle-{version('vl-convert-python')}.js"
-    with contextlib.suppress(OSError):
-        return kept.read_text(encoding="utf-8")
-    import vl_convert
-
-    made: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    with contextlib.suppress(OSError):
-        write_atomically(kept, made.encode())
-    return made

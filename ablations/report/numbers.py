@@ -1,16 +1,18 @@
-"""Numbers as a reader wants them: as many digits as their interval justifies."""
+"""Format numbers to the precision that their interval supports."""
 
 import math
 from typing import Any
 
 import pandas as pd
 
+CONFIDENCE = 0.95
+CI = f"{CONFIDENCE:.0%} CI"
 MINUS = "\N{MINUS SIGN}"
 MOST_DECIMALS = 8
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number, which True is not.
+    """Return whether a value is a finite number; True and False are none.
 
     Examples
     --------
@@ -42,11 +44,12 @@ def decimals_for(*sizes: float) -> int:
 def decimals_of(
     delta: float, low: float, high: float, usual: int | None = None, other: float = math.nan
 ) -> int:
-    """Return the decimals of a delta and its interval, for sentences and tables alike.
+    """Return the decimals of a delta and its interval.
 
-    As many as show two digits of the interval's width or, without one, of the delta, or else of
-    another size; as the rest of a column has, if that is at most one more; and so many that no end
-    of the interval that is not 0 reads as 0, as if no difference were among what it holds.
+    They show two digits of the interval's width; without an interval, of the delta; without a
+    delta, of another size. They follow the rest of the column if that has one decimal more. No end
+    of the interval that differs from 0 is rounded to 0, because the interval would seem to include
+    0.
 
     Examples
     --------
@@ -65,12 +68,12 @@ def decimals_of(
 
 
 def usual_decimals(deltas: pd.DataFrame) -> int:
-    """Return the decimals that most deltas of a metric have."""
+    """Return the decimals of the typical delta of a metric."""
     return decimals_for((deltas["ci_high"] - deltas["ci_low"]).median())
 
 
 def fixed(value: Any, decimals: int, *, signed: bool = False) -> str:
-    """Write a number with so many decimals; nothing where there is none.
+    """Write a number with a fixed number of decimals; "" if there is no number.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def fixed(value: Any, decimals: int, *, signed: bool = False) -> str:
 
 
 def bracket(low: Any, high: Any, decimals: int) -> str:
-    """Write an interval; nothing where there is none.
+    """Write an interval for a table; "" if there is none.
 
     Examples
     --------
@@ -100,18 +103,41 @@ def bracket(low: Any, high: Any, decimals: int) -> str:
     return f"[{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
-def size_words(
-    delta: float, low: float, high: float, usual: int | None = None, *, signed: bool = True
-) -> str:
-    """Write a delta with its interval, where there is one.
+def size_words(delta: float, low: float, high: float, usual: int | None = None) -> str:
+    """Write a delta with its interval for a table.
 
     Examples
     --------
-    >>> size_words(0.108, 0.0899, 0.1301), size_words(0.108, math.nan, math.nan, signed=False)
-    ('+0.108 [0.090, 0.130]', '0.11')
+    >>> size_words(0.108, 0.0899, 0.1301)
+    '+0.108 [0.090, 0.130]'
     """
     decimals = decimals_of(delta, low, high, usual)
-    return f"{fixed(delta, decimals, signed=signed)} {bracket(low, high, decimals)}".rstrip()
+    return f"{fixed(delta, decimals, signed=True)} {bracket(low, high, decimals)}".rstrip()
+
+
+def estimate(
+    delta: float,
+    low: float,
+    high: float,
+    *more: str,
+    usual: int | None = None,
+    signed: bool = True,
+    unit: str = "",
+) -> str:
+    """Write a delta with its unit and interval, and more in parentheses, for a sentence.
+
+    Examples
+    --------
+    >>> estimate(0.108, 0.0899, 0.1301, "10 seeds")
+    '+0.108 (95% CI 0.090 to 0.130, 10 seeds)'
+    >>> estimate(0.108, math.nan, math.nan, signed=False)
+    '0.11'
+    """
+    decimals = decimals_of(delta, low, high, usual)
+    ends = is_number(low) and is_number(high)
+    interval = [f"{CI} {fixed(low, decimals)} to {fixed(high, decimals)}"] if ends else []
+    inside = ", ".join([*interval, *more])
+    return fixed(delta, decimals, signed=signed) + unit + (f" ({inside})" if inside else "")
 
 
 def p_value(value: Any) -> str:
@@ -125,6 +151,17 @@ def p_value(value: Any) -> str:
     if not is_number(value):
         return ""
     return "<0.001" if value < 0.001 else fixed(value, 2 if value >= 0.1 else 3)
+
+
+def p_words(value: float, correction: str = "Holm") -> str:
+    """Write a p value, and how it was corrected, for a sentence.
+
+    Examples
+    --------
+    >>> p_words(0.00002), p_words(0.0312)
+    ('p (Holm) < 0.001', 'p (Holm) = 0.031')
+    """
+    return f"p ({correction}) " + ("< 0.001" if value < 0.001 else f"= {p_value(value)}")
 
 
 def share_words(share: Any) -> str:

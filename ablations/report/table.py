@@ -1,4 +1,4 @@
-"""Tables as a reader sees them: cells of text, each with the value that it sorts by."""
+"""Tables of a report: cells of text, each with the value that it sorts by."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,36 +16,39 @@ from ablations.report.numbers import (
     p_value,
     share_words,
 )
-from ablations.report.wording import SEE_FINDING, level_words, metric_words, rows_of
+from ablations.report.wording import level_words, metric_words
 
 LEVELS = ("level", "baseline", "from_level", "to_level")
-"""Columns of levels, in which 1, True and the text "1" read differently."""
+"""Columns of levels, in which 1, True and the text "1" are written differently."""
 
 NOTES = "Notes"
 
 NOTE_BREAK = "; "
 
-DAGGER = "\N{DAGGER}"
-"""Marks a variant on which the doctor has a finding."""
+SEE_FINDING = "see its finding"
+"""Note on a variant on which the doctor has a finding."""
 
-NO_NUMBER = "never"
-"""What an infinite number means: it does not come to pass."""
+DAGGER = "\N{DAGGER}"
+"""Mark of a variant with a finding of the doctor."""
+
+NEVER = "never"
+"""Written for an infinite number, such as the epoch in which a trial never got that far."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table's cell.
+    """A cell of a table.
 
     Parameters
     ----------
     text
-        To be read.
+        Text that is shown.
     value
-        To sort by.
+        Value that the column sorts by.
     verdict
         Whether the text is a verdict, which has a colour.
     mark
-        Of a note below the table.
+        Mark of a note below the table.
     """
 
     text: str
@@ -56,24 +59,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be shown.
+    """A table of a report.
 
     Parameters
     ----------
     title
-        What it holds.
+        Title, also its caption in LaTeX.
     headers
-        Of the columns.
+        Headers of the columns.
     rows
-        The cells; the first of a row names it.
+        Rows of cells; the first cell names the row.
     notes
-        Below the table, numbered from 1.
+        Footnotes, numbered from 1.
     daggers
-        Whether some rows point to a finding.
+        Whether any row has the mark of a finding.
     lead
-        Above the table: how to read it.
+        Text above the table: how to read it.
     below
-        Below the table: what holds of all its rows.
+        Text below the table: what holds for all rows.
     """
 
     title: str
@@ -86,14 +89,24 @@ class Table:
 
     @cached_property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether a column holds numbers, which are set flush right."""
+        """Whether each column holds numbers, which are right-aligned."""
         return tuple(
             bool(self.rows) and all(isinstance(row[at].value, float) for row in self.rows)
             for at in range(len(self.headers))
         )
 
+    def without_empty(self, *optional: str) -> "Table":
+        """Return the table without those of the optional columns that are empty."""
+        filled = {
+            header
+            for row in self.rows
+            for header, cell in zip(self.headers, row, strict=True)
+            if cell.text
+        }
+        return self.without(*(header for header in optional if header not in filled))
+
     def without(self, *headers: str) -> "Table":
-        """Return the table without some of its columns."""
+        """Return the table without these columns."""
         kept = [at for at, header in enumerate(self.headers) if header not in headers]
         return replace(
             self,
@@ -102,45 +115,52 @@ class Table:
         )
 
 
-def with_footnotes(table: Table) -> Table:
-    """Return the table with its last column, the notes, below it; marks are on the verdicts.
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a DataFrame as dicts; each value keeps its type."""
+    names = [str(name) for name in frame.columns]
+    columns = [frame[name].tolist() for name in frame.columns]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    What is noted of every row needs no marks.
+
+def with_footnotes(table: Table) -> Table:
+    """Turn the last column, the notes, into footnotes with marks on the verdicts.
+
+    A note that every row has needs no marks: it stands once below the table.
     """
     if table.headers[-1:] != (NOTES,):
         return table
-    rows = []
-    known: list[str] = []
-    noted = [[note for note in row[-1].text.split(NOTE_BREAK) if note] for row in table.rows]
+    notes_by_row = [[note for note in row[-1].text.split(NOTE_BREAK) if note] for row in table.rows]
     shared = [
         note
-        for note in (noted[0] if len(noted) > 1 else ())
-        if note != SEE_FINDING and all(note in said for said in noted)
+        for note in (notes_by_row[0] if len(notes_by_row) > 1 else ())
+        if note != SEE_FINDING and all(note in notes for notes in notes_by_row)
     ]
-    for row, every in zip(table.rows, noted, strict=True):
-        said = [note for note in every if note not in shared]
-        known += [note for note in said if note not in (*known, SEE_FINDING)]
+    rows = []
+    footnotes: list[str] = []
+    for row, all_notes in zip(table.rows, notes_by_row, strict=True):
+        notes = [note for note in all_notes if note not in shared]
+        footnotes += [note for note in notes if note not in (*footnotes, SEE_FINDING)]
         mark = ", ".join(
-            DAGGER if note == SEE_FINDING else str(known.index(note) + 1) for note in said
+            DAGGER if note == SEE_FINDING else str(footnotes.index(note) + 1) for note in notes
         )
         cells = list(row[:-1])
         at = next((at for at, cell in enumerate(cells) if cell.verdict), 0)
         cells[at] = replace(cells[at], mark=mark)
         rows.append(tuple(cells))
     daggers = any(DAGGER in cell.mark for row in rows for cell in row)
-    of_all = f"Of every row: {NOTE_BREAK.join(shared)}." if shared else ""
+    of_all = f"All rows: {NOTE_BREAK.join(shared)}." if shared else ""
     return replace(
         table,
         headers=table.headers[:-1],
         rows=tuple(rows),
-        notes=tuple(known),
+        notes=tuple(footnotes),
         daggers=daggers,
         below=" ".join(filter(None, [of_all, table.below])),
     )
 
 
 def any_table(title: str, frame: pd.DataFrame) -> Table:
-    """Return any table, its numbers shortened."""
+    """Return a DataFrame as a table with shortened numbers."""
     headers = tuple(NOTES if name == "notes" else metric_words(str(name)) for name in frame.columns)
     numbers = [
         frame[name].map(lambda value: is_number(value) or value is None or value != value).all()
@@ -157,30 +177,30 @@ def any_table(title: str, frame: pd.DataFrame) -> Table:
 
 
 def text_cell(value: Any) -> Cell:
-    """Return a cell of text."""
+    """Return a cell for text."""
     text = brief(value)
     return Cell(text, text)
 
 
 def number_cell(value: Any) -> Cell:
-    """Return a cell of a number, the infinite one in words."""
+    """Return a cell for a number; infinity reads "never"."""
     if isinstance(value, float) and math.isinf(value):
-        return Cell(NO_NUMBER, float(value))
+        return Cell(NEVER, float(value))
     return Cell(brief(value), sort_key(value))
 
 
 def p_cell(value: Any) -> Cell:
-    """Return a cell of a p value."""
+    """Return a cell for a p value."""
     return Cell(p_value(value), sort_key(value))
 
 
 def share_cell(value: Any) -> Cell:
-    """Return a cell of a share, in percent."""
+    """Return a cell for a share, in percent."""
     return Cell(share_words(value), sort_key(value))
 
 
 def size_cells(delta: float, low: float, high: float) -> tuple[Cell, Cell]:
-    """Return the cells of a delta and of its interval."""
+    """Return the cells for a delta and its interval."""
     decimals = decimals_of(delta, low, high)
     shown = number_cell(delta) if math.isinf(delta) else None
     return (
@@ -197,11 +217,11 @@ def _any_cell(name: str, value: Any, number: bool) -> Cell:
 
 
 def level_cell(value: Any) -> Cell:
-    """Return a cell of a level, empty where there is none."""
+    """Return a cell for a level, empty if there is none."""
     text = "" if value is None or value != value else level_words(value)
     return Cell(text, float(value) if is_number(value) else text)
 
 
 def sort_key(value: Any) -> float:
-    """Return what a number sorts by; where there is none, it comes first."""
+    """Return the value that a number sorts by; a missing number comes first."""
     return float(value) if is_number(value) else float("-inf")

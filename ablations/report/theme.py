@@ -1,4 +1,4 @@
-"""Colours and type, declared once for the page in both modes and for the figures."""
+"""Colours and fonts of the page, in light and dark mode, and of the figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,11 +45,11 @@ DARK = {
     "series6": "#86dcf2",
     "other": "#66717f",
 }
-"""Series after Paul Tol's "bright" scheme, the verdicts after Okabe and Ito: told apart by
-colour-blind readers, and at least 4.5 : 1 against the surface where they are text."""
+"""Series follow Paul Tol's "bright" scheme, verdicts Okabe and Ito: colour-blind readers can tell
+them apart, and text has a contrast of at least 4.5 : 1."""
 
 PAGE = {name: f"var(--{name})" for name in LIGHT}
-"""The page's charts name the page's colours, and so follow its mode and its printing."""
+"""Colours of the page's charts: CSS variables, which follow the page's mode."""
 
 SERIES = tuple(name for name in LIGHT if name.startswith("series"))
 
@@ -62,23 +62,19 @@ VERDICTS = {
     "inconclusive": "triangle-up",
     "none": "cross",
 }
-"""The shape of each verdict, for colour is not seen by all."""
+"""Shape of each verdict, because not everyone sees colours."""
 
 
 def config(theme: Mapping[str, str]) -> dict[str, Any]:
-    """Return what all charts share."""
+    """Return the Vega-Lite configuration of all charts."""
     font = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
     text = {"labelColor": theme["muted"], "titleColor": theme["ink"], "labelFontSize": 12}
     return {
         "background": theme["surface"],
         "font": font,
         "aria": False,
-        "padding": {
-            "left": 5,
-            "top": 5,
-            "right": 14,
-            "bottom": 5,
-        },  # room for the last tick's label
+        # room for the last tick's label
+        "padding": {"left": 5, "top": 5, "right": 14, "bottom": 5},
         "view": {"stroke": None},
         "axis": {
             **text,
@@ -119,5 +115,5 @@ def config(theme: Mapping[str, str]) -> dict[str, Any]:
 
 
 def css(theme: Mapping[str, str]) -> str:
-    """Write a mode's colours as the page's variables."""
+    """Write the colours of a mode as CSS variables."""
     return " ".join(f"--{name}: {colour};" for name, colour in theme.items())

@@ -1,43 +1,35 @@
-"""The words for what a study names: metrics, levels, variants, and what is compared."""
+"""Words for what a report names: metrics, levels, variants, seeds and failures."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
-import pandas as pd
-
 from ablations.designs.switching import STARTS
-from ablations.report.study.contents import MOST_OF_A_REASON, ReportContents
+from ablations.stats.metrics import Better
+from ablations.stats.verdicts import Verdict
 from cnnzoo.levels import same
+from cnnzoo.training.metric_names import Direction, better_direction
+
+JOINED = " + "
+"""Separates the factors, and the levels, of a variant that changes several."""
 
 LONG = 9
-"""Characters of a number beyond which it is shortened."""
+"""Number of characters beyond which a number is shortened."""
 
-Row = Mapping[str, Any]
+MOST_NAMES = 12
+"""Number of seeds or trials that are listed one by one."""
+
+MOST_OF_A_REASON = 200
+"""Number of characters of a reason in a sentence; the table of failed trials has all of it."""
+
+MOST_REASONS = 3
+"""Number of reasons of failed trials in a sentence."""
 
 DIGEST = re.compile("[0-9a-f]{32,}")
 
-JOINED = " + "
-"""Between the factors, and between the levels, of a variant that changes several."""
-
-SEE_FINDING = "see its finding"
-"""Where the doctor has a finding on a variant."""
-
-
-MOST_NAMES = 12
-"""Seeds, or trials, that are listed one by one."""
-
-MOST_REASONS = 3
-"""Reasons of failed trials that are named in a sentence."""
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as mappings, each value with its own type."""
-    names = [str(name) for name in frame.columns]
-    columns = [frame[name].tolist() for name in frame.columns]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+Row = Mapping[str, Any]
 
 
 def metric_words(metric: str) -> str:
@@ -51,10 +43,35 @@ def metric_words(metric: str) -> str:
     return metric.replace("_", " ").replace("val ", "validation ", metric.startswith("val_"))
 
 
-def level_words(level: Any) -> str:
-    """Return a level such that 1, True and the text "1" read differently.
+def better_when(metric: str) -> str:
+    """Return "lower", "higher", or "" if the name of the metric does not tell.
 
-    Of a number that a search drew, six digits are enough to know it by.
+    Examples
+    --------
+    >>> better_when("test_loss"), better_when("bleu")
+    ('lower', '')
+    """
+    better = {Direction.MIN: Better.LOWER, Direction.MAX: Better.HIGHER}
+    best = better_direction(metric)
+    return better[best] if best else ""
+
+
+def better_or_worse(metric: str, delta: float) -> str:
+    """Return "better", "worse", or "" if the name of the metric does not tell.
+
+    Examples
+    --------
+    >>> better_or_worse("test_loss", 0.1), better_or_worse("bleu", 0.1)
+    ('worse', '')
+    """
+    good = better_when(metric)
+    if not good:
+        return ""
+    return Verdict.BETTER if (delta < 0) == (good == Better.LOWER) else Verdict.WORSE
+
+
+def level_words(level: Any) -> str:
+    """Write a level so that 1, True and the text "1" differ; long numbers get six digits.
 
     Examples
     --------
@@ -74,20 +91,15 @@ def level_words(level: Any) -> str:
     return repr(level)
 
 
-def changes_several(row: Row) -> bool:
-    """Tell whether a variant changes several factors."""
-    return JOINED in str(row["factor"])
-
-
 def comparison(row: Row) -> str:
-    """Name what is compared, levels and baseline.
+    """Name a variant and the levels of the baseline that it is compared with.
 
     Examples
     --------
     >>> comparison({"factor": "pool_size", "level": 4, "baseline": 2})
-    'pool_size 4 instead of 2'
+    'pool_size=4 (baseline: 2)'
     >>> comparison({"factor": "filters + skip", "level": "8 + True", "baseline": "32 + False"})
-    'filters 8 and skip True instead of 32 and False'
+    'filters=8, skip=True (baseline: 32, False)'
     """
     factors = str(row["factor"]).split(JOINED)
     levels, baselines = (
@@ -95,9 +107,9 @@ def comparison(row: Row) -> str:
         for name in ("level", "baseline")
     )
     if len(factors) == len(levels) == len(baselines):
-        changed = (f"{factor} {level}" for factor, level in zip(factors, levels, strict=True))
-        return f"{joined(changed)} instead of {joined(baselines)}"
-    return f"{row['factor']} {row['level']} instead of {row['baseline']}"
+        changed = (f"{factor}={level}" for factor, level in zip(factors, levels, strict=True))
+        return f"{', '.join(changed)} (baseline: {', '.join(baselines)})"
+    return f"{row['factor']}={row['level']} (baseline: {row['baseline']})"
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:
@@ -112,7 +124,7 @@ def settings_words(settings: Mapping[str, Any]) -> str:
 
 
 def seed_words(study: Mapping[str, Any]) -> str:
-    """Return how many seed blocks a study has, and which.
+    """Count and name the seed blocks of a study.
 
     Examples
     --------
@@ -147,12 +159,9 @@ def about_study(study: Mapping[str, Any]) -> str:
 
 
 def ends_words(study: Mapping[str, Any]) -> str:
-    """Say what is on, or off, in the baseline of a design that is about that.
+    """Describe the baseline of a design that switches factors, or the ends of a path.
 
-    Returns
-    -------
-    str
-        Of a path what it leads from and to; of other designs nothing.
+    Other designs have no such sentence.
 
     Examples
     --------
@@ -180,7 +189,7 @@ def ends_words(study: Mapping[str, Any]) -> str:
 
 
 def short_digest(value: Any) -> Any:
-    """Shorten a digest to what tells it from others; leave all else as it is.
+    """Shorten a digest to twelve characters; return other values unchanged.
 
     Examples
     --------
@@ -190,20 +199,31 @@ def short_digest(value: Any) -> Any:
     return value[:12] if isinstance(value, str) and DIGEST.fullmatch(value) else value
 
 
-def joined(texts: Any) -> str:
-    """Join texts as a sentence does.
+def count_of(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> count_of(1, "seed"), count_of(1200, "trial")
+    ('1 seed', '1,200 trials')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def joined(texts: Iterable[object]) -> str:
+    """Join texts with commas and "and".
 
     Examples
     --------
     >>> joined(["filters 8", "skip True", "pool max"])
     'filters 8, skip True and pool max'
     """
-    *first, last = texts
-    return f"{', '.join(first)} and {last}" if first else str(last)
+    *first, last = map(str, texts)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
-def listed(names: Sequence[Any]) -> str:
-    """Write names one by one, and of many how many more there are.
+def listed(names: Sequence[object]) -> str:
+    """List names; count those beyond the first twelve.
 
     Examples
     --------
@@ -214,32 +234,13 @@ def listed(names: Sequence[Any]) -> str:
     return ", ".join(map(str, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
 
 
-def better_or_worse(contents: ReportContents, metric: str, delta: float) -> str:
-    """Return what a change makes of a metric; nothing where neither report nor name tells."""
-    good = better_when(contents, metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
-
-
-def better_when(contents: ReportContents, metric: str) -> str:
-    """Return "lower", "higher", or "" where neither the report nor the name tells."""
-    if metric in contents.directions:
-        return contents.directions[metric]
-    from ablations.stats.metrics import direction
-    from ablations.stats.pairs import StatisticsError
-
-    try:
-        return direction(metric)
-    except StatisticsError:
-        return ""
-
-
 def failure_words(reasons: Sequence[str]) -> str:
-    """Count failed trials by their reasons, the most frequent first, and say how to retry them.
+    """Count failed trials by reason, the most frequent first, and say how to retry them.
 
     Parameters
     ----------
     reasons
-        One per failed trial.
+        Reason of each failed trial.
 
     Examples
     --------
@@ -254,17 +255,13 @@ def failure_words(reasons: Sequence[str]) -> str:
         for reason in reasons
     )
     each = [
-        reason if len(counts) == 1 else f"{reason} ({_trials(count)})"
+        reason if len(counts) == 1 else f"{reason} ({count_of(count, 'trial')})"
         for reason, count in counts.most_common(MOST_REASONS)
     ]
     if rest := len(counts) - len(each):
         each.append(f"{rest} other reason{'s' * (rest > 1)}")
     them = "it" if len(reasons) == 1 else "them"
     return (
-        f"{_trials(len(reasons))} failed: {'; '.join(each)}. To retry {them}, add --retry-failed, "
-        "or retry_failed=True in Python."
+        f"{count_of(len(reasons), 'trial')} failed: {'; '.join(each)}. To retry {them}, add "
+        "--retry-failed, or retry_failed=True in Python."
     )
-
-
-def _trials(count: int) -> str:
-    return f"{count:,} trial{'s' * (count != 1)}"

@@ -1,14 +1,16 @@
-"""Write a report or its figures: the one way in."""
+"""Write a report or its figures to files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ablations.report.study.contents import ReportContents, ReportError
+from ablations.report.figure import file_spec
+from ablations.report.formats import csv_of, json_text, latex_report, markdown_page
+from ablations.report.html import html_page
+from ablations.report.page import Document, ReportError
+from ablations.report.study.contents import ReportContents
+from ablations.report.theme import LIGHT
+from ablations.report.wording import count_of
 from cnnzoo.runtime.files import write_atomically
-
-if TYPE_CHECKING:
-    from ablations.report.figure import Figure, Theme
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
 
@@ -16,160 +18,97 @@ FIGURE_FORMATS = ("svg", "png", "pdf")
 
 
 def write_report(contents: ReportContents, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a report in the format that the name ends in.
+    """Write the report of a study; see `ablations.Results.report`."""
+    from ablations.report.study.document import study_document
 
-    Parameters
-    ----------
-    contents
-        What it shows.
-    path
-        Ends in .html (one page, charts included), .md, .csv (the deltas), .tex (the deltas, for
-        booktabs) or .json (everything).
-    overwrite
-        Whether a file that is there may be replaced.
-
-    Returns
-    -------
-    Path
-        Where it is.
-
-    Raises
-    ------
-    ReportError
-        If the ending is not one of these, or the file is there.
-    """
-    place = Path(path).expanduser()
-    suffix = place.suffix.lower()
-    if suffix not in FORMATS:
-        raise ReportError(
-            f"a report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
-        )
-    check_free([place], overwrite)
-    write_atomically(place, _writer(suffix)(contents).encode("utf-8", "replace"))
-    return place
+    return save_report(study_document(contents), path, overwrite=overwrite)
 
 
 def write_figures(
     contents: ReportContents,
     directory: str | Path,
-    formats: Sequence[str] = FIGURE_FORMATS,
+    formats: str | Sequence[str] = FIGURE_FORMATS,
     *,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write each figure of a report as files.
+    """Write the figures of a study's report; see `ablations.Results.figures`."""
+    from ablations.report.study.document import study_document
 
-    Parameters
-    ----------
-    contents
-        What they show.
-    directory
-        Where they go; made if need be.
-    formats
-        Of "svg", "png" and "pdf".
-    overwrite
-        Whether files that are there may be replaced.
+    return save_figures(study_document(contents), directory, formats, overwrite=overwrite)
 
-    Returns
-    -------
-    list of Path
-        The files.
+
+def save_report(document: Document, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a report in the format of the path's ending.
 
     Raises
     ------
     ReportError
-        If a format is not one of these, or a file is there.
+        If the ending is not one of `FORMATS`, or the file exists and `overwrite` is false.
     """
-    from ablations.report.study.document import figures
-    from ablations.report.wording import about_study
-
-    return save_figures(
-        lambda theme: figures(contents, theme),
-        directory,
-        formats,
-        about=about_study(contents.study),
-        overwrite=overwrite,
-    )
+    place = Path(path).expanduser()
+    if place.suffix.lower() not in FORMATS:
+        raise ReportError(
+            f"`path`: expected a name that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; "
+            f"got {str(path)!r}."
+        )
+    _check_free([place], overwrite)
+    write_atomically(place, _render(document, place.suffix.lower()).encode("utf-8", "replace"))
+    return place
 
 
 def save_figures(
-    draw: Callable[["Theme"], Sequence["Figure"]],
+    document: Document,
     directory: str | Path,
-    formats: Sequence[str] = FIGURE_FORMATS,
+    formats: str | Sequence[str] = FIGURE_FORMATS,
     *,
-    about: str = "",
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write figures as files.
-
-    Parameters
-    ----------
-    draw
-        From a theme to the figures.
-    about
-        What they are of, written in each.
-    directory, formats, overwrite
-        As of `write_figures`.
+    """Write each figure of a report in each format; the folder is created.
 
     Raises
     ------
     ReportError
-        If a format is not one of these, or a file is there.
+        If a format is not one of `FIGURE_FORMATS`, or a file exists and `overwrite` is false.
     """
-    asked = [formats] if isinstance(formats, str) else list(formats)
-    for name in asked:
+    names = [formats] if isinstance(formats, str) else list(formats)
+    for name in names:
         if name not in FIGURE_FORMATS:
-            raise ReportError(
-                f"a figure's format must be one of {', '.join(FIGURE_FORMATS)}; got {name!r}."
-            )
+            raise ReportError(f"`formats`: expected any of svg, png and pdf; got {name!r}.")
     import vl_convert
 
-    from ablations.report.figure import file_spec
-    from ablations.report.theme import LIGHT
-
-    drawn = draw(LIGHT)
+    figures = document.figures(LIGHT)
     place = Path(directory).expanduser()
-    paths = [place / f"{figure.name}.{name}" for figure in drawn for name in asked]
-    check_free(paths, overwrite)
-    for figure in drawn:
-        described = file_spec(figure, about)
-        for name in asked:
-            path = place / f"{figure.name}.{name}"
+    paths = {(it.name, name): place / f"{it.name}.{name}" for it in figures for name in names}
+    _check_free(list(paths.values()), overwrite)
+    for figure in figures:
+        spec = file_spec(figure, document.about)
+        for name in names:
             if name == "svg":
-                write_atomically(path, vl_convert.vegalite_to_svg(described).encode())
+                content = vl_convert.vegalite_to_svg(spec).encode()
             elif name == "png":
-                write_atomically(path, vl_convert.vegalite_to_png(described, scale=2))
+                content = vl_convert.vegalite_to_png(spec, scale=2)
             else:
-                write_atomically(path, vl_convert.vegalite_to_pdf(described))
-    return paths
+                content = vl_convert.vegalite_to_pdf(spec)
+            write_atomically(paths[figure.name, name], content)
+    return list(paths.values())
 
 
-def check_free(paths: Sequence[Path], overwrite: bool) -> None:
-    """Refuse to replace files that nobody said may be.
-
-    Raises
-    ------
-    ReportError
-        If one is there.
-    """
-    there = [path for path in paths if path.exists()]
-    if there and not overwrite:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
+    """Raise ReportError if a file exists and ``overwrite`` is false."""
+    existing = [str(path) for path in paths if path.exists()]
+    if existing and not overwrite:
+        more = f" and {count_of(len(existing) - 1, 'more file')}" if len(existing) > 1 else ""
         raise ReportError(
-            f"{there[0]}{more} is there already; give another name, or "
-            "overwrite=True (--overwrite) to replace it."
+            f"{existing[0]}{more} already exist{'' if more else 's'}; choose another name or pass "
+            "overwrite=True (--overwrite)."
         )
 
 
-def _writer(suffix: str) -> Callable[[ReportContents], str]:
+def _render(document: Document, suffix: str) -> str:
     if suffix == ".html":
-        from ablations.report.study.document import page
-
-        return page
-    from ablations.report.study import document as files
-
-    return {
-        ".md": files.markdown_report,
-        ".csv": files.csv_report,
-        ".tex": files.latex_report,
-        ".json": files.json_report,
-    }[suffix]
+        return html_page(document.page())
+    if suffix == ".md":
+        return markdown_page(document.page())
+    if suffix == ".csv":
+        return csv_of(document.data)
+    return latex_report(document) if suffix == ".tex" else json_text(document.values())

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.study.contents import ReportError, undone_of
+from ablations.report.page import ReportError
+from ablations.report.study.contents import undone_of
 from ablations.report.wording import level_words, metric_words, seed_words, short_digest
 from ablations.results.analysis import Analysis
 from ablations.study import Study

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablations.designs.planner import Planner
-from ablations.engines import start_engine
-from ablations.engines.limits import Limits
 from ablations.running.feasibility import estimate, infeasible, measured
 from ablations.running.trial import forget, measure_trial, run_trial
+from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.study import Study
-from ablations.study.settings import StudyError
+from ablations.study.settings import StudyError, check_known
+from cnnzoo.engine import (
+    ENGINES,
+    ChangedStateError,
+    Engine,
+    EngineError,
+    Limits,
+    WorkerSetup,
+    start_engine,
+)
+from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.runtime.interrupts import interruptible
 from cnnzoo.runtime.keras_backend import refusal_of_backend
 from cnnzoo.signature import refuse_unknown
@@ -28,6 +39,13 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path("studies")
 """Default folder of studies, each in a folder of its name."""
+
+SETUP = WorkerSetup(
+    preload=("cnnzoo.engine.lean_keras", "cnnzoo.training.train", "ablations.running.trial"),
+    prepare=fix_arithmetic,
+    changed_state=attrgetter("unrestored"),
+)
+"""How worker processes for trials are prepared."""
 
 
 @refuse_unknown
@@ -70,8 +88,9 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     _check_backend()
     planner = Planner.of(study)
     forget()
-    with start_engine(_engine_for(study, engine), Limits(workers=workers)) as running:
-        costs = measured(planner, planner.layout.variants, partial(running.run, measure_trial))
+    with _started(_engine_for(study, engine), workers=workers) as running:
+        measure = partial(run_trials, running, measure_trial)
+        costs = measured(planner, planner.layout.variants, measure)
     rows = []
     for row, trial in planner.rows(planner.layout.variants, {}, infeasible(costs)):
         cost = costs.get(row.variant)
@@ -134,16 +153,16 @@ def run(
     planner = Planner.of(study)
     directory = place_of(study, directory)
     forget()
-    limits = Limits(
-        workers=workers,
-        timeout=study.timeout,
-        retries=study.retries,
-        renew_after=renew_after,
-        log=directory / "workers.log",
-    )
+    limits: dict[str, Any] = {
+        "workers": workers,
+        "timeout": study.timeout,
+        "retries": study.retries,
+        "renew_after": renew_after,
+        "log": directory / "workers.log",
+    }
     with (
+        _started(_engine_for(study, engine), **limits) as running,
         Store(directory, write=True) as store,
-        start_engine(_engine_for(study, engine), limits) as running,
     ):
         _check_same_study(store.study, study, directory)
         if store.study is None:  # there are trials to do
@@ -164,14 +183,32 @@ def run(
                 planner,
                 store,
                 shown,
-                measure=partial(running.run, measure_trial),
-                train=partial(running.run, partial(run_trial, report_to=shown.folder)),
+                measure=partial(run_trials, running, measure_trial),
+                train=partial(run_trials, running, partial(run_trial, report_to=shown.folder)),
                 retry_failed=retry_failed,
             )
             interrupted = rounds.run(interruption)
     results = open_results(directory)
     results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results
+
+
+@contextmanager
+def _started(name: str, **limits: Any) -> Iterator[Engine]:
+    """Yield an engine for trials, and turn its errors into errors of the study."""
+    check_known(name, list(ENGINES), "There is no engine")
+    try:
+        with start_engine(name, Limits(**limits), SETUP) as engine:
+            yield engine
+    except EngineError as error:
+        raise StudyError(str(error)) from None
+    except ChangedStateError as error:
+        raise StudyError(
+            "A trial changed global state that cannot be restored: "
+            f"{', '.join(error.changed_state)}. The next trials in this process would depend on "
+            "it. Run the study with engine='processes', which replaces the process, or change the "
+            "builder."
+        ) from None
 
 
 def _check_backend() -> None:

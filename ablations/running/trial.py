@@ -1,12 +1,10 @@
 """Run one trial. Only this module of the package uses Keras."""
 
 import contextlib
-import gc
 import json
 import math
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,43 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
-from ablations.study.models import Builder, find_builder
-from ablations.study.space import by_group
+from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic, fix_arithmetic
+from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
+from cnnzoo.training.warm import WarmModel
 
-_WARM: "OrderedDict[str, Any]" = OrderedDict()
-_WARM_SIZE = 1
+_WARM = WarmModel()
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that do not change its values."""
-
-
-def prepare_worker(log: Path | None = None, gpu: str | None = None) -> None:
-    """Set up a process that runs trials.
-
-    Parameters
-    ----------
-    log
-        File to which stderr is appended.
-    gpu
-        The only GPU that the process may use, as a value of ``CUDA_VISIBLE_DEVICES``; if left
-        out, that variable is unchanged.
-    """
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C
-    if log is not None:
-        with log.open("a") as file:
-            os.dup2(file.fileno(), 2)
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    fix_arithmetic()
-    gc.freeze()  # TensorFlow's own objects are never garbage, and scanning them takes long
 
 
 def forget() -> None:
@@ -135,7 +109,13 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
 
     toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
-    model = _model(builder, trial, toggles, data)
+    shape, classes = data.info.input_shape, data.info.classes
+    model = _WARM.get(
+        trial.variant_key,
+        lambda: builder.build(toggles, shape, classes, trial.seed),
+        trial.seed,
+        keep=builder.reusable,
+    )
     callbacks = []
     if report_to is not None:
         callbacks.append(
@@ -220,26 +200,6 @@ def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Findi
         check_likelihood(model, trained.metrics),
     )
     return tuple(finding for finding in findings if finding is not None)
-
-
-def _model(builder: Builder, trial: Trial, levels: dict[str, Level], data: Data) -> Any:
-    """Build the model, or take the one that the same variant was traced with and start it anew.
-
-    Tracing a model takes longer than an epoch of a small one.
-    """
-    from cnnzoo.models.initialization import restart
-
-    model = _WARM.pop(trial.variant_key, None)
-    if model is None:
-        model = builder.build(levels, data.info.input_shape, data.info.classes, trial.seed)
-    else:
-        restart(model, trial.seed)
-    if builder.reusable:
-        _WARM[trial.variant_key] = model
-    while len(_WARM) > _WARM_SIZE:
-        _WARM.popitem(last=False)
-        gc.collect()  # a traced model is full of cycles
-    return model
 
 
 @lru_cache(maxsize=4)

@@ -8,8 +8,6 @@ import pandas as pd
 
 from ablations.report.numbers import decimals_of, fixed, is_number
 from ablations.report.search.contents import (
-    DELTAS,
-    STEPS,
     VARIED_NOTHING,
     SearchContents,
     choices_title,
@@ -54,9 +52,9 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
     tables = {}
     if one_at_a_time:
         for metric in one_at_a_time.metrics:
-            tables[choices_title(metric)] = one_at_a_time.deltas_of(metric)[DELTAS]
+            tables[choices_title(metric)] = one_at_a_time.deltas_of(metric)
     if path and PATH_STEPS in path.tables:
-        tables[path_title(path)] = path.tables[PATH_STEPS][STEPS]
+        tables[path_title(path)] = path.tables[PATH_STEPS]
     return SearchContents(
         name=search.model.rpartition(":")[2] or search.directory.resolve().name,
         facts=_facts(search),

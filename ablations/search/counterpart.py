@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import METRICS
-from ablations.study.models import find_builder
-from ablations.study.space import by_group
+from cnnzoo.builders import by_group, find_builder
 from cnnzoo.runtime.error_text import line_of
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME
+from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME, Direction
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective
@@ -48,7 +47,7 @@ class Counterpart:
 
 def objective_of(search: SearchResults) -> Objective:
     """Return the objective of a search; without a name if it is unknown."""
-    return search.objective or Objective("", "min")
+    return search.objective or Objective("", Direction.MIN)
 
 
 def find_counterpart(

@@ -9,7 +9,6 @@ from ablations.search.counterpart import find_counterpart
 from ablations.search.studies import FOLDERS, SearchStudies
 from ablations.study import Study
 from ablations.study.checks import LIST, check_count, check_model, check_seeds
-from ablations.study.models import find_builder
 from ablations.study.settings import StudyError
 from ablations.study.space import Space
 from cnnzoo.builders import owner_of
@@ -216,19 +215,20 @@ def find_contenders(
         If there is no such model, or the search chose something that a study cannot set.
     """
     ranked = search.ranked()
-    # a study knows the levels of PURPOSE from its data
+    # A study knows the levels of PURPOSE from its data.
     chosen = [
         {name: level for name, level in search.levels_of(trial).items() if name not in PURPOSE}
         for trial in ranked
     ]
-    tried, asks = chosen[:count], find_builder(model).asks
+    tried = chosen[:count]
     space = Space.of(model, tried)
     contenders: dict[Settings, Contender] = {}
     for trial, levels in zip(ranked, chosen, strict=True):
-        if asks and levels not in tried and any(name not in space for name in levels):
+        new = levels not in tried and any(name not in space for name in levels)
+        if space.builder.takes_hp and new:
             tried.append(levels)
-            space = Space.of(model, tried)  # this one may ask for further hyperparameters
-        known = {n: level for n, level in levels.items() if _is_known(n, space, model)}
+            space = Space.of(model, tried)  # it may ask for further hyperparameters
+        known = {n: level for n, level in levels.items() if _is_known(n, space)}
         settings = Settings(space.effective(known, ()))
         contenders.setdefault(settings, Contender(trial, settings))
         if len(contenders) == count:
@@ -236,17 +236,16 @@ def find_contenders(
     return space, tuple(contenders.values())
 
 
-def _is_known(name: str, space: Space, model: str) -> bool:
-    """Tell whether a study can set a name; those that ``build(hp)`` never asks for are ignored."""
+def _is_known(name: str, space: Space) -> bool:
+    """Return whether a study can set a name; names that ``build(hp)`` ignores are ignored."""
     if name in space:
         return True
-    builder = find_builder(model)
-    if not builder.asks:
+    if not space.builder.takes_hp:
         space.toggle(name)  # raises with the known names
-    if builder.fits:
+    if space.builder.has_own_fit:
         raise StudyError(
-            f"The search chose `{name}`, which {model!r} asks for in its own `fit` only, and a "
-            f"study trains by a Recipe instead. Search again with `{name}` in `build`, or with a "
-            "toggle of the recipe."
+            f"The search chose `{name}`, which {space.builder.name!r} asks for in its own `fit` "
+            f"only, and a study trains by a Recipe instead. Search again with `{name}` in `build`, "
+            "or with a toggle of the recipe."
         )
     return False

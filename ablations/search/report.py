@@ -1,13 +1,12 @@
 """Write the report of a search, or its figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ablations.report.search.contents import SearchContents
-from ablations.report.study.contents import ReportError
-from ablations.report.write import FIGURE_FORMATS, FORMATS, check_free, save_figures
+from ablations.report.page import Document
+from ablations.report.search.document import search_document
+from ablations.report.write import FIGURE_FORMATS, save_figures, save_report
 from ablations.search.contents import AblatedSearch, contents_of
-from cnnzoo.runtime.files import write_atomically
 from cnnzoo.tuning.reading.results import SearchResults, open_search
 
 
@@ -44,16 +43,7 @@ def search_report(
     SearchError
         If there is no search.
     """
-    place = Path(path).expanduser()
-    suffix = place.suffix.lower()
-    if suffix not in FORMATS:
-        raise ReportError(
-            f"a search report's name must end in one of {', '.join(FORMATS)}; got {str(path)!r}."
-        )
-    check_free([place], overwrite)
-    contents = contents_of(_opened(search), ablation)
-    write_atomically(place, _writer(suffix)(contents).encode("utf-8", "replace"))
-    return place
+    return save_report(_document(search, ablation), path, overwrite=overwrite)
 
 
 def search_figures(
@@ -88,28 +78,11 @@ def search_figures(
     SearchError
         If there is no search.
     """
-    from ablations.report.search.figures import draw_figures
-
-    contents = contents_of(_opened(search))
-    return save_figures(
-        lambda theme: draw_figures(contents, theme), directory, formats, overwrite=overwrite
-    )
+    return save_figures(_document(search), directory, formats, overwrite=overwrite)
 
 
-def _opened(search: SearchResults | str | Path) -> SearchResults:
-    return search if isinstance(search, SearchResults) else open_search(search)
-
-
-def _writer(suffix: str) -> Callable[[SearchContents], str]:
-    if suffix == ".html":
-        from ablations.report.search.document import page
-
-        return page
-    from ablations.report.search import document as files
-
-    return {
-        ".md": files.markdown_report,
-        ".csv": files.csv_report,
-        ".tex": files.latex_report,
-        ".json": files.json_report,
-    }[suffix]
+def _document(
+    search: SearchResults | str | Path, ablation: AblatedSearch | None = None
+) -> Document:
+    results = search if isinstance(search, SearchResults) else open_search(search)
+    return search_document(contents_of(results, ablation))

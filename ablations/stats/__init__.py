@@ -1,6 +1,6 @@
-"""What the trials say: DataFrame in, DataFrame out.
+"""Statistics of a study: functions from the DataFrame of trials to DataFrames.
 
-Nothing here trains, plots or stores. Every table is made of `trials`, one row a trial.
+Nothing here trains, plots or stores. ``trials`` has one row per trial.
 """
 
 from ablations.stats.blocking import variance_reduction

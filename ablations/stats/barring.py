@@ -1,4 +1,4 @@
-"""Comparisons without a verdict: of few pairs, or of trials that learned nothing or diverged."""
+"""Reasons for which a comparison has no verdict: few pairs, no learning, divergence."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -17,16 +17,16 @@ FEW_PAIRS = f"{NO_VERDICT}fewer than {EXPLORATORY_BELOW} pairs"
 BOTH_AT_CHANCE = f"{NO_VERDICT}in every pair both trials are at chance level"
 
 Marks = Mapping[str, Mapping[str, Collection[object]]]
-"""By code of a finding, and by variant, the seeds of the trials that have it."""
+"""Seeds of the trials that have a finding, by code of the finding and by variant."""
 
 
 def marks_of(trials: pd.DataFrame) -> Marks:
-    """Return which trials are at chance level or diverged.
+    """Return the trials that are at chance level or diverged.
 
     Parameters
     ----------
     trials
-        A row a trial; without a column ``codes`` none is.
+        One row per trial. Without a column ``codes`` the result is empty.
     """
     marks: dict[str, dict[str, set[object]]] = {AT_CHANCE: {}, DIVERGED: {}}
     if "codes" not in trials:
@@ -42,7 +42,7 @@ def marks_of(trials: pd.DataFrame) -> Marks:
 def notes_of_marks(
     marks: Marks, variant: str, seeds: Iterable[object], baseline: str = BASELINE
 ) -> list[str]:
-    """Say of how many pairs the trials are at chance level, or diverged.
+    """Return notes with the number of pairs whose trials are at chance level or diverged.
 
     Examples
     --------
@@ -52,30 +52,30 @@ def notes_of_marks(
     >>> notes_of_marks(marks, "a", [0, 1, 2])
     ['in 2 of 3 pairs both trials are at chance level']
     """
-    own = {code: found.get(variant, ()) for code, found in marks.items()}
-    theirs = {code: found.get(baseline, ()) for code, found in marks.items()}
-    paired = list(seeds)
-    diverged = sum(one in own[DIVERGED] or one in theirs[DIVERGED] for one in paired)
-    chance = sum(one in own[AT_CHANCE] and one in theirs[AT_CHANCE] for one in paired)
-    said = []
+    level_seeds = {code: seeds_of.get(variant, ()) for code, seeds_of in marks.items()}
+    base_seeds = {code: seeds_of.get(baseline, ()) for code, seeds_of in marks.items()}
+    pairs = list(seeds)
+    diverged = sum(seed in level_seeds[DIVERGED] or seed in base_seeds[DIVERGED] for seed in pairs)
+    chance = sum(seed in level_seeds[AT_CHANCE] and seed in base_seeds[AT_CHANCE] for seed in pairs)
+    notes = []
     if diverged:
-        said.append(f"{NO_VERDICT}training diverged in {diverged} of {len(paired)} pairs")
-    if chance and chance == len(paired):
-        said.append(BOTH_AT_CHANCE)
+        notes.append(f"{NO_VERDICT}training diverged in {diverged} of {len(pairs)} pairs")
+    if chance and chance == len(pairs):
+        notes.append(BOTH_AT_CHANCE)
     elif chance:
-        said.append(f"in {chance} of {len(paired)} pairs both trials are at chance level")
-    return said
+        notes.append(f"in {chance} of {len(pairs)} pairs both trials are at chance level")
+    return notes
 
 
 def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
-    """Tell from the notes of comparisons which have no verdict.
+    """Return which comparisons have no verdict, according to their notes.
 
     Parameters
     ----------
     notes
-        Sentences joined by "; ", a text a comparison.
+        One text per comparison: notes joined by "; ".
     but
-        A reason that does not count.
+        Reason to ignore.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
     """
     return np.array(
         [
-            any(one.startswith(NO_VERDICT) and one != but for one in text.split("; "))
+            any(note.startswith(NO_VERDICT) and note != but for note in text.split("; "))
             for text in notes
         ],
         dtype=bool,

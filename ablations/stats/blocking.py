@@ -1,4 +1,4 @@
-"""What pairing by seed saves: the trials that independent seeds would take."""
+"""Variance reduction by pairing: the number of trials that independent seeds would need."""
 
 import math
 
@@ -26,33 +26,33 @@ VARIANCE_REDUCTION = (
 def variance_reduction(
     trials: pd.DataFrame, metric: str, *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    r"""Return how many trials with independent seeds give the interval that paired blocks gave.
+    r"""Return how many trials with independent seeds would give intervals as narrow as paired ones.
 
-    Paired, the interval of a delta has the half width :math:`t_{n-1} s_d / \sqrt n`. With N
-    independent seeds for each of the two, Welch's has
+    The paired interval of a delta has the half width :math:`t_{n-1} s_d / \sqrt n`. Welch's
+    interval with N independent seeds for each variant has the half width
 
     .. math:: t_\nu \sqrt{(s_1^2 + s_2^2) / N}, \qquad
               \nu = (N - 1) (s_1^2 + s_2^2)^2 / (s_1^4 + s_2^4)
 
-    and the smallest N at which it is no wider is what is asked for.
+    The result is the smallest N for which Welch's interval is not wider.
 
     Parameters
     ----------
     trials
-        A row a trial.
+        One row per trial.
     metric
-        A column of it.
+        Column of ``trials``.
     confidence
-        Of both intervals.
+        Confidence of both intervals.
 
     Returns
     -------
     DataFrame
-        A row a variant with the columns `VARIANCE_REDUCTION`: ``correlation`` of the pairs,
-        ``variance_ratio`` (independent over paired: how many times fewer blocks in large numbers),
-        both half widths at n pairs, ``trials_paired`` = 2 n, ``trials_independent`` = 2 N, and
-        their ratio. NaN below 2 pairs, infinite where the deltas have no spread.
-        Values that float32 cannot tell apart have none, so no correlation either.
+        One row per variant with the columns `VARIANCE_REDUCTION`: ``correlation`` of the pairs,
+        ``variance_ratio`` (independent over paired), both half widths at n pairs,
+        ``trials_paired`` = 2 n, ``trials_independent`` = 2 N, and their ratio. NaN below 2 pairs,
+        infinite if the deltas have no spread. Values that float32 cannot tell apart have no
+        spread and no correlation.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What must be said beside an interval, in one place."""
+"""Caveats: the notes that a reader of an interval must know."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -30,17 +30,17 @@ UNSEEN = {
     30: (64, 80),
     50: (53, 84),
 }
-"""By pairs, in percent: how many samples of lognormal deltas are called strongly skewed, and how
-often the 95% interval of the others holds. See tests/benchmarks/results/statistics.md."""
+"""Simulated rates in percent by number of pairs: lognormal samples that are called strongly skewed,
+and coverage of the 95% interval in the others. See tests/benchmarks/results/statistics.md."""
 UNSEEN_OVER_LOOKS = 78
-"""In percent: how often the intervals of all looks hold for such deltas."""
+"""Coverage in percent of the intervals of all looks for lognormal deltas."""
 ALIKE = "the deltas are all alike: no spread to form an interval from, p is the sign-flip p"
 ALL_ZERO = "the deltas are all 0"
 INFEASIBLE = "infeasible: not trained"
 
 
 def skewness(deltas: ArrayLike) -> float:
-    r"""Return the adjusted Fisher-Pearson skewness; 0 for fewer than 3 or equal deltas.
+    r"""Return the adjusted Fisher-Pearson skewness; 0 for fewer than 3 deltas or equal ones.
 
     .. math:: G_1 = \frac{\sqrt{n(n-1)}}{n-2} \frac{m_3}{m_2^{3/2}}
 
@@ -50,29 +50,28 @@ def skewness(deltas: ArrayLike) -> float:
     2.0
     """
     values = np.asarray(deltas, dtype=float)
-    n = len(values)
-    if n < 3 or np.ptp(values) == 0:
+    if len(values) < 3 or np.ptp(values) == 0:
         return 0.0
-    centred = values - values.mean()
-    scaled = centred / np.abs(centred).max()
-    moment = (scaled**3).mean() / (scaled**2).mean() ** 1.5
-    return float(moment * math.sqrt(n * (n - 1)) / (n - 2))
+    from scipy.stats import skew  # slow to import
+
+    return float(skew(values, bias=False))
 
 
 def skewness_limit(n: int) -> float:
-    r"""Return the skewness of n deltas above which their t interval is not to be trusted.
+    r"""Return the skewness of n deltas above which their t interval is not reliable.
 
     .. math:: \max\{0.9 + 0.03 n,\; 2\,\mathrm{SE}(n)\}
 
-    The first is the skewness of the deltas' distribution at which a nominal 95% interval covers
-    93%, read off 100,000 draws each of gamma, exponential and lognormal deltas: 1.2 at n = 10, 1.5
-    at 20, 1.8 at 30. The second is twice the standard error of a normal sample's skewness, so that
-    about one normal sample in twenty is accused, and fewer from n = 20 on. How often skewed samples
-    are caught is in tests/benchmarks/results/statistics.md: half of the lognormal ones at n = 10.
+    The first term is the skewness of a distribution for which a nominal 95% interval covers 93%,
+    from 100,000 draws each of gamma, exponential and lognormal deltas: 1.2 at n = 10, 1.5 at 20,
+    1.8 at 30. The second term is twice the standard error of a normal sample's skewness, so about
+    one normal sample in twenty exceeds the limit, and fewer from n = 20 on. Detection rates of
+    skewed samples are in tests/benchmarks/results/statistics.md: half of the lognormal ones at
+    n = 10.
 
     .. math:: \mathrm{SE}(n) = \sqrt{6n(n-1) / ((n-2)(n+1)(n+3))}
 
-    Below 6 pairs hardly any sample can reach it, whatever it comes from.
+    Below 6 pairs hardly any sample of any distribution reaches the limit.
 
     Examples
     --------
@@ -86,20 +85,20 @@ def skewness_limit(n: int) -> float:
 
 
 def unseen_skew(pairs: Iterable[int], *, looks: bool = False) -> str:
-    """Say below a table of deltas what of its intervals no row can say, for want of pairs.
+    """Return the caveat below a table of deltas about skewness that its pairs cannot show.
 
     Parameters
     ----------
     pairs
-        How many each row has. Said is what was simulated for the nearest numbers; of fewer than 3
-        pairs, which have no skewness, nothing was.
+        Number of pairs of each row. The text gives the rates that were simulated for the nearest
+        numbers; fewer than 3 pairs have no skewness and are ignored.
     looks
-        Whether the intervals allow for the looks of a study that adds seeds.
+        Whether the intervals are those of a study that adds seeds.
 
     Returns
     -------
     str
-        Empty where no row has 3 pairs.
+        Empty if no row has 3 pairs.
 
     Examples
     --------
@@ -120,8 +119,8 @@ def unseen_skew(pairs: Iterable[int], *, looks: bool = False) -> str:
             f"{start} of strongly skewed (lognormal) ones the intervals of all looks hold the true "
             f"delta in {UNSEEN_OVER_LOOKS}% of the studies, not in 95%."
         )
-    among = [rates for n, rates in UNSEEN.items() if counts[0] <= n <= counts[-1]]
-    shows, holds = zip(*among, strict=True)
+    rates = [each for n, each in UNSEEN.items() if counts[0] <= n <= counts[-1]]
+    shows, holds = zip(*rates, strict=True)
     if not any(shows):
         return (
             f"{start} of {_span(counts)} seeds strong skew (of lognormal deltas) never shows, and "
@@ -140,25 +139,25 @@ def _span(numbers: Sequence[int]) -> str:
 
 
 def notes_of(pairs: Pairs, result: PairedT, alpha: float) -> list[str]:
-    """Return the sentences that belong beside one comparison."""
+    """Return the notes of one comparison."""
     n = len(pairs.deltas)
-    said = []
+    notes = []
     if pairs.missing:
-        said.append(f"{pairs.missing} of {n + pairs.missing} pairs are missing")
+        notes.append(f"{pairs.missing} of {n + pairs.missing} pairs are missing")
     if n < 2:
-        return [*said, ONE_SEED if n else NO_PAIRS]
+        return [*notes, ONE_SEED if n else NO_PAIRS]
     if n < EXPLORATORY_BELOW:
-        said.append(FEW_PAIRS)
+        notes.append(FEW_PAIRS)
     if 2.0 ** (1 - n) >= alpha:
         least = 2.0 ** (1 - n)
-        said.append(
+        notes.append(
             f"{n} seeds cannot reach p {alpha:.4g} in the sign-flip test: its least p is "
             f"{least:.3g}"
         )
     if result.sd == 0:
-        return [*said, ALL_ZERO if pairs.tied.all() else ALIKE]
+        return [*notes, ALL_ZERO if pairs.tied.all() else ALIKE]
     if abs(skewness(pairs.deltas)) > skewness_limit(n):
-        said.append(SKEWED)
+        notes.append(SKEWED)
     elif n < EXPLORATORY_BELOW:
-        said.append(TOO_FEW_TO_SEE_SKEW)
-    return said
+        notes.append(TOO_FEW_TO_SEE_SKEW)
+    return notes

@@ -15,25 +15,25 @@ from ablations.study import BASELINE
 Array = NDArray[np.float64]
 
 TOGETHER = " x "
-"""Joins the two factors of an interaction."""
+"""Separator between the two factors of an interaction."""
 
 _ZERO = 1e-8
 
 
 @dataclass(frozen=True)
 class Model:
-    """Seed blocks and the terms that can be estimated beside them.
+    """Seed blocks and the terms that can be estimated in addition to them.
 
     Parameters
     ----------
     blocks
-        An indicator column a seed.
+        One indicator column per seed.
     terms
-        Columns by term: a factor, or two joined by " x ".
+        Columns by term: a factor, or two factors joined by " x ".
     refused
-        Why a term is not among them.
+        Reason why a term cannot be estimated, by term.
     carries
-        By term, those it cannot be told from: its estimate is the sum of theirs and its own.
+        Aliases by term: its estimate is the sum of its own effect and theirs.
     """
 
     blocks: Array
@@ -42,12 +42,12 @@ class Model:
     carries: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def matrix(self, without: str | None = None) -> Array:
-        """Return all columns, or all but a term's."""
+        """Return all columns, optionally without those of one term."""
         return np.hstack([self.blocks, *(x for name, x in self.terms.items() if name != without)])
 
 
 def sum_coded(levels: Sequence[object], first: object | None = None) -> Array:
-    """Return k - 1 columns for k levels that sum to 0 over them; 1 and True are two levels.
+    """Return sum-coded columns: k - 1 for k levels, each with sum 0. 1 and True are two levels.
 
     Examples
     --------
@@ -65,8 +65,8 @@ def sum_coded(levels: Sequence[object], first: object | None = None) -> Array:
 def model_of(rows: pd.DataFrame, factors: Mapping[str, str], interactions: bool) -> Model:
     """Build the model of seed blocks, main effects and two-way interactions.
 
-    Terms are taken in this order. One whose columns are not all free of those before it is
-    refused: it is aliased, or combinations of its levels were never trained.
+    Terms are added in this order. A term is refused if its columns depend on earlier ones: it is
+    aliased, or combinations of its levels were never trained.
     """
     blocks = (rows["seed"].to_numpy()[:, None] == rows["seed"].unique()[None, :]).astype(float)
     base = rows[rows["variant"] == BASELINE]
@@ -89,24 +89,24 @@ def model_of(rows: pd.DataFrame, factors: Mapping[str, str], interactions: bool)
 
 def _admit(blocks: Array, candidates: Mapping[str, Array]) -> Model:
     taken: dict[str, Array] = {}
-    left = {}
+    dependent = {}
     for name, columns in candidates.items():
         before = np.hstack([blocks, *taken.values()])
         rank = np.linalg.matrix_rank(np.hstack([before, columns]))
         if columns.shape[1] and rank == before.shape[1] + columns.shape[1]:
             taken[name] = columns
         else:
-            left[name] = columns
+            dependent[name] = columns
     refused: dict[str, str] = {}
     carries: dict[str, list[str]] = {}
-    for name, columns in left.items():
+    for name, columns in dependent.items():
         if not columns.shape[1]:
             refused[name] = "one level only"
             continue
-        partners, whole = _partners(blocks, taken, columns)
+        partners, unit_weights = _partners(blocks, taken, columns)
         if partners is None:
             refused[name] = "combinations of its levels were never trained: not estimated"
-        elif not whole and any(TOGETHER in partner for partner in partners):
+        elif not unit_weights and any(TOGETHER in partner for partner in partners):
             refused[name] = "cannot be told from other interactions"
         else:
             refused[name] = f"aliased with {', '.join(partners)}: not estimated apart"
@@ -118,32 +118,32 @@ def _admit(blocks: Array, candidates: Mapping[str, Array]) -> Model:
 def _partners(
     blocks: Array, taken: Mapping[str, Array], columns: Array
 ) -> tuple[list[str] | None, bool]:
-    """Return the terms that columns are combinations of, and whether with weights of 0 and 1.
+    """Return the terms that the columns combine, and whether all weights are 0, 1 or -1.
 
-    None where the columns are no combination of them.
+    None if the columns are no linear combination of the terms.
     """
-    known = np.hstack([blocks, *taken.values()])
-    weights = np.linalg.lstsq(known, columns)[0]
-    if np.abs(known @ weights - columns).max() > _ZERO:
+    estimated = np.hstack([blocks, *taken.values()])
+    weights = np.linalg.lstsq(estimated, columns)[0]
+    if np.abs(estimated @ weights - columns).max() > _ZERO:
         return None, False
     partners, start = [], blocks.shape[1]
     if np.ptp(weights[:start], axis=0).max() > _ZERO:
         partners.append("seed")
-    for name, own in taken.items():
-        if np.abs(weights[start : start + own.shape[1]]).max() > _ZERO:
+    for name, term_columns in taken.items():
+        if np.abs(weights[start : start + term_columns.shape[1]]).max() > _ZERO:
             partners.append(name)
-        start += own.shape[1]
+        start += term_columns.shape[1]
     sizes = np.abs(weights[blocks.shape[1] :])
     return partners, bool(np.all((sizes < _ZERO) | (np.abs(sizes - 1) < _ZERO)))
 
 
 _ZERO = 1e-8
-"""Eigenvalues and ranks below this are 0 but for rounding; those above it are of the size of 1."""
+"""Eigenvalues below this are 0 up to rounding; the others are of the size of 1."""
 
 
 @dataclass(frozen=True)
 class TermTest:
-    """The test of one term; arrays have one value per column of y.
+    """Test of one term; arrays have one value per column of y.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ class TermTest:
     ss_error
         Sum of squares of seed x term.
     df, df_error
-        Degrees of freedom of the two, before the correction. ``df_error`` is NaN where the term
-        could not be estimated without one of the blocks: that block has no residual.
+        Degrees of freedom of the two, before the correction. ``df_error`` is NaN if the term
+        cannot be estimated without one of the blocks: that block has no residual.
     epsilon
-        Factor of Greenhouse and Geisser, by which both are multiplied for p; 1 where ``df`` is 1.
+        Factor of Greenhouse and Geisser, by which both are multiplied for p; 1 if ``df`` is 1.
     variance
         Estimated variance of each coefficient.
     F, p
-        NaN where ``df_error`` is NaN or the blocks are alike.
+        NaN if ``df_error`` is NaN or the blocks are alike.
     alike
-        Whether all blocks give the same estimate, but for rounding.
+        Whether all blocks give the same estimate up to rounding.
     """
 
     coefficients: Array
@@ -179,24 +179,25 @@ class TermTest:
 
 
 class BlockedFit:
-    r"""Least squares with seeds as blocks, and errors that are independent between blocks only.
+    r"""Least squares with seeds as blocks and errors that are independent between blocks only.
 
-    A block's part in the estimate of a term, minus what the mean over blocks predicts, is one
-    draw of the error that the term is tested against. With :math:`\tilde X_s` the rows of block s
-    after removal of the block means, :math:`M = (\sum_s \tilde X_s' \tilde X_s)^{-1}`,
-    :math:`H_s = \tilde X_s M \tilde X_s'` and residuals e
+    The contribution of a block to the estimate of a term, minus the prediction of the mean over
+    blocks, is one draw of the error that the term is tested against. With :math:`\tilde X_s` the
+    rows of block s after removal of the block means,
+    :math:`M = (\sum_s \tilde X_s' \tilde X_s)^{-1}`, :math:`H_s = \tilde X_s M \tilde X_s'` and
+    residuals e
 
     .. math:: c_s = M \tilde X_s' (I - H_s)^{-1/2} e_s, \qquad \hat V = \sum_s c_s c_s'
 
-    With the same rows in every block, b_s the estimate from block s alone and n blocks, this is
+    If all n blocks have the same rows and b_s is the estimate from block s alone, this is
     :math:`\hat V = \sum_s (b_s - \bar b)(b_s - \bar b)' / (n (n - 1))`: a term with one degree of
     freedom has the paired t test of its contrast, with n - 1 degrees of freedom, and a term with
-    more has its own seed x term mean square below its F. Where blocks lack rows it is the
+    more has its own seed x term mean square below its F. If rows are missing, it is the
     cluster-robust variance CR2, with the degrees of freedom by Satterthwaite's approximation.
 
-    A mixed model with a random slope for each term is the other way to treat missing rows. With
-    12 seeds half of its fits do not converge, and its z tests err in more than 5%; cluster-robust
-    tests keep to 5% and find nearly as much. See tests/benchmarks/results/mixed_models.md.
+    The alternative for missing rows is a mixed model with a random slope for each term. With 12
+    seeds half of its fits do not converge and its z tests err in more than 5%; cluster-robust
+    tests keep to 5% with nearly the same power. See tests/benchmarks/results/mixed_models.md.
 
     Parameters
     ----------
@@ -219,7 +220,7 @@ class BlockedFit:
         x = np.hstack([np.empty((len(model.blocks), 0)), *model.terms.values()])
         self._x = self._within(x)
         self._inverse = np.linalg.inv(self._x.T @ self._x)
-        # One row per coefficient, one column per row of the block: from residuals to its part.
+        # Residuals to contributions: one row per coefficient, one column per row of the block.
         self._weights = [self._inverse @ self._x[rows].T for rows in self._blocks]
         self._adjusted_weights = [
             weights @ _root_inverse(np.eye(len(rows)) - self._x[rows] @ weights)
@@ -238,7 +239,7 @@ class BlockedFit:
         coefficients = self._inverse @ (self._x.T @ within)
         residuals = within - self._x @ coefficients
         parts = self._parts(self._adjusted_weights, residuals)
-        # What each block alone says of the coefficients; the mean over blocks is the estimate.
+        # Coefficients estimated from each block alone; their mean over blocks is the estimate.
         count = len(self._blocks)
         estimates = coefficients + count * self._parts(self._weights, residuals)
         sizes = [np.abs(weights) for weights in self._weights]
@@ -260,7 +261,7 @@ class BlockedFit:
         self, columns: slice, coefficients: Array, parts: Array, alike: NDArray[np.bool_]
     ) -> TermTest:
         df = len(coefficients)
-        # The term's coefficients in coordinates in which they are independent, of variance 1.
+        # Scale that makes the coefficients of the term independent with variance 1.
         scale = np.linalg.cholesky(np.linalg.inv(self._inverse[columns, columns]))
         ss = ((scale.T @ coefficients) ** 2).sum(axis=0)
         scaled = np.einsum("ji,bjm->bim", scale, parts)

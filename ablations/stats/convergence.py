@@ -1,4 +1,4 @@
-"""How many epochs a variant needs to get where the baseline ends."""
+"""Convergence: the number of epochs until a variant reaches the baseline's final value."""
 
 from typing import Any
 
@@ -37,33 +37,33 @@ def convergence(
 ) -> pd.DataFrame:
     r"""Return the paired deltas in epochs until the baseline's final value is reached.
 
-    Within a seed block the target is the baseline's value at its last epoch; a block in which that
-    is not finite is no pair. A trial's time is its first epoch at which it is at least as good, as
-    far as float32 tells; the baseline's own may be before its last.
+    The target of a seed block is the baseline's value at its last epoch. A block without a finite
+    target is no pair. A trial's time is the first epoch at which its value is at least as good, up
+    to the resolution of float32; the baseline may reach its final value before its last epoch.
 
-    A variant that never gets there is censored: its time is only known to be longer. Leaving such
-    trials out would favour the variants that fail, so as soon as one is censored there is no mean
-    and no interval. ``median_delta`` counts them as infinitely late, and ``p_sign`` is the exact
-    two-sided sign test of the pairs that differ, in which they are later:
+    A trial that never reaches the target is censored: its time is longer than its epochs. Leaving
+    out censored trials would favour variants that fail, so there is no mean and no interval if a
+    pair is censored. ``median_delta`` counts a censored trial as infinitely late. ``p_sign`` is the
+    exact two-sided sign test of the pairs that differ; a censored trial counts as later:
 
     .. math:: p = \min\{1,\; 2^{1-n} \textstyle\sum_{i \le \min(a, b)} \binom{n}{i}\}
 
     Parameters
     ----------
     histories
-        A row a trial and epoch: variant, seed, epoch and the metric. Epochs count from 1; a value
-        that is not finite reaches nothing.
+        One row per trial and epoch: variant, seed, epoch and the metric. Epochs count from 1. A
+        value that is not finite never reaches the target.
     metric
-        The column to look at; one that means the same in every variant.
+        Column to compare; it must mean the same for every variant.
     lower_is_better
-        Of the metric.
+        Whether lower values of the metric are better.
     confidence
-        Of the t interval of the mean delta.
+        Confidence of the t interval of the mean delta.
 
     Returns
     -------
     DataFrame
-        A row a variant with the columns `CONVERGENCE`.
+        One row per variant with the columns `CONVERGENCE`.
 
     Examples
     --------
@@ -87,71 +87,61 @@ def convergence(
     ends = tidy[tidy["variant"] == BASELINE].drop_duplicates("seed", keep="last")
     targets = ends.set_index("seed")[metric]
     target = tidy["seed"].map(targets[np.isfinite(targets)])
-    short = tidy[metric] - target if lower_is_better else target - tidy[metric]
-    there = np.isfinite(tidy[metric]) & (short <= noise_of(tidy[metric], target))
+    gap = tidy[metric] - target if lower_is_better else target - tidy[metric]
+    reached = np.isfinite(tidy[metric]) & (gap <= noise_of(tidy[metric], target))
     ran = _first_epochs(tidy[target.notna()])
-    # An infinite time where a trial never got there, none where there is no trial.
-    times = _first_epochs(tidy[there]).reindex_like(ran).fillna(np.inf).where(ran.notna())
+    # Infinite for a trial that never reaches the target, NaN if there is no trial.
+    times = _first_epochs(tidy[reached]).reindex_like(ran).fillna(np.inf).where(ran.notna())
     table = {name: times[name].to_numpy() for name in times.columns}
-    nobody = np.full(len(times), np.nan)
+    no_times = np.full(len(times), np.nan)
     rows = []
     for name in names:
-        own, base = table.get(name, nobody), table.get(BASELINE, nobody)
-        both = ~np.isnan(own)
-        row = _row(base[both], own[both], confidence)
+        level, base = table.get(name, no_times), table.get(BASELINE, no_times)
+        both = ~np.isnan(level)
+        row = _row(base[both], level[both], confidence)
         rows.append({"variant": name, "metric": metric} | row)
     return pd.DataFrame(rows, columns=list(CONVERGENCE))
 
 
 def _first_epochs(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return the first epoch of each trial, a row a seed and a column a variant."""
+    """Return the first epoch of each trial: one row per seed, one column per variant."""
     first = histories.drop_duplicates(["variant", "seed"])
     table = first.pivot(index="seed", columns="variant", values="epoch")  # noqa: PD010
     return table.set_axis(table.columns.astype(object), axis=1).astype(float)
 
 
-def _row(base: Any, own: Any, confidence: float) -> dict[str, Any]:
-    from scipy.special import bdtr
+def _row(base: Any, level: Any, confidence: float) -> dict[str, Any]:
+    from scipy.stats import binomtest  # slow to import
 
-    deltas = own - base
+    deltas = level - base
     censored = int(np.isinf(deltas).sum())
     sooner, later = int((deltas < 0).sum()), int((deltas > 0).sum())
     differ = sooner + later
-    known = not censored and len(deltas) > 0
-    result = paired_t(deltas if known else [], confidence)
+    has_mean = not censored and len(deltas) > 0
+    result = paired_t(deltas if has_mean else [], confidence)
     notes = f"{censored} of {len(deltas)} never got there: no mean" if censored else ""
     return {
         "n_pairs": len(deltas),
         "n_censored": censored,
         "baseline_epochs": base.mean() if len(base) else np.nan,
-        "level_epochs": own.mean() if known else np.nan,
+        "level_epochs": level.mean() if has_mean else np.nan,
         "delta": float(result.delta),
         "ci_low": float(result.low),
         "ci_high": float(result.high),
         "p": float(result.p),
-        "median_delta": _median(deltas),
+        "median_delta": float(np.median(deltas)) if len(deltas) else np.nan,
         "n_sooner": sooner,
         "n_later": later,
-        "p_sign": min(1.0, 2 * float(bdtr(min(sooner, later), differ, 0.5)))
-        if len(deltas)
-        else np.nan,
+        "p_sign": (binomtest(later, differ).pvalue if differ else 1.0) if len(deltas) else np.nan,
         "notes": notes,
     }
 
 
-def _median(deltas: Any) -> float:
-    """Return the median, infinite as soon as one of the middle two is."""
-    if not len(deltas):
-        return float("nan")
-    middle = np.sort(deltas)[[(len(deltas) - 1) // 2, len(deltas) // 2]]
-    return float(middle.mean())
-
-
 def _check(histories: pd.DataFrame, metric: str) -> None:
-    lacking = [n for n in ("variant", "seed", "epoch", metric) if n not in histories.columns]
-    if lacking:
+    missing = [n for n in ("variant", "seed", "epoch", metric) if n not in histories.columns]
+    if missing:
         raise StatisticsError(
-            f"the histories have no column {', '.join(f'`{name}`' for name in lacking)}; "
+            f"the histories have no column {', '.join(f'`{name}`' for name in missing)}; "
             f"they have {', '.join(map(str, histories.columns))}."
         )
     double = histories[histories.duplicated(["variant", "seed", "epoch"])]

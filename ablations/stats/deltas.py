@@ -1,4 +1,4 @@
-"""The paired deltas of every variant, with interval, tests and verdict: the table of a study."""
+"""Paired deltas of all variants, with intervals, tests and verdicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ablations.stats import caveats as notes
 from ablations.stats import paired_t as student
 from ablations.stats import resampling as signs
 from ablations.stats.barring import barred, marks_of, notes_of_marks
-from ablations.stats.metrics import Direction, common_metrics, direction
+from ablations.stats.metrics import Better, common_metrics, direction
 from ablations.stats.pairs import (
     Pairs,
     StatisticsError,
@@ -21,7 +21,8 @@ from ablations.stats.pairs import (
     variants,
 )
 from ablations.stats.resampling import BCA_FROM, NO_INTERVAL, bca_interval
-from ablations.stats.verdicts import holm, holm_level, verdicts
+from ablations.stats.verdicts import Verdict, holm, holm_level, verdicts
+from ablations.study import Status
 
 
 def deltas(
@@ -30,58 +31,59 @@ def deltas(
     *,
     confidence: float = 0.95,
     margins: Mapping[str, float] | None = None,
-    directions: Mapping[str, Direction] | None = None,
+    directions: Mapping[str, str] | None = None,
     loss_kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return what each variant changes, paired with the baseline by seed: a row a variant, metric.
+    """Return the deltas of all variants against the baseline, paired by seed.
 
-    A pair is a seed with which both the baseline and the variant are done and both values are
-    finite; nothing is filled in. ``p`` is that of the paired t test, ``p_adjusted`` Holm's over
-    all variants for one metric. With alpha = 1 - confidence the verdict is
+    A pair is a seed for which both the baseline and the variant are done and both values are
+    finite. Missing values are not filled in. ``p`` is from the paired t test, ``p_adjusted`` from
+    Holm's correction over all variants for one metric. With alpha = 1 - confidence the verdict is
 
-    0. "" with fewer than six pairs; where in every pair both trials are at chance level; and where
-       a pair holds a trial that diverged. The notes say which. Such comparisons count in Holm's
-       correction all the same, because what bars them is seen in the trials.
-    1. "equivalent" if the metric has a margin and TOST, Holm-adjusted like p, is below alpha: the
-       delta is shown to lie within the margin. This wins over rule 2, since a difference smaller
-       than what the user said matters is no reason to choose; ``p_adjusted`` still shows it.
+    0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, or
+       if a trial of a pair diverged; see ``notes``. These comparisons still count in Holm's
+       correction, because the reason is seen in the trials.
+    1. "equivalent" if the metric has a margin and the Holm-adjusted p of TOST is below alpha: the
+       delta is shown to lie within the margin. This rule comes before rule 2, because a difference
+       smaller than the margin is no reason to choose; ``p_adjusted`` still shows it.
     2. "better" or "worse", by the metric's direction, if ``p_adjusted`` is below alpha.
-    3. "inconclusive": neither was shown. ``detectable`` says what could have been.
+    3. "inconclusive" otherwise. ``detectable`` gives the delta that could have been shown.
 
-    The chance of any false "better" or "worse" among a metric's variants is at most alpha, and so
-    is the chance of any false "equivalent".
+    The chance of any false "better" or "worse" among a metric's variants is at most alpha. The
+    same holds for a false "equivalent".
 
     Parameters
     ----------
     trials
-        A row a trial: variant, factor, level, baseline, seed, status and the metrics; and, if
-        there are any, the ``codes`` of its findings, joined by blanks.
+        One row per trial: variant, factor, level, baseline, seed, status, the metrics and,
+        optionally, ``codes``: the codes of its findings, separated by blanks.
     metrics
-        Columns of it.
+        Columns of ``trials``.
     confidence
-        Of the intervals, which are each variant's own: Holm corrects p, not them.
+        Confidence of each interval. Holm's correction applies to p, not to the intervals.
     margins
-        By metric, the smallest delta that matters, fixed before the trials were seen.
+        Smallest delta that matters, by metric, fixed before the trials were seen.
     directions
-        For metrics that `direction` does not know.
+        "lower" or "higher" for metrics that `direction` does not know.
     loss_kinds
-        What each variant minimizes; see `common_metrics`.
+        Loss that each variant minimizes; see `common_metrics`.
 
     Returns
     -------
     DataFrame
-        The columns `CONTRACT` and `FURTHER`. ``level`` keeps its type. ``n_failed``: trials of the
-        variant in no pair. ``sd``: of the deltas. ``ci_method``: "t", or "" where there is no
-        interval. ``bca_low``, ``bca_high``: from 20 pairs. ``p_better``: share of pairs in which
-        the variant is better. ``detectable``: smallest delta that this many pairs show with 80%
-        power at the level at which the comparison stands. ``seeds_needed``: pairs that settle the
-        verdict with 80% power if delta and sd are what they seem; n_pairs where it is settled.
-        ``notes``: sentences joined by "; ".
+        One row per variant and metric with the columns `CONTRACT` and `FURTHER`. ``level`` keeps
+        its type. ``n_failed``: trials of the variant without a pair. ``sd``: standard deviation of
+        the deltas. ``ci_method``: "t", or "" if there is no interval. ``bca_low``, ``bca_high``:
+        bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in which the variant is
+        better. ``detectable``: smallest delta that this many pairs show with 80% power at the
+        comparison's level in Holm's correction. ``seeds_needed``: number of pairs that settles the
+        verdict with 80% power if delta and sd stay the same; n_pairs if it is settled. ``notes``:
+        sentences joined by "; ".
 
     Raises
     ------
     StatisticsError
-        If a column is lacking, a trial is there twice, or a direction is not known.
+        If a column is missing, a trial occurs twice, or a direction is not known.
 
     Examples
     --------
@@ -105,8 +107,8 @@ def deltas(
     _check_numbers(confidence, margins or {})
     better = {metric: direction(metric, directions) for metric in metrics}
     names = variants(trials)
-    apart = _not_comparable(trials, metrics, loss_kinds)
-    infeasible = set(trials.loc[trials["status"] == "infeasible", "variant"])
+    reasons = _not_comparable(trials, metrics, loss_kinds)
+    infeasible = set(trials.loc[trials["status"] == Status.INFEASIBLE, "variant"])
     planned, marks = ended(trials), marks_of(trials)
     first = trials.drop_duplicates("variant")
     labels = {
@@ -119,32 +121,32 @@ def deltas(
         rows = []
         for name in names:
             pairs = pair(table, name, planned.get(name, 0))
-            beyond = apart.get((name, metric))
-            if beyond:
+            reason = reasons.get((name, metric))
+            if reason:
                 pairs = Pairs(pairs.seeds[:0], pairs.baseline[:0], pairs.level[:0], 0)
             elif name in infeasible and not planned.get(name):
-                beyond = notes.INFEASIBLE
-            said = {key: values[name] for key, values in labels.items()}
+                reason = notes.INFEASIBLE
+            label = {key: values[name] for key, values in labels.items()}
             margin = (margins or {}).get(metric)
-            row = _compare(pairs, confidence, margin, better[metric] == "lower")
-            row["notes"] = beyond or "; ".join(
+            row = _compare(pairs, confidence, margin, better[metric] == Better.LOWER)
+            row["notes"] = reason or "; ".join(
                 [*row["notes"], *notes_of_marks(marks, name, pairs.seeds)]
             )
-            rows.append(said | {"metric": metric, "variant": name} | row)
+            rows.append(label | {"metric": metric, "variant": name} | row)
         if rows:
             frames.append(_judge(rows, metric, confidence, margins, better[metric]))
     if not frames:
         return typed(pd.DataFrame(columns=[*CONTRACT, *FURTHER]))
-    whole = pd.concat(frames, ignore_index=True)
+    combined = pd.concat(frames, ignore_index=True)
     order = {name: place for place, name in enumerate(names)}
-    whole = whole.sort_values("variant", key=lambda name: name.map(order), kind="stable")
-    return typed(whole.reset_index(drop=True)[[*CONTRACT, *FURTHER]])
+    combined = combined.sort_values("variant", key=lambda name: name.map(order), kind="stable")
+    return typed(combined.reset_index(drop=True)[[*CONTRACT, *FURTHER]])
 
 
 def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool) -> dict[str, Any]:
-    found, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
-    result = student.paired_t(found, confidence, noise)
-    bca = bca_interval(found, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
+    values, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
+    result = student.paired_t(values, confidence, noise)
+    bca = bca_interval(values, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
     return {
         "baseline_mean": pairs.baseline.mean() if n else np.nan,
         "level_mean": pairs.level.mean() if n else np.nan,
@@ -158,12 +160,12 @@ def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool)
         "ci_method": "t" if n > 1 and result.sd > 0 else "",
         "bca_low": bca[0],
         "bca_high": bca[1],
-        "p_sign_flip": signs.sign_flip_p(found, noise) if n > 1 else np.nan,
-        "p_wilcoxon": signs.wilcoxon_p(found, noise) if n > 1 else np.nan,
-        "p_better": signs.p_better(found, lower, noise),
+        "p_sign_flip": signs.sign_flip_p(values, noise) if n > 1 else np.nan,
+        "p_wilcoxon": signs.wilcoxon_p(values, noise) if n > 1 else np.nan,
+        "p_better": signs.p_better(values, lower, noise),
         "p_equivalence": np.nan
         if margin is None
-        else float(student.equivalence_p(found, margin, noise)),
+        else float(student.equivalence_p(values, margin, noise)),
         "notes": notes.notes_of(pairs, result, 1 - confidence),
     }
 
@@ -173,7 +175,7 @@ def _judge(
     metric: str,
     confidence: float,
     margins: Mapping[str, float] | None,
-    better: Direction,
+    better: Better,
 ) -> pd.DataFrame:
     levels = pd.Series([row.pop("level") for row in rows], dtype=object)
     bases = pd.Series([row.pop("baseline") for row in rows], dtype=object)
@@ -187,27 +189,27 @@ def _judge(
         frame["p_adjusted"],
         frame["p_equivalence_adjusted"],
         alpha=alpha,
-        lower_is_better=better == "lower",
+        lower_is_better=better == Better.LOWER,
         barred=barred(frame["notes"]),
     )
-    stands = holm_level(frame["p_adjusted"], alpha)
-    within = holm_level(frame["p_equivalence_adjusted"], alpha)
+    levels_difference = holm_level(frame["p_adjusted"], alpha)
+    levels_equivalence = holm_level(frame["p_equivalence_adjusted"], alpha)
     margin = (margins or {}).get(metric)
     frame["detectable"] = [
         sd * student.detectable_effect(n, level) if n > 1 and sd > 0 else np.nan
-        for n, sd, level in zip(frame["n_pairs"], frame["sd"], stands, strict=True)
+        for n, sd, level in zip(frame["n_pairs"], frame["sd"], levels_difference, strict=True)
     ]
     frame["seeds_needed"] = [
         student.pairs_to_settle(n, delta, sd, level=level, margin=margin, level_within=level_within)
-        if verdict == "inconclusive"
+        if verdict == Verdict.INCONCLUSIVE
         else (float(n) if verdict else np.nan)
         for n, delta, sd, verdict, level, level_within in zip(
             frame["n_pairs"],
             frame["delta"],
             frame["sd"],
             frame["verdict"],
-            stands,
-            within,
+            levels_difference,
+            levels_equivalence,
             strict=True,
         )
     ]
@@ -220,18 +222,18 @@ def _not_comparable(
     if not loss_kinds:
         return {}
     table = common_metrics(trials, metrics, loss_kinds)
-    apart = table[~table["comparable"].astype(bool)]
-    return {(row.variant, row.metric): row.note for row in apart.itertuples(index=False)}
+    excluded = table[~table["comparable"].astype(bool)]
+    return {(row.variant, row.metric): row.note for row in excluded.itertuples(index=False)}
 
 
 def _check_numbers(confidence: float, margins: Mapping[str, float]) -> None:
     if not 0.5 <= confidence < 1:
-        raise StatisticsError(f"`confidence` must be from 0.5 to below 1; got {confidence!r}.")
+        raise StatisticsError(f"`confidence`: expected 0.5 <= confidence < 1; got {confidence!r}.")
     for metric, margin in margins.items():
         if not (np.isfinite(margin) and margin > 0):
             raise StatisticsError(
-                f"the margin of `{metric}` must be above 0, the smallest delta that matters; "
-                f"got {margin!r}."
+                f"`margins`: expected a finite number above 0 for {metric}, the smallest delta "
+                f"that matters; got {margin!r}."
             )
 
 
@@ -251,7 +253,7 @@ CONTRACT = (
     "n_failed",
     "verdict",
 )
-"""The columns that others build on, in their order."""
+"""Columns of the public contract, in order."""
 
 FURTHER = (
     "variant",
@@ -270,11 +272,11 @@ FURTHER = (
 )
 
 SEQUENTIAL = ("look", "blocks", "next_blocks", "open")
-"""What a study that adds seeds adds to them."""
+"""Columns that a sequential study adds."""
 
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Give a table of deltas its types, which an empty one and one of NaN would lose."""
+    """Set the types of the columns, which an empty table or a column of NaN would lose."""
     texts = ("factor", "metric", "verdict", "variant", "ci_method", "notes")
     kinds: dict[str, Any] = dict.fromkeys(texts, "str")
     kinds |= {"level": object, "baseline": object, "n_pairs": int, "n_failed": int}

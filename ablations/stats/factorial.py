@@ -1,4 +1,4 @@
-"""Main effects and two-way interactions of factors, blocked by seed."""
+"""Analysis of variance: main effects and two-way interactions, blocked by seed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from scipy import special
 from ablations.stats.contrasts import TOGETHER, Array, BlockedFit, Model, TermTest, model_of
 from ablations.stats.pairs import StatisticsError, all_alike, check_trials, noise_of
 from ablations.stats.verdicts import holm
+from ablations.study import ENDED, Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 EFFECTS = (
@@ -48,54 +49,53 @@ def effects(
     r"""Return the analysis of variance of a factorial design with seeds as blocks.
 
     The model is seed + factors + two-way interactions, sum-coded, with sums of squares of type
-    III. What a factor does differs from seed to seed, and by another amount than what another
-    factor does. So each term is tested against its own variation between seed blocks, not against
-    one pooled residual: in the terms of Kirk the model RBF-pq, non-additive; in those of Barr et
-    al. a random slope for each term.
+    III. The effect of a factor varies between seeds, and more for some factors than for others. So
+    each term is tested against its own variation between seed blocks, not against one pooled
+    residual. Kirk calls this model RBF-pq, non-additive; Barr et al. a random slope for each term.
 
     .. math:: F_A = \frac{SS_A / df_A}{SS_{seed \times A} / df_{seed \times A}}
 
     With complete blocks, a term with one degree of freedom has the paired t test of its contrast
-    over the n seeds, so :math:`F = t^2` on 1 and n - 1 degrees of freedom. That holds in
-    fractions and screening designs too. A term with more degrees of freedom is tested on
+    over the n seeds, so :math:`F = t^2` on 1 and n - 1 degrees of freedom. This also holds in
+    fractions and screening designs. A term with more degrees of freedom is tested on
     :math:`\epsilon\,df` and :math:`\epsilon\,df_{error}` degrees of freedom with the epsilon of
-    Greenhouse and Geisser, because contrasts among levels seldom vary alike. (Hotelling's
-    :math:`T^2` needs no such correction, but more seeds than contrasts.) Where blocks lack
-    trials, every block counts with what it has: the variance between blocks is then the
-    cluster-robust CR2, its degrees of freedom are Satterthwaite's, and ``notes`` gives the number
-    of blocks. See ``ablations.stats.contrasts``. Estimates then rest on the model, which has no
-    interaction of three factors; with complete blocks of a full factorial they do not.
+    Greenhouse and Geisser, because contrasts among levels seldom have equal variances.
+    (Hotelling's :math:`T^2` needs no such correction, but more seeds than contrasts.) If trials
+    are missing, the variance between blocks is the cluster-robust CR2 with Satterthwaite's degrees
+    of freedom, and ``notes`` gives the number of blocks; see `ablations.stats.contrasts`. The
+    estimates then depend on the model, which has no interaction of three factors; with complete
+    blocks of a full factorial they do not.
 
-    A term that the design cannot tell from earlier ones has a row that says so and no numbers, and
-    the term that carries it says that too.
+    A term that is aliased with earlier ones has a row without numbers and with a note. The term
+    that carries it has a note, too.
 
     Parameters
     ----------
     trials
-        A row a trial, with a column for each factor that holds its level.
+        One row per trial, with one column per factor that holds its level.
     factors
-        Names of the factors, whose columns are "factor:NAME", or columns by name.
+        Names of the factors, whose columns are "factor:NAME", or a mapping from names to columns.
     metrics
         Columns of ``trials``.
     interactions
         Whether to estimate two-way interactions.
     confidence
-        Of the intervals.
+        Confidence of the intervals.
 
     Returns
     -------
     DataFrame
-        For each metric a row a term with the columns `EFFECTS`. ``kind``: "main", "interaction",
-        "block" or "residual". ``ss_error`` and ``df_error`` are of seed x term, and a part of what
-        the row "residual" has. ``df`` and ``df_error`` are before the correction by ``epsilon``,
-        which a term with one degree of freedom does not need.
-        ``p_adjusted``: Holm's over a metric's terms. ``share``: eta squared, SS over the total SS.
-        ``partial_share``: partial eta squared, SS over SS + ``ss_error``. ``delta``, where factors
-        have two levels: of a main effect the other level minus the baseline's, over the mean of
-        the other factors' levels; of an interaction how much one factor's delta grows when the
-        other goes to its other level. Intervals are t with ``df_error`` degrees of freedom.
-        ``n_blocks`` counts the seed blocks with at least two trials. Without a test ``notes`` says
-        why, and the numbers that it needs are NaN.
+        One row per metric and term with the columns `EFFECTS`. ``kind``: "main", "interaction",
+        "block" or "residual". ``ss_error`` and ``df_error`` are those of seed x term, which are a
+        part of the row "residual". ``df`` and ``df_error`` are before the correction by
+        ``epsilon``, which a term with one degree of freedom does not need. ``p_adjusted``: Holm's
+        correction over the terms of a metric. ``share``: eta squared, SS over the total SS.
+        ``partial_share``: partial eta squared, SS over SS + ``ss_error``. ``delta``, for factors
+        with two levels: for a main effect the other level minus the baseline's, averaged over the
+        levels of the other factors; for an interaction the change of one factor's delta between
+        the levels of the other. Intervals are t with ``df_error`` degrees of freedom. ``n_blocks``:
+        number of seed blocks with at least two trials. If there is no test, ``notes`` gives the
+        reason and its numbers are NaN.
 
     References
     ----------
@@ -133,13 +133,13 @@ def effects(
         else {name: f"factor:{name}" for name in factors}
     )
     if not columns:
-        raise StatisticsError("`factors` names no factor: give at least one.")
+        raise StatisticsError("`factors`: expected at least one factor; got none.")
     check_trials(trials, metrics, *columns.values())
-    ran = trials[trials["status"].isin(["done", "failed"])]
+    ran = trials[trials["status"].isin(ENDED)]
     frames = []
     for metric in metrics:
         values = ran[metric].to_numpy(dtype=float, na_value=np.nan)
-        usable = (ran["status"] == "done").to_numpy() & np.isfinite(values)
+        usable = (ran["status"] == Status.DONE).to_numpy() & np.isfinite(values)
         usable &= ran[list(columns.values())].notna().all(axis=1).to_numpy()
         rows = ran[usable]
         if rows.empty:
@@ -153,7 +153,7 @@ def effects(
 
 
 def _incomplete(ran: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """Return notes on the trials that are missing and on few seed blocks."""
+    """Return notes on missing trials and on the number of seed blocks."""
     notes = []
     if len(rows) < len(ran):
         notes.append(f"{len(ran) - len(rows)} of {len(ran)} trials are missing")
@@ -170,15 +170,15 @@ def _incomplete(ran: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 
 def _block_count(rows: pd.DataFrame) -> int:
-    """Count the seed blocks in which anything can be compared."""
+    """Return the number of seed blocks with at least two trials."""
     return int((rows.groupby("seed").size() > 1).sum())
 
 
 def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> pd.DataFrame:
-    whole = model.matrix()
-    rss = _rss(whole, y)
+    matrix = model.matrix()
+    rss = _rss(matrix, y)
     total = float(((y - y.mean()) ** 2).sum())
-    if all_alike(y, noise_of(y)):  # rounding has no shares
+    if all_alike(y, noise_of(y)):  # differences within rounding are no variance
         total = 0.0
     rows = [
         _row(name, test.df, float(test.ss[0]), total)
@@ -192,10 +192,11 @@ def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> p
     ]
     rows.sort(key=lambda row: row["kind"] == "interaction")
     blocks = model.blocks.shape[1]
-    blocked = _rss(np.hstack([np.ones((len(y), 1)), whole[:, blocks:]]), y)
+    unblocked_rss = _rss(np.hstack([np.ones((len(y), 1)), matrix[:, blocks:]]), y)
+    seed_ss = max(unblocked_rss - rss, 0.0)
     rows += [
-        _row("seed", blocks - 1, max(blocked - rss, 0.0), total) | {"kind": "block", "notes": ""},
-        _row("residual", len(y) - whole.shape[1], rss, total) | {"kind": "residual", "notes": ""},
+        _row("seed", blocks - 1, seed_ss, total) | {"kind": "block", "notes": ""},
+        _row("residual", len(y) - matrix.shape[1], rss, total) | {"kind": "residual", "notes": ""},
     ]
     frame = pd.DataFrame(rows, columns=list(EFFECTS))
     frame["n_trials"] = len(y)
@@ -204,7 +205,7 @@ def _anova(model: Model, y: Array, confidence: float, notes: Sequence[str]) -> p
 
 
 def _tested(term: str, test: TermTest, confidence: float) -> dict[str, Any]:
-    """Return the test of a term, and its delta where its factors have two levels."""
+    """Return the test of a term and, if its factors have two levels, its delta."""
     row: dict[str, Any] = {"df_error": test.df_error}
     reach = np.nan
     if not _untested(test):
@@ -222,7 +223,7 @@ def _tested(term: str, test: TermTest, confidence: float) -> dict[str, Any]:
 
 
 def _untested(test: TermTest) -> list[str]:
-    """Say why a term has no test; nothing if it has one."""
+    """Return the reasons why a term has no test; empty if it has one."""
     if np.isnan(test.df_error):
         return ["it rests on one seed block alone: no test"]
     return ["the same in every seed block: no test"] if test.alike[0] else []
@@ -242,5 +243,5 @@ def _row(term: str, df: int, ss: float, total: float) -> dict[str, Any]:
 
 
 def _rss(columns: Array, y: Array) -> float:
-    left = y - columns @ np.linalg.lstsq(columns, y)[0]
-    return float(left @ left)
+    residuals = y - columns @ np.linalg.lstsq(columns, y)[0]
+    return float(residuals @ residuals)

@@ -1,32 +1,39 @@
-"""What is said of a metric once: which direction is better, and who may be compared on it."""
+"""Metrics: which direction is better, and which variants can be compared."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from enum import StrEnum
 
 import pandas as pd
 
 from ablations.stats.pairs import StatisticsError
 from ablations.study import BASELINE
-from cnnzoo.training.metric_names import DIRECTIONS, better_direction
-
-Direction = Literal["lower", "higher"]
+from cnnzoo.training.metric_names import DIRECTIONS, Direction, better_direction
 
 
-def direction(metric: str, directions: Mapping[str, Direction] | None = None) -> Direction:
+class Better(StrEnum):
+    """Which values of a metric are better, in the words of tables and reports."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+    __repr__ = str.__repr__
+
+
+def direction(metric: str, directions: Mapping[str, str] | None = None) -> Better:
     """Return whether lower or higher values of a metric are better.
 
     Parameters
     ----------
     metric
-        Name of the metric. `cnnzoo.training.metric_names` reads its end, so a split in front
-        changes nothing.
+        Name of the metric. `cnnzoo.training.metric_names` compares the end of the name, so a
+        split in front of it has no effect.
     directions
-        The user's own, by whole names; they come first.
+        "lower" or "higher" by name, for metrics of the user. These take precedence.
 
     Raises
     ------
     StatisticsError
-        If neither knows the metric: a guess could turn "worse" into "better".
+        If the direction is not valid, or not known: a guess could turn "worse" into "better".
 
     Examples
     --------
@@ -36,19 +43,24 @@ def direction(metric: str, directions: Mapping[str, Direction] | None = None) ->
     'lower'
     """
     if directions and metric in directions:
-        return directions[metric]
+        if directions[metric] not in list(Better):
+            raise StatisticsError(
+                f"`directions`: expected 'lower' or 'higher' for {metric}; "
+                f"got {directions[metric]!r}."
+            )
+        return Better(directions[metric])
     better = better_direction(metric)
     if better is not None:
-        return "lower" if better == "min" else "higher"
+        return Better.LOWER if better == Direction.MIN else Better.HIGHER
     raise StatisticsError(
-        f"whether lower or higher is better is not known for the metric `{metric}`. Give "
-        f"directions={{{metric!r}: 'lower'}} or 'higher'; known without it are names that end in "
-        f"{', '.join(DIRECTIONS)}."
+        f"`directions`: expected an entry for the metric {metric}, because its name does not tell "
+        f"whether lower or higher is better. Pass directions={{{metric!r}: 'lower'}} or 'higher'; "
+        f"known are names that end in {', '.join(DIRECTIONS)}."
     )
 
 
 def is_loss(metric: str) -> bool:
-    """Return whether a metric is the loss that was minimized, which only its kind can be held to.
+    """Return whether a metric is the minimized loss, which is comparable only within one kind.
 
     Examples
     --------
@@ -61,27 +73,26 @@ def is_loss(metric: str) -> bool:
 def common_metrics(
     trials: pd.DataFrame, metrics: Sequence[str], loss_kinds: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Tell which metrics a variant shares with the baseline.
+    """Return which metrics of a variant can be compared with the baseline's.
 
-    A mean squared error and a crossentropy are different units, and so are a crossentropy with
-    label smoothing and one without: a delta between them says nothing. Accuracy, macro F1, the
-    negative log-likelihood, MAE and RMSE mean the same under every loss and stay.
+    A mean squared error and a crossentropy have different units, and so have a crossentropy with
+    and without label smoothing: a delta between them has no meaning. Accuracy, macro F1, negative
+    log-likelihood, MAE and RMSE mean the same under every loss.
 
     Parameters
     ----------
     trials
-        A row a trial.
+        One row per trial.
     metrics
-        Names of metrics, of any kind.
+        Names of metrics.
     loss_kinds
-        What each variant minimizes, as a text that is the same only if the losses may be compared:
-        "crossentropy", "crossentropy, label_smoothing=0.1", "mse". Variants left out minimize
-        what the baseline does.
+        Loss that each variant minimizes, as a text that is equal only for comparable losses:
+        "crossentropy", "crossentropy, label_smoothing=0.1", "mse". Default: the baseline's.
 
     Returns
     -------
     DataFrame
-        A row a variant and metric: variant, metric, comparable, note.
+        One row per variant and metric: variant, metric, comparable, note.
 
     Examples
     --------
@@ -95,18 +106,15 @@ def common_metrics(
     >>> table.note[0]
     'minimizes mse, the baseline crossentropy: their losses are not compared'
     """
-    ours = loss_kinds.get(BASELINE)
+    base_kind = loss_kinds.get(BASELINE)
     rows = []
     for variant in dict.fromkeys(trials["variant"]):
         if variant == BASELINE:
             continue
-        kind = loss_kinds.get(variant, ours)
+        kind = loss_kinds.get(variant, base_kind)
         for metric in metrics:
-            comparable = not is_loss(metric) or kind == ours
-            note = (
-                ""
-                if comparable
-                else f"minimizes {kind}, the baseline {ours}: their losses are not compared"
-            )
+            comparable = not is_loss(metric) or kind == base_kind
+            reason = f"minimizes {kind}, the baseline {base_kind}: their losses are not compared"
+            note = "" if comparable else reason
             rows.append((variant, metric, comparable, note))
     return pd.DataFrame(rows, columns=["variant", "metric", "comparable", "note"])

@@ -1,7 +1,7 @@
 """Student's t for paired deltas: interval, test, equivalence and power.
 
-Every function works along the last axis of an array, so that the simulation that validates the
-statistics runs the same code as a report does.
+Intervals and tests work along the last axis of an array, so the simulations that validate the
+statistics run the same code as a report.
 """
 
 import math
@@ -16,21 +16,21 @@ from scipy import special
 from ablations.stats.pairs import Array, all_alike
 
 POWER = 0.8
-"""The chance to show a difference that is called "detectable"."""
+"""Chance to show a difference that is called "detectable"."""
 
 
 @dataclass(frozen=True)
 class PairedT:
-    """Mean of paired deltas with its interval and p: an array each, or a number.
+    """Mean of paired deltas with interval and p; each is an array or a number.
 
     Parameters
     ----------
     delta, sd
         Mean and standard deviation (n - 1) of the deltas.
     low, high
-        The interval; NaN where there is no spread to form one from.
+        Ends of the interval; NaN if the deltas have no spread.
     p
-        Two-sided, for a mean of 0.
+        Two-sided p for a mean of 0.
     """
 
     delta: Array
@@ -45,17 +45,17 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
 
     .. math:: \bar d \pm t_{n-1,\,1-\alpha/2}\, s / \sqrt n, \qquad t = \bar d \sqrt n / s
 
-    With n < 2 all but ``delta`` is NaN. Where the deltas are all alike, s = 0 and t would be
-    infinite: p = 0 from a handful of trials is not believable. There the interval is NaN and p is
-    the sign-flip p of deltas that all point one way, 2 / 2**n, or 1 if they are all 0. Deltas that
-    rounding alone may have made differ, or made other than 0, count as alike.
+    For n < 2 everything but ``delta`` is NaN. If all deltas are equal, s = 0 and t would be
+    infinite, but p = 0 from a few trials is not credible. Then the interval is NaN and p is the
+    sign-flip p of deltas with the same sign, 2 / 2**n, or 1 if all deltas are 0. Deltas that differ
+    from each other or from 0 only by rounding count as equal.
 
     Parameters
     ----------
     deltas
-        Variant minus baseline, seeds along the last axis.
+        Variant minus baseline, with seeds along the last axis.
     confidence
-        Of the interval.
+        Confidence of the interval.
     noise
         Rounding noise of each delta, or one number for all; see `ablations.stats.pairs.noise_of`.
 
@@ -75,8 +75,8 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
     n = values.shape[-1]
     if n < 2:
         delta = values.sum(axis=-1) if n else np.full(values.shape[:-1], np.nan)
-        nothing = np.full(values.shape[:-1], np.nan)
-        return PairedT(delta, nothing, nothing, nothing, nothing)
+        nan = np.full(values.shape[:-1], np.nan)
+        return PairedT(delta, nan, nan, nan, nan)
     delta = values.mean(axis=-1)
     nonzero = (np.abs(values) > noise).sum(axis=-1)
     alike = all_alike(values, noise)
@@ -93,9 +93,9 @@ def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> A
 
     .. math:: p = \max\{P(T > (\bar d + m)\sqrt n / s),\; P(T < (\bar d - m)\sqrt n / s)\}
 
-    with n - 1 degrees of freedom: small where the mean delta is shown to be within the margin m.
-    Where the deltas are all alike, one-sided sign flips about the margin stand in for t: 2**-n
-    inside it by more than rounding, else 1.
+    with n - 1 degrees of freedom: small if the mean delta is shown to be within the margin m. For
+    equal deltas p is that of one-sided sign flips about the margin: 2**-n if the deltas are within
+    the margin by more than rounding, else 1.
 
     References
     ----------
@@ -121,18 +121,18 @@ def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> A
 
 
 def power(effect: float, n: int, level: float) -> float:
-    """Return the chance that a two-sided paired t test of n pairs rejects at this level.
+    """Return the power of a two-sided paired t test with n pairs at a level.
 
-    ``effect`` is the mean delta in standard deviations of the deltas; the t statistic is then
-    noncentral with effect * sqrt(n).
+    ``effect`` is the mean delta in standard deviations of the deltas. The t statistic is noncentral
+    with effect * sqrt(n).
 
     Examples
     --------
     >>> round(power(1.0, 10, 0.05), 3)
     0.803
     """
-    # The square of a noncentral t is a noncentral F, which has both tails in one. SciPy returns
-    # NaN, without a warning, where its distribution function is below 1e-180.
+    # The square of a noncentral t is a noncentral F, which covers both tails. SciPy returns NaN
+    # without a warning if the distribution function is below 1e-180.
     critical = special.stdtrit(n - 1, 1 - level / 2) ** 2
     missed = special.ncfdtr(1, n - 1, n * effect**2, critical)
     return 1.0 if math.isnan(missed) else 1 - float(missed)
@@ -140,7 +140,7 @@ def power(effect: float, n: int, level: float) -> float:
 
 @lru_cache(maxsize=4096)
 def detectable_effect(n: int, level: float) -> float:
-    """Return the smallest effect, in standard deviations, that n pairs show with 80% power.
+    """Return the smallest effect in standard deviations that n pairs show with 80% power.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def detectable_effect(n: int, level: float) -> float:
 
 
 def pairs_for_difference(effect: float, level: float) -> float:
-    """Return how many pairs show an effect with 80% power; infinite where the effect is 0.
+    """Return the number of pairs that show an effect with 80% power; infinite for an effect of 0.
 
     Examples
     --------
@@ -173,9 +173,9 @@ def pairs_for_difference(effect: float, level: float) -> float:
 
 
 def pairs_for_equivalence(effect: float, margin: float, level: float) -> float:
-    """Return how many pairs show with 80% power that an effect is within a margin.
+    """Return the number of pairs that show with 80% power that an effect is within a margin.
 
-    Both in standard deviations. Infinite where the effect is not within the margin.
+    Effect and margin are in standard deviations. Infinite if the effect is not within the margin.
 
     Examples
     --------
@@ -204,9 +204,9 @@ def pairs_to_settle(
     margin: float | None = None,
     level_within: float = 0.05,
 ) -> float:
-    """Return how many pairs settle an open verdict with 80% power if delta and sd stay.
+    """Return the number of pairs that settles a verdict with 80% power if delta and sd stay.
 
-    The fewer of those that show the difference and those that show equivalence.
+    The smaller of the numbers that show the difference and that show equivalence.
 
     Examples
     --------
@@ -218,12 +218,12 @@ def pairs_to_settle(
     needed = pairs_for_difference(delta / sd, level)
     if margin is not None:
         needed = min(needed, pairs_for_equivalence(delta / sd, margin / sd, level_within))
-    # By these numbers the pairs there are might do, and yet they did not.
+    # The present pairs did not settle the verdict, even if they are enough by this formula.
     return max(needed, float(n + 1))
 
 
 def _smallest(chance: Callable[[int], float], guess: float) -> float:
-    # Beyond some thousands the normal guess is right to a part in a thousand, and nobody trains it.
+    # For thousands of pairs the normal approximation is right to a part in a thousand.
     if guess > 5000:
         return float(math.ceil(guess))
     low, high = 1, 2

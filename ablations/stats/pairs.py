@@ -1,4 +1,4 @@
-"""Trials to pairs: the baseline's and a variant's value of one metric, seed block by seed block."""
+"""Pairs of trials: the values of a metric for the baseline and a variant, by seed block."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ablations.study import BASELINE
+from ablations.study import BASELINE, ENDED, Status
 
 Array = NDArray[np.float64]
 
 RESOLUTION = 2.0**-22
-"""Relative difference up to which two values are tied: Keras computes metrics in float32, so two
-accuracies of 0.934 minus 0.925 differ in the eighth digit."""
+"""Relative difference up to which two values are tied. Keras computes metrics in float32, in which
+0.934 - 0.925 has an error in the eighth digit."""
 
 
 def noise_of(*values: ArrayLike) -> Array:
     """Return the rounding noise of values, or of the differences of two arrays, element by element.
 
-    Values and deltas are tied by this rule alone: a delta is tied with 0 if it is no larger than
-    its noise, and two values or deltas are tied if they differ by no more than the mean of their
-    noises. A value's noise is relative to its own size, so that one huge value ties no others.
+    This is the only rule for ties. A delta is tied with 0 if it is not larger than its noise. Two
+    values or deltas are tied if they differ by at most the mean of their noises. The noise of a
+    value is relative to its own size, so a huge value does not tie others.
 
     Parameters
     ----------
     values
-        One array, or the two whose difference is meant.
+        One array, or two arrays whose differences are compared.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def noise_of(*values: ArrayLike) -> Array:
 
 
 def untied(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
-    """Return deltas, with those that are tied with 0 replaced by it.
+    """Return the deltas, with 0 for those that are tied with 0.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def untied(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
 
 
 def untied_sum(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
-    """Return the sum of the deltas that are not tied, along the last axis.
+    """Return the sum of the deltas that are not tied with 0, along the last axis.
 
-    0 where the noise of these deltas alone can make the sum: then the two means are tied.
+    The result is 0 if the sum is not larger than the noise of these deltas: the means are tied.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def untied_sum(deltas: ArrayLike, noise: ArrayLike = 0.0) -> Array:
 
 
 def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
-    """Return whether all values along the last axis are tied with each other, or all with 0.
+    """Return whether all values along the last axis are tied with each other or with 0.
 
     Examples
     --------
@@ -80,9 +80,9 @@ def all_alike(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
 
 
 def sd_of(values: ArrayLike) -> Array:
-    """Return the standard deviation (n - 1) along the last axis; 0 where values are all tied.
+    """Return the standard deviation (n - 1) along the last axis; 0 if all values are tied.
 
-    NaN where there are fewer than two values.
+    NaN for fewer than two values.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def sd_of(values: ArrayLike) -> Array:
 
 
 def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64]:
-    """Return twice the mean rank of each value along the last axis, so that ties are integers.
+    """Return twice the mean rank of each value along the last axis, an integer also with ties.
 
     Examples
     --------
@@ -112,16 +112,16 @@ def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64
 
 @dataclass(frozen=True)
 class Pairs:
-    """One metric of the baseline and one variant where both are done and both values are finite.
+    """Values of one metric for the seeds whose baseline and variant have a finite value.
 
     Parameters
     ----------
     seeds
-        The seed blocks that are pairs.
+        Seeds of the pairs.
     baseline, level
-        The two values in each.
+        Values of the baseline and of the variant.
     missing
-        How many of the variant's trials are in no pair.
+        Number of trials of the variant without a pair.
     """
 
     seeds: NDArray[np.object_]
@@ -136,72 +136,74 @@ class Pairs:
 
     @property
     def noise(self) -> Array:
-        """Rounding noise of each delta, relative to its own two values; see `noise_of`."""
+        """Rounding noise of each delta, relative to its two values; see `noise_of`."""
         return noise_of(self.level, self.baseline)
 
     @property
     def tied(self) -> NDArray[np.bool_]:
-        """Boolean array, True for each pair whose two values float32 cannot tell apart."""
+        """Whether the two values of each pair are tied."""
         return np.asarray(np.abs(self.deltas) <= self.noise)
 
 
 def check_trials(trials: pd.DataFrame, metrics: Sequence[str] = (), *more: str) -> None:
-    """Refuse a table that lacks a column or has two rows for one variant and seed.
+    """Check that a table has its columns and one row per variant and seed.
 
     Raises
     ------
     StatisticsError
-        With the columns that are there, or the rows that are double.
+        If a column is missing or a trial occurs twice.
     """
     needed = ["variant", "seed", "status", *more, *metrics]
-    lacking = [name for name in needed if name not in trials.columns]
-    if lacking:
+    missing = [name for name in needed if name not in trials.columns]
+    if missing:
         raise StatisticsError(
-            f"the trials have no column {', '.join(f'`{name}`' for name in lacking)}; "
+            f"the trials have no column {', '.join(f'`{name}`' for name in missing)}; "
             f"they have {', '.join(map(str, trials.columns))}."
         )
-    ran = trials.loc[trials["status"].isin(["done", "failed"]), ["variant", "seed"]]
+    ran = trials.loc[trials["status"].isin(ENDED), ["variant", "seed"]]
     double = ran[ran.duplicated()]
     if len(double):
         variant, seed = double.iloc[0]
         raise StatisticsError(
             f"the trials hold variant `{variant}` with seed {seed} more than once: counting a "
-            "trial twice would make its interval too narrow. Keep one row a trial."
+            "trial twice would make its interval too narrow. Keep one row per trial."
         )
 
 
 def variants(trials: pd.DataFrame) -> list[str]:
-    """Return the variants but the baseline, in the order in which they first appear."""
+    """Return the variants without the baseline, in order of appearance."""
     return [name for name in dict.fromkeys(trials["variant"]) if name != BASELINE]
 
 
 def by_seed(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return one metric as a row a seed and a column a variant.
+    """Return one metric with one row per seed and one column per variant.
 
-    NaN where the trial is not done or its value is not finite.
+    NaN if the trial is not done or its value is not finite.
     """
-    ran = trials[trials["status"].isin(["done", "failed"])]
+    ran = trials[trials["status"].isin(ENDED)]
     values = ran[metric].to_numpy(dtype=float, na_value=np.nan)
-    values = np.where((ran["status"] == "done").to_numpy() & np.isfinite(values), values, np.nan)
+    values = np.where(
+        (ran["status"] == Status.DONE).to_numpy() & np.isfinite(values), values, np.nan
+    )
     tidy = pd.DataFrame({"variant": ran["variant"], "seed": ran["seed"], "value": values})
     table = tidy.pivot(index="seed", columns="variant", values="value")  # noqa: PD010 no aggregation
-    # Names as plain objects, which are looked up ten times as fast.
+    # Lookups of names are ten times as fast with the dtype object.
     return table.set_axis(table.columns.astype(object), axis=1)
 
 
 def pair(table: pd.DataFrame, variant: str, planned: int, baseline: str = BASELINE) -> Pairs:
-    """Pair a variant with the baseline, or with what stands for it.
+    """Pair a variant with the baseline.
 
     Parameters
     ----------
     table
-        What `by_seed` returns.
+        Result of `by_seed`.
     variant
-        A name in its columns, or one that never ran.
+        Name of the variant; without a column there are no pairs.
     planned
-        How many trials of the variant ended, done or failed.
+        Number of trials of the variant that are done or failed.
     baseline
-        A name in its columns too.
+        Name of the variant that serves as the baseline.
     """
     if baseline not in table.columns or variant not in table.columns:
         nothing = np.empty(0)
@@ -218,13 +220,13 @@ def pair(table: pd.DataFrame, variant: str, planned: int, baseline: str = BASELI
 
 
 def ended(trials: pd.DataFrame) -> dict[str, int]:
-    """Return how many trials of each variant ended, done or failed."""
-    ran = trials.loc[trials["status"].isin(["done", "failed"]), "variant"]
+    """Return the number of trials that are done or failed, by variant."""
+    ran = trials.loc[trials["status"].isin(ENDED), "variant"]
     return {str(name): int(count) for name, count in ran.value_counts().items()}
 
 
 def level_key(level: object) -> tuple[str, object]:
-    """Return what tells 1, True and 1.0 apart, which Python and pandas hold equal.
+    """Return a key that distinguishes 1, True and 1.0, which are equal in Python and pandas.
 
     Examples
     --------
@@ -237,4 +239,4 @@ def level_key(level: object) -> tuple[str, object]:
 
 
 class StatisticsError(ValueError):
-    """A table that the statistics cannot read, with what is wrong in it and what would do."""
+    """Raised for a table or an argument that the statistics cannot use."""

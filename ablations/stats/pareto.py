@@ -1,4 +1,4 @@
-"""Cost beside effect: which variants no other beats in the metric, parameters and work."""
+"""Pareto front: the variants that no other variant beats in both metric and cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ablations.stats.metrics import Direction, direction
+from ablations.stats.metrics import Better, direction
 from ablations.stats.pairs import Array, check_trials, noise_of, untied_sum
 from ablations.stats.shared_blocks import shared_blocks
+from ablations.study import Status
 
 COSTS = ("params", "macs")
-"""By which variants are ranked."""
+"""Columns that rank variants."""
 
 SHOWN = ("fit_seconds",)
-"""Shown beside them: a measured time is never quite equal, and would make most optimal."""
+"""Columns that are shown but do not rank: measured times are never equal, so most variants would
+be optimal."""
 
 
 def pareto(
@@ -22,34 +24,34 @@ def pareto(
     metric: str,
     costs: Sequence[str] = COSTS,
     *,
-    directions: Mapping[str, Direction] | None = None,
+    directions: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return every variant's mean metric and median costs, and whether it is Pareto-optimal.
+    """Return the mean metric and median costs of all variants and which are Pareto-optimal.
 
-    It is where no other variant is at least as good in the metric and in every cost, and better in
-    one. Both are over the seed blocks that all compared variants share (see `shared_blocks`), so
-    that no variant is ahead because it failed where it is hard. Two variants whose means differ
-    only by rounding are equally good. Of costs it is the median, because the first seed of
-    a variant also pays for tracing the model; whether a difference of means may be chance is for
-    `deltas` to say. Time does not rank: that of equal work differs from run to run.
+    A variant is Pareto-optimal if no other variant is at least as good in the metric and in every
+    cost, and better in one of them. Mean and medians are over the seed blocks that all compared
+    variants share (see `shared_blocks`), so a variant gains nothing by failing on hard seeds. Two
+    variants whose means differ only by rounding are equally good. Costs are medians, because the
+    first seed of a variant includes tracing the model. Whether a difference of means may be chance
+    is answered by `deltas`. Time does not rank variants: it differs between runs of equal work.
 
     Parameters
     ----------
     trials
-        A row a trial.
+        One row per trial.
     metric
-        The effect.
+        Column that measures the effect.
     costs
-        Columns to rank by, lower is better. One that is lacking or empty is passed over.
+        Columns to rank by, lower is better. Missing or empty columns are ignored.
     directions
-        For a metric that `direction` does not know.
+        "lower" or "higher" for a metric that `direction` does not know.
 
     Returns
     -------
     DataFrame
-        A row a variant, the baseline too: variant, n_trials (done), n_blocks (shared ones, that
-        the numbers are over), metric (its name), value, a column for each cost and for fit_seconds,
-        optimal, notes. A variant that is left out has no numbers, and notes say why.
+        One row per variant, including the baseline: variant, n_trials (done), n_blocks (shared
+        seed blocks), metric (its name), value, a column for each cost and for fit_seconds,
+        optimal, notes. A variant that is left out has no numbers; ``notes`` gives the reason.
 
     Examples
     --------
@@ -69,17 +71,18 @@ def pareto(
     2  filters=16   0.94  2000.0    False
     """
     check_trials(trials, [metric])
-    lower = direction(metric, directions) == "lower"
+    lower = direction(metric, directions) == Better.LOWER
     names = list(dict.fromkeys(trials["variant"]))
     shared = shared_blocks(trials, metric)
     values = shared.table.reindex(columns=names)
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     counts = done["variant"].value_counts().reindex(names).fillna(0).astype(int)
-    here = done[done["seed"].isin(values.index) & done["variant"].isin(shared.table.columns)]
+    in_blocks = done[done["seed"].isin(values.index) & done["variant"].isin(shared.table.columns)]
     shown = tuple(dict.fromkeys([*costs, *SHOWN]))
-    present = [name for name in shown if name in trials.columns and here[name].notna().any()]
-    numbers = here[present].astype(float)
-    medians = numbers.where(np.isfinite(numbers)).groupby(here["variant"]).median().reindex(names)
+    present = [name for name in shown if name in trials.columns and in_blocks[name].notna().any()]
+    numbers = in_blocks[present].astype(float)
+    finite = numbers.where(np.isfinite(numbers))
+    medians = finite.groupby(in_blocks["variant"]).median().reindex(names)
     table = pd.DataFrame({"variant": names, "n_trials": counts.to_numpy()})
     table["n_blocks"] = np.where(table["variant"].isin(shared.left_out), 0, len(values))
     table = table.assign(metric=metric, value=values.mean().to_numpy())
@@ -95,28 +98,29 @@ def pareto(
 
 
 def _no_worse(values: Array, lower: bool) -> NDArray[np.bool_]:
-    """Return whether the mean of each row of values is at least as good as that of each other row.
+    """Return for each pair of rows whether the mean of the first is at least as good.
 
     Means that differ only by rounding are equally good; see `untied_sum`.
     """
     no_worse = np.zeros((len(values), len(values)), dtype=bool)
-    for place, own in enumerate(values):
-        apart = untied_sum(own - values, noise_of(own, values))
-        no_worse[place] = apart <= 0 if lower else apart >= 0
+    for place, row in enumerate(values):
+        difference = untied_sum(row - values, noise_of(row, values))
+        no_worse[place] = difference <= 0 if lower else difference >= 0
     return no_worse
 
 
 def undominated(points: ArrayLike, no_worse: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-    """Return which rows no other row beats, where lower is better in every column.
+    """Return which rows no other row beats; lower is better in every column.
 
-    A row with a NaN is neither optimal nor beats another.
+    A row with a NaN is not optimal and beats no other row.
 
     Parameters
     ----------
     points
-        A row a variant, a column a cost.
+        One row per variant, one column per cost.
     no_worse
-        Whether each row is at least as good as each other in what is not among the costs.
+        Square matrix: whether a row (first index) is at least as good as another one (second
+        index) in a further criterion.
 
     Examples
     --------
@@ -124,9 +128,9 @@ def undominated(points: ArrayLike, no_worse: NDArray[np.bool_] | None = None) ->
     [True, True, False]
     """
     values = np.asarray(points, dtype=float)
-    whole = np.isfinite(values).all(axis=1)
-    at_least = (values[:, None, :] <= values[None, :, :]).all(axis=2) & whole[:, None]
+    complete = np.isfinite(values).all(axis=1)
+    at_least = (values[:, None, :] <= values[None, :, :]).all(axis=2) & complete[:, None]
     if no_worse is not None:
         at_least &= no_worse
     beaten = (at_least & ~at_least.T).any(axis=0)
-    return np.asarray(whole & ~beaten)
+    return np.asarray(complete & ~beaten)

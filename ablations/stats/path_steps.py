@@ -1,4 +1,4 @@
-"""What each step of a path of variants changes, paired by seed with the step before."""
+"""Steps of a path of variants: the paired delta of each variant to the one before it."""
 
 from collections.abc import Sequence
 
@@ -27,32 +27,32 @@ def steps(
 ) -> pd.DataFrame:
     """Return the paired delta of each variant of a sequence to the one before it.
 
-    Where a step is the best of several that were tried, its delta is optimistic: the same trials
-    chose it. ``p_adjusted`` allows for that: p times the number of variants tried in all steps
-    (Bonferroni). A step chosen from c variants may seem better with c times the chance of one, and
-    the step after it worse with c times the chance; each is one-sided, half of what p counts. So
-    the chance that any step without effect has a ``p_adjusted`` below alpha is at most alpha.
+    The delta of a step that is the best of several tried variants is optimistic, because the same
+    trials chose it. ``p_adjusted`` corrects for this: p times the number of variants tried in all
+    steps (Bonferroni). Choosing from c variants multiplies the chance that the step seems better
+    and that the next step seems worse by c; each of these is one-sided, half of p. So the chance
+    that any step without effect has a ``p_adjusted`` below alpha is at most alpha.
 
     Parameters
     ----------
     trials
-        A row a trial.
+        One row per trial.
     names
-        Variants, in the order of the steps; the first one is the start.
+        Variants in the order of the steps, beginning with the start.
     metric
-        A column of the trials.
+        Column of ``trials``.
     choices
-        How many variants each step was, or will be, chosen from; 1 each if left out.
+        Number of variants that each step is chosen from, including future steps. Default: 1 each.
     confidence
-        Of the t intervals, which are each step's own.
+        Confidence of the t interval of each step.
 
     Returns
     -------
     DataFrame
-        A row a variant with the columns `STEPS`: ``mean`` over the seed blocks that all steps share
-        (see `shared_blocks`; NaN of a step that is left out), ``delta`` over those that it shares
-        with the step before, ``share`` of the sum of all deltas, NaN where one of them is unknown
-        or they sum to 0, and ``notes`` why a step has no verdict.
+        One row per variant with the columns `STEPS`: ``mean`` over the seed blocks that all steps
+        share (see `shared_blocks`; NaN for a step that is left out), ``delta`` over the seed blocks
+        shared with the step before, ``share`` of the sum of all deltas (NaN if a delta is unknown
+        or the sum is 0), and ``notes`` with the reason why a step has no verdict.
 
     References
     ----------

@@ -1,24 +1,23 @@
-"""Tests that ask of the deltas only that their signs could as well have been the other way."""
+"""Sign-flip test and Wilcoxon's test: without effect, each delta may have either sign."""
 
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from ablations.stats.pairs import Array, doubled_ranks, untied
 
 EXACT_TO = 32
-"""Pairs up to which every one of the 2**n sign flips is counted."""
+"""Largest number of pairs for which all 2**n sign flips are counted."""
 
 DRAWS = 2**17
+"""Number of random sign flips for more pairs."""
 
 _AT_ONCE = 8
-"""Deltas whose signs are drawn together, as one of the 256 sums that they can have."""
+"""Number of deltas whose signs are drawn together, as one of their 256 signed sums."""
 
 _FLOAT64 = 2.0**-40
-"""Relative error of a sum of deltas in float64, with room to spare."""
+"""Upper bound of the relative error of a sum of deltas in float64."""
 
 
 def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
@@ -26,19 +25,17 @@ def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
 
     .. math:: p = 2^{-n}\, \#\{ s \in \{-1, 1\}^n : |\textstyle\sum s_i d_i| \ge |\sum d_i| \}
 
-    With the deltas turned so that their sum is positive, flips S count whose deltas sum to 0 or
-    less, and those that leave such a set unflipped. Exact to 32 pairs: the sums of each half of
-    the deltas are counted against each other, 2**16 against 2**16 rather than 2**32. Beyond that
-    131,072 random flips from a fixed seed, with the observed one counted in, so that p is never
-    too small (Phipson and Smyth 2010).
+    Exact up to 32 pairs: the subset sums of the two halves of the deltas are compared with each
+    other, 2**16 with 2**16 instead of 2**32. For more pairs, 131,072 random flips are drawn from a
+    fixed seed and the observed one is counted in, so p is never too small (Phipson and Smyth 2010).
 
     Parameters
     ----------
     deltas
         Variant minus baseline.
     noise
-        Rounding noise of each delta, or one number for all: a sum that the noise of the flipped
-        deltas alone can bring to 0 is a tie. See `ablations.stats.pairs.noise_of`.
+        Rounding noise of each delta, or one number for all: a sum is a tie if it is not larger
+        than the noise of the flipped deltas. See `ablations.stats.pairs.noise_of`.
 
     References
     ----------
@@ -54,18 +51,19 @@ def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
     if n == 0:
         return float("nan")
     values = values if values.sum() >= 0 else -values
-    # By how much each surely exceeds 0; of each delta's own size, so that none hides another.
+    # The error of each delta is relative to its own size, so a huge delta hides no other.
     doubt = np.asarray(noise, dtype=float) + _FLOAT64 * np.abs(values)
     values = values - np.where(values == 0, 0.0, doubt)
-    whole = values.sum()
-    if whole <= 0:
+    # A set of flipped deltas is as extreme if it, or the rest, has a sum of 0 or less.
+    total = values.sum()
+    if total <= 0:
         return 1.0
     if n > EXACT_TO:
         sums = np.zeros(DRAWS)
         for start, drawn in zip(range(0, n, _AT_ONCE), _draws(-(-n // _AT_ONCE)), strict=True):
-            known = _sums(values[start : start + _AT_ONCE])
-            sums += np.take(known, drawn & np.uint8(len(known) - 1), mode="clip")
-        return float((1 + ((sums <= 0) | (sums >= whole)).sum()) / (1 + DRAWS))
+            subsets = _sums(values[start : start + _AT_ONCE])
+            sums += np.take(subsets, drawn & np.uint8(len(subsets) - 1), mode="clip")
+        return float((1 + ((sums <= 0) | (sums >= total)).sum()) / (1 + DRAWS))
     half = np.sort(_sums(values[: n // 2]))
     flipped = np.searchsorted(half, -_sums(values[n // 2 :]), side="right")
     return float(2 * flipped.sum() / 2.0**n)
@@ -74,9 +72,9 @@ def sign_flip_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
 def wilcoxon_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, exact also with ties.
 
-    The sign-flip test of the ranks of the deltas. Deltas of 0 are left out, as Wilcoxon did, and
-    tied ones share their mean rank; the null distribution is that of these ranks, counted out, so
-    it needs no correction for ties. 1 where every delta is 0.
+    The sign-flip test of the ranks of the deltas. Deltas of 0 are left out, as by Wilcoxon, and
+    tied deltas share their mean rank. The null distribution is that of these ranks, so it needs no
+    correction for ties. p is 1 if all deltas are 0.
 
     References
     ----------
@@ -96,19 +94,17 @@ def wilcoxon_p(deltas: ArrayLike, noise: ArrayLike = 0.0) -> float:
         return 1.0
     values = values[differ]
     doubled = doubled_ranks(np.abs(values), noises[differ])
-    total = int(doubled.sum())
-    # Beyond 62 pairs Python's integers, in which 2**n is exact at any n.
-    ways = np.zeros(total + 1, dtype=np.int64 if len(doubled) <= 62 else object)
-    ways[0] = 1
+    chances = np.ones(1)  # probability of each sum of the positive ranks
     for rank in doubled:
-        ways[rank:] = ways[rank:] + ways[: total + 1 - rank]
+        flipped = np.zeros(rank)
+        chances = (np.append(chances, flipped) + np.append(flipped, chances)) / 2
     positive = int(doubled[values > 0].sum())
-    tail = int(ways[: min(positive, total - positive) + 1].sum())
-    return float(min(Fraction(1), Fraction(2 * tail, 2 ** len(doubled))))
+    smaller = min(positive, int(doubled.sum()) - positive)
+    return float(min(1.0, 2 * chances[: smaller + 1].sum()))
 
 
 def p_better(deltas: ArrayLike, lower_is_better: bool, noise: ArrayLike = 0.0) -> float:
-    """Return the share of pairs in which the variant is better, ties counted half.
+    """Return the share of pairs in which the variant is better; a tie counts half.
 
     Examples
     --------
@@ -125,12 +121,12 @@ def p_better(deltas: ArrayLike, lower_is_better: bool, noise: ArrayLike = 0.0) -
 
 @lru_cache(maxsize=1)
 def _draws(groups: int) -> NDArray[np.uint8]:
-    """Return random flips of so many groups of deltas, each as a place among their signed sums."""
+    """Return random flips: for each group of deltas and draw an index of its subset sums."""
     return np.random.default_rng(0).integers(0, 2**_AT_ONCE, (groups, DRAWS), dtype=np.uint8)
 
 
 def _sums(values: Array) -> Array:
-    """Return the sums of all subsets."""
+    """Return the sums of all subsets of the values."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums, sums + value])
@@ -138,7 +134,7 @@ def _sums(values: Array) -> Array:
 
 
 BCA_FROM = 20
-"""Pairs from which a BCa interval is given: with fewer it covers less than the t interval."""
+"""Number of pairs from which a BCa interval is given: with fewer it covers less than the t one."""
 
 NO_INTERVAL = (float("nan"), float("nan"))
 
@@ -146,25 +142,17 @@ RESAMPLES = 4999
 
 
 def bca_interval(deltas: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    r"""Return the bias-corrected and accelerated bootstrap interval of the mean delta.
+    """Return the bias-corrected and accelerated bootstrap interval of the mean delta.
 
-    Pairs are resampled whole, 4,999 times from a fixed seed: the same deltas give the same
-    interval, which is that of `scipy.stats.bootstrap`; importing that takes longer than a report
-    may. Its ends are the quantiles of the resampled means at
-
-    .. math:: \Phi\left(z_0 + \frac{z_0 + z}{1 - a (z_0 + z)}\right), \qquad
-              z_0 = \Phi^{-1}(P(\bar d^* < \bar d)), \qquad
-              a = \frac{\sum_i u_i^3}{6 (\sum_i u_i^2)^{3/2}}
-
-    for :math:`z = \Phi^{-1}(\alpha / 2)` and :math:`\Phi^{-1}(1 - \alpha / 2)`, with
-    :math:`u_i = d_i - \bar d`, the influence of a delta on the mean.
+    The interval of `scipy.stats.bootstrap`. Pairs are resampled whole, 4,999 times from a fixed
+    seed, so the same deltas give the same interval.
 
     Parameters
     ----------
     deltas
-        Variant minus baseline, not all alike.
+        Variant minus baseline; at least two different values.
     confidence
-        Of the interval.
+        Confidence of the interval.
 
     References
     ----------
@@ -176,19 +164,14 @@ def bca_interval(deltas: ArrayLike, confidence: float = 0.95) -> tuple[float, fl
     >>> low < 0.65 < high
     True
     """
-    values = np.asarray(deltas, dtype=float)
-    mean = values.mean()
-    means = values[_resamples(len(values))].mean(axis=1)
-    below = np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)
-    bias = special.ndtri(below / (2 * RESAMPLES))
-    influence = values - mean
-    acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
-    z = bias + special.ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
-    low, high = np.quantile(means, special.ndtr(bias + z / (1 - acceleration * z)))
+    from scipy.stats import bootstrap  # slow to import
+
+    low, high = bootstrap(
+        (np.asarray(deltas, dtype=float),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=confidence,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
     return float(low), float(high)
-
-
-@lru_cache(maxsize=4)
-def _resamples(n: int) -> NDArray[np.int64]:
-    """Return which deltas each resample holds, the same for all comparisons of n pairs."""
-    return np.random.default_rng(0).integers(0, n, (RESAMPLES, n))

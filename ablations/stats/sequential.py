@@ -10,18 +10,18 @@ from scipy import special
 from ablations.stats import caveats as notes
 from ablations.stats.barring import FEW_PAIRS, barred
 from ablations.stats.deltas import CONTRACT, FURTHER, SEQUENTIAL, deltas
-from ablations.stats.metrics import Direction, direction
+from ablations.stats.metrics import Better, direction
 from ablations.stats.pairs import Array, StatisticsError, check_trials
-from ablations.stats.verdicts import holm, verdicts
-from ablations.study import BASELINE
+from ablations.stats.verdicts import Verdict, holm, verdicts
+from ablations.study import BASELINE, ENDED
 from ablations.study.checks import EXPLORATORY_BELOW, MAX_SEEDS
 
 LOOKS = (EXPLORATORY_BELOW, 10, 15, 20, MAX_SEEDS)
-"""Seed blocks at which the trials are looked at; fewer than the first would be exploratory."""
+"""Default looks, in seed blocks; fewer than the first would be exploratory."""
 
 
 def looks(cap: int = MAX_SEEDS) -> tuple[int, ...]:
-    """Return at how many seed blocks to look when there may be ``cap`` of them.
+    """Return the looks of a study with at most ``cap`` seed blocks.
 
     Examples
     --------
@@ -31,37 +31,37 @@ def looks(cap: int = MAX_SEEDS) -> tuple[int, ...]:
     (6, 10, 12)
     """
     if cap < 2:
-        raise StatisticsError(f"`cap` must be at least 2 seed blocks; got {cap!r}.")
+        raise StatisticsError(f"`cap`: expected at least 2 seed blocks; got {cap!r}.")
     return (*(look for look in LOOKS if look < cap), cap)
 
 
 def boundaries(
     at: Sequence[int] = LOOKS, *, confidence: float = 0.95, comparisons: int = 1
 ) -> pd.DataFrame:
-    """Return what it takes to close a verdict at each look.
+    """Return the level and the t at which a verdict closes at each look.
 
-    The looks share the error alpha = 1 - confidence as they share the seed blocks: look k may
-    spend share_k = (blocks new at k) / (blocks at the last look) of it. By Bonferroni's inequality
-    the chance that any look of one comparison errs is at most the sum of what they spend, alpha:
-    whatever the dependence between the looks, and whatever decides whether to go on. Boundaries
-    from normal theory (Lan and DeMets 1983) are a little lower, but promise it only for a known
-    variance: with the same shares (calibrated on 400,000 draws, tried on two million) and the t
-    statistics of `LOOKS` they err in 5.3% where 5% is stated and in 0.55% where 0.5% is. These err
-    in 3.7% and 0.43%.
+    The looks divide the error alpha = 1 - confidence in proportion to their new seed blocks: look k
+    may spend share_k = (new blocks at k) / (blocks at the last look) of it. By Bonferroni's
+    inequality the chance that any look of one comparison errs is at most alpha, for any dependence
+    between the looks and any rule for adding seeds. Boundaries from normal theory (Lan and DeMets
+    1983) are slightly lower but assume a known variance. With the same shares (calibrated on
+    400,000 draws, tested on two million) and the t statistics of `LOOKS`, they err in 5.3% for
+    alpha = 5% and in 0.55% for 0.5%; the boundaries here err in 3.7% and 0.43%. See
+    docs/decisions/0014-sequential-rule.md.
 
     Parameters
     ----------
     at
-        Numbers of seed blocks, rising.
+        Numbers of seed blocks, in ascending order.
     confidence
-        1 - the error over all looks and comparisons.
+        1 - error over all looks and comparisons.
     comparisons
-        How many variants are still open; Holm's step-down shares the error among them.
+        Number of open variants; Holm's step-down divides the error among them.
 
     Returns
     -------
     DataFrame
-        look, blocks, share, level (p below which the verdict closes), t (the same, as |t|).
+        look, blocks, share, level (the verdict closes if p is below), t (the same limit for |t|).
 
     Examples
     --------
@@ -89,18 +89,18 @@ def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
 
     .. math:: P_k = \min\{1, p_k / \mathrm{share}_k\}
 
-    Without effect, P_k is below alpha with a probability of at most alpha share_k. These sum to
-    alpha over the looks, so the p holds at whichever look the study stops. It can be used like any
-    other p: in Holm's correction, and for a metric that did not decide when to stop. The smallest
-    P_k over the looks would err no more often, but it may be from a look that showed the opposite
-    of the last one.
+    Without effect, the chance that P_k is below alpha is at most alpha share_k. The sum over the
+    looks is alpha, so P_k is valid at whichever look the study stops. It can be used like any other
+    p: in Holm's correction, and for a metric that does not decide when to stop. The smallest P_k
+    over the looks would also keep the error, but it may come from a look whose delta had the
+    opposite sign.
 
     Parameters
     ----------
     p_at_looks
-        A p a look along the last axis; NaN where the look was not reached.
+        One p per look along the last axis; NaN for a look that was not reached.
     at
-        All looks that were planned.
+        All planned looks.
 
     Examples
     --------
@@ -118,17 +118,17 @@ def sequential_p(p_at_looks: ArrayLike, at: Sequence[int] = LOOKS) -> Array:
 
 
 def checked_looks(at: Sequence[int]) -> NDArray[np.int64]:
-    """Return looks as an array, or refuse them."""
+    """Return the looks as an array; raise StatisticsError if they are not valid."""
     blocks = np.asarray(at, dtype=np.int64)
     if len(blocks) == 0 or blocks[0] < 2 or (np.diff(blocks) <= 0).any():
         raise StatisticsError(
-            f"looks must be rising numbers of seed blocks from 2 up; got {list(at)!r}."
+            f"`at`: expected ascending numbers of seed blocks from 2 on; got {list(at)!r}."
         )
     return blocks
 
 
 def shares_of(blocks: NDArray[np.int64]) -> Array:
-    """Return the share of the error that each look may spend: that of its new seed blocks."""
+    """Return the share of the error of each look: its new seed blocks over all blocks."""
     return np.asarray(np.diff(blocks, prepend=0) / blocks[-1])
 
 
@@ -140,39 +140,38 @@ def sequential(
     seeds: Sequence[int] | None = None,
     confidence: float = 0.95,
     margins: Mapping[str, float] | None = None,
-    directions: Mapping[str, Direction] | None = None,
+    directions: Mapping[str, str] | None = None,
     loss_kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the deltas of a study that adds seeds where a verdict is open: valid at every look.
+    """Return the deltas of a study that adds seeds where a verdict is open, valid at every look.
 
-    The table of `deltas` at the last look k that a variant had, of which these differ: ``p`` and
-    ``p_equivalence`` are `sequential_p`; ``p_adjusted``, ``p_equivalence_adjusted`` and ``verdict``
-    follow from them, with Holm's correction over all feasible variants whether looked at or not;
-    ``ci_low`` and ``ci_high`` have the confidence 1 - alpha share_k, so that with 95% all looks'
-    intervals hold at once. ``detectable`` and ``seeds_needed`` are at that look's level. Under
-    normal deltas the chance of any false "better" or "worse" in a metric is at most alpha, over all
-    looks and variants; so is that of any false "equivalent".
+    Each row is that of `deltas` at the last look k of the variant, with these changes. ``p`` and
+    ``p_equivalence`` are `sequential_p`. ``p_adjusted``, ``p_equivalence_adjusted`` and ``verdict``
+    follow from them, with Holm's correction over all feasible variants, including those without a
+    look. ``ci_low`` and ``ci_high`` have the confidence 1 - alpha share_k, so the intervals of all
+    looks hold at once with 95%. ``detectable`` and ``seeds_needed`` are at the level of that look.
+    For normal deltas, the chance of any false "better" or "worse" in a metric is at most alpha over
+    all looks and variants. The same holds for a false "equivalent".
 
-    Delta, interval, p and verdict are all from that one look, so none contradicts another: the
-    interval of a "better" or "worse" excludes 0. What an earlier look showed no longer counts if
-    later seeds do not show it. A closed verdict stays closed, because its variant gets no more
-    seeds.
+    Delta, interval, p and verdict come from the same look, so they agree: the interval of a
+    "better" or "worse" excludes 0. The result of an earlier look does not count if later seeds do
+    not confirm it. A closed verdict stays closed, because its variant gets no more seeds.
 
     Parameters
     ----------
     trials, metrics, confidence, margins, directions, loss_kinds
-        As for `deltas`. Trials beyond the last look are not read.
+        As for `deltas`. Trials after the last look are ignored.
     at
-        The looks, fixed before the first trial; see `looks`.
+        Numbers of seed blocks at which to look, fixed before the first trial; see `looks`.
     seeds
-        The seeds in the order in which blocks are added; in rising order if left out.
+        Seeds in the order in which blocks are added. Default: ascending order.
 
     Returns
     -------
     DataFrame
-        `CONTRACT`, `FURTHER`, then ``look`` (how many looks the variant had), ``blocks`` (at the
-        last of them), ``next_blocks`` (how many seed blocks it should have next, 0 if none more)
-        and ``open`` (whether more seeds may yet close the verdict).
+        Columns `CONTRACT` and `FURTHER`, then ``look`` (number of looks so far), ``blocks`` (seed
+        blocks at the last look), ``next_blocks`` (seed blocks for the next look, 0 if there is
+        none) and ``open`` (whether more seeds can still close the verdict).
 
     Examples
     --------
@@ -195,11 +194,11 @@ def sequential(
     blocks = checked_looks(at)
     check_trials(trials, metrics, "factor", "level", "baseline")
     alpha = 1 - confidence
-    ran = trials["status"].isin(["done", "failed"])
+    ran = trials["status"].isin(ENDED)
     order = list(seeds) if seeds is not None else sorted(set(trials.loc[ran, "seed"]))
 
     def table_of(first: Sequence[int], certainty: float) -> pd.DataFrame:
-        # A status that nobody counts, rather than fewer rows, so that every variant keeps its row.
+        # Another status instead of fewer rows, so that every variant keeps its row.
         later = ran & ~trials["seed"].isin(first)
         return deltas(
             trials.assign(status=trials["status"].mask(later, "later")),
@@ -211,20 +210,20 @@ def sequential(
         )
 
     now = table_of([], confidence).assign(look=0, blocks=0)
-    compared = now["notes"] == notes.NO_PAIRS  # before any look: the others have a reason
+    compared = now["notes"] == notes.NO_PAIRS  # the others have another reason
     for k, (look, share) in enumerate(zip(blocks, shares_of(blocks), strict=True), start=1):
         count = trials.loc[ran & trials["seed"].isin(order[:look]), "variant"].value_counts()
-        whole = count.get(BASELINE, 0) >= look  # a block whose baseline still runs is not there yet
-        reached = compared & whole & (now["variant"].map(count).fillna(0) >= look)
+        complete = count.get(BASELINE, 0) >= look  # whether the baseline has run in all blocks
+        reached = compared & complete & (now["variant"].map(count).fillna(0) >= look)
         table = table_of(order[:look], 1 - alpha * share).assign(look=k, blocks=int(look))
         for name in ("p", "p_equivalence"):
             table[name] = (table[name] / share).clip(upper=1)
         now = pd.concat([now[~reached], table[reached]]).sort_index()
     for metric in metrics:
         rows = now["metric"] == metric
-        lower = direction(metric, directions) == "lower"
+        lower = direction(metric, directions) == Better.LOWER
         now.loc[rows] = _judge(now[rows], compared[rows], alpha, lower)
-    settled = ~now["verdict"].isin(["", "inconclusive"])
+    settled = ~now["verdict"].isin(["", Verdict.INCONCLUSIVE])
     waiting = compared & (now["look"] == 0)
     now["notes"] = now["notes"].mask(waiting, f"before the first look, at {blocks[0]} seed blocks")
     ended = (now["look"] == len(blocks)) | ((now["look"] > 0) & (now["n_pairs"] == 0))
@@ -238,14 +237,14 @@ def sequential(
 def open_variants(
     trials: pd.DataFrame, metric: str, at: Sequence[int] = LOOKS, **options: object
 ) -> dict[str, int]:
-    """Return the variants whose verdict is open, and how many seed blocks each should have next.
+    """Return the variants whose verdict is open, with the number of seed blocks of the next look.
 
-    The baseline needs as many as the most of them. Empty once the study is finished.
+    The baseline needs the largest of these numbers. Empty if the study is finished.
 
     Parameters
     ----------
     trials, metric, at, options
-        As for `sequential`, with the one metric that decides.
+        As for `sequential`, with one metric: the one that decides.
 
     Examples
     --------
@@ -262,7 +261,7 @@ def open_variants(
 def _judge(
     rows: pd.DataFrame, compared: "pd.Series[bool]", alpha: float, lower: bool
 ) -> pd.DataFrame:
-    """Apply Holm and the verdict, with a variant not looked at yet counted as a comparison."""
+    """Apply Holm's correction and the verdicts; a variant without a look counts with p = 1."""
     adjusted = {}
     for name in ("p", "p_equivalence"):
         known = rows[name].notna()

@@ -1,24 +1,25 @@
-"""The seed blocks that variants share, over which alone their means can be compared."""
+"""Shared seed blocks: the seeds over which the means of variants can be compared."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ablations.stats.pairs import by_seed
+from ablations.study import Status
 
 NOTHING_DONE = "no trial is done in a seed block that all variants have"
 
 
 @dataclass(frozen=True, eq=False)
 class SharedBlocks:
-    """One metric of several variants over the seed blocks in which all of them are done.
+    """Values of a metric in the seed blocks in which all compared variants are done.
 
     Parameters
     ----------
     table
-        One row per shared seed block, one column per variant that is compared.
+        One row per shared seed block, one column per compared variant.
     left_out
-        The reason why a variant is not compared, by variant.
+        Reason why a variant is not compared, by variant.
     """
 
     table: pd.DataFrame
@@ -26,18 +27,18 @@ class SharedBlocks:
 
 
 def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
-    """Return the values of the variants in the seed blocks that all of them have done.
+    """Return the values of the variants in the seed blocks in which all of them are done.
 
     A variant that is done in less than half of the planned seed blocks is left out, because it
-    would take most blocks from all others. If the remaining variants share no block, the one with
-    the fewest is left out until they do.
+    would remove most blocks of the others. If the remaining variants share no block, the one with
+    the fewest blocks is left out until they do.
 
     Parameters
     ----------
     trials
-        One row per trial. A value that is not finite counts as not done.
+        One row per trial. A trial whose value is not finite counts as not done.
     metric
-        A column of the trials.
+        Column of ``trials``.
 
     Examples
     --------
@@ -70,11 +71,12 @@ def shared_blocks(trials: pd.DataFrame, metric: str) -> SharedBlocks:
 
 
 def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return whether trials are done with a finite metric.
+    """Return which trials are done with a finite metric.
 
-    One row per seed that is planned for every feasible variant, one column per variant.
+    The result has one row per seed that is planned for all feasible variants and one column per
+    variant.
     """
-    feasible = trials[trials["status"] != "infeasible"]
+    feasible = trials[trials["status"] != Status.INFEASIBLE]
     names = sorted(set(feasible["variant"]))
     planned = feasible[["seed", "variant"]].drop_duplicates()["seed"].value_counts()
     seeds = sorted(planned.index[planned == len(names)])
@@ -87,10 +89,10 @@ def mostly_done(done: pd.DataFrame) -> list[str]:
 
 
 def compared_blocks(done: pd.DataFrame) -> tuple[list[str], list[int]]:
-    """Return the variants that can be compared, and the seeds in which all of them are done.
+    """Return the variants that can be compared and the seeds in which all of them are done.
 
-    These are the variants that are done in at least half of the seeds. If they share no seed, the
-    one that is done in the fewest is left out until they do.
+    Variants need at least half of the seeds. If they share no seed, the variant with the fewest
+    seeds is left out until they do.
     """
     compared = mostly_done(done)
     while compared:

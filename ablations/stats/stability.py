@@ -1,4 +1,4 @@
-"""How much a variant's result depends on the seed; never which seed was best."""
+"""Stability: the spread of a variant over seeds, compared with the baseline's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import special
 
 from ablations.stats.pairs import (
     Array,
@@ -40,24 +39,25 @@ STABILITY = (
 
 
 def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return the spread over seeds of every variant, compared with the baseline's in pairs.
+    """Return the spread of all variants over seeds, compared in pairs with the baseline's.
 
     Parameters
     ----------
     trials
-        A row a trial.
+        One row per trial.
     metrics
-        Columns of it.
+        Columns of ``trials``.
 
     Returns
     -------
     DataFrame
-        A row a variant (the baseline too) and metric with the columns `STABILITY`: over the ``n``
-        seed blocks that all compared variants share (see `shared_blocks`) ``mean``, ``sd``,
-        ``iqr``, ``min`` and ``max``; over the seeds it shares with the baseline ``n_pairs``,
-        ``sd_ratio`` (the variant's over the baseline's), ``p`` of equal variances by
-        `pitman_morgan_p` and Holm's ``p_adjusted`` within the metric. ``notes`` say why a variant
-        is left out, or has no p. Values that float32 cannot tell apart have no spread.
+        One row per variant (including the baseline) and metric with the columns `STABILITY`.
+        ``mean``, ``sd``, ``iqr``, ``min`` and ``max`` are over the ``n`` seed blocks that all
+        compared variants share (see `shared_blocks`). ``n_pairs``, ``sd_ratio`` (the variant's
+        over the baseline's), ``p`` of equal variances by `pitman_morgan_p` and ``p_adjusted``
+        (Holm's correction within the metric) are over the seeds shared with the baseline.
+        ``notes`` gives the reason why a variant is left out or has no p. Values that float32
+        cannot tell apart have no spread.
 
     Examples
     --------
@@ -82,10 +82,10 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     for metric in metrics:
         table = by_seed(trials, metric)
         shared = shared_blocks(trials, metric)
-        own = _spread(shared.table.reindex(columns=names)).to_dict("index")
+        spreads = _spread(shared.table.reindex(columns=names)).to_dict("index")
         rows = []
         for name in names:
-            row: dict[str, Any] = {"variant": name, "metric": metric} | own[name]
+            row: dict[str, Any] = {"variant": name, "metric": metric} | spreads[name]
             notes = [shared.left_out.get(str(name), "")]
             if name != BASELINE:
                 pairs = pair(table, name, planned.get(name, 0))
@@ -97,21 +97,21 @@ def stability(trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
         frames.append(frame)
     if not frames:
         return pd.DataFrame(columns=list(STABILITY))
-    whole = pd.concat(frames, ignore_index=True)
-    texts = whole["notes"].astype("str").fillna("")
+    combined = pd.concat(frames, ignore_index=True)
+    texts = combined["notes"].astype("str").fillna("")
     numbers = dict.fromkeys(("sd_ratio", "p"), float) | {"n_pairs": "Int64"}
-    return whole.assign(notes=texts).astype(numbers)
+    return combined.assign(notes=texts).astype(numbers)
 
 
 def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     r"""Return the two-sided p of equal variances of two paired samples.
 
-    Sum and difference of a pair are uncorrelated exactly where the variances are equal, so
+    Sum and difference of a pair are uncorrelated if and only if the variances are equal, so
 
     .. math:: t = r \sqrt{(n - 2) / (1 - r^2)}, \quad r = \mathrm{corr}(x + y, x - y)
 
-    has n - 2 degrees of freedom. It needs normal values: heavy tails make its p too small. NaN
-    below 3 pairs and where one of the two, their sum or their difference has no spread beyond
+    has n - 2 degrees of freedom. The test assumes normal values: heavy tails make its p too small.
+    NaN below 3 pairs, and if one of the two, their sum or their difference has no spread beyond
     rounding.
 
     References
@@ -126,17 +126,15 @@ def pitman_morgan_p(first: ArrayLike, second: ArrayLike) -> float:
     0.0167
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    n = len(x)
     if _no_p(x, y):
         return float("nan")
-    total, gap = (x + y) - (x + y).mean(), (x - y) - (x - y).mean()
-    r = float(total @ gap / np.sqrt((total @ total) * (gap @ gap)))
-    left = max(1 - r * r, 1e-300)
-    return float(2 * special.stdtr(n - 2, -abs(r) * np.sqrt((n - 2) / left)))
+    from scipy.stats import pearsonr  # slow to import
+
+    return float(pearsonr(x + y, x - y).pvalue)
 
 
 def _no_p(first: Array, second: Array) -> str:
-    """Return why two paired samples have no p of equal variances; empty where they have one."""
+    """Return the reason why two paired samples have no p of equal variances; empty if they have."""
     if len(first) < 3:
         return "fewer than 3 pairs"
     if sd_of(first) == 0 or sd_of(second) == 0:
@@ -163,7 +161,7 @@ def _spread(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _against(base: Array, own: Array) -> dict[str, Any]:
+def _against(base: Array, level: Array) -> dict[str, Any]:
     base_sd = sd_of(base)
-    ratio = float(sd_of(own) / base_sd) if base_sd > 0 else np.nan
-    return {"n_pairs": len(own), "sd_ratio": ratio, "p": pitman_morgan_p(own, base)}
+    ratio = float(sd_of(level) / base_sd) if base_sd > 0 else np.nan
+    return {"n_pairs": len(level), "sd_ratio": ratio, "p": pitman_morgan_p(level, base)}

@@ -1,4 +1,4 @@
-"""Whether a metric rises or falls along the ordered levels of a factor."""
+"""Trends: whether a metric rises or falls along the ordered levels of a factor."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,7 +13,7 @@ from scipy import special
 from ablations.stats.paired_t import paired_t
 from ablations.stats.pairs import Array, by_seed, check_trials, doubled_ranks, level_key, noise_of
 from ablations.stats.verdicts import holm
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 TREND = (
     "factor",
@@ -35,10 +35,10 @@ TREND = (
 )
 
 
-SLOPE_OPEN = "the order is clear, but not how steep it is: the slope's interval includes 0"
-SLOPE_SHOWN = "the order is not clear, though the slope's interval leaves out 0"
-SLOPE_OPPOSED = "the order is clear, though the slope's interval is on the other side of 0"
-"""Where the test and the slope seem to say different things: they ask different ones."""
+SLOPE_OPEN = "the trend is significant, but the slope's interval includes 0"
+SLOPE_SHOWN = "the trend is not significant, although the slope's interval excludes 0"
+SLOPE_OPPOSED = "the trend is significant, but the slope's interval is on the other side of 0"
+"""Notes for a trend whose test and slope do not agree."""
 
 
 def trend(
@@ -55,40 +55,38 @@ def trend(
     .. math:: L = \sum_j j \sum_i r_{ij}, \qquad
               \rho = \frac{12 L}{n k (k^2 - 1)} - \frac{3 (k + 1)}{k - 1}
 
-    where rho is the mean over blocks of Spearman's correlation between level and value (a little
-    less where values are tied). Ties are those of `deltas`: values that float32 cannot tell apart.
-    ``p_rises`` is Page's p given the ties, ``p_falls`` that of the levels in falling order, ``p``
-    twice the smaller. ``p_adjusted`` is Holm's over the factors: the trends of one metric are a
-    family, as the deltas of one metric are, and as the terms of `effects`. ``slope`` is the mean
-    over blocks of the least-squares slope in metric per unit of level, with its t interval over
-    blocks.
+    where rho is the mean over blocks of Spearman's correlation between level and value (slightly
+    less with ties). Values that float32 cannot tell apart are tied, as in `deltas`. ``p_rises`` is
+    Page's p given the ties, ``p_falls`` that of the levels in descending order, ``p`` twice the
+    smaller one. ``p_adjusted`` is Holm's correction over the factors: the trends of one metric are
+    a family, like the deltas of one metric and the terms of `effects`. ``slope`` is the mean over
+    blocks of the least-squares slope, in metric per unit of level, with its t interval over blocks.
 
-    The trend is what the test says, and the slope only how large it is along a straight line: the
-    test was chosen before the trials, and asks for nothing but an order within each block, so that
-    it errs in at most 5% however the values are distributed, as long as no level changes that; to
-    say "rises" where either of the two does would err more often. A level that changes the spread
-    alone can pass for a trend, most of all where values are skewed as well: what is found then is
-    that the order changes, not the mean. The two differ where a metric moves a little but in the
-    same order in most blocks, and much in a few. ``notes`` says so where one shows something and
-    the other does not.
+    The test decides on the trend; the slope only gives its size along a straight line. The test
+    uses nothing but the order within each block, so it errs in at most 5% for any distribution of
+    the values, if no level changes the distribution. Calling a trend if either of the two shows one
+    would err more often. A level that changes only the spread can look like a trend, especially
+    with skewed values: then the order changes, not the mean. Test and slope differ if a metric
+    moves a little in the same order in most blocks and much in a few. ``notes`` says so.
 
     Parameters
     ----------
     trials
-        A row a trial. The variants that change one factor alone are read, and the baseline.
+        One row per trial. Only the baseline and variants that change one factor are used.
     factors
-        One name, or all those that are asked about.
+        Name of a factor, or names of all factors to test.
     metric
-        A name.
+        Column of ``trials``.
     confidence
-        Of the interval; ``trend`` is "rises" or "falls" if p_adjusted is below 1 - confidence.
+        Confidence of the interval; ``trend`` is "rises" or "falls" if p_adjusted is below
+        1 - confidence.
 
     Returns
     -------
     DataFrame
-        A row a factor with the columns `TREND`. Where the test does not apply its numbers are NaN
-        and ``notes`` says why: levels that are no numbers, fewer than 3 levels or 2 complete
-        blocks. It is no member of the family then.
+        One row per factor with the columns `TREND`. If the test does not apply, the numbers are NaN
+        and ``notes`` gives the reason: levels that are not numbers, fewer than 3 levels or fewer
+        than 2 complete blocks. Such a factor does not count in Holm's correction.
 
     References
     ----------
@@ -125,7 +123,7 @@ def trend(
 
 
 def _beside(row: dict[str, Any], alpha: float) -> str:
-    """Say where the slope's interval and the test do not show the same."""
+    """Return a note if the slope's interval and the test do not agree."""
     if not np.isfinite(row["slope_low"]):
         return ""
     if row["slope_low"] <= 0 <= row["slope_high"]:
@@ -139,8 +137,8 @@ def _of_factor(trials: pd.DataFrame, factor: str, metric: str, confidence: float
     row: dict[str, Any] = dict.fromkeys(TREND, np.nan)
     row |= {"factor": factor, "metric": metric, "levels": "", "trend": "", "notes": ""}
     row |= {"n_levels": 0, "n_blocks": 0}
-    own = trials[(trials["factor"] == factor) & (trials["status"] != "infeasible")]
-    order = own.drop_duplicates("variant")
+    factor_trials = trials[(trials["factor"] == factor) & (trials["status"] != Status.INFEASIBLE)]
+    order = factor_trials.drop_duplicates("variant")
     names = [BASELINE, *order["variant"]]
     levels = [*order["baseline"].head(1), *order["level"]]
     row["levels"] = ", ".join(map(str, levels))
@@ -164,7 +162,7 @@ def _unordered(levels: Sequence[object]) -> str:
         return "no trials change this factor alone"
     kinds = {level_key(level)[0] for level in levels}
     if not kinds <= {"int", "float"}:
-        return "its levels are no numbers: they have no order"
+        return "its levels are not numbers: they have no order"
     if len(levels) < 3:
         return f"{len(levels)} levels: a trend needs at least 3"
     if len({float(level) for level in levels}) < len(levels):  # type: ignore[arg-type]
@@ -196,14 +194,14 @@ def _page(values: Any, levels: Any, confidence: float) -> dict[str, Any]:
 
 
 COUNTED = 8
-"""Largest number of levels for which the orders of a block are enumerated: 8 have 40,320."""
+"""Largest number of levels for which all orders of a block are listed: 8 levels have 40,320."""
 
 BLOCKS = 50
-"""Largest number of blocks whose distributions are convolved; the sum of more is near normal."""
+"""Largest number of blocks whose distributions are convolved; for more a normal is used."""
 
 
 def page_l(doubled: NDArray[np.int64]) -> float:
-    r"""Return Page's L, :math:`\sum_j j \sum_i r_{ij}`, from twice the ranks in rows.
+    r"""Return Page's L, :math:`\sum_j j \sum_i r_{ij}`, from rows of doubled ranks.
 
     Examples
     --------
@@ -214,17 +212,17 @@ def page_l(doubled: NDArray[np.int64]) -> float:
 
 
 def page_p(doubled: NDArray[np.int64]) -> float:
-    r"""Return the probability of an L at least this large if levels do nothing, given the ties.
+    r"""Return the p of Page's test for rising values, given the ties.
 
-    If levels do nothing, every order of a block's ranks is equally likely, also where ranks are
-    tied. So the exact distribution of L is the convolution of the blocks' permutation
-    distributions. It is computed for up to 8 levels and 50 blocks; beyond them p is from
+    If levels have no effect, every order of a block's ranks is equally likely, also with ties. So
+    the exact distribution of L is the convolution of the blocks' permutation distributions. It is
+    computed for up to 8 levels and 50 blocks. For more, p is from
 
     .. math:: \frac{L - n k (k + 1)^2 / 4}{\sqrt{\sum_i v_i}} \sim \mathcal{N}(0, 1), \qquad
               v_i = \frac{k (k + 1)}{12} \sum_j \left(r_{ij} - \frac{k + 1}{2}\right)^2
 
-    Without ties this is the exact test of Page's tables. With ties, these tables give a p that is
-    up to several times too large.
+    Without ties this is the exact test of Page's tables. With ties, the p of these tables is too
+    large, up to several times.
 
     Parameters
     ----------
@@ -255,7 +253,7 @@ def page_p(doubled: NDArray[np.int64]) -> float:
 
 @lru_cache(maxsize=256)
 def null_distribution(blocks: tuple[tuple[int, ...], ...]) -> tuple[int, Array]:
-    """Return the least value of 2 L for blocks of these doubled ranks, and probabilities from it.
+    """Return the smallest value of 2 L and the probabilities of it and all larger values.
 
     Examples
     --------
@@ -264,8 +262,8 @@ def null_distribution(blocks: tuple[tuple[int, ...], ...]) -> tuple[int, Array]:
     """
     least, chances = 0, np.ones(1)
     for ranks in blocks:
-        lowest, own = _one_block(ranks)
-        least, chances = least + lowest, np.convolve(chances, own)
+        lowest, block_chances = _one_block(ranks)
+        least, chances = least + lowest, np.convolve(chances, block_chances)
     return least, chances
 
 

@@ -1,4 +1,6 @@
-"""From p values to words: Holm's correction and the verdict, along the last axis of arrays."""
+"""Verdicts: Holm's correction of p values and the words that follow from them."""
+
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,13 +8,24 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
+class Verdict(StrEnum):
+    """What a comparison shows; the empty string stands for a comparison without a verdict."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+
+    __repr__ = str.__repr__
+
+
 def holm(p: ArrayLike) -> Array:
-    r"""Return Holm's step-down adjusted p values along the last axis; NaN are no comparisons.
+    r"""Return Holm's adjusted p values along the last axis; NaN does not count as a comparison.
 
     .. math:: \tilde p_{(i)} = \max_{j \le i} \min\{1, (m - j + 1)\, p_{(j)}\}
 
-    Rejecting where the adjusted p is below alpha keeps the chance of any false rejection among the
-    m comparisons below alpha, however they depend on each other; sharing a baseline they do.
+    Rejecting if the adjusted p is below alpha keeps the chance of any false rejection among the m
+    comparisons below alpha, for any dependence between them, such as that of a shared baseline.
 
     References
     ----------
@@ -35,9 +48,9 @@ def holm(p: ArrayLike) -> Array:
 
 
 def holm_level(p_adjusted: ArrayLike, alpha: float) -> Array:
-    """Return the level at which each comparison stands, given what the others showed.
+    """Return the level at which Holm's correction tests each comparison.
 
-    Holm tests at alpha / (number of comparisons still open), the one in question counted as open.
+    The level is alpha / (number of comparisons that are not rejected, plus the one in question).
 
     Examples
     --------
@@ -46,8 +59,8 @@ def holm_level(p_adjusted: ArrayLike, alpha: float) -> Array:
     """
     values = np.asarray(p_adjusted, dtype=float)
     rejected = values < alpha
-    still_open = (np.isfinite(values) & ~rejected).sum(axis=-1, keepdims=True)
-    return np.asarray(alpha / np.maximum(still_open + rejected, 1))
+    open_count = (np.isfinite(values) & ~rejected).sum(axis=-1, keepdims=True)
+    return np.asarray(alpha / np.maximum(open_count + rejected, 1))
 
 
 def verdicts(
@@ -59,15 +72,15 @@ def verdicts(
     lower_is_better: bool,
     barred: ArrayLike = False,
 ) -> NDArray[np.str_]:
-    """Return "better", "worse", "equivalent" or "inconclusive"; "" where there is no p.
+    """Return the verdicts as text; "" if there is no p or the comparison is barred.
 
-    And "" where a comparison is barred from having a verdict: see `ablations.stats.barring`.
+    See `ablations.stats.barring` for barred comparisons.
 
     1. "equivalent" if the adjusted p of equivalence is below alpha: the delta is shown to be
-       smaller than what the user said matters. This wins over a significant difference, for a
-       difference that does not matter is no reason to choose; both p are in the table.
+       smaller than the margin. This rule comes first, because a difference within the margin is no
+       reason to choose; both p values are in the table.
     2. "better" or "worse", by the sign of the delta, if the adjusted p is below alpha.
-    3. "inconclusive" otherwise. It is not "no effect".
+    3. "inconclusive" otherwise. It does not mean "no effect".
 
     Examples
     --------
@@ -78,6 +91,6 @@ def verdicts(
     delta, p = np.asarray(delta, dtype=float), np.asarray(p_adjusted, dtype=float)
     equivalent = np.asarray(p_equivalence_adjusted, dtype=float) < alpha
     good = delta < 0 if lower_is_better else delta > 0
-    word = np.where(p < alpha, np.where(good, "better", "worse"), "inconclusive")
+    word = np.where(p < alpha, np.where(good, Verdict.BETTER, Verdict.WORSE), Verdict.INCONCLUSIVE)
     without = np.isnan(p) | np.asarray(barred, dtype=bool)
-    return np.where(without, "", np.where(equivalent, "equivalent", word))
+    return np.where(without, "", np.where(equivalent, Verdict.EQUIVALENT, word))

@@ -1,4 +1,4 @@
-"""What is studied, declared and checked: a study, its levels, its model and where they meet."""
+"""Studies: what they declare, its checks, and the toggles that they can set."""
 
 from ablations.study.study import BASELINE, ENDED, Status, Study, Trial, TrialResult, Variant
 from cnnzoo.levels import Settings

@@ -1,4 +1,4 @@
-"""Levels by toggle, as plain values that neither change nor confuse 1 with True."""
+"""StudyError, the check of names, and digests of plain values."""
 
 import hashlib
 import json
@@ -9,16 +9,24 @@ from cnnzoo.toggle import did_you_mean
 
 
 class StudyError(ValueError):
-    """A study that cannot be run as declared."""
+    """Raised if a study cannot be run as declared."""
 
 
 def check_known(name: object, known: Sequence[str], what: str) -> None:
-    """Refuse a name that is not among the known ones.
+    """Raise StudyError, with the nearest known name, if a name is unknown.
 
-    Raises
-    ------
-    StudyError
-        With the nearest of them.
+    Parameters
+    ----------
+    name
+        The name.
+    known
+        All known names.
+    what
+        Beginning of the error sentence, such as "There is no design".
+
+    Examples
+    --------
+    >>> check_known("path", ["path", "list"], "There is no design")
     """
     if name not in known:
         near = did_you_mean(str(name), known)
@@ -26,5 +34,5 @@ def check_known(name: object, known: Sequence[str], what: str) -> None:
 
 
 def digest(described: Mapping[str, Any]) -> str:
-    """Return a short digest of values that JSON can hold, the same in every process."""
+    """Return a digest of JSON values: 20 hexadecimal digits, the same in every process."""
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:20]

@@ -1,124 +1,104 @@
-"""Where a study meets the toggles: which there are, and what a trial sets.
+"""The space of a study: which toggles its model, recipe and data have, and what a trial sets."""
 
-Signatures are read, Keras is not loaded.
-"""
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any, Self
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from ablations.study.models import find_builder
 from ablations.study.settings import StudyError
 from ablations.study.study import Study, Trial
-from cnnzoo.builders import check_names, owner_of
-from cnnzoo.data import load_data
+from cnnzoo.builders import FROM_DATA, BuilderError, ToggleGroups
+from cnnzoo.data.load import load_data
 from cnnzoo.levels import Settings, same
-from cnnzoo.toggle import (
-    Level,
-    Toggle,
-    check_settings,
-    did_you_mean,
-    read_toggles,
-    switched_off_by,
-)
+from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, listed
 from cnnzoo.training.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class Space:
-    """The toggles that a study's factors and baseline may name, in their three groups."""
-
-    model: Mapping[str, Toggle]
-    recipe: Mapping[str, Toggle]
-    data: Mapping[str, Toggle]
+class Space(ToggleGroups):
+    """The toggles that the factors and the baseline of a study may name."""
 
     @classmethod
-    def of(cls, model: str, tried: Iterable[Mapping[str, Level]] = ()) -> "Space":
-        """Read the toggles of a model, of recipes and of the data.
+    def of(cls, model: str, tried: Iterable[Mapping[str, Level]] = ()) -> Self:
+        """Read the toggles that a study of a model may set.
 
         Parameters
         ----------
-        model
-            As a study names it.
-        tried
-            Levels by toggle that are sure to be needed: a ``build(hp)`` tells what it takes only
-            when it is called.
+        model, tried
+            As of `cnnzoo.builders.ToggleGroups.of`.
 
         Raises
         ------
         StudyError, ToggleError
-            If there is no such model, or it takes something by the name of another toggle.
+            If a study cannot build the model, or it uses the name of another toggle.
         """
-        needed = tuple(
-            levels if isinstance(levels, Settings) else Settings(levels) for levels in tried
-        )
-        builder = find_builder(model)
-        own = builder.find(needed)
-        check_names(own, "hyperparameter" if builder.asks else "parameter", model)
-        return cls(own, read_toggles(Recipe), read_toggles(load_data))
+        try:
+            space = super().of(model, tried)
+        except BuilderError as error:
+            raise StudyError(str(error)) from error
+        if space.builder.required:
+            raise StudyError(
+                f"`model`: the parameter `{space.builder.required[0]}` of {model!r} has no "
+                "default. Give it one, which the baseline uses. Only "
+                f"{', '.join(FROM_DATA)} need none."
+            )
+        return space
 
     @classmethod
-    def of_study(cls, study: Study) -> "Space":
+    def of_study(cls, study: Study) -> Self:
         """Read the toggles that a study may set.
 
         Raises
         ------
         StudyError, ToggleError
-            If there is no such model.
+            As of `of`, or if the model is a HyperModel with a custom ``fit``.
         """
         factors = study.factors.items()
-        rows = [
+        changes = [
             {},
             *({name: levels[-1] for name, levels in factors}, *study.variants),
             *({name: level} for name, levels in factors for level in levels),
         ]
-        return cls.of(study.model_name, [{**study.baseline, **row} for row in rows])
-
-    def __contains__(self, name: str) -> bool:
-        return any(name in group for group in (self.model, self.recipe, self.data))
+        space = cls.of(study.model_name, [{**study.baseline, **each} for each in changes])
+        if space.builder.has_own_fit:
+            raise StudyError(
+                f"`model`: {study.model_name!r} has a custom `fit`, which would not be called "
+                "because the recipe trains every trial. Remove `fit`; the toggles of the recipe "
+                "can be factors."
+            )
+        return space
 
     def toggle(self, name: str) -> Toggle:
-        """Look up a toggle in all three groups.
+        """Return the toggle of a name.
 
         Raises
         ------
         StudyError
-            If there is none of that name, with the nearest.
+            If there is none. The message names the nearest one.
         """
-        groups = {**self.model, **self.recipe, **self.data}
-        if name not in groups:
-            models = ", ".join(self.model) or "none"
-            raise StudyError(
-                f"Neither the model, the recipe nor the data have a toggle `{name}`"
-                f"{did_you_mean(name, groups)} The model's: {models}; the recipe's: "
-                f"{', '.join(self.recipe)}; the data's: {', '.join(self.data)}."
-            )
-        return groups[name]
+        try:
+            return super().toggle(name)
+        except ToggleError as error:
+            raise StudyError(str(error)) from error
 
     def factors(self, study: Study) -> dict[str, tuple[Level, ...]]:
-        """Check the levels of a study's factors.
-
-        Returns
-        -------
-        dict
-            Levels as the toggles take them (1 is 1.0 where a number is asked for).
+        """Return the levels of the factors as their toggles take them, such as 1.0 for 1.
 
         Raises
         ------
         StudyError, ToggleError
-            If a factor is unknown or a level is not allowed or given twice.
+            If a factor is unknown, or a level is not allowed or given twice.
         """
         checked = {}
-        for name, levels in study.factors.items():
-            toggle = self.toggle(name)
-            taken = tuple(toggle.check(level, owner_of(name, study.model_name)) for level in levels)
-            if len({(type(level), level) for level in taken}) < len(taken):
-                raise StudyError(f"`factors` of a Study: `{name}` has a level twice: {taken}.")
-            checked[name] = taken
+        for name, given in study.factors.items():
+            levels = tuple(self.check(name, level) for level in given)
+            if len({(type(level), level) for level in levels}) < len(levels):
+                raise StudyError(
+                    f"`factors`: expected different levels of `{name}`; got {listed(levels)}."
+                )
+            checked[name] = levels
         return checked
 
     def baseline(self, study: Study) -> Settings:
-        """Return the baseline's levels: what the study says, for factors else the default.
+        """Return the levels of the baseline: those of the study, and the defaults of factors.
 
         Raises
         ------
@@ -126,83 +106,40 @@ class Space:
             If a name is unknown or a level is not allowed.
         """
         recipe: dict[str, Any] = asdict(study.recipe)
-        given: dict[str, Any] = {
-            name: self.toggle(name).check(level, owner_of(name, study.model_name))
-            for name, level in study.baseline.items()
-        }
-        varied = [*study.factors, *(name for changes in study.variants for name in changes)]
-        for name in varied:
-            given.setdefault(name, recipe.get(name, self._default(name, study.model_name)))
-        return Settings(given)
+        levels: dict[str, Any] = {n: self.check(n, level) for n, level in study.baseline.items()}
+        for name in [*study.factors, *(name for changes in study.variants for name in changes)]:
+            levels.setdefault(name, recipe.get(name, self.default(name)))
+        return Settings(levels)
 
     def variants(self, study: Study) -> tuple[Settings, ...]:
-        """Check the variants that a study lists.
+        """Return the variants that a study lists, with levels as their toggles take them.
 
         Raises
         ------
         StudyError, ToggleError
-            As `factors`.
+            As of `factors`.
         """
         return tuple(
-            Settings(
-                {
-                    name: self.toggle(name).check(level, owner_of(name, study.model_name))
-                    for name, level in changes.items()
-                }
-            )
+            Settings({name: self.check(name, level) for name, level in changes.items()})
             for changes in study.variants
         )
 
-    def effective(self, levels: Mapping[str, Level], chosen: Collection[str]) -> dict[str, Level]:
-        """Leave out levels that others switch off, but for those that were chosen.
-
-        Without normalization, the momentum that the baseline gives it is nobody's mistake.
-        """
-        off = set()
-        for group in (self.model, self.data):
-            own = _only(levels, group)
-            settings: Any = {name: own.get(name, toggle.default) for name, toggle in group.items()}
-            off |= {name for name in own if switched_off_by(name, group, settings)}
-        return {n: level for n, level in levels.items() if n in chosen or n not in off}
-
-    def _default(self, name: str, owner: str) -> Any:
-        """Return the default as the toggle takes it, such as 1.0 for 1; None if it has none."""
-        toggle = self.toggle(name)
-        return (
-            None if toggle.default is None else toggle.check(toggle.default, owner_of(name, owner))
-        )
-
     def trial(self, study: Study, levels: Mapping[str, Level], seed: int) -> Trial:
-        """Make the trial that has these levels.
+        """Return the trial with these levels and this seed.
 
-        Levels at the model's own defaults are left out, so that two ways to say the same are the
-        same trial.
+        Levels that equal a default are left out, so that equal configurations are one trial.
         """
-        recipe = {**asdict(study.recipe), **_only(levels, self.recipe)}
+        recipe: dict[str, Any] = asdict(study.recipe)
+        recipe.update({name: level for name, level in levels.items() if name in self.recipe})
         settings = {
             name: level
             for name, level in levels.items()
-            if name not in self.recipe and not same(level, self._default(name, study.model_name))
+            if name not in self.recipe and not same(level, self.default(name))
         }
         return Trial(study.model_name, study.data, Settings(settings), Recipe(**recipe), seed)
 
-    def check(self, trial: Trial) -> None:
-        """Refuse a trial whose choices do not go together, as far as signatures tell.
-
-        Raises
-        ------
-        ToggleError
-            If a choice has no effect because another one switches it off.
-        """
+    def check_trial(self, trial: Trial) -> None:
+        """Raise ToggleError if a setting has no effect because another one switches it off."""
         for group, owner in ((self.model, trial.model), (self.data, load_data.__name__)):
-            check_settings(group, _only(trial.settings, group), owner)
-
-
-def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
-    """Split a trial's settings into the model's and the data's."""
-    data = read_toggles(load_data)
-    return {n: level for n, level in settings.items() if n not in data}, _only(settings, data)
-
-
-def _only(levels: Mapping[str, Level], group: Mapping[str, Toggle]) -> dict[str, Level]:
-    return {name: level for name, level in levels.items() if name in group}
+            settings = {name: level for name, level in trial.settings.items() if name in group}
+            check_settings(group, settings, owner)

@@ -1,8 +1,4 @@
-"""What is studied, as plain values: Study, Variant, Trial, TrialResult.
-
-They are frozen, all but the result are hashable, and they know nothing of what runs them. What a
-study declares is checked.
-"""
+"""Studies, their variants and trials, and the results of trials, as frozen values."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,16 +10,16 @@ from ablations.study.checks import (
     AUTO,
     EXPLORATORY_BELOW,
     MAX_SEEDS,
+    check_count,
+    check_data,
     check_design,
     check_factors,
     check_levels,
     check_margins,
-    check_max_seeds,
     check_metrics,
     check_model,
     check_name,
     check_recipe,
-    check_retries,
     check_seeds,
     check_timeout,
     check_variants,
@@ -36,62 +32,61 @@ from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
 
 BASELINE = "baseline"
-"""The name of the variant that every delta is against."""
+"""Name of the variant that all deltas are against."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A question about choices, as factors with levels, asked on one model and one data set.
+    """A question about choices: factors with levels, on one model and one data set.
 
     Parameters
     ----------
     model
-        A name of the zoo; or a builder of one's own, as a function at the top of a module or as
-        "package.module:function". Its factors are the parameters with a default, and
-        ``input_shape``, ``classes`` and ``seed`` are given to it if it takes them. If its first
-        parameter is called ``hp``, or annotated as ``HyperParameters``, it is KerasTuner's
-        ``build(hp)`` (a ``HyperModel`` class is taken too), and its hyperparameters are the
-        factors. Changed code of the builder, and of what it imports from its own package and
-        folder, makes new trials.
+        Name of a zoo model; or a custom builder, as a function defined at module level or as
+        "package.module:function". The factors of a custom builder are its parameters with a
+        default; ``input_shape``, ``classes`` and ``seed`` are passed if it takes them. A function
+        whose first parameter is called ``hp`` or annotated as ``HyperParameters`` is KerasTuner's
+        ``build(hp)``. Its hyperparameters are the factors, found by `cnnzoo.hp_discovery`; a
+        ``HyperModel`` class works too. Changed code makes new trials:
+        `cnnzoo.runtime.code_version` describes what is watched.
     data
-        A spec that ``cnnzoo.load_data`` takes.
+        Data spec of ``cnnzoo.load_data``.
     factors
-        Levels by toggle. The toggles may be the model's, the recipe's or the data's.
+        Levels by toggle of the model, the recipe or the data.
     baseline
-        Levels that differ from the defaults in the baseline, and so in every variant that does
-        not change them; of factors or of any other toggle.
+        Levels by toggle, of factors or others, that replace the defaults in the baseline and in
+        every variant that does not change them.
     design
-        How variants are made of factors: "one-at-a-time", "leave-one-out", "add-one-in",
-        "full-factorial", "fractional-factorial", "plackett-burman" or "path"; or "list", for the
-        variants in `variants`. For "leave-one-out" and "add-one-in", `baseline` says which levels
-        are on where the toggles do not tell.
+        How variants are made of factors; see `ablations.designs.DESIGNS`. The designs
+        "leave-one-out" and "add-one-in" need to know which of two levels is on: see
+        `ablations.designs.switching`, or set `baseline`.
     variants
-        For the design "list": the levels that each variant changes.
+        Levels that each variant changes, for the design "list".
     seeds
-        How many seed blocks, from seed 0 up; the seeds themselves; or "auto", which adds blocks
-        where a verdict is open.
+        Number of seed blocks, which start at seed 0; a list of seeds; or "auto", which adds
+        blocks while a verdict is open.
     recipe
         How every trial is trained.
     metrics
-        What the deltas are of: names that ``cnnzoo.evaluate`` gives, on the test split. The first
+        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split. The first
         one decides where the design or the seeds depend on results.
     margins
-        By metric, the largest difference that does not matter: what makes "equivalent" a verdict.
+        By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
     timeout
-        Seconds after which a trial is given up; 0 for never.
+        Seconds after which a trial is stopped; 0 for no limit.
     retries
-        How often a trial is tried again after the process that ran it died.
+        Number of times that a trial is repeated after its process died.
     max_seeds
-        How many seed blocks there may be where the seeds are "auto", fixed before the first trial:
-        what a look may spend depends on it.
+        Maximum number of seed blocks of "auto". It is fixed before the first trial, because the
+        error that each look may spend depends on it.
     name
-        For the directory and the title of the report; the model's name if left out.
+        Name of the directory and title of the report; by default the name of the model.
 
     Raises
     ------
     StudyError
-        If a value is not allowed. Whether the model, the recipe or the data take the factors and
-        their levels is checked by `ablations.plan`, which reads their signatures.
+        If a value is not allowed. Whether the model, the recipe or the data have the factors and
+        their levels is checked by `ablations.plan`.
 
     Examples
     --------
@@ -118,29 +113,25 @@ class Study:
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
             "model": check_model(self.model),
-            "design": check_design(self.design),
+            "data": check_data(self.data),
             "factors": check_factors(self.factors, self.design),
             "baseline": check_levels(self.baseline, "baseline"),
+            "design": check_design(self.design),
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
-            "max_seeds": check_max_seeds(self.max_seeds),
             "recipe": check_recipe(self.recipe),
             "metrics": check_metrics(self.metrics),
             "margins": check_margins(self.margins, self.metrics),
             "timeout": check_timeout(self.timeout),
-            "retries": check_retries(self.retries),
+            "retries": check_count(self.retries, 0, "`retries`"),
+            "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
-        if not isinstance(self.data, str):
-            raise StudyError(
-                "`data` of a Study must be a text that `load_data` takes; to study arrays, save "
-                f"them with numpy.savez and give 'npz:PATH'; got {type(self.data).__name__}."
-            )
         checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
-        # as text, which tells 1 from True and 1.0
+        # as JSON, which tells 1, True and 1.0 apart
         return isinstance(other, Study) and self._canonical() == other._canonical()
 
     def __hash__(self) -> int:
@@ -151,18 +142,18 @@ class Study:
 
     @property
     def model_name(self) -> str:
-        """The model as a text."""
+        """The text by which any process finds the model."""
         return str(self.model)
 
     @property
     def seed_blocks(self) -> tuple[int, ...]:
-        """The seeds that are planned before there are results."""
+        """Seeds of the blocks that are planned before there are results."""
         if self.seeds == AUTO:
             return tuple(range(EXPLORATORY_BELOW))
         return self.seeds  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the study as values that JSON and TOML can hold."""
+        """Return the study as JSON values, which TOML can hold too."""
         plain = ("name", "model", "data", "design", "max_seeds", "timeout", "retries")
         return {
             **{name: getattr(self, name) for name in plain},
@@ -177,7 +168,7 @@ class Study:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Study":
-        """Make the study that `to_dict` described.
+        """Return the study that `to_dict` describes.
 
         Raises
         ------
@@ -191,7 +182,7 @@ class Study:
             raise StudyError("A Study needs a `model`.")
         recipe = values.get("recipe", {})
         if not isinstance(recipe, Mapping):
-            raise StudyError(f"`recipe` of a Study must be a table; got {recipe!r}.")
+            raise StudyError(f"`recipe`: expected a table; got {recipe!r}.")
         for name in recipe:
             check_known(name, [field.name for field in fields(Recipe)], "A Recipe has no")
         return cls(**{**values, "recipe": Recipe(**recipe)})
@@ -202,36 +193,37 @@ Study.__init__ = refuse_unknown(Study.__init__)  # type: ignore[method-assign]
 
 @dataclass(frozen=True)
 class Variant:
-    """The baseline with some factors at another level.
+    """The baseline with some factors at other levels.
 
     Parameters
     ----------
     changes
-        The levels that differ from the baseline's; none for the baseline itself.
+        Levels that differ from the baseline; none for the baseline itself.
     """
 
     changes: Settings = field(default_factory=Settings)
 
     @property
     def name(self) -> str:
-        """What it is called in tables: its changes."""
+        """Name in tables: the changes."""
         return str(self.changes) or BASELINE
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One variant trained with one seed: all that its result is a function of.
+    """One variant trained with one seed: all that its result depends on.
 
     Parameters
     ----------
     model, data
-        As of `Study`.
+        Model and data as of `Study`.
     settings
-        Toggles of the model and of the data that are not left at their defaults.
+        Levels of the model's and the data's toggles that differ from the defaults.
     recipe
-        How it is trained.
+        How the trial is trained.
     seed
-        Of the split, the initial weights, the order, the augmentations: a stream for each.
+        Seed of the split, the initial weights, the data order and the augmentation, each with a
+        random stream of its own.
     """
 
     model: str
@@ -242,16 +234,16 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """A short digest of the trial, the same in every process."""
+        """Digest of the trial, the same in every process."""
         return digest(self.to_dict())
 
     @property
     def variant_key(self) -> str:
-        """The same for all seeds of one variant."""
+        """Digest of the trial without its seed."""
         return digest({**self.to_dict(), "seed": None})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the trial as values that JSON can hold."""
+        """Return the trial as JSON values."""
         return {
             "model": self.model,
             "data": self.data,
@@ -262,7 +254,7 @@ class Trial:
 
 
 class Status(StrEnum):
-    """How far a trial has come."""
+    """State of a trial; only a trial that has not run is pending."""
 
     DONE = "done"
     FAILED = "failed"
@@ -273,53 +265,53 @@ class Status(StrEnum):
 
 
 ENDED = (Status.DONE, Status.FAILED)
-"""Statuses of the trials that were trained, as far as they came."""
+"""Statuses of the trials that ran."""
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial.
+    """The result of a trial.
 
     Parameters
     ----------
     trial
         The trial.
     status
-        "done", or "failed" or "infeasible" with the reason.
+        A `Status`: done; or failed or infeasible, with the reason.
     metrics
-        What `cnnzoo.train` measured, by split: "test_loss", "train_accuracy", ...
+        Results of `cnnzoo.train` by split and metric: "test_loss", "train_accuracy", ...
     history
-        Numbers of each epoch, by name.
+        Values after each epoch, by name.
     seconds
-        That the trial took, loading and building included.
+        Duration of the trial, including loading and building.
     fit_seconds
-        That the fit alone took. The first seed of a variant on a worker includes tracing the
-        model, so that over seeds the median tells more than the mean.
+        Duration of the fit. The first seed of a variant on a worker includes the tracing of the
+        model, so compare medians over seeds.
     params, macs
-        Weights of the model, trainable or not, and multiplications of a forward pass; None where
-        those of a layer cannot be told.
+        Number of weights, trainable or not, and of multiplications in a forward pass; None if a
+        layer's are unknown.
     fingerprint
-        Of the data before anything was drawn.
+        Fingerprint of the data before anything was drawn.
     data_notes
-        What was left out of the data's source; see `cnnzoo.data.DataInfo`.
+        What was left out of the data source; see `cnnzoo.data.DataInfo`.
     arithmetic
         How the process that measured the trial's model computes: its threads and kernels.
     weights
-        Digest of the weights that the builder loaded; "" if it loaded none. Set by a measurement.
+        Digest of the weights that the builder loaded, from a measurement; "" if it loaded none.
     loss
-        What the model minimizes, read off the compiled model, as a text that is the same only
-        where the losses may be compared: "mse", "focal, gamma=3.0".
+        The compiled loss as a text. Losses may be compared only if their texts are equal: "mse",
+        "focal, gamma=3.0".
     findings
-        What the doctor says of it.
+        Findings of the doctor.
     reason
-        Why it failed: the error in one line.
+        The error in one line, if the trial failed.
     unrestored
         Global state that the trial changed and that could not be put back: its process runs no
         further trial.
     """
 
     trial: Trial
-    status: str
+    status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float = 0.0

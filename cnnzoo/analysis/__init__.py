@@ -1,1 +1,1 @@
-"""What can be said of a model without training it."""
+"""Analysis of models without training: shapes and cost."""

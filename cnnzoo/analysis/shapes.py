@@ -1,4 +1,4 @@
-"""The layers of a model, their shapes and their parameters."""
+"""Table of a model's layers with shapes, parameters and multiply-accumulates."""
 
 from typing import Any
 
@@ -9,20 +9,25 @@ from cnnzoo.analysis.cost import macs_by_layer
 
 
 def describe(model: Any) -> pd.DataFrame:
-    """Tabulate the layers of a model, a row a layer.
+    """Return a table of a model's layers, one row per layer.
 
     Parameters
     ----------
     model
-        A built ``keras.Model``; a model nested in it is one row.
+        A built ``keras.Model``; a nested model is one row.
 
     Returns
     -------
     pandas.DataFrame
         With the columns ``layer`` (its name), ``kind`` (its class), ``output_shape`` (without
         the batch axis), ``params`` (weights, trainable or not), ``macs`` (multiply-accumulates of
-        a forward pass of one example, over all calls of the layer; NaN where they cannot be told)
-        and ``note`` (why they cannot).
+        a forward pass of one example, summed over the layer's calls; NaN if they are unknown) and
+        ``note`` (why they are unknown).
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a ``keras.Model``.
 
     Examples
     --------
@@ -32,11 +37,10 @@ def describe(model: Any) -> pd.DataFrame:
     ((26, 26, 32), 320)
     """
     if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"`describe` takes a keras.Model, as cnnzoo.build({model!r}) makes one; got {model!r}."
-            if isinstance(model, str)
-            else f"`describe` takes a keras.Model; got {type(model).__name__}."
-        )
+        received = type(model).__name__
+        if isinstance(model, str):
+            received = f"{model!r}. Build it first: cnnzoo.build({model!r})"
+        raise TypeError(f"`describe`: expected a keras.Model; got {received}.")
     counts = macs_by_layer(model)
     rows = [
         {
@@ -44,8 +48,8 @@ def describe(model: Any) -> pd.DataFrame:
             "kind": type(layer).__name__,
             "output_shape": _output_shape(layer),
             "params": layer.count_params(),
-            "macs": counts[layer.name][0],
-            "note": counts[layer.name][1],
+            "macs": counts[layer.name].macs,
+            "note": counts[layer.name].reason,
         }
         for layer in model.layers
     ]

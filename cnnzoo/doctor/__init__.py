@@ -1,1 +1,1 @@
-"""Why a loss does not fall: findings, each with its evidence and a remedy."""
+"""Diagnoses of a loss that does not fall: findings with evidence and remedy."""

@@ -9,33 +9,33 @@ from numpy.typing import NDArray
 
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Finding
 
-SHARE = 0.03
-"""Of the entropy or the variance: what a model must explain to be better than a constant."""
+EXPLAINED = 0.03
+"""Share of the entropy or variance that a model must explain to be better than a constant."""
 
 Z = 3.09
-"""The one-sided 0.1% point of the normal distribution, beyond which luck does not explain it."""
+"""The one-sided 0.1% point of the normal distribution."""
 
-TIMES = 10.0
+DIVERGED_RATIO = 10.0
 """Ratio to the loss of a constant answer above which a loss counts as diverged."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """Metrics of the best constant answer on some labels.
+    """Metrics of the best constant answer for a set of labels.
 
     Parameters
     ----------
     count
-        How many labels there are.
+        Number of labels.
     accuracy
         Share of the most frequent class; NaN for a regression.
     nll
         Entropy of the class shares, in nats; NaN for a regression.
     macro_f1
-        What answers drawn by the class shares come to on average, where a constant one comes to
-        less: one over the number of classes that occur; NaN for a regression.
+        Mean macro F1 of random answers drawn by the class shares, which is above that of a
+        constant one: 1 over the number of classes that occur; NaN for a regression.
     rmse
-        Standard deviation of the targets; NaN for classes.
+        Standard deviation of the targets; NaN for classification.
     """
 
     count: int
@@ -46,14 +46,14 @@ class Constant:
 
     @classmethod
     def of(cls, labels: NDArray[np.generic], classes: int) -> "Constant":
-        """Measure the labels of a split.
+        """Compute the metrics from the labels of a split.
 
         Parameters
         ----------
         labels
-            Class ids, or numbers where `classes` is 1.
+            Class ids, or numbers for a regression.
         classes
-            How many classes there are; 1 for a regression.
+            Number of classes; 1 for a regression.
 
         Examples
         --------
@@ -70,32 +70,32 @@ class Constant:
 
 
 def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -> Finding | None:
-    r"""Find a model that is not shown to be better than a constant answer.
+    r"""Return a finding if a model is not shown to be better than a constant answer.
 
-    A classifier is at chance level if each of these holds that is defined:
+    A classifier is at chance level if all of these that are defined hold:
 
-    - Guessing the most frequent class, of share q, reaches its accuracy in more than 0.1% of
-      samples of n examples: :math:`P(B(n, q) \ge k) > 0.001`.
+    - Its accuracy is within chance of predicting the most frequent class, of share q, for n
+      examples: :math:`P(B(n, q) \ge k) > 0.001` for k correct predictions.
     - The macro F1 is not above :math:`1/c` by more than :math:`z \sqrt{(c - 1) / n} / c` for c
-      classes. Answers that ignore the inputs have at most :math:`1/c` on average. They pass the
-      limit in 0.1% of samples, or in up to 3% where a class has five examples or fewer.
+      classes. Answers that ignore the inputs have at most :math:`1/c` on average. They exceed the
+      limit in 0.1% of samples, or in up to 3% if a class has five examples or fewer.
     - The negative log-likelihood is not below the entropy of the class shares by more than 3%, nor
-      by more than :math:`z^2 / 2n`, which fitting one parameter to noise gains in 0.1% of samples
-      (Wilks 1938).
+      by more than :math:`z^2 / 2n`, the gain that one parameter fitted to noise exceeds in 0.1%
+      of samples (Wilks 1938).
 
-    So two models of rare classes are better than a constant: one that is trained with class
-    weights, which trades accuracy for recall, by the second; and one that always answers the most
-    frequent class, with useful probabilities, by the third. Of a regression the mean squared error
-    is not below the variance by more than 3% and :math:`z^2 / n` of it.
+    The second condition recognizes a model of rare classes that was trained with class weights,
+    which trades accuracy for recall; the third recognizes one that always predicts the most
+    frequent class, with useful probabilities. A regression is at chance level if its mean squared
+    error is not below the variance by more than 3% and :math:`z^2 / n` of it.
 
     Parameters
     ----------
     constant
-        What a constant answer comes to on the split.
+        Metrics of a constant answer on the split.
     metrics
-        By name what the model comes to there: accuracy, macro_f1 and nll, or rmse.
+        Metrics of the model on the split: accuracy, macro_f1 and nll, or rmse.
     split
-        Its name, for the evidence.
+        Name of the split, for the evidence.
 
     Examples
     --------
@@ -106,26 +106,27 @@ def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -
     True
     """
     n = constant.count
-    told: list[tuple[str, float, float]] = []
+    compared: list[tuple[str, float, float]] = []
     accuracy, nll, rmse = (metrics.get(name, math.nan) for name in ("accuracy", "nll", "rmse"))
     if math.isfinite(accuracy) and constant.accuracy < 1:
         if _tail(round(accuracy * n), n, constant.accuracy) <= 1e-3:
             return None
-        guessed = constant.macro_f1
-        if metrics.get("macro_f1", 0.0) > guessed + Z * math.sqrt(guessed * (1 - guessed) / n):
+        chance_f1 = constant.macro_f1
+        limit = chance_f1 + Z * math.sqrt(chance_f1 * (1 - chance_f1) / n)
+        if metrics.get("macro_f1", 0.0) > limit:
             return None
-        told.append(("accuracy", accuracy, constant.accuracy))
+        compared.append(("accuracy", accuracy, constant.accuracy))
         if math.isfinite(nll):
-            if nll < constant.nll - max(SHARE * constant.nll, Z**2 / (2 * n)):
+            if nll < constant.nll - max(EXPLAINED * constant.nll, Z**2 / (2 * n)):
                 return None
-            told.append(("nll", nll, constant.nll))
+            compared.append(("nll", nll, constant.nll))
     elif math.isfinite(rmse) and constant.rmse > 0:
-        if rmse**2 < constant.rmse**2 * (1 - max(SHARE, Z**2 / n)):
+        if rmse**2 < constant.rmse**2 * (1 - max(EXPLAINED, Z**2 / n)):
             return None
-        told.append(("rmse", rmse, constant.rmse))
-    if not told:
+        compared.append(("rmse", rmse, constant.rmse))
+    if not compared:
         return None
-    (name, first, best), *more = told
+    (name, first, best), *more = compared
     evidence = (
         f"on the {n:,} {split} examples {name} is {first:.3g} (a constant answer: {best:.3g})"
     )
@@ -145,22 +146,24 @@ def check_divergence(
     metrics: Mapping[str, float],
     history: Mapping[str, Sequence[float]],
 ) -> Finding | None:
-    """Find a model that training has left far worse than a constant answer, by finite numbers.
+    """Return a finding if training left a model far worse than a constant answer.
 
-    Of classes the loss on the training data, in training (where batch normalization has the
-    batch's statistics) as in inference, is more than ten times the entropy of the class shares,
-    and above 10. A loss may have a scale of its own, as by ``reduction="sum"``, so the negative
-    log-likelihood, if it is defined, must be more than twice that entropy too. Of a regression the
-    mean squared error is more than ten times that of the answer 0, which a model starts near.
+    All numbers are finite; NaN and infinity fail a trial. A classifier has diverged if its loss on
+    the training data is more than ten times the entropy of the class shares, and above 10, in
+    training mode (where batch normalization uses the batch statistics) and in inference mode. A
+    custom loss may have another scale, for example by ``reduction="sum"``, so the negative
+    log-likelihood, if it is defined, must also be more than twice that entropy. A regression has
+    diverged if its mean squared error is more than ten times that of the answer 0, near which a
+    model starts.
 
     Parameters
     ----------
     labels, classes
-        Of the training data, as of `Constant.of`.
+        Labels of the training data, and the number of classes; see `Constant.of`.
     metrics
-        By name what the model comes to there.
+        Metrics of the model on the training data, by name.
     history
-        By name the numbers of each epoch.
+        Values of each epoch, by metric name.
 
     Examples
     --------
@@ -170,31 +173,31 @@ def check_divergence(
     'the loss on the training data is 2.5e+11, where a constant answer has 2.3'
     """
     if classes == 1:
-        name, ours = "rmse", metrics.get("rmse", math.nan)
-        least = float(np.sqrt(np.square(labels.astype("float64")).mean()))
-        limit = math.sqrt(TIMES) * least
+        name, value = "rmse", metrics.get("rmse", math.nan)
+        constant_loss = float(np.sqrt(np.square(labels.astype("float64")).mean()))
+        limit = math.sqrt(DIVERGED_RATIO) * constant_loss
         in_training = history.get("rmse") or [math.inf]
-        answer = f"the answer 0 has {least:.3g}"
+        answer = f"the answer 0 has {constant_loss:.3g}"
     else:
-        name, ours = "loss", metrics.get("loss", math.nan)
-        least = Constant.of(labels, classes).nll
-        limit = TIMES * max(least, 1.0)
+        name, value = "loss", metrics.get("loss", math.nan)
+        constant_loss = Constant.of(labels, classes).nll
+        limit = DIVERGED_RATIO * max(constant_loss, 1.0)
         in_training = history.get("loss") or [math.inf]
-        answer = f"a constant answer has {least:.3g}"
-    if not (math.isfinite(ours) and ours > limit and in_training[-1] > limit):
+        answer = f"a constant answer has {constant_loss:.3g}"
+    if not (math.isfinite(value) and value > limit and in_training[-1] > limit):
         return None
-    if classes > 1 and metrics.get("nll", math.inf) <= 2 * least:
+    if classes > 1 and metrics.get("nll", math.inf) <= 2 * constant_loss:
         return None
     return Finding(
         DIVERGED,
         "Training diverged",
-        f"the {name} on the training data is {ours:.3g}, where {answer}",
+        f"the {name} on the training data is {value:.3g}, where {answer}",
         "Lower the learning rate",
     )
 
 
 def _tail(hits: int, n: int, share: float) -> float:
-    """Return the chance of at least so many hits among n guesses."""
-    from scipy import special  # a worker that trains nothing need not load it
+    """Return the probability of at least `hits` successes in n trials."""
+    from scipy import special  # slow to import
 
     return 1.0 if hits <= 0 else float(special.bdtrc(hits - 1, n, share))

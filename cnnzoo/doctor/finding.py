@@ -1,28 +1,28 @@
-"""What the doctor says."""
+"""A finding of the doctor: a diagnosis with its evidence and remedy."""
 
 from dataclasses import dataclass
 
 AT_CHANCE = "at-chance"
-"""The code of a model that is no better than a constant answer."""
+"""Code for a model that is not better than a constant answer."""
 
 DIVERGED = "diverged"
-"""The code of a model whose training left it far worse than a constant answer."""
+"""Code for a model that training left far worse than a constant answer."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that explains a loss.
+    """A diagnosis that explains a loss.
 
     Parameters
     ----------
     code
-        What it is, in a word that programs can ask for.
+        Identifier for programs, such as "at-chance".
     name
-        The same in a phrase.
+        The diagnosis as a phrase.
     evidence
-        What was seen, with numbers.
+        The observed numbers.
     remedy
-        What would mend it.
+        What to change.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Whether a model's outputs have a likelihood."""
+"""Check for outputs without a likelihood."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,21 @@ from cnnzoo.doctor.finding import Finding
 from cnnzoo.models.compiled_loss import loss_of
 
 NO_LIKELIHOOD = "likelihood-missing"
-"""The code of a model whose outputs have no negative log-likelihood."""
+"""Code for a model whose outputs have no negative log-likelihood."""
 
 
 def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None:
-    """Find that the negative log-likelihood is not defined, and why.
+    """Return a finding if the negative log-likelihood is not defined.
 
-    It is where the outputs are probabilities or, by the loss's ``from_logits=True``, logits.
+    It is defined if the outputs are probabilities, or logits declared by the loss's
+    ``from_logits=True``.
 
     Parameters
     ----------
     model
         The trained ``keras.Model``.
     metrics
-        What was measured of it, by split and name.
+        Its metrics, named by split and metric, such as "test_accuracy".
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whether BatchNormalization's moving averages stand for the data."""
+"""Check for moving averages of BatchNormalization that do not represent the data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,13 +8,13 @@ import keras
 from cnnzoo.doctor.finding import Finding
 
 RATIO, DIFFERENCE = 2.0, 0.1
-"""How far the loss in inference mode must be above that in training to be found."""
+"""Ratio and difference by which the inference loss must exceed the training loss."""
 
 MODES_DIFFER = "modes-differ"
-"""The code of a model whose loss in inference is not that in training."""
+"""Code for a model whose losses in training and inference mode differ."""
 
-STARTED = 0.05
-"""What the averages must still hold of their start for that to be named as the cause."""
+INITIAL_SHARE = 0.05
+"""Share of the initial values in the averages from which those are named as the cause."""
 
 
 def check_moving_averages(
@@ -22,21 +22,22 @@ def check_moving_averages(
 ) -> Finding | None:
     """Compare the loss on the training data in both modes of BatchNormalization.
 
-    In training it normalizes by the batch, in inference by averages over the steps so far, which
-    start at mean 0 and variance 1. After few steps these still are what they started as, and the
-    model fails in inference although training went well (Ioffe and Szegedy 2015, section 3.1).
-    After many steps it is the statistics of the last batches that are not those of the averages.
+    In training it normalizes by the batch statistics, in inference by averages over the steps so
+    far, which start at mean 0 and variance 1. After few steps the averages are still close to
+    their initial values, and the model fails in inference although training succeeded (Ioffe and
+    Szegedy 2015, section 3.1). After many steps the statistics of the last batches differ from the
+    averages.
 
     Parameters
     ----------
     model
         The trained ``keras.Model``.
     training_loss
-        Mean over the last epoch.
+        Mean loss over the last epoch.
     inference_loss
-        On the same data after it.
+        Loss on the same data after the last epoch.
     steps
-        How many there were.
+        Number of training steps.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def check_moving_averages(
     >>> import cnnzoo
     >>> model = cnnzoo.build("batch_norm")
     >>> check_moving_averages(model, 0.05, 2.43, 188).evidence[-65:]
-    'momentum 0.99 the averages still hold 15% of what they started as'
+    'momentum 0.99 the averages still hold 15% of their initial values'
     >>> check_moving_averages(model, 0.05, 2.43, 2000).name
     "BatchNormalization's moving averages differ from the last batches"
     >>> check_moving_averages(cnnzoo.build("mlp"), 0.05, 2.43, 188) is None
@@ -65,20 +66,20 @@ def check_moving_averages(
         f"{inference_loss:.3g} in inference, and after {steps} steps at momentum {momentum:g} the "
         "averages"
     )
-    if held >= STARTED:
+    if held >= INITIAL_SHARE:
         return Finding(
             MODES_DIFFER,
             "BatchNormalization's moving averages have not converged",
-            f"{evidence} still hold {held:.0%} of what they started as",
+            f"{evidence} still hold {held:.0%} of their initial values",
             "Train longer, or lower norm_momentum",
         )
     return Finding(
         MODES_DIFFER,
         "BatchNormalization's moving averages differ from the last batches",
-        f"{evidence} hold less than {STARTED:.0%} of what they started as, so that it is not the "
-        "start: weights that still move fast, small batches, or divergence at the end make the "
-        "statistics of batches differ from them",
-        "Lower the learning rate at the end, take larger batches, or lower norm_momentum",
+        f"{evidence} hold less than {INITIAL_SHARE:.0%} of their initial values, so those are not "
+        "the cause: large weight updates, small batches or divergence at the end make the batch "
+        "statistics differ from the averages",
+        "Lower the learning rate at the end, use larger batches, or lower norm_momentum",
     )
 
 

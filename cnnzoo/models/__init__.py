@@ -1,4 +1,4 @@
-"""The zoo: one module for each family; importing this package registers every model."""
+"""The models of the zoo, one module per family; importing the package registers all of them."""
 
 from cnnzoo.models import mlp, plain, pretrained, residual, separable, sequence, vgg
 

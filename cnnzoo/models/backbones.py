@@ -1,4 +1,4 @@
-"""The networks of keras.applications as backbones: what each expects, and its weights."""
+"""Networks of keras.applications as backbones: input requirements, weights, preprocessing."""
 
 import os
 import re
@@ -16,66 +16,66 @@ from keras import ops
 from cnnzoo.models.layers import KERNELS, PACKAGE
 
 DOWNLOAD_TIMEOUT = 30
-"""Seconds without an answer after which a download is given up; Keras would wait for ever."""
+"""Seconds without an answer after which a download fails; Keras would wait forever."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What keras.applications asks of those who use one of its networks.
+class BackboneSpec:
+    """Requirements of a network of keras.applications.
 
     Parameters
     ----------
     function
-        Its name in keras.applications.
+        Name of the function in keras.applications.
     mode
-        The scale of its pixels: "tf", "torch" or "caffe" as of ``imagenet_utils``; "raw" is 0 to
-        255, for a network that scales them itself.
-    smallest
-        The least height and width.
+        Scale of the pixels: "tf", "torch" or "caffe" of ``imagenet_utils``, or "raw" for 0 to 255,
+        if the network scales them itself.
+    min_size
+        Minimum height and width.
     channels_first
-        Whether it runs where Keras's image data format is "channels_first".
+        Whether the network supports the image data format "channels_first".
     """
 
     function: str
     mode: str
-    smallest: int = 32
+    min_size: int = 32
     channels_first: bool = True
 
 
-# The smallest network of each family, and the large MobileNetV3. Modes and sizes: the
-# preprocess_input and the min_size of the families' modules in keras.applications.
+# The smallest network of each family, and the large MobileNetV3. Modes and sizes are those of
+# preprocess_input and min_size in keras.applications.
 BACKBONES = {
-    "mobilenet": Source("MobileNet", "tf"),
-    "mobilenet_v2": Source("MobileNetV2", "tf"),
-    "mobilenet_v3_small": Source("MobileNetV3Small", "raw"),
-    "mobilenet_v3_large": Source("MobileNetV3Large", "raw"),
-    "nasnet_mobile": Source("NASNetMobile", "tf", channels_first=False),
-    "efficientnet_b0": Source("EfficientNetB0", "raw"),
-    "efficientnet_v2_b0": Source("EfficientNetV2B0", "raw"),
-    "densenet121": Source("DenseNet121", "torch"),
-    "resnet50": Source("ResNet50", "caffe"),
-    "resnet50_v2": Source("ResNet50V2", "tf"),
-    "vgg16": Source("VGG16", "caffe"),
-    "xception": Source("Xception", "tf", smallest=71),
-    "inception_v3": Source("InceptionV3", "tf", smallest=75),
-    "inception_resnet_v2": Source("InceptionResNetV2", "tf", smallest=75),
-    "convnext_tiny": Source("ConvNeXtTiny", "raw", channels_first=False),
+    "mobilenet": BackboneSpec("MobileNet", "tf"),
+    "mobilenet_v2": BackboneSpec("MobileNetV2", "tf"),
+    "mobilenet_v3_small": BackboneSpec("MobileNetV3Small", "raw"),
+    "mobilenet_v3_large": BackboneSpec("MobileNetV3Large", "raw"),
+    "nasnet_mobile": BackboneSpec("NASNetMobile", "tf", channels_first=False),
+    "efficientnet_b0": BackboneSpec("EfficientNetB0", "raw"),
+    "efficientnet_v2_b0": BackboneSpec("EfficientNetV2B0", "raw"),
+    "densenet121": BackboneSpec("DenseNet121", "torch"),
+    "resnet50": BackboneSpec("ResNet50", "caffe"),
+    "resnet50_v2": BackboneSpec("ResNet50V2", "tf"),
+    "vgg16": BackboneSpec("VGG16", "caffe"),
+    "xception": BackboneSpec("Xception", "tf", min_size=71),
+    "inception_v3": BackboneSpec("InceptionV3", "tf", min_size=75),
+    "inception_resnet_v2": BackboneSpec("InceptionResNetV2", "tf", min_size=75),
+    "convnext_tiny": BackboneSpec("ConvNeXtTiny", "raw", channels_first=False),
 }
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class ImageNetPixels(keras.layers.Layer):
-    """Bring pixels from 0..1 to the channels and the scale that a backbone was trained on.
+    """Convert pixels in [0, 1] to the channels and scale that a backbone was trained on.
 
     Parameters
     ----------
     mode
-        "raw" for 0 to 255, else the mode of ``imagenet_utils.preprocess_input``.
+        "raw" for 0 to 255, or the mode of ``imagenet_utils.preprocess_input``.
 
     Notes
     -----
-    One channel is repeated to three. Under mixed precision give the layer full precision, which
-    the 256 steps of a pixel need.
+    One channel is repeated to three. Under mixed precision the layer needs full precision, to keep
+    the 256 levels of a pixel apart.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class ImageNetPixels(keras.layers.Layer):
         self.data_format = data_format or keras.config.image_data_format()
 
     def call(self, inputs: Any) -> Any:
-        """Return the pixels as the backbone takes them."""
+        """Return the converted pixels."""
         axis = 1 if self.data_format == "channels_first" else -1
         if inputs.shape[axis] == 1:
             inputs = ops.repeat(inputs, 3, axis=axis)
@@ -100,78 +100,78 @@ class ImageNetPixels(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "mode": self.mode, "data_format": self.data_format}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class InferenceModel(keras.Model):
-    """A functional model that runs in inference mode even while a model around it trains.
+    """A functional model that stays in inference mode while the model around it trains.
 
     Notes
     -----
-    ``backbone(x, training=False)``, as Keras's guide to transfer learning writes it, does not do
-    it in Keras 3: ``fit`` replaces the argument (keras-team/keras, issue 20285).
+    ``backbone(x, training=False)``, as in Keras's guide to transfer learning, has no effect in
+    Keras 3: ``fit`` replaces the argument (keras-team/keras, issue 20285).
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Return the output in inference mode, whatever `training` says."""
+        """Return the output in inference mode; `training` is ignored."""
         return super().call(inputs, training=False, mask=mask)
 
 
 def make_backbone(level: str, weights: str | None, shape: tuple[int, ...], train: bool) -> Any:
-    """Make a network of keras.applications without its top: a vector of features per image.
+    """Return a network of keras.applications that maps an image to a feature vector.
 
     Parameters
     ----------
     level
-        A level of the toggle ``backbone``.
+        Level of the toggle ``backbone``.
     weights
         "imagenet", the path of a weights file, or None.
     shape
-        Of the input, in Keras's image data format.
+        Input shape in Keras's image data format.
     train
-        Whether it follows the training mode of the model around it.
+        Whether the network follows the training mode of the model around it.
 
     Returns
     -------
     keras.Model
-        Named "backbone", its layers named as in a fresh session.
+        Model named "backbone"; its layers have the names of a new session.
 
     Raises
     ------
     Exception
-        Whatever Keras raises if it cannot get the weights or they do not fit.
+        Any exception of Keras, if the weights cannot be loaded or do not fit.
     """
-    with warnings.catch_warnings(), _patience(DOWNLOAD_TIMEOUT):
-        # The MobileNets have weights by input size, and take those for 224 at any other.
+    with warnings.catch_warnings(), _download_timeout(DOWNLOAD_TIMEOUT):
+        # MobileNets have weights for some input sizes and use those for 224 otherwise.
         warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
         network = getattr(keras.applications, BACKBONES[level].function)(
             include_top=False,
             weights="imagenet" if weights == "imagenet" else None,
             input_shape=shape,
-            pooling="avg",  # here and not behind it, for ConvNeXt normalizes the means
+            pooling="avg",  # inside the network, because ConvNeXt normalizes the means
         )
     if weights not in ("imagenet", None):
         network.load_weights(weights)
         _correct_variance(network)
     _restore_names(network)
-    kind = keras.Model if train else InferenceModel
-    return kind(network.inputs[0], network.outputs[0], name="backbone")
+    model_class = keras.Model if train else InferenceModel
+    return model_class(network.inputs[0], network.outputs[0], name="backbone")
 
 
-def cache() -> Path:
-    """Return the folder in which Keras keeps the weights that it downloads."""
+def weights_folder() -> Path:
+    """Return the folder of the weights that Keras has downloaded."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
 def penalize(layers: list[Any], weight_decay: float) -> None:
-    """Put an L2 penalty on the kernels of built layers, as `cnnzoo.models.blocks` does on its own.
+    """Add an L2 penalty to the kernels of built layers.
 
     Parameters
     ----------
     layers
-        Of any kind; a penalty counts only while its layer is trainable.
+        Layers of any class. Keras counts a penalty only while its layer is trainable.
     weight_decay
         Factor of the penalty.
     """
@@ -181,15 +181,15 @@ def penalize(layers: list[Any], weight_decay: float) -> None:
                 variable = getattr(layer, kernel, None)
                 option = kernel.removesuffix("_kernel") + "_regularizer"
                 if not hasattr(layer, option):
-                    option = "depthwise_regularizer"  # of a DepthwiseConv2D, whose kernel is one
+                    option = "depthwise_regularizer"  # for the `kernel` of a DepthwiseConv2D
                 if variable is not None and hasattr(layer, option):
                     variable.regularizer = keras.regularizers.L2(weight_decay)
                     setattr(layer, option, variable.regularizer)
 
 
 @contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """Let new connections fail after that time without an answer."""
+def _download_timeout(seconds: float) -> Iterator[None]:
+    """Set the timeout of new connections."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(before or seconds)
     try:
@@ -199,9 +199,9 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def _correct_variance(network: Any) -> None:
-    """Mend EfficientNet's ImageNet file, whose variance is a deviation.
+    """Correct EfficientNet's ImageNet weights, which hold deviations instead of variances.
 
-    Keras mends it by one more layer, but only when it downloads the file itself
+    Keras corrects them with an additional layer, but only if it downloads the file itself
     (tensorflow/tensorflow, issue 49930).
     """
     deviation = [0.229, 0.224, 0.225]
@@ -214,9 +214,9 @@ def _correct_variance(network: Any) -> None:
 
 
 def _restore_names(network: Any) -> None:
-    """Number the layers that Keras named from 0, as if nothing had been built before.
+    """Restart the numbers in the names that Keras gave the layers.
 
-    Initial weights follow from the layers' names, so these must not depend on other models.
+    The initial weights follow from these names, so they must not depend on earlier models.
     """
     numbered: dict[str, list[tuple[int, Any]]] = {}
     for layer in network.operations:

@@ -1,8 +1,8 @@
-"""The blocks that families share: convolution, normalization, activation, pooling, head.
+"""Blocks shared by the model families: convolution, normalization, activation, pooling, head.
 
-Layers are named by their role, the same in every variant of a model, because a layer's name
-selects the random stream of its initial weights. Every block checks the sizes before Keras does,
-so that a combination that cannot work is refused in the user's terms.
+Layers are named by their role, which is the same in every variant of a model, because the name of
+a layer selects the random stream of its initial weights. Blocks check sizes before Keras does, so
+that errors name toggles.
 """
 
 import math
@@ -19,12 +19,12 @@ from cnnzoo.models.optimizers import DECOUPLED, make_optimizer
 from cnnzoo.toggle import ToggleError
 
 MAX_CHANNELS = 16384
-"""Channels beyond which a layer is taken for a mistake instead of running out of memory."""
+"""Largest number of channels of a layer, to raise an error before memory runs out."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """What holds for a whole model (the shared toggles), and blocks that keep to it."""
+    """The shared toggles of a model, and the blocks that follow them."""
 
     input_shape: tuple[int, ...]
     classes: int
@@ -53,28 +53,28 @@ class Blocks:
         return len(self.input_shape) - 1
 
     def refuse(self, role: str, reason: str) -> ToggleError:
-        """Make the error for a combination that cannot work at one layer."""
+        """Return the error for an invalid combination at one layer."""
         return ToggleError(f"`{role}` of `{self.name}`: {reason}")
 
-    def input(self) -> Any:
-        """Make the input tensor, in Keras's image data format."""
+    def input(self) -> keras.KerasTensor:
+        """Return the input tensor, in Keras's image data format."""
         *spatial, channels = self.input_shape
         shape = (channels, *spatial) if channels_first() else (*spatial, channels)
         return keras.Input(shape, name="input")
 
-    def unit(self, x: Any, filters: int, role: str, **conv: Any) -> Any:
-        """Apply convolution, normalization and activation, in the order that was chosen."""
+    def unit(self, x: keras.KerasTensor, filters: int, role: str, **conv: Any) -> keras.KerasTensor:
+        """Apply convolution, then normalization and activation in the chosen order."""
         return self.finish_unit(self.conv(x, filters, role, **conv), role)
 
-    def finish_unit(self, x: Any, role: str) -> Any:
-        """Apply normalization and activation, in the order that was chosen."""
+    def finish_unit(self, x: keras.KerasTensor, role: str) -> keras.KerasTensor:
+        """Apply normalization and activation in the chosen order."""
         if self.norm_position == "after":
             return self.normalize(self.activate(x, role), role)
         return self.activate(self.normalize(x, role), role)
 
     def conv(
         self,
-        x: Any,
+        x: keras.KerasTensor,
         filters: int,
         role: str,
         *,
@@ -85,17 +85,17 @@ class Blocks:
         dilation: int = 1,
         conv: str = "standard",
         use_bias: bool = True,
-    ) -> Any:
+    ) -> keras.KerasTensor:
         """Apply a convolution, standard or depthwise separable.
 
-        The separable one is a depthwise and a pointwise convolution with a bias each, as
-        PyTorch's users write it; Keras's ``SeparableConv2D`` has one bias.
+        The separable one is a depthwise and a pointwise convolution, each with a bias, as usual in
+        PyTorch; Keras's ``SeparableConv2D`` has one bias.
         """
         if not 1 <= filters <= MAX_CHANNELS:
             raise self.refuse(
                 f"{role}_conv",
-                f"would have {filters} channels; from 1 to {MAX_CHANNELS} are allowed. "
-                "Change filters, growth or depth.",
+                f"expected 1 to {MAX_CHANNELS} channels; got {filters}. Change filters, growth or "
+                "depth.",
             )
         spatial: dict[str, Any] = {
             "kernel_size": kernel_size,
@@ -116,7 +116,7 @@ class Blocks:
 
     def depthwise(
         self,
-        x: Any,
+        x: keras.KerasTensor,
         role: str,
         *,
         kernel_size: int,
@@ -125,16 +125,16 @@ class Blocks:
         padding_mode: str = "zeros",
         dilation: int = 1,
         use_bias: bool = True,
-    ) -> Any:
-        """Convolve each channel by a kernel of its own."""
+    ) -> keras.KerasTensor:
+        """Convolve each channel with a separate kernel."""
         name = f"{role}_depthwise"
         x, options = self._prepare(x, name, kernel_size, strides, padding, padding_mode, dilation)
         return self._layer("DepthwiseConv")(
             name=name, use_bias=use_bias, **options, **self._kernel("depthwise")
         )(x)
 
-    def squeeze_excite(self, x: Any, bottleneck: int, role: str) -> Any:
-        """Weigh each channel by a function of all channels' means (Hu et al. 2018)."""
+    def squeeze_excite(self, x: keras.KerasTensor, bottleneck: int, role: str) -> keras.KerasTensor:
+        """Scale each channel by a function of all channel means (Hu et al. 2018)."""
         name = f"{role}_squeeze"
         weights = self._layer("GlobalAveragePooling")(keepdims=True, name=f"{name}_average")(x)
         weights = self.activate(self.conv(weights, bottleneck, name, kernel_size=1), name)
@@ -142,11 +142,11 @@ class Blocks:
         weights = keras.layers.Activation("sigmoid", name=f"{role}_excite_sigmoid")(weights)
         return keras.layers.Multiply(name=f"{role}_scale")([x, weights])
 
-    def normalize(self, x: Any, role: str) -> Any:
+    def normalize(self, x: keras.KerasTensor, role: str) -> keras.KerasTensor:
         """Apply the chosen normalization.
 
-        Layer normalization is group normalization with one group, over all positions and
-        channels of an example; "group" has 8 groups, or 4, 2 or 1 where 8 do not divide the
+        Layer normalization is group normalization with one group, over all positions and channels
+        of an example. "group" has 8 groups, or 4, 2 or 1 if 8 does not divide the number of
         channels (Wu and He 2018, "Group normalization").
         """
         axis = 1 if channels_first() else -1
@@ -160,14 +160,14 @@ class Blocks:
             return keras.layers.GroupNormalization(groups, axis=axis, name=name)(x)
         return x
 
-    def activate(self, x: Any, role: str) -> Any:
+    def activate(self, x: keras.KerasTensor, role: str) -> keras.KerasTensor:
         """Apply the chosen activation."""
         if self.activation == "linear":
             return x
         return keras.layers.Activation(self.activation, name=f"{role}_activation")(x)
 
-    def pool(self, x: Any, kind: str, size: int, role: str) -> Any:
-        """Pool windows of `size` by `size` positions that touch and do not overlap."""
+    def pool(self, x: keras.KerasTensor, kind: str, size: int, role: str) -> keras.KerasTensor:
+        """Pool adjacent windows of `size` by `size` positions."""
         if kind == "none":
             return x
         smallest = min(map_size(x))
@@ -180,13 +180,15 @@ class Blocks:
         layer = self._layer({"max": "MaxPooling", "average": "AveragePooling"}[kind])
         return layer(size, name=f"{role}_pool")(x)
 
-    def dense(self, x: Any, units: int, role: str) -> Any:
-        """Apply a hidden dense layer with its normalization and activation."""
+    def dense(self, x: keras.KerasTensor, units: int, role: str) -> keras.KerasTensor:
+        """Apply a dense layer, then normalization and activation in the chosen order."""
         x = keras.layers.Dense(units, name=f"{role}_dense", **self._kernel("kernel"))(x)
         return self.finish_unit(x, role)
 
-    def model(self, inputs: Any, x: Any, head: str = "flatten") -> Any:
-        """End the model in its head, set its initial weights and compile it."""
+    def model(
+        self, inputs: keras.KerasTensor, x: keras.KerasTensor, head: str = "flatten"
+    ) -> keras.Model:
+        """Add the head, initialize the weights if there is a seed, and compile the model."""
         if head == "average":
             x = self._layer("GlobalAveragePooling")(name="average")(x)
         elif len(x.shape) > 2:
@@ -197,7 +199,7 @@ class Blocks:
         outputs = keras.layers.Dense(
             choice.units(self.classes),
             activation=choice.head_activation(self.classes, self.logits),
-            # Under mixed precision the loss needs its inputs in full precision.
+            # Under mixed precision the loss needs inputs in full precision.
             dtype=keras.config.dtype_policy().variable_dtype,
             name="head",
             **self._kernel("kernel"),
@@ -210,20 +212,20 @@ class Blocks:
                 optimizer=make_optimizer(self.optimizer, self.learning_rate, self.weight_decay),
                 loss=choice.loss(label_smoothing=self.label_smoothing, logits=self.logits),
                 metrics=choice.metrics(self.classes, logits=self.logits),
-                # On a GPU Keras would have XLA compile, which needs more of CUDA than TensorFlow
-                # brings along and fails on some models; trials, deterministic, do without it too.
+                # Keras uses XLA on GPUs by default. It needs CUDA components that TensorFlow does
+                # not install, fails for some models, and is off in deterministic trials.
                 jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
             )
-            # or a model saved before its first step could not be loaded without a warning
+            # otherwise a model saved before its first step is loaded with a warning
             model.optimizer.build(model.trainable_variables)
         return model
 
     def _layer(self, kind: str) -> Any:
-        """Return Keras's layer of that kind for the number of spatial axes."""
+        """Return the Keras layer class for the number of spatial axes."""
         return getattr(keras.layers, f"{kind}{self.rank}D")
 
     def _kernel(self, kind: str) -> dict[str, Any]:
-        """Return the options of a layer's kernel."""
+        """Return the initializer and regularizer of a kernel."""
         options: dict[str, Any] = {f"{kind}_initializer": self.kernel_initializer}
         if self.weight_decay and self.optimizer not in DECOUPLED:
             options[f"{kind}_regularizer"] = keras.regularizers.L2(self.weight_decay)
@@ -231,15 +233,15 @@ class Blocks:
 
     def _prepare(
         self,
-        x: Any,
+        x: keras.KerasTensor,
         role: str,
         kernel_size: int,
         strides: int,
         padding: str,
         padding_mode: str,
         dilation: int,
-    ) -> tuple[Any, dict[str, Any]]:
-        """Check a convolution's window, pad its map, and return what Keras is to do."""
+    ) -> tuple[keras.KerasTensor, dict[str, Any]]:
+        """Check a convolution's window, pad its input if needed, and return the layer's options."""
         self._check_window(x, role, kernel_size, strides, padding, dilation)
         if padding == "same" and padding_mode != "zeros":
             x = self._pad_border(x, role, kernel_size, strides, dilation, padding_mode)
@@ -252,16 +254,21 @@ class Blocks:
         }
 
     def _check_window(
-        self, x: Any, role: str, kernel_size: int, strides: int, padding: str, dilation: int
+        self,
+        x: keras.KerasTensor,
+        role: str,
+        kernel_size: int,
+        strides: int,
+        padding: str,
+        dilation: int,
     ) -> None:
         if strides > 1 and dilation > 1:
             raise self.refuse(
                 role,
-                f"strides={strides} and dilation={dilation} do not go together; "
-                "one of them must be 1.",
+                f"expected strides=1 or dilation=1; got strides={strides} and dilation={dilation}.",
             )
         smallest = min(map_size(x))
-        # With "same", a kernel of twice the map has taps that never see anything but padding.
+        # With "same", a kernel of twice the map has taps that only see padding.
         limit = smallest if padding == "valid" else 2 * smallest - 1
         if _span(kernel_size, dilation) > limit:
             with_dilation = f" with dilation={dilation}" if dilation > 1 else ""
@@ -273,22 +280,28 @@ class Blocks:
             )
 
     def _pad_border(
-        self, x: Any, role: str, kernel_size: int, strides: int, dilation: int, mode: str
-    ) -> Any:
+        self,
+        x: keras.KerasTensor,
+        role: str,
+        kernel_size: int,
+        strides: int,
+        dilation: int,
+        mode: str,
+    ) -> keras.KerasTensor:
         span = _span(kernel_size, dilation)
         amounts = []
         for size in map_size(x):
-            # as Keras's "same" does it: surplus pixels go behind
+            # as in Keras's "same", the surplus pixel is added at the end
             total = max((math.ceil(size / strides) - 1) * strides + span - size, 0)
             amounts.append((total // 2, total - total // 2))
-        # Never more than size - 1, which is as far as "reflect" reaches: see _check_window.
+        # _check_window limits the amounts to size - 1, the maximum for "reflect".
         if not any(map(any, amounts)):
             return x
         return BorderPadding(amounts, mode, name=f"{role}_padding")(x)
 
 
 def _span(kernel_size: int, dilation: int) -> int:
-    """Return the pixels from the first tap of a kernel to its last."""
+    """Return the number of pixels from the first tap of a kernel to the last."""
     return (kernel_size - 1) * dilation + 1
 
 

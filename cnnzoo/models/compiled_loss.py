@@ -1,4 +1,4 @@
-"""The loss choice of a compiled model, and whether its loss follows from its outputs."""
+"""The loss choice of a compiled model, and its loss computed from the outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,41 +14,41 @@ CROSSENTROPIES = (
     "categorical_crossentropy",
     "binary_crossentropy",
 )
-"""Losses that Keras's TensorFlow backend computes from the logits behind an activation."""
+"""Losses that Keras's TensorFlow backend computes from the logits before an activation."""
 
-KEPT = ("softmax", "sigmoid")
-"""Activations behind which Keras's TensorFlow backend keeps the logits."""
+LOGIT_ACTIVATIONS = ("softmax", "sigmoid")
+"""Activations whose inputs, the logits, Keras's TensorFlow backend keeps."""
 
-MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+MEAN_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
-SMALLEST = {"softmax": float(np.finfo("float32").tiny), "sigmoid": 0.01}
-"""The least probability of what is right that still tells its logit to float32's precision.
+MIN_PROBABILITY = {"softmax": float(np.finfo("float32").tiny), "sigmoid": 0.01}
+"""Smallest probability of the true class from which float32 recovers the logit exactly.
 
-Beside a softmax's 1 the logits are lost where a probability underflows; a sigmoid's 1 - p is
-rounded long before.
+The logits of a softmax are lost if a probability underflows; the 1 - p of a sigmoid is rounded
+much earlier.
 """
 
 
 @dataclass(frozen=True)
 class CompiledLoss:
-    """The loss choice of a compiled model, read off the model.
+    """The loss choice of a compiled model.
 
     Parameters
     ----------
     choice
-        The loss.
+        The loss choice.
     classes
-        Number of classes that the model tells apart; 1 for a regression.
+        Number of classes of the model; 1 for a regression.
     declared
-        Whether the loss says that it takes logits.
+        Whether the loss has ``from_logits=True``.
     function
         The Keras loss.
     head
-        Activation function that ends the model in full precision; empty where something else
-        ends it.
-    alone
-        Whether the mean of `function` over the examples is all that Keras's ``evaluate`` has of
-        the loss, penalties left out.
+        Name of the activation function that ends the model in full precision; empty if something
+        else ends it.
+    is_plain_mean
+        Whether Keras's ``evaluate`` reports the mean of `function` over the examples, penalties
+        aside.
     """
 
     choice: LossChoice
@@ -56,11 +56,11 @@ class CompiledLoss:
     declared: bool
     function: Any
     head: str = ""
-    alone: bool = True
+    is_plain_mean: bool = True
 
     @property
-    def kept(self) -> bool:
-        """True if Keras computes the loss from the logits that it keeps behind the activation."""
+    def uses_kept_logits(self) -> bool:
+        """Whether Keras computes the loss from the logits that it keeps."""
         return (
             keras.backend.backend() == "tensorflow"
             and self.choice.name in CROSSENTROPIES
@@ -69,49 +69,49 @@ class CompiledLoss:
 
     @property
     def logits(self) -> bool:
-        """True if the outputs are declared logits and not those behind an activation."""
-        return self.declared and not self.kept
+        """Whether the outputs are declared as logits and no activation precedes them."""
+        return self.declared and not self.uses_kept_logits
 
     def encode(self, labels: Any) -> NDArray[Any]:
-        """Bring labels into the form that the model trains on; see `LossChoice.encode`."""
+        """Encode labels in the form that the model trains on; see `LossChoice.encode`."""
         return self.choice.encode(labels, self.classes)
 
     def tells_probabilities(self, outputs: NDArray[Any]) -> bool:
-        """Tell whether outputs are probabilities or declared logits; what is no number may be."""
+        """Return whether outputs are probabilities or declared logits; NaN counts as either."""
         if self.logits:
             return True
-        if self.head not in ("", *KEPT):
+        if self.head not in ("", *LOGIT_ACTIVATIONS):
             return False
         binary = self.choice.labels == "binary"
-        off = outputs > 1 if binary else np.abs(outputs.sum(axis=1) - 1) > 0.01
-        return not ((outputs < 0).any() or off.any())
+        invalid = outputs > 1 if binary else np.abs(outputs.sum(axis=1) - 1) > 0.01
+        return not ((outputs < 0).any() or invalid.any())
 
     def follows_from(self, targets: NDArray[Any], outputs: NDArray[Any]) -> bool:
-        """Tell whether Keras's loss follows from the outputs, as exactly as Keras knows it.
+        """Return whether `measure` gives Keras's loss in full precision.
 
-        It does not where Keras computes from logits that the outputs no longer tell, and where it
-        is not known what ends the model.
+        It does not if Keras uses logits that cannot be recovered from the outputs, or if it is
+        unknown what ends the model.
         """
-        if not self.alone:
+        if not self.is_plain_mean:
             return False
-        if self.kept:
+        if self.uses_kept_logits:
             shares = self._shares(targets, outputs)
-            return bool((shares >= SMALLEST[self.head]).all())
+            return bool((shares >= MIN_PROBABILITY[self.head]).all())
         return (
             keras.backend.backend() != "tensorflow"
             or self.choice.name not in CROSSENTROPIES
-            or self.head not in ("", *KEPT)
+            or self.head not in ("", *LOGIT_ACTIVATIONS)
         )
 
     def measure(self, targets: NDArray[Any], outputs: NDArray[Any]) -> float:
-        """Return the mean loss of encoded labels and a model's outputs, both (n, ...).
+        """Return the mean loss of encoded labels and a model's outputs, both of shape (n, ...).
 
-        Given probabilities alone, Keras clips them at 1e-7, which it does not do in training,
-        where it still knows the logits; so these are recovered first.
+        Keras clips probabilities at 1e-7, but not in training, where it has the logits. So the
+        logits are recovered first.
         """
         function = self.function
         softmax = self.choice.name == "focal" and self.head == "softmax" and not self.declared
-        if self.kept or softmax:
+        if self.uses_kept_logits or softmax:
             function = type(function).from_config({**function.get_config(), "from_logits": True})
             limits = np.finfo("float32")
             outputs = np.clip(outputs, limits.tiny, None)
@@ -123,69 +123,72 @@ class CompiledLoss:
         return float(function(targets, outputs))
 
     def _shares(self, targets: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the probabilities that the loss is computed from."""
-        both = np.concatenate([1 - outputs, outputs], 1) if outputs.shape[1] == 1 else outputs
+        """Return the probabilities that the loss depends on."""
+        if outputs.shape[1] == 1:
+            outputs = np.concatenate([1 - outputs, outputs], 1)
         if self.function.get_config().get("label_smoothing"):
-            return both
+            return outputs
         ids = targets.ravel() if self.choice.labels != "one-hot" else targets.argmax(1)
-        shares: NDArray[Any] = both[np.arange(len(both)), ids.astype("int64")]
+        shares: NDArray[Any] = outputs[np.arange(len(outputs)), ids.astype("int64")]
         return shares
 
 
-def loss_of(model: Any) -> CompiledLoss:
-    """Read the loss choice off any compiled Keras model with one output.
+def loss_of(model: keras.Model) -> CompiledLoss:
+    """Return the loss choice of any compiled Keras model with one output.
 
     Raises
     ------
     LabelError
-        If the model is not compiled, has several outputs or unknown ones, or a loss that is not
-        in `LOSSES`.
+        If the model is not compiled, its outputs are unknown or several, or its loss is not in
+        `LOSSES`.
 
     Examples
     --------
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     >>> model.compile(loss=keras.losses.MeanSquaredError())
-    >>> found = loss_of(model)
-    >>> found.choice.name, found.classes
+    >>> loss = loss_of(model)
+    >>> loss.choice.name, loss.classes
     ('mse', 4)
     """
-    loss = getattr(model, "loss", None)
-    if loss is None:
+    if getattr(model, "loss", None) is None:
         raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
-    known = {choice.function: choice for choice in LOSSES.values()}
     outputs = getattr(model, "outputs", None)
     if outputs is None:
         raise LabelError(
-            f"`{model.name}` is a subclass of keras.Model with its own `call`, so its outputs are "
-            "not known; build it as keras.Model(inputs, outputs)."
+            f"`{model.name}` is a subclass of keras.Model with a custom `call`, so its outputs are "
+            "unknown; build it as keras.Model(inputs, outputs)."
         )
     if len(outputs) != 1:
-        raise LabelError(f"`{model.name}` has {len(outputs)} outputs; the labels of one are known.")
-    found = keras.losses.get(loss)
-    function = getattr(getattr(found, "fn", found), "__name__", type(found).__name__)
-    if function not in known:
-        raise LabelError(f"`{model.name}` has the loss {function}; known are {', '.join(known)}.")
-    choice = known[function]
-    config = found.get_config() if isinstance(found, keras.losses.Loss) else {}
+        raise LabelError(f"`{model.name}`: expected a model with one output; got {len(outputs)}.")
+    loss = keras.losses.get(model.loss)
+    function = getattr(getattr(loss, "fn", loss), "__name__", type(loss).__name__)
+    choices = {choice.function: choice for choice in LOSSES.values()}
+    if function not in choices:
+        raise LabelError(
+            f"`loss` of `{model.name}`: expected one of {', '.join(choices)}; got {function}."
+        )
+    choice = choices[function]
     units = int(outputs[0].shape[-1])
     if choice.labels == "binary" and units != 1:
         raise LabelError(
-            f"`{model.name}` has the loss {function} on {units} units; only one unit, which tells "
-            "2 classes apart, is known."
+            f"`{model.name}`: expected one output unit with the loss {function}; got {units}."
         )
-    made = found if isinstance(found, keras.losses.Loss) else choice.make()
+    if not isinstance(loss, keras.losses.Loss):
+        loss = choice.make()
     return CompiledLoss(
         choice=choice,
         classes=2 if choice.labels == "binary" else units,
-        declared=bool(config.get("from_logits", False)),
-        function=made,
+        declared=bool(loss.get_config().get("from_logits", False)),
+        function=loss,
         head=head_of(model),
-        alone=made.reduction in MEANS and made.dtype == "float32" and _as_keras_computes(model),
+        is_plain_mean=loss.reduction in MEAN_REDUCTIONS
+        and loss.dtype == "float32"
+        and _computes_loss_as_keras(model),
     )
 
 
-def head_of(model: Any) -> str:
-    """Name the activation function that ends a model; empty where something else ends it.
+def head_of(model: keras.Model) -> str:
+    """Return the name of the activation that ends a model; empty if something else ends it.
 
     Examples
     --------
@@ -195,36 +198,51 @@ def head_of(model: Any) -> str:
     layer, place = model, 0
     while isinstance(layer, keras.Model):
         outputs = getattr(layer, "outputs", None)
-        if not outputs:  # a subclass of keras.Model with a `call` of its own
+        if not outputs:  # a subclass of keras.Model with a custom `call`
             return ""
         layer, _, place = outputs[place]._keras_history
     if type(layer) not in (keras.layers.Dense, keras.layers.Activation):
         return ""
     name = getattr(layer.activation, "__name__", "")
-    known = getattr(keras.activations, name, None) is layer.activation
-    return name if known and layer.compute_dtype == "float32" else ""
+    is_keras_function = getattr(keras.activations, name, None) is layer.activation
+    return name if is_keras_function and layer.compute_dtype == "float32" else ""
 
 
-def _as_keras_computes(model: Any) -> bool:
-    """Tell whether a model's loss is computed as ``keras.Model`` does it, and not weighted."""
-    kept = ("compute_loss", "test_step")
-    own = all(getattr(type(model), name) is getattr(keras.Model, name) for name in kept)
-    return own and model._compile_config.config.get("loss_weights") is None
+def _computes_loss_as_keras(model: keras.Model) -> bool:
+    """Return whether the model uses the loss computation of ``keras.Model``, without weights."""
+    is_inherited = all(
+        getattr(type(model), name) is getattr(keras.Model, name)
+        for name in ("compute_loss", "test_step")
+    )
+    return is_inherited and model._compile_config.config.get("loss_weights") is None
 
 
-def encode_labels(labels: Any, model: Any) -> NDArray[Any]:
-    """Bring labels into the form that a compiled model trains on, for ``model.fit``.
+def encode_labels(labels: Any, model: keras.Model) -> NDArray[Any]:
+    """Encode labels in the form that a compiled model trains on, for ``model.fit``.
 
     Parameters
     ----------
     labels
-        Class ids of shape (n,), or numbers for a regression; see `LossChoice.encode`.
+        Class ids of shape (n,), or numbers for a regression. A loss on one-hot labels also takes
+        shares of shape (n, classes).
     model
         A compiled ``keras.Model``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Class ids of shape (n,), or float32 of shape (n, outputs of the model).
 
     Raises
     ------
     LabelError
         If the labels do not fit the model's loss.
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> model = cnnzoo.mlp(classes=3, loss="categorical_crossentropy")
+    >>> encode_labels([0, 2], model).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     return loss_of(model).encode(labels)

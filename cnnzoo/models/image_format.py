@@ -1,4 +1,4 @@
-"""Where the channels are: last, or first where Keras's image data format says so."""
+"""Position of the channel axis by Keras's image data format: last or first."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 
 def channels_first() -> bool:
-    """Tell whether maps are (batch, channels, *spatial) instead of (batch, *spatial, channels)."""
+    """Return whether maps are (batch, channels, *spatial)."""
     return bool(keras.config.image_data_format() == "channels_first")
 
 
 def oriented(x: NDArray[Any]) -> NDArray[Any]:
-    """Bring examples with channels last into Keras's image data format."""
+    """Convert examples with channels last to Keras's image data format."""
     return np.moveaxis(x, -1, 1) if channels_first() else x
 
 

@@ -1,4 +1,4 @@
-"""Initial weights as a function of a seed and the layers' names, and those names."""
+"""Initial weights as a function of a seed and the names of the layers."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -17,9 +17,9 @@ from cnnzoo.runtime.seeding import stream
 
 
 def fresh_names() -> None:
-    """Have Keras count layers' names from the start, so that they are the same each time.
+    """Restart Keras's counters of layer names, so that each build gives the same names.
 
-    The dtype policy, which Keras forgets with them, stays.
+    Keras would reset the dtype policy too; it is kept.
     """
     policy = keras.config.dtype_policy()
     keras.utils.clear_session(free_memory=False)
@@ -27,14 +27,14 @@ def fresh_names() -> None:
 
 
 def complete(model: Any, input_shape: tuple[int, ...]) -> None:
-    """Make the weights of a Sequential without a ``keras.Input``, which has none yet.
+    """Create the weights of a Sequential model without a ``keras.Input``.
 
     Parameters
     ----------
     model
-        A ``keras.Model``; one that has weights stays as it is.
+        A ``keras.Model``; a built one is left unchanged.
     input_shape
-        Of an example, channels last.
+        Shape of one example, channels last.
 
     Examples
     --------
@@ -52,23 +52,22 @@ def complete(model: Any, input_shape: tuple[int, ...]) -> None:
 def build_seeded(
     make: Callable[[], Any], seed: int, input_shape: tuple[int, ...] | None = None
 ) -> Any:
-    """Build a model, and draw the weights that its builder leaves freshly initialized.
+    """Build a model and draw the weights that its builder only initializes.
 
-    Weights that the builder loads or sets itself (``load_weights``, ``set_weights``,
-    ``Normalization.adapt``, a backbone with ``weights=path``) stay as they are, also those of a
-    part of a layer, and `restart` brings them back. All others follow from `seed` and the
-    layers' names, also where the builder gives an initializer a seed: a trial's seed decides.
-    Python's, NumPy's and Keras's global seeds are set first, so that what a builder draws itself
-    and sets follows from `seed` too.
+    Weights that the builder loads or sets (``load_weights``, ``set_weights``,
+    ``Normalization.adapt``, a backbone with ``weights=path``) are kept, also those of a part of a
+    layer, and `restart` restores them. All others follow from `seed` and the names of the layers,
+    even if the builder passes a seed to an initializer. The global seeds of Python, NumPy and
+    Keras are set first, so that values that a builder draws and sets follow from `seed` too.
 
     Parameters
     ----------
     make
-        Returns a ``keras.Model``.
+        Function that returns a ``keras.Model``.
     seed
-        As of `initialize`.
+        See `initialize`.
     input_shape
-        As of `complete`; left out, a model without weights stays without.
+        See `complete`; if left out, a model without weights is not completed.
 
     Returns
     -------
@@ -97,24 +96,25 @@ def build_seeded(
 
 
 def keep_pretrained(model: Any) -> None:
-    """Take all weights that a model has for loaded: `initialize` and `restart` bring them back."""
+    """Mark all weights of a model as loaded, so that `initialize` and `restart` restore them."""
     for _, layer in _walk(model):
         keep_weights(layer)
 
 
 def initialize(model: Any, seed: int) -> None:
-    """Set every layer back to its start: weights, statistics and random streams.
+    """Reset the weights, statistics and random streams of every layer to their initial values.
 
-    Each layer draws from ``stream(seed, path)``, its path being its name below the model, so
-    layers of one name start alike in two models of one seed whatever else the models hold.
-    Weights that `build_seeded` or `keep_pretrained` took for loaded get their loaded values.
+    Each layer draws from ``stream(seed, path)``, where the path consists of the names of the
+    models around it and its own. So layers with the same path and seed are initialized equally in
+    any two models. Weights marked as loaded by `build_seeded` or `keep_pretrained` get their
+    loaded values.
 
     Parameters
     ----------
     model
-        A built ``keras.Model`` of any origin.
+        Any built ``keras.Model``.
     seed
-        0 is a seed like any other.
+        Seed of the initial weights and random streams; 0 is a valid seed.
 
     Examples
     --------
@@ -126,34 +126,34 @@ def initialize(model: Any, seed: int) -> None:
     True
     """
     for path, layer in _walk(model):
-        _restart(layer, seed, path)
+        _initialize_layer(layer, seed, path)
 
 
 def restart(model: Any, seed: int) -> None:
-    """Set a compiled model back to its start, and its optimizer with it.
+    """Reset a compiled model, its optimizer and its metrics for a new training.
 
-    What the model was traced to is kept, so that it trains again without being traced again; it
-    then trains to the same weights as a model that was built with the seed.
+    Traced functions are kept. The model trains to the same weights as one that was built with the
+    seed.
 
     Parameters
     ----------
     model
         A compiled ``keras.Model``.
     seed
-        As of `initialize`.
+        See `initialize`.
     """
     initialize(model, seed)
     optimizer = model.optimizer
     if optimizer.built:
         fresh = type(optimizer).from_config(optimizer.get_config())
         fresh.build(model.trainable_variables)
-        for variable, start in zip(optimizer.variables, fresh.variables, strict=True):
-            variable.assign(start)
+        for variable, initial in zip(optimizer.variables, fresh.variables, strict=True):
+            variable.assign(initial)
     model.reset_metrics()
 
 
 def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the innermost layers with their paths."""
+    """Yield the layers of a model and of the models in it, with their paths."""
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
         if isinstance(layer, keras.Model):
@@ -162,38 +162,38 @@ def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, layer
 
 
-def _restart(layer: Any, seed: int, path: str) -> None:
+def _initialize_layer(layer: Any, seed: int, path: str) -> None:
     variables, loaded = layer.variables, loaded_values(layer)
-    for place, value in loaded.items():
-        variables[place].assign(value)
+    for index, value in loaded.items():
+        variables[index].assign(value)
     if len(loaded) == len(variables):
         return
-    # The layer's own class knows how its variables start, so a fresh one is made and copied from.
+    # A new layer of the same class has the initial values, which are copied.
     before = random.getstate()
-    random.seed(stream(seed, path))  # Keras draws seeds from it where a configuration has none
+    random.seed(stream(seed, path))  # Keras draws missing seeds from it
     try:
         fresh = type(layer).from_config(_seeded(layer.get_config(), seed, path))
-        _make_weights(fresh, layer)
+        _build_like(fresh, layer)
     finally:
         random.setstate(before)
-    for place, (variable, start) in enumerate(zip(variables, fresh.variables, strict=True)):
-        if place not in loaded:
-            variable.assign(start)
+    for index, (variable, initial) in enumerate(zip(variables, fresh.variables, strict=True)):
+        if index not in loaded:
+            variable.assign(initial)
             forget_assignment(variable)
 
 
-def _make_weights(fresh: Any, layer: Any) -> None:
-    """Build a fresh layer for what another of its configuration was built for."""
+def _build_like(fresh: Any, layer: Any) -> None:
+    """Build a new layer for the input shapes of another with the same configuration."""
     if getattr(type(layer).build, "_is_default", False):
-        # without a `build` of its own it has the weights that its parts have
+        # the layer has no custom `build`, so its parts have the weights
         for part, built in zip(fresh._layers, layer._layers, strict=True):
-            _make_weights(part, built)
+            _build_like(part, built)
     else:
         fresh.build_from_config(layer.get_build_config() or {})
 
 
 def _seeded(config: Any, seed: int, path: str) -> Any:
-    """Copy a configuration with every seed in it drawn from the stream of its place."""
+    """Return a copy of a configuration with every seed in it derived from `seed` and its path."""
     if isinstance(config, dict):
         return {
             key: stream(seed, path) if key == "seed" else _seeded(value, seed, f"{path}/{key}")

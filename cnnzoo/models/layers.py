@@ -1,7 +1,4 @@
-"""Keras layers that Keras lacks, or has with another meaning.
-
-Borders that are not zeros, a shortcut without weights, and CutMix with labels by pasted pixels.
-"""
+"""Custom Keras layers: border padding, shortcuts without weights, CutMix by pasted pixels."""
 
 from typing import Any
 
@@ -11,24 +8,24 @@ from keras import ops
 PACKAGE = "cnnzoo"
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
-"""What Keras's layers call the weights that they multiply maps with."""
+"""Names of the weights that Keras layers multiply maps with."""
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class BorderPadding(keras.layers.Layer):
-    """Pad the spatial axes by what the map holds instead of by zeros.
+    """Pad the spatial axes with values of the map instead of zeros.
 
     Parameters
     ----------
     amounts
-        Pixels added before and after, a pair for each spatial axis.
+        Numbers of pixels added before and after, one pair per spatial axis.
     mode
         "reflect" mirrors the map about its outermost pixels, "replicate" repeats these.
 
     Notes
     -----
-    Input (batch, *spatial, channels), or (batch, channels, *spatial) where Keras's image data
-    format is "channels_first"; the output has the spatial axes grown by the amounts.
+    The input is (batch, *spatial, channels), or (batch, channels, *spatial) if Keras's image data
+    format is "channels_first". The output has spatial axes that are larger by the amounts.
 
     Examples
     --------
@@ -65,7 +62,7 @@ class BorderPadding(keras.layers.Layer):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "amounts": self.amounts,
@@ -76,17 +73,17 @@ class BorderPadding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class ZeroPadShortcut(keras.layers.Layer):
-    """Bring a map to fewer positions and more (or fewer) channels without weights.
+    """Reduce the positions of a map and change its number of channels, without weights.
 
     Option A of He et al. (2015), "Deep residual learning for image recognition", section 4.2:
-    every `strides`-th position is kept, and channels of zeros are appended.
+    keep every `strides`-th position and append channels of zeros.
 
     Parameters
     ----------
     filters
-        Channels of the output; surplus ones are dropped.
+        Number of channels of the output; surplus channels are dropped.
     strides
-        Step between the positions kept, on every spatial axis.
+        Step between the positions that are kept, on every spatial axis.
 
     Examples
     --------
@@ -103,7 +100,7 @@ class ZeroPadShortcut(keras.layers.Layer):
         self.data_format = data_format or keras.config.image_data_format()
 
     def call(self, inputs: Any) -> Any:
-        """Return the shortcut's end."""
+        """Return the reduced map."""
         rank = len(inputs.shape)
         channel_axis = 1 if self.data_format == "channels_first" else rank - 1
         step = [slice(None, None, self.strides)] * rank
@@ -118,7 +115,7 @@ class ZeroPadShortcut(keras.layers.Layer):
         return ops.pad(kept, pads)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -129,17 +126,17 @@ class ZeroPadShortcut(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class PixelCutMix(keras.layers.CutMix):
-    """CutMix whose labels are mixed by the pixels that were pasted.
+    """CutMix with labels mixed by the number of pasted pixels.
 
     Yun et al. (2019), "CutMix: Regularization strategy to train strong classifiers with
     localizable features", section 3.1: the weight of the pasted label is the area of the pasted
-    box, in whole pixels. Keras 3.15.1 takes the area of the box before it is brought to whole
-    pixels, which on images of 8x8 pixels differs by up to 0.23.
+    box, in whole pixels. Keras 3.15.1 uses the area of the box before it is rounded to whole
+    pixels; on images of 8x8 pixels the difference is up to 0.23.
 
     Parameters
     ----------
     factor, seed
-        As of ``keras.layers.CutMix``.
+        See ``keras.layers.CutMix``.
 
     Examples
     --------
@@ -155,7 +152,7 @@ class PixelCutMix(keras.layers.CutMix):
     """
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
-        """Return what is pasted where, with the share of each image's own pixels."""
+        """Return the pasted boxes and the share of pixels that each image keeps."""
         transformation = super().get_random_transformation(data, training=training, seed=seed)
         if transformation is not None:
             masks = self.backend.cast(transformation["batch_masks"], self.compute_dtype)

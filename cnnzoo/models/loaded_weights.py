@@ -1,4 +1,4 @@
-"""Weights that a builder loads or sets itself, told from those that it leaves to be drawn."""
+"""Detection of weights that a builder loads or sets, which no seed may replace."""
 
 import hashlib
 import inspect
@@ -13,102 +13,101 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LOADED: "WeakKeyDictionary[Any, dict[int, NDArray[Any]]]" = WeakKeyDictionary()
-"""By layer, the loaded values by their places among the layer's variables."""
+"""Loaded values by layer and by index among the layer's variables."""
 
 _WATCHES: "list[Watch]" = []
 
 _LOCK = RLock()
-"""Held while Keras's methods are replaced, so that threads restore them in the right order."""
+"""Held while Keras's methods are patched, so that threads restore them in the right order."""
 
 WRITERS = ("assign", "_restore_from_tensors")
-"""Methods that write a ``keras.Variable``: Keras's, and what ``tf.train.Checkpoint`` calls."""
+"""Methods that write a ``keras.Variable``: that of Keras and that of ``tf.train.Checkpoint``."""
 
 
 class Watch:
-    """The weights of layers that are made, and those that are assigned to, while a model is built.
+    """Records which weights are created and which are assigned while a model is built.
 
-    What a layer assigns to its own weights in its ``__init__`` or ``build`` is how it initializes
-    them.
+    Assignments of a layer to its own weights in ``__init__`` or ``build`` are initialization.
     """
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Any, Any]] = {}
+        self._created: dict[int, tuple[Any, Any]] = {}
         self._assigned: dict[int, Any] = {}
 
-    def make(self, layer: Any, variable: Any) -> None:
-        """Take in a weight that a layer makes."""
-        self._made[id(variable)] = layer, variable
+    def record_creation(self, layer: Any, variable: Any) -> None:
+        """Record that a layer creates a weight."""
+        self._created[id(variable)] = layer, variable
 
-    def assign(self, variable: Any) -> None:
-        """Take in a variable that gets another value."""
-        layer, _ = self._made.get(id(variable), (None, None))
+    def record_assignment(self, variable: Any) -> None:
+        """Record that a variable is assigned a value."""
+        layer, _ = self._created.get(id(variable), (None, None))
         if layer is None or not _is_initializing(layer):
             self._assigned[id(variable)] = variable
 
-    def draw(self, variable: Any) -> None:
-        """Take in a variable whose value was drawn from a seed after all."""
+    def forget_assignment(self, variable: Any) -> None:
+        """Forget an assignment, because the value was drawn from a seed."""
         self._assigned.pop(id(variable), None)
 
     def keep_loaded(self, layer: Any) -> None:
-        """Keep a layer's weights that were assigned to or are older than the watch.
+        """Keep the weights of a layer that were assigned or existed before the watch.
 
-        Older ones only of a layer that is seen for the first time: later, a trial has trained them.
+        The latter only if the layer is new, because a trial trains them later.
         """
-        first = layer not in _LOADED
-        kept = _LOADED.setdefault(layer, {})
+        is_new = layer not in _LOADED
+        loaded = _LOADED.setdefault(layer, {})
         weights = {id(variable) for variable in layer.weights}
-        for place, variable in enumerate(layer.variables):
-            older = id(variable) in weights and id(variable) not in self._made
-            if id(variable) in self._assigned or (first and older):
-                kept[place] = _value(variable)
+        for index, variable in enumerate(layer.variables):
+            existed = id(variable) in weights and id(variable) not in self._created
+            if id(variable) in self._assigned or (is_new and existed):
+                loaded[index] = _value(variable)
 
 
 @contextmanager
 def watch_loading() -> Iterator[Watch]:
-    """Watch for weights that are loaded or set; those written past Keras are not seen."""
+    """Watch for weights that are loaded or set through Keras; other writes are not detected."""
     layers, variables = keras.layers.Layer, keras.Variable
     add_weight = layers.add_weight
     watch = Watch()
 
     def add_watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
         variable = add_weight(layer, *args, **kwargs)
-        watch.make(layer, variable)
+        watch.record_creation(layer, variable)
         return variable
 
     def watched(write: Callable[..., Any]) -> Callable[..., Any]:
         def write_watched(variable: Any, *args: Any, **kwargs: Any) -> Any:
-            watch.assign(variable)
+            watch.record_assignment(variable)
             return write(variable, *args, **kwargs)
 
         return write_watched
 
     with _LOCK, ExitStack() as stack:
-        stack.enter_context(_replaced(layers, "add_weight", add_watched))
+        stack.enter_context(_patched(layers, "add_weight", add_watched))
         for name in WRITERS:
             write = getattr(variables, name, None)
             if write is not None:
-                stack.enter_context(_replaced(variables, name, watched(write)))
+                stack.enter_context(_patched(variables, name, watched(write)))
         _WATCHES.append(watch)
         stack.callback(_WATCHES.remove, watch)
         yield watch
 
 
 @contextmanager
-def _replaced(owner: type, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Replace a method of a class, which may inherit it."""
-    own, before = name in vars(owner), getattr(owner, name)
+def _patched(owner: type, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Replace a method of a class that may inherit it."""
+    is_defined, before = name in vars(owner), getattr(owner, name)
     setattr(owner, name, function)
     try:
         yield
     finally:
-        if own:
+        if is_defined:
             setattr(owner, name, before)
         else:
             delattr(owner, name)
 
 
 def _is_initializing(layer: Any) -> bool:
-    """Tell whether a layer's ``__init__`` or ``build`` is running; `built` is not set reliably."""
+    """Return whether a layer's ``__init__`` or ``build`` is running; `built` is unreliable."""
     frame = inspect.currentframe()
     while frame is not None:
         code = frame.f_code
@@ -123,46 +122,46 @@ def _is_initializing(layer: Any) -> bool:
 
 
 def keep_weights(layer: Any) -> None:
-    """Take the weights that a layer has for loaded: no seed replaces them."""
+    """Mark the current weights of a layer as loaded, so that no seed replaces them."""
     weights = {id(variable) for variable in layer.weights}
     _LOADED[layer] = {
-        place: _value(variable)
-        for place, variable in enumerate(layer.variables)
+        index: _value(variable)
+        for index, variable in enumerate(layer.variables)
         if id(variable) in weights
     }
 
 
 def loaded_values(layer: Any) -> dict[int, NDArray[Any]]:
-    """Return the loaded values of a layer, by their places among its variables."""
+    """Return the loaded values of a layer, by index among its variables."""
     return _LOADED.get(layer, {})
 
 
 def loaded_digest(model: Any) -> str:
-    """Return a digest of the weights of a model that its builder loaded or set.
+    """Return a digest of the weights that the builder of a model loaded or set.
 
     Parameters
     ----------
     model
-        From `cnnzoo.models.initialization.build_seeded`.
+        A model from `cnnzoo.models.initialization.build_seeded`.
 
     Returns
     -------
     str
-        12 hexadecimal digits; "" if the builder left all weights to be drawn.
+        12 hexadecimal digits; empty if the builder loaded and set no weights.
     """
     digest, count = hashlib.sha256(), 0
     for number, layer in enumerate(model._flatten_layers(include_self=False)):
-        for place, value in sorted(loaded_values(layer).items()):
-            digest.update(f"{number} {place} {value.shape} {value.dtype}".encode())
+        for index, value in sorted(loaded_values(layer).items()):
+            digest.update(f"{number} {index} {value.shape} {value.dtype}".encode())
             digest.update(np.ascontiguousarray(value).tobytes())
             count += 1
     return digest.hexdigest()[:12] if count else ""
 
 
 def forget_assignment(variable: Any) -> None:
-    """Tell that a variable was assigned what was drawn from a seed, which is no loading."""
+    """Do not count the last assignment to a variable as loading, because it was drawn."""
     for watch in _WATCHES:
-        watch.draw(variable)
+        watch.forget_assignment(variable)
 
 
 def _value(variable: Any) -> NDArray[Any]:

@@ -1,8 +1,8 @@
-"""The loss choice: a Keras loss with the head, the labels and the metrics that it needs."""
+"""Loss choices: Keras losses with the head, the encoding of labels and the metrics they need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -10,32 +10,40 @@ from numpy.typing import NDArray
 
 from cnnzoo.toggle import ToggleError
 
+LabelForm = Literal["ids", "binary", "one-hot"]
+"""How class ids are passed to a loss: as they are, as a column of 0 and 1, or one-hot."""
+
+
+class LabelError(ValueError):
+    """Raised if labels do not fit the loss. The message names both."""
+
 
 @dataclass(frozen=True)
 class LossChoice:
-    """One level of the toggle ``loss`` with all that follows from it.
+    """A level of the toggle ``loss`` with the head, labels and metrics that follow from it.
 
     Parameters
     ----------
     name
         The level.
     function
-        Name of Keras's function for it.
+        Name of the Keras function.
     make
-        Keras's class for it.
+        The Keras class.
     activation
-        What makes the head's outputs class probabilities; "linear" where the loss takes scores.
+        Activation that turns the head's outputs into class probabilities; "linear" if the loss
+        takes scores.
     labels
-        "ids", "binary" or "one-hot": how class ids are given to the loss.
+        Form of the labels that the loss takes.
     regression
-        Whether it also fits a model with one number as output.
+        Whether the loss also fits a regression, a model with one number as output.
     """
 
     name: str
     function: str
     make: Callable[..., Any]
     activation: str
-    labels: str
+    labels: LabelForm
     regression: bool = False
 
     def units(self, classes: int) -> int:
@@ -47,27 +55,21 @@ class LossChoice:
         return "linear" if logits or classes == 1 else self.activation
 
     def check(self, classes: int, owner: str | None) -> None:
-        """Refuse a number of classes that the loss cannot tell apart.
-
-        Raises
-        ------
-        ToggleError
-            With the losses or the number of classes that fit.
-        """
+        """Raise ToggleError if the loss does not fit the number of classes."""
         if self.labels == "binary" and classes != 2:
             raise ToggleError(
-                f"`loss` of `{owner}`: {self.name} tells 2 classes apart; got classes={classes}. "
-                "Give classes=2 or a categorical loss."
+                f"`loss` of `{owner}`: {self.name} needs 2 classes; got classes={classes}. "
+                "Pass classes=2 or a categorical loss."
             )
         if classes == 1 and not self.regression:
-            fits = [choice.name for choice in LOSSES.values() if choice.regression]
+            regression_losses = [choice.name for choice in LOSSES.values() if choice.regression]
             raise ToggleError(
                 f"`loss` of `{owner}`: {self.name} needs at least 2 classes; got classes=1, "
-                f"a regression. Give one of {', '.join(fits)}, or more classes."
+                f"a regression. Pass one of {', '.join(regression_losses)}, or more classes."
             )
 
     def loss(self, *, label_smoothing: float = 0.0, logits: bool = False) -> Any:
-        """Make the Keras loss."""
+        """Return a new Keras loss."""
         options: dict[str, Any] = {}
         if label_smoothing:
             options["label_smoothing"] = label_smoothing
@@ -76,7 +78,7 @@ class LossChoice:
         return self.make(**options)
 
     def metrics(self, classes: int, *, logits: bool = False) -> list[Any]:
-        """Make the Keras metrics: accuracy, or the errors of a regression."""
+        """Return new Keras metrics: accuracy, or MAE and RMSE for a regression."""
         if classes == 1:
             return [
                 keras.metrics.MeanAbsoluteError(name="mae"),
@@ -90,29 +92,61 @@ class LossChoice:
         return [keras.metrics.CategoricalAccuracy(name="accuracy")]
 
     def encode(self, labels: Any, classes: int) -> NDArray[Any]:
-        """Bring labels into the form that the loss takes; see `cnnzoo.models.losses.encode`.
+        """Encode labels in the form that the loss takes.
+
+        Parameters
+        ----------
+        labels
+            Class ids of shape (n,) or (n, 1), for a loss on one-hot labels also shares of shape
+            (n, classes); for a regression numbers of shape (n,) or (n, 1).
+        classes
+            The model's number of classes; 1 for a regression.
+
+        Returns
+        -------
+        numpy.ndarray
+            Class ids of shape (n,), or float32 of shape (n, outputs of the head).
+
+        Raises
+        ------
+        LabelError
+            If the labels do not fit the loss or the number of classes.
 
         Examples
         --------
         >>> LOSSES["categorical_crossentropy"].encode([0, 2], classes=3).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
         """
-        return encode(labels, classes, self.labels, self.name)
+        array = np.asarray(labels)
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]
+        if classes == 1:
+            return _check_numbers(array, self)
+        if array.ndim == 2:
+            return _check_one_hot(array, classes, self)
+        ids = _check_ids(array, classes, self)
+        if self.labels == "ids":
+            return ids
+        if self.labels == "binary":
+            return ids.astype("float32")[:, None]
+        one_hot: NDArray[Any] = np.eye(classes, dtype="float32")[ids]
+        return one_hot
 
     def probabilities(self, outputs: NDArray[Any], *, logits: bool = False) -> NDArray[Any]:
-        """Turn a model's outputs into class probabilities, so that any two losses compare.
+        """Convert a model's outputs to class probabilities, which are comparable across losses.
 
         Parameters
         ----------
         outputs
-            What the model predicts, (n, outputs of the head), for 2 classes or more.
+            Predictions of shape (n, outputs of the head), for 2 or more classes.
         logits
-            Whether the head leaves out its activation.
+            Whether the head has no activation.
 
         Returns
         -------
         numpy.ndarray
-            (n, classes), float64, rows summing to 1. Scores of a hinge loss pass through softmax.
+            Probabilities of shape (n, classes), float64; each row sums to 1. The scores of a hinge
+            loss are passed through softmax.
         """
         scores = np.asarray(outputs, dtype="float64")
         if self.labels == "binary":
@@ -124,36 +158,34 @@ class LossChoice:
         return scores
 
 
-_losses = keras.losses
-
 LOSSES: dict[str, LossChoice] = {
     choice.name: choice
     for choice in (
         LossChoice(
             "sparse_categorical_crossentropy",
             "sparse_categorical_crossentropy",
-            _losses.SparseCategoricalCrossentropy,
+            keras.losses.SparseCategoricalCrossentropy,
             "softmax",
             "ids",
         ),
         LossChoice(
             "categorical_crossentropy",
             "categorical_crossentropy",
-            _losses.CategoricalCrossentropy,
+            keras.losses.CategoricalCrossentropy,
             "softmax",
             "one-hot",
         ),
         LossChoice(
             "binary_crossentropy",
             "binary_crossentropy",
-            _losses.BinaryCrossentropy,
+            keras.losses.BinaryCrossentropy,
             "sigmoid",
             "binary",
         ),
         LossChoice(
             "categorical_hinge",
             "categorical_hinge",
-            _losses.CategoricalHinge,
+            keras.losses.CategoricalHinge,
             "linear",
             "one-hot",
         ),
@@ -161,125 +193,75 @@ LOSSES: dict[str, LossChoice] = {
         LossChoice(
             "focal",
             "categorical_focal_crossentropy",
-            _losses.CategoricalFocalCrossentropy,
+            keras.losses.CategoricalFocalCrossentropy,
             "softmax",
             "one-hot",
         ),
-        # On classes: squared error of the probabilities, as Golik et al. (2013) compare it
+        # For classes: squared error of the probabilities, as in Golik et al. (2013)
         LossChoice(
-            "mse", "mean_squared_error", _losses.MeanSquaredError, "softmax", "one-hot", True
+            "mse", "mean_squared_error", keras.losses.MeanSquaredError, "softmax", "one-hot", True
         ),
         LossChoice(
-            "mae", "mean_absolute_error", _losses.MeanAbsoluteError, "softmax", "one-hot", True
+            "mae", "mean_absolute_error", keras.losses.MeanAbsoluteError, "softmax", "one-hot", True
         ),
-        LossChoice("huber", "huber", _losses.Huber, "softmax", "one-hot", True),
+        LossChoice("huber", "huber", keras.losses.Huber, "softmax", "one-hot", True),
     )
 }
+"""Loss choices by level of the toggle ``loss``."""
 
 
-class LabelError(ValueError):
-    """Labels that do not fit the loss, with both named."""
-
-
-def encode(labels: Any, classes: int, form: str, loss: str) -> NDArray[Any]:
-    """Bring labels into the form that a loss takes.
-
-    Parameters
-    ----------
-    labels
-        Class ids of shape (n,) or (n, 1); for a loss on one-hot labels also (n, classes); for a
-        regression (`classes` is 1) numbers of shape (n,) or (n, 1).
-    classes
-        The model's number of classes.
-    form
-        "ids", "binary" or "one-hot": how class ids are given to the loss.
-    loss
-        Its name, for the error.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of shape (n,) for class ids, else (n, outputs of the head), float32.
-
-    Raises
-    ------
-    LabelError
-        If the labels do not fit the loss or the number of classes.
-
-    Examples
-    --------
-    >>> encode([[1], [0]], 2, "binary", "binary_crossentropy").tolist()
-    [[1.0], [0.0]]
-    """
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if classes == 1:
-        return _check_numbers(array, loss)
-    if array.ndim == 2:
-        return _check_one_hot(array, classes, form, loss)
-    ids = _check_ids(array, classes, form, loss)
-    if form == "ids":
-        return ids
-    if form == "binary":
-        return ids.astype("float32")[:, None]
-    one_hot: NDArray[Any] = np.eye(classes, dtype="float32")[ids]
-    return one_hot
-
-
-def _check_numbers(array: NDArray[Any], loss: str) -> NDArray[Any]:
+def _check_numbers(array: NDArray[Any], loss: LossChoice) -> NDArray[Any]:
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise LabelError(
-            f"{loss} with classes=1 is a regression to one number and takes numbers of shape (n,); "
-            f"the labels have shape {array.shape} and type {array.dtype}."
+            f"`labels`: expected numbers of shape (n,) for {loss.name} with classes=1; got shape "
+            f"{array.shape} and type {array.dtype}."
         )
     if not np.isfinite(array).all():
         raise LabelError(
-            f"{loss} takes finite numbers; {int((~np.isfinite(array)).sum())} of the {len(array)} "
-            "labels are not."
+            f"`labels`: expected finite numbers for {loss.name}; got {len(array)} numbers, "
+            f"{int((~np.isfinite(array)).sum())} of which are not finite."
         )
     return array.astype("float32")[:, None]
 
 
-def _check_one_hot(array: NDArray[Any], classes: int, form: str, loss: str) -> NDArray[Any]:
-    if form != "one-hot":
+def _check_one_hot(array: NDArray[Any], classes: int, loss: LossChoice) -> NDArray[Any]:
+    if loss.labels != "one-hot":
         raise LabelError(
-            f"{loss} takes class ids of shape (n,); the labels are one-hot of shape {array.shape}. "
-            "Give labels.argmax(-1), or a loss on one-hot labels, such as "
-            "categorical_crossentropy."
+            f"`labels`: expected class ids of shape (n,) for {loss.name}; got one-hot labels of "
+            f"shape {array.shape}. Pass labels.argmax(-1), or use a loss on one-hot labels, such "
+            "as categorical_crossentropy."
         )
     if array.shape[1] != classes:
         raise LabelError(
-            f"{loss} with classes={classes} takes one-hot labels of shape (n, {classes}); "
-            f"the labels have shape {array.shape}."
+            f"`labels`: expected one-hot labels of shape (n, {classes}) for {loss.name} with "
+            f"classes={classes}; got shape {array.shape}."
         )
     shares = array.astype("float32")
     if not ((shares >= 0).all() and np.allclose(shares.sum(axis=1), 1, atol=1e-3)):
-        raise LabelError(f"{loss} takes rows of shares that sum to 1; the labels do not.")
+        raise LabelError(
+            f"`labels`: expected rows of shares that sum to 1 for {loss.name}; got other rows."
+        )
     return shares
 
 
-def _check_ids(array: NDArray[Any], classes: int, form: str, loss: str) -> NDArray[Any]:
-    whole = array.dtype.kind in "biu" or (
+def _check_ids(array: NDArray[Any], classes: int, loss: LossChoice) -> NDArray[Any]:
+    are_integers = array.dtype.kind in "biu" or (
         array.dtype.kind == "f"
         and bool(((array == np.floor(array)) & (np.abs(array) < 2**53)).all())
     )
-    if array.ndim != 1 or not whole:
+    if array.ndim != 1 or not are_integers:
         raise LabelError(
-            f"{loss} takes class ids, whole numbers of shape (n,); the labels have shape "
-            f"{array.shape} and type {array.dtype}. For a regression to one number build the "
-            "model with classes=1 and loss='mse'."
+            f"`labels`: expected class ids, integers of shape (n,), for {loss.name}; got shape "
+            f"{array.shape} and type {array.dtype}. For a regression build the model with "
+            "classes=1 and loss='mse'."
         )
     ids = array.astype("int64")
-    seen = np.unique(ids)
-    if seen.size and (seen[0] < 0 or seen[-1] >= classes):
-        if form == "binary":
-            raise LabelError(
-                f"{loss} tells 2 classes apart, 0 and 1; the labels have {seen.size} classes, from "
-                f"{seen[0]} to {seen[-1]}. Give a categorical loss and classes={seen[-1] + 1}."
-            )
+    if ids.size and (ids.min() < 0 or ids.max() >= classes):
+        remedy = ""
+        if loss.labels == "binary":
+            remedy = f" Use a categorical loss and classes={ids.max() + 1}."
         raise LabelError(
-            f"{loss} with classes={classes} takes class ids from 0 to {classes - 1}; "
-            f"the labels reach from {seen[0]} to {seen[-1]}."
+            f"`labels`: expected class ids from 0 to {classes - 1} for {loss.name} with "
+            f"classes={classes}; got ids from {ids.min()} to {ids.max()}.{remedy}"
         )
     return ids

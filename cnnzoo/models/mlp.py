@@ -1,4 +1,4 @@
-"""The dense baseline, which shares no weights between positions."""
+"""Multilayer perceptron: a baseline without convolutions."""
 
 from typing import TYPE_CHECKING, Unpack
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @register("003 step 1")
 def mlp(*, units: Units = 128, depth: HiddenLayers = 1, **shared: Unpack[Shared]) -> "keras.Model":
-    """Flatten the input and pass it through dense layers."""
+    """Multilayer perceptron: dense layers on the flattened input."""
     import keras
 
     from cnnzoo.models.blocks import Blocks

@@ -1,4 +1,4 @@
-"""The optimizers by name."""
+"""Optimizers by level of the toggle ``optimizer``."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,23 +15,23 @@ OPTIMIZERS: dict[str, Callable[..., Any]] = {
 }
 
 DECOUPLED = ("adamw",)
-"""Optimizers that decay the weights themselves instead of a penalty doing so.
+"""Optimizers that decay the weights themselves, so that no penalty is needed.
 
 Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
 """
 
 
 def make_optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
-    """Make a fresh optimizer.
+    """Return a new optimizer.
 
     Parameters
     ----------
     name
         A level of the toggle ``optimizer``.
     learning_rate
-        Size of its steps.
+        The learning rate.
     weight_decay
-        Decay of the kernels a step, times the learning rate; used by "adamw" alone.
+        Decay of the kernels per step, relative to the learning rate; used only by "adamw".
 
     Returns
     -------

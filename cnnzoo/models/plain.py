@@ -1,4 +1,4 @@
-"""Plain CNNs: stages of one convolution each, some of them pooled. Most documents' models."""
+"""Plain CNNs: stages of one convolution each, followed by pooling in the first ones."""
 
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -41,7 +41,7 @@ def plain(
     head: Head = "flatten",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """Stack stages of convolution, normalization, activation and, in the first ones, pooling."""
+    """Build stages of convolution, normalization, activation and, in the first ones, pooling."""
     from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)
@@ -66,34 +66,34 @@ def plain(
 
 @preset(plain, "000 ex. 1")
 def downsampling() -> None:
-    """Two convolutions with max pooling between them, to see what downsampling costs."""
+    """Two convolutions with max pooling between them, to measure the cost of downsampling."""
 
 
 @preset(plain, "000 ex. 2", filters=16, growth=1.0, pool="none")
 def feature_maps() -> None:
-    """Two convolutions with few filters, to see what more feature maps buy."""
+    """Two convolutions with few filters, to measure the benefit of more feature maps."""
 
 
 @preset(plain, "000 ex. 3", pool="none", normalization="batch", norm_position="after")
 def batch_norm() -> None:
-    """Two convolutions, each normalized after its activation, to see what normalization buys."""
+    """Two convolutions with normalization after the activation, to measure its benefit."""
 
 
 @preset(plain, "002", filters=16, padding="same", pool_stages=2)
 def loss_choice() -> None:
-    """A small CNN whose head, labels and metrics follow the loss."""
+    """Small CNN to compare losses; its head, labels and metrics follow the loss."""
 
 
 @preset(
     plain, "003", input_shape=(32, 32, 3), depth=3, padding="same", pool_stages=2, head="average"
 )
 def classic() -> None:
-    """The classic backbone: the map shrinks from stage to stage while the channels grow."""
+    """Classic CNN: the map shrinks from stage to stage while the number of channels grows."""
 
 
 @preset(plain, "004", input_shape=(32, 32, 3), filters=16, depth=1, padding="same")
 def simple_cnn() -> None:
-    """One convolution, one pooling, one linear layer."""
+    """One convolution, one pooling layer and one linear layer."""
 
 
 @preset(
@@ -109,7 +109,7 @@ def simple_cnn() -> None:
     head="average",
 )
 def depthwise_separable() -> None:
-    """One depthwise separable convolution, a bias in either half, and no activation."""
+    """One depthwise separable convolution with two biases and no activation."""
 
 
 @register("001 ex. 1-2", input_shape=(64, 64, 3), activation="linear")
@@ -127,10 +127,11 @@ def conv_stack(
     head: Head = "average",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """Convolutions of which the first one sets the size of the map.
+    """Stack of convolutions, the first of which sets the size of the map.
 
-    Strides and padding are the first convolution's; the later ones keep the size by zeros.
-    ``conv_stack(depth=1, strides=1, padding="same")`` is the single convolution of example 1.
+    `strides` and `padding` apply to the first convolution; later ones keep the size by padding
+    with zeros. ``conv_stack(depth=1, strides=1, padding="same")`` is the single convolution of
+    example 1.
     """
     from cnnzoo.models.blocks import Blocks
 

@@ -1,4 +1,4 @@
-"""Transfer learning: a pretrained backbone, frozen up to a layer, and a head on its features."""
+"""Transfer learning: a linear head on a pretrained backbone, of which some layers may train."""
 
 import os
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cnnzoo.models.blocks import Blocks
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
-"""Files from which Keras reads weights and nothing else."""
+"""Suffixes of files from which Keras loads only weights."""
 
-# What the blocks ask about hidden layers, of which a linear head has none.
+# Toggles of hidden layers, which a linear head does not have.
 LINEAR: dict[str, Any] = {
     "activation": "linear",
     "normalization": "none",
@@ -26,19 +26,19 @@ LINEAR: dict[str, Any] = {
 
 
 class WeightsError(RuntimeError):
-    """Pretrained weights that are not there or do not fit."""
+    """Raised if pretrained weights are not available or do not fit."""
 
 
 Weights = Annotated[
     str | os.PathLike[str] | None,
-    "Weights that the backbone starts from: 'imagenet', which Keras downloads once; the path of "
-    "a file with the backbone's weights (.weights.h5, .h5, .hdf5 or .keras); None or 'none' for "
-    "random ones.",
+    "Initial weights of the backbone: 'imagenet', which Keras downloads once; the path of a file "
+    "with the backbone's weights (.weights.h5, .h5, .hdf5 or .keras); None or 'none' for random "
+    "weights.",
 ]
 Unfreeze = Annotated[
     str,
-    "Layers of the backbone that train: 'none', 'all', or the name of the first one, which trains "
-    "with all that follow it in the backbone's summary.",
+    "Layers of the backbone that train: 'none', 'all', or the name of the first one; all layers "
+    "after it in the backbone's summary train too.",
 ]
 
 
@@ -52,13 +52,13 @@ def transfer(
 ) -> "keras.Model":
     """Train a linear head on the features of a backbone pretrained on ImageNet.
 
-    Inputs are images with pixels from 0 to 1 and 1 or 3 channels; the model itself brings them to
-    the scale that the backbone was trained on. The backbone's BatchNormalization keeps its
-    statistics and its dropout stays off, in the layers that train too, because a small dataset
-    would spoil them; ``unfreeze="all", weights=None`` is the exception, which trains the whole
-    network from scratch as any other. `weight_decay` is about the kernels of all layers that
-    train, `kernel_initializer` about the head's. `cnnzoo.WeightsError` is raised if the weights
-    are not there or do not fit.
+    Inputs are images with 1 or 3 channels and pixels in [0, 1]; the model rescales them as the
+    backbone expects. The backbone runs in inference mode, including the layers that train: its
+    BatchNormalization keeps its statistics and its dropout is off, because a small dataset would
+    degrade them. The exception is ``unfreeze="all", weights=None``, which trains the whole network
+    from scratch. `weight_decay` applies to the kernels of all layers that train,
+    `kernel_initializer` to the head. `cnnzoo.WeightsError` is raised if the weights are not
+    available or do not fit.
     """
     from cnnzoo.models.backbones import BACKBONES, ImageNetPixels, penalize
     from cnnzoo.models.blocks import Blocks
@@ -75,9 +75,9 @@ def transfer(
         name="pixels",
     )(inputs)
     features = _load(net, backbone, source, pixels.shape[1:], train=unfreeze == "all")
-    trained = _unfreeze(net, backbone, features, unfreeze)
+    trained_layers = _unfreeze(net, backbone, features, unfreeze)
     if net.weight_decay and net.optimizer not in DECOUPLED:
-        penalize(trained, net.weight_decay)
+        penalize(trained_layers, net.weight_decay)
     if source:
         keep_pretrained(features)
     return net.model(inputs, features(pixels))
@@ -87,49 +87,49 @@ def _check_input(net: "Blocks", backbone: str) -> None:
     from cnnzoo.models.backbones import BACKBONES
     from cnnzoo.models.image_format import channels_first
 
-    source = BACKBONES[backbone]
+    spec = BACKBONES[backbone]
     if net.rank != 2 or net.input_shape[-1] not in (1, 3):
         raise net.refuse(
             "input_shape",
-            "a backbone takes images, (height, width, channels) with 1 or 3 channels; "
-            f"got {net.input_shape}.",
+            f"expected images, (height, width, channels) with 1 or 3 channels; got "
+            f"{net.input_shape}.",
         )
-    if min(net.input_shape[:2]) < source.smallest:
+    if min(net.input_shape[:2]) < spec.min_size:
         height, width, _ = net.input_shape
         raise net.refuse(
             "input_shape",
-            f"{backbone} takes images from {source.smallest}x{source.smallest} pixels; "
+            f"{backbone} expected images of at least {spec.min_size}x{spec.min_size} pixels; "
             f"got {height}x{width}.",
         )
-    if not source.channels_first and channels_first():
-        raise net.refuse("backbone", f"{backbone} takes no images in the format channels_first.")
+    if not spec.channels_first and channels_first():
+        raise net.refuse("backbone", f"{backbone} does not support the format channels_first.")
 
 
 def _check_weights(net: "Blocks", weights: object) -> str | None:
-    """Return the weights' source: "imagenet", the path of a file that exists, or None."""
+    """Return "imagenet", the path of an existing file, or None."""
     if weights is None or weights == "none":
         return None
     if not isinstance(weights, str | os.PathLike):
         raise ToggleError(
-            f"`weights` of `{net.name}` must be None, 'imagenet' or a path; got {weights!r}."
+            f"`weights` of `{net.name}`: expected None, 'imagenet' or a path; got {weights!r}."
         )
     source = str(Path(weights).expanduser())
     if source == "imagenet" or (source.endswith(SUFFIXES) and Path(source).is_file()):
         return source
     if not source.endswith(SUFFIXES):
-        end = did_you_mean(source, ["imagenet", "none"], quote="'")
+        suggestion = did_you_mean(source, ["imagenet", "none"], quote="'")
         raise ToggleError(
-            f"`weights` of `{net.name}` must be None, 'imagenet' or the path of a file that ends "
-            f"in {', '.join(SUFFIXES)}; got {source!r}{end}"
+            f"`weights` of `{net.name}`: expected None, 'imagenet' or the path of a file that ends "
+            f"in {', '.join(SUFFIXES)}; got {source!r}{suggestion}"
         )
-    raise WeightsError(f"`weights` of `{net.name}`: there is no file {source}.")
+    raise WeightsError(f"`weights` of `{net.name}`: file {source} does not exist.")
 
 
 def _load(
     net: "Blocks", backbone: str, source: str | None, shape: tuple[int, ...], train: bool
 ) -> Any:
-    """Make the backbone with its weights, or tell why they are not to be had."""
-    from cnnzoo.models.backbones import cache, make_backbone
+    """Return the backbone with its weights, or raise WeightsError."""
+    from cnnzoo.models.backbones import make_backbone, weights_folder
 
     try:
         return make_backbone(backbone, source, shape, train=train and source is None)
@@ -139,19 +139,19 @@ def _load(
         reason = str(error).strip().partition("\n")[0].rstrip(".:")
     if source == "imagenet":
         raise WeightsError(
-            f"`weights` of `{net.name}`: the ImageNet weights of {backbone} are not to be had "
-            f"({reason}). Keras downloads them once and keeps them in {cache()}; a file there "
-            "that is cut short must be deleted. Without a network give weights=None for random "
-            "weights, or the path of a file with the backbone's weights."
+            f"`weights` of `{net.name}`: the ImageNet weights of {backbone} are not available "
+            f"({reason}). Keras downloads them once to {weights_folder()}; delete an incomplete "
+            "file there. Without a network pass weights=None for random weights, or the path of a "
+            "file with the backbone's weights."
         )
     raise WeightsError(
-        f"`weights` of `{net.name}`: {source} does not hold the weights of {backbone} without "
+        f"`weights` of `{net.name}`: {source} does not contain the weights of {backbone} without "
         f"its top ({reason})."
     )
 
 
 def _unfreeze(net: "Blocks", backbone: str, features: Any, unfreeze: str) -> list[Any]:
-    """Freeze the layers before the one named, and return the others."""
+    """Freeze the layers before the one named and return the others."""
     names = [layer.name for layer in features.layers]
     if unfreeze == "all":
         return list(features.layers)
@@ -159,10 +159,10 @@ def _unfreeze(net: "Blocks", backbone: str, features: Any, unfreeze: str) -> lis
         features.trainable = False
         return []
     if unfreeze not in names:
-        end = did_you_mean(str(unfreeze), names, quote="'")
+        suggestion = did_you_mean(str(unfreeze), names, quote="'")
         raise ToggleError(
-            f"`unfreeze` of `{net.name}` must be 'none', 'all' or the name of a layer of "
-            f"{backbone}; got {unfreeze!r}{end}"
+            f"`unfreeze` of `{net.name}`: expected 'none', 'all' or the name of a layer of "
+            f"{backbone}; got {unfreeze!r}{suggestion}"
         )
     first = names.index(unfreeze)
     for layer in features.layers[:first]:

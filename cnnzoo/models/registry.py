@@ -1,8 +1,8 @@
-"""Models by name: register one, list them, build one.
+"""The registry of models.
 
-A family is a function that puts a model together; a model is a family under a name with defaults
-of its own. What a registered builder gets has been checked and completed, so that a family can
-use its arguments as they are. Keras is loaded by the first build, not here.
+A family is a function that builds a model; a model is a family under a name, with its own
+defaults. Arguments of a registered builder are checked and completed before the family gets them.
+Keras is loaded by the first build.
 """
 
 import functools
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model: its builder, and what a listing says about it."""
+    """A registered model: its builder, and where its architecture is from."""
 
     name: str
     document: str
@@ -37,39 +37,47 @@ class Model:
         return read_toggles(self.builder)
 
     def blank(self, **settings: Any) -> "keras.Model":
-        """Build the model without fetching pretrained weights, to look at its shapes."""
+        """Build the model without pretrained weights, to inspect its shapes."""
         if "weights" in inspect.signature(self.builder).parameters:
             settings = {"weights": None, **settings}
         return self.builder(**settings)
 
     @property
     def summary(self) -> str:
-        """The first line of the builder's description."""
+        """The first line of the builder's docstring."""
         return (self.builder.__doc__ or "").partition("\n")[0]
 
 
+EXAMPLE = """Examples
+--------
+>>> import cnnzoo
+>>> cnnzoo.{name}({options}).output_shape
+(None, {classes})"""
+"""The example in the docstring of every model of the zoo."""
+
 MODELS: dict[str, Model] = {}
+"""Registered models by name."""
 
 
 def register(
     document: str, task: str = "classification", **defaults: object
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register a family under its own name.
+    """Return a decorator that registers a family under its own name.
 
     Parameters
     ----------
     document
-        Where the architecture is from.
+        Document in which the architecture is described.
     task
-        "classification", "regression" or whatever else the model is for.
+        Task of the model, such as "classification" or "regression".
     **defaults
-        Defaults of shared toggles that differ from the vocabulary's.
+        Defaults that differ from those of the shared toggles.
 
     Returns
     -------
     Callable
-        A decorator for a keyword-only function that ends in ``**shared: Unpack[Shared]``; the
-        function comes back with its signature complete and every argument checked.
+        Decorator for a keyword-only function that ends in ``**shared: Unpack[Shared]``. It returns
+        the function with a complete signature and checked arguments.
 
     Raises
     ------
@@ -86,19 +94,19 @@ def register(
 def preset(
     family: Callable[P, R], document: str, task: str = "classification", **defaults: object
 ) -> Callable[[Callable[[], object]], Callable[P, R]]:
-    """Register a family under another name and with other defaults.
+    """Return a decorator that registers a family under another name with other defaults.
 
     Parameters
     ----------
     family
-        The function that builds, registered or not.
+        Function that builds the model, registered or not.
     document, task, **defaults
-        As of `register`.
+        See `register`.
 
     Returns
     -------
     Callable
-        A decorator for an empty function that gives the name and the description.
+        Decorator for an empty function that provides the name and the docstring.
     """
 
     def decorate(named: Callable[[], object]) -> Callable[P, R]:
@@ -116,13 +124,13 @@ def _add(
 ) -> Callable[P, R]:
     name = named.__name__
     if name in MODELS:
-        raise ValueError(f"A model named `{name}` is registered already.")
+        raise ValueError(f"Model `{name}` is already registered; choose another name.")
     signature = complete_signature(family, defaults)
 
     @functools.wraps(family)
     def build_checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if args:
-            raise ToggleError(f"`{name}` takes its arguments by keyword only; got {args[0]!r}.")
+            raise ToggleError(f"`{name}`: expected keyword arguments only; got {args[0]!r}.")
         return family(**check_arguments(name, signature, known, kwargs))  # type: ignore[call-arg]
 
     builder: Any = build_checked
@@ -131,7 +139,7 @@ def _add(
     builder.__annotations__ = {
         parameter.name: parameter.annotation for parameter in signature.parameters.values()
     }
-    builder.__signature__ = signature.replace(  # what people read: without the toggles' metadata
+    builder.__signature__ = signature.replace(  # for `help`: without the metadata of toggles
         parameters=[
             parameter.replace(annotation=parameter.annotation.__origin__)
             if hasattr(parameter.annotation, "__metadata__")
@@ -142,6 +150,12 @@ def _add(
     known = read_toggles(builder)
     for default in defaults.keys() & known.keys():
         known[default].check(defaults[default], name)
-    builder.__doc__ = describe_parameters(inspect.cleandoc(named.__doc__ or ""), signature, known)
+    description = describe_parameters(inspect.cleandoc(named.__doc__ or ""), signature, known)
+    example = EXAMPLE.format(
+        name=name,
+        options="weights=None" if "weights" in signature.parameters else "",
+        classes=signature.parameters["classes"].default,
+    )
+    builder.__doc__ = f"{description}\n\n{example}"
     MODELS[name] = Model(name=name, document=document, task=task, builder=builder)
     return build_checked

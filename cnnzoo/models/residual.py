@@ -38,9 +38,9 @@ def residual(
     head: Head = "average",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """ResNet of depth 6n + 2: three stages of n blocks, shortcuts without weights (option A).
+    """ResNet of depth 6n + 2: three stages of n blocks, with shortcuts without weights (option A).
 
-    ``skip=False`` is the plain network of the same depth.
+    ``skip=False`` builds the plain network of the same depth.
     """
     import keras
 
@@ -49,7 +49,7 @@ def residual(
     from cnnzoo.models.layers import ZeroPadShortcut
 
     net = Blocks(**shared)
-    # A normalization before the activation takes the convolution's bias out again.
+    # Normalization before the activation cancels the bias of the convolution.
     use_bias = net.normalization == "none" or net.norm_position == "after"
     options: dict[str, Any] = {
         "kernel_size": kernel_size,

@@ -1,4 +1,4 @@
-"""Small members of the families that are built from depthwise separable convolutions."""
+"""Small MobileNet and EfficientNet, which consist of depthwise separable convolutions."""
 
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -21,20 +21,10 @@ if TYPE_CHECKING:
 
     from cnnzoo.models.blocks import Blocks
 
-# Width in units of the stem's and strides of each block: Howard et al. (2017), table 1.
-MOBILENET = (
-    (2, 1),
-    (4, 2),
-    (4, 1),
-    (8, 2),
-    (8, 1),
-    (16, 2),
-    *[(16, 1)] * 5,
-    (32, 2),
-    (32, 1),
-)
+# Width relative to the stem, and strides, of each block: Howard et al. (2017), table 1.
+MOBILENET = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2)) + ((16, 1),) * 5 + ((32, 2), (32, 1))
 
-# Expansion, width over the stem's 32, blocks, strides, kernel: Tan and Le (2019), table 1.
+# Expansion, width relative to the stem, blocks, strides, kernel: Tan and Le (2019), table 1.
 EFFICIENTNET = (
     (1, 16 / 32, 1, 1, 3),
     (6, 24 / 32, 2, 2, 3),
@@ -62,10 +52,10 @@ def mobilenet(
     head: Head = "average",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """MobileNet's blocks at a small width; the stem keeps the size, for small images.
+    """MobileNet with small width; the stem keeps the image size, for small images.
 
-    Howard et al. (2017), "MobileNets": depthwise and pointwise convolution, each normalized and
-    activated. ``conv="standard"`` puts one full convolution in the place of either pair.
+    Each block is a depthwise and a pointwise convolution, both with normalization and activation
+    (Howard et al. 2017, "MobileNets"). ``conv="standard"`` replaces each pair by one convolution.
     """
     from cnnzoo.models.blocks import Blocks
 
@@ -101,9 +91,10 @@ def efficientnet(
     head: Head = "average",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """EfficientNet-B0's first stages at a small width; the stem keeps the size, for small images.
+    """First stages of EfficientNet-B0 with small width; the stem keeps the image size.
 
-    Tan and Le (2019), "EfficientNet": inverted bottlenecks with squeeze and excitation.
+    The blocks are inverted bottlenecks with squeeze and excitation (Tan and Le 2019,
+    "EfficientNet").
     """
     from cnnzoo.models.blocks import Blocks
 
@@ -140,12 +131,12 @@ def _inverted_bottleneck(
     skip: bool,
     **depthwise: Any,
 ) -> Any:
-    """Expand the channels, convolve each, weigh them, project them, and add the input."""
+    """Expand the channels, convolve and scale each, project them and add the input."""
     import keras
 
     from cnnzoo.models.image_format import channels
 
-    start, width = x, channels(x)
+    block_input, width = x, channels(x)
     if expansion > 1:
         x = net.unit(x, width * expansion, f"{role}_expand", kernel_size=1)
     x = net.depthwise(x, f"{role}_spatial", **depthwise)
@@ -153,6 +144,6 @@ def _inverted_bottleneck(
     if squeeze_excite:
         x = net.squeeze_excite(x, max(1, width // 4), role)
     x = net.normalize(net.conv(x, filters, f"{role}_project", kernel_size=1), f"{role}_project")
-    if skip and x.shape == start.shape:
-        x = keras.layers.Add(name=f"{role}_add")([x, start])
+    if skip and x.shape == block_input.shape:
+        x = keras.layers.Add(name=f"{role}_add")([x, block_input])
     return x

@@ -1,4 +1,4 @@
-"""One-dimensional CNNs, for time series and other sequences."""
+"""One-dimensional CNN for time series and other sequences."""
 
 from cnnzoo.models.plain import plain
 from cnnzoo.models.registry import preset
@@ -15,4 +15,4 @@ from cnnzoo.models.registry import preset
     pool_stages=2,
 )
 def sequence() -> None:
-    """Three convolutions along a sequence, pooled after the first two."""
+    """Three convolutions along a sequence, with pooling after the first two."""

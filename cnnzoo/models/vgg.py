@@ -18,13 +18,13 @@ from cnnzoo.vocabulary import (
 if TYPE_CHECKING:
     import keras
 
-CONVOLUTIONS = {  # of each stage, by depth: columns A, B, D and E of the paper's table 1
+CONVOLUTIONS = {  # per stage, by depth: columns A, B, D and E of table 1 in the paper
     11: (1, 1, 2, 2, 2),
     13: (2, 2, 2, 2, 2),
     16: (2, 2, 3, 3, 3),
     19: (2, 2, 4, 4, 4),
 }
-WIDTHS = (1, 2, 4, 8, 8)  # of the stages, in units of the first
+WIDTHS = (1, 2, 4, 8, 8)  # of the stages, relative to the first
 
 
 @register("001", input_shape=(32, 32, 3))
@@ -40,7 +40,7 @@ def vgg(
     head: Head = "flatten",
     **shared: Unpack[Shared],
 ) -> "keras.Model":
-    """VGG's convolutions at a small width, with one linear layer for its three dense ones."""
+    """VGG with small width and one linear layer instead of three dense layers."""
     from cnnzoo.models.blocks import Blocks
 
     net = Blocks(**shared)

@@ -1,4 +1,8 @@
-"""Which code a builder is, or a training runs: a digest that changes where the code does."""
+"""Versions of code: which code a stored result depends on, and what changed since.
+
+`trial_versions` describes the packages and the files of this project that a trial runs;
+`code_version` is a digest of a custom builder.
+"""
 
 import ast
 import dis
@@ -7,48 +11,107 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from cnnzoo.runtime.keras_backend import backend_version
 
 INSTALLED = {"site-packages", "dist-packages"}
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
-NO_PART_OF_TRAINING = ("cli.py", "runtime/code_version.py", "runtime/console.py", "tuning")
-"""What of this package no training runs."""
+PROJECT = Path(__file__).parents[2]
+"""Folder that contains this package."""
 
 
-def training_files(package: Path) -> dict[str, Path]:
-    """Return the files of this package that a training runs, by their names in it.
+def trial_versions(entry: str, packages: Sequence[str], **others: str) -> dict[str, str]:
+    """Return the versions that the result of a trial depends on.
 
     Parameters
     ----------
-    package
-        The folder of it, or of a copy.
+    entry
+        Module that runs a trial, such as "cnnzoo.training.train". The digest beside the version of
+        ``cnnzoo`` covers all files that it imports; see `imported_files`.
+    packages
+        Names of the packages to list.
+    **others
+        Further versions, such as ``weights``; empty ones are omitted.
+
+    Examples
+    --------
+    >>> versions = trial_versions("cnnzoo.training.train", ["numpy"], data="6f0a", weights="")
+    >>> list(versions)
+    ['numpy', 'cnnzoo', 'backend', 'data']
     """
-    found = {path.relative_to(package): path for path in package.rglob("*.py")}
-    return {
-        name.as_posix(): path
-        for name, path in found.items()
-        if name.parts[0] not in NO_PART_OF_TRAINING and name.as_posix() not in NO_PART_OF_TRAINING
-    }
+    versions = {name: _installed(name) for name in (*packages, "cnnzoo")}
+    versions["cnnzoo"] += f" ({_project_version(entry)})"
+    given = {name: text for name, text in others.items() if text}
+    return {**versions, "backend": backend_version(), **given}
 
 
-def files_version(files: Mapping[str, Path]) -> str:
-    """Return a digest of files.
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Describe what changed between two mappings.
+
+    Examples
+    --------
+    >>> difference({"keras": "3.14", "numpy": "2.1"}, {"keras": "3.15", "numpy": "2.1"})
+    'keras from 3.14 to 3.15'
+    >>> difference({"recipe": {"epochs": 1}, "weights": "6f0a"}, {"recipe": {"epochs": 2}})
+    'recipe.epochs from 1 to 2; weights from 6f0a to none'
+    """
+    return "; ".join(_changes(before, now))
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name in {**now, **before}:
+        old, new = before.get(name, "none"), now.get(name, "none")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _changes(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name} from {old} to {new}"
+
+
+def imported_files(entry: str, root: Path = PROJECT) -> dict[str, Path]:
+    """Return the files of this project that a module imports, directly or through others.
+
+    The import statements are read, wherever they stand in a file; nothing is imported.
 
     Parameters
     ----------
-    files
-        By the names that they go by.
+    entry
+        Name of the module.
+    root
+        Folder that contains the packages.
 
     Returns
     -------
-    str
-        12 hexadecimal digits, which do not depend on where the files are.
+    dict
+        Path by name relative to `root`, the module itself included. Of other packages than this
+        one and that of `entry` there are none.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such module.
+
+    Examples
+    --------
+    >>> list(imported_files("cnnzoo.runtime.seeding"))
+    ['cnnzoo/runtime/seeding.py']
     """
+    modules = [(entry, path) for path in _module_files(entry, root)]
+    if not modules:
+        raise ModuleNotFoundError(f"There is no module {entry} in {root}.")
+    packages = {entry.partition(".")[0], __name__.partition(".")[0]}
+    found = _follow_imports(modules, root, packages)
+    return {path.relative_to(root).as_posix(): path for path in sorted(found)}
+
+
+def files_version(files: Mapping[str, Path]) -> str:
+    """Return a digest of files by name: 12 hexadecimal digits, wherever the files are."""
     digest = hashlib.sha256()
     for name, path in sorted(files.items()):
         for part in (name.encode(), path.read_bytes()):
@@ -56,25 +119,44 @@ def files_version(files: Mapping[str, Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def code_version(*builder: Any) -> str:
-    """Return a digest of a builder's code.
+@functools.cache
+def _project_version(entry: str) -> str:
+    """Return the digest of what a trial imports, as it was when this process first asked."""
+    return files_version(imported_files(entry))
 
-    Of a builder in a file, the whole file counts, and so do the files that it imports from its own
-    package and folder, and those that they import. Of one in a notebook, a console or the program
-    itself, its source counts (or its compiled code, where there is no source), with the
-    functions, classes and plain values there that it names, so that another cell changes nothing.
-    Other packages are not watched, nor is what the code reads from files (loaded weights are, by
-    `cnnzoo.models.loaded_weights.loaded_digest`).
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def code_version(*builder: Any) -> str:
+    """Return a digest of a custom builder's code.
+
+    For a builder in a file, the digest covers the file and all files that it imports, directly or
+    through others, from its own package and folder. For a builder in a notebook, a console or the
+    main program, it covers the builder's source (or compiled code if there is no source) and the
+    functions, classes and plain values there that it uses, so that an edit of another cell changes
+    nothing. Not covered are other packages and files that the code reads; loaded weights have
+    their own digest, `cnnzoo.models.loaded_weights.loaded_digest`.
 
     Parameters
     ----------
     *builder
-        A function, a class or an instance of one, and the module that it is taken from.
+        Function, class or instance of a class, and the module that it is taken from.
 
     Returns
     -------
     str
         12 hexadecimal digits, the same in every process.
+
+    Examples
+    --------
+    >>> def build(units=8): ...
+    >>> len(code_version(build))
+    12
     """
     digest = hashlib.sha256()
     seen = set[int]()
@@ -85,7 +167,7 @@ def code_version(*builder: Any) -> str:
 
 
 def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
-    """Yield all that a thing's behaviour is read from, each once."""
+    """Yield the parts of the code that an object depends on, each once."""
     if id(thing) in seen:
         return
     seen.add(id(thing))
@@ -95,7 +177,7 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
     elif path := _file_of(thing):
         yield from _files(path)
         if not (isinstance(thing, type | ModuleType) or inspect.isroutine(thing)):
-            yield _plain(getattr(thing, "__dict__", {}))  # of an instance, its settings
+            yield _plain(getattr(thing, "__dict__", {}))  # the settings of an instance
     elif isinstance(thing, FunctionType):
         yield from _of_function(thing, seen)
     elif isinstance(thing, type):
@@ -108,9 +190,9 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
 
 
 def _file_of(thing: Any) -> tuple[str, Path] | None:
-    """Return the name and the file of the module that defines a thing.
+    """Return name and file of the module that defines an object.
 
-    The program itself is no such module: the study stands in it too.
+    Return None for the main program, because it contains the study too.
     """
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
     file = getattr(sys.modules.get(str(name)), "__file__", None)
@@ -137,7 +219,7 @@ def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
 def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
     yield kind.__qualname__.encode()
     for base in kind.__bases__:
-        yield from _own(base, seen)
+        yield from _parts_if_local(base, seen)
     members = {
         name: getattr(value, "fget", None) or getattr(value, "__func__", value)
         for name, value in sorted(vars(kind).items())
@@ -149,13 +231,13 @@ def _of_class(kind: type, seen: set[int]) -> Iterator[bytes]:
 def _of_members(members: dict[str, Any], seen: set[int]) -> Iterator[bytes]:
     for name, value in members.items():
         if isinstance(value, FunctionType | type | ModuleType | functools.partial):
-            yield from _own(value, seen)
+            yield from _parts_if_local(value, seen)
         else:
             yield _plain({name: value})
 
 
-def _own(thing: Any, seen: set[int]) -> Iterator[bytes]:
-    """Go on with what the program defines, or a file in its folder, not with what is installed."""
+def _parts_if_local(thing: Any, seen: set[int]) -> Iterator[bytes]:
+    """Yield the parts of an object of the main program or its folder; none if it is installed."""
     place = _file_of(thing)
     program = getattr(sys.modules["__main__"], "__file__", None) or "./-"  # a notebook has no file
     if place is None or _root(*place) == Path(program).resolve().parent:
@@ -163,10 +245,10 @@ def _own(thing: Any, seen: set[int]) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> bytes:
-    """Write a value of numbers and texts; what else it holds has no text that stays."""
+    """Encode a value; of parts that JSON cannot hold, only the type is stable."""
     try:
         return json.dumps(value, sort_keys=True, default=_kind).encode()
-    except (TypeError, ValueError):  # keys that are no texts, or a value that holds itself
+    except (TypeError, ValueError):  # keys that are not str, or a value that contains itself
         return _kind(value).encode()
 
 
@@ -175,54 +257,69 @@ def _kind(value: Any) -> str:
 
 
 def _names(code: CodeType) -> set[str]:
-    """Return the names that code looks up around it."""
+    """Return the global names that code looks up."""
     inner = (_names(const) for const in code.co_consts if isinstance(const, CodeType))
-    looks = (part.argval for part in dis.get_instructions(code) if part.opname in LOOKUPS)
-    return set(looks).union(*inner)
+    lookups = (part.argval for part in dis.get_instructions(code) if part.opname in LOOKUPS)
+    return set(lookups).union(*inner)
 
 
 def _compiled(const: Any) -> str:
-    """Write compiled code, or a constant in it, without addresses, line numbers or file names."""
+    """Encode compiled code or a constant, without addresses, line numbers and file names."""
     if isinstance(const, CodeType):
         names = (const.co_names, const.co_varnames, const.co_freevars, const.co_cellvars)
         return f"{const.co_code.hex()} {names} {[_compiled(part) for part in const.co_consts]}"
     if isinstance(const, tuple):
         return str([_compiled(part) for part in const])
-    if isinstance(const, frozenset):  # in an order of its own in each process
+    if isinstance(const, frozenset):  # its order differs between processes
         return str(sorted(map(_compiled, const)))
     return f"{type(const).__name__} {const!r}"
 
 
 def _root(name: str, path: Path) -> Path:
-    """Return the folder that the module's top package, or the module itself, lies in."""
+    """Return the folder that contains a module's top-level package, or the module itself."""
     return path.resolve().parents[name.count(".") + (path.name == "__init__.py")]
 
 
 def _files(module: tuple[str, Path]) -> Iterator[bytes]:
     """Yield a module's file and the files that it imports from its own package and folder."""
-    root = _root(*module)
-    waiting, found = [module], dict[Path, bytes]()
+    name, root = module[0], _root(*module)
+    packages = {name.partition(".")[0]} if INSTALLED & {*root.parts} else None
+    found = _follow_imports([module], root, packages)
+    for path in sorted(found):
+        yield path.name.encode() + found[path]
+
+
+def _follow_imports(
+    modules: Sequence[tuple[str, Path]], root: Path, packages: Container[str] | None
+) -> dict[Path, bytes]:
+    """Return the contents of modules and of what they import below a folder.
+
+    Without `packages`, modules of any top-level name are followed.
+    """
+    waiting, found = [*modules], dict[Path, bytes]()
     while waiting:
         name, path = waiting.pop()
         if path in found:
             continue
         found[path] = path.read_bytes()
         for other in _imports(found[path], name, path.name == "__init__.py"):
-            place = root.joinpath(*other.split("."))
-            for file in (place.with_suffix(".py"), place / "__init__.py"):
-                own = other.partition(".")[0] == name.partition(".")[0]
-                if file.is_file() and (own or not INSTALLED & {*root.parts}):
-                    waiting.append((other, file))
-    for path in sorted(found):
-        yield path.name.encode() + found[path]
+            if packages is None or other.partition(".")[0] in packages:
+                waiting += [(other, file) for file in _module_files(other, root)]
+    return found
+
+
+def _module_files(name: str, root: Path) -> list[Path]:
+    place = root.joinpath(*name.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return [file for file in files if file.is_file()]
 
 
 def _imports(source: bytes, name: str, package: bool) -> Iterator[str]:
-    """Yield the names of the modules that a source may import, wherever in it."""
+    """Yield the names of the modules that a source file may import."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return  # not Python's
+        return  # not Python source
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -232,3 +329,8 @@ def _imports(source: bytes, name: str, package: bool) -> Iterator[str]:
             base = [*above, *filter(None, [node.module])]
             yield ".".join(base)
             yield from (".".join([*base, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            target = getattr(node.args[0], "value", None)
+            if called == "import_module" and isinstance(target, str) and target[:1] != ".":
+                yield target

@@ -47,22 +47,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def load_keras(*, fixed: bool = False) -> None:
-    """Load Keras without TensorFlow's start-up messages.
-
-    Parameters
-    ----------
-    fixed
-        Whether to call `cnnzoo.runtime.determinism.fix_arithmetic`, which is possible only before
-        TensorFlow starts.
-    """
+def load_keras() -> None:
+    """Load Keras without TensorFlow's start-up messages."""
     with quiet_stderr():
         import keras
 
-        if fixed:
-            from cnnzoo.runtime.determinism import fix_arithmetic
-
-            fix_arithmetic()
         keras.ops.zeros(())  # the devices write messages too
 
 

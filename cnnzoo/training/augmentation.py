@@ -1,4 +1,4 @@
-"""Random changes to training images, by name, from Keras's layers."""
+"""Augmentation of training images: the levels of the toggle ``augment`` as Keras layers."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -22,10 +22,9 @@ class Augmentation:
     Parameters
     ----------
     make
-        From the number of channels and Keras's option for the random stream to a Keras layer for
-        pixels from 0 to 1.
+        Function from the number of channels and ``seed`` to a Keras layer for pixels in [0, 1].
     mixes_labels
-        Whether the layer mixes the labels along with the images.
+        Whether the layer mixes the labels together with the images.
     """
 
     make: Callable[..., Any]
@@ -34,7 +33,7 @@ class Augmentation:
 
 def _crop(_: int, **options: Any) -> Any:
     # He et al. (2015) pad 4 of 32 pixels and crop, which moves each image by up to an eighth;
-    # Keras's RandomCrop moves a whole batch alike.
+    # Keras's RandomCrop shifts all images of a batch equally.
     return keras.layers.RandomTranslation(
         1 / 8, 1 / 8, fill_mode="constant", interpolation="nearest", **options
     )
@@ -52,7 +51,7 @@ def _color_jitter(channels: int, **options: Any) -> Any:
     if channels == 3:
         options |= {"saturation_factor": (0.4, 0.6), "hue_factor": (0.0, 0.05)}
     return keras.layers.RandomColorJitter(
-        # two numbers each, or Keras would draw contrast from 1 to 1.2 alone
+        # pairs, because Keras draws from [1, 1.2] if contrast is one number
         value_range=(0, 1),
         brightness_factor=(-0.2, 0.2),
         contrast_factor=(0.2, 0.2),
@@ -61,15 +60,15 @@ def _color_jitter(channels: int, **options: Any) -> Any:
 
 
 def _cutout(_: int, **options: Any) -> Any:
-    # DeVries and Taylor (2017): a square of half the image's side, in every image; of one number
-    # Keras would draw the probability itself, and erase in every other image
+    # DeVries and Taylor (2017): a square of half the image's side, in every image; if `factor` is
+    # one number, Keras draws the probability and erases in half of the images
     return keras.layers.RandomErasing(
         factor=(1.0, 1.0), scale=(0.25, 0.25), fill_value=0.0, value_range=(0, 1), **options
     )
 
 
 def _cutmix(_: int, **options: Any) -> Any:
-    # Yun et al. (2019): alpha is 1; of one number Keras would draw it for each batch
+    # Yun et al. (2019): alpha is 1; if `factor` is one number, Keras draws alpha for each batch
     return PixelCutMix(factor=(1.0, 1.0), **options)
 
 
@@ -89,64 +88,59 @@ AUGMENTATIONS = {
 
 
 def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
-    """Refuse augmentations that the data or the loss cannot take.
-
-    Raises
-    ------
-    ToggleError
-        For data that are not images, and for mixed labels where the loss takes class ids.
-    """
+    """Raise ToggleError if an augmentation does not fit the data or the loss."""
     if names == "none":
         return
     if len(info.input_shape) != 3:
         raise ToggleError(
-            f"`augment` of `Recipe`: {names} changes images; `{info.name}` has examples of shape "
-            f"{info.input_shape}. Give 'none'."
+            f"`augment` of `Recipe`: {names} needs images, but `{info.name}` has examples of shape "
+            f"{info.input_shape}. Pass augment='none'."
         )
     mixing = [name for name in names.split("+") if AUGMENTATIONS[name].mixes_labels]
     if mixing and choice.labels != "one-hot":
         raise ToggleError(
-            f"`augment` of `Recipe`: {mixing[0]} mixes labels, which {choice.name} cannot take. "
-            "Build the model with loss='categorical_crossentropy', which is the same loss on "
-            "labels that are not mixed."
+            f"`augment` of `Recipe`: {mixing[0]} mixes labels, but {choice.name} needs class ids. "
+            "Build the model with loss='categorical_crossentropy', which is the same loss for "
+            "unmixed labels."
         )
     if mixing and info.classes == 1:
         raise ToggleError(
-            f"`augment` of `Recipe`: {mixing[0]} mixes the labels of classes; `{info.name}` is a "
-            "regression."
+            f"`augment` of `Recipe`: {mixing[0]} mixes class labels, but `{info.name}` is a "
+            "regression. Choose another augmentation."
         )
 
 
 class Augmenter:
-    """Augmentation of a batch: a function from (images, labels) to augmented ones.
+    """Augmentation of a batch of images and labels.
 
-    Images are float tensors of shape (batch, height, width, channels), labels of shape (batch,
+    Images are float tensors of shape (batch, height, width, channels), labels have shape (batch,
     outputs).
 
     Parameters
     ----------
     names
-        A value of the toggle ``augment``.
+        Value of the toggle ``augment``, except "none".
     info
-        Of the data, for the scale of their pixels: the layers work on pixels from 0 to 1.
+        Description of the data, which gives the scale of the pixels; the layers work on pixels in
+        [0, 1].
     seed
-        Of the trial; each augmentation draws from a stream of its own.
+        Seed of the trial. Each augmentation has its own random stream.
     """
 
     def __init__(self, names: str, info: DataInfo, seed: int) -> None:
-        chosen = {name: AUGMENTATIONS[name] for name in names.split("+")}
-        with _plain_pixels():
+        channels = info.input_shape[-1]
+        with _float32_channels_last():
             self._layers = [
                 (
-                    augmentation.make(info.input_shape[-1], seed=stream(seed, "augment", name)),
-                    augmentation.mixes_labels,
+                    AUGMENTATIONS[name].make(channels, seed=stream(seed, "augment", name)),
+                    AUGMENTATIONS[name].mixes_labels,
                 )
-                for name, augmentation in chosen.items()
+                for name in names.split("+")
             ]
         self._scale, self._offset = np.array((info.scale, info.offset), dtype="float32")
 
     def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        """Change a batch."""
+        """Return the augmented images and labels of a batch."""
         images = images * self._scale + self._offset
         for layer, mixes_labels in self._layers:
             if mixes_labels:
@@ -157,18 +151,18 @@ class Augmenter:
         return (images - self._offset) / self._scale, labels
 
     def start(self) -> None:
-        """Set the random streams back to their start."""
+        """Reset the random streams."""
         for layer, _ in self._layers:
-            # in a stream of TensorFlow's, layers of another backend draw from a second generator
-            generator = layer._get_seed_generator("tensorflow")  # no public name tells
+            # inside tf.data, layers of another backend draw from a second generator
+            generator = layer._get_seed_generator("tensorflow")  # there is no public name
             generator.state.assign([layer.seed, 0])
 
 
 @contextlib.contextmanager
-def _plain_pixels() -> Iterator[None]:
-    """Make layers for float32 images with channels last, whatever the model computes in.
+def _float32_channels_last() -> Iterator[None]:
+    """Create layers for float32 images with channels last, whatever the model uses.
 
-    Options of the layers would not reach the ones that some of them consist of.
+    Arguments of a layer would not reach its inner layers.
     """
     policy, data_format = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy("float32")

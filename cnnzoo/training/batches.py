@@ -1,4 +1,4 @@
-"""The streams of batches of a training: a function of the seed, the data and the recipe."""
+"""Streams of training and validation batches, a function of the seed, data and recipe."""
 
 import math
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from cnnzoo.training.recipe import Recipe
 
 
 class EpochSetter(keras.callbacks.Callback):
-    """Tells a stream of batches which epoch begins.
+    """Callback that tells a stream of batches which epoch begins.
 
-    How often a stream was read does not tell it: on the backends jax and torch, the first ``fit``
-    of a model reads a batch more, to find the shapes.
+    The stream cannot count its passes: on the backends jax and torch, the first ``fit`` of a model
+    reads one batch more to find the shapes.
 
     Parameters
     ----------
     epoch
-        The ``tf.Variable`` with the number of the epoch, from 1.
+        The ``tf.Variable`` that holds the epoch, counted from 1.
     start_augmentation
-        Sets the random streams of the augmentation back to their start.
+        Function that resets the random streams of the augmentation.
     """
 
     def __init__(self, epoch: Any, start_augmentation: Callable[[], None]) -> None:
@@ -34,7 +34,7 @@ class EpochSetter(keras.callbacks.Callback):
         self._epoch, self._start_augmentation = epoch, start_augmentation
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the augmentation."""
+        """Reset the augmentation."""
         self._start_augmentation()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -50,26 +50,26 @@ def batch_stream(
     seed: int,
     weights: NDArray[Any] | None = None,
 ) -> tuple[Any, EpochSetter]:
-    """Make the stream of batches: a new order each epoch, then the augmentation, then weights.
+    """Return the stream of training batches: shuffled per epoch, augmented and weighted.
 
-    The order is drawn before the batches are cut, so it does not depend on their size.
+    The order is drawn before the examples are split into batches, so it does not depend on their
+    size.
 
     Parameters
     ----------
     x, y
-        Examples, and labels as the loss takes them.
+        Examples and encoded labels.
     data, recipe, seed
-        As of `cnnzoo.train`.
+        See `cnnzoo.train`.
     weights
-        Weight of each class in the loss; all weigh alike if left out.
+        Weight of each class in the loss; None for equal weights.
 
     Returns
     -------
     dataset : tf.data.Dataset
-        Of (examples, targets), or (examples, targets, weights of the examples); one pass is one
-        epoch.
+        Batches (examples, targets) or (examples, targets, example weights); one pass is one epoch.
     setter : EpochSetter
-        The callback that the training needs.
+        Callback that ``fit`` must get.
     """
     import tensorflow as tf
 
@@ -78,8 +78,7 @@ def batch_stream(
         epoch = tf.Variable(1)
 
     def order(_: Any) -> Any:
-        # drawn without state, for TensorFlow mixes its global seed into those that a shuffled
-        # dataset is given
+        # stateless, because TensorFlow mixes its global seed into the seed of a shuffled dataset
         place = (stream(seed, "order"), epoch)
         draws = tf.random.stateless_uniform([len(x)], place, None, None, tf.int32)
         return tf.data.Dataset.from_tensor_slices(tf.argsort(draws, stable=True))
@@ -92,9 +91,9 @@ def batch_stream(
         .apply(tf.data.experimental.assert_cardinality(steps))
         .map(lambda index: (tf.gather(inputs, index), tf.gather(targets, index)))
     )
-    start_augmentation: Callable[[], None] = _nothing
+    start_augmentation: Callable[[], None] = _do_nothing
     if recipe.augment != "none":
-        # one batch after the other, or the random stream would depend on who comes first
+        # sequentially, because the random stream depends on the order of the batches
         augment = Augmenter(recipe.augment, data.info, seed)
         batches, start_augmentation = batches.map(augment), augment.start
     if channels_first():
@@ -105,35 +104,34 @@ def batch_stream(
             lambda images, labels: (images, labels, example_weights(labels, weights))
         )
     if keras.config.backend() == "tensorflow":
-        # elsewhere a pass that is given up would go on beside the next one
+        # elsewhere an abandoned pass would continue beside the next one
         batches = batches.prefetch(1)
-    return _plain(batches), EpochSetter(epoch, start_augmentation)
+    return _unoptimized(batches), EpochSetter(epoch, start_augmentation)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
-def watched_stream(x: NDArray[Any], y: NDArray[Any], batch_size: int) -> Any:
-    """Make the stream of the validation data: in order, as they are.
+def validation_stream(x: NDArray[Any], y: NDArray[Any], batch_size: int) -> Any:
+    """Return the stream of validation batches, in order and unchanged.
 
     Returns
     -------
     tf.data.Dataset
-        Of pairs (examples, targets).
+        Batches (examples, targets).
     """
     import tensorflow as tf
 
     with tf.device("CPU"):
         pairs = tf.data.Dataset.from_tensor_slices((oriented(x), y))
-    return _plain(pairs.batch(batch_size))
+    return _unoptimized(pairs.batch(batch_size))
 
 
-def _plain(dataset: Any) -> Any:
-    """Have TensorFlow run a stream as it is written.
+def _unoptimized(dataset: Any) -> Any:
+    """Disable TensorFlow's optimization and autotuning of a stream.
 
-    What it would do to a stream, rewrite it and try how many threads are best, takes longer than
-    an epoch of a small model, and is waited for when the stream ends.
+    They take longer than an epoch of a small model, and the end of the stream waits for them.
     """
     import tensorflow as tf
 

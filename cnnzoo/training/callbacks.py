@@ -1,4 +1,4 @@
-"""What a recipe does to a training while it runs: the learning rate's course, and early ends."""
+"""Keras callbacks of a recipe: learning rate schedules, early stopping, stopping at NaN."""
 
 import math
 from typing import Any
@@ -12,30 +12,30 @@ STEPWISE = ("cosine", "step")
 
 
 def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
-    """Make the callbacks of a recipe.
+    """Return the callbacks of a recipe.
 
     Parameters
     ----------
     recipe
-        How to train.
+        The training recipe.
     rate
-        The learning rate that a schedule starts from.
+        Learning rate at the start.
     examples
-        How many there are to train on.
+        Number of training examples.
     """
     callbacks: list[Any] = [_StopAtNaN()]
-    epoch = math.ceil(examples / recipe.batch_size)
-    steps = recipe.epochs * epoch
+    steps_per_epoch = math.ceil(examples / recipe.batch_size)
+    steps = recipe.epochs * steps_per_epoch
     if recipe.schedule == "cosine":
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-        callbacks.append(_Schedule(schedule, epoch))
+        callbacks.append(_Schedule(schedule, steps_per_epoch))
     elif recipe.schedule == "step":
         # Steps count from 0, and Keras's boundaries are the last steps before a change.
         half, three_quarters = math.ceil(steps / 2), math.ceil(steps * 3 / 4)
         schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
             [half - 1, three_quarters - 1], [rate, rate / 10, rate / 100]
         )
-        callbacks.append(_Schedule(schedule, epoch))
+        callbacks.append(_Schedule(schedule, steps_per_epoch))
     elif recipe.schedule == "reduce-on-plateau":
         callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, min_delta=0))
     if recipe.early_stopping:
@@ -46,13 +46,13 @@ def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
 
 
 def has_own_schedule(optimizer: Any) -> bool:
-    """Whether an optimizer was made with a schedule instead of a learning rate."""
+    """Return whether an optimizer was created with a schedule instead of a learning rate."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed precision wraps it
     return not isinstance(inner.get_config()["learning_rate"], float)
 
 
 class _StopAtNaN(keras.callbacks.Callback):
-    """Stop where the loss is no longer a number, without printing, as Keras's own callback does."""
+    """Stop if the loss is not finite, without the message that Keras's callback prints."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
@@ -60,7 +60,7 @@ class _StopAtNaN(keras.callbacks.Callback):
 
 
 class _Schedule(keras.callbacks.Callback):
-    """Let the learning rate follow a schedule over all steps of the training."""
+    """Set the learning rate of every step by a schedule."""
 
     def __init__(self, schedule: Any, steps_per_epoch: int) -> None:
         super().__init__()

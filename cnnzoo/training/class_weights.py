@@ -1,4 +1,4 @@
-"""How much each class counts in the loss."""
+"""Class weights: checks, the weight of each class and of each example in the loss."""
 
 from typing import Any
 
@@ -11,36 +11,31 @@ from cnnzoo.training.recipe import Recipe
 
 
 def check_class_weight(recipe: Recipe, info: DataInfo, model: str, classes: int) -> None:
-    """Refuse class weights for a regression, or for other classes than the model's.
-
-    Raises
-    ------
-    ToggleError
-        With the classes that there are.
-    """
+    """Raise ToggleError if the class weights of a recipe do not fit the model's classes."""
     weights: Any = recipe.class_weight
     if weights != "none" and classes == 1:
         raise ToggleError(
-            f"`class_weight` of `Recipe` weighs classes; `{info.name}` is a regression."
+            f"`class_weight` of `Recipe`: expected 'none' for a regression such as `{info.name}`; "
+            f"got {weights!r}."
         )
     if isinstance(weights, str):
         return
     if _by_id(weights):
-        beyond = [label for label, _ in weights if label >= classes]
-        if beyond:
+        unknown = [label for label, _ in weights if label >= classes]
+        if unknown:
             raise ToggleError(
-                f"`class_weight` of `Recipe` has a weight for class {beyond[0]}; `{model}` has "
-                f"the classes 0 to {classes - 1}."
+                f"`class_weight` of `Recipe`: expected class ids from 0 to {classes - 1}, as "
+                f"`{model}` has them; got {unknown[0]}."
             )
     elif len(weights) != classes:
         raise ToggleError(
-            f"`class_weight` of `Recipe` must have a weight for each of the {classes} classes of "
-            f"`{model}`; got {len(weights)}."
+            f"`class_weight` of `Recipe`: expected one weight for each of the {classes} classes of "
+            f"`{model}`; got {len(weights)} weights."
         )
 
 
 def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> NDArray[Any] | None:
-    """Return the weight of each class in the loss.
+    """Return the weight of each class in the loss; None if the recipe sets none.
 
     Examples
     --------
@@ -56,30 +51,30 @@ def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> NDArray
         counts = np.bincount(labels, minlength=classes)
         return np.array([len(labels) / (classes * count) if count else 0.0 for count in counts])
     if _by_id(weights):
-        given = dict(weights)
-        return np.array([given.get(label, 1.0) for label in range(classes)])
+        by_id = dict(weights)
+        return np.array([by_id.get(label, 1.0) for label in range(classes)])
     return np.array(weights)
 
 
 def example_weights(targets: Any, weights: NDArray[Any]) -> Any:
-    """Return the weight of each example of a batch, for a stream of batches.
+    """Return the weight of each example of a batch.
 
-    An example whose label is mixed of several classes weighs the mean of their weights, by their
-    shares in the label. ``keras.Model.fit`` (3.15.1) would weigh it as the class of the largest
-    share alone, so class weights are not left to it.
+    An example with a mixed label gets the mean of its classes' weights, weighted by their shares
+    in the label. ``keras.Model.fit`` (3.15.1) would use the weight of the class with the largest
+    share, so `class_weight` is not passed to it.
 
     Parameters
     ----------
     targets
-        Encoded labels, a tensor of TensorFlow: class ids, (n,) or (n, 1), or rows of shares,
+        Encoded labels, a TensorFlow tensor: class ids of shape (n,) or (n, 1), or shares of shape
         (n, classes).
     weights
-        Of each class, (classes,).
+        Weight of each class, of shape (classes,).
 
     Returns
     -------
     tf.Tensor
-        (n,), float32.
+        Weights of shape (n,), float32.
 
     Examples
     --------

@@ -1,5 +1,6 @@
-"""Evaluation: loss, accuracy, macro F1 and negative log-likelihood of a model."""
+"""Evaluate a model: loss, accuracy, macro F1 and negative log-likelihood, or MAE and RMSE."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,41 +9,51 @@ from numpy.typing import NDArray
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
-from cnnzoo.training.batches import watched_stream
+from cnnzoo.training.batches import validation_stream
 from cnnzoo.training.penalties import WithoutPenalties
 
 PREDICTION_BATCH = 256
+"""Examples per batch of a prediction."""
 
 
 def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
-    """Measure a compiled model, in numbers that compare across losses.
+    """Evaluate a compiled model with metrics that are comparable across losses.
 
     Parameters
     ----------
     model
         A compiled ``keras.Model`` with one output.
     x, labels
-        Examples, and class ids or numbers, of shape (n,).
+        Examples, and their class ids, or numbers for a regression, of shape (n,).
 
     Returns
     -------
     dict
-        "loss", what Keras's ``evaluate`` gives without ``model.losses``: without penalties on
-        weights and activations, and without what layers add by ``add_loss``. For classes also
-        "accuracy", "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the classes that occur
-        among the labels or the predictions) and "nll", the mean negative log-likelihood in nats;
-        "nll" only where the outputs are probabilities or, by the loss's ``from_logits=True``,
-        logits. For a regression "mae" and "rmse".
+        Metrics by name. "loss" is the loss of Keras's ``evaluate`` without ``model.losses``, that
+        is without penalties on weights and activations and without losses that layers add. A
+        classifier also has "accuracy", "macro_f1" (the mean of 2 TP / (2 TP + FP + FN) over the
+        classes that occur among the labels or the predictions) and "nll", the mean negative
+        log-likelihood in nats. "nll" is missing if the outputs are neither probabilities nor
+        logits declared by the loss's ``from_logits=True``. A regression has "mae" and "rmse".
+        All metrics are NaN if an output is NaN.
 
     Raises
     ------
     LabelError
         If the labels do not fit the loss.
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> digits = cnnzoo.load_data("digits")
+    >>> model = cnnzoo.mlp(input_shape=digits.info.input_shape, seed=0)
+    >>> list(evaluate(model, *digits.test))
+    ['loss', 'accuracy', 'macro_f1', 'nll']
     """
     loss = loss_of(model)
     if not len(x) == len(labels) > 0:
         raise LabelError(
-            "`evaluate` takes examples with a label each; "
+            "`evaluate`: expected one label for each of at least one example; "
             f"got {len(x)} examples and {len(labels)} labels."
         )
     targets = loss.encode(labels)
@@ -59,8 +70,10 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
     ids = targets.argmax(1) if loss.choice.labels == "one-hot" else targets.ravel().astype("int64")
     predicted = probabilities.argmax(1)
-    measured["accuracy"] = float((predicted == ids).mean())
-    measured["macro_f1"] = _macro_f1(ids, predicted)
+    # the largest of numbers that include NaN is the first NaN, so the class 0
+    told = not np.isnan(probabilities).any()
+    measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
+    measured["macro_f1"] = _macro_f1(ids, predicted) if told else math.nan
     if loss.tells_probabilities(outputs):
         likelihoods = probabilities[np.arange(len(ids)), ids]
         smallest = np.finfo("float32").tiny
@@ -69,11 +82,11 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
 
 
 def _keras_loss(model: Any, x: NDArray[Any], targets: NDArray[Any]) -> float:
-    """Have Keras evaluate the loss, without penalties."""
+    """Return the loss that Keras evaluates, without penalties."""
     without = WithoutPenalties(model)
-    stream = watched_stream(x, targets, PREDICTION_BATCH)
-    whole = model.evaluate(stream, callbacks=[without], verbose=0, return_dict=True)["loss"]
-    return float(whole if without.tested is None else without.tested)
+    stream = validation_stream(x, targets, PREDICTION_BATCH)
+    total = model.evaluate(stream, callbacks=[without], verbose=0, return_dict=True)["loss"]
+    return float(total if without.tested is None else without.tested)
 
 
 def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
@@ -87,7 +100,7 @@ def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
 def _predict(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
     """Return the model's outputs in inference mode.
 
-    All batches are filled up to one size: Keras would trace the model anew for the last one.
+    The last batch is padded to full size, because Keras would trace the model again for it.
     """
     batches = []
     for start in range(0, len(x), PREDICTION_BATCH):

@@ -1,8 +1,16 @@
-"""Names of metrics: the better direction and the aliases of each."""
+"""Names of metrics: their better direction and their aliases in Keras."""
 
-from typing import Literal
+from enum import StrEnum
 
-Direction = Literal["min", "max"]
+
+class Direction(StrEnum):
+    """Whether the lowest or the highest value of a metric is the best."""
+
+    MIN = "min"
+    MAX = "max"
+
+    __repr__ = str.__repr__
+
 
 DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(
@@ -10,7 +18,7 @@ DIRECTIONS: dict[str, Direction] = {
             *("loss", "nll", "mae", "mse", "rmse", "error"),
             *("params", "macs", "seconds", "bytes", "epochs"),
         ),
-        "min",
+        Direction.MIN,
     ),
     **dict.fromkeys(
         (
@@ -18,17 +26,17 @@ DIRECTIONS: dict[str, Direction] = {
             *("f_beta_score", "fbeta_score", "r2_score", "binary_io_u"),
             *("cosine_similarity", "concordance_correlation", "pearson_correlation"),
         ),
-        "max",
+        Direction.MAX,
     ),
 }
-"""The better direction by the end of a metric's name: "test_loss" ends in "loss".
+"""Better direction by the end of a metric's name: "test_loss" ends in "loss".
 
 ``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative.
 """
 
 
 def better_direction(metric: str) -> Direction | None:
-    """Return the better direction of a metric, None where its name does not tell.
+    """Return the better direction of a metric, or None if its name is unknown.
 
     Examples
     --------
@@ -47,22 +55,22 @@ SAME_NAME = {
     "mean_absolute_error": "mae",
     "root_mean_squared_error": "rmse",
 }
-"""Metrics that are the same by their name; Keras makes "accuracy" fit the loss."""
+"""Metric of this package by an equivalent name; Keras's "accuracy" depends on the loss."""
 
 ACCURACIES = {
     **dict.fromkeys(("binary_accuracy", "BinaryAccuracy"), "binary"),
     **dict.fromkeys(("categorical_accuracy", "CategoricalAccuracy"), "one-hot"),
     **dict.fromkeys(("sparse_categorical_accuracy", "SparseCategoricalAccuracy"), "ids"),
 }
-"""By Keras's name, the labels of the losses for which it is the accuracy of a study."""
+"""Form of the labels for which a Keras metric equals "accuracy", by the name of the metric."""
 
 F1_NAMES = ("f1", "f1_score", "F1Score", "f1_macro", "macro_f1_score")
-"""Names of the F1 score, which this package measures as the unweighted mean over the classes."""
+"""Names of the F1 score, here the unweighted mean over the classes."""
 
 NLL_NAMES = tuple(
     f"{kind}_crossentropy" for kind in ("binary", "categorical", "sparse_categorical")
 )
-"""Keras's names of the cross-entropy, which is the negative log-likelihood of the labels."""
+"""Keras names of the cross-entropy, which is the negative log-likelihood of the labels."""
 
 ALIASES = {
     **SAME_NAME,
@@ -70,7 +78,7 @@ ALIASES = {
     **dict.fromkeys(F1_NAMES, "macro_f1"),
     **dict.fromkeys(NLL_NAMES, "nll"),
 }
-"""By such a name, the metric of this package that it means."""
+"""Metric of this package by any of its names."""
 
 NEAREST = {
     **dict.fromkeys(("accuracy", "acc"), "accuracy"),
@@ -78,4 +86,4 @@ NEAREST = {
     **dict.fromkeys(("squared_error", "mse"), "rmse"),
     "crossentropy": "nll",
 }
-"""By the end of a name, what is compared where nothing is the same; else the loss."""
+"""Nearest metric of this package by the end of a name without an alias; otherwise the loss."""

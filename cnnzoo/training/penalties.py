@@ -1,4 +1,4 @@
-"""Losses without penalties, of models that train with them."""
+"""Training and validation losses without regularization penalties."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -7,29 +7,28 @@ import keras
 from keras import ops
 
 _TRACKERS: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
-"""By model, the mean loss without penalties over the steps since the last reset."""
+"""Mean loss without penalties over the steps since the last reset, by model."""
 
 
 class WithoutPenalties(keras.callbacks.Callback):
-    """Put losses without penalties into the logs of epochs, in the place of Keras's.
+    """Replace the losses in the epoch logs by losses without penalties.
 
-    Keras's ``loss`` and ``val_loss`` contain ``model.losses``: penalties on weights (L2) and on
-    activations, and what layers add by ``add_loss``. A penalty measures the weights and not the
-    fit, so losses with and without one cannot be compared. The model trains on Keras's loss as
-    before. On JAX, and where ``train_step`` or ``test_step`` do not call ``compute_loss``, the logs
-    stay as they are. A model's own ``compute_loss`` is taken to contain the penalties, as that in
-    Keras's documentation does.
+    Keras's ``loss`` and ``val_loss`` contain ``model.losses``: penalties on weights (L2) and
+    activations, and losses that layers add. A penalty measures the weights and not the fit, so
+    losses with and without one are not comparable. The model still trains on Keras's loss. The
+    logs are unchanged on JAX, and if ``train_step`` or ``test_step`` does not call
+    ``compute_loss``. A custom ``compute_loss`` is assumed to contain the penalties, as in Keras's
+    documentation.
 
     Parameters
     ----------
     model
-        The compiled ``keras.Model`` that is trained or evaluated; what was traced for it before is
-        traced anew, once.
+        The compiled ``keras.Model`` that is trained or evaluated. It is traced again, once.
 
     Attributes
     ----------
     tested
-        The loss of the last evaluation; None if there was no penalty in it.
+        Loss of the last evaluation; None if it had no penalty.
     """
 
     def __init__(self, model: Any) -> None:
@@ -39,20 +38,20 @@ class WithoutPenalties(keras.callbacks.Callback):
         self.tested: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin the mean over the training steps."""
+        """Start the mean over the training steps."""
         self._trained = self.tested = None
         self._tracker.reset_state()
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """End the mean over the training steps, and begin that of the evaluation."""
+        """Finish the mean over the training steps and start that of the evaluation."""
         self._trained = self._mean()
 
     def on_test_end(self, logs: Any = None) -> None:
-        """End the mean of the evaluation."""
+        """Finish the mean of the evaluation."""
         self.tested = self._mean()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Put the means into the logs."""
+        """Write the means to the logs."""
         trained = self._mean() if self._trained is None else self._trained
         for name, value in (("loss", trained), ("val_loss", self.tested)):
             if logs is not None and value is not None and name in logs:
@@ -66,12 +65,14 @@ class WithoutPenalties(keras.callbacks.Callback):
 
 
 def _tracker_of(model: Any) -> Any:
-    """Return the metric of a model's loss without penalties, which the model updates."""
+    """Return the metric that a model updates with its loss without penalties."""
     if model in _TRACKERS:
         return _TRACKERS[model]
     tracker = keras.metrics.Mean("loss_without_penalties")
     compute = model.compute_loss
-    strategy = getattr(model, "distribute_strategy", None)  # TensorFlow's, which shares a loss out
+    strategy = getattr(
+        model, "distribute_strategy", None
+    )  # of TensorFlow; it divides the loss among replicas
     replicas = strategy.num_replicas_in_sync if strategy else 1
 
     def compute_loss(

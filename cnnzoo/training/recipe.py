@@ -1,4 +1,4 @@
-"""The recipe: how a model is trained, as toggles."""
+"""The training recipe, whose fields are toggles."""
 
 import math
 import operator
@@ -14,35 +14,34 @@ from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Ep
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """Settings of a training.
 
     Parameters
     ----------
     epochs
-        Passes over the training data.
+        Number of passes over the training data.
     batch_size
-        Examples a step.
+        Number of examples per step.
     schedule
-        "constant"; "cosine" to zero over the whole training; "step", a tenth at half and again at
-        three quarters of it (He et al. 2015); or "reduce-on-plateau", half after 2 epochs without
-        a lower validation loss. What watches that loss watches it without penalties, which fall
-        as the weights shrink, whatever the fit.
+        Learning rate schedule: "constant"; "cosine", to zero at the end of the training; "step", a
+        tenth after half and a hundredth after three quarters of the training (He et al. 2015); or
+        "reduce-on-plateau", half after 2 epochs without a lower validation loss. That loss
+        excludes penalties, which fall with the weights, independently of the fit.
     augment
-        Names of random changes to the training images, several joined by "+", such as
-        "crop+flip".
+        Random changes to the training images: "none" or names joined by "+", such as "crop+flip".
     class_weight
-        "none", "balanced" (n / (classes * n of the class)), or the weights themselves: a sequence
-        with one for each class, or a mapping from class id to weight in which absent ids weigh 1
-        (kept as pairs, in the order of the ids). An example that "mixup" or "cutmix" mixes weighs
-        the mean of its classes' weights, by their shares.
+        "none", "balanced" (n / (classes * n of the class)), or the weights: a sequence with one
+        weight per class, or a mapping from class id to weight, in which missing ids have weight 1
+        (stored as pairs sorted by id). An example that "mixup" or "cutmix" mixed gets the mean of
+        its classes' weights, weighted by their shares.
     early_stopping
-        Epochs without a lower validation loss after which training stops and the best epoch's
-        weights come back; 0 for never.
+        Number of epochs without a lower validation loss after which training stops and the
+        weights of the best epoch are restored; 0 disables it.
 
     Raises
     ------
     ToggleError
-        If there is no such toggle, or a value is not allowed.
+        If a toggle is unknown or a value is not allowed.
 
     Examples
     --------
@@ -61,11 +60,11 @@ class Recipe:
     early_stopping: EarlyStopping = 0
 
     def __post_init__(self) -> None:
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        weights = given["class_weight"]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        weights = values["class_weight"]
         if not isinstance(weights, str):
-            given["class_weight"] = "none"
-        settings: dict[str, Any] = {**check_settings(_toggles(), given, "Recipe")}
+            values["class_weight"] = "none"
+        settings: dict[str, Any] = {**check_settings(_toggles(), values, "Recipe")}
         if not isinstance(weights, str):
             settings["class_weight"] = _check_weights(weights)
         for name, value in settings.items():
@@ -77,23 +76,23 @@ Recipe.__init__ = refuse_unknown(Recipe.__init__)  # type: ignore[method-assign]
 
 @cache
 def _toggles() -> dict[str, Toggle]:
-    return read_toggles(Recipe)  # once, for a study makes a recipe for every trial
+    return read_toggles(Recipe)  # cached, because a study creates a recipe for every trial
 
 
 Weights = tuple[float, ...] | tuple[tuple[int, float], ...]
 
 
-def _check_weights(given: Any) -> Weights:
+def _check_weights(value: Any) -> Weights:
     try:
-        # pairs are what a mapping was made into, as it was or read back from JSON
-        if isinstance(given, Mapping) or isinstance(given[0], tuple | list):
-            pairs = given.items() if isinstance(given, Mapping) else given
+        # a mapping is stored as pairs, which are lists when read from JSON
+        if isinstance(value, Mapping) or isinstance(value[0], tuple | list):
+            pairs = value.items() if isinstance(value, Mapping) else value
             table = {_class_id(label): float(weight) for label, weight in pairs}
             weights: Weights = tuple(sorted(table.items()))
             values = [*table.values()]
             valid = len(table) == len(pairs) and min(table) >= 0
         else:
-            weights = tuple(float(given[index]) for index in range(len(given)))
+            weights = tuple(float(value[index]) for index in range(len(value)))
             values = [*weights]
             valid = bool(values)
         valid = valid and all(0 <= weight < math.inf for weight in values)
@@ -101,8 +100,8 @@ def _check_weights(given: Any) -> Weights:
         valid = False
     if not valid:
         raise ToggleError(
-            "`class_weight` of `Recipe` must be 'none', 'balanced', or a weight of at least 0 for "
-            f"each class; got {given!r}."
+            "`class_weight` of `Recipe`: expected 'none', 'balanced' or one weight of at least 0 "
+            f"per class; got {value!r}."
         )
     return weights
 

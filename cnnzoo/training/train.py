@@ -1,4 +1,4 @@
-"""Train one model: the one training path, whoever asks for it."""
+"""Train and evaluate one model: the training path of users, searches and studies."""
 
 import random
 import time
@@ -18,7 +18,7 @@ from cnnzoo.models.losses import LabelError
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.augmentation import check_augmentation
-from cnnzoo.training.batches import batch_stream, watched_stream
+from cnnzoo.training.batches import batch_stream, validation_stream
 from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.training.class_weights import check_class_weight, class_weights
 from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate
@@ -29,37 +29,37 @@ from cnnzoo.zoo import build
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model with what was measured of it.
+    """A trained model with its history and metrics.
 
     Parameters
     ----------
     model
-        The model.
+        The trained ``keras.Model``.
     history
-        Keras's numbers of each epoch by name: loss and metrics in training, the same with
-        ``val_`` before them on the validation data, and "learning_rate", that of the last step.
-        The losses are without penalties, as those of `evaluate` are.
+        Values of each epoch by name: training loss and metrics, validation loss and metrics with
+        the prefix "val_", and "learning_rate", the rate of the last step. Losses exclude
+        penalties, as in `evaluate`.
     metrics
-        What `evaluate` gives after training, by split: "test_loss", "validation_accuracy", and so
-        on; those of the training split are in inference mode.
+        Metrics of `evaluate` after training, by split: "test_loss", "validation_accuracy" and so
+        on. Those of the training split are measured in inference mode.
     seconds
-        That the fit took, validation included and, where the model had not been fitted before,
-        tracing it; not building, loading or the last evaluation.
+        Duration of the fit: with validation, and with tracing if the model was not fitted before;
+        without building, loading and the final evaluation.
     """
 
-    model: Any
+    model: keras.Model
     history: dict[str, list[float]]
     metrics: dict[str, float]
     seconds: float
 
 
 def train(
-    model: Any,
+    model: str | keras.Model,
     data: Data,
     recipe: Recipe | None = None,
     *,
     seed: int = 0,
-    callbacks: Sequence[Any] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
     steps_per_execution: int = 1,
     **toggles: Any,
@@ -69,25 +69,25 @@ def train(
     Parameters
     ----------
     model
-        The name of a model of the zoo, which is built for the data, or a compiled
-        ``keras.Model``, which is trained on from the weights that it has.
+        Name of a zoo model, which is built for the data, or a compiled ``keras.Model``, which is
+        trained from its current weights.
     data
-        From `cnnzoo.load_data`.
+        Data from `cnnzoo.load_data`.
     recipe
-        How to train; ``Recipe()`` if left out.
+        Training recipe; ``Recipe()`` by default.
     seed
-        Of the initial weights (where the model is built here), the order of the data, and the
-        augmentations: three streams of their own.
+        Seed of the initial weights (if the model is built here), the order of the data and the
+        augmentation. Each has its own random stream.
     callbacks
-        More Keras callbacks; in the logs of epochs they too see losses without penalties.
+        Additional Keras callbacks. The losses in their epoch logs exclude penalties.
     verbose
-        As of ``keras.Model.fit``: 0 for silence, 1 for a bar, 2 for a line an epoch.
+        Verbosity of ``keras.Model.fit``: 0 is silent, 1 shows a bar, 2 prints one line per epoch.
     steps_per_execution
-        Steps that run without coming back to Python: faster, but callbacks see only every so
-        many. Where the schedule changes the learning rate at every step it is 1 all the same.
-        The model keeps the number, as it keeps what was traced for it.
+        Number of steps per call of the compiled training function. More is faster, but batch
+        callbacks run only once per call. It is 1 if the schedule changes the learning rate at
+        every step. The model keeps the value.
     **toggles
-        Of the model that is built here.
+        Toggles of the model, if it is built here.
 
     Returns
     -------
@@ -95,8 +95,9 @@ def train(
 
     Raises
     ------
-    ToggleError, LabelError
-        Before training, if the model, the data and the recipe do not go together.
+    ToggleError, LabelError, DataError
+        If an argument is invalid, or the model, the data and the recipe do not fit together. It is
+        raised before training starts.
 
     Examples
     --------
@@ -107,14 +108,14 @@ def train(
     True
     """
     recipe = recipe or Recipe()
-    _check_kinds(model, data, recipe)
+    _check_types(model, data, recipe)
     if isinstance(model, str):
-        purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
-        model = build(model, seed=seed, **{**purpose, **toggles})
+        settings = {"input_shape": data.info.input_shape, "classes": data.info.classes, **toggles}
+        model = build(model, seed=seed, **settings)
     elif toggles:
         raise ToggleError(
-            "`train` takes toggles only with the name of a model to build; got "
-            f"{', '.join(toggles)} with the built model `{model.name}`."
+            "`train`: expected toggles only with the name of a zoo model; got "
+            f"{', '.join(toggles)} with the built model `{model.name}`. Set them when you build it."
         )
     complete(model, data.info.input_shape)
     start = time.perf_counter()
@@ -138,31 +139,31 @@ def train(
 
 
 def fit(
-    model: Any,
+    model: keras.Model,
     data: Data,
     recipe: Recipe,
     *,
     seed: int,
-    callbacks: Sequence[Any] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
     steps_per_execution: int = 1,
 ) -> dict[str, list[float]]:
-    """Fit a compiled model to the training split, with the validation split watched.
+    """Fit a compiled model to the training split and validate it after each epoch.
 
     Parameters
     ----------
     model, data, recipe, seed, callbacks, verbose, steps_per_execution
-        As of `train`.
+        See `train`; the model is compiled.
 
     Returns
     -------
     dict
-        The history: a list with a number for each epoch, by name.
+        The history: one value per epoch, by name.
 
     Raises
     ------
     ToggleError, LabelError
-        As of `train`.
+        If the model, the data and the recipe do not fit together.
     """
     loss = check_fit(model, data, recipe)
     (x, labels), validation = data.train, data.validation
@@ -174,26 +175,26 @@ def fit(
         steps_per_execution = 1
     if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
-        model.train_function = model.test_function = None  # traced for another number
+        model.train_function = model.test_function = None  # trace them again
     weights = class_weights(recipe, labels, loss.classes)
     batches, setter = batch_stream(x, targets, data, recipe, seed, weights)
     try:
         result = model.fit(
             batches,
             epochs=recipe.epochs,
-            validation_data=watched_stream(
+            validation_data=validation_stream(
                 validation.x, loss.encode(validation.y), PREDICTION_BATCH
             )
             if len(validation.x)
             else None,
             callbacks=[
-                WithoutPenalties(model),  # the first, so that all others see its numbers
+                WithoutPenalties(model),  # first, so that all others see its losses
                 seeder,
                 setter,
                 *recipe_callbacks(recipe, rate, len(x)),
                 *callbacks,
             ],
-            shuffle=False,  # the stream does it
+            shuffle=False,  # the stream shuffles
             verbose=verbose,
         )
     finally:
@@ -206,10 +207,10 @@ def fit(
 
 
 class _TorchSeeder(keras.callbacks.Callback):
-    """Seeds torch's global stream when the training begins; nothing on other backends.
+    """Seed torch's global stream when training begins, if torch is the backend.
 
-    A Dropout without a seed draws from it (Keras 3.15.1, backend/torch/random.py), and so does the
-    first ``fit`` of a model, before it begins, to find the shapes.
+    A Dropout without a seed draws from it (Keras 3.15.1, backend/torch/random.py). So does the
+    first ``fit`` of a model before training begins, to find the shapes.
     """
 
     def __init__(self, seed: int) -> None:
@@ -217,75 +218,67 @@ class _TorchSeeder(keras.callbacks.Callback):
         self._seed = seed
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Seed it."""
+        """Seed torch's global stream."""
         if keras.config.backend() == "torch":
             keras.utils.set_random_seed(self._seed)
 
 
-def _seed_global_streams(seed: int, model: Any, callbacks: Sequence[Any]) -> None:
-    """Seed what is drawn without a seed of its own.
+def _seed_global_streams(
+    seed: int, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Seed the global random streams of Python and NumPy, and of TensorFlow if needed.
 
-    Keras's layers draw from streams of their own, so that TensorFlow's global one is left alone
-    where nothing else may draw from it: setting its seed makes it set up anew all that it has
-    traced, which takes as long as an epoch of a small model.
+    Keras layers have their own streams, so TensorFlow's global seed is set only if custom code may
+    draw from it. Setting it makes TensorFlow rebuild all traced functions, which takes as long as
+    an epoch of a small model.
     """
-    if any(map(_is_foreign, [*_parts(model), *callbacks])):
+    if any(map(_is_custom, [*_parts(model), *callbacks])):
         keras.utils.set_random_seed(seed)
         return
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 # what a loss or a metric of somebody else's may draw from
+    np.random.seed(seed)  # noqa: NPY002 # a custom loss or metric may draw from it
 
 
-def _parts(model: Any) -> Iterator[Any]:
-    """Yield a model, its layers, and what layers were given to call."""
-    given = ("activation", "regularizer", "constraint")
+def _parts(model: keras.Model) -> Iterator[Any]:
+    """Yield a model, its layers, and the layers' activations, regularizers and constraints."""
+    suffixes = ("activation", "regularizer", "constraint")
     for part in (model, *model._flatten_layers(include_self=False)):
         yield part
-        yield from (v for name, v in vars(part).items() if v is not None and name.endswith(given))
+        for name, value in vars(part).items():
+            if value is not None and name.endswith(suffixes):
+                yield value
 
 
-def _is_foreign(part: Any) -> bool:
-    """Tell what is not Keras's or this package's own, or may call what is not."""
+def _is_custom(part: object) -> bool:
+    """Return whether a part is defined outside Keras and this package, or may call such code."""
     module = str(getattr(part, "__module__", ""))
     return module.partition(".")[0] not in ("keras", "cnnzoo") or isinstance(
         part, keras.layers.Lambda
     )
 
 
-def _check_kinds(model: object, data: object, recipe: object) -> None:
+def _check_types(model: object, data: object, recipe: object) -> None:
     if not isinstance(model, str | keras.Model):
         raise ToggleError(
-            "`model` of `train` must be a name of the zoo or a compiled keras.Model; "
+            "`model` of `train`: expected the name of a zoo model or a compiled keras.Model; "
             f"got {model!r}."
         )
     if not isinstance(data, Data):
         raise DataError(
-            "`data` of `train` must be what `cnnzoo.load_data` returns, as in "
+            "`data` of `train`: expected the result of `cnnzoo.load_data`, such as "
             f"cnnzoo.load_data('mnist5k'); got {type(data).__name__}."
         )
     if not isinstance(recipe, Recipe):
-        raise ToggleError(f"`recipe` of `train` must be a cnnzoo.Recipe; got {recipe!r}.")
+        raise ToggleError(f"`recipe` of `train`: expected a cnnzoo.Recipe; got {recipe!r}.")
 
 
-def _takes(takes: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
-    """Tell whether a model takes examples; Keras drops a single channel that it does not expect."""
-    shapes = [given]
-    if len(given) == AXES["images"] and given[-1] == 1 and not channels_first():
-        shapes.append(given[:-1])
-    return any(
-        len(takes) == len(shape)
-        and all(size in (None, side) for size, side in zip(takes, shape, strict=True))
-        for shape in shapes
-    )
-
-
-def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
-    """Refuse a model, data and a recipe that do not go together.
+def check_fit(model: keras.Model, data: Data, recipe: Recipe) -> CompiledLoss:
+    """Check that a model, data and a recipe fit together.
 
     Parameters
     ----------
     model, data, recipe
-        As of `train`.
+        See `train`; the model is compiled.
 
     Returns
     -------
@@ -295,51 +288,87 @@ def check_fit(model: Any, data: Data, recipe: Recipe) -> CompiledLoss:
     Raises
     ------
     ToggleError, LabelError
-        With what would mend it.
+        If they do not; the message gives the remedy.
     """
     loss = loss_of(model)
-    if len(model.inputs) != 1:
-        raise ToggleError(
-            f"`{model.name}` has {len(model.inputs)} inputs; `{data.info.name}` has one."
-        )
-    takes = tuple(model.input_shape[1:])
-    if channels_first():
-        takes = (*takes[1:], takes[0])
-    given = data.info.input_shape
-    if not _takes(takes, given):
-        of_images = len(takes) == AXES["images"] and may_be_grey(given)
-        raise ToggleError(
-            f"`{model.name}` takes examples of shape {takes}; `{data.info.name}` has {given}. "
-            + (
-                "Load the data with kind='images'."
-                if of_images
-                else f"Build it with input_shape={given}."
-            )
-        )
-    if (loss.classes == 1) != (data.info.classes == 1) or loss.classes < data.info.classes:
-        kind = "is a regression" if data.info.classes == 1 else f"has {data.info.classes} classes"
-        fitting = "classes=1 and loss='mse'" if data.info.classes == 1 else ""
+    _check_input_shape(model, data)
+    classes = data.info.classes
+    if (loss.classes == 1) != (classes == 1) or loss.classes < classes:
+        task = "is a regression" if classes == 1 else f"has {classes} classes"
+        remedy = "classes=1 and loss='mse'" if classes == 1 else f"classes={classes}"
         raise LabelError(
             f"`{model.name}` has classes={loss.classes} with {loss.choice.name}; "
-            f"`{data.info.name}` {kind}. Build it with "
-            f"{fitting or f'classes={data.info.classes}'}."
+            f"`{data.info.name}` {task}. Build it with {remedy}."
         )
+    _check_keras_traps(model, loss)
     if recipe.schedule != "constant" and has_own_schedule(model.optimizer):
         raise ToggleError(
-            f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, and the "
-            f"optimizer of `{model.name}` has a schedule of its own. Compile it with a number, or "
-            "give 'constant'."
+            f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, but the "
+            f"optimizer of `{model.name}` has its own schedule. Compile the model with a number, "
+            "or pass schedule='constant'."
         )
     check_augmentation(recipe.augment, data.info, loss.choice)
     check_class_weight(recipe, data.info, model.name, loss.classes)
-    watchers = {
+    needs_validation = {
         "schedule": recipe.schedule == "reduce-on-plateau",
         "early_stopping": recipe.early_stopping > 0,
     }
-    for name, watches in watchers.items():
-        if watches and not len(data.validation.x):
+    for name, needed in needs_validation.items():
+        if needed and not len(data.validation.x):
             raise ToggleError(
-                f"`{name}` of `Recipe`: {getattr(recipe, name)!r} watches the validation loss; "
+                f"`{name}` of `Recipe`: {getattr(recipe, name)!r} needs the validation loss, but "
                 f"`{data.info.name}` has no validation split. Load it with validation=0.1."
             )
     return loss
+
+
+def _check_input_shape(model: keras.Model, data: Data) -> None:
+    if len(model.inputs) != 1:
+        raise ToggleError(
+            f"`{model.name}`: expected a model with one input; got {len(model.inputs)}."
+        )
+    expected, shape = tuple(model.input_shape[1:]), data.info.input_shape
+    if channels_first():
+        expected = (*expected[1:], expected[0])
+    accepted = [shape]
+    if len(shape) == AXES["images"] and shape[-1] == 1 and not channels_first():
+        accepted.append(shape[:-1])  # Keras drops a single channel that the model does not expect
+    if not any(_fits(expected, sizes) for sizes in accepted):
+        is_image_model = len(expected) == AXES["images"] and may_be_grey(shape)
+        raise ToggleError(
+            f"`{model.name}`: expected examples of shape {expected}; `{data.info.name}` has "
+            f"{shape}. "
+            + (
+                "Load the data with kind='images'."
+                if is_image_model
+                else f"Build the model with input_shape={shape}."
+            )
+        )
+
+
+def _fits(expected: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
+    return len(expected) == len(sizes) and all(
+        side in (None, size) for side, size in zip(expected, sizes, strict=True)
+    )
+
+
+def _check_keras_traps(model: Any, loss: CompiledLoss) -> None:
+    """Refuse what Keras 3.15.1 accepts and does not do; see docs/traps.md."""
+    if loss.head == "softmax" and model.outputs[0].shape[-1] == 1:
+        raise LabelError(
+            f"`{model.name}`: expected sigmoid at the end of one unit; got softmax, which is 1 "
+            "whatever the input. Give sigmoid, or a unit for each class."
+        )
+    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        if getattr(model.optimizer, name, None) == 0:
+            raise ToggleError(
+                f"`{name}` of the optimizer of `{model.name}`: expected a number above 0, or None "
+                "for no clipping; got 0, which Keras ignores."
+            )
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.RandomCrop):
+            raise ToggleError(
+                f"`{layer.name}` of `{model.name}`: expected no RandomCrop in a model; got one, "
+                "which Keras applies in training alone, so that whole images are evaluated. Crop "
+                "the data, or give augment='crop' of `Recipe`."
+            )

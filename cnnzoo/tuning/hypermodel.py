@@ -1,4 +1,4 @@
-"""The toggles of a model as a ``keras_tuner.HyperModel``."""
+"""The toggles of a model, or a custom ``build(hp)``, as a ``keras_tuner.HyperModel``."""
 
 import contextlib
 import inspect
@@ -10,22 +10,24 @@ import keras
 import keras_tuner
 import numpy as np
 
-from cnnzoo.builders import name_of, takes_hp
+from cnnzoo.builders import check_names, is_hypermodel, name_of, takes_hp
 from cnnzoo.data import Data, DataError, load_data
 from cnnzoo.kinds import AXES, Kind
-from cnnzoo.models.initialization import build_seeded
+from cnnzoo.models.initialization import build_seeded, fresh_names
 from cnnzoo.models.loaded_weights import loaded_digest
 from cnnzoo.models.losses import LabelError
+from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.isolation import isolated
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.training.train import fit
-from cnnzoo.tuning.space import Levels, Space
-from cnnzoo.tuning.wanted import Search, keywords_of, make_space
+from cnnzoo.training.train import check_fit, fit
+from cnnzoo.tuning.records import OWN
+from cnnzoo.tuning.space import Levels, Search, Space, keywords_of, make_space
 from cnnzoo.zoo import get_model
 
 REFUSALS = (ToggleError, LabelError, keras_tuner.errors.FailedTrialError)
-"""What says that the choices of a configuration do not go together."""
+"""Errors that mean that the choices of a configuration do not go together."""
 
 
 def hypermodel(
@@ -36,12 +38,13 @@ def hypermodel(
     seed: int = 0,
     **fixed: Any,
 ) -> "ZooHyperModel":
-    """Make a ``keras_tuner.HyperModel`` of a model's toggles, for any of KerasTuner's tuners.
+    """Return a ``keras_tuner.HyperModel`` of a model's toggles, for any tuner of KerasTuner.
 
-    A configuration that the builder refuses is a failed trial whose message ends with the reason;
-    KerasTuner 1.4.8 has no other end for it. Its tuners give up a search after three failed trials
-    in a row: give them ``max_consecutive_failed_trials=1000``, or search with `cnnzoo.tune`, which
-    goes on and tells what was refused (invalid) from what failed.
+    A configuration that the builder refuses, or whose loss is never finite, is a failed trial whose
+    message ends with the reason, because KerasTuner 1.4.8 has no other status for it. Its tuners
+    stop a search after three failed trials in a row. Give them
+    ``max_consecutive_failed_trials=1000``, or search with `cnnzoo.tune`, which continues and tells
+    refused trials (invalid) from failed ones.
 
     Parameters
     ----------
@@ -49,28 +52,29 @@ def hypermodel(
         A name of the zoo, or a builder with annotated parameters.
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
-        of levels or, for toggles with a range, a tuple of its ends. If left out, all toggles of
-        the model but the loss and what hangs on it: losses are not compared with each other.
+        of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
+        model except the loss and those that depend on it, because scores of different losses do
+        not compare.
     recipe
-        How to train; ``Recipe()`` if left out. A tuner that gives epochs itself, as Hyperband
-        does, or in ``search(..., epochs=3)``, has its way.
+        How to train; ``Recipe()`` by default. Epochs of the tuner, as in Hyperband or in
+        ``search(..., epochs=3)``, take precedence.
     seed
-        Of the initial weights, the order of the data and the augmentations, the same for every
-        trial. `cnnzoo.tune` trains every configuration with several seeds.
+        Seed of the initial weights, the order of the data and the augmentations, the same for
+        every trial. `cnnzoo.tune` trains every configuration with several seeds.
     **fixed
-        Levels of toggles that hold, and other arguments of the builder, such as ``input_shape``
-        and ``classes``.
+        Fixed levels of toggles, and other arguments of the builder, such as ``input_shape`` and
+        ``classes``.
 
     Returns
     -------
     ZooHyperModel
-        Which takes ``tuner.search(data)`` with `data` from `cnnzoo.load_data` or anything that
-        it loads, and ``tuner.search(x, y, validation_data=(x, y))``.
+        A hypermodel for ``tuner.search(data)`` with `data` from `cnnzoo.load_data` or anything that
+        it loads, and for ``tuner.search(x, y, validation_data=(x, y))``.
 
     Raises
     ------
     ToggleError
-        If a name is unknown, a level is not allowed, or a toggle can have no effect.
+        If a name is unknown, a level is not allowed, or a toggle cannot have an effect.
 
     Examples
     --------
@@ -82,33 +86,34 @@ def hypermodel(
     """
     if not isinstance(model, str) and takes_hp(model):
         raise ToggleError(
-            f"`{name_of(model)}` is KerasTuner's build(hp) or a hypermodel already: give it to a "
-            "tuner, or to `cnnzoo.tune`."
+            "`model`: expected a name of the zoo or a builder with annotated parameters; got "
+            f"`{name_of(model)}`, which is a hypermodel already. Give it to a tuner or to "
+            "`cnnzoo.tune`."
         )
     space = make_space(model, search, recipe, fixed, keywords_of(hypermodel))
     return ZooHyperModel(model, space, recipe or Recipe(), seed)
 
 
 class ZooHyperModel(keras_tuner.HyperModel):
-    """The toggles of a model, to be searched with KerasTuner.
+    """The toggles of a model as a hypermodel.
 
     Parameters
     ----------
     model
         A name of the zoo, or a builder.
     space
-        What is searched, and what holds.
+        The searched and the fixed toggles.
     recipe
         How to train.
     seed
-        Of every trial.
+        Seed of every trial.
 
     Attributes
     ----------
     weights
         Digest of the weights that a custom builder, or `transfer` with a given `weights`, loads at
-        its defaults, from `check`; "" if it loads none. Weights that it loads only at other levels
-        are not in it.
+        its defaults; "" if it loads none. Set by `check`. Weights that it loads only at other
+        levels are not included.
     """
 
     def __init__(
@@ -122,30 +127,35 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self.weights = ""
 
     def declare(self, hp: Any) -> None:
-        """Declare all that is searched."""
+        """Declare all searched hyperparameters."""
         self.space.declare(hp)
 
     def read(self, hp: Any) -> Levels:
         """Return the levels that hyperparameters stand for; see `Space.read`."""
         return self.space.read(hp)
 
-    def learn(self, hp: Any) -> None:
-        """Take in what building declared: nothing, for all was declared before."""
+    def take_declared(self) -> Any:
+        """Return None: building declares no further hyperparameters."""
+        return None
+
+    def declare_by_building(self, hp: Any) -> Any:
+        """Return None: building declares no further hyperparameters."""
+        return None
 
     def check(self, data: Data, seed: int) -> None:
-        """Refuse arguments of the builder that are not for the data; set `weights`.
+        """Refuse arguments of the builder that do not fit the data; set `weights`.
 
         Parameters
         ----------
         data
-            With the defaults of its toggles.
+            Data loaded with the defaults of its toggles.
         seed
-            Seed of the search. Weights that a builder draws and sets itself follow from it.
+            Seed of the search. Weights that a builder draws and sets itself depend on it.
 
         Raises
         ------
         ToggleError
-            If there is one.
+            If an argument does not fit.
         """
         given, info = self.space.others, data.info
         shape, classes = given.get("input_shape"), given.get("classes")
@@ -154,35 +164,35 @@ class ZooHyperModel(keras_tuner.HyperModel):
             fits and all(a in (None, b) for a, b in zip(shape, info.input_shape, strict=True))
         ):
             raise ToggleError(
-                f"`input_shape` of `{self.space.owner}` is {shape}, and examples of "
-                f"`{info.name}` are {info.input_shape}; leave it out."
+                f"`input_shape` of `{self.space.owner}`: expected {info.input_shape}, the shape "
+                f"of examples of `{info.name}`; got {shape}. Leave it out."
             )
         if isinstance(classes, int) and (
             (classes == 1) != (info.classes == 1) or classes < info.classes
         ):
             raise ToggleError(
-                f"`classes` of `{self.space.owner}` is {classes}, and `{info.name}` has "
-                f"{info.classes}; leave it out."
+                f"`classes` of `{self.space.owner}`: expected {info.classes}, the classes of "
+                f"`{info.name}`; got {classes}. Leave it out."
             )
         if not isinstance(self.model, str) or given.get("weights"):
             self.weights = self._digest_at_defaults(data, seed)
 
     def _digest_at_defaults(self, data: Data, seed: int) -> str:
-        """Return `weights`; "" if the defaults cannot be built, which the trials then report."""
+        """Return the digest; "" if the defaults cannot be built, which the trials then report."""
         hp = keras_tuner.HyperParameters()
         self.declare(hp)
         purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
-        with contextlib.suppress(Exception, SystemExit):  # a builder may raise anything
+        with contextlib.suppress(Exception, SystemExit):  # any error of a builder
             return loaded_digest(self.make(self.read(hp), seed, **purpose))
         return ""
 
     def declare_hyperparameters(self, hp: Any) -> None:
-        """Declare the whole space, so that KerasTuner need not build models to discover it."""
+        """Declare the whole space, so that KerasTuner builds no models to discover it."""
         self.declare(hp)
         self._declared = hp
 
     def build(self, hp: Any) -> Any:
-        """Build the compiled model that hyperparameters stand for.
+        """Build the compiled model for hyperparameters.
 
         Raises
         ------
@@ -191,7 +201,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         """
         declared, self._declared = self._declared, None
         if declared is not None and hp is not declared:
-            return None  # KerasTuner looks whether building declares more, and at nothing else
+            return None  # KerasTuner only checks whether building declares more
         if not self.space.searched.keys() <= {known.name for known in hp.space}:
             self.space.declare(hp)
         try:
@@ -200,16 +210,16 @@ class ZooHyperModel(keras_tuner.HyperModel):
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
 
     def make(self, levels: Mapping[str, Level], seed: int, **purpose: Any) -> Any:
-        """Build the compiled model that levels stand for.
+        """Build the compiled model for levels.
 
         Parameters
         ----------
         levels
-            As `Space.read` gives them.
+            Levels as `Space.read` returns them.
         seed
-            Of the initial weights.
+            Seed of the initial weights.
         **purpose
-            What the model is for, where that is not fixed: `input_shape`, `classes`.
+            `input_shape` and `classes` of the data, if they are not fixed.
 
         Raises
         ------
@@ -217,7 +227,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
             If the choices do not go together.
         """
         chosen = self.space.chosen(self.space.model, levels)
-        # KerasTuner clears Keras's session before each trial, which forgets the policy
+        # KerasTuner clears Keras's session before each trial, which resets the policy
         keras.config.set_dtype_policy(self._policy)
         if isinstance(self.model, str):
             settings = {**purpose, "seed": seed, **self.space.others, **chosen}
@@ -240,14 +250,14 @@ class ZooHyperModel(keras_tuner.HyperModel):
         return load_data(source, seed=seed, **shares, **chosen)
 
     def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """Train a built model by the recipe, with the levels of its toggles and of the data's.
+        """Train a built model with the recipe's and the data's levels.
 
         Parameters
         ----------
         hp, model
-            As KerasTuner gives them.
+            Hyperparameters and model from KerasTuner.
         *args, **kwargs
-            What was given to ``tuner.search``: data, or `x` and `y` with `validation_data` or
+            Arguments of ``tuner.search``: data, or `x` and `y` with `validation_data` or
             `validation_split`; `epochs`, `initial_epoch`, `batch_size`, `callbacks`, `verbose`.
 
         Returns
@@ -274,10 +284,15 @@ class ZooHyperModel(keras_tuner.HyperModel):
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except DataError as error:
             raise keras_tuner.errors.FatalValueError(str(error)) from error
+        for name in ("loss", "val_loss"):  # KerasTuner would take an infinite one for a score
+            if not np.isfinite(result.history.get(name, 0.0)).any():
+                raise keras_tuner.errors.FailedTrialError(
+                    f"{name} is not a finite number after any epoch of {recipe.epochs}"
+                )
         return result
 
     def _recipe(self, levels: Levels, kwargs: dict[str, Any]) -> tuple[Recipe, int]:
-        """Return the recipe, and the epoch at which it takes up what was trained before."""
+        """Return the recipe, and the epoch from which it continues an earlier training."""
         recipe = self.space.complete(self.recipe, levels)
         start = kwargs.pop("initial_epoch", 0)
         size = kwargs.pop("batch_size", None)
@@ -307,8 +322,8 @@ class ZooHyperModel(keras_tuner.HyperModel):
             shares["kind"] = _kind_for(model, x)
         if x is None or given or len(args) > len(names):
             raise keras_tuner.errors.FatalTypeError(
-                "`search` takes data from `cnnzoo.load_data` or what it loads, or x and y with "
-                "validation_data or validation_split; epochs, batch_size, callbacks and verbose; "
+                "`search`: expected data from `cnnzoo.load_data` or what it loads, or x and y with "
+                "validation_data or validation_split; and epochs, batch_size, callbacks, verbose; "
                 f"got {', '.join(given) or f'{len(args)} positional arguments'}."
             )
         key = (id(x), id(y), tuple(self.space.chosen(self.space.data, levels).items()))
@@ -318,8 +333,184 @@ class ZooHyperModel(keras_tuner.HyperModel):
 
 
 def _kind_for(model: Any, x: Any) -> Kind | None:
-    """Return what three axes of arrays are for a model; None where its input does not tell."""
+    """Return the kind of arrays with three axes; None if the input of the model does not tell."""
     inputs: Any = getattr(model, "inputs", None) or ()
     if np.ndim(x) != 3 or len(inputs) != 1:
         return None
     return "images" if len(inputs[0].shape) == AXES["images"] + 1 else "sequences"
+
+
+class CustomHyperModel(ZooHyperModel):
+    """A custom ``build(hp)`` or ``HyperModel``, with the toggles of recipe and data.
+
+    Its hyperparameters are found by building. Those that a plain ``if`` hides are found once a
+    trial reaches them, as with KerasTuner's own tuners.
+
+    Parameters
+    ----------
+    model
+        The function or the ``HyperModel``.
+    space
+        The searched toggles of recipe and data.
+    recipe, seed
+        As in `ZooHyperModel`.
+    """
+
+    def __init__(self, model: Any, space: Space, recipe: Recipe, seed: int = 0) -> None:
+        super().__init__(model, space, recipe, seed)
+        self._make = getattr(model, "build", model)
+        self._declare = model.declare_hyperparameters if is_hypermodel(model) else None
+        self._discovered: Any = None
+        self._last: Any = None
+
+    def declare(self, hp: Any) -> None:
+        """Declare the searched toggles and the model's hyperparameters, which are discovered."""
+        self.space.declare(hp)
+        if self._discovered is None:
+            self._discovered = self._discover()
+        merge_hyperparameters(hp, self._discovered)
+
+    def build(self, hp: Any) -> Any:
+        """Return None: KerasTuner only checks whether building declares more, which it does not."""
+
+    def read(self, hp: Any) -> Levels:
+        """Return the levels of the toggles, and the values of the model's hyperparameters."""
+        values = hp.values.items()
+        known = self.space.searched
+        own = {n: v for n, v in values if n not in known and not n.startswith(OWN)}
+        return {**self.space.read(hp), **own}
+
+    def make(self, levels: Mapping[str, Level], seed: int, **purpose: Any) -> Any:
+        """Build the compiled model for these values, with initial weights from the seed."""
+        chosen = keras_tuner.HyperParameters()
+        known = self.space.searched
+        chosen.values.update({n: v for n, v in levels.items() if n not in known})
+        return build_seeded(lambda: self._built(chosen), seed, purpose.get("input_shape"))
+
+    def take_declared(self) -> Any:
+        """Return the hyperparameters that the last build declared, once."""
+        last, self._last = self._last, None
+        return last
+
+    def declare_by_building(self, hp: Any) -> Any:
+        """Build at these values, and return the hyperparameters that this declares."""
+        with contextlib.suppress(Exception), isolated():  # an error is known: it ended the trial
+            self.make(self.read(hp), self.seed)
+        return self.take_declared()
+
+    def check(self, data: Data, seed: int) -> None:
+        """Refuse a model that cannot be built at its defaults or does not fit the data.
+
+        The same build sets `weights`.
+
+        Parameters
+        ----------
+        data, seed
+            As in `ZooHyperModel.check`.
+
+        Raises
+        ------
+        ToggleError, LabelError
+            If it cannot be built or does not fit.
+        """
+        defaults = keras_tuner.HyperParameters()
+        try:
+            with isolated():
+                shape = data.info.input_shape
+                built = build_seeded(lambda: self._built(defaults), seed, shape)
+                self.weights = loaded_digest(built)
+                check_fit(built, data, self.space.complete(self.recipe, {}))
+        except REFUSALS as error:
+            if not isinstance(error, keras_tuner.errors.FailedTrialError):
+                raise  # the model may refuse its own defaults, which is one trial only
+        except Exception as error:  # any error of a custom function
+            raise ToggleError(
+                f"`{self.space.owner}` cannot be built at its defaults, {defaults.values}: "
+                f"{reason_of(error)}"
+            ) from error
+        self.declare(keras_tuner.HyperParameters())
+        self._check_names(self._discovered)
+        toggles = {**self.space.recipe, **self.space.data}
+        if not self._discovered.space and not self.space.searched:
+            raise ToggleError(
+                f"`{self.space.owner}` declares no hyperparameters, and `search` is empty. Add "
+                f"toggles of the recipe or the data to `search`: {', '.join(toggles)}."
+            )
+
+    def _built(self, hp: Any) -> Any:
+        self._last = hp
+        keras.config.set_dtype_policy(self._policy)
+        fresh_names()
+        if self._declare is not None:
+            self._declare(hp)
+        built = self._make(hp)
+        self._check_names(hp)
+        if not isinstance(built, keras.Model):
+            raise ToggleError(
+                f"`{self.space.owner}`: expected a compiled keras.Model in return; got {built!r}."
+            )
+        return built
+
+    def _check_names(self, hp: Any) -> None:
+        check_names((own.name for own in hp.space), "hyperparameter", self.space.owner)
+
+    def _discover(self) -> Any:
+        """Return all hyperparameters, building once for each branch that was not taken yet."""
+        discovered = keras_tuner.HyperParameters()
+        waiting: list[list[Any]] = [[]]
+        seen: list[list[Any]] = []
+        while waiting:
+            branch = waiting.pop(0)
+            if branch in seen:
+                continue
+            seen.append(branch)
+            attempt = keras_tuner.HyperParameters()
+            attempt.values.update({condition.name: condition.values[0] for condition in branch})
+            with contextlib.suppress(Exception), isolated():  # an error will end the trial
+                self._built(attempt)
+            merge_hyperparameters(discovered, attempt)
+            seen += attempt.active_scopes
+            waiting += attempt.inactive_scopes
+        self._last = None
+        return discovered
+
+
+def make_hypermodel(
+    model: str | Callable[..., Any], space: Space, recipe: Recipe, seed: int = 0
+) -> ZooHyperModel:
+    """Return the hypermodel of a checked search.
+
+    Parameters
+    ----------
+    model
+        A name of the zoo, a builder, ``build(hp)`` or a ``HyperModel``.
+    space, recipe, seed
+        As in `ZooHyperModel`.
+    """
+    return (CustomHyperModel if takes_hp(model) else ZooHyperModel)(model, space, recipe, seed)
+
+
+def merge_hyperparameters(hp: Any, others: Any) -> None:
+    """Add the hyperparameters that are missing, with their values.
+
+    Parameters
+    ----------
+    hp
+        A ``keras_tuner.HyperParameters``, which is changed.
+    others
+        Another ``keras_tuner.HyperParameters``.
+
+    Examples
+    --------
+    >>> hp, others = keras_tuner.HyperParameters(), keras_tuner.HyperParameters()
+    >>> others.values["units"] = 8
+    >>> others.Choice("units", [4, 8])
+    8
+    >>> merge_hyperparameters(hp, others)
+    >>> hp.values
+    {'units': 8}
+    """
+    for name, value in others.values.items():
+        if others.is_active(name):
+            hp.values.setdefault(name, value)
+    hp.merge(others, overwrite=False)

@@ -1,71 +1,76 @@
-"""What a search optimizes: a metric of the validation data, and its direction."""
+"""Validate the objective of a search: a metric of the validation data, and its direction."""
 
+import copy
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.training.metric_names import ALIASES, better_direction
+from cnnzoo.training.metric_names import ALIASES, Direction, better_direction
 from cnnzoo.tuning.records import Objective
 
 OBJECTIVES: dict[Task, tuple[str, ...]] = {
     "classification": ("val_loss", "val_accuracy", "val_macro_f1", "val_nll"),
     "regression": ("val_loss", "val_mae", "val_rmse"),
 }
-"""The metrics of `cnnzoo.evaluate` on the validation data."""
+"""Metrics of `cnnzoo.evaluate` on the validation data."""
 
 
 USUAL: dict[Task, str] = {"classification": "val_accuracy", "regression": "val_rmse"}
-"""What is optimized if nobody says what: what all losses share."""
+"""Default objectives: metrics that all losses share."""
 
 
 def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
-    """Return the objective that was given, or that what proposes has, or the usual one.
+    """Return the given objective, that of the tuner, or the default.
 
     Parameters
     ----------
     given
-        As of `read_objective`, or None.
+        As in `read_objective`, or None.
     proposer
-        The ``keras_tuner.Objective`` of a tuner that was made with one, or None.
+        The ``keras_tuner.Objective`` of a tuner, or None.
     task
-        What the data is for.
+        Task of the data.
 
     Raises
     ------
     ToggleError
-        If both are there and differ, or one cannot be.
+        If both are given and differ, or one is invalid.
 
     Examples
     --------
     >>> choose_objective(None, None, "regression")
     Objective(name='val_rmse', direction='min')
     """
-    if proposer is None or proposer.name == "default_objective":  # KerasTuner's for none
+    if (
+        proposer is None or proposer.name == "default_objective"
+    ):  # KerasTuner's name for no objective
         return read_objective(USUAL[task] if given is None else given, task)
     own = read_objective(proposer, task)
     asked = own if given is None else read_objective(given, task)
     if asked != own:
         raise ToggleError(
-            f"`objective` of a search is {asked.name} ({asked.direction}), and that of its `tuner` "
-            f"{own.name} ({own.direction}); give one of them."
+            f"`objective`: expected {own.name} ({own.direction}), the objective of `tuner`; got "
+            f"{asked.name} ({asked.direction}). Remove one of them."
         )
     return own
 
 
 def read_objective(given: Any, task: Task) -> Objective:
-    """Return the objective that was given, checked.
+    """Validate an objective.
 
     Parameters
     ----------
     given
         A name, a pair of name and direction ("min" or "max"), or a ``keras_tuner.Objective``.
     task
-        What the data is for.
+        Task of the data.
 
     Raises
     ------
     ToggleError
-        If no such metric is measured, or there is no such direction.
+        If the metric or the direction is unknown.
 
     Examples
     --------
@@ -81,18 +86,84 @@ def read_objective(given: Any, task: Task) -> Objective:
         name, direction = given.name, given.direction
     if name not in known:
         raise ToggleError(
-            f"`objective` of a search must be one of {', '.join(known)} for a {task}; got {name!r}"
+            f"`objective`: expected one of {', '.join(known)} for a {task}; got {name!r}"
             f"{_nearest(str(name), known)}"
         )
     direction = better_direction(name) if direction is None else direction
-    if direction not in ("min", "max"):
+    if direction not in list(Direction):
         raise ToggleError(
-            f"The direction of `objective` {name} must be 'min' or 'max'; got {direction!r}."
+            f"Direction of `objective` {name}: expected 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, direction)
+    return Objective(name, Direction(direction))
+
+
+def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str, Any]:
+    """Score trials that failed, or have no finite score, like the worst completed trial.
+
+    KerasTuner's Bayesian oracle (1.4.8, tuners/bayesian.py) leaves failed trials out of its model
+    and counts an infinite score as 0. Either way it proposes the failing region again and again.
+
+    Parameters
+    ----------
+    trials
+        KerasTuner's trials by name. They are not changed.
+    direction
+        "min" or "max" of the objective.
+
+    Returns
+    -------
+    dict
+        The trials by name, with copies in the place of those that failed. Unchanged while no
+        trial has a finite score.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Trial
+    >>> trials = {
+    ...     "0": Trial(status="COMPLETED", score=0.25),
+    ...     "1": Trial(status="COMPLETED", score=0.75),
+    ...     "2": Trial(status="FAILED", score=None),
+    ... }
+    >>> [trial.score for trial in score_failures(trials, "min").values()]
+    [0.25, 0.75, 0.75]
+    """
+    scores = [trial.score for trial in trials.values() if _is_scored(trial)]
+    if not scores:
+        return dict(trials)
+    worst = max(scores) if direction == "min" else min(scores)
+    scored = {}
+    for name, trial in trials.items():
+        if trial.status in ("COMPLETED", "FAILED", "INVALID") and not _is_scored(trial):
+            trial = copy.copy(trial)
+            trial.status, trial.score = "COMPLETED", worst
+        scored[name] = trial
+    return scored
+
+
+def _is_scored(trial: Any) -> bool:
+    return trial.status == "COMPLETED" and trial.score is not None and math.isfinite(trial.score)
+
+
+def at_most(value: Any, name: str, space: Iterable[Any]) -> Any:
+    """Return a proposed value of a hyperparameter, at most at the end of its range.
+
+    KerasTuner's Bayesian oracle proposes ``max_value + 1`` for an ``Int`` on a logarithmic scale
+    (1.4.8, hp_types/int_hp.py).
+
+    Parameters
+    ----------
+    value
+        The proposed value.
+    name
+        Name of the hyperparameter.
+    space
+        KerasTuner's hyperparameters. Two of them may have one name under different conditions.
+    """
+    ends = [hp.max_value for hp in space if hp.name == name and hasattr(hp, "max_value")]
+    return min(value, max(ends)) if ends else value
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
-    """End a sentence: with the objective that the name is an alias of, or else a similar name."""
+    """End a sentence with the objective that the name is an alias of, or a similar name."""
     same = f"val_{ALIASES.get(name.removeprefix('val_'))}"
     return did_you_mean(same if same in known else name, known, quote="'")

@@ -17,7 +17,7 @@ class SearchProgress(Progress):
     trials
         Maximum number of trials, if it is known.
     shown
-        Whether to show anything.
+        Whether to display anything.
     """
 
     def __init__(self, objective: Objective, trials: int | None, *, shown: bool = True) -> None:

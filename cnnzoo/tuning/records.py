@@ -1,10 +1,15 @@
-"""What came of a search, as plain values."""
+"""Records of a search as plain values, and the files that hold them.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+The names of KerasTuner's own files stand here too, because `reading` must not load KerasTuner.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.runtime.files import write_atomically
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
 
@@ -16,26 +21,32 @@ STATUSES = {
     "IDLE": "unfinished",
     "STOPPED": "unfinished",
 }
-"""What this package calls what KerasTuner says of a trial; beside them, "unreadable"."""
+"""Status of a trial by KerasTuner's name for it. A trial may also be "unreadable"."""
 
 OWN = "tuner/"
-"""How the values begin that Hyperband keeps among the hyperparameters."""
+"""Prefix of the values that Hyperband stores among the hyperparameters."""
+
+ORACLE, TRIAL, TUNER = "oracle.json", "trial.json", "tuner0.json"
+"""KerasTuner's files: the oracle of a search, each of its trials, and the mark of a project."""
+
+SEARCH, EXECUTIONS = "search.json", "executions.json"
+"""This package's files: the manifest of a search, and the executions of each of its trials."""
 
 
 class SearchError(ValueError):
-    """A search that cannot be read, or asked for what it does not hold."""
+    """Raised if a search cannot run or be read, or does not hold what is asked for."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a search looked for.
+    """What a search optimizes.
 
     Parameters
     ----------
     name
-        Of the metric.
+        Name of the metric.
     direction
-        "min" or "max".
+        The better direction of the metric.
     """
 
     name: str
@@ -44,27 +55,27 @@ class Objective:
     @property
     def lower(self) -> bool:
         """Whether lower is better."""
-        return self.direction == "min"
+        return self.direction == Direction.MIN
 
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """What KerasTuner knows of a hyperparameter.
+    """A hyperparameter as KerasTuner describes it.
 
     Parameters
     ----------
     name
-        Of it.
+        Name of the hyperparameter.
     kind
         KerasTuner's class: "Choice", "Int", "Float", "Boolean" or "Fixed".
     levels
-        Of a Choice, a Boolean or a Fixed.
+        Levels of a Choice, a Boolean or a Fixed.
     low, high
-        Of an Int or a Float.
+        Range of an Int or a Float.
     log
-        Whether it is sampled in equal ratios.
+        Whether values are sampled on a logarithmic scale.
     default
-        The level where nobody chooses.
+        Default level.
     """
 
     name: str
@@ -76,7 +87,7 @@ class Hyperparameter:
     default: Level | None = None
 
     def read(self, value: Any) -> Any:
-        """Return a stored value in the type it had."""
+        """Return a stored value in its original type."""
         number = isinstance(value, int | float)
         if self.kind == "Boolean" and value in (0, 1):
             return bool(value)
@@ -89,22 +100,22 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Execution:
-    """One training of a trial.
+    """One training of a trial, with one seed.
 
     Parameters
     ----------
     status
         "done", "failed", "invalid", "unfinished" or "unreadable".
     score
-        Of the objective; None if there is none.
+        Value of the objective; None if there is none.
     metrics
-        By name.
+        Metrics by name.
     seed, seconds, epochs
-        Where they were kept.
+        Seed, duration and number of epochs, where they are stored.
     reason
         Why it is not done.
     number
-        Among the executions of its trial, from 0; None where it stands for the whole trial.
+        Index among the executions of its trial, from 0; None if it stands for the whole trial.
     """
 
     status: str
@@ -124,17 +135,17 @@ class SearchTrial:
     Parameters
     ----------
     name
-        KerasTuner's id.
+        KerasTuner's id of the trial.
     status
-        As of `Execution`.
+        As in `Execution`.
     levels
-        Of the active hyperparameters.
+        Levels of the active hyperparameters.
     executions
-        At least one.
+        At least one execution.
     budget
         Epochs that Hyperband allowed; None in other searches.
     bracket, round
-        Of Hyperband.
+        Hyperband's bracket and round.
     """
 
     name: str
@@ -148,27 +159,26 @@ class SearchTrial:
 
 @dataclass(frozen=True)
 class Project:
-    """What a project directory holds.
+    """Contents of a project directory.
 
     Parameters
     ----------
     directory
-        Where it is.
+        The directory.
     trials
-        In the order in which they were started.
+        Trials in the order in which they were started.
     hyperparameters
-        By name, in the order of the search.
+        Hyperparameters by name, in the order of the search.
     objective
-        None where no trial has a score and nothing says it.
+        The objective; None if no trial has a score and no file names it.
     budget
-        Epochs of a whole training in Hyperband; None in other searches.
+        Epochs of a complete training in Hyperband; None in other searches.
     search
-        What ``search.json`` says; empty for a search made elsewhere.
+        Contents of ``search.json``; empty for a search that was not made by cnnzoo.
     notes
-        What could not be read, or must be read otherwise than it was written.
+        What could not be read, or was corrected while reading.
     in_order
-        Whether the order in which trials were started is known; else they are in that of their
-        names.
+        Whether the order in which trials were started is known; otherwise they are sorted by name.
     """
 
     directory: Path
@@ -179,3 +189,30 @@ class Project:
     search: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     in_order: bool = True
+
+
+def trial_folder(directory: Path, name: str) -> Path:
+    """Return the folder of a trial."""
+    return directory / f"trial_{name}"
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a value as JSON, atomically."""
+    write_atomically(Path(path), json.dumps(value).encode())
+
+
+def read_executions(folder: Path) -> list[Execution]:
+    """Return the executions of a trial that have ended so far."""
+    path = folder / EXECUTIONS
+    if not path.exists():
+        return []
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Execution(**row, number=number) for number, row in enumerate(rows)]
+
+
+def write_executions(folder: Path, executions: Sequence[Execution]) -> None:
+    """Write the executions of a trial that have ended so far."""
+    rows = [asdict(execution) for execution in executions]
+    for row in rows:
+        del row["number"]  # which is its place
+    write_json(folder / EXECUTIONS, rows)

@@ -1,36 +1,50 @@
-"""From toggles to KerasTuner's hyperparameters, and back.
+"""Validate the arguments of a search, and build its space from the toggles.
 
-Nothing is declared here: what a search may vary, and under which condition, is read from the
-toggles. KerasTuner is not loaded either; its hyperparameters come in.
+The space translates toggles to KerasTuner's hyperparameters and back. This module does not import
+KerasTuner.
 """
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cnnzoo.builders import owner_of
-from cnnzoo.toggle import Level, Toggle, switched_off_by
+from cnnzoo.builders import check_model, check_names, name_of, owner_of, takes_hp
+from cnnzoo.data.load import load_data
+from cnnzoo.toggle import (
+    Level,
+    Toggle,
+    ToggleError,
+    did_you_mean,
+    listed,
+    read_toggles,
+    switched_off_by,
+)
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.zoo import get_model
 
 Levels = dict[str, Level]
+
+Search = Sequence[str] | Mapping[str, Any] | None
+"""What to search: names, or names with levels (a list) or a range (a tuple of low and high)."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """What a search varies, and what it holds.
+    """The searched and the fixed toggles of a search.
 
     Parameters
     ----------
     owner
-        The model's name.
+        Name of the model.
     model, recipe, data
-        All toggles, by who takes them.
+        All toggles of the model, the recipe and the data.
     searched
-        The toggles that vary, each with the levels or the range to explore as `levels` or
-        `search`, parents before those that they switch on.
+        The searched toggles, each with the levels or the range to explore as `levels` or `search`.
+        Parents come before the toggles that they activate.
     held
-        The toggles that were given a level, and which.
+        The fixed toggles and their levels.
     others
         Other arguments of the builder.
     """
@@ -44,12 +58,12 @@ class Space:
     others: Mapping[str, Any]
 
     def declare(self, hp: Any) -> None:
-        """Declare every searched toggle, under the conditions that switch it on.
+        """Declare every searched toggle, under the conditions that activate it.
 
         Parameters
         ----------
         hp
-            A ``keras_tuner.HyperParameters``; what it has already stays as it is.
+            A ``keras_tuner.HyperParameters``. Hyperparameters that it already has do not change.
         """
         for name, toggle in self.searched.items():
             with ExitStack() as scopes:
@@ -58,12 +72,12 @@ class Space:
                 _declare(hp, toggle)
 
     def read(self, hp: Any) -> Levels:
-        """Return the levels that hyperparameters stand for, without those switched off.
+        """Return the levels for hyperparameters, without inactive toggles.
 
         Parameters
         ----------
         hp
-            A ``keras_tuner.HyperParameters``; what it does not have is at its default.
+            A ``keras_tuner.HyperParameters``. A toggle that it does not have is at its default.
 
         Raises
         ------
@@ -81,7 +95,7 @@ class Space:
         return levels
 
     def conditions(self, name: str) -> tuple[tuple[str, tuple[Level, ...]], ...]:
-        """Return the searched toggles that switch one on, outermost first, with their levels."""
+        """Return the searched toggles that activate one, outermost first, with their levels."""
         when = self.model[name].when_among(self.model) if name in self.model else None
         if when is None:
             return ()
@@ -93,22 +107,21 @@ class Space:
         return (*above, (parent, tuple(level for level in explored if level in levels)))
 
     def chosen(self, group: Mapping[str, Toggle], levels: Mapping[str, Level]) -> Levels:
-        """Return the held levels and these of one group, without what they switch off."""
+        """Return the fixed levels and these levels of one group, without inactive toggles."""
         toggles = {n: level for n, level in levels.items() if n in self.searched}
         given = {n: level for n, level in {**self.held, **toggles}.items() if n in group}
         settings: Any = {n: given.get(n, toggle.default) for n, toggle in group.items()}
         return {n: v for n, v in given.items() if switched_off_by(n, group, settings) is None}
 
     def complete(self, recipe: Recipe, levels: Mapping[str, Level]) -> Recipe:
-        """Return the recipe with the levels of its toggles put in."""
+        """Return the recipe with the levels of its toggles."""
         return replace(recipe, **self.chosen(self.recipe, levels))  # type: ignore[arg-type]
 
     def describe(self) -> dict[str, Any]:
-        """Return what is searched in plain values: by name, levels or the ends of a range.
+        """Return the searched toggles as plain values: levels or a range, by name.
 
         Examples
         --------
-        >>> from cnnzoo.tuning.wanted import make_space
         >>> make_space("downsampling", {"pool_size": [2, 3], "filters": (8, 32)}).describe()
         {'pool_size': {'levels': [2, 3]}, 'filters': {'range': [8, 32]}}
         """
@@ -121,9 +134,10 @@ class Space:
 
 
 def within(value: Any, toggle: Toggle) -> Any:
-    """Return a proposed number, at most at the end of its range.
+    """Return a proposed number, moved into its range.
 
-    At the upper end KerasTuner's integers on a logarithmic scale are one too large.
+    At the upper end of a logarithmic scale, KerasTuner 1.4.8 proposes integers that are one too
+    large.
     """
     if toggle.levels or isinstance(value, str):
         return value
@@ -132,7 +146,7 @@ def within(value: Any, toggle: Toggle) -> Any:
 
 
 def _default(toggle: Toggle) -> Any:
-    """Return the level that a search starts from: the toggle's own if it is among the explored."""
+    """Return the default level in a search: the toggle's default if the search explores it."""
     if toggle.levels:
         return toggle.default if toggle.default in toggle.levels else toggle.levels[0]
     low, high = toggle.search_range
@@ -143,14 +157,248 @@ def _default(toggle: Toggle) -> Any:
 
 def _declare(hp: Any, toggle: Toggle) -> None:
     default = _default(toggle)
-    if toggle.type is bool:  # a Choice would make integers of them
+    if toggle.type is bool:  # KerasTuner turns booleans of a Choice into integers
         hp.Boolean(toggle.name, default=default)
     elif toggle.levels:
-        numbers = toggle.type is float  # of which a count is whole, and a Choice takes one type
-        levels = [float(level) if numbers else level for level in toggle.levels]
+        are_floats = toggle.type is float  # a Choice takes levels of one type only
+        levels = [float(level) if are_floats else level for level in toggle.levels]
         hp.Choice(toggle.name, levels, default=default)
     else:
         low, high = toggle.search_range
         make = hp.Int if toggle.type is int else hp.Float
         scale = "log" if toggle.log else "linear"
         make(toggle.name, toggle.type(low), toggle.type(high), sampling=scale, default=default)
+
+
+def make_space(
+    model: str | Callable[..., Any],
+    search: Search = None,
+    recipe: Recipe | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    keywords: Sequence[str] = (),
+) -> Space:
+    """Validate the arguments of a search, and return its space.
+
+    Parameters
+    ----------
+    model
+        A name of the zoo, a builder with annotated parameters, or KerasTuner's ``build(hp)`` or
+        ``HyperModel``, whose hyperparameters are all searched.
+    search
+        Names of toggles of the model, the recipe or the data; or a mapping from names to a list
+        of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
+        model except the loss and those that depend on it, because scores of different losses do
+        not compare.
+    recipe
+        Recipe with the defaults of the recipe's toggles.
+    fixed
+        Fixed levels of toggles, and other arguments of the builder. A toggle of the recipe takes
+        precedence if the recipe has its default, and is refused if they differ.
+    keywords
+        Other keywords of the caller, for suggestions if a name is misspelt.
+
+    Raises
+    ------
+    ToggleError
+        If a name is unknown, a level is not allowed, or a toggle cannot have an effect.
+    """
+    check_model(model)
+    recipe = Recipe() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise ToggleError(f"`recipe`: expected a cnnzoo.Recipe; got {recipe!r}.")
+    builder = get_model(model).builder if isinstance(model, str) else model
+    is_custom, owner = takes_hp(model), name_of(model)
+    if not is_custom:
+        check_names(inspect.signature(builder).parameters, "parameter", owner)
+    groups = _groups(_no_toggles if is_custom else builder, recipe)
+    toggles = {name: toggle for group in groups for name, toggle in group.items()}
+    parameters = set() if is_custom else _other_parameters(builder, toggles)
+    held = dict(fixed or {})
+    others = {name: held.pop(name) for name in [*held] if name in parameters}
+    search = _check_search(search, owner)
+    wanted = [n for n in groups[0] if n not in held] if search is None else search
+    for name in (*wanted, *held):
+        if name not in toggles:
+            known = parameters | {*(keywords if name in held else ())}
+            raise ToggleError(_unknown(name, owner, groups, known))
+    for name in wanted:
+        if name in held:
+            raise ToggleError(
+                f"`{name}` of `{owner_of(name, owner)}` is both searched and fixed to "
+                f"{held[name]!r}. Remove one of them."
+            )
+    held = {name: toggles[name].check(value, owner_of(name, owner)) for name, value in held.items()}
+    _check_recipe(recipe, held)
+    narrowed = {
+        name: _narrow(toggles[name], wanted[name] if isinstance(wanted, Mapping) else None, owner)
+        for name in wanted
+    }
+    if search is None:
+        narrowed = _comparable(narrowed, groups[0])
+    blocked = {name: _blocked(name, groups[0], narrowed, held) for name in (*narrowed, *held)}
+    if search is None:
+        narrowed = {name: toggle for name, toggle in narrowed.items() if not blocked[name]}
+    for name in (*narrowed, *held):
+        blocker = blocked[name]
+        if not blocker or held.get(name) == toggles[name].default:
+            continue
+        got = f"{name}={held[name]!r}" if name in held else f"`{name}` to search"
+        raise ToggleError(
+            f"`{name}` of `{owner_of(name, owner)}` has no effect unless "
+            f"{toggles[name].condition}; got {got} with {blocker}."
+        )
+    searched: dict[str, Toggle] = {}
+    for name in narrowed:
+        _add(name, narrowed, searched)
+    if not searched and not is_custom:
+        raise ToggleError(f"`search` of `{owner}`: expected at least one toggle; got none.")
+    return Space(owner, *groups, searched, held, others)
+
+
+def keywords_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
+def _no_toggles() -> None:
+    """Take the place of a custom build(hp), whose hyperparameters are not toggles."""
+
+
+def _check_search(search: Any, owner: str) -> Search:
+    search = [search] if isinstance(search, str) else search
+    if search is None:
+        return None
+    if not isinstance(search, Sequence | Mapping) or any(not isinstance(n, str) for n in search):
+        raise ToggleError(
+            f"`search` of `{owner}`: expected names of toggles, or a mapping from names to levels "
+            f"or ranges; got {search!r}."
+        )
+    return search
+
+
+def _check_recipe(recipe: Recipe, held: Mapping[str, Level]) -> None:
+    """Refuse a toggle that the recipe and a keyword set to different levels."""
+    for name, level in held.items():
+        in_recipe = getattr(recipe, name, level)
+        if in_recipe not in (level, getattr(Recipe(), name, level)):
+            raise ToggleError(
+                f"`{name}` is set twice: {in_recipe!r} in `recipe` and {level!r} as a keyword. "
+                "Remove one of them."
+            )
+
+
+def _groups(
+    builder: Callable[..., Any], recipe: Recipe
+) -> tuple[dict[str, Toggle], dict[str, Toggle], dict[str, Toggle]]:
+    start = {
+        name: value
+        for name, value in asdict(recipe).items()
+        if isinstance(value, bool | int | float | str)
+    }
+    recipes = {
+        name: replace(toggle, default=start.get(name, toggle.default))
+        for name, toggle in read_toggles(Recipe).items()
+    }
+    return read_toggles(builder), recipes, read_toggles(load_data)
+
+
+def _other_parameters(builder: Callable[..., Any], toggles: Mapping[str, Toggle]) -> set[str]:
+    """Return the other parameters of a builder, except those that the search itself sets."""
+    return {
+        name
+        for name, parameter in inspect.signature(builder).parameters.items()
+        if name not in toggles
+        and name not in ("seed", "compile")
+        and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+
+
+def _comparable(searched: Mapping[str, Toggle], group: Mapping[str, Toggle]) -> dict[str, Toggle]:
+    """Remove the loss and what depends on it: scores of different losses do not compare."""
+    return {
+        name: toggle
+        for name, toggle in searched.items()
+        if "loss" not in (name, (group[name].when or ("",))[0])
+    }
+
+
+def _unknown(
+    name: str, owner: str, groups: Sequence[Mapping[str, Toggle]], parameters: set[str]
+) -> str:
+    known = [*(known for group in groups for known in group), *sorted(parameters)]
+    names = [", ".join(group) or "those of KerasTuner, all searched" for group in groups]
+    return (
+        f"`{name}`: expected a toggle of `{owner}`, its recipe or its data"
+        f"{did_you_mean(name, known)} Toggles of the model: {names[0]}; of the recipe: {names[1]}; "
+        f"of the data: {names[2]}."
+    )
+
+
+def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
+    """Return a toggle with the levels or the range to explore."""
+    ranged = not toggle.levels and toggle.low is not None
+    if wanted is None:
+        if not toggle.levels and (toggle.low is None or toggle.high is None):
+            raise ToggleError(
+                f"`{toggle.name}` of `{owner_of(toggle.name, owner)}`: expected levels or a range, "
+                "because the toggle has no upper limit; got none."
+            )
+        return toggle
+    if getattr(wanted, "ndim", 0) == 1:  # an array of NumPy
+        wanted = wanted.tolist()
+    triple = ranged and isinstance(wanted, tuple) and len(wanted) != 2
+    if triple or isinstance(wanted, str) or not isinstance(wanted, Sequence):
+        raise ToggleError(
+            f"`{toggle.name}` in `search` of `{owner}`: expected a list of levels"
+            f"{' or a range (low, high)' if ranged else ''}; got {wanted!r}."
+        )
+    levels = tuple(toggle.check(value, owner_of(toggle.name, owner)) for value in wanted)
+    if ranged and isinstance(wanted, tuple) and len(levels) == 2:
+        low, high = levels
+        if not low < high:  # type: ignore[operator]
+            raise ToggleError(
+                f"`{toggle.name}` in `search` of `{owner}`: expected (low, high) with low < high; "
+                f"got {wanted!r}."
+            )
+        return replace(toggle, search=(low, high))  # type: ignore[arg-type]
+    if len({(type(level), level) for level in levels}) < max(2, len(levels)):
+        raise ToggleError(
+            f"`{toggle.name}` in `search` of `{owner}`: expected at least two levels, each once; "
+            f"got {listed(levels) or 'none'}."
+        )
+    kinds = {type(level) for level in levels}
+    mixed = len(kinds) > 1
+    if mixed and toggle.type is not float:  # a float toggle may have whole numbers
+        raise ToggleError(
+            f"`{toggle.name}` in `search` of `{owner}`: expected levels of one type; "
+            f"got {listed(levels)}."
+        )
+    kind = float if mixed else kinds.pop()
+    return replace(toggle, levels=levels, joined=False, type=kind)
+
+
+def _blocked(
+    name: str,
+    group: Mapping[str, Toggle],
+    searched: Mapping[str, Toggle],
+    held: Mapping[str, Level],
+) -> str:
+    """Return which toggle makes this one inactive in all configurations; "" if none does."""
+    when = group[name].when_among(group) if name in group else None
+    if when is None:
+        return ""
+    parent, levels = when
+    default = group[parent].default
+    possible = searched[parent].levels if parent in searched else (held.get(parent, default),)
+    if not any(level in levels for level in possible):
+        return f"{parent}={' or '.join(repr(level) for level in possible)}"
+    return _blocked(parent, group, searched, held)
+
+
+def _add(name: str, narrowed: Mapping[str, Toggle], searched: dict[str, Toggle]) -> None:
+    """Add a toggle to the searched ones, after those that activate it."""
+    when = narrowed[name].when
+    if when is not None and when[0] in narrowed:
+        _add(when[0], narrowed, searched)
+    searched.setdefault(name, narrowed[name])

@@ -1,47 +1,39 @@
-"""`tune`: a search in one call."""
+"""`tune`: search the toggles of a model in one call."""
+
+from __future__ import annotations
 
 import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnzoo.builders import check_importable
-from cnnzoo.data import Data, DataError
-from cnnzoo.data.dataset import DataInfo
-from cnnzoo.runtime.console import say, without_advice
-from cnnzoo.runtime.determinism import fix_arithmetic
+from cnnzoo.engine import ChangedStateError, Limits, WorkerSetup, start_engine
+from cnnzoo.engine.forkserver import preload
+from cnnzoo.engine.interface import do_nothing
+from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
-from cnnzoo.runtime.isolation import isolated
 from cnnzoo.runtime.keras_backend import refusal_of_backend
 from cnnzoo.toggle import Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.describing import describe, describe_tuner
-from cnnzoo.tuning.execution import Trainer
-from cnnzoo.tuning.hosts import lead_hosts, signs_of_life
-from cnnzoo.tuning.hypermodel import ZooHyperModel
-from cnnzoo.tuning.objective import choose_objective
-from cnnzoo.tuning.oracle import make_safe
-from cnnzoo.tuning.own import searched_model
-from cnnzoo.tuning.progress import SearchProgress
-from cnnzoo.tuning.proposing import check_epochs, make_oracle
-from cnnzoo.tuning.reaching import follow_chief
-from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import SearchError
-from cnnzoo.tuning.role import role
-from cnnzoo.tuning.versions import versions_of
-from cnnzoo.tuning.wanted import Search, keywords_of, make_space
-from cnnzoo.tuning.workers import Plan, lead_workers
-from cnnzoo.tuning.writing import (
-    alone_in,
-    begin,
-    check_directory,
-    check_same,
-    end,
-    not_over,
-    wait_for_chief,
-)
+from cnnzoo.tuning.space import Search, keywords_of, make_space
+
+if TYPE_CHECKING:
+    from cnnzoo.data import Data
+    from cnnzoo.tuning.hypermodel import ZooHyperModel
+    from cnnzoo.tuning.reading.results import SearchResults
+    from cnnzoo.tuning.trainer import Plan, Trainer
+
+PRELOADED = ("cnnzoo.engine.lean_keras", "cnnzoo.tuning.trainer")
+"""Modules that workers have loaded when they start."""
+
+CHIEF = "KERASTUNER_TUNER_ID"
+"""Environment variable that makes a process one of KerasTuner's own chief and workers."""
 
 
 def tune(
@@ -63,67 +55,61 @@ def tune(
 ) -> SearchResults:
     """Search the toggles of a model, its recipe and its data with KerasTuner.
 
-    The same call again goes on where the search was interrupted, however it was, and makes more
-    trials if more are asked for. A configuration that is refused, fails or gives no number is a
-    trial with its reason, and the search goes on. What was begun with other code, other packages,
-    other settings or other loaded weights is refused, for its scores would not compare.
+    Call it again with the same arguments to resume an interrupted or killed search, or with more
+    `trials` to extend it. A configuration that is refused, fails or gives no number is a trial with
+    a reason, and the search continues. A search that was begun with other code, packages, arguments
+    or loaded weights is not resumed, because its scores would not compare.
 
-    The loaded weights are those that a builder of your own, or ``transfer`` with a given
-    ``weights``, loads or sets at the defaults of what is searched. For that, each call builds it
-    once before it trains. Weights that it loads only at other levels are not watched.
+    The loaded weights are those that a custom builder, or ``transfer`` with `weights`, loads or
+    sets at the default levels. To find them, each call builds the model once before it trains.
+    Weights that are loaded only at other levels are not checked.
 
     Parameters
     ----------
     model
-        A name of the zoo; a builder with annotated parameters; KerasTuner's ``build(hp)`` or a
-        ``keras_tuner.HyperModel`` of your own, whose hyperparameters are all searched, those that
-        a plain ``if`` hides from the trial on that comes by them; or what `cnnzoo.hypermodel`
-        returns, which brings its search, its recipe and what it holds.
+        A name of the zoo; a builder with annotated parameters; a ``build(hp)`` or
+        ``keras_tuner.HyperModel``, whose hyperparameters are all searched (those that a plain
+        ``if`` hides, once a trial reaches them); or the result of `cnnzoo.hypermodel`, which has
+        its own search, recipe and fixed levels.
     data
-        From `cnnzoo.load_data`, or what it loads: then every seed cuts its own splits, and
-        toggles of the data can be searched.
+        Data from `cnnzoo.load_data`, or what it loads. In the latter case each seed has its own
+        splits, and toggles of the data can be searched.
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
-        of levels or, for toggles with a range, a tuple of its ends. If left out, all toggles of
-        the model but the loss and what hangs on it: losses are not compared with each other.
+        of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
+        model except the loss and those that depend on it, because scores of different losses do
+        not compare.
     tuner
-        "random", "grid", "bayesian", "hyperband", or a Tuner of KerasTuner, class or instance:
-        what proposes the configurations, and nothing else; an instance stays as it is. Hyperband
-        trains the recipe's epochs at most (an instance its own ``max_epochs``), and each of its
-        trials from the start.
+        What proposes configurations: "random", "grid", "bayesian", "hyperband", or a Tuner of
+        KerasTuner, class or instance (which is not changed). Hyperband trains at most the epochs of
+        the recipe (an instance its own ``max_epochs``), each trial from the beginning.
     objective
-        What `cnnzoo.evaluate` gives for the validation data after training, such as "val_loss",
-        "val_macro_f1" or "val_rmse"; with a direction of your own, ``("val_loss", "min")``. If
-        left out, that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression.
+        A metric of `cnnzoo.evaluate` on the validation data, such as "val_loss", "val_macro_f1" or
+        "val_rmse"; or with a direction, ``("val_loss", "min")``. By default, that of a Tuner
+        instance, else "val_accuracy", or "val_rmse" for a regression.
     trials
-        How many at most. If left out, a grid is searched to its end, Hyperband goes through its
-        brackets once, and the others make 20.
+        Maximum number of trials. By default, a grid is searched to its end, Hyperband goes through
+        its brackets once, and the others make 20.
     seeds
-        With how many seeds, from `seed` on, each configuration is trained; KerasTuner hears the
+        Number of seeds that each configuration is trained with, from `seed` on. Its score is the
         mean.
     recipe
-        How to train; ``Recipe()`` if left out.
+        How to train; ``Recipe()`` by default.
     workers
-        Processes to train side by side, each with one thread and one of the GPUs, which they share
-        in turn; with 1, this process trains. What
-        "bayesian" and "hyperband" propose hangs on which trials have ended by then, and so with
-        several workers on their order. Workers ask at a port of this machine's own, which any
-        user of it can reach. If KerasTuner's environment variables KERASTUNER_TUNER_ID,
-        KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT are set, this process is that chief or
-        worker instead; the hosts share the directory, and the trial of a worker that died goes
-        to the next that asks, or to itself if it is started again. A worker waits for its chief
-        for 10 minutes to begin and for 2 to answer again, or CNNZOO_PATIENCE seconds.
+        Number of processes that train in parallel, each with one thread and one of the GPUs, which
+        they share in turn. With 1, this process trains. With several workers, the proposals of
+        "bayesian" and "hyperband" depend on the order in which trials end.
     directory
-        Of the search; ``searches/MODEL`` if left out. It must be new or hold this search.
+        Directory of the search; ``searches/MODEL`` by default. It must be new or hold this search.
     seed
-        Of what is proposed, and the first to train with; 0 is a seed like any other.
+        Seed of the proposals, and first seed to train with. 0 is a seed like any other.
     checkpoints
-        Whether to save every trained model, as ``seed0.keras`` in its trial's folder.
+        Whether to save each trained model, as ``seed0.keras`` in the folder of its trial.
     progress
-        Whether to show how it gets on.
+        Whether to display the progress.
     **fixed
-        Levels of toggles that hold, and other arguments of the builder. A toggle of the recipe
-        may be held here where `recipe` has it at its default.
+        Fixed levels of toggles, and other arguments of the builder. A toggle of the recipe can be
+        fixed here if `recipe` has its default.
 
     Returns
     -------
@@ -132,10 +118,10 @@ def tune(
     Raises
     ------
     ToggleError, DataError
-        Before training, if a choice or the data cannot be.
+        Before training, if an argument or the data is invalid.
     SearchError
-        If the directory holds another search, one that runs, or one begun with other code or
-        other loaded weights; or if Keras's backend is not TensorFlow.
+        If the directory holds another search, a running one, or one that was begun with other code
+        or loaded weights; if Keras's backend is not TensorFlow; or if workers cannot be started.
 
     Examples
     --------
@@ -149,24 +135,33 @@ def tune(
     [8, 16]
     >>> folder.cleanup()
     """
-    _check_backend()
+    _check_process()
     _check_counts(trials=1 if trials is None else trials, seeds=seeds, workers=workers)
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
-    part = role()
+    if workers > 1:
+        preload(PRELOADED)  # while this process imports Keras too
+    from cnnzoo.runtime.determinism import fix_arithmetic
+    from cnnzoo.runtime.isolation import isolated
+    from cnnzoo.tuning.kerastuner_private import make_resumable
+    from cnnzoo.tuning.manifest import begin, check_directory, describe, locked, versions_of
+    from cnnzoo.tuning.objective import choose_objective
+    from cnnzoo.tuning.oracle import check_epochs, make_oracle
+    from cnnzoo.tuning.reading.results import SearchResults
+    from cnnzoo.tuning.trainer import Plan, Trainer
+
     hypermodel = _hypermodel(model, search, recipe, fixed)
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
-    if part == "chief":
-        not_over(place)  # before it loads the data, for workers may come meanwhile
     if workers > 1:
         check_importable(hypermodel.model, workers, hypermodel.space)
-    if part == "worker":
-        _compute_as_workers_do()  # before a look at data and model starts TensorFlow
-    elif workers == 1:
-        with contextlib.suppress(RuntimeError):  # TensorFlow keeps the threads it has
+    else:
+        with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
     trainer = Trainer(hypermodel, data, "")
-    info = _check_data(trainer, data, seed)
+    loaded = _load_data(trainer, data, seed)
+    info = loaded.info
+    with isolated() as changed_state:
+        hypermodel.check(loaded, seed)
     goal = choose_objective(objective, _objective_of(tuner), info.task)
     trainer.objective = goal.name
     plan = Plan(
@@ -179,63 +174,20 @@ def tune(
         directory=place,
         checkpoints=checkpoints,
     )
-    described = describe(plan, hypermodel, info)
-    versions = versions_of(plan.model, hypermodel.weights)
-    if part == "worker":
-        tell = say if progress else _say_nothing
-        wait_for_chief(place, tell)
-        check_same(place, described, versions)
-        with signs_of_life(place, os.environ["KERASTUNER_TUNER_ID"]):
-            follow_chief(plan, tell)
-        return SearchResults(place)
     if progress:
         for note in info.notes:
             say(f"{info.name}: {note}.")
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
-    with alone_in(place), lost_interruptions() as raise_lost:
-        begin(place, {**described, **describe_tuner(tuner, oracle)}, versions)
-        make_safe(oracle, [*hypermodel.space.searched.values()], patient=part == "chief")
-        _search(oracle, plan, trainer, workers, raise_lost, shown=progress, chief=part == "chief")
-        if part == "chief":
-            end(place)
+    make_resumable(oracle, hypermodel.space.searched)
+    with locked(place), lost_interruptions() as raise_lost:
+        versions = versions_of(plan.model, hypermodel.weights)
+        begin(place, describe(plan, info, tuner, oracle), versions)
+        if workers == 1 and changed_state:
+            raise _changed_state_error(changed_state)
+        _search(oracle, plan, trainer, workers, raise_lost, shown=progress)
     return SearchResults(place)
-
-
-def _say_nothing(line: str) -> None:
-    pass
-
-
-def _compute_as_workers_do() -> None:
-    try:
-        fix_arithmetic()
-    except RuntimeError as error:
-        raise SearchError(
-            "This process is a worker of a search over hosts, which trains on one thread, and "
-            "TensorFlow has computed in it on several before `tune` was called. Call `tune` before "
-            "anything that builds a model."
-        ) from error
-
-
-def _objective_of(tuner: Any) -> Any:
-    return getattr(getattr(tuner, "oracle", None), "objective", None)
-
-
-def _hypermodel(
-    model: Any, search: Search, recipe: Recipe | None, fixed: dict[str, Any]
-) -> ZooHyperModel:
-    """Return what is to be trained, checked."""
-    if not isinstance(model, ZooHyperModel):
-        space = make_space(model, search, recipe, fixed, keywords_of(tune))
-        return searched_model(model, space, recipe or Recipe())
-    for name, given in {"search": search, "recipe": recipe, **fixed}.items():
-        if given is not None:
-            raise ToggleError(
-                f"`model` of `tune` is a hypermodel, which has its own search, recipe and held "
-                f"toggles; give `{name}` to cnnzoo.hypermodel."
-            )
-    return model
 
 
 def _search(
@@ -246,37 +198,69 @@ def _search(
     raise_lost: Callable[[], None],
     *,
     shown: bool,
-    chief: bool,
 ) -> None:
-    """Make the trials, as chief or alone."""
-    with contextlib.redirect_stdout(None):  # where KerasTuner says that it reloads
-        tuner = plan.tuner(oracle, trainer)
-    tuner.save()
+    """Run the trials of a search on an engine."""
+    from cnnzoo.tuning.kerastuner_private import open_project
+    from cnnzoo.tuning.progress import SearchProgress
+    from cnnzoo.tuning.scheduler import TrialScheduler
+    from cnnzoo.tuning.trainer import prepare_worker, run_in_worker
+
+    def stopping() -> bool:
+        raise_lost()
+        return False
+
+    is_parallel = workers > 1
+    engine_name = "processes" if is_parallel else "serial"
+    log = plan.directory / "workers.log"
+    setup = WorkerSetup(
+        preload=PRELOADED,
+        prepare=partial(prepare_worker, plan) if is_parallel else do_nothing,
+        changed_state=attrgetter("changed_state"),
+    )
     with (
-        warnings.catch_warnings(),
+        _without_warnings(),
+        start_engine(engine_name, Limits(workers=workers, log=log), setup) as engine,
         SearchProgress(plan.objective, oracle.max_trials, shown=shown) as progress,
     ):
-        # KerasTuner asks for its threads' names in a way that Python has given up
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")
-        # of the Bayesian tuner's own model, about which there is nothing that a user could do
-        warnings.filterwarnings("ignore", message="The optimal value found for dimension")
+        open_project(oracle, plan.directory, trainer.hypermodel)
         progress.resume([oracle.trials[name] for name in oracle.end_order])
-        oracle.report = progress.report
-        if chief:
-            lead_hosts(oracle, plan, progress.say, raise_lost)
-        elif workers > 1:
-            lead_workers(oracle, plan, workers, raise_lost)
-        else:
-            with without_advice():
-                tuner.search(after_each=raise_lost)
-    if oracle.broken is not None:
-        raise oracle.broken
+        scheduler = TrialScheduler(oracle, trainer.hypermodel, plan, progress.report, log)
+        try:
+            for _ in engine.run(run_in_worker if is_parallel else trainer.run, scheduler, stopping):
+                pass
+        except ChangedStateError as error:
+            raise _changed_state_error(error.changed_state) from None
 
 
-def _check_backend() -> None:
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Hide warnings of KerasTuner that a user can do nothing about."""
+    with warnings.catch_warnings():
+        # it asks for its thread's name in a deprecated way
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras_tuner")
+        # its Bayesian tuner fits a Gaussian process
+        warnings.filterwarnings("ignore", message="The optimal value found for dimension")
+        yield
+
+
+def _changed_state_error(changed_state: Sequence[str]) -> SearchError:
+    return SearchError(
+        f"A trial changed global state that cannot be restored: {', '.join(changed_state)}. The "
+        "next trials in this process would depend on it. Resume in a new process with workers=2 "
+        "or more, which are replaced, or change the builder."
+    )
+
+
+def _check_process() -> None:
+    """Refuse another backend, and KerasTuner's own chief and workers."""
     refusal = refusal_of_backend("Searches")
     if refusal:
         raise SearchError(refusal)
+    if CHIEF in os.environ:
+        raise SearchError(
+            f"`tune` runs on one machine, and {CHIEF} is set in the environment. Unset it, or "
+            "search with cnnzoo.hypermodel and a tuner of KerasTuner."
+        )
 
 
 def _check_counts(**counts: int) -> None:
@@ -284,21 +268,43 @@ def _check_counts(**counts: int) -> None:
         Toggle(name, low=1, name=name, type=int).check(count, "tune")
 
 
-def _check_data(trainer: Trainer, data: object, seed: int) -> DataInfo:
-    """Load the data once, to see that there is what a search needs."""
+def _objective_of(tuner: Any) -> Any:
+    return getattr(getattr(tuner, "oracle", None), "objective", None)
+
+
+def _hypermodel(
+    model: Any, search: Search, recipe: Recipe | None, fixed: dict[str, Any]
+) -> ZooHyperModel:
+    """Return the hypermodel to search, validated."""
+    from cnnzoo.tuning.hypermodel import ZooHyperModel, make_hypermodel
+
+    if not isinstance(model, ZooHyperModel):
+        space = make_space(model, search, recipe, fixed, keywords_of(tune))
+        return make_hypermodel(model, space, recipe or Recipe())
+    for name, argument in {"search": search, "recipe": recipe, **fixed}.items():
+        if argument is not None:
+            raise ToggleError(
+                f"`{name}` of `tune`: expected none, because `model` is a hypermodel with its own "
+                f"search, recipe and fixed levels; got {argument!r}. Give it to cnnzoo.hypermodel."
+            )
+    return model
+
+
+def _load_data(trainer: Trainer, data: object, seed: int) -> Data:
+    """Load the data, and check that it has all that the search needs."""
+    from cnnzoo.data import Data, DataError
+
     space = trainer.hypermodel.space
-    named = [name for name in (*space.searched, *space.held) if name in space.data]
-    if isinstance(data, Data) and named:
+    data_toggles = [name for name in (*space.searched, *space.held) if name in space.data]
+    if isinstance(data, Data) and data_toggles:
         raise ToggleError(
-            f"`{named[0]}` is a toggle of the data, and `data` of `tune` is loaded already; give "
-            "what `cnnzoo.load_data` loads."
+            f"`data` of `tune`: expected what `cnnzoo.load_data` loads, because "
+            f"`{data_toggles[0]}` is a toggle of the data; got loaded data."
         )
     loaded = trainer.load({}, seed)
     if not len(loaded.validation.x):
         raise DataError(
-            f"`tune` scores on the validation data, and {loaded.info.name!r} has none. Load it "
-            "with validation=0.1."
+            "`data` of `tune`: expected data with a validation split, which gives the scores; got "
+            f"{loaded.info.name!r} without one. Load it with validation=0.1."
         )
-    with isolated() as trainer.unrestored:
-        trainer.hypermodel.check(loaded, seed)
-    return loaded.info
+    return loaded

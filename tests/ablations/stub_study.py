@@ -6,10 +6,10 @@ from dataclasses import replace
 import stub_trials
 
 from ablations import Study
-from ablations.engines import processes
 from ablations.running import run as runner
 from ablations.running import trial
 from cnnzoo import Recipe
+from cnnzoo.engine.interface import do_nothing
 
 MANY = Study(
     "mlp",
@@ -45,8 +45,7 @@ PROGRAMS = {
 def main(directory: str, which: str) -> None:
     study, runner.measure_trial, runner.run_trial = PROGRAMS[which]
     if which != "REAL":
-        processes.PRELOADED[:] = ["ablations.engines"]
-        processes.prepare_worker = stub_trials.no_preparation
+        runner.SETUP = replace(runner.SETUP, preload=("ablations.study",), prepare=do_nothing)
     results = runner.run(study, directory, workers=2)
     print(results.trials["status"].value_counts().to_dict())
 

@@ -128,8 +128,8 @@ def test_unwritable_directory_is_refused():
 @pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])
 def test_incomplete_name_of_a_builder_is_refused(text):
     assert refusal(Study, text, factors=FACTORS) == (
-        "`model` of a Study must be a name of the zoo, 'package.module:function', or a function "
-        f"defined at the top of a module; got {text!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', or a function "
+        f"defined at module level; got {text!r}."
     )
 
 
@@ -146,8 +146,7 @@ def test_import_error_is_printed_without_traceback(module, text, reason):
     module(text)
     study = Study("own:build", "digits", factors=FACTORS)
     assert refusal(ablations.plan, study) == (
-        f"`model` of a Study: 'own:build' cannot be imported ({reason}). It is written "
-        "'package.module:function'."
+        f"`model`: cannot import 'own:build' ({reason}). Expected 'package.module:function'."
     )
 
 
@@ -155,15 +154,15 @@ def test_error_in_build_is_printed_without_traceback(module):
     module("def build(hp):\n    hp.Int('units', 4, 8)\n    raise RuntimeError('no\\nway')\n")
     study = Study("own:build", "digits", factors={"units": [4, 8]})
     assert refusal(ablations.plan, study) == (
-        "`model` of a Study: 'own:build' cannot be built at its defaults, nor at what the study "
-        "asks for: RuntimeError: no"
+        "`model`: 'own:build' can be built neither at its defaults nor at the given levels: "
+        "RuntimeError: no"
     )
 
 
 def test_a_builder_without_parameters_has_none(module):
     module("def build(): ...\n")
     study = Study("own:build", "digits", factors=FACTORS)
-    assert "The model's: none; the recipe's: epochs," in refusal(ablations.plan, study)
+    assert "Toggles of the model: none; of the recipe: epochs," in refusal(ablations.plan, study)
 
 
 # The command line
@@ -197,10 +196,10 @@ def test_system_error_is_printed_in_one_line():
 
 
 def test_study_of_only_the_baseline_has_nothing_to_compare(place, stubbed, monkeypatch):
-    from ablations.engines.serial import Serial
     from ablations.running import run as runner
+    from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0

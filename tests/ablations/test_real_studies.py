@@ -94,8 +94,8 @@ def test_moving_averages_finding_appears_only_where_it_applies(tmp_path):
         "BatchNormalization's moving averages have not converged: on the training data the loss is "
     )
     assert found["baseline"].endswith(
-        f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of what "
-        "they started as. Train longer, or lower norm_momentum."
+        f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of their "
+        "initial values. Train longer, or lower norm_momentum."
     )
     assert found["normalization=none"] == ""
     assert found["norm_momentum=0.5"] == ""

@@ -14,7 +14,7 @@ import pandas as pd
 
 import ablations
 from ablations.stats import variance_reduction
-from ablations.study.built_in.loss_causes import STUDIES
+from ablations.study.built_in import STUDIES
 
 
 def main():

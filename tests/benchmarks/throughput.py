@@ -123,9 +123,9 @@ def run_arm(arm, sizes, seeds, epochs, train_size):
 def profile(epochs=3):
     """Print where the time of a trial goes, of a first and of a second seed, in one process."""
     start = time.perf_counter()
-    from ablations.running.trial import prepare_worker
+    from cnnzoo.runtime.determinism import fix_arithmetic
 
-    prepare_worker()
+    fix_arithmetic()
     import cnnzoo
     from cnnzoo.models.initialization import restart
     from cnnzoo.training import train as training

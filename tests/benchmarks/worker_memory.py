@@ -8,12 +8,14 @@ TensorFlow keeps something each time; a worker is replaced after 200 trials::
 """
 
 import argparse
+import gc
 import os
 from pathlib import Path
 
-from ablations.running.trial import prepare_worker, run_trial
+from ablations.running.trial import run_trial
 from ablations.study import Trial
 from cnnzoo.levels import Settings
+from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.training.recipe import Recipe
 
 
@@ -36,7 +38,8 @@ def main():
         print(line, flush=True)
         lines.append(f"    {line}")
 
-    prepare_worker()
+    fix_arithmetic()
+    gc.freeze()
     after_warm_up = 0.0
     for number in range(asked.trials):
         filters = 4 + number // asked.seeds % 8

@@ -1,4 +1,4 @@
-"""The zoo's command line, as a user types it."""
+"""The command line of the zoo."""
 
 import functools
 import re
@@ -23,12 +23,12 @@ def run(*arguments, columns=160):
 
 
 def unfolded(text):
-    """The text without the ways in which a terminal breaks it."""
+    """The text without whitespace, to ignore line breaks."""
     return re.sub(r"\s+", "", text)
 
 
 def rows(text):
-    """The words of each line, the folded first cells put together again."""
+    """The words of each line, with folded first cells joined."""
     found = []
     for line in text.splitlines():
         if re.match(r" \S+\s*$", line) and found and found[-1]:
@@ -49,7 +49,7 @@ def listings():
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
-def test_the_list_shows_every_model_with_its_document_task_and_parameters(listings, columns):
+def test_list_shows_every_model(listings, columns):
     result = listings[columns]
     assert result.exit_code == 0
     assert result.stderr == ""
@@ -62,19 +62,19 @@ def test_the_list_shows_every_model_with_its_document_task_and_parameters(listin
         assert line[: len(expected)] == expected
 
 
-def test_a_wide_list_says_what_each_model_is(listings):
+def test_wide_list_describes_each_model(listings):
     for name in cnnzoo.list_models():
         assert unfolded(get_model(name).summary) in unfolded(listings[160].text)
     assert unfolded(get_model("downsampling").summary) not in unfolded(listings[60].text)
 
 
-def test_the_counts_of_the_list_are_those_of_the_documents(listings):
+def test_list_has_the_parameters_of_the_documents(listings):
     lines = {line[0]: line for line in rows(listings[160].text) if line}
     assert "96,266" in lines["downsampling"]
     assert "101,770" in lines["mlp"]
 
 
-def test_the_list_takes_a_pattern():
+def test_list_is_filtered_by_a_pattern():
     result = run("list", "ml*")
     assert result.exit_code == 0
     assert [line[0] for line in rows(result.text) if line and line[0] in cnnzoo.list_models()] == [
@@ -83,7 +83,7 @@ def test_the_list_takes_a_pattern():
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
-def test_describe_shows_the_layers_of_the_model_with_its_choices(columns):
+def test_describe_shows_the_layers(columns):
     result = run("describe", "downsampling", "pool_size=3", "filters=8", columns=columns)
     assert result.exit_code == 0
     assert result.stderr == ""
@@ -99,7 +99,7 @@ def test_describe_shows_the_layers_of_the_model_with_its_choices(columns):
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
-def test_describe_shows_every_toggle_with_its_value_and_its_meaning(columns):
+def test_describe_shows_every_toggle(columns):
     result = run("describe", "downsampling", "pool_size=3", "filters=8", columns=columns)
     toggles = cnnzoo.toggles("downsampling")
     values = {name: toggle.default for name, toggle in toggles.items()}
@@ -121,7 +121,7 @@ def test_describe_shows_every_toggle_with_its_value_and_its_meaning(columns):
     ],
     ids=" ".join,
 )
-def test_a_narrow_terminal_folds_names_and_cuts_no_number(arguments):
+def test_narrow_terminal_folds_names_and_keeps_numbers(arguments):
     name, *choices = arguments
     result = run("describe", *arguments, columns=40)
     assert result.exit_code == 0
@@ -139,7 +139,7 @@ def test_a_narrow_terminal_folds_names_and_cuts_no_number(arguments):
 
 
 def refusal(*arguments, columns=60) -> str:
-    """The only line that a command which is refused writes."""
+    """The single line of a refused command."""
     result = run(*arguments, columns=columns)
     assert result.exit_code == 2
     assert result.text == ""
@@ -162,7 +162,7 @@ TOGGLES = ", ".join(cnnzoo.toggles("downsampling"))
             f"Its models: {MODELS}.",
         ),
         (["describe", "zzz"], f"The zoo has no model `zzz`. Its models: {MODELS}."),
-        (["list", "zzz*"], f"No model's name matches 'zzz*'; all are {MODELS}."),
+        (["list", "zzz*"], f"No model matches 'zzz*'. The models are {MODELS}."),
         (
             ["describe", "downsampling", "pool_sise=3"],
             "`downsampling` has no toggle `pool_sise`; did you mean `pool_size`? "
@@ -174,7 +174,7 @@ TOGGLES = ", ".join(cnnzoo.toggles("downsampling"))
         ),
         (
             ["describe", "downsampling", "pool_size"],
-            "A choice is written toggle=value; got 'pool_size'.",
+            "Expected toggle=value; got 'pool_size'.",
         ),
         (
             ["describe", "downsampling", "activation=rleu"],
@@ -189,11 +189,11 @@ TOGGLES = ", ".join(cnnzoo.toggles("downsampling"))
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_is_refused_in_one_line(arguments, sentence):
+def test_invalid_arguments_are_refused_in_one_line(arguments, sentence):
     assert refusal(*arguments) == f"ToggleError: {sentence}"
 
 
-def test_choices_that_do_not_fit_each_other_are_refused_in_one_line():
+def test_incompatible_values_are_refused_in_one_line():
     line = refusal("describe", "downsampling", "kernel_size=29")
     assert line == (
         "ToggleError: `stage1_conv` of `downsampling`: kernel_size=29 does not fit a map of 28x28 "
@@ -201,7 +201,7 @@ def test_choices_that_do_not_fit_each_other_are_refused_in_one_line():
     )
 
 
-def test_without_a_command_the_help_is_shown():
+def test_help_is_shown_without_a_command():
     result = run()
     assert result.exit_code == 2
     assert "Usage:" in result.output
@@ -209,7 +209,7 @@ def test_without_a_command_the_help_is_shown():
         assert command in result.output
 
 
-def test_an_unknown_command_is_refused():
+def test_unknown_command_is_refused():
     result = run("descibe", "mlp")
     assert result.exit_code == 2
     assert "No such command 'descibe'" in result.stderr
@@ -218,7 +218,7 @@ def test_an_unknown_command_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "said"), [(["--help"], "describe"), (["tune", "--help"], "--checkpoints")]
 )
-def test_the_help_loads_no_framework(arguments, said):
+def test_help_loads_no_framework(arguments, said):
     code = f"""
 import sys
 from cnnzoo.cli import app
@@ -236,7 +236,7 @@ finally:
     assert answer.stderr == ""
 
 
-def test_a_refusal_in_a_real_process_is_one_line_without_the_framework():
+def test_refusal_in_a_process_loads_no_framework():
     code = """
 import sys
 from cnnzoo.cli import app
@@ -255,7 +255,7 @@ except SystemExit as exit:
     )
 
 
-def test_describing_in_a_real_process_writes_nothing_to_stderr():
+def test_describe_in_a_process_writes_nothing_to_stderr():
     code = "from cnnzoo.cli import app; app()"
     answer = subprocess.run(
         [sys.executable, "-c", code, "describe", "mlp", "units=8"],

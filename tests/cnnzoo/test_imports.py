@@ -64,7 +64,7 @@ def test_every_public_name_is_there():
 
 def test_workers_load_keras_without_plots_and_wrappers_and_can_load_them_later():
     code = """
-import cnnzoo.lean_keras, sys
+import cnnzoo.engine.lean_keras, sys
 print([name for name in ("keras", "matplotlib", "sklearn") if name in sys.modules])
 import sklearn.datasets, keras
 print(keras.__name__, len(sklearn.datasets.load_digits().target))

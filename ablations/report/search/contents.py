@@ -1,9 +1,9 @@
-"""The contents of a search's report."""
+"""The contents of a search's report: data frames and sentences, all computed beforehand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -11,18 +11,7 @@ from ablations.report.study.contents import PATH_STEPS, ReportContents
 from ablations.report.wording import metric_words
 from cnnzoo.tuning.records import Hyperparameter
 
-if TYPE_CHECKING:
-    pass
-
-
-DELTAS = ["variant", "metric", "delta", "ci_low", "ci_high", "p_adjusted", "n_pairs", "verdict"]
-
-VARIED_NOTHING = "The search varied nothing, so that there are no choices to compare."
-
-STEPS = [
-    *("step", "factor", "from_level", "to_level", "metric", "mean", "delta", "ci_low", "ci_high"),
-    *("p_adjusted", "n_pairs", "share", "runner_up"),
-]
+VARIED_NOTHING = "The search varied nothing, so there are no choices to compare."
 
 
 @dataclass(frozen=True)
@@ -32,37 +21,37 @@ class SearchContents:
     Parameters
     ----------
     name
-        Of the search.
+        Name of the search.
     facts
-        What was searched, by word.
+        What was searched, by name.
     objective
-        The metric in words.
+        Words for the metric.
     lower
         Whether lower is better.
     trials, best, importance
-        As of `cnnzoo.SearchResults`.
+        Tables of `cnnzoo.SearchResults`.
     hyperparameters
-        What was searched, by the name of its column, the most important first.
+        Hyperparameters by the name of their column, the most important first.
     compared
-        The ids of the trials whose scores can be compared.
+        Ids of the trials whose scores are comparable.
     warnings
-        What must be said before the numbers.
+        What a reader must know before the numbers.
     optimism
-        As of `SearchAblation.optimism`; empty if that was not tried.
+        Table of `SearchAblation.optimism`; empty if the best trials were not trained again.
     seeds_note
-        Whether the search may have used the seeds on which its best was tried again; empty if not.
+        Sentence if the search may have used the seeds of that training; else "".
     one_at_a_time, path
-        What the reports of those two studies show, where they were run.
+        Contents of the reports of those two studies, if they were run.
     tables
-        What became of the winner's choices, by title, every digit.
+        Tables of these studies by title, with all digits.
     line
-        The best configuration, as a line of Python.
+        The best configuration as a line of Python.
     code
-        How to go on, as Python.
+        Python code for the next step.
     versions
-        Of what computed it.
+        Versions of the software.
     directory
-        Where the search is.
+        Folder of the search.
     in_order
         Whether the order of the trials is known.
     """
@@ -90,26 +79,26 @@ class SearchContents:
 
     @property
     def hint(self) -> str:
-        """Which direction is better."""
+        """Words for the better direction."""
         return "lower is better" if self.lower else "higher is better"
 
     @property
     def too_few(self) -> bool:
-        """Whether the trials are too few to say what matters."""
+        """Whether there are too few trials to rank the choices."""
         return bool(self.importance["note"].str.startswith("too few").any())
 
     @property
-    def not_done(self) -> pd.DataFrame:
+    def without_score(self) -> pd.DataFrame:
         """The executions without a score."""
         return self.trials[self.trials["status"] != "done"]
 
 
 def choices_title(metric: str) -> str:
-    """Return what a table of the winner's choices one at a time is called."""
+    """Return the title of a table of the winner's choices one at a time."""
     return f"The winner with one choice at its default: {metric_words(metric)}"
 
 
 def path_title(path: ReportContents) -> str:
-    """Return what the table of the path is called."""
+    """Return the title of the table of the path."""
     metric = metric_words(path.tables[PATH_STEPS]["metric"].iloc[0])
     return f"The path from the defaults to the winner, step by step: {metric}"

@@ -1,150 +1,187 @@
-"""The document of a search's report: page and files."""
+"""The document of a search's report: what stands on its page and in its files."""
 
+from functools import partial
 from typing import Any
 
-from ablations.report.figure import distinct, slug, spec
-from ablations.report.formats import (
-    bullets,
-    csv_of,
-    fenced,
-    headed,
-    json_text,
-    latex_table,
-    latex_text,
-    markdown_text,
-)
-from ablations.report.html import frame_of, json_of, template
 from ablations.report.numbers import brief
-from ablations.report.search import tables
+from ablations.report.page import (
+    Card,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Page,
+    PaperTable,
+    Part,
+    Section,
+    Text,
+    Warnings,
+    drawn_in,
+    filled,
+)
 from ablations.report.search.contents import SearchContents
 from ablations.report.search.figures import draw_figures
-from ablations.report.table import NOTES, Table, with_footnotes
+from ablations.report.search.tables import (
+    best_table,
+    failures_table,
+    importance_table,
+    optimism_table,
+    study_tables,
+    trials_table,
+)
+from ablations.report.table import NOTES, Table, rows_of
 from ablations.report.theme import PAGE
-from ablations.report.wording import metric_words, rows_of
+from ablations.report.wording import metric_words
+from ablations.stats.verdicts import Verdict
+
+IMPORTANCE = (
+    "Share of the differences between scores that each choice explains, over all configurations "
+    "tried. An ablation study shows which choices matter near the best configuration."
+)
 
 
-def page(contents: SearchContents) -> str:
-    """Return a search's page."""
-    drawn = draw_figures(contents, PAGE)
-    by_section: dict[str, list[Any]] = {}
-    for figure in drawn:
-        by_section.setdefault(figure.section, []).append(figure)
-    rendered: str = template("search.html.jinja").render(
-        **frame_of(),
-        contents=contents,
-        cards=_cards(contents),
-        figures=by_section,
-        best=tables.best_table(contents),
-        importance=with_footnotes(tables.importance_table(contents)),
-        optimism=tables.optimism_table(contents),
-        extra=[with_footnotes(table) for table in tables.study_tables(contents)],
-        trials=tables.trials_table(contents),
-        failures=tables.failures_table(contents),
-        specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
-        with_verdicts=(),
-        verdicts=(),
-        words=metric_words,
+def search_document(contents: SearchContents) -> Document:
+    """Return the report of a search."""
+    return Document(
+        contents.name,
+        "",
+        contents.warnings,
+        partial(_page, contents),
+        partial(draw_figures, contents),
+        contents.trials,
+        partial(_paper_tables, contents),
+        partial(_values, contents),
     )
-    return rendered
 
 
-def _cards(contents: SearchContents) -> list[dict[str, str]]:
-    """Return the numbers at the top: a word, a number, what it means."""
-    by_trial = contents.trials.groupby("trial", sort=False)["status"]
-    done = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
-    count = int(contents.trials["trial"].nunique())
-    lost = contents.not_done.groupby("status", sort=False)["trial"].nunique()
-    failed = int(lost.get("failed", 0)) + int(lost.get("unreadable", 0))
-    said_lost = ", ".join(f"{number:,} {status}" for status, number in lost.items())
-    best = brief(contents.best["score"].iloc[0]) if len(contents.best) else "none"
-    better = f"{contents.objective}, {contents.hint}"
-    known = contents.importance[contents.importance["ci_low"] > 0]
-    known = known.iloc[: 0 if contents.too_few else 1]
-    said = [
-        ("Trials done", f"{done:,}", f"of {count:,} begun", ""),
-        ("Not done", f"{count - done:,}", said_lost, "worse" if failed else ""),
-        ("Compared", f"{len(contents.compared):,}", "trials with whole scores", ""),
-        ("Best score", best, better if len(contents.best) else "no trial is done", ""),
-        (
-            "Matters most",
-            known["toggle"].iloc[0] if len(known) else "unknown",
-            f"{known['importance'].iloc[0]:.0%} of the variance" if len(known) else _why(contents),
-            "",
-        ),
+def _page(contents: SearchContents) -> Page:
+    drawn = draw_figures(contents, PAGE)
+    importance = importance_table(contents)
+    ranked = [Text(IMPORTANCE), *drawn_in(drawn, "importance"), importance]
+    failures, trials = failures_table(contents), trials_table(contents)
+    return Page(
+        "Search",
+        contents.name,
+        contents.facts,
+        _cards(contents),
+        [
+            Section("best", "Best configurations", _best(contents)),
+            Section("fresh", "Retrained", _retrained(contents)),
+            Section("progress", "Progress", drawn_in(drawn, "progress")),
+            Section("importance", "Importance", ranked if importance.rows else []),
+            Section("slices", "Scores by choice", drawn_in(drawn, "slices", "columns")),
+            Section("parallel", "Configurations", drawn_in(drawn, "parallel")),
+            Section("failures", failures.title, filled(failures)),
+            Section("trials", trials.title, filled(trials)),
+            Section("rerun", "Next step", _next_step(contents)),
+        ],
+    )
+
+
+def _paper_tables(contents: SearchContents) -> list[PaperTable]:
+    """Return all tables but that of the trials; notes stand below them, not in a column."""
+    tables = [
+        best_table(contents),
+        optimism_table(contents),
+        *study_tables(contents),
+        importance_table(contents),
+        failures_table(contents),
     ]
-    return [dict(zip(("word", "number", "more", "kind"), card, strict=True)) for card in said]
+    return [PaperTable(table, _notes(table)) for table in tables if table.rows]
 
 
-def _why(contents: SearchContents) -> str:
+def _values(contents: SearchContents) -> dict[str, Any]:
+    """Return everything that the report shows, with all digits."""
+    below = (table.below for table in study_tables(contents))
+    return {
+        "name": contents.name,
+        "facts": contents.facts,
+        "warnings": list(contents.warnings),
+        "best": rows_of(contents.best),
+        "importance": rows_of(contents.importance),
+        "optimism": rows_of(contents.optimism),
+        "notes": list(dict.fromkeys(filter(None, below))),
+        "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
+        "trials": rows_of(contents.trials),
+        "versions": contents.versions,
+    }
+
+
+def _cards(contents: SearchContents) -> list[Card]:
+    by_trial = contents.trials.groupby("trial", sort=False)["status"]
+    finished = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
+    count = int(contents.trials["trial"].nunique())
+    unfinished = contents.without_score.groupby("status", sort=False)["trial"].nunique()
+    failed = int(unfinished.get("failed", 0)) + int(unfinished.get("unreadable", 0))
+    decisive = contents.importance[contents.importance["ci_low"] > 0]
+    if contents.too_few or not len(decisive):
+        most = Card("Most important", "unknown", _why_unknown(contents))
+    else:
+        share = f"{decisive['importance'].iloc[0]:.0%} of the variance"
+        most = Card("Most important", decisive["toggle"].iloc[0], share)
+    best = Card("Best score", "none", "no trial has finished")
+    if len(contents.best):
+        better = f"{contents.objective}, {contents.hint}"
+        best = Card("Best score", brief(contents.best["score"].iloc[0]), better)
+    return [
+        Card("Trials finished", f"{finished:,}", f"of {count:,} started"),
+        Card(
+            "Without a score",
+            f"{count - finished:,}",
+            ", ".join(f"{number:,} {status}" for status, number in unfinished.items()),
+            Verdict.WORSE if failed else "",
+        ),
+        Card("Compared", f"{len(contents.compared):,}", "trials with complete scores"),
+        best,
+        most,
+    ]
+
+
+def _why_unknown(contents: SearchContents) -> str:
     if not contents.hyperparameters:
         return "nothing was varied"
     return "too few trials" if contents.too_few else "no choice stands out"
 
 
-def csv_report(contents: SearchContents) -> str:
-    """Return the trials, all columns, every digit."""
-    return csv_of(contents.trials)
+def _best(contents: SearchContents) -> list[Part]:
+    parts: list[Part] = [Warnings(contents.warnings)] if contents.warnings else []
+    table = best_table(contents)
+    if not table.rows:
+        return [*parts, Text("No trial has finished yet.")]
+    lead = "Configurations are ranked by their mean score over executions, not by the best one."
+    parts += [Text(lead), table]
+    if contents.line:
+        parts += [Heading("The best configuration in Python"), Code(contents.line, "python")]
+    return parts
 
 
-def json_report(contents: SearchContents) -> str:
-    """Return everything, every digit; what is missing or infinite is null."""
-    return json_text(
-        {
-            "name": contents.name,
-            "facts": contents.facts,
-            "warnings": list(contents.warnings),
-            "best": rows_of(contents.best),
-            "importance": rows_of(contents.importance),
-            "optimism": rows_of(contents.optimism),
-            "notes": list(
-                dict.fromkeys(it.below for it in tables.study_tables(contents) if it.below)
-            ),
-            "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
-            "trials": rows_of(contents.trials),
-            "versions": contents.versions,
-        }
+def _retrained(contents: SearchContents) -> list[Part]:
+    optimism = optimism_table(contents)
+    if not optimism.rows:
+        return []
+    studies = study_tables(contents)
+    return [optimism, *(part for it in studies for part in (Heading(it.title), it))]
+
+
+def _next_step(contents: SearchContents) -> list[Part]:
+    lead = (
+        "An ablation study of this search retrains the winner and its rivals on further seeds, "
+        "then changes the winner's choices one at a time and along the path from the defaults."
     )
+    parts: list[Part] = [Text(lead), Code(contents.code, "python")]
+    if contents.versions:
+        named = {metric_words(str(name)): str(it) for name, it in contents.versions.items()}
+        parts += [Heading("Versions"), Facts(named)]
+    return parts
 
 
-def markdown_report(contents: SearchContents) -> str:
-    """Return the tables in Markdown."""
-    parts = [f"# Search: {markdown_text(contents.name)}\n"]
-    parts.append(bullets(f"{word}: {value}" for word, value in contents.facts.items()))
-    parts.append("".join(f"> {markdown_text(said)}\n>\n" for said in contents.warnings))
-    shown = [*_tables(contents), tables.trials_table(contents)]
-    parts += [headed(table, level=2) for table in shown if table.rows]
-    parts += ["## How to go on\n", fenced(contents.code, "python")]
-    parts.append(bullets(f"{metric_words(n)}: {v}" for n, v in contents.versions.items()))
-    return "\n".join(part for part in parts if part)
-
-
-def latex_report(contents: SearchContents) -> str:
-    """Return the tables but that of all trials as LaTeX, for a paper that loads booktabs."""
-    lines = ["% \\usepackage{booktabs} in the preamble.\n"]
-    shown = [table for table in _tables(contents) if table.rows]
-    labels = distinct(f"{slug(contents.name)}-{slug(table.title).lower()}" for table in shown)
-    lines += [_latex(table, label) for table, label in zip(shown, labels, strict=True)]
-    lines += [f"% {line}\n" for line in map(latex_text, contents.warnings)]
-    return "\n".join(lines)
-
-
-def _latex(table: Table, label: str) -> str:
-    """Return a table as LaTeX, its notes below it: a column of sentences has no room on a page."""
+def _notes(table: Table) -> list[str]:
+    """Return the notes of each row, with the cells that name the row."""
+    if table.headers[-1] != NOTES:
+        return []
     named = 2 if table.headers[0] == "Factor" else 1
-    notes = [
+    return [
         f"{' '.join(cell.text for cell in row[:named])}: {row[-1].text}."
         for row in table.rows
-        if table.headers[-1] == NOTES and row[-1].text
-    ]
-    below = [*notes, *([table.below] if table.below else [])]
-    return latex_table(table.without(NOTES), label, below)
-
-
-def _tables(contents: SearchContents) -> list[Table]:
-    return [
-        tables.best_table(contents),
-        tables.optimism_table(contents),
-        *tables.study_tables(contents),
-        tables.importance_table(contents),
-        tables.failures_table(contents),
+        if row[-1].text
     ]

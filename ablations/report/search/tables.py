@@ -1,4 +1,4 @@
-"""The tables of a search, as a reader sees them."""
+"""Tables of a search: trials, importance, optimism, and the studies of its winner."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.report.numbers import decimals_of, fixed, is_number, share_words
+from ablations.report.numbers import CI, decimals_of, fixed, is_number, share_words
 from ablations.report.search.contents import SearchContents, choices_title, path_title
 from ablations.report.study.contents import PATH_STEPS
 from ablations.report.study.tables import deltas_table, shaped_table
@@ -15,32 +15,35 @@ from ablations.report.table import (
     Cell,
     Table,
     any_table,
+    rows_of,
     share_cell,
     size_cells,
     sort_key,
     text_cell,
 )
-from ablations.report.wording import listed, metric_words, rows_of
+from ablations.report.wording import listed, metric_words
 from ablations.stats.caveats import unseen_skew
+
+OPTIMISM = "Optimism of the search"
 
 
 def best_table(contents: SearchContents) -> Table:
     """Return the best configurations."""
     once = (contents.best["executions"] == 1).all()
     kept = contents.best.drop(columns=["executions"] if once else [])
-    return _named("The best configurations", kept, contents)
+    return _named("Best configurations", kept, contents)
 
 
 def trials_table(contents: SearchContents) -> Table:
-    """Return all trials, without the columns in which nothing stands; reasons are elsewhere."""
+    """Return all trials without empty columns; another table has the reasons of failures."""
     trials = contents.trials
     same = [name for name in ("execution", "seed") if trials[name].nunique() < 2]
     return _named("All trials", trials.drop(columns=[*same, "reason"]), contents)
 
 
 def failures_table(contents: SearchContents) -> Table:
-    """Return what has no score, alike ones together, with the reasons."""
-    groups = contents.not_done.groupby(["status", "reason"], sort=False)
+    """Return the trials without a score by status and reason."""
+    groups = contents.without_score.groupby(["status", "reason"], sort=False)
     rows = tuple(
         (
             text_cell(status),
@@ -50,17 +53,14 @@ def failures_table(contents: SearchContents) -> Table:
         )
         for (status, reason), rows in groups
     )
-    return Table("Not done", ("Status", "Reason", "Trials", "Which"), rows)
+    return Table("Trials without a score", ("Status", "Reason", "Trials", "Ids"), rows)
 
 
 def importance_table(contents: SearchContents) -> Table:
     """Return the importance of each choice with its interval."""
     rows = tuple(map(_importance_cells, rows_of(contents.importance)))
-    headers = ("Choice", "Importance", "95% interval", "Levels tried", NOTES)
-    told = {headers[at] for row in rows for at, cell in enumerate(row) if cell.text}
-    return Table("Importance", headers, rows).without(
-        *(each for each in headers if each not in told)
-    )
+    headers = ("Choice", "Importance", CI, "Levels tried", NOTES)
+    return Table("Importance", headers, rows).without_empty(*headers)
 
 
 def _importance_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
@@ -71,25 +71,26 @@ def _importance_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
         share_cell(row["importance"]),
         Cell(ends, sort_key(low)),
         Cell(str(row["levels_tried"]), float(row["levels_tried"])),
-        text_cell(row["note"].replace(";", ",")),  # a semicolon parts notes
+        text_cell(row["note"].replace(";", ",")),  # a semicolon would separate notes
     )
 
 
 def optimism_table(contents: SearchContents) -> Table:
-    """Return the search's scores beside the means over fresh seeds."""
-    again = "trained again" if contents.seeds_note else "on fresh seeds"
-    title = f"Scores of the search and {again}"
+    """Return the scores of the search beside the means of retraining."""
     if contents.optimism.empty:
-        return Table(title, (), ())
+        return Table(OPTIMISM, (), ())
     rows = tuple(map(_optimism_cells, rows_of(contents.optimism)))
-    headers = ("Rank", "Trial", "Score of the search", "Fresh mean", "Optimism", "95% interval")
-    lead = (
-        f"The winner and its rivals, trained again. {contents.seeds_note}"
+    headers = ("Rank", "Trial", "Search score", "Retrained mean", "Optimism", CI, "Seeds")
+    seeds = (
+        f". {contents.seeds_note}"
         if contents.seeds_note
-        else "The winner and its rivals, trained again on seeds that the search did not use."
+        else " on seeds that the search did not use."
     )
-    lead += " Optimism is by how much the search's score was too good, with its 95% interval."
-    return Table(title, (*headers, "Seeds"), rows, lead=lead)
+    lead = (
+        f"The winner and its rivals were retrained{seeds} Optimism is how much better the search's "
+        f"score was than the retrained mean, with its {CI}."
+    )
+    return Table(OPTIMISM, headers, rows, lead=lead)
 
 
 def _optimism_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
@@ -107,11 +108,11 @@ def _optimism_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def study_tables(contents: SearchContents) -> list[Table]:
-    """Return what became of the winner's choices, one at a time and then along the path."""
+    """Return the effects of the winner's choices, one at a time and along the path."""
     one_at_a_time, path = contents.one_at_a_time, contents.path
-    shown = []
+    tables = []
     if one_at_a_time:
-        shown += [
+        tables += [
             replace(deltas_table(one_at_a_time, metric), title=choices_title(metric))
             for metric in one_at_a_time.metrics
         ]
@@ -119,26 +120,23 @@ def study_tables(contents: SearchContents) -> list[Table]:
         frame = path.tables[PATH_STEPS]
         steps = shaped_table(path, PATH_STEPS, frame)
         below = unseen_skew(frame["n_pairs"])
-        shown.append(replace(steps, title=path_title(path), below=below))
-    return shown
-
-
-def plain_table(title: str, frame: pd.DataFrame) -> Table:
-    """Return any table, with nothing in the cells that are empty."""
-    filled = frame.astype(object).where(frame.notna(), None)
-    return any_table(title, filled)
+        tables.append(replace(steps, title=path_title(path), below=below))
+    return tables
 
 
 def _named(title: str, frame: pd.DataFrame, contents: SearchContents) -> Table:
-    """Return a table whose columns keep the names of hyperparameters as they are."""
-    known = [name for name in frame if name == "trial" or frame[name].notna().any()]
-    known = [name for name in known if not (name == "reason" and not frame[name].any())]
-    known = [name for name in known if name != "partial" or frame[name].any()]
-    table = plain_table(title, frame[known])
+    """Return a table without empty columns; hyperparameters keep their names."""
+    optional = ("reason", "partial")
+    kept = [
+        name
+        for name in frame
+        if name == "trial" or (frame[name].any() if name in optional else frame[name].notna().any())
+    ]
+    table = any_table(title, frame[kept].astype(object).where(frame[kept].notna(), None))
     headers = tuple(
         contents.hyperparameters[name].name
         if name in contents.hyperparameters
         else metric_words(name)
-        for name in known
+        for name in kept
     )
     return replace(table, headers=headers)

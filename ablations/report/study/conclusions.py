@@ -1,67 +1,151 @@
-"""What a study's design was made to answer: its trends, its effects, or its path, in sentences."""
+"""Sentences that answer the question of a design: its path, its effects or its trends."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from ablations.report.numbers import decimals_of, fixed, is_number, p_value, share_words, size_words
+from ablations.report.numbers import (
+    CONFIDENCE,
+    decimals_of,
+    estimate,
+    fixed,
+    is_number,
+    p_words,
+    share_words,
+)
+from ablations.report.page import Card, Sentence
 from ablations.report.study.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
-from ablations.report.study.summary import Said
-from ablations.report.study.tables import gets, is_exploratory, is_shown
-from ablations.report.wording import better_or_worse, joined, level_words, metric_words, rows_of
+from ablations.report.study.summary import change_words
+from ablations.report.study.tables import is_exploratory, is_significant, step_verdict
+from ablations.report.table import rows_of
+from ablations.report.wording import (
+    Row,
+    better_or_worse,
+    count_of,
+    joined,
+    level_words,
+    listed,
+    metric_words,
+)
+from ablations.stats.contrasts import TOGETHER
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.stats.verdicts import Verdict
 from ablations.study.checks import EXPLORATORY_BELOW
 
-Row = Mapping[str, Any]
-
 MOST_LISTED = 3
-"""Effects that are not shown and have a sentence each; more share one."""
+"""Number of effects without significance that have a sentence each; more share one."""
 
 MOST_LEVELS = 8
+"""Number of levels of a trend that are listed."""
 
 TOO_FEW = f"fewer than {EXPLORATORY_BELOW} seed blocks"
 FEW = f"no verdict with {TOO_FEW}"
 
 
-def answers(contents: ReportContents) -> list[Said]:
-    """Return a sentence a trend, a main effect and an interaction, or a step of a path."""
+def answers(contents: ReportContents) -> list[Sentence]:
+    """Return a sentence for each step of a path, each effect and each trend."""
     return [*_path(contents), *_effects(contents), *_trends(contents)]
 
 
-def headline(contents: ReportContents) -> dict[str, str] | None:
-    """Return the answer that stands at the top: a word, a number, what it means, and its kind."""
-    steps = _known_steps(contents)
-    if steps:
-        first, last = steps[0], steps[-1]
-        change = last["mean"] - first["mean"]
-        size = fixed(change, _decimals(last), signed=True)
-        ends = _ends(first, last)
-        count = f"{len(steps) - 1} step" + "s" * (len(steps) > 2)
-        return card(
-            _path_so_far(contents), size, f"{metric_words(last['metric'])}, {ends}, {count}"
-        )
+def headline(contents: ReportContents) -> Card | None:
+    """Return the most important answer as a card, if there is one."""
+    return _path_card(contents) or _effect_card(contents) or _trend_card(contents)
+
+
+def _path_card(contents: ReportContents) -> Card | None:
+    steps = _measured_steps(contents)
+    if not steps:
+        return None
+    first, last = steps[0], steps[-1]
+    size = fixed(last["mean"] - first["mean"], _decimals(last), signed=True)
+    count = count_of(len(steps) - 1, "step")
+    more = f"{metric_words(last['metric'])}, {_ends(first, last)}, {count}"
+    return Card(_path_name(contents), size, more)
+
+
+def _effect_card(contents: ReportContents) -> Card | None:
     mains = [
-        row for row in _rows(contents, EFFECTS) if row["kind"] == "main" and is_shown(contents, row)
+        row
+        for row in _rows(contents, EFFECTS)
+        if row["kind"] == "main" and is_significant(row) and is_number(row["delta"])
     ]
-    sized = [row for row in mains if is_number(row["delta"])]
-    if sized:
-        row = max(sized, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
-        verdict = better_or_worse(contents, row["metric"], row["delta"])
-        what = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
-        word = f"Main effect: {verdict}" if verdict else "Main effect"
-        return card(word, fixed(row["delta"], _decimals(row), signed=True), what, verdict)
+    if not mains:
+        return None
+    row = max(mains, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
+    verdict = better_or_worse(row["metric"], row["delta"])
+    more = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
+    word = f"Main effect: {verdict}" if verdict else "Main effect"
+    return Card(word, fixed(row["delta"], _decimals(row), signed=True), more, verdict)
+
+
+def _trend_card(contents: ReportContents) -> Card | None:
     trends = [row for row in _rows(contents, TRENDS) if row["trend"] and not is_exploratory(row)]
-    if trends:
-        # a slope that may be none is no number to begin with
-        row = next((row for row in trends if not row["notes"]), trends[0])
+    if not trends:
+        return None
+    # a slope whose interval includes 0 is shown only if there is no other
+    row = next((row for row in trends if not row["notes"]), trends[0])
+    metric, factor = metric_words(row["metric"]), row["factor"]
+    if row["notes"] == SLOPE_OPPOSED:
+        more, size = (
+            f"rank correlation of {metric} with {factor}",
+            fixed(row["rho"], 2, signed=True),
+        )
+    else:
         decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
-        what = f"{metric_words(row['metric'])} per unit of {row['factor']}"
-        what += " (its interval includes 0)" if row["notes"] == SLOPE_OPEN else ""
-        size = fixed(row["slope"], decimals, signed=True)
-        if row["notes"] == SLOPE_OPPOSED:
-            what = f"rank correlation of {metric_words(row['metric'])} with {row['factor']}"
-            size = fixed(row["rho"], 2, signed=True)
-        return card(f"Trend: {row['trend']}", size, what, _of_trend(contents, row))
-    return None
+        more, size = f"{metric} per unit of {factor}", fixed(row["slope"], decimals, signed=True)
+        more += " (its interval includes 0)" if row["notes"] == SLOPE_OPEN else ""
+    return Card(f"Trend: {row['trend']}", size, more, _trend_verdict(row))
+
+
+def _path(contents: ReportContents) -> list[Sentence]:
+    rows = _rows(contents, PATH_STEPS)
+    sentences = []
+    if _measured_steps(contents):
+        rest = (
+            f" changes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas "
+            "of its steps are optimistic because the trials that measure them also chose them"
+        )
+        sentences.append(Sentence("", _path_name(contents), rest))
+    whole = "whole change" if _is_complete(contents) else "change so far"
+    for row in rows[1:]:
+        levels = f"{level_words(row['to_level'])} (before: {level_words(row['from_level'])})"
+        subject = f"Step {row['step']}, {row['factor']}={levels}"
+        if not is_number(row["delta"]):
+            rest = f": {metric_words(row['metric'])} is unknown"
+            sentences.append(Sentence("", subject, rest))
+            continue
+        verdict, share = step_verdict(row), share_words(row["share"])
+        why = _undecided(row) if verdict == Verdict.INCONCLUSIVE else verdict
+        note = (row.get("notes") or "").split("; ")[0] if not verdict else ""
+        rest = f", {change_words(row, count_of(int(row['n_pairs']), 'seed'))}"
+        rest += f": {why}" if why else f", {note}" if note else ""
+        if verdict == Verdict.WORSE and row["step"] < len(contents.study["factors"]):
+            rest += ", although no other remaining change did less harm"
+        else:
+            rest += f", {share} of the {whole}" if share else ""
+        sentences.append(Sentence(verdict, subject, rest))
+    return sentences
+
+
+def _undecided(row: Row) -> str:
+    if is_number(row["ci_low"]) and not row["ci_low"] <= 0 <= row["ci_high"]:
+        return f"not significant after correction for all changes tried, {_p(row, 'corrected')}"
+    return "inconclusive, the interval includes 0"
+
+
+def _measured_steps(contents: ReportContents) -> list[dict[str, Any]]:
+    """Return the start of a path and its steps, or nothing if a mean at either end is missing."""
+    rows = _rows(contents, PATH_STEPS)
+    ends = [row["mean"] for row in (*rows[:1], *rows[-1:])]
+    return rows if len(rows) > 1 and all(map(is_number, ends)) else []
+
+
+def _is_complete(contents: ReportContents) -> bool:
+    """Tell whether a path has changed every factor."""
+    return len(_rows(contents, PATH_STEPS)) > len(contents.study["factors"])
+
+
+def _path_name(contents: ReportContents) -> str:
+    return "The whole path" if _is_complete(contents) else "The path so far"
 
 
 def _ends(first: Row, last: Row) -> str:
@@ -69,189 +153,124 @@ def _ends(first: Row, last: Row) -> str:
     return f"from {fixed(first['mean'], decimals)} to {fixed(last['mean'], decimals)}"
 
 
-def card(word: str, number: str, more: str, kind: str = "") -> dict[str, str]:
-    """Return what stands at the top: a word, a number, what it means, and its kind."""
-    return {"word": word, "number": number, "more": more, "kind": kind}
-
-
-def _path(contents: ReportContents) -> list[Said]:
-    rows = _rows(contents, PATH_STEPS)
-    said = []
-    if _known_steps(contents):
-        rest = (
-            f" takes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas of "
-            "its steps are optimistic, for the trials that measure them also chose them"
-        )
-        said.append(Said("", _path_so_far(contents), rest))
-    change = "whole change" if _at_its_end(contents) else "change so far"
-    for row in rows[1:]:
-        changed = (
-            f"{row['factor']} {level_words(row['to_level'])} instead of "
-            f"{level_words(row['from_level'])}"
-        )
-        subject = f"Step {row['step']}, {changed}"
-        if not is_number(row["delta"]):
-            said.append(Said("", subject, f": {metric_words(row['metric'])} is not known"))
-            continue
-        size, share = _by(row["metric"], row), share_words(row["share"])
-        verdict, part = gets(contents, row), f", {share} of the {change}" if share else ""
-        noted = (row.get("notes") or "").split("; ")[0] if not verdict else ""
-        if verdict == "worse" and row["step"] < len(contents.study["factors"]):
-            part = ", though no other change that was left did less harm"
-        what = _undecided(row) if verdict == "inconclusive" else verdict
-        end = f": {what}" if what else f", {noted}" if noted else ""
-        said.append(Said(verdict, subject, f", {size}{end}{part}"))
-    return said
-
-
-def _undecided(row: Row) -> str:
-    if is_number(row["ci_low"]) and not row["ci_low"] <= 0 <= row["ci_high"]:
-        return f"not shown once corrected for all the changes tried (p {_p(row)})"
-    return "the interval includes no difference"
-
-
-def _known_steps(contents: ReportContents) -> list[dict[str, Any]]:
-    """Return the start of a path and its steps; none where a mean at either end is missing."""
-    rows = _rows(contents, PATH_STEPS)
-    ends = [row["mean"] for row in (*rows[:1], *rows[-1:])]
-    return rows if len(rows) > 1 and all(map(is_number, ends)) else []
-
-
-def _at_its_end(contents: ReportContents) -> bool:
-    """Tell whether a path has changed every factor."""
-    return len(_rows(contents, PATH_STEPS)) > len(contents.study["factors"])
-
-
-def _path_so_far(contents: ReportContents) -> str:
-    return "The whole path" if _at_its_end(contents) else "The path so far"
-
-
-def _effects(contents: ReportContents) -> list[Said]:
+def _effects(contents: ReportContents) -> list[Sentence]:
     rows = [row for row in _rows(contents, EFFECTS) if is_number(row["p_adjusted"])]
-    said = []
+    sentences = []
     for metric in dict.fromkeys(row["metric"] for row in rows):
-        own = [row for row in rows if row["metric"] == metric]
         for kind, write in (("main", _main), ("interaction", _interaction)):
-            terms = [row for row in own if row["kind"] == kind]
-            open_ones = [row for row in terms if not is_shown(contents, row)]
-            each = (
-                terms
-                if len(open_ones) <= MOST_LISTED
-                else [r for r in terms if is_shown(contents, r)]
-            )
-            said += [write(contents, row) for row in each]
-            if len(each) < len(terms):
-                names = ", ".join(row["term"] for row in open_ones[:MOST_LEVELS])
-                more = f" and {len(open_ones) - MOST_LEVELS:,} more" * (
-                    len(open_ones) > MOST_LEVELS
-                )
-                words = "main effects" if kind == "main" else "interactions"
-                few = is_exploratory(open_ones[0])
-                verdict, which = (
-                    ("", f"without verdict ({TOO_FEW})")
-                    if few
-                    else ("inconclusive", "that are not shown")
-                )
-                rest = f" in {metric_words(metric)}: {names}{more}"
-                said.append(Said(verdict, f"{words.capitalize()} {which}", rest))
-    return said
+            terms = [row for row in rows if row["metric"] == metric and row["kind"] == kind]
+            others = [row for row in terms if not is_significant(row)]
+            if len(others) <= MOST_LISTED:
+                sentences += [write(contents, row) for row in terms]
+            else:
+                sentences += [write(contents, row) for row in terms if is_significant(row)]
+                sentences.append(_together(kind, metric, others))
+    return sentences
 
 
-def _main(contents: ReportContents, row: Row) -> Said:
-    metric = metric_words(row["metric"])
-    tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
-    if not is_number(row["delta"]):  # of more than two levels
+def _together(kind: str, metric: str, rows: Sequence[Row]) -> Sentence:
+    """Name the effects without significance in one sentence."""
+    words = "Main effects" if kind == "main" else "Interactions"
+    rest = f" in {metric_words(metric)}: {listed([row['term'] for row in rows])}"
+    if is_exploratory(rows[0]):
+        return Sentence("", f"{words} without verdict ({TOO_FEW})", rest)
+    return Sentence(Verdict.INCONCLUSIVE, f"{words} without significance", rest)
+
+
+def _main(contents: ReportContents, row: Row) -> Sentence:
+    metric, test = metric_words(row["metric"]), _test(row)
+    if not is_number(row["delta"]):  # a factor of more than two levels
         levels = ", ".join(map(level_words, contents.study["factors"].get(row["term"], ())))
+        subject = f"{row['term']} ({levels})"
         if is_exploratory(row):
-            return Said("", f"{row['term']} ({levels})", f": {metric}, {FEW} ({tail})")
-        what = "changes" if is_shown(contents, row) else "is not shown to change"
-        verdict = "" if is_shown(contents, row) else "inconclusive"
-        return Said(verdict, f"{row['term']} ({levels})", f" {what} {metric}: {tail}")
+            return Sentence("", subject, f": effect on {metric}, {FEW} ({test})")
+        if is_significant(row):
+            return Sentence("", subject, f" has an effect on {metric} ({test})")
+        return Sentence(
+            Verdict.INCONCLUSIVE, subject, f" has no significant effect on {metric} ({test})"
+        )
     subject = _change(contents, row["term"])
-    over = ", over the levels of the other factors"
+    average = "on average over the levels of the other factors"
     if is_exploratory(row):
-        return Said("", subject, f"{over}: {metric} {_size(row)}, {FEW} ({tail})")
-    if not is_shown(contents, row):
-        rest = f"{over}: {metric} {_size(row)}, not shown ({tail})"
-        return Said("inconclusive", subject, rest)
-    verdict = better_or_worse(contents, row["metric"], row["delta"])
+        return Sentence("", subject, f": difference in {metric} {_size(row)} {average}, {FEW}")
+    if not is_significant(row):
+        rest = f" has no significant effect on {metric}: {_size(row)} {average}"
+        return Sentence(Verdict.INCONCLUSIVE, subject, rest)
+    verdict = better_or_worse(row["metric"], row["delta"])
     end = f": {verdict}" if verdict else ""
-    return Said(verdict, subject, f"{over}, {_by(row['metric'], row)}{end} ({tail})")
+    return Sentence(verdict, subject, f" {change_words(row, test)} {average}{end}")
 
 
-def _interaction(contents: ReportContents, row: Row) -> Said:
-    metric = metric_words(row["metric"])
-    tail = f"p {_p(row)}, {share_words(row['share'])} of the variance"
+def _interaction(contents: ReportContents, row: Row) -> Sentence:
+    metric, term, test = metric_words(row["metric"]), row["term"], _test(row)
     if is_exploratory(row):
-        size = f" {_size(row)}" if is_number(row["delta"]) else ""
-        return Said("", row["term"], f": interaction in {metric}{size}, {FEW} ({tail})")
-    if not is_shown(contents, row):
-        size = f" ({_size(row)})" if is_number(row["delta"]) else ""
-        return Said(
-            "inconclusive", row["term"], f": in {metric} no interaction is shown{size}, {tail}"
+        size = f" {_size(row)}" if is_number(row["delta"]) else f" ({test})"
+        return Sentence("", term, f": interaction in {metric}{size}, {FEW}")
+    if not is_significant(row):
+        size = f": {_size(row)}" if is_number(row["delta"]) else f" ({test})"
+        return Sentence(
+            Verdict.INCONCLUSIVE, term, f" have no significant interaction in {metric}{size}"
         )
     if not is_number(row["delta"]):
-        return Said("", row["term"], f" interact in {metric}: {tail}")
-    from ablations.stats.contrasts import TOGETHER
-
-    first, second = row["term"].split(TOGETHER)
+        return Sentence("", term, f" interact in {metric} ({test})")
+    first, second = term.split(TOGETHER)
     other = _levels(contents, second)[1]
     rest = (
-        f" interact: {second} {other} moves the delta of {_change(contents, first)} in {metric} by "
-        f"{_size(row)} ({tail}); a main effect is only the mean of what it is with either level"
+        f" interact in {metric}: {second}={other} changes the delta of {_change(contents, first)} "
+        f"by {_size(row)}; each main effect is only the average of its deltas at both levels of "
+        "the other factor"
     )
-    return Said("", row["term"], rest)
+    return Sentence("", term, rest)
 
 
-def _trends(contents: ReportContents) -> list[Said]:
-    said = []
+def _trends(contents: ReportContents) -> list[Sentence]:
+    sentences = []
     for row in _rows(contents, TRENDS):
         metric, factor = metric_words(row["metric"]), row["factor"]
         levels = str(row["levels"]).split(", ")
         among = (
-            joined(levels)
+            f"levels {joined(levels)}"
             if len(levels) <= MOST_LEVELS
             else f"{len(levels):,} levels from {levels[0]} to {levels[-1]}"
         )
-        over = f"{_slope(row)} a unit, over {among} in {row['n_blocks']:,} seed blocks"
-        test = f"Page's trend test, p {p_value(row['p_adjusted'])}"
-        noted = f"; {row['notes']}" if row["notes"] else ""
+        ends = (row["slope"], row["slope_low"], row["slope_high"])
+        slope = estimate(*ends, count_of(row["n_blocks"], "seed"), unit=" per unit")
+        test = f"{slope}, {among}, Page's trend test {_p(row)}"
+        note = f"; {row['notes']}" if row["notes"] else ""
         if is_exploratory(row):
-            said.append(Said("", factor, f": {metric} {over}, {FEW} ({test})"))
+            sentences.append(Sentence("", factor, f": slope of {metric} {test}, {FEW}"))
             continue
         if not row["trend"]:
-            alone = row["p"] < 1 - contents.confidence
-            once = " once corrected for the other factors' trends" if alone else ""
-            rest = f": no trend of {metric} is shown{once}, {over} ({test}){noted}"
-            said.append(Said("inconclusive", factor, rest))
+            once = " after correction for the other factors" if row["p"] < 1 - CONFIDENCE else ""
+            rest = f": no significant trend of {metric}{once}, slope {test}{note}"
+            sentences.append(Sentence(Verdict.INCONCLUSIVE, factor, rest))
             continue
-        verdict = _of_trend(contents, row)
-        end = f": {verdict}" if verdict else ""
-        way = "higher" if row["trend"] == "rises" else "lower"
-        rest = f", the {way} the {metric}: {over} ({test}){end}{noted}"
-        said.append(Said(verdict, f"The larger {factor}", rest))
-    return said
+        verdict = _trend_verdict(row)
+        verb = "increases" if row["trend"] == "rises" else "decreases"
+        rest = f" {verb} {metric}: slope {test}{f': {verdict}' if verdict else ''}{note}"
+        sentences.append(Sentence(verdict, f"Raising {factor}", rest))
+    return sentences
 
 
 def _rows(contents: ReportContents, title: str) -> list[dict[str, Any]]:
     return rows_of(contents.tables[title]) if title in contents.tables else []
 
 
-def _of_trend(contents: ReportContents, row: Row) -> str:
-    return better_or_worse(contents, row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
+def _trend_verdict(row: Row) -> str:
+    return better_or_worse(row["metric"], 1.0 if row["trend"] == "rises" else -1.0)
 
 
 def _levels(contents: ReportContents, factor: str) -> tuple[str, str]:
-    """Return the baseline's level of a factor of two levels, and the other one, as words."""
+    """Return the baseline's level of a factor of two levels, and the other level."""
     words = [level_words(level) for level in contents.study["factors"][factor]]
-    known = contents.study.get("baseline", {})
-    own = level_words(known[factor]) if factor in known else words[0]
-    return own, next(word for word in words if word != own)
+    baseline = contents.study.get("baseline", {})
+    start = level_words(baseline[factor]) if factor in baseline else words[0]
+    return start, next(word for word in words if word != start)
 
 
 def _change(contents: ReportContents, factor: str) -> str:
-    own, other = _levels(contents, factor)
-    return f"{factor} {other} instead of {own}"
+    start, other = _levels(contents, factor)
+    return f"{factor}={other} (baseline: {start})"
 
 
 def _decimals(row: Row) -> int:
@@ -259,21 +278,14 @@ def _decimals(row: Row) -> int:
 
 
 def _size(row: Row) -> str:
-    return size_words(row["delta"], row["ci_low"], row["ci_high"])
+    return estimate(row["delta"], row["ci_low"], row["ci_high"], _test(row))
 
 
-def _slope(row: Row) -> str:
-    return size_words(row["slope"], row["slope_low"], row["slope_high"])
+def _test(row: Row) -> str:
+    """Write the number of seeds, the p value and the share of variance of an effect."""
+    seeds = [count_of(int(row["n_blocks"]), "seed")] if is_number(row.get("n_blocks")) else []
+    return ", ".join([*seeds, _p(row), f"{share_words(row['share'])} of the variance"])
 
 
-def _by(metric: str, row: Row) -> str:
-    verb = "raises" if row["delta"] > 0 else "lowers"
-    delta, low, high = row["delta"], row["ci_low"], row["ci_high"]
-    if delta < 0:
-        delta, low, high = -delta, -high, -low
-    size = size_words(delta, low, high, signed=False)
-    return f"{verb} {metric_words(metric)} by {size}"
-
-
-def _p(row: Row) -> str:
-    return p_value(row["p_adjusted"])
+def _p(row: Row, correction: str = "Holm") -> str:
+    return p_words(row["p_adjusted"], correction)

@@ -1,4 +1,4 @@
-"""Everything that a report shows, and nothing that it would have to work out."""
+"""The contents of a study's report: data frames and sentences, all computed beforehand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,24 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-DELTA_COLUMNS = (
-    "factor",
-    "level",
-    "baseline",
-    "metric",
-    "baseline_mean",
-    "level_mean",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "p_adjusted",
-    "n_pairs",
-    "n_failed",
-    "verdict",
-    "variant",
-)
-TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
+from ablations.report.page import ReportError
+from ablations.report.wording import MOST_OF_A_REASON, Row
+from ablations.stats.deltas import CONTRACT
+from ablations.study import Status
 
+TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
 TRENDS = "Trends over ordered levels"
 PATH_STEPS = "The path, step by step"
@@ -34,24 +22,17 @@ EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
 EPOCHS = "Epochs to where the baseline ends"
 
-MOST_OF_A_REASON = 200
-"""Characters of a reason in a sentence; the table of what is not done has it whole."""
-
-
-class ReportError(ValueError):
-    """A report that cannot be written: what stands in the way, and what would do."""
-
 
 @dataclass(frozen=True)
 class Undone:
-    """A variant of which no trial is done.
+    """A variant without a finished trial.
 
     Parameters
     ----------
     status
         "failed", "infeasible" or "pending".
     why
-        In words.
+        The reason, as part of a sentence.
     """
 
     status: str
@@ -60,55 +41,51 @@ class Undone:
 
 @dataclass(frozen=True, eq=False)
 class ReportContents:
-    """What a report is made of.
+    """Everything that the report of a study shows.
 
     Parameters
     ----------
     study
-        As `Study.to_dict` gives it.
+        The stored study, as `Study.to_dict` returns it.
     deltas
-        As `ablations.stats.deltas` gives it: a row a variant and metric.
+        Table of `ablations.stats.deltas`: one row per variant and metric.
     trials
-        As `Results.trials`: a row a planned trial.
+        Table `Results.trials`: one row per planned trial.
     history
-        As `Results.history`: a row an epoch of a trial. Left out, there are no curves.
+        Table `Results.history`: one row per epoch of a trial. Without it there are no curves.
     directory
-        Where the study is stored.
+        Folder of the study.
     findings
-        Sentences that concern the whole study.
+        Sentences about the whole study.
     variant_findings
-        Sentences by variant, which its deltas point to.
+        Sentences by variant; the deltas of the variant refer to them.
     changes
-        By variant, the levels that it changes, as `Results.changes`. Left out, there is no
-        plot of interactions.
+        Levels that each variant changes, as `Results.changes` returns them. Without them there are
+        no plots of interactions.
     costs
-        As `ablations.stats.pareto` gives it, of any metrics one below the other: variant, metric,
-        value, any of n_blocks with notes, params, macs and fit_seconds, and optimal. Left out, made
-        of the trials.
+        Tables of `ablations.stats.pareto` for one or more metrics: variant, metric, value, any of
+        n_blocks with notes, params, macs and fit_seconds, and optimal. Without it, the costs are
+        computed from the trials.
     tables
-        More tables by title; those that this module names have columns that the report knows.
+        Further tables by title. Tables with a title of this module have a known layout.
     beside
-        Deltas of this study and of another one: a row a study, variant and metric, as
-        `ablations.results.side_by_side.both_deltas` gives it. Left out, the study stands alone.
+        Deltas of this study and of another one, as `ablations.results.side_by_side.both_deltas`
+        returns them. Without it, there is no comparison of studies.
     beside_names
-        What that table calls this study and the other one; either may have no row in it.
+        Names of both studies in that table; either may have no row in it.
     aliases
-        As `Results.aliases`.
+        Table of `Results.aliases`.
     made
-        The day of the report.
-    directions
-        By metric whether "lower" or "higher" is better, where its name does not tell.
+        Date of the report.
     versions, machine
-        Of what computed it, and where.
+        The software and the computer that ran the trials.
     rerun
-        Shell commands that run the study again, where there are any.
-    confidence
-        Of the intervals in `deltas`.
+        Shell commands that run the study again, if there are any.
 
     Raises
     ------
     ReportError
-        If a table lacks a column that the report reads, or two studies have no names.
+        If a table lacks a column that the report reads, or the two studies have no names.
     """
 
     study: Mapping[str, Any]
@@ -125,76 +102,74 @@ class ReportContents:
     beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
-    directions: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     rerun: str = ""
-    confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        needed = {"deltas": DELTA_COLUMNS, "trials": TRIAL_COLUMNS}
+        needed = {"deltas": (*CONTRACT, "variant"), "trials": TRIAL_COLUMNS}
         if len(self.history):
             needed["history"] = ("variant", "seed", "epoch")
         if self.costs is not None:
             needed["costs"] = ("variant", "metric", "value")
         for name, columns in needed.items():
             table = getattr(self, name)
-            lacking = [column for column in columns if column not in table]
-            if lacking:
+            missing = [column for column in columns if column not in table]
+            if missing:
                 raise ReportError(
-                    f"`{name}` of a report lacks {', '.join(lacking)}; "
-                    f"it has {', '.join(map(str, table.columns)) or 'no columns'}."
+                    f"`{name}`: expected the columns {', '.join(missing)} too; "
+                    f"got {', '.join(map(str, table.columns)) or 'no columns'}."
                 )
         if (self.beside is None) != (self.beside_names is None):
-            raise ReportError("`beside` and `beside_names` of a report go together.")
+            raise ReportError("`beside` and `beside_names`: expected both or neither; got one.")
 
     @property
     def name(self) -> str:
-        """The study's name."""
+        """Name of the study."""
         return str(self.study.get("name") or self.study.get("model") or "study")
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that deltas are of, in their order."""
+        """Metrics that are compared, in their order."""
         return tuple(dict.fromkeys(self.deltas["metric"]))
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of the plan, in its order."""
+        """Variants in the order of the plan."""
         return tuple(dict.fromkeys(self.trials["variant"]))
 
     @property
-    def interval(self) -> str:
-        """What the intervals are called."""
-        return f"{self.confidence * 100:g}% interval"
+    def looked(self) -> bool:
+        """Whether seeds were added where a verdict was open."""
+        return "look" in self.deltas
 
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""
         return self.deltas[self.deltas["metric"] == metric]
 
     def with_status(self, status: str) -> pd.DataFrame:
-        """Return the trials that are "done", "failed", "infeasible" or "pending"."""
+        """Return the trials with a status: "done", "failed", "infeasible" or "pending"."""
         return self.trials[self.trials["status"] == status]
 
     @cached_property
     def undone(self) -> dict[str, Undone]:
-        """The variants of which no trial is done, with what became of them."""
+        """Variants without a finished trial, with the reason."""
         return undone_of(self.trials)
 
-    def notes_of(self, row: Mapping[str, Any]) -> list[str]:
-        """Return what the statistics say must stand beside one delta."""
-        noted = row.get("notes")
-        return noted.split("; ") if isinstance(noted, str) and noted else []
+    def notes_of(self, row: Row) -> list[str]:
+        """Return the cautions of the statistics on one delta."""
+        notes = row.get("notes")
+        return notes.split("; ") if isinstance(notes, str) and notes else []
 
-    def has_finding(self, row: Mapping[str, Any]) -> bool:
+    def has_finding(self, row: Row) -> bool:
         """Tell whether the doctor has a finding on the variant of one delta."""
         return bool(self.variant_findings.get(str(row["variant"])))
 
 
 def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
-    """Return the variants of which no trial is done, with what became of them.
+    """Return the variants without a finished trial, with the reason.
 
-    By their own trials: one that ran has no pairs either where the baseline failed.
+    A variant that ran is none of them, even if it has no pairs because the baseline failed.
 
     Examples
     --------
@@ -202,28 +177,27 @@ def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
     >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
     ['baseline']
     """
-    done = set(trials.loc[trials["status"] == "done", "variant"])
-    lost = trials[~trials["variant"].isin(done)]
+    finished = set(trials.loc[trials["status"] == Status.DONE, "variant"])
+    lost = trials[~trials["variant"].isin(finished)]
     return {
         str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
         for variant, rows in lost.groupby("variant", sort=False)
     }
 
 
-def _undone(statuses: Sequence[str], reasons: Sequence[Any]) -> Undone:
-    known = dict.fromkeys(
+def _undone(statuses: Sequence[str], reasons: Sequence[object]) -> Undone:
+    distinct_reasons = dict.fromkeys(
         str(reason).rstrip(".")
         for status, reason in zip(statuses, reasons, strict=True)
-        if status != "pending"
+        if status != Status.PENDING
     )
-    reason = shorten(next(iter(known), ""), MOST_OF_A_REASON, placeholder=" ...")
-    failed = statuses.count("failed")
+    reason = shorten(next(iter(distinct_reasons), ""), MOST_OF_A_REASON, placeholder=" ...")
+    failed, planned = statuses.count(Status.FAILED), len(statuses)
     if failed:
-        some = "all" if failed == len(statuses) else f"{failed:,} of"
-        example = ", the first" if len(known) > 1 else ""
-        plural = "s" * (len(statuses) > 1)
-        count = f"{some} {len(statuses):,} trial{plural}" if len(statuses) > 1 else "its trial"
-        return Undone("failed", f"{count} failed{example}: {reason}")
-    if "infeasible" in statuses:
-        return Undone("infeasible", f"cannot be built: {reason}")
-    return Undone("pending", "has not run yet")
+        some = "all" if failed == planned else f"{failed:,} of"
+        count = f"{some} {planned:,} trials" if planned > 1 else "its trial"
+        first = ", the first" if len(distinct_reasons) > 1 else ""
+        return Undone(Status.FAILED, f"{count} failed{first}: {reason}")
+    if Status.INFEASIBLE in statuses:
+        return Undone(Status.INFEASIBLE, f"cannot be built: {reason}")
+    return Undone(Status.PENDING, "has not run yet")

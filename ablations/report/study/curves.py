@@ -1,4 +1,4 @@
-"""Training curves by variant: the mean over shared seeds, and the band that holds half of them."""
+"""Training curves by variant: the mean over shared seeds with an interquartile band."""
 
 from typing import Any
 
@@ -10,30 +10,30 @@ from ablations.report.figure import (
     chart_of,
     layer,
     legend_of,
-    shown,
+    nominal,
+    quantitative,
     slug,
     thinned,
     whole_ticks,
 )
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.palette import Palette
-from ablations.report.wording import metric_words
+from ablations.report.wording import count_of, metric_words
 from ablations.stats.shared_blocks import shared_blocks
 
 MOST_EPOCHS = 150
 MOST_METRICS = 3
 MOST_POINTS = 30
 LOG_FROM = 4
-"""Losses that fall by this factor are drawn in equal ratios, or the last epochs are one line."""
+"""Factor by which a loss falls from which its axis is logarithmic."""
 HEIGHT = 240
-EARLIER = " Where trials stopped early, later epochs are of fewer seeds."
+FEWER = " Later epochs have fewer seeds because some trials stopped early."
 SPLITS = {"": "training", "val_": "validation"}
 
 
 def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figure]:
-    """Draw what training measured, epoch by epoch; two figures a metric, on one scale."""
+    """Draw the metrics of training and validation by epoch, both on the same scale."""
     figures = []
-    # one epoch is a point: the deltas say all that it says
     if len(contents.history) and contents.history["epoch"].max() > 1:
         history, seeds = _over_shared_seeds(contents, palette)
         for metric in _measured(contents)[:MOST_METRICS]:
@@ -54,32 +54,32 @@ def curves(contents: ReportContents, palette: Palette, theme: Theme) -> list[Fig
 
 
 def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.DataFrame, str]:
-    """Return the epochs of the variants drawn in the seeds that all of them finished, in words."""
+    """Return the epochs in the seeds that all drawn variants finished, and a caption."""
     history = contents.history[contents.history["variant"].isin(palette.variants)]
     trials = contents.trials[contents.trials["variant"].isin(palette.variants)]
     shared = shared_blocks(trials.assign(finished=1.0), "finished")
     compared, seeds = shared.table.columns, shared.table.index
     kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
-    words = f"Mean over the {len(seeds):,} seed{'s' * (len(seeds) != 1)} that all of these finished"
-    words += "; the band holds the middle half of them." if len(seeds) > 1 else "."
-    lost = [
+    words = f"Mean over the {count_of(len(seeds), 'seed')} that all these variants finished"
+    words += "; the band is the interquartile range." if len(seeds) > 1 else "."
+    left_out = [
         f"{name} ({why})"
         for name, why in shared.left_out.items()
         if name in set(history["variant"])
     ]
-    return kept, words + (f" Not drawn: {', '.join(lost)}." if lost else "")
+    return kept, words + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
 
 
 def _measured(contents: ReportContents) -> list[str]:
-    """Return what was measured in training, the study's own metrics first."""
-    known = ("variant", "seed", "epoch")
+    """Return the metrics of training, those of the study first."""
+    keys = ("variant", "seed", "epoch")
     names = [
         str(name)
         for name in contents.history.columns
-        if name not in known and "learning_rate" not in name and not name.startswith("val_")
+        if name not in keys and "learning_rate" not in name and not name.startswith("val_")
     ]
-    asked = [str(metric) for metric in contents.study.get("metrics", ())]
-    return sorted(names, key=lambda name: asked.index(name) if name in asked else len(asked))
+    first = [str(metric) for metric in contents.study.get("metrics", ())]
+    return sorted(names, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def _bands(history: pd.DataFrame, column: str) -> pd.DataFrame:
     table = pd.DataFrame(
         {"mean": groups.mean(), "low": groups.quantile(0.25), "high": groups.quantile(0.75)}
     )
-    # A mean that one far seed pulls out of the band stays in sight with it.
+    # the band includes the mean, which an outlier may pull out of the quartiles
     table["low"] = table[["low", "mean"]].min(axis=1)
     table["high"] = table[["high", "mean"]].max(axis=1)
     return table.assign(seeds=groups.count()).dropna().reset_index()
@@ -109,12 +109,11 @@ def _curve(
     domain = list(palette.variants)
     legend = legend_of(theme, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1)
     colours, dashes = (
-        shown("variant", "nominal", scale={"domain": domain, "range": looks}, legend=legend)
+        nominal("variant", scale={"domain": domain, "range": looks}, legend=legend)
         for looks in (palette.colours(theme), palette.dashes)
     )
-    x = shown(
+    x = quantitative(
         "epoch",
-        "quantitative",
         title="epoch",
         scale={"zero": False, "nice": False},
         axis={"grid": False, "format": "d", "values": whole_ticks(table["epoch"].max())},
@@ -129,7 +128,7 @@ def _curve(
     axis = {"tickCount": 5} | ({"format": "~g"} if falling else {})
     title = words + (" (log scale)" if falling else "")
     y_low, y_mean = (
-        shown(end, "quantitative", scale=scale, axis=axis, title=title) for end in ("low", "mean")
+        quantitative(end, scale=scale, axis=axis, title=title) for end in ("low", "mean")
     )
     few = table["epoch"].nunique() <= MOST_POINTS
     points = {"size": 18, "filled": True} if few else False
@@ -141,17 +140,17 @@ def _curve(
         "color": colours,
         "strokeDash": dashes,
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("epoch", "quantitative"),
-            shown("mean", "quantitative", format=".4g"),
-            shown("seeds", "quantitative"),
+            nominal("variant"),
+            quantitative("epoch"),
+            quantitative("mean", format=".4g"),
+            quantitative("seeds"),
         ],
     }
     line = layer("line", means, strokeWidth=2, point=points)
     return Figure(
         name=slug("curves", split, metric),
         title=f"{words.capitalize()} in {split}",
-        caption=seeds + EARLIER * fewer + palette.note,
+        caption=seeds + FEWER * fewer + palette.note,
         section="curves",
         metric=metric,
         chart=chart_of([band, line], HEIGHT),

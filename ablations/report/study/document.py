@@ -1,144 +1,230 @@
-"""The document of a study's report: page, files and figures."""
+"""The document of a study's report: what stands on its page and in its files."""
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ablations.report import table as tables
-from ablations.report.figure import (
-    Figure,
-    Theme,
-    distinct,
-    file_spec,
-    slug,
-    spec,
-    with_distinct_names,
+from ablations.report.figure import Figure, Theme, distinct, file_spec, slug, with_distinct_names
+from ablations.report.numbers import CI, CONFIDENCE, decimals_of, fixed
+from ablations.report.page import (
+    Card,
+    Code,
+    Document,
+    Facts,
+    Folded,
+    Heading,
+    Key,
+    Page,
+    PaperTable,
+    Part,
+    ReportError,
+    Section,
+    Sentence,
+    Sentences,
+    Text,
+    Warnings,
+    drawn_in,
+    filled,
 )
-from ablations.report.formats import (
-    bullets,
-    csv_of,
-    fenced,
-    headed,
-    json_text,
-    latex_table,
-    latex_text,
-    markdown_text,
-)
-from ablations.report.html import frame_of, json_of, template
-from ablations.report.study import costs, curves, interactions
-from ablations.report.study import forest as effects
-from ablations.report.study import side_by_side as beside
-from ablations.report.study import tables as study_tables
-from ablations.report.study.conclusions import answers, card, headline
-from ablations.report.study.contents import PATH_STEPS, ReportContents, ReportError
-from ablations.report.study.costs import costs_table
+from ablations.report.study.conclusions import answers, headline
+from ablations.report.study.contents import PATH_STEPS, ReportContents
+from ablations.report.study.costs import costs, costs_table
+from ablations.report.study.curves import curves
+from ablations.report.study.forest import forest, pairs
+from ablations.report.study.interactions import interactions
 from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
-from ablations.report.study.side_by_side import LOOKS, beside_metrics, beside_table
-from ablations.report.study.summary import (
-    SETTLED,
-    Said,
-    biggest,
-    delta_words,
-    how_likely,
-    summary,
-    warnings,
+from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
+from ablations.report.study.summary import SETTLED, how_likely, largest, summary, warnings
+from ablations.report.study.tables import (
+    deltas_table,
+    failures_table,
+    infeasible_table,
+    pending_table,
+    shaped_table,
+    statistics_table,
 )
-from ablations.report.study.tables import shaped_table
-from ablations.report.theme import LIGHT, PAGE, VERDICTS
+from ablations.report.table import SEE_FINDING, rows_of
+from ablations.report.theme import LIGHT, PAGE
 from ablations.report.wording import (
-    SEE_FINDING,
     about_study,
     ends_words,
     level_words,
     metric_words,
-    rows_of,
     seed_words,
     settings_words,
     short_digest,
 )
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
+if TYPE_CHECKING:
+    from altair import Chart
+
 MOST_SENTENCES = 12
-
 MOST_ANSWERS = 8
+"""Number of sentences, and of answers, that are not folded away."""
 
-ORDER = ("worse", "better", "equivalent")
-"""Of the sentences where they are many: what is settled first."""
+LAST_LOOK = (
+    "p (sign flips), p (Wilcoxon), the share of pairs better, the SD and the BCa interval are "
+    "those of the last look alone. They do not account for the looks before."
+)
 
-SECTIONS = {
-    "pairs": "Paired seeds",
-    "curves": "Training curves",
-    "interactions": "Interactions",
-    "costs": "Cost beside effect",
-}
+ORDER = (Verdict.WORSE, Verdict.BETTER, Verdict.EQUIVALENT)
+"""Verdicts that come first if some sentences are folded away."""
 
 
-def page(contents: ReportContents) -> str:
-    """Return a study's page."""
-    drawn = figures(contents, PAGE)
-    said = summary(contents)
-    rendered: str = template("page.html.jinja").render(
-        **frame_of(),
-        contents=contents,
-        facts=facts(contents),
-        ends=ends_words(contents.study),
-        cards=_cards(contents),
-        warnings=warnings(contents),
-        answers=_answers(contents),
-        findings=[
-            (variant, text) for variant, said in contents.variant_findings.items() for text in said
-        ],
-        most_answers=MOST_ANSWERS,
-        summary=_summaries(said),
-        how_likely=how_likely(said),
-        metrics=[_metric(contents, metric, drawn) for metric in contents.metrics],
-        sections=[
-            {"id": key, "title": title, "figures": found}
-            for key, title in SECTIONS.items()
-            if (found := [figure for figure in drawn if figure.section == key])
-        ],
-        specs=[(figure.name, json_of(spec(figure, PAGE))) for figure in drawn],
-        costs=costs_table(contents),
-        extra=[
-            tables.with_footnotes(shaped_table(contents, title, frame))
-            for title, frame in contents.tables.items()
-        ],
-        beside={
-            "studies": list(zip(contents.beside_names or (), LOOKS, strict=False)),
-            "figures": [figure for figure in drawn if figure.section == "beside"],
-            "tables": [beside_table(contents, metric) for metric in beside_metrics(contents)],
-        },
-        failures=[
-            table
-            for table in (
-                study_tables.failures_table(contents),
-                study_tables.infeasible_table(contents),
-                study_tables.pending_table(contents),
-            )
-            if table.rows
-        ],
-        snippet=snippet(contents),
-        least_pairs=EXPLORATORY_BELOW,
-        looked="look" in contents.deltas,
-        ranged=bool(contents.deltas["ci_low"].notna().any()),
-        legends={
-            "curves": palette(contents).legend(others=False),
-            "costs": palette(contents).legend(others=True),
-        },
-        with_verdicts=("deltas", "pairs"),
-        verdicts=tuple(VERDICTS),
-        anchors=dict(zip(contents.tables, distinct(map(slug, contents.tables)), strict=True)),
-        words=metric_words,
-        short=short_digest,
+def study_document(contents: ReportContents) -> Document:
+    """Return the report of a study."""
+    return Document(
+        contents.name,
+        about_study(contents.study),
+        warnings(contents),
+        partial(study_page, contents),
+        partial(figures, contents),
+        contents.deltas,
+        partial(_paper_tables, contents),
+        partial(_values, contents),
     )
-    return rendered
+
+
+def study_page(contents: ReportContents) -> Page:
+    """Return the page of a study."""
+    drawn, colours = figures(contents, PAGE), palette(contents)
+    curves_legend, costs_legend = colours.legend(points=False), colours.legend(points=True)
+    anchors = distinct(map(slug, contents.tables))
+    further = zip(anchors, contents.tables.items(), strict=True)
+    return Page(
+        "Ablation study",
+        contents.name,
+        facts(contents),
+        _cards(contents),
+        [
+            Section("summary", "Summary", _summary(contents)),
+            Section("deltas", "Deltas", _deltas(contents, drawn)),
+            Section("pairs", "Paired seeds", drawn_in(drawn, "pairs")),
+            Section(
+                "curves", "Training curves", drawn_in(drawn, "curves", "columns", curves_legend)
+            ),
+            Section(
+                "interactions", "Interactions", drawn_in(drawn, "interactions", "columns narrow")
+            ),
+            Section(
+                "costs",
+                "Costs and results",
+                [
+                    *drawn_in(drawn, "costs", "columns", costs_legend),
+                    *filled(costs_table(contents)),
+                ],
+            ),
+            *(
+                Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
+                for anchor, (title, frame) in further
+            ),
+            Section("beside", "Side by side", _beside(contents, drawn)),
+            Section("failures", "Unfinished trials", _unfinished(contents)),
+            Section("rerun", "Run it again", _rerun(contents)),
+        ],
+        lead=ends_words(contents.study),
+        made=contents.made,
+    )
+
+
+def _paper_tables(contents: ReportContents) -> list[PaperTable]:
+    """Return the deltas, each table with its notes and findings."""
+    kind = "account for all looks" if contents.looked else "are from paired t tests"
+    baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
+    about, ends = about_study(contents.study), ends_words(contents.study)
+    tables: list[PaperTable] = []
+    for metric in contents.metrics:
+        notes = []
+        for row in rows_of(contents.deltas_of(metric)):
+            variant = str(row["variant"])
+            undone = contents.undone.get(variant)
+            texts = [undone.why] if undone else contents.notes_of(row)
+            findings = contents.variant_findings.get(variant, ())
+            # the findings stand in full below the first table only
+            texts += ["see its finding above"] if tables and findings else findings
+            if texts:
+                notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
+        table = deltas_table(contents, metric)
+        caption = (
+            f"{table.title}. {about}; baseline: {baseline}. {ends}{' ' * bool(ends)}The {CI}s "
+            f"{kind} and are not corrected for multiple comparisons; p is Holm-corrected over the "
+            "table."
+        )
+        tables.append(PaperTable(table, notes, caption))
+    return tables
+
+
+def _values(contents: ReportContents) -> dict[str, Any]:
+    """Return everything that the report shows, with all digits."""
+    unseen = unseen_skew(contents.deltas["n_pairs"], looks=contents.looked)
+    sentences = summary(contents)
+    return {
+        "ends": ends_words(contents.study),
+        "study": contents.study,
+        "directory": str(contents.directory),
+        "made": contents.made,
+        "answers": [it.text for it in answers(contents)],
+        "summary": {metric: [it.text for it in many] for metric, many in sentences.items()},
+        "warnings": warnings(contents),
+        "findings": {name: list(texts) for name, texts in contents.variant_findings.items()},
+        "deltas": rows_of(contents.deltas),
+        "notes": [note for note in (unseen, how_likely(sentences)) if note],
+        "trials": rows_of(contents.trials),
+        "history": rows_of(contents.history),
+        "changes": contents.changes,
+        "aliases": rows_of(contents.aliases),
+        "costs": None if contents.costs is None else rows_of(contents.costs),
+        "beside": None if contents.beside is None else rows_of(contents.beside),
+        "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
+        "versions": contents.versions,
+        "machine": contents.machine,
+    }
+
+
+def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
+    """Draw all figures that the contents allow."""
+    colours = palette(contents)
+    drawn: list[Figure | None] = []
+    for metric in contents.metrics:
+        drawn += [forest(contents, metric, theme), pairs(contents, metric, theme)]
+    drawn += curves(contents, colours, theme)
+    drawn += interactions(contents, theme)
+    drawn += costs(contents, colours, theme)
+    drawn += [beside_figure(contents, metric, theme) for metric in beside_metrics(contents)]
+    return with_distinct_names(figure for figure in drawn if figure is not None)
+
+
+def forest_chart(contents: ReportContents, metric: str) -> "Chart":
+    """Draw the deltas of a metric as a chart for a notebook.
+
+    Returns
+    -------
+    altair.Chart
+
+    Raises
+    ------
+    ReportError
+        If the contents have no delta of the metric.
+    """
+    import altair as alt
+
+    figure = forest(contents, metric, LIGHT)
+    if figure is None:
+        raise ReportError(
+            f"`metric`: expected a metric with deltas; got {metric}, which has none yet."
+        )
+    return alt.Chart.from_dict(file_spec(figure, about_study(contents.study)))
 
 
 def facts(contents: ReportContents) -> dict[str, str]:
-    """Return what the study is, by word."""
+    """Return what the study is: model, data, design, factors and so on."""
     study = contents.study
     recipe, baseline = study.get("recipe", {}), study.get("baseline", {})
-    found = {
+    values = {
         "Model": study.get("model"),
         "Data": study.get("data"),
         "Design": study.get("design"),
@@ -153,229 +239,153 @@ def facts(contents: ReportContents) -> dict[str, str]:
             {name: baseline.get(name, level) for name, level in recipe.items()}
         ),
     }
-    return {word: str(value) for word, value in found.items() if value}
+    return {word: str(value) for word, value in values.items() if value}
 
 
-def _cards(contents: ReportContents) -> list[dict[str, str]]:
-    """Return the numbers at the top: a word, a number, what it means."""
+def _cards(contents: ReportContents) -> list[Card]:
     counts = contents.trials["status"].value_counts().to_dict()
     failed, pending, infeasible = (
-        counts.get(status, 0) for status in ("failed", "pending", "infeasible")
+        counts.get(status, 0) for status in (Status.FAILED, Status.PENDING, Status.INFEASIBLE)
     )
     planned = len(contents.trials) - infeasible
-    seeds = contents.with_status("done")["seed"].nunique()
+    seeds = contents.with_status(Status.DONE)["seed"].nunique()
     compared = contents.deltas[contents.deltas["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
-    lost = (("failed", failed), ("pending", pending), ("infeasible besides", infeasible))
-    rest = [f"{count:,} {word}" for word, count in lost if count or word == "failed"]
-    said = [
-        card(
-            "Trials done",
+    lost = ((Status.FAILED, failed), (Status.PENDING, pending), (Status.INFEASIBLE, infeasible))
+    rest = [f"{count:,} {word}" for word, count in lost if count or word == Status.FAILED]
+    answer = headline(contents)
+    return [
+        Card(
+            "Trials finished",
             f"{counts.get('done', 0):,}",
             f"of {planned:,} planned, {', '.join(rest)}",
-            "worse" if failed else "",
+            Verdict.WORSE if failed else "",
         ),
-        card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
-        card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
+        Card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
+        Card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
+        *([answer] if answer else []),
+        _largest_card(contents),
     ]
-    answer = headline(contents)
-    return [*said, *([answer] if answer else []), _biggest_card(contents)]
 
 
-def _biggest_card(contents: ReportContents) -> dict[str, str]:
-    most = biggest(contents)
-    if most is None:
-        return card("Biggest effect", "none", "none was shown")
-    of = f"{metric_words(most['metric'])}, {most['variant']}"
-    of += f", but {SEE_FINDING}" if contents.has_finding(most) else ""
-    verdict = str(most["verdict"])
-    return card(f"Biggest effect: {verdict}", delta_words(most), of, verdict)
+def _largest_card(contents: ReportContents) -> Card:
+    row = largest(contents)
+    if row is None:
+        return Card("Largest effect", "none", "no comparison is better or worse")
+    decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+    size = fixed(row["delta"], decimals, signed=True)
+    what = f"{metric_words(row['metric'])}, {row['variant']}"
+    what += f", but {SEE_FINDING}" if contents.has_finding(row) else ""
+    verdict = str(row["verdict"])
+    return Card(f"Largest effect: {verdict}", size, what, verdict)
 
 
-def _summaries(sentences: dict[str, list[Said]]) -> list[dict[str, Any]]:
-    """Return the sentences by metric: all where they are few, else the settled ones first."""
-    found = []
-    for metric, said in sentences.items():
-        if len(said) > MOST_SENTENCES:
-            said = sorted(said, key=_place)
-        found.append(
-            {
-                "metric": metric_words(metric),
-                "first": said[:MOST_SENTENCES],
-                "rest": said[MOST_SENTENCES:],
-            }
-        )
-    return found
-
-
-def _answers(contents: ReportContents) -> list[Said]:
-    """Return what the design answers; where some are folded away, what is shown comes first."""
-    said = answers(contents)
-    if len(said) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
-        return said
-    return sorted(said, key=lambda one: one.verdict == "inconclusive")
-
-
-def _place(said: Said) -> tuple[int, float]:
-    order = ORDER.index(said.verdict) if said.verdict in ORDER else len(ORDER)
-    return order, -said.size
-
-
-def _metric(contents: ReportContents, metric: str, drawn: list[Figure]) -> dict[str, Any]:
-    further = study_tables.statistics_table(contents, metric)
-    table = study_tables.deltas_table(contents, metric)
-    return {
-        "name": metric_words(metric),
-        "figures": [fig for fig in drawn if fig.section == "deltas" and fig.metric == metric],
-        "table": tables.with_footnotes(table),
-        "further": further if further.rows and len(further.headers) > 1 else None,
-    }
-
-
-def csv_report(contents: ReportContents) -> str:
-    """Return the deltas, all columns, every digit."""
-    return csv_of(contents.deltas)
-
-
-def json_report(contents: ReportContents) -> str:
-    """Return everything, every digit; what is missing or infinite is null."""
-    unseen = unseen_skew(contents.deltas["n_pairs"], looks="look" in contents.deltas)
+def _summary(contents: ReportContents) -> list[Part]:
+    parts: list[Part] = []
+    if texts := warnings(contents):
+        parts.append(Warnings(texts))
+    if answering := _answers(contents):
+        parts.append(Sentences(answering, MOST_ANSWERS, "more answers", "What the design answers"))
     sentences = summary(contents)
-    everything = {
-        "ends": ends_words(contents.study),
-        "study": contents.study,
-        "directory": str(contents.directory),
-        "made": contents.made,
-        "answers": [said.text for said in answers(contents)],
-        "summary": {metric: [said.text for said in own] for metric, own in sentences.items()},
-        "warnings": warnings(contents),
-        "findings": {name: list(said) for name, said in contents.variant_findings.items()},
-        "deltas": rows_of(contents.deltas),
-        "notes": [note for note in (unseen, how_likely(sentences)) if note],
-        "trials": rows_of(contents.trials),
-        "history": rows_of(contents.history),
-        "changes": contents.changes,
-        "aliases": rows_of(contents.aliases),
-        "costs": None if contents.costs is None else rows_of(contents.costs),
-        "beside": None if contents.beside is None else rows_of(contents.beside),
-        "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
-        "versions": contents.versions,
-        "machine": contents.machine,
-    }
-    return json_text(everything)
-
-
-def markdown_report(contents: ReportContents) -> str:
-    """Return the summary and the tables in Markdown."""
-    parts = [f"# {markdown_text(contents.name)}\n"]
-    if ends := ends_words(contents.study):
-        parts.append(f"{markdown_text(ends)}\n")
-    parts.append(bullets(f"{word}: {value}" for word, value in facts(contents).items()))
-    parts.append("## Summary\n")
-    if told := warnings(contents):
-        parts.append("".join(f"> {markdown_text(text)}\n>\n" for text in told))
-    parts.append(bullets(f"{said.text}." for said in answers(contents)))
-    told_of = summary(contents)
-    for metric, sentences in told_of.items():
-        parts.append(f"### {markdown_text(metric_words(metric).capitalize())}\n")
-        parts.append(bullets(f"{said.text}." for said in sentences))
-    if likely := how_likely(told_of):
-        parts.append(f"{likely}\n")
+    if not sentences:
+        parts.append(Text("There are no comparisons yet."))
+    for metric, of_metric in sentences.items():
+        if of_metric:
+            ordered = of_metric
+            if len(of_metric) > MOST_SENTENCES:
+                ordered = sorted(of_metric, key=_settled_first)
+            parts.append(Heading(metric_words(metric).capitalize()))
+            parts.append(Sentences(ordered, MOST_SENTENCES, "more comparisons"))
+    if caution := how_likely(sentences):
+        parts.append(Text(caution, small=True))
     if contents.variant_findings:
-        parts.append("### Findings\n")
-        findings = contents.variant_findings.items()
-        parts.append(bullets(f"{name}: {said}" for name, texts in findings for said in texts))
-    parts.append("## Deltas\n")
-    deltas = (study_tables.deltas_table(contents, metric) for metric in contents.metrics)
-    parts += map(headed, deltas)
-    parts += [headed(table) for table in _further_tables(contents) if table.rows]
-    parts += ["## Run it again\n", fenced(contents.rerun, "sh")]
-    parts.append(fenced(snippet(contents), "python"))
-    known = {**contents.versions, **contents.machine}
-    parts.append(
-        bullets(
-            f"{metric_words(str(word))}: {short_digest(value)}" for word, value in known.items()
-        )
+        findings = [
+            Sentence("finding", variant, f": {text.removesuffix('.')}")
+            for variant, texts in contents.variant_findings.items()
+            for text in texts
+        ]
+        parts.append(Heading("Findings", "findings"))
+        parts.append(Sentences(findings, MOST_ANSWERS, "more findings"))
+    return parts
+
+
+def _answers(contents: ReportContents) -> list[Sentence]:
+    """Return the answers of the design; if some are folded away, inconclusive ones come last."""
+    sentences = answers(contents)
+    if len(sentences) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
+        return sentences
+    return sorted(sentences, key=lambda one: one.verdict == Verdict.INCONCLUSIVE)
+
+
+def _settled_first(sentence: Sentence) -> tuple[int, float]:
+    order = ORDER.index(sentence.verdict) if sentence.verdict in ORDER else len(ORDER)
+    return order, -sentence.size
+
+
+def _deltas(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
+    parts: list[Part] = [Text(_how_to_read(contents))]
+    for metric in contents.metrics:
+        words = metric_words(metric)
+        parts.append(Heading(words.capitalize()))
+        parts += drawn_in([figure for figure in drawn if figure.metric == metric], "deltas")
+        parts.append(deltas_table(contents, metric))
+        further = statistics_table(contents, metric)
+        if further.rows and len(further.headers) > 1:
+            looks = [Text(LAST_LOOK)] if contents.looked else []
+            parts.append(Folded(further.title, [*looks, further]))
+    return parts
+
+
+def _how_to_read(contents: ReportContents) -> str:
+    text = (
+        "A delta is the variant minus the baseline with the same seed: the same split, order of "
+        "data and, in layers that both have, initial weights."
     )
-    return "\n".join(part for part in parts if part)
-
-
-def _further_tables(contents: ReportContents) -> list[tables.Table]:
-    """Return what the page shows besides the deltas, table by table."""
-    further = [study_tables.statistics_table(contents, metric) for metric in contents.metrics]
-    return [
-        *(table for table in further if len(table.headers) > 1),
-        costs_table(contents),
-        *(shaped_table(contents, title, frame) for title, frame in contents.tables.items()),
-        *(beside_table(contents, metric) for metric in beside_metrics(contents)),
-        study_tables.failures_table(contents),
-        study_tables.infeasible_table(contents),
-        study_tables.pending_table(contents),
-    ]
-
-
-def latex_report(contents: ReportContents) -> str:
-    """Return the deltas as LaTeX tables, for a paper that loads booktabs."""
-    lines = ["% \\usepackage{booktabs} in the preamble.\n"]
-    told: set[str] = set()
-    for metric in contents.metrics:
-        table = study_tables.deltas_table(contents, metric).without(tables.NOTES)
-        notes = []
-        for row in rows_of(contents.deltas_of(metric)):
-            variant = str(row["variant"])
-            undone = contents.undone.get(variant)
-            own = [undone.why] if undone else contents.notes_of(row)
-            findings = contents.variant_findings.get(variant, ())
-            # in full below the first table only
-            own += ["it has a finding, above"] if variant in told and findings else findings
-            told.add(variant)
-            noted = [note.removesuffix(".") for note in own]
-            if noted:
-                notes.append(f"{variant}: {'; '.join(noted)}.")
-        kind = "allow for all looks" if "look" in contents.deltas else "are of paired t"
-        baseline = settings_words(contents.study.get("baseline", {})) or "the defaults"
-        ends = ends_words(contents.study)
-        caption = (
-            f"{table.title}. {about_study(contents.study)}; baseline: {baseline}. "
-            f"{ends}{' ' * bool(ends)}The intervals "
-            f"({contents.confidence:.0%}) {kind}, each its own variant's; p is corrected by Holm "
-            "over the table."
+    if contents.deltas["ci_low"].notna().any():
+        margin = ""
+        if contents.study.get("margins"):
+            margin = ", and equivalent if it is shown to lie within the margin"
+        text += (
+            " It is better or worse if p, Holm-corrected over the comparisons of one metric, is "
+            f"below {1 - CONFIDENCE:.4g}{margin}. Inconclusive does not mean \u201cno "
+            f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. The "
+            f"{CI}s are not corrected for multiple comparisons."
         )
-        label = f"{slug(contents.name)}-{slug(metric)}"  # of which a paper may hold several
-        lines.append(latex_table(table, label, [*notes, *filter(None, [table.below])], caption))
-    lines += [f"% {line}\n" for line in map(latex_text, warnings(contents))]
-    return "\n".join(lines)
+    if contents.looked:
+        text += (
+            " Seeds were added where a verdict was open, at looks fixed beforehand; p and the "
+            "intervals account for all of them."
+        )
+    return text
 
 
-def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
-    """Draw all that the contents allow."""
-    colours = palette(contents)
-    drawn: list[Figure | None] = []
-    for metric in contents.metrics:
-        drawn += [effects.forest(contents, metric, theme), effects.pairs(contents, metric, theme)]
-    drawn += curves.curves(contents, colours, theme)
-    drawn += interactions.interactions(contents, theme)
-    drawn += costs.costs(contents, colours, theme)
-    metrics = beside.beside_metrics(contents)
-    drawn += [beside.beside_figure(contents, metric, theme) for metric in metrics]
-    return with_distinct_names(figure for figure in drawn if figure is not None)
+def _beside(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
+    if contents.beside_names is None:
+        return []
+    here, there = contents.beside_names
+    legend = [
+        Key(name, PAGE[colour], shape=shape)
+        for name, (colour, shape) in zip((here, there), LOOKS, strict=True)
+    ]
+    lead = f"Here is {here}, there is {there}; the summary says what differs between them."
+    tables = [beside_table(contents, metric) for metric in beside_metrics(contents)]
+    return [Text(lead), *drawn_in(drawn, "beside", legend=legend), *tables] if tables else []
 
 
-def forest_chart(contents: ReportContents, metric: str) -> Any:
-    """Draw the deltas of a metric as a chart for a notebook.
+def _unfinished(contents: ReportContents) -> list[Part]:
+    tables = (failures_table(contents), infeasible_table(contents), pending_table(contents))
+    return [part for table in tables if table.rows for part in (Heading(table.title), table)]
 
-    Returns
-    -------
-    altair.Chart
 
-    Raises
-    ------
-    ReportError
-        If the contents have no delta of the metric.
-    """
-    import altair as alt
-
-    figure = effects.forest(contents, metric, LIGHT)
-    if figure is None:
-        raise ReportError(f"There is no delta of {metric} to draw.")
-    return alt.Chart.from_dict(file_spec(figure, about_study(contents.study)))
+def _rerun(contents: ReportContents) -> list[Part]:
+    parts: list[Part] = [
+        Text("Stored trials are not trained again; more seeds or levels only add trials.")
+    ]
+    if contents.rerun:
+        parts.append(Code(contents.rerun, "sh"))
+    parts.append(Code(snippet(contents), "python"))
+    for title, values in (("Versions", contents.versions), ("Machine", contents.machine)):
+        if values:
+            named = {metric_words(str(name)): short_digest(it) for name, it in values.items()}
+            parts += [Heading(title), Facts(named)]
+    return parts

@@ -1,56 +1,58 @@
-"""Interactions: what a factor does at each level of another one."""
+"""Interaction plots: the effect of a factor at each level of another factor."""
 
 from itertools import combinations
 from typing import Any
 
-from ablations.report.figure import Figure, Theme, chart_of, layer, shown, slug
-from ablations.report.numbers import is_number, p_value, size_words
+from ablations.report.figure import Figure, Theme, chart_of, layer, nominal, quantitative, slug
+from ablations.report.numbers import estimate, is_number, p_words
 from ablations.report.study.contents import EFFECTS, ReportContents
+from ablations.report.table import rows_of
 from ablations.report.theme import DASHES, SERIES
-from ablations.report.wording import level_words, metric_words, rows_of
+from ablations.report.wording import level_words, metric_words
+from ablations.stats.contrasts import TOGETHER
 from ablations.stats.pairs import by_seed
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 MOST_FIGURES = 6
 HEIGHT = 220
 
 
 def interactions(contents: ReportContents, theme: Theme) -> list[Figure]:
-    """Draw pairs of factors that were changed together, in every combination, at one metric."""
+    """Draw the first metric for each pair of factors of which all combinations were trained."""
     factors = [name for name, levels in contents.study.get("factors", {}).items() if len(levels)]
     if not contents.metrics or not any(len(changes) > 1 for changes in contents.changes.values()):
         return []
-    figures = []
+    metric, figures = contents.metrics[0], []
     for across, along in combinations(factors, 2):
-        for metric in contents.metrics[:1]:
-            cells = _cells(contents, across, along, metric)
-            if cells:
-                tested = _tested(contents, across, along, metric)
-                figures.append(_figure(across, along, metric, cells, tested, theme))
+        cells = _cells(contents, across, along, metric)
+        if cells:
+            test = _test(contents, across, along, metric)
+            figures.append(_figure(across, along, metric, cells, test, theme))
     return figures[:MOST_FIGURES]
 
 
 def _cells(
     contents: ReportContents, across: str, along: str, metric: str
 ) -> list[dict[str, Any]] | None:
-    """Return the mean of each combination over the seeds in which all of them are done.
+    """Return the mean of each combination over the seeds in which all of them finished.
 
-    A value that is not finite counts as not done, as in every comparison.
+    A value that is not finite counts as unfinished, as in every comparison.
     """
     factors, baseline = contents.study["factors"], contents.study.get("baseline", {})
-    done = contents.with_status("done")
-    if metric not in done or BASELINE not in set(done["variant"]):
+    finished = contents.with_status(Status.DONE)
+    if metric not in finished or BASELINE not in set(finished["variant"]):
         return None
-    held = _baseline_levels(contents)
-    table = by_seed(done, metric).dropna(axis=1, how="all")
-    # By combination, and by what else is changed: only what is there in every combination counts,
-    # or the means would differ by what else was tried.
+    start = _baseline_levels(contents)
+    table = by_seed(finished, metric).dropna(axis=1, how="all")
+    # The other changes must be the same in every combination, or the means would differ by them.
     where: dict[tuple[str, str], dict[str, str]] = {}
     for variant in table.columns:
         changes = {} if variant == BASELINE else contents.changes.get(variant)
         if changes is None:
             continue
-        levels = [changes.get(name, held.get(name, baseline.get(name))) for name in (across, along)]
+        levels = [
+            changes.get(name, start.get(name, baseline.get(name))) for name in (across, along)
+        ]
         rest = {name: level for name, level in changes.items() if name not in (across, along)}
         cell = (level_words(levels[0]), level_words(levels[1]))
         where.setdefault(cell, {})[repr(sorted(rest.items()))] = variant
@@ -73,38 +75,27 @@ def _cells(
 
 
 def _baseline_levels(contents: ReportContents) -> dict[str, Any]:
-    """Return the baseline's level of each factor, which variants of that factor alone name."""
+    """Return the baseline's level of each factor that a variant changes alone."""
     single = contents.trials.drop_duplicates("variant")
     pairs = zip(single["factor"], single["baseline"], strict=True)
     return {factor: level for factor, level in pairs if isinstance(factor, str)}
 
 
-def _tested(contents: ReportContents, across: str, along: str, metric: str) -> str:
-    """Say how large the interaction is, with what it may be instead, where that was estimated."""
-    from ablations.stats.contrasts import TOGETHER
-
+def _test(contents: ReportContents, across: str, along: str, metric: str) -> str:
+    """Write the size and the p value of the interaction, if it was estimated."""
     terms = (f"{across}{TOGETHER}{along}", f"{along}{TOGETHER}{across}")
-    found = [
-        row
-        for row in rows_of(contents.tables.get(EFFECTS, contents.deltas.head(0)))
-        if row["term"] in terms and row["metric"] == metric and is_number(row["p_adjusted"])
-    ]
-    if not found:
-        return "Nothing is tested here: lines that are not quite parallel may be chance."
-    row = found[0]
-    size = ""
-    if is_number(row["delta"]):
-        size = f"{size_words(row['delta'], row['ci_low'], row['ci_high'])}, "
-    return f"Here the interaction is {size}p {p_value(row['p_adjusted'])} (Holm)."
+    for row in rows_of(contents.tables.get(EFFECTS, contents.deltas.head(0))):
+        if row["term"] in terms and row["metric"] == metric and is_number(row["p_adjusted"]):
+            p = p_words(row["p_adjusted"])
+            if not is_number(row["delta"]):
+                return f"The interaction has {p}."
+            size = estimate(row["delta"], row["ci_low"], row["ci_high"], p)
+            return f"The interaction is {size}."
+    return "The interaction was not tested: lines that are not quite parallel may be chance."
 
 
 def _figure(
-    across: str,
-    along: str,
-    metric: str,
-    cells: list[dict[str, Any]],
-    tested: str,
-    theme: Theme,
+    across: str, along: str, metric: str, cells: list[dict[str, Any]], test: str, theme: Theme
 ) -> Figure:
     levels = list(dict.fromkeys(cell["along"] for cell in cells))
     order = list(dict.fromkeys(cell["across"] for cell in cells))
@@ -113,27 +104,20 @@ def _figure(
     dashes = [DASHES[at % len(DASHES)] for at in range(len(levels))]
     legend = {"title": along, "symbolType": "stroke", "symbolStrokeWidth": 2.5}
     colour, dash = (
-        shown("along", "nominal", scale={"domain": levels, "range": looks}, legend=legend)
+        nominal("along", scale={"domain": levels, "range": looks}, legend=legend)
         for looks in (colours, dashes)
     )
     words = metric_words(metric)
-    x = shown(
-        "across",
-        "ordinal",
-        sort=order,
-        title=across,
-        axis={"labelAngle": 0},
-        scale={"padding": 0.4},
-    )
+    x = nominal("across", sort=order, title=across, axis={"labelAngle": 0}, scale={"padding": 0.4})
     encoding = {
         "x": x,
-        "y": shown("mean", "quantitative", title=words, scale={"zero": False}),
+        "y": quantitative("mean", title=words, scale={"zero": False}),
         "color": colour,
         "strokeDash": dash,
         "tooltip": [
-            shown("across", "nominal", title=across),
-            shown("along", "nominal", title=along),
-            shown("mean", "quantitative", title=words, format=".4g"),
+            nominal("across", title=across),
+            nominal("along", title=along),
+            quantitative("mean", title=words, format=".4g"),
         ],
     }
     line = layer("line", encoding, strokeWidth=2.2, point={"size": 60, "filled": True})
@@ -141,8 +125,8 @@ def _figure(
         name=slug("interaction", across, along),
         title=f"{across} by {along}",
         caption=(
-            f"Mean {words} of each combination, over the seeds that all of them finished. Where "
-            f"lines are parallel the two factors do not interact. {tested}"
+            f"Mean {words} of each combination over the seeds that all of them finished. Parallel "
+            f"lines mean no interaction. {test}"
         ),
         section="interactions",
         metric=metric,

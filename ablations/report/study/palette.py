@@ -1,49 +1,53 @@
-"""Colours, dashes and shapes of the variants of a study."""
+"""Colours and dashes of the variants of a study, the same in all figures."""
 
 from dataclasses import dataclass
 
 from ablations.report.figure import OTHER, Theme
+from ablations.report.page import Key
 from ablations.report.study.contents import ReportContents
 from ablations.report.theme import DASHES, PAGE, SERIES
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The variants that have a colour of their own, the same in all figures.
+    """The variants that have their own colour.
 
     Parameters
     ----------
     variants
-        The baseline first.
+        Names of the variants, the baseline first.
     complete
-        Whether these are all there are.
+        Whether these are all variants.
     """
 
     variants: tuple[str, ...]
     complete: bool
 
-    def legend(self, *, others: bool) -> list[dict[str, str]]:
-        """Return what the page says of the colours: name, colour and dash by variant.
+    def legend(self, *, points: bool) -> list[Key]:
+        """Return the legend of the page.
 
         Parameters
         ----------
-        others
-            Whether the variants without a colour of their own are drawn too.
+        points
+            Whether variants are points, with the other variants in one colour, instead of lines.
         """
-        dashes = (" ".join(map(str, dash)) for dash in self.dashes)
-        rows = zip(self.variants, self.colours(PAGE), dashes, strict=True)
-        keys = ("name", "colour", "dash")
-        found = [dict(zip(keys, row, strict=True)) for row in rows]
-        if others and not self.complete:
-            found.append({"name": OTHER, "colour": PAGE["other"], "dash": ""})
-        return found
+        shape = "circle" if points else ""
+        keys = [
+            Key(name, colour, " ".join(map(str, dash)), shape)
+            for name, colour, dash in zip(
+                self.variants, self.colours(PAGE), self.dashes, strict=True
+            )
+        ]
+        others = points and not self.complete
+        return [*keys, *([Key(OTHER, PAGE["other"], shape=shape)] if others else [])]
 
     @property
     def note(self) -> str:
-        """What was left out, if anything."""
+        """Sentence for captions about the variants that are not drawn."""
         count = len(self.variants) - 1
-        return "" if self.complete else f" Drawn are the baseline and the {count} largest deltas."
+        drawn = f" Only the baseline and the {count} largest deltas are drawn."
+        return "" if self.complete else drawn
 
     def colours(self, theme: Theme) -> list[str]:
         """Return the colour of each variant."""
@@ -56,9 +60,9 @@ class Palette:
 
 
 def palette(contents: ReportContents) -> Palette:
-    """Give colours to the variants, where they are many to those of the largest deltas."""
-    done = dict.fromkeys(contents.with_status("done")["variant"])
-    others = [name for name in done if name != BASELINE]
+    """Give colours to the variants; if there are many, to those with the largest deltas."""
+    finished = dict.fromkeys(contents.with_status(Status.DONE)["variant"])
+    others = [name for name in finished if name != BASELINE]
     if len(others) <= len(SERIES):
         return Palette((BASELINE, *others), True)
     first = contents.deltas_of(contents.metrics[0]) if contents.metrics else contents.deltas

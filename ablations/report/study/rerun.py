@@ -1,4 +1,4 @@
-"""How to run a study again: as Python that can be pasted, and as a command where one does."""
+"""How to run a study again: the Python code, and the command of a built-in study."""
 
 import json
 import shlex
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from pprint import pformat
+from textwrap import indent
 from typing import Any
 
 from ablations.report.study.contents import ReportContents
@@ -14,22 +15,22 @@ from ablations.study.checks import AUTO
 from cnnzoo.training.recipe import Recipe
 
 ALWAYS = ("data", "seeds")
-"""What is written even where it is the default."""
+"""Arguments that are written even if they have their default."""
 
 MOST_OF_A_LINE = 88
 
 
 def command(study: Mapping[str, Any], directory: str | Path) -> str:
-    """Return the shell command that goes on with a stored study, empty where none would.
+    """Return the shell command that resumes a stored study, or "" if there is none.
 
-    Of a built-in study there is one, if all of it is as built in but for the number of its seeds.
+    There is one for a built-in study of which at most the number of seeds was changed.
 
     Parameters
     ----------
     study
-        As it is stored: `Study.to_dict` with the baseline's level of every factor.
+        The stored study: `Study.to_dict` with the baseline's level of every factor.
     directory
-        Where it is stored.
+        Folder of the study.
 
     Examples
     --------
@@ -54,7 +55,7 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
         if seeds != AUTO and seeds != list(range(len(seeds))):
             return ""
         words += ["--seeds", seeds if seeds == AUTO else str(len(seeds))]
-    # as text, which tells 1 from True and 1.0
+    # compared as text, which tells 1 from True and 1.0
     as_stored, as_built_in = (
         json.dumps({**one, "seeds": seeds}, sort_keys=True) for one in (study, same)
     )
@@ -62,17 +63,17 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
 
 
 def snippet(contents: ReportContents) -> str:
-    """Write the study as the Python that declares and runs it, without what is the default."""
+    """Return the Python code that declares and runs the study, without defaults."""
     study = dict(contents.study)
     model = study.pop("model", None)
-    usual = {field.name: _stored(field.default) for field in fields(Study)}
-    shown = {
+    defaults = {field.name: _stored(field.default) for field in fields(Study)}
+    arguments = {
         name: value
         for name, value in study.items()
-        if name in ALWAYS or (value not in ({}, [], "") and value != usual.get(name))
+        if name in ALWAYS or (value not in ({}, [], "") and value != defaults.get(name))
     }
     lines = [f"    {model!r},"] if model is not None else []
-    lines += [line for name, value in shown.items() for line in _lines(name, value)]
+    lines += [line for name, value in arguments.items() for line in _lines(name, value)]
     where = f", {str(contents.directory)!r}" if str(contents.directory) else ""
     needed = ["import ablations", *(["import cnnzoo"] if "cnnzoo." in "".join(lines) else [])]
     ending = [f"results = ablations.run(study{where})", 'results.report("report.html")']
@@ -80,34 +81,22 @@ def snippet(contents: ReportContents) -> str:
 
 
 def _stored(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value  # as JSON has it
+    return list(value) if isinstance(value, tuple) else value  # as in JSON
 
 
 def _lines(name: str, value: Any) -> list[str]:
-    """Write an argument, broken where it is long."""
-    written = f"    {name}={_written(name, value)},"
-    if len(written) <= MOST_OF_A_LINE or not isinstance(value, dict | list):
-        return [written]
+    """Write an argument, on several lines if it is long."""
     if name == "recipe" and isinstance(value, dict):
-        inside = [f"{key}={setting!r}," for key, setting in _chosen(value).items()]
-        return [f"    {name}=cnnzoo.Recipe(", *(f"        {line}" for line in inside), "    ),"]
-    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
-    first, *rest = laid_out.splitlines()
-    indent = " " * len(f"    {name}=")
-    lines = [f"    {name}={first}", *(indent + line for line in rest)]
-    return [*lines[:-1], f"{lines[-1]},"]
-
-
-def _written(name: str, value: Any) -> str:
-    if name == "recipe" and isinstance(value, dict):
-        chosen = ", ".join(f"{key}={setting!r}" for key, setting in _chosen(value).items())
-        return f"cnnzoo.Recipe({chosen})"
+        settings = [f"        {key}={setting!r}," for key, setting in _chosen(value).items()]
+        return ["    recipe=cnnzoo.Recipe(", *settings, "    ),"]
     if name == "seeds" and value and list(value) == list(range(len(value))):
-        return str(len(value))
-    return repr(value)
+        value = len(value)
+    laid_out = pformat(value, width=MOST_OF_A_LINE - 8, compact=True, sort_dicts=False)
+    lines = indent(laid_out, " " * len(f"    {name}=")).lstrip()
+    return f"    {name}={lines},".splitlines()
 
 
 def _chosen(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a recipe does not leave at its default."""
-    usual = {field.name: field.default for field in fields(Recipe)}
-    return {name: value for name, value in recipe.items() if value != usual.get(name)}
+    """Return the settings of a recipe that differ from their defaults."""
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    return {name: value for name, value in recipe.items() if value != defaults.get(name)}

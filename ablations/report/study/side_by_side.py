@@ -1,4 +1,4 @@
-"""Two studies side by side: a table and a forest plot a metric."""
+"""Two studies side by side: one table and one forest plot per metric."""
 
 from typing import Any
 
@@ -10,54 +10,56 @@ from ablations.report.figure import (
     layer,
     legend_of,
     names_axis,
+    nominal,
+    quantitative,
     row_height,
-    shown,
     slug,
+    zero_line,
 )
-from ablations.report.numbers import is_number, size_words, usual_decimals
+from ablations.report.numbers import CI, is_number, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.forest import ROW, delta_title
-from ablations.report.table import Cell, Table, sort_key, text_cell
-from ablations.report.wording import metric_words, rows_of
+from ablations.report.table import Cell, Table, rows_of, sort_key, text_cell
+from ablations.report.wording import metric_words
 from ablations.stats.caveats import unseen_skew
 
 LOOKS = (("series1", "circle"), ("series5", "diamond"))
-"""The colour and the shape of this study and of the other one."""
+"""Colour and shape of this study and of the other one."""
 
 SIDES = ("here", "there")
 
 
 def beside_metrics(contents: ReportContents) -> list[str]:
-    """Return the metrics of either study, this one's first."""
+    """Return the metrics of both studies, this one's first."""
     return [] if contents.beside is None else list(dict.fromkeys(contents.beside["metric"]))
 
 
 def beside_table(contents: ReportContents, metric: str) -> Table:
-    """Return what each variant changes in a metric, in both studies."""
+    """Return the deltas of a metric in both studies, one row per variant."""
     both = contents.deltas.head(0) if contents.beside is None else contents.beside
-    own = both[both["metric"] == metric]
-    rows = rows_of(own)
-    usual = usual_decimals(own)
+    of_metric = both[both["metric"] == metric]
+    rows = rows_of(of_metric)
+    usual = usual_decimals(of_metric)
     names = contents.beside_names or ()
-    found = {(row["variant"], row["study"]): row for row in rows}
+    row_of = {(row["variant"], row["study"]): row for row in rows}
     cells = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
-        sides = (_cells(found.get((variant, name)), usual) for name in names)
+        sides = (_cells(row_of.get((variant, name)), usual) for name in names)
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
-    below = unseen_skew(own["n_pairs"], looks="look" in contents.deltas)
+    below = unseen_skew(of_metric["n_pairs"], looks=contents.looked)
     return Table(title[:1].upper() + title[1:], ("Variant", *headers), tuple(cells), below=below)
 
 
 def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
-    """Draw the deltas of a metric with their intervals, both studies' one below the other."""
+    """Draw the deltas of a metric in both studies, one below the other."""
     if contents.beside is None:
         return None
-    own = contents.beside[contents.beside["metric"] == metric].dropna(subset="delta")
-    if own.empty:
+    of_metric = contents.beside[contents.beside["metric"] == metric].dropna(subset="delta")
+    if of_metric.empty:
         return None
-    usual = usual_decimals(own)
+    usual = usual_decimals(of_metric)
     rows: list[dict[str, Any]] = [
         {
             "variant": row["variant"],
@@ -66,15 +68,15 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
             "delta": row["delta"],
             "low": row["ci_low"],
             "high": row["ci_high"],
-            "said": _size(row, usual),
+            "size": _size(row, usual),
             "verdict": row["verdict"] or "none",
         }
-        for row in rows_of(own)
+        for row in rows_of(of_metric)
     ]
     studies = list(contents.beside_names or ())
     words = metric_words(metric)
     colours, shapes = (
-        shown("study", "nominal", scale={"domain": studies, "range": looks}, legend=legend)
+        nominal("study", scale={"domain": studies, "range": looks}, legend=legend)
         for looks, legend in (
             ([theme[colour] for colour, _ in LOOKS], legend_of(theme)),
             ([shape for _, shape in LOOKS], legend_of(theme)),
@@ -82,39 +84,29 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     )
     names = list(dict.fromkeys(row["label"] for row in rows))
     base = {
-        "y": shown("label", "nominal", sort=names, title=None, axis=names_axis()),
-        "yOffset": shown("study", "nominal", scale={"domain": studies, "paddingOuter": 0.4}),
+        "y": nominal("label", sort=names, title=None, axis=names_axis()),
+        "yOffset": nominal("study", scale={"domain": studies, "paddingOuter": 0.4}),
         "color": colours,
         "tooltip": [
-            shown("variant", "nominal"),
-            shown("study", "nominal"),
-            shown("said", "nominal", title=f"delta, {contents.interval}"),
-            shown("verdict", "nominal"),
+            nominal("variant"),
+            nominal("study"),
+            nominal("size", title=f"delta, {CI}"),
+            nominal("verdict"),
         ],
     }
-    x = shown(
-        "delta",
-        "quantitative",
-        title=delta_title(contents, metric),
-        scale={"nice": True, "zero": True, "padding": 10},
+    x = quantitative(
+        "delta", title=delta_title(metric), scale={"nice": True, "zero": True, "padding": 10}
     )
     points = layer("point", base | {"x": x, "shape": shapes}, size=80, filled=True, opacity=1)
-    zero = layer(
-        "rule",
-        {"x": shown("delta", "quantitative")},
-        color=theme["muted"],
-        strokeDash=[4, 3],
-    )
-    zero["data"] = {"values": [{"delta": 0}]}
-    layers = [zero, points]
+    layers = [zero_line(theme), points]
     if any(is_number(row["low"]) for row in rows):
-        ends = {"x": shown("low", "quantitative"), "x2": {"field": "high"}}
+        ends = {"x": quantitative("low"), "x2": {"field": "high"}}
         layers.insert(1, layer("rule", base | ends, strokeWidth=2, strokeCap="round"))
     return Figure(
         name=slug("beside", metric),
         title=f"{words.capitalize()}: both studies",
-        caption=f"Mean delta over paired seeds with its {contents.interval}, each study's against "
-        "its own baseline. That two intervals overlap, or do not, is no test of a difference.",
+        caption=f"Mean delta over paired seeds with its {CI}; each study has its own baseline. "
+        "Whether two intervals overlap is no test of a difference.",
         section="beside",
         metric=metric,
         chart=chart_of(layers, row_height(names, ROW + 10) * len(names)),
@@ -124,7 +116,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
 
 def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
     if row is None:
-        return text_cell("not in it"), text_cell(""), Cell("", sort_key(None))
+        return text_cell("not in study"), text_cell(""), Cell("", sort_key(None))
     verdict = row["verdict"] or row["status"] or "none"
     return (
         Cell(verdict, verdict, verdict=True),

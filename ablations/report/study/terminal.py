@@ -1,11 +1,11 @@
-"""Deltas as tables for the terminal."""
+"""Tables of deltas for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ablations.report.numbers import bracket, decimals_of, fixed, p_value, usual_decimals
+from ablations.report.numbers import CI, bracket, decimals_of, fixed, p_value, usual_decimals
 from ablations.report.study.contents import Undone, undone_of
 from ablations.report.wording import metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
@@ -13,14 +13,14 @@ from ablations.stats.caveats import ONE_SEED
 from cnnzoo.runtime.console import table
 
 UNLIMITED = 10_000
-"""Columns for a table that no terminal shows; it takes as many as it needs."""
+"""Width in characters if the output is no terminal: wide enough for any table."""
 
 
 def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") -> Any:
-    """Lay out the deltas of one metric of some trials, with the digits that the report has.
+    """Return the deltas of one metric as a table of rich.
 
-    Where the terminal is narrow the name of the variant folds, and nothing else. If variants have
-    their pairs in different seeds, each mean stands beside the baseline's in the same seeds.
+    On a narrow terminal only the names of variants wrap. If variants have their pairs in different
+    seeds, the baseline's mean in the same seeds stands beside each mean.
     """
     apart = len(set(deltas["baseline_mean"].dropna())) > 1
     usual, undone = usual_decimals(deltas), undone_of(trials)
@@ -41,7 +41,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
             )
         )
     means = ("baseline", "mean") if apart else ("mean",)
-    columns = ("variant", *means, "delta", "95% interval", "adj. p", "pairs", "verdict")
+    columns = ("variant", *means, "delta", CI, "p (Holm)", "pairs", "verdict")
     laid_out = table(columns, cells, right=columns[1:-1], title=title)
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
@@ -49,7 +49,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
 
 
 def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -> list[str]:
-    """Return the reasons why comparisons have no verdict, each once, with their variants.
+    """Return each reason why comparisons have no verdict, with its variants.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
     trials
         One row per trial.
     few
-        Whether it is said already that the whole study has too few seeds for verdicts.
+        Whether the output says elsewhere that the study has too few seeds for verdicts.
 
     Examples
     --------
@@ -77,15 +77,15 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
                 if note and not (few and note in (FEW_PAIRS, ONE_SEED)):
                     metrics.setdefault((row.variant, note), []).append(row.metric)
     variants: dict[str, list[str]] = {}
-    for (variant, note), named in metrics.items():
-        every = len(named) == deltas["metric"].nunique()
-        subject = variant if every else f"{variant} ({', '.join(map(metric_words, named))})"
+    for (variant, note), of_metrics in metrics.items():
+        every = len(of_metrics) == deltas["metric"].nunique()
+        subject = variant if every else f"{variant} ({', '.join(map(metric_words, of_metrics))})"
         variants.setdefault(note, []).append(subject)
-    return [f"{', '.join(named)}: {note}." for note, named in variants.items()]
+    return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
 
 
 def _without_verdict(row: Any, undone: Mapping[str, Undone]) -> str:
-    """Write what stands in the place of a verdict; of one pair nothing is expected."""
+    """Return what replaces a missing verdict; nothing for a single pair."""
     if row.variant in undone:
         return undone[row.variant].status
     return "none" if row.n_pairs > 1 else ""

@@ -1,1 +1,1 @@
-"""What came of a search: KerasTuner's project directory, read as it lies there, as tables."""
+"""Reading of searches: project directories of KerasTuner as tables and code."""

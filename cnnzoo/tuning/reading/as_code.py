@@ -1,121 +1,106 @@
-"""The best configuration of a search, as Python that can be pasted."""
+"""The best configuration of a search as Python code."""
 
 import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnnzoo.data import load_data
-from cnnzoo.toggle import read_toggles
+from cnnzoo.toggle import Level, read_toggles
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.vocabulary import PURPOSE
-from cnnzoo.zoo import get_model
+from cnnzoo.zoo import get_model, list_models
 
-if TYPE_CHECKING:
-    from cnnzoo.tuning.reading.results import SearchResults
-
-
-OWN_BUILDER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+IMPORTABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+"""The form "package.module:function" of a builder that can be imported."""
 
 
-def build_line(results: "SearchResults") -> str:
-    """Write the call of ``cnnzoo.build`` that makes the best model, for the data of the search.
+def build_line(search: Mapping[str, Any], levels: Mapping[str, Level]) -> str:
+    """Return a call of ``cnnzoo.build`` with the configuration and the search's input shape.
 
     Parameters
     ----------
-    results
-        Of a search of a model of the zoo.
-
-    Raises
-    ------
-    SearchError
-        If no trial is done.
+    search
+        Content of the ``search.json`` of a search of a zoo model.
+    levels
+        Toggles of the model by name.
     """
-    model = get_model(results.model)
-    parameters = inspect.signature(model.builder).parameters
-    usual = {name: parameters[name].default for name in PURPOSE if name in parameters}
-    purpose = {n: v for n, v in _purpose(results).items() if n in usual and v != usual[n]}
-    arguments = _keywords({**results.best(), **purpose})
-    return f"cnnzoo.build({', '.join([repr(results.model), *arguments])})"
+    parameters = inspect.signature(get_model(search["model"]).builder).parameters
+    defaults = {name: parameters[name].default for name in PURPOSE if name in parameters}
+    purpose = {n: v for n, v in _purpose(search).items() if n in defaults and v != defaults[n]}
+    arguments = _keywords({**levels, **purpose})
+    return f"cnnzoo.build({', '.join([repr(search['model']), *arguments])})"
 
 
-def train_line(results: "SearchResults") -> str:
-    """Write what trains the best configuration as the search did, with seed 0.
+def train_line(search: Mapping[str, Any], levels: Mapping[str, Level]) -> str:
+    """Return code that trains a configuration as the search did, with seed 0.
 
-    Of a builder of the user's own, or a ``build(hp)``, the line starts from weights of Keras's
-    choosing, not from those of the search: that names layers from the start of Keras's count, and
-    draws what the builder does not load by `cnnzoo.models.initialization.build_seeded`. Its scores
-    are close, not the same.
+    For a custom builder or a ``build(hp)`` the initial weights differ from those of the search,
+    which restarts Keras's layer names and draws the weights by
+    `cnnzoo.models.initialization.build_seeded`. The scores are close, but not equal.
 
     Parameters
     ----------
-    results
-        Of any search. What KerasTuner searched elsewhere is not known by a name, nor is how a
-        hypermodel was made, so that of such a search the hyperparameters are written, to be given
-        to its ``build(hp)``.
-
-    Raises
-    ------
-    SearchError
-        If no trial is done.
+    search
+        Content of ``search.json``; empty for a search made elsewhere. If the builder cannot be
+        imported, the code contains the hyperparameters for its ``build(hp)``.
+    levels
+        Levels of the model, the recipe and the data by name.
     """
-    levels = results.levels_of(results.winner)
-    data, recipe = read_toggles(load_data), asdict(Recipe())
-    own = {n: v for n, v in levels.items() if n not in data and n not in recipe}
-    if results.zoo_toggles is not None:
-        given = {n: v for n, v in own.items() if n in results.zoo_toggles}
-        return _train(repr(results.model), results, levels, {**given, **_plain(results.others)})
-    kind = results.project.search.get("builder", "toggles")
-    if not OWN_BUILDER.fullmatch(results.model) or kind == "hypermodel":
-        return f"import keras_tuner\n\n{_chosen(levels)}  # for the build(hp) that was searched"
-    module, _, name = results.model.partition(":")
-    imported = f"from {module} import {name.partition('.')[0]}\n\n"
+    model, others = search.get("model", ""), search.get("others", {})
+    outside = {**read_toggles(load_data), **asdict(Recipe())}
+    model_levels = {name: level for name, level in levels.items() if name not in outside}
+    if model in list_models():
+        toggles = get_model(model).toggles
+        chosen = {name: level for name, level in model_levels.items() if name in toggles}
+        return _train(repr(model), search, levels, {**chosen, **_with_tuples(others)})
+    kind = search.get("builder", "toggles")
+    if not IMPORTABLE.fullmatch(model) or kind == "hypermodel":
+        return f"import keras_tuner\n\n{_hp(levels)}  # for the build(hp) that was searched"
+    module, _, name = model.partition(":")
+    imports = f"from {module} import {name.partition('.')[0]}\n\n"
     if kind == "hp":
-        trained = _train(f"{name}(hp)", results, levels, {})
-        return f"import keras_tuner\n{imported}{_chosen(own)}\n{trained}"
-    others = {n: v for n, v in results.others.items() if n not in PURPOSE}
-    arguments = {**_purpose(results), **_plain(others), **_plain(own)}
-    return imported + _train(f"{name}({', '.join(_keywords(arguments))})", results, levels, {})
+        training = _train(f"{name}(hp)", search, levels, {})
+        return f"import keras_tuner\n{imports}{_hp(model_levels)}\n{training}"
+    options = {name: value for name, value in others.items() if name not in PURPOSE}
+    arguments = {**_purpose(search), **_with_tuples(options), **model_levels}
+    return imports + _train(f"{name}({', '.join(_keywords(arguments))})", search, levels, {})
 
 
-def _chosen(levels: Mapping[str, Any]) -> str:
+def _hp(levels: Mapping[str, Level]) -> str:
     return f"hp = keras_tuner.HyperParameters()\nhp.values.update({dict(levels)!r})"
 
 
 def _train(
-    model: str, results: "SearchResults", levels: Mapping[str, Any], given: Mapping[str, Any]
+    model: str, search: Mapping[str, Any], levels: Mapping[str, Level], toggles: Mapping[str, Any]
 ) -> str:
-    """Write a call of ``cnnzoo.train``."""
-    usual = asdict(Recipe())
-    recipe = {name: levels.get(name, level) for name, level in results.recipe.items()}
-    changed = {name: level for name, level in recipe.items() if level != usual[name]}
-    # what was loaded already, or arrays, can only be called by a name
-    source = repr(results.data) if results.data else "data"
-    of_data = {n: v for n, v in levels.items() if n in read_toggles(load_data)}
-    loaded = ", ".join([source, *_keywords(of_data)])
-    trained = ", ".join(["seed=0", *_keywords(given)])
+    """Return a call of ``cnnzoo.train``."""
+    defaults = asdict(Recipe())
+    recipe = {**search.get("recipe", {}), **levels}
+    changed = {n: recipe[n] for n, level in defaults.items() if recipe.get(n, level) != level}
+    source = repr(search["data"]) if search.get("data") else "data"  # arrays have no name
+    data_levels = {n: level for n, level in levels.items() if n in read_toggles(load_data)}
     return (
-        f"cnnzoo.train({model}, cnnzoo.load_data({loaded}), "
-        f"cnnzoo.Recipe({', '.join(_keywords(changed))}), {trained})"
+        f"cnnzoo.train({model}, cnnzoo.load_data({', '.join([source, *_keywords(data_levels)])}), "
+        f"cnnzoo.Recipe({', '.join(_keywords(changed))}), "
+        f"{', '.join(['seed=0', *_keywords(toggles)])})"
     )
 
 
-def _purpose(results: "SearchResults") -> dict[str, Any]:
-    """Return what the model was for: what was given, else what the data said."""
-    said = results.project.search
-    return _plain({n: said[n] for n in PURPOSE if n in said}) | _plain(
-        {n: v for n, v in results.others.items() if n in PURPOSE}
-    )
+def _purpose(search: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `PURPOSE`: those passed to the search, else those of its data."""
+    arguments = {**search, **search.get("others", {})}
+    return _with_tuples({name: arguments[name] for name in PURPOSE if name in arguments})
 
 
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as builders take them: JSON makes lists of shapes."""
+def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with tuples in place of the lists that JSON made of shapes."""
     return {n: tuple(v) if isinstance(v, list) else v for n, v in arguments.items()}
 
 
 def _keywords(arguments: Mapping[str, Any]) -> list[str]:
-    """Write keyword arguments; a name that Python would not read as one stands in a dict."""
-    odd = {name: value for name, value in arguments.items() if not name.isidentifier()}
-    plain = [f"{name}={value!r}" for name, value in arguments.items() if name not in odd]
-    return [*plain, *([f"**{odd!r}"] if odd else [])]
+    """Return keyword arguments as code; names that are no identifiers are passed as a dict."""
+    unusual = {name: value for name, value in arguments.items() if not name.isidentifier()}
+    keywords = [f"{name}={value!r}" for name, value in arguments.items() if name not in unusual]
+    return [*keywords, *([f"**{unusual!r}"] if unusual else [])]

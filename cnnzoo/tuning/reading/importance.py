@@ -1,4 +1,4 @@
-"""How much each hyperparameter of a search matters, and how sure that is."""
+"""Importance of the hyperparameters of a search, with confidence intervals."""
 
 import math
 from collections.abc import Sequence
@@ -9,52 +9,52 @@ import pandas as pd
 
 FOLDS = 5
 REPEATS = 2
-SHUFFLES = 10
+SHUFFLES = 5
 TREES = 50
 FEWEST = 20
-"""Configurations below which there are no folds worth the name, and so no numbers."""
+"""Smallest number of configurations for which importances are given."""
 
 A_TOGGLE = 10
-"""Configurations for each hyperparameter below which a table is called early."""
+"""Number of configurations per hyperparameter below which a table is called early."""
 
 COLUMNS = ("toggle", "importance", "ci_low", "ci_high", "levels_tried", "note")
 
 
 def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
-    """Estimate how much of the scores each hyperparameter decides.
+    """Estimate the share of the scores' variance that each hyperparameter explains.
 
     A random forest learns the scores from the hyperparameters on four fifths of the
-    configurations; on the last fifth one hyperparameter is shuffled, and its importance is half
-    the growth of the squared error (permutation importance, Breiman 2001), as a share of the
-    scores' variance. Half of it, since that estimates the total Sobol index: the share of the
-    variance in which the hyperparameter has a part, alone or with others (Gregorutti, Michel and
-    Saint-Pierre 2017). This is repeated over 5 folds, twice; since their training sets overlap,
-    intervals are Nadeau and Bengio's (2003) corrected resampled t, at 95%. Scores enter as ranks,
-    so that one diverged training does not decide everything, and the direction does not matter.
-    The intervals are of what the forest finds. Where it predicts less than there is, its shares are
-    too small, and the true ones lie outside more often than in 5%: the table is for the order of
-    the hyperparameters and for which may not matter at all, not for the shares' own sake.
+    configurations. On the last fifth one hyperparameter is shuffled, and its importance is half
+    the increase of the squared error (permutation importance, Breiman 2001), as a share of the
+    scores' variance. Half the increase estimates the total Sobol index: the share of the variance
+    to which the hyperparameter contributes, alone or with others (Gregorutti, Michel and
+    Saint-Pierre 2017). This is repeated over 5 folds, twice. Because the training sets overlap,
+    the 95% intervals are the corrected resampled t of Nadeau and Bengio (2003). Scores enter as
+    ranks, so one diverged training does not dominate and the direction does not matter.
 
-    Where a hyperparameter is switched off by another one, it is given a level drawn from those
-    tried elsewhere: a forest then has no way to tell from it that it is off, and what switching
-    it off does is counted for the one that does so.
+    The intervals describe the forest. If it predicts too little of the scores, its shares are too
+    small and the true shares lie outside more often than in 5%. Use the table for the order of the
+    hyperparameters and to find those that may have no effect.
+
+    A hyperparameter that is switched off by another one gets a random level of those tried
+    elsewhere. So the forest cannot learn from it that it is off, and the effect of switching it
+    off counts for the other one.
 
     Parameters
     ----------
     settings
-        A row a configuration, a column a hyperparameter; empty where it is switched off.
+        One row per configuration, one column per hyperparameter; empty if it is switched off.
     scores
-        Of the configurations.
+        Scores of the configurations.
 
     Returns
     -------
     pandas.DataFrame
-        A row a hyperparameter, the most important first: ``toggle``, ``importance`` (1 is all of
-        the variance; what several decide together is counted for each, so that the sum may be
-        more), ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``: what stands against
-        believing it, such as too few trials. Without numbers where there are fewer than 20
-        configurations. ``attrs["predicted"]`` holds the share of the held-out variance that the
-        forest predicts, with its interval.
+        One row per hyperparameter, the most important first: ``toggle``, ``importance`` (1 is the
+        whole variance; joint effects count for each hyperparameter, so the sum may exceed 1),
+        ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``: a reason for caution, such as too
+        few trials. Without numbers for fewer than 20 configurations. ``attrs["predicted"]`` is the
+        share of the held-out variance that the forest predicts, with its interval.
 
     Examples
     --------
@@ -86,46 +86,41 @@ def importance(settings: pd.DataFrame, scores: Sequence[float]) -> pd.DataFrame:
 
 
 def _measure(settings: pd.DataFrame, scores: Any) -> tuple[Any, Any]:
-    """Return by fold the held-out error and by how much shuffling each column raises it."""
+    """Return for each fold the held-out error and its increase by shuffling each column."""
     from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    from sklearn.model_selection import KFold
 
     errors, drops = [], []
     for repeat in range(REPEATS):
-        random = np.random.default_rng(repeat)
-        encoded = _encoded(settings, random)
-        for test in np.array_split(random.permutation(len(encoded)), FOLDS):
-            train = np.setdiff1d(np.arange(len(encoded)), test)
+        encoded = _encoded(settings, np.random.default_rng(repeat))
+        for train, test in KFold(FOLDS, shuffle=True, random_state=repeat).split(encoded):
             forest = RandomForestRegressor(TREES, random_state=repeat, n_jobs=1)
             forest.fit(encoded[train], scores[train])
-            # all that is to be predicted at once: asking a forest takes longer than its answer
-            asked = np.concatenate([encoded[test][None], _shuffled(encoded[test], random)])
-            predicted = forest.predict(asked.reshape(-1, asked.shape[-1])).reshape(len(asked), -1)
-            squares = np.mean((predicted - scores[test]) ** 2, axis=1)
-            errors.append(squares[0])
-            drops.append((squares[1:].reshape(-1, SHUFFLES).mean(axis=1) - squares[0]) / 2)
+            errors.append(np.mean((forest.predict(encoded[test]) - scores[test]) ** 2))
+            shuffled = permutation_importance(
+                forest,
+                encoded[test],
+                scores[test],
+                scoring="neg_mean_squared_error",
+                n_repeats=SHUFFLES,
+                random_state=repeat,
+            )
+            drops.append(shuffled.importances_mean / 2)
     return np.array(errors), np.array(drops)
 
 
-def _shuffled(rows: Any, random: np.random.Generator) -> Any:
-    """Return the rows with each column shuffled, one after the other, several times."""
-    count, columns = rows.shape
-    copies = np.repeat(rows[None], columns * SHUFFLES, axis=0)
-    for at, copy in enumerate(copies):
-        copy[:, at // SHUFFLES] = rows[random.permutation(count), at // SHUFFLES]
-    return copies
-
-
 def _encoded(settings: pd.DataFrame, random: np.random.Generator) -> Any:
-    """Return numbers as they are and other levels numbered; what is off gets a level of others."""
+    """Return the settings as numbers; a missing setting gets a random level of its column."""
     columns = []
     for name in settings:
         column = settings[name]
-        known = column.dropna()
-        if pd.api.types.is_numeric_dtype(known.dtype) and not pd.api.types.is_bool_dtype(known):
+        levels = column.dropna()
+        if pd.api.types.is_numeric_dtype(levels.dtype) and not pd.api.types.is_bool_dtype(levels):
             values = column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         else:
-            levels = {level: at for at, level in enumerate(sorted(set(known), key=str))}
-            values = np.array([levels.get(level, np.nan) for level in column], dtype=float)
+            codes = {level: code for code, level in enumerate(sorted(set(levels), key=str))}
+            values = np.array([codes.get(level, np.nan) for level in column], dtype=float)
         off = np.isnan(values)
         values[off] = random.choice(values[~off], off.sum())
         columns.append(values)

@@ -1,7 +1,9 @@
-"""What KerasTuner's JSON files hold, checked on the way in: they are not written atomically.
+"""Reading and validation of KerasTuner's JSON files, which are not written atomically.
 
-Read are the files of all versions from 1.0.0 to 1.4.8. Before 1.2 trials have no ``message``, and
-``oracle.json`` has no ``start_order``; before 1.0.2 hyperparameters have no ``conditions``.
+The files of all versions from 1.0.0 to 1.4.8 are supported. Before 1.2 trials have no ``message``
+and ``oracle.json`` has no ``start_order``. Before 1.0.2 hyperparameters have no ``conditions``: a
+condition is part of the name, as in ``pool=max,mean/pool_size``, and inactive hyperparameters keep
+a level (``HyperParameters._get_name``). Names contain neither "/" nor "=" nor ",".
 """
 
 import json
@@ -13,30 +15,28 @@ from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
-from cnnzoo.tuning.filenames import TRIAL
-from cnnzoo.tuning.reading.scopes import active_levels, plain_name
-from cnnzoo.tuning.records import STATUSES, Hyperparameter
+from cnnzoo.tuning.records import STATUSES, TRIAL, Hyperparameter
 
 Kind = TypeVar("Kind")
 
 CONDITIONS = "conditions"
-"""Of a hyperparameter, in the files of KerasTuner from 1.0.2 on."""
+"""Key of a hyperparameter in the files of KerasTuner 1.0.2 and later."""
 
 
 class UnreadableError(ValueError):
-    """A file that is not there, not whole, or not as it is written."""
+    """Raised if a file is missing, incomplete or invalid."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What was observed of a metric.
+    """Observed values of a metric.
 
     Parameters
     ----------
     direction
         "min" or "max".
     steps
-        By step, the value of each execution.
+        Value of each execution, by step.
     """
 
     direction: Direction
@@ -44,22 +44,22 @@ class Metric:
 
     @property
     def best(self) -> float:
-        """The best mean over executions, as KerasTuner scores a trial; NaN if there is none."""
-        means = [math.fsum(at) / len(at) for at in self.steps.values() if at]
+        """The best mean over executions, which is KerasTuner's score; NaN if there is none."""
+        means = [math.fsum(values) / len(values) for values in self.steps.values() if values]
         finite = [mean for mean in means if math.isfinite(mean)]
         if not finite:
             return math.nan
-        return min(finite) if self.direction == "min" else max(finite)
+        return min(finite) if self.direction == Direction.MIN else max(finite)
 
     @property
     def best_step(self) -> int:
-        """The first step at which the mean over executions is the best; 0 if there is none."""
+        """The first step with the best mean over executions; 0 if there is none."""
         best = self.best
-        means = ((step, math.fsum(at) / len(at)) for step, at in self.steps.items() if at)
-        return next((step for step, mean in means if mean == best), 0)
+        means = {step: math.fsum(v) / len(v) for step, v in self.steps.items() if v}
+        return next((step for step, mean in means.items() if mean == best), 0)
 
     def at(self, step: int) -> tuple[float, ...]:
-        """Return the values at a step, at the last one if there are none."""
+        """Return the values at a step, or at the last step if there are none."""
         if not self.steps:
             return ()
         return self.steps.get(step, self.steps[max(self.steps)])
@@ -67,24 +67,24 @@ class Metric:
 
 @dataclass(frozen=True)
 class State:
-    """A trial.json.
+    """Content of a ``trial.json``.
 
     Parameters
     ----------
     status
-        In this package's words.
+        Status by the names of this package.
     score
-        None where there is no finite one.
+        The score; None if there is no finite one.
     message
-        The traceback of what failed.
+        Traceback of the failure.
     best_step
-        At which the score was observed.
+        Step at which the score was observed.
     values
-        Of the active hyperparameters, and Hyperband's own.
+        Values of the active hyperparameters and of Hyperband.
     space
-        The hyperparameters that the trial knew.
+        Hyperparameters that were known to the trial.
     metrics
-        By name.
+        Metrics by name.
     """
 
     status: str
@@ -97,60 +97,60 @@ class State:
 
 
 def read_state(folder: Path) -> State:
-    """Read the trial.json of a trial's folder.
+    """Read the ``trial.json`` in the folder of a trial.
 
     Raises
     ------
     UnreadableError
         If it cannot be read.
     """
-    return _shaped(folder / TRIAL, _state)
+    return _read(folder / TRIAL, _state)
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a file that holds a JSON object.
+    """Read a file that contains a JSON object.
 
     Raises
     ------
     UnreadableError
         If it cannot be read.
     """
-    return _shaped(path, lambda found: _check(found, dict))
+    return _read(path, lambda content: _check(content, dict))
 
 
 def read_rows(path: Path, row: Callable[[Any, int], Kind]) -> list[Kind]:
-    """Read a file that holds a JSON list.
+    """Read a file that contains a JSON list.
 
     Parameters
     ----------
     path
-        Of it.
+        Path of the file.
     row
-        From an item and its number to what is wanted; may raise what a wrong shape raises.
+        Function that converts an item, given its index; it may raise for invalid items.
 
     Raises
     ------
     UnreadableError
         If it cannot be read.
     """
-    return _shaped(path, lambda found: [row(at, n) for n, at in enumerate(_check(found, list))])
+    return _read(path, lambda rows: [row(item, i) for i, item in enumerate(_check(rows, list))])
 
 
 def space_of(declared: Iterable[Any]) -> tuple[Hyperparameter, ...]:
-    """Return the hyperparameters of a space as KerasTuner serializes it."""
-    return tuple(_hyperparameter(_check(at["class_name"], str), at["config"]) for at in declared)
+    """Return the hyperparameters of a space that KerasTuner serialized."""
+    return tuple(_hyperparameter(_check(hp["class_name"], str), hp["config"]) for hp in declared)
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, and None for what KerasTuner writes where there is none."""
+    """Return a finite number, or None for a missing or infinite one."""
     if value is None:
         return None
-    found = float(_check(value, int | float))
-    return found if math.isfinite(found) else None
+    result = float(_check(value, int | float))
+    return result if math.isfinite(result) else None
 
 
-def whole(value: Any) -> int | None:
-    """Return a whole number or None."""
+def integer(value: Any) -> int | None:
+    """Return an integer, or None for a missing one."""
     return None if value is None else int(_check(value, int))
 
 
@@ -159,56 +159,56 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def _shaped(path: Path, shape: Callable[[Any], Kind]) -> Kind:
+def _read(path: Path, convert: Callable[[Any], Kind]) -> Kind:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
-        raise UnreadableError(f"{path.name} cannot be read: {one_line(said)}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnreadableError(f"{path.name} cannot be read: {one_line(reason)}") from error
     try:
-        return shape(found)
+        return convert(content)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        said = f"{type(error).__name__}: {one_line(error)}"
-        raise UnreadableError(f"{path.name} is not as it should be: {said}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise UnreadableError(f"{path.name} is invalid: {reason}") from error
 
 
 def _check(value: Any, kind: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f"{one_line(repr(value))[:40]} where {kind} should be")
+        raise TypeError(f"expected {kind}; got {one_line(repr(value))[:40]}")
     return value
 
 
-def _state(found: Any) -> State:
-    status, space = STATUSES[found["status"]], found["hyperparameters"]
+def _state(content: Any) -> State:
+    status, space = STATUSES[content["status"]], content["hyperparameters"]
     values = {_check(name, str): _level(value) for name, value in space["values"].items()}
     declared = _check(space["space"], list)
-    scoped = bool(declared) and all(CONDITIONS not in at["config"] for at in declared)
+    scoped = bool(declared) and all(CONDITIONS not in hp["config"] for hp in declared)
     return State(
         status,
-        number(found["score"]),
-        _check(found.get("message") or "", str),
-        whole(found["best_step"]) or 0,
+        number(content["score"]),
+        _check(content.get("message") or "", str),
+        integer(content["best_step"]) or 0,
         active_levels(values) if scoped else values,
         space_of(declared),
-        {name: _metric(metric) for name, metric in found["metrics"]["metrics"].items()},
+        {name: _metric(metric) for name, metric in content["metrics"]["metrics"].items()},
     )
 
 
-def _metric(found: Any) -> Metric:
-    if found["direction"] not in ("min", "max"):
-        raise ValueError(f"the direction {found['direction']!r}")
+def _metric(content: Any) -> Metric:
+    if content["direction"] not in ("min", "max"):
+        raise ValueError(f"expected the direction 'min' or 'max'; got {content['direction']!r}")
     return Metric(
-        found["direction"],
+        content["direction"],
         {
-            _check(at["step"], int): tuple(float(_check(v, int | float)) for v in at["value"])
-            for at in found["observations"]
+            _check(seen["step"], int): tuple(float(_check(v, int | float)) for v in seen["value"])
+            for seen in content["observations"]
         },
     )
 
 
 def _level(value: Any) -> Level:
     if not isinstance(value, bool | int | float | str):
-        raise TypeError(f"{one_line(repr(value))[:40]} where a level should be")
+        raise TypeError(f"expected a level; got {one_line(repr(value))[:40]}")
     return value
 
 
@@ -226,3 +226,35 @@ def _hyperparameter(kind: str, config: Mapping[str, Any]) -> Hyperparameter:
     if kind != "Boolean":
         levels = tuple(map(_level, [config["value"]] if kind == "Fixed" else config["values"]))
     return Hyperparameter(name, kind, levels, default=levels[0] if default is None else default)
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a hyperparameter without its conditions.
+
+    Examples
+    --------
+    >>> plain_name("head/pool=max,mean/pool_size")
+    'head/pool_size'
+    """
+    *scopes, leaf = name.split("/")
+    return "/".join([*(scope for scope in scopes if "=" not in scope), leaf])
+
+
+def active_levels(values: Mapping[str, Level]) -> dict[str, Level]:
+    """Return the levels whose conditions hold, by name without conditions.
+
+    Examples
+    --------
+    >>> active_levels({"pool": "none", "pool=max/pool_size": 3, "skip": True})
+    {'pool': 'none', 'skip': True}
+    """
+    return {plain_name(name): level for name, level in values.items() if _is_active(name, values)}
+
+
+def _is_active(name: str, values: Mapping[str, Level]) -> bool:
+    scopes = name.split("/")[:-1]
+    for depth, scope in enumerate(scopes):
+        parent, equals, levels = scope.partition("=")
+        if equals and str(values["/".join([*scopes[:depth], parent])]) not in levels.split(","):
+            return False
+    return True

@@ -1,7 +1,7 @@
-"""A KerasTuner project directory, read as it lies there: nothing is written, nothing unpickled.
+"""Reading of a KerasTuner project directory, without writing or unpickling anything.
 
-KerasTuner keeps ``oracle.json`` and, by trial, ``trial_*/trial.json``, since 1.0.0; searches of
-this package add ``search.json`` and ``trial_*/executions.json``.
+KerasTuner stores ``oracle.json`` and one ``trial_*/trial.json`` per trial. Searches of this package
+add ``search.json`` and ``trial_*/executions.json``.
 """
 
 import difflib
@@ -15,21 +15,23 @@ from typing import Any
 from cnnzoo.toggle import ToggleError, read_toggles
 from cnnzoo.training.metric_names import Direction
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.filenames import EXECUTIONS, ORACLE, SEARCH, trial_folder
-from cnnzoo.tuning.reading.inferred import maximized, read_direction
+from cnnzoo.tuning.reading.directions import maximized_score, read_direction
 from cnnzoo.tuning.reading.kerastuner_json import (
     State,
     UnreadableError,
+    integer,
     number,
     one_line,
     read_object,
     read_rows,
     read_state,
     space_of,
-    whole,
 )
 from cnnzoo.tuning.records import (
+    EXECUTIONS,
+    ORACLE,
     OWN,
+    SEARCH,
     STATUSES,
     Execution,
     Hyperparameter,
@@ -37,90 +39,102 @@ from cnnzoo.tuning.records import (
     Project,
     SearchError,
     SearchTrial,
+    trial_folder,
 )
 
-NEAREST = 3
-"""Folders that are named where there is no search."""
+MAX_SUGGESTIONS = 3
+"""Number of folders that an error suggests."""
+
+MAX_VALUE_LENGTH = 60
+"""Number of characters of an invalid value in a note."""
+
+REFUSED = "FailedTrialError: "
+"""Prefix of the reason if a builder refused a configuration under a tuner of KerasTuner."""
+
+NO_SCORE = "it has no finite score"
 
 
 def read_project(directory: str | Path) -> Project:
-    """Read a project directory of KerasTuner without changing it.
+    """Read a project directory of KerasTuner.
 
     Parameters
     ----------
     directory
-        The one that holds ``oracle.json``: KerasTuner's ``directory/project_name``.
+        The directory with ``oracle.json``: KerasTuner's ``directory/project_name``.
 
     Raises
     ------
     SearchError
-        If there is none.
+        If the directory contains no search.
     """
     if not isinstance(directory, str | os.PathLike):
-        raise SearchError(f"A search is opened by the path of its directory; got {directory!r}.")
-    place = Path(directory).expanduser()
-    folders = sorted((path for path in place.glob("trial_*") if path.is_dir()), key=_natural)
-    if not folders and not (place / ORACLE).is_file():
-        raise SearchError(_not_there(place))
+        raise SearchError(f"`directory`: expected the path of a search; got {directory!r}.")
+    directory = Path(directory).expanduser()
+    folders = sorted((path for path in directory.glob("trial_*") if path.is_dir()), key=_natural)
+    if not folders and not (directory / ORACLE).is_file():
+        raise SearchError(_missing_search(directory))
     notes: list[str] = []
-    oracle = _noted(place / ORACLE, notes)
-    search = read_search(place / SEARCH, notes) if (place / SEARCH).exists() else {}
-    states: dict[str, State | str] = {}
+    oracle = _read_or_note(directory / ORACLE, notes)
+    search = _read_search(directory / SEARCH, notes) if (directory / SEARCH).exists() else {}
+    states: dict[str, State] = {}
+    unreadable: dict[str, str] = {}
     for folder in folders:
+        name = folder.name.removeprefix("trial_")
         try:
-            states[folder.name.removeprefix("trial_")] = read_state(folder)
+            states[name] = read_state(folder)
         except UnreadableError as error:
-            states[folder.name.removeprefix("trial_")] = str(error)
-    read = [state for state in states.values() if isinstance(state, State)]
-    hyperparameters = _joined([*_declared(oracle, notes), *(hp for s in read for hp in s.space)])
-    objective = _objective(search.get("objective"), read)
+            unreadable[name] = str(error)
+    spaces = [_declared(oracle, notes), *(state.space for state in states.values())]
+    hyperparameters = _joined(hp for space in spaces for hp in space)
+    objective = _objective(search.get("objective"), list(states.values()))
     if objective is not None and "objective" not in search:
-        objective, note = read_direction(kept := objective, read)
+        stored = objective
+        objective, note = read_direction(stored, list(states.values()))
         notes += [note] if note else []
-        if objective != kept:
-            name = objective.name
-            states = {n: s if isinstance(s, str) else maximized(s, name) for n, s in states.items()}
+        if objective != stored:
+            states = {n: maximized_score(state, objective.name) for n, state in states.items()}
     started = _started(oracle)
-    # before 1.1.1 names are random, and before 1.2 no file holds the order
-    in_order = len(states) < 2 or bool(started) or all(name.isdigit() for name in states)
+    names = [folder.name.removeprefix("trial_") for folder in folders]
+    # before 1.1.1 names are random, and before 1.2 the order is not stored
+    in_order = len(names) < 2 or bool(started) or all(name.isdigit() for name in names)
     if not in_order:
         notes.append("The order of the trials was not stored; they are listed by name.")
     trials = []
-    for name in dict.fromkeys([*started, *states]):
-        state = states.get(name, "its folder is not there")
-        if isinstance(state, State):
-            trials.append(read_trial(trial_folder(place, name), state, hyperparameters, objective))
+    for name in dict.fromkeys([*started, *names]):
+        if name in states:
+            folder = trial_folder(directory, name)
+            trials.append(_read_trial(folder, states[name], hyperparameters, objective))
         else:
-            lost = Execution("unreadable", reason=state)
-            trials.append(SearchTrial(name, "unreadable", executions=(lost,)))
+            reason = unreadable.get(name, "its folder is missing")
+            execution = Execution("unreadable", reason=reason)
+            trials.append(SearchTrial(name, "unreadable", executions=(execution,)))
     budgets = [trial.budget for trial in trials if trial.budget is not None]
-    longest = oracle.get("max_epochs")
-    whole = longest if type(longest) is int else max(budgets, default=None)
+    max_epochs = oracle.get("max_epochs")
+    full_budget = max_epochs if type(max_epochs) is int else max(budgets, default=None)
     return Project(
-        place,
+        directory,
         tuple(trials),
         hyperparameters,
         objective,
-        whole if budgets else None,
+        full_budget if budgets else None,
         search,
         tuple(notes),
         in_order,
     )
 
 
-def _not_there(place: Path) -> str:
-    """Say what is missing, and where it might be: the folders whose names are nearest."""
-    inside = {path.parent.name: str(path.parent) for path in place.glob("*/oracle.json")}
-    names = difflib.get_close_matches(place.name, inside, n=NEAREST, cutoff=0.0)
+def _missing_search(directory: Path) -> str:
+    """Return the error for a directory without a search, with the nearest folders in it."""
+    inside = {path.parent.name: str(path.parent) for path in directory.glob("*/oracle.json")}
+    names = difflib.get_close_matches(directory.name, inside, n=MAX_SUGGESTIONS, cutoff=0.0)
     more = len(inside) - len(names)
-    rest = f" and {more:,} more folders there" if more else ""
-    near = f" There is one in {', '.join(inside[name] for name in names)}{rest}." if inside else ""
-    needed = "a project directory of KerasTuner has an oracle.json."
-    return f"There is no search in {place}: {needed}{near}"
+    rest = f" and {more:,} more folders" if more else ""
+    found = f" Found one in {', '.join(inside[name] for name in names)}{rest}." if inside else ""
+    return f"{directory} contains no search: it has no oracle.json of KerasTuner.{found}"
 
 
-def _noted(path: Path, notes: list[str]) -> dict[str, Any]:
-    """Read a file; where it cannot be read, note that and go on without."""
+def _read_or_note(path: Path, notes: list[str]) -> dict[str, Any]:
+    """Read a JSON object; if that fails, add a note and return an empty one."""
     try:
         return read_object(path)
     except UnreadableError as error:
@@ -134,7 +148,7 @@ def _declared(oracle: dict[str, Any], notes: list[str]) -> tuple[Hyperparameter,
     try:
         return space_of(oracle["hyperparameters"]["space"])
     except (LookupError, TypeError, ValueError, AttributeError):
-        notes.append("oracle.json holds no search space; that of the trials is shown.")
+        notes.append("oracle.json contains no search space; that of the trials is shown.")
         return ()
 
 
@@ -144,37 +158,40 @@ def _started(oracle: dict[str, Any]) -> list[str]:
 
 
 def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:
-    """Collect hyperparameters by name; one name in two branches keeps what both say."""
-    found: dict[str, Hyperparameter] = {}
+    """Collect hyperparameters by name; those with the same name in two branches are merged."""
+    by_name: dict[str, Hyperparameter] = {}
     for hp in declared:
-        known = found.get(hp.name)
-        if known is None or known == hp:
-            found[hp.name] = hp
+        other = by_name.get(hp.name)
+        if other is None or other == hp:
+            by_name[hp.name] = hp
             continue
-        lows = [one.low for one in (known, hp) if one.low is not None]
-        highs = [one.high for one in (known, hp) if one.high is not None]
-        found[hp.name] = Hyperparameter(
+        lows = [low for low in (other.low, hp.low) if low is not None]
+        highs = [high for high in (other.high, hp.high) if high is not None]
+        by_name[hp.name] = Hyperparameter(
             hp.name,
-            hp.kind if hp.kind == known.kind else "Choice",
-            tuple(dict.fromkeys((*known.levels, *hp.levels))),
+            hp.kind if hp.kind == other.kind else "Choice",
+            tuple(dict.fromkeys((*other.levels, *hp.levels))),
             min(lows, default=None),
             max(highs, default=None),
-            known.log and hp.log,
-            known.default,
+            other.log and hp.log,
+            other.default,
         )
-    return found
+    return by_name
 
 
-def _objective(said: Any, states: Sequence[State]) -> Objective | None:
-    """Find what was looked for: no file of KerasTuner names it, but scores are its best values."""
-    if isinstance(said, dict):
-        return Objective(said["name"], said["direction"])
+def _objective(stored: Any, states: Sequence[State]) -> Objective | None:
+    """Return the objective: the stored one, else the metric whose best values are the scores."""
+    if isinstance(stored, dict):
+        return Objective(stored["name"], stored["direction"])
     candidates: dict[str, Direction] | None = None
     for state in states:
         if state.score is None:
             continue
-        own = {n: metric.direction for n, metric in state.metrics.items() if _scores(metric, state)}
-        candidates = own if candidates is None else {n: own[n] for n in candidates if n in own}
+        equal = {
+            n: metric.direction for n, metric in state.metrics.items() if _scores(metric, state)
+        }
+        known = equal if candidates is None else candidates
+        candidates = {name: equal[name] for name in known if name in equal}
     if not candidates:
         return None
     name = min(candidates, key=lambda name: not name.startswith("val_"))
@@ -182,46 +199,27 @@ def _objective(said: Any, states: Sequence[State]) -> Objective | None:
 
 
 def _scores(metric: Any, state: State) -> bool:
-    # a mean of executions, which may be rounded in another order
+    # the mean of executions may be rounded differently
     return state.score is not None and abs(metric.best - state.score) <= 1e-12 * abs(state.score)
 
 
 def _natural(path: Path) -> list[Any]:
-    """Order 2 before 10."""
+    """Return a sort key that orders 2 before 10."""
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if part.isdigit() else part for part in parts]
 
 
-REFUSED = "FailedTrialError: "
-"""How KerasTuner's own tuners begin the reason of a configuration that its builder refused."""
-
-NO_SCORE = "it has no finite score"
-
-
-def read_trial(
+def _read_trial(
     folder: Path,
     state: State,
     hyperparameters: Mapping[str, Hyperparameter],
     objective: Objective | None,
 ) -> SearchTrial:
-    """Read a trial.
-
-    Parameters
-    ----------
-    folder
-        Of the trial.
-    state
-        Of its ``trial.json``.
-    hyperparameters
-        By name.
-    objective
-        Of the search.
-    """
     stored = state.values
     levels = {key: hp.read(stored[key]) for key, hp in hyperparameters.items() if key in stored}
-    budget, bracket, turn = (stored.get(OWN + name) for name in ("epochs", "bracket", "round"))
-    status, reason = state.status, reason_of(state.message)
-    if reason.startswith(REFUSED):  # what KerasTuner's own tuners call a failure
+    budget, bracket, round_ = (stored.get(OWN + name) for name in ("epochs", "bracket", "round"))
+    status, reason = state.status, _last_error(state.message)
+    if reason.startswith(REFUSED):
         status, reason = "invalid", reason.removeprefix(REFUSED)
     if status == "done" and state.score is None:
         status = "failed"
@@ -234,151 +232,122 @@ def read_trial(
         _executions(folder, state, objective, status, reason),
         budget if type(budget) is int else None,
         bracket if type(bracket) is int else None,
-        turn if type(turn) is int else None,
+        round_ if type(round_) is int else None,
     )
 
 
-def reason_of(message: str) -> str:
-    r"""Return the error of a traceback, on one line and without the module of its class.
+def _last_error(message: str) -> str:
+    r"""Return the error of a traceback in one line, without the module of its class.
 
     Examples
     --------
-    >>> reason_of('Traceback (most recent call last):\n  File "a.py"\nmy.OwnError: too\n big\n')
+    >>> _last_error('Traceback (most recent call last):\n  File "a.py"\nmy.OwnError: too\n big\n')
     'OwnError: too big'
     """
     lines = message.rpartition("Traceback (most recent call last):\n")[2].splitlines()
-    start = next((at for at, line in enumerate(lines) if line and not line[0].isspace()), 0)
-    said = one_line("\n".join(lines[start:]))
-    return re.sub(r"^(?:\w+\.)+(\w+)(?=:|$)", r"\1", said)
+    start = next((i for i, line in enumerate(lines) if line and not line[0].isspace()), 0)
+    error = one_line("\n".join(lines[start:]))
+    return re.sub(r"^(?:\w+\.)+(\w+)(?=:|$)", r"\1", error)
 
 
 def _executions(
     folder: Path, state: State, objective: Objective | None, status: str, reason: str
 ) -> tuple[Execution, ...]:
-    """Return the executions that were kept, and the trial where none says its end."""
+    """Return the stored executions, and one for the trial if none of them has its status."""
     note = ""
-    kept: list[Execution] = []
+    stored: list[Execution] = []
     path = folder / EXECUTIONS
     if path.exists():
         try:
-            kept = read_rows(path, _kept)
+            stored = read_rows(path, _execution)
         except UnreadableError as error:
             note = str(error)
-    kept = kept or _observed(state, objective, status)
-    if kept and status in ("done", *(execution.status for execution in kept)):
-        return tuple(kept)
-    said = "; ".join(filter(None, (reason, note)))
-    return (*kept, Execution(status, state.score if status == "done" else None, reason=said))
+    stored = stored or _reported_executions(state, objective, status)
+    if stored and status in ("done", *(execution.status for execution in stored)):
+        return tuple(stored)
+    reason = "; ".join(filter(None, (reason, note)))
+    return (*stored, Execution(status, state.score if status == "done" else None, reason=reason))
 
 
-def _kept(row: Any, at: int) -> Execution:
+def _execution(row: Any, index: int) -> Execution:
     score, status = number(row["score"]), row["status"]
     if status not in STATUSES.values():
-        raise ValueError(f"the status {status!r}")
-    lost = status == "done" and score is None
+        raise ValueError(f"expected a known status; got {status!r}")
+    has_no_score = status == "done" and score is None
     return Execution(
-        "failed" if lost else status,
+        "failed" if has_no_score else status,
         score if status == "done" else None,
         {
-            name: found
+            name: metric
             for name, value in (row.get("metrics") or {}).items()
-            if (found := number(value)) is not None
+            if (metric := number(value)) is not None
         },
-        whole(row.get("seed")),
+        integer(row.get("seed")),
         number(row.get("seconds")),
-        whole(row.get("epochs")),
-        NO_SCORE if lost else one_line(row.get("reason") or ""),
-        at,
+        integer(row.get("epochs")),
+        NO_SCORE if has_no_score else one_line(row.get("reason") or ""),
+        index,
     )
 
 
-def _observed(state: State, objective: Objective | None, status: str) -> list[Execution]:
-    """Return the executions that trial.json tells apart: one, unless a user reported more."""
-    at = {name: metric.at(state.best_step) for name, metric in state.metrics.items()}
-    scores = at.get(objective.name, ()) if objective else ()
+def _reported_executions(state: State, objective: Objective | None, status: str) -> list[Execution]:
+    """Return the executions in ``trial.json``: one, unless the user reported several."""
+    reported = {name: metric.at(state.best_step) for name, metric in state.metrics.items()}
+    scores = reported.get(objective.name, ()) if objective else ()
     if len(scores) < 2:
-        metrics = {name: values[0] for name, values in at.items() if values}
+        metrics = {name: values[0] for name, values in reported.items() if values}
         return [Execution(status, state.score, metrics)] if status == "done" else []
-    found = []
-    for place, score in enumerate(scores):
-        metrics = {name: values[place] for name, values in at.items() if len(values) == len(scores)}
-        known = math.isfinite(score)
-        found.append(
-            Execution(
-                "done" if known else "failed",
-                score if known else None,
-                metrics,
-                reason="" if known else NO_SCORE,
-                number=place,
-            )
-        )
-    return found
-
-
-LONGEST = 60
-"""Characters that a note repeats of what it found."""
-
-
-def read_search(path: Path, notes: list[str]) -> dict[str, Any]:
-    """Read a ``search.json``; what in it is not as it should be is left out, and noted.
-
-    Parameters
-    ----------
-    path
-        Of it.
-    notes
-        What could not be read, which is added to.
-
-    Returns
-    -------
-    dict
-        As ``cnnzoo.tune`` writes it; what this version does not know is left as it is.
-    """
-    try:
-        found = read_object(path)
-    except UnreadableError as error:
-        notes.append(f"{error}.")
-        return {}
-    kept = {}
-    for name, value in found.items():
-        words, is_right = KINDS.get(name, ("", None))
-        if is_right is None or is_right(value):
-            kept[name] = value
+    complete = {name: values for name, values in reported.items() if len(values) == len(scores)}
+    executions = []
+    for index, score in enumerate(scores):
+        metrics = {name: values[index] for name, values in complete.items()}
+        if math.isfinite(score):
+            executions.append(Execution("done", score, metrics, number=index))
         else:
-            shown = one_line(repr(value))
-            shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
-            notes.append(
-                f"{path.name} is not as it should be: its `{name}` is left out, for it must be "
-                f"{words}; got {shown}."
-            )
-    return kept
+            failed = Execution("failed", None, metrics, reason=NO_SCORE, number=index)
+            executions.append(failed)
+    return executions
+
+
+def _read_search(path: Path, notes: list[str]) -> dict[str, Any]:
+    """Read a ``search.json``; invalid values are left out with a note, unknown keys are kept."""
+    valid = {}
+    for name, value in _read_or_note(path, notes).items():
+        expected, is_valid = FIELDS.get(name, ("", None))
+        if is_valid is None or is_valid(value):
+            valid[name] = value
+        else:
+            text = one_line(repr(value))
+            text = text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
+            notes.append(f"`{name}` in {path.name} is ignored: expected {expected}; got {text}.")
+    return valid
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_table(value: object) -> bool:
+def _is_dict(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_table_of_texts(value: object) -> bool:
+def _is_dict_of_texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
-def _is_whole(value: object) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_list_of_whole(value: object) -> bool:
-    return isinstance(value, list) and all(_is_whole(item) for item in value)
+def _is_list_of_counts(value: object) -> bool:
+    return isinstance(value, list) and all(_is_count(item) for item in value)
 
 
 def _is_objective(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and value.get("direction") in ("min", "max")
+        and value.get("direction") in list(Direction)
     )
 
 
@@ -394,14 +363,19 @@ def _is_recipe(value: object) -> bool:
     return True
 
 
-KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("model", "data", "about_data", "builder", "tuner"), ("a text", _is_text)),
-    **dict.fromkeys(("fixed", "others"), ("a table of levels by name", _is_table)),
-    "recipe": ("a table of a Recipe's levels by name", _is_recipe),
+FIELDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "model": ("a text", _is_text),
+    "data": ("a text", _is_text),
+    "about_data": ("a text", _is_text),
+    "builder": ("a text", _is_text),
+    "tuner": ("a text", _is_text),
+    "fixed": ("an object of levels by name", _is_dict),
+    "others": ("an object of levels by name", _is_dict),
+    "recipe": ("an object of a Recipe's levels by name", _is_recipe),
     "objective": ("a name and a direction, 'min' or 'max'", _is_objective),
-    "seeds": ("a list of whole numbers from 0", _is_list_of_whole),
-    "versions": ("a table of texts by package", _is_table_of_texts),
-    "input_shape": ("a list of whole numbers from 0", _is_list_of_whole),
-    "classes": ("a whole number from 0", _is_whole),
+    "seeds": ("a list of whole numbers from 0", _is_list_of_counts),
+    "versions": ("an object of texts by package", _is_dict_of_texts),
+    "input_shape": ("a list of whole numbers from 0", _is_list_of_counts),
+    "classes": ("a whole number from 0", _is_count),
 }
-"""By name, what a value must be, in words and as a check."""
+"""Expected values in ``search.json`` by key, in words and as a check."""

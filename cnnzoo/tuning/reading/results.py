@@ -1,6 +1,5 @@
-"""The results of a search: what `cnnzoo.tune` returns and `cnnzoo.open_search` opens."""
+"""Results of a search, returned by `cnnzoo.tune` and `cnnzoo.open_search`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.tuning.reading.caveats import foreign_notes
 from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
 from cnnzoo.zoo import get_model
@@ -15,29 +15,24 @@ from cnnzoo.zoo import get_model
 if TYPE_CHECKING:
     import pandas as pd
 
-PENALTY = re.compile(
-    "(?<![a-z])(l[12]|wd|reg)(?![a-z0-9])|weights?.?decay|regulari[sz]|penalty", re.IGNORECASE
-)
-"""What the names of hyperparameters that set a penalty on weights contain."""
-
 
 class SearchResults:
-    """A search, as tables. Its directory is read, never written to, and TensorFlow is not loaded.
+    """Results of a search as tables, read without TensorFlow.
 
     Parameters
     ----------
     directory
-        KerasTuner's project directory, of `cnnzoo.tune` or of any tuner elsewhere.
+        Project directory of KerasTuner, of `cnnzoo.tune` or any other search. It is not modified.
 
     Attributes
     ----------
     project
-        What was read, as plain values.
+        Content of the directory.
 
     Raises
     ------
     SearchError
-        If there is no search.
+        If the directory contains no search.
     """
 
     def __init__(self, directory: str | Path) -> None:
@@ -51,27 +46,27 @@ class SearchResults:
 
     @property
     def objective(self) -> Objective | None:
-        """The metric that was looked at and its direction; None while no trial has a score.
+        """The optimized metric and its direction; None while no trial has a score.
 
-        KerasTuner writes it into no file. In searches made elsewhere it is the metric whose best
-        value is each trial's score; a loss there is Keras's own, with penalties on weights in it.
+        KerasTuner does not store it. For other searches than those of `cnnzoo.tune` it is the
+        metric whose best values are the scores; a loss is then Keras's, with penalties.
         """
         return self.project.objective
 
     @property
     def hyperparameters(self) -> tuple[str, ...]:
-        """The names of what was searched, in order; what is fixed is not among them."""
-        known = self.project.hyperparameters
-        return tuple(name for name, hp in known.items() if hp.kind != "Fixed")
+        """The names of the searched hyperparameters, in order; fixed ones are left out."""
+        hyperparameters = self.project.hyperparameters
+        return tuple(name for name, hp in hyperparameters.items() if hp.kind != "Fixed")
 
     @property
     def model(self) -> str:
-        """The model as a text; empty for a search made elsewhere."""
+        """The name of the model or builder; empty if it was not stored."""
         return str(self.project.search.get("model", ""))
 
     @property
     def zoo_toggles(self) -> Mapping[str, Toggle] | None:
-        """The toggles of a model of the zoo; None for any other."""
+        """The toggles of the model if it is one of the zoo; None otherwise."""
         try:
             return get_model(self.model).toggles
         except ToggleError:
@@ -79,50 +74,50 @@ class SearchResults:
 
     @property
     def data(self) -> str:
-        """What ``cnnzoo.load_data`` takes; empty for arrays and for a search made elsewhere."""
+        """The data as a name for ``cnnzoo.load_data``; empty for arrays or if it was not stored."""
         return str(self.project.search.get("data", ""))
 
     @property
     def about_data(self) -> str:
-        """The data in words; empty for a search made elsewhere."""
+        """Description of the data; empty if it was not stored."""
         return str(self.project.search.get("about_data", ""))
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """The levels that were held for all trials."""
+        """The levels that were the same for all trials."""
         return dict(self.project.search.get("fixed", {}))
 
     @property
     def others(self) -> dict[str, Any]:
-        """What else the builder was given in all trials, such as a name."""
+        """The other arguments of the builder in all trials, such as a name."""
         return dict(self.project.search.get("others", {}))
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How trials were trained where the search did not choose; Recipe's own where unsaid."""
-        kept = self.project.search.get("recipe", {})
-        return {name: kept.get(name, usual) for name, usual in asdict(Recipe()).items()}
+        """The levels of the recipe that were not searched; defaults of `Recipe` if not stored."""
+        stored = self.project.search.get("recipe", {})
+        return {name: stored.get(name, default) for name, default in asdict(Recipe()).items()}
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds that the search trained with, as far as they were kept."""
-        kept = [e.seed for trial in self.project.trials for e in trial.executions]
-        said = self.project.search.get("seeds", ())
-        return tuple(sorted({seed for seed in (*said, *kept) if seed is not None}))
+        """The seeds of the trainings, as far as they were stored."""
+        executed = [e.seed for trial in self.project.trials for e in trial.executions]
+        planned = self.project.search.get("seeds", ())
+        return tuple(sorted({seed for seed in (*planned, *executed) if seed is not None}))
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """A row an execution where the scores were kept, else a row a trial.
+        """Table with one row per execution, or per trial if its executions were not stored.
 
-        Columns: ``trial`` (KerasTuner's id), ``execution`` and ``seed`` (empty where the row is
-        the whole trial), ``status`` ("done"; "failed" or "invalid" with the ``reason``;
-        "unfinished"; "unreadable"), ``score``, a column a hyperparameter (empty where another one
-        switches it off), a column a metric, ``seconds``, ``trained_epochs``, and of Hyperband
-        ``bracket``, ``round`` and ``partial``: whether it was given fewer epochs than a whole
-        training, so that its score is not to be compared with the others'.
+        Columns: ``trial`` (KerasTuner's id), ``execution`` and ``seed`` (empty if the row is a
+        trial), ``status`` ("done"; "failed" or "invalid" with a ``reason``; "unfinished";
+        "unreadable"), ``score``, one column per hyperparameter (empty if another one switches it
+        off), one column per metric, ``seconds``, ``trained_epochs``, and for Hyperband
+        ``bracket``, ``round`` and ``partial``: whether the trial had fewer epochs than a full
+        training, so that its score is not comparable.
 
-        A hyperparameter or a metric that is called like a column before it has "hp:" or "metric:"
-        before its name.
+        A hyperparameter or metric with the name of another column gets the prefix "hp:" or
+        "metric:".
         """
         from cnnzoo.tuning.reading.tables import trials_frame
 
@@ -130,34 +125,34 @@ class SearchResults:
 
     @property
     def comparable(self) -> tuple[SearchTrial, ...]:
-        """The trials whose scores can be compared.
+        """The trials with comparable scores.
 
-        Those that are done, with every execution; in Hyperband, with as many epochs as any of
-        them was given.
+        These are the trials whose executions are all done; in Hyperband those of them with the
+        largest number of epochs.
         """
-        done = [
+        completed = [
             trial
             for trial in self.project.trials
             if {trial.status, *(e.status for e in trial.executions)} == {"done"}
         ]
-        longest = max((trial.budget or 0 for trial in done), default=0)
-        return tuple(trial for trial in done if (trial.budget or 0) == longest)
+        longest = max((trial.budget or 0 for trial in completed), default=0)
+        return tuple(trial for trial in completed if (trial.budget or 0) == longest)
 
     @property
     def stopped_early(self) -> tuple[SearchTrial, ...]:
-        """The trials that are done after fewer epochs of Hyperband than the comparable ones."""
-        compared = self.comparable
-        longest = max((trial.budget or 0 for trial in compared), default=0)
-        done = (trial for trial in self.project.trials if trial.status == "done")
-        return tuple(trial for trial in done if (trial.budget or 0) < longest)
+        """The completed trials with fewer epochs of Hyperband than the comparable ones."""
+        longest = max((trial.budget or 0 for trial in self.comparable), default=0)
+        completed = (trial for trial in self.project.trials if trial.status == "done")
+        return tuple(trial for trial in completed if (trial.budget or 0) < longest)
 
     @property
     def configurations(self) -> "pd.DataFrame":
-        """The configurations that can be compared, by their mean score, the best first.
+        """Table of the comparable configurations by mean score, the best first.
 
-        Columns: ``rank``, ``trial`` (the first that tried it), ``score`` (the mean over its
-        executions), ``sd`` over them (empty for one), ``executions``, a column a hyperparameter.
-        Executions of one configuration with the same seed count once, by their mean.
+        Columns: ``rank``, ``trial`` (the first with the configuration), ``score`` (mean over the
+        executions), ``sd`` (their standard deviation; empty for one execution), ``executions``
+        (their number), and one column per hyperparameter. Executions of a configuration with the
+        same seed count once, with their mean.
         """
         from cnnzoo.tuning.reading.tables import configurations_frame
 
@@ -172,33 +167,32 @@ class SearchResults:
     def best(self, count: int) -> "pd.DataFrame": ...
 
     def best(self, count: int | None = None) -> "dict[str, Level] | pd.DataFrame":
-        """Return what has the best mean score over executions; there is no best seed.
+        """Return the configurations with the best mean scores over seeds.
 
         Parameters
         ----------
         count
-            How many configurations. Left out, the best one as levels by name: of a model of the
-            zoo what ``cnnzoo.build`` takes, what the search fixed included; `best_line` has the
-            recipe's and the data's levels too.
+            Number of configurations; None for the best one as a dict.
 
         Returns
         -------
-        dict, or pandas.DataFrame with the columns of `configurations`
+        dict or pandas.DataFrame
+            Levels by name, with those that the search fixed; for a zoo model the toggles of
+            ``cnnzoo.build`` (`best_line` also has the levels of the recipe and the data). With
+            `count`, the first rows of `configurations`.
 
         Raises
         ------
         SearchError
-            If no trial is done, or the count is none.
+            If no trial is done, or `count` is invalid.
         """
         if count is not None:
             if type(count) is not int or count < 1:
-                raise SearchError(
-                    f"`count` of `best` must be a whole number from 1 up; got {count!r}."
-                )
+                raise SearchError(f"`count` of `best`: expected an integer from 1; got {count!r}.")
             return self.configurations.head(count)
-        known = self.zoo_toggles
+        toggles = self.zoo_toggles
         levels = self.levels_of(self.winner)
-        return {name: level for name, level in levels.items() if known is None or name in known}
+        return {name: level for name, level in levels.items() if toggles is None or name in toggles}
 
     @property
     def winner(self) -> SearchTrial:
@@ -212,29 +206,29 @@ class SearchResults:
         return self.ranked(1)[0]
 
     def ranked(self, count: int | None = None) -> list[SearchTrial]:
-        """Return the first trial of each of the best configurations, of all if none is counted.
+        """Return the first trial of each of the best configurations; of all if `count` is None.
 
         Raises
         ------
         SearchError
-            If no trial is done, or nothing says what was looked for.
+            If no trial is done, or the objective is unknown.
         """
         if not self.comparable:
             raise SearchError(f"No trial of the search in {self.directory} is done.")
         if self.objective is None:
             raise SearchError(
-                f"The search in {self.directory} does not say what it looked for: no metric is "
-                "the score of all its trials."
+                f"The objective of the search in {self.directory} is unknown, because no metric "
+                "equals the scores of all trials."
             )
         by_name = {trial.name: trial for trial in self.project.trials}
         return [by_name[name] for name in self.configurations["trial"][:count]]
 
     def levels_of(self, trial: SearchTrial) -> dict[str, Level]:
-        """Return all that a trial set: what the search fixed, and what it chose."""
+        """Return the levels of a trial, both fixed and searched."""
         return {**self.fixed, **trial.levels}
 
     def best_line(self) -> str:
-        """Write the best configuration as Python that can be pasted.
+        """Return code that trains the best configuration.
 
         Raises
         ------
@@ -243,7 +237,7 @@ class SearchResults:
         """
         from cnnzoo.tuning.reading.as_code import train_line
 
-        return train_line(self)
+        return train_line(self.project.search, self.levels_of(self.winner))
 
     def importance(self) -> "pd.DataFrame":
         """Estimate how much each hyperparameter matters, by permutation importance.
@@ -264,55 +258,50 @@ class SearchResults:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the tables must know: files that could not be read, scores set aside."""
-        said = [*self.project.notes, *self._penalty_notes()]
-        compared = self.comparable
-        if not (self.project.budget and compared):
-            return tuple(said)
-        longest = max(trial.budget or 0 for trial in compared)
+        """Notes on the tables, such as unreadable files and scores that are not compared."""
+        notes = [*self.project.notes, *foreign_notes(self.project, self.hyperparameters)]
+        comparable = self.comparable
+        if not (self.project.budget and comparable):
+            return tuple(notes)
+        longest = max(trial.budget or 0 for trial in comparable)
         shorter = len(self.stopped_early)
         if shorter:
-            trials, their = (
-                ("trial was", "its score is")
-                if shorter == 1
-                else ("trials were", "their scores are")
-            )
-            said.append(
-                f"{shorter} {trials} given fewer than {longest} epochs by Hyperband; {their} not "
-                "compared with the others'."
+            trials = f"{shorter} trial{'s' * (shorter != 1)}"
+            scores = "its score is" if shorter == 1 else "their scores are"
+            notes.append(
+                f"Hyperband stopped {trials} before {longest} epochs; {scores} not compared with "
+                "the others."
             )
         if longest < self.project.budget:
-            said.append(
-                f"No trial has had the {self.project.budget} epochs of a whole training yet; "
-                f"compared are those of {longest}."
+            notes.append(
+                f"No trial has completed a full training of {self.project.budget} epochs; trials "
+                f"of {longest} epochs are compared."
             )
-        return tuple(said)
-
-    def _penalty_notes(self) -> list[str]:
-        """Say that a loss that was not measured here may contain penalties."""
-        objective = self.project.objective
-        if self.project.search or objective is None or not objective.name.endswith("loss"):
-            return []
-        named = [f"`{name}`" for name in self.hyperparameters if PENALTY.search(name)]
-        if not named:
-            return []
-        return [
-            f"{objective.name} is Keras's own, which contains penalties on weights: where "
-            f"{', '.join(named)} sets one, scores compare the penalties too."
-        ]
+        return tuple(notes)
 
 
 def open_search(directory: str | Path) -> SearchResults:
-    """Open a search, without TensorFlow and without changing it.
+    """Open the results of a search, without TensorFlow.
 
     Parameters
     ----------
     directory
-        KerasTuner's project directory, of `cnnzoo.tune` or of any tuner elsewhere.
+        Project directory of KerasTuner, of `cnnzoo.tune` or any other search. It is not modified.
+
+    Returns
+    -------
+    SearchResults
 
     Raises
     ------
     SearchError
-        If there is none.
+        If the directory contains no search.
+
+    Examples
+    --------
+    >>> open_search("missing")
+    Traceback (most recent call last):
+    cnnzoo.tuning.records.SearchError: missing contains no search: it has no oracle.json of
+    KerasTuner.
     """
     return SearchResults(directory)

@@ -1,4 +1,4 @@
-"""A search's trials and configurations as DataFrames."""
+"""Tables of a search's trials and configurations."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,32 @@ from cnnzoo.tuning.records import Execution, Project, SearchTrial
 FIRST = ("trial", "execution", "seed", "status", "score")
 LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "reason")
 PREFIX, METRIC = "hp:", "metric:"
-"""Before the name of a hyperparameter or a metric that is called like another column."""
+"""Prefixes of a hyperparameter or metric that has the name of another column."""
 
 RANKED = ("rank", "trial", "score", "sd", "executions")
 
 TYPES = {
-    **dict.fromkeys(("execution", "seed", "trained_epochs", "bracket", "round"), "Int64"),
-    **dict.fromkeys(("score", "sd", "seconds"), "float64"),
+    "execution": "Int64",
+    "seed": "Int64",
+    "trained_epochs": "Int64",
+    "bracket": "Int64",
+    "round": "Int64",
+    "score": "float64",
+    "sd": "float64",
+    "seconds": "float64",
 }
-"""Of columns that may be empty from top to bottom."""
+"""Types of columns that may be entirely empty."""
 
 
 def column_of(name: str) -> str:
-    """Return what the column of a hyperparameter is called."""
+    """Return the name of the column of a hyperparameter."""
     taken = name in (*FIRST, *LAST, *RANKED) or name.startswith(PREFIX)
     return f"{PREFIX}{name}" if taken else name
 
 
 def trials_frame(project: Project) -> pd.DataFrame:
-    """Return a row an execution; the columns are described at `SearchResults.trials`."""
-    own = [column_of(name) for name in project.hyperparameters]
+    """Return a table with one row per execution; see `SearchResults.trials`."""
+    searched = [column_of(name) for name in project.hyperparameters]
     rows = [
         {
             "trial": trial.name,
@@ -39,7 +45,7 @@ def trials_frame(project: Project) -> pd.DataFrame:
             "status": execution.status,
             "score": execution.score,
             **_settings(trial),
-            **_metrics(execution, (*FIRST, *LAST, *own)),
+            **_metrics(execution, (*FIRST, *LAST, *searched)),
             "seconds": execution.seconds,
             "trained_epochs": trial.budget if execution.epochs is None else execution.epochs,
             "bracket": trial.bracket,
@@ -50,22 +56,22 @@ def trials_frame(project: Project) -> pd.DataFrame:
         for trial in project.trials
         for execution in trial.executions
     ]
-    found = dict.fromkeys(name for row in rows for name in row)
-    middle = [name for name in found if name not in (*FIRST, *own, *LAST)]
-    return _table(rows, [*FIRST, *own, *middle, *LAST])
+    names = dict.fromkeys(name for row in rows for name in row)
+    metrics = [name for name in names if name not in (*FIRST, *searched, *LAST)]
+    return _table(rows, [*FIRST, *searched, *metrics, *LAST])
 
 
 def configurations_frame(
     project: Project, trials: Sequence[SearchTrial], lower: bool
 ) -> pd.DataFrame:
-    """Return a row a configuration, described at `SearchResults.configurations`.
+    """Return a table with one row per configuration; see `SearchResults.configurations`.
 
     Parameters
     ----------
     project
-        Of the search.
+        The search.
     trials
-        Those whose scores can be compared.
+        Trials with comparable scores.
     lower
         Whether a lower score is better.
     """
@@ -73,34 +79,34 @@ def configurations_frame(
     for trial in trials:
         groups.setdefault(repr(sorted(trial.levels.items())), []).append(trial)
     rows: list[dict[str, Any]] = []
-    for alike in groups.values():
-        scores = _scores([e for trial in alike for e in trial.executions])
+    for group in groups.values():
+        scores = _scores([e for trial in group for e in trial.executions])
         rows.append(
             {
-                "trial": alike[0].name,
+                "trial": group[0].name,
                 "score": statistics.fmean(scores),
                 "sd": statistics.stdev(scores) if len(scores) > 1 else None,
                 "executions": len(scores),
-                **_settings(alike[0]),
+                **_settings(group[0]),
             }
         )
     rows.sort(key=lambda row: row["score"] if lower else -row["score"])
-    ranked = [{"rank": at + 1, **row} for at, row in enumerate(rows)]
+    ranked = [{"rank": rank, **row} for rank, row in enumerate(rows, start=1)]
     return _table(ranked, [*RANKED, *(column_of(name) for name in project.hyperparameters)])
 
 
 def is_partial(trial: SearchTrial, project: Project) -> bool:
     """Return whether Hyperband gave a trial fewer epochs than a whole training."""
-    whole = project.budget
-    return whole is not None and trial.budget is not None and trial.budget < whole
+    full = project.budget
+    return full is not None and trial.budget is not None and trial.budget < full
 
 
 def _scores(executions: Sequence[Execution]) -> list[float]:
-    """Return the scores; those of one seed, which is one training repeated, as their mean."""
+    """Return one score per seed: executions with the same seed count as their mean."""
     by_seed: dict[Any, list[float]] = {}
-    for at, execution in enumerate(executions):
+    for index, execution in enumerate(executions):
         if execution.score is not None:
-            seed = ("unknown", at) if execution.seed is None else execution.seed
+            seed = ("unknown", index) if execution.seed is None else execution.seed
             by_seed.setdefault(seed, []).append(execution.score)
     return [statistics.fmean(scores) for scores in by_seed.values()]
 
@@ -109,15 +115,15 @@ def _settings(trial: SearchTrial) -> dict[str, Any]:
     return {column_of(name): level for name, level in trial.levels.items()}
 
 
-def _metrics(execution: Execution, taken: Sequence[str]) -> dict[str, float]:
+def _metrics(execution: Execution, used: Sequence[str]) -> dict[str, float]:
     return {
-        f"{METRIC}{name}" if name in taken or name.startswith(METRIC) else name: value
+        f"{METRIC}{name}" if name in used or name.startswith(METRIC) else name: value
         for name, value in execution.metrics.items()
     }
 
 
 def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
-    """Make a table whose columns keep the types of their values, None being an empty cell."""
+    """Return a table whose columns keep the types of their values; None is an empty cell."""
     columns = {name: [row.get(name) for row in rows] for name in names}
     return pd.DataFrame(
         {
@@ -128,10 +134,10 @@ def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFr
 
 
 def _type(values: Sequence[Any]) -> Any:
-    """Return a column's type; left to itself pandas makes numbers of booleans."""
+    """Return the type of a column; by default pandas converts booleans to numbers."""
     types = {type(value) for value in values if value is not None}
     if len(types) != 1:
         return object
-    whole = None not in values
-    names = {bool: "bool" if whole else "boolean", int: "int64" if whole else "Int64"}
+    full = None not in values
+    names = {bool: "bool" if full else "boolean", int: "int64" if full else "Int64"}
     return {**names, float: "float64", str: "str"}.get(types.pop(), object)

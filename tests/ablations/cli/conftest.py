@@ -28,7 +28,7 @@ def tiny(tmp_path):
 @pytest.fixture
 def serially(stubbed, monkeypatch):
     """Run stub trials, in this process."""
-    from ablations.engines.serial import Serial
+    from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, limits: Serial(limits))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
     return stub_trials

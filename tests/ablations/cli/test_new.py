@@ -12,7 +12,7 @@ def test_new_does_not_overwrite(tell, tmp_path):
     (tmp_path / "mine.toml").write_text("precious")
     answer = tell("new", "mine.toml")
     assert answer.exit_code == 2
-    assert answer.stderr == "StudyError: mine.toml is there already; give another name.\n"
+    assert answer.stderr == "StudyError: mine.toml already exists; choose another name.\n"
     assert (tmp_path / "mine.toml").read_text() == "precious"
 
 
@@ -20,4 +20,7 @@ def test_new_says_that_a_folder_is_missing(tell):
     answer = tell("new", "nowhere/mine.toml")
     assert answer.exit_code == 2
     assert answer.stderr.count("\n") == 1
-    assert "StudyError: There is no folder nowhere to write mine.toml to." in answer.stderr
+    assert (
+        "StudyError: Cannot write nowhere/mine.toml: the folder nowhere does not exist."
+        in answer.stderr
+    )

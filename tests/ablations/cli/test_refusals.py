@@ -26,18 +26,17 @@ from ablations.study.built_in import STUDIES
         ),
         (
             TINY.replace("seeds = 4", "metrics = 4"),
-            "StudyError: `metrics` of a Study must name at least one of loss, accuracy, macro_f1, "
-            "nll, mae, rmse; got 4.",
+            "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, "
+            "rmse; got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),
-            "StudyError: `timeout` of a Study must be a finite number of seconds from 0 up, 0 for "
-            "never; got 'long'.",
+            "StudyError: `timeout`: expected a finite number of seconds, or 0 for no limit; got "
+            "'long'.",
         ),
         (
             TINY + "[margins]\nloss = inf",
-            "StudyError: `margins` of a Study: the margin of loss must be a finite number above 0; "
-            "got inf.",
+            "StudyError: `margins`: expected a finite number above 0 for loss; got inf.",
         ),
     ],
 )
@@ -49,8 +48,8 @@ def test_invalid_study_is_refused_in_one_line(tell, serially, tmp_path, text, li
     assert answer.stderr.count("\n") == 1
     if line is None:
         assert answer.stderr.startswith(
-            "StudyError: Neither the model, the recipe nor the data have a toggle `unit`; did you "
-            "mean `units`? The model's: units, depth, "
+            "StudyError: `unit`: expected a toggle of `mlp`, its recipe or its data; did you mean "
+            "`units`? Toggles of the model: units, depth, "
         )
     else:
         assert answer.stderr == f"{line}\n"
@@ -67,7 +66,7 @@ def test_invalid_study_is_refused_in_one_line(tell, serially, tmp_path, text, li
         ),
         (
             ("run", "missing.toml"),
-            "StudyError: missing.toml cannot be read: No such file or directory.",
+            "StudyError: Cannot read missing.toml: No such file or directory.",
         ),
     ],
 )

@@ -44,8 +44,8 @@ def test_other_page_is_not_replaced(tell, stored):
     answer = tell("report", "there")
     assert answer.exit_code == 2
     assert answer.stderr == (
-        "ReportError: there/report.html is there already; give another name, or overwrite=True "
-        "(--overwrite) to replace it.\n"
+        "ReportError: there/report.html already exists; choose another name or pass overwrite=True "
+        "(--overwrite).\n"
     )
     assert page.read_text() == "<!doctype html><title>My notes on the report</title>"
     assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"
@@ -55,6 +55,6 @@ def test_report_of_a_given_name_is_replaced_only_on_request(tell, stored):
     assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
     answer = tell("report", "there", "--to", "mine.html")
     assert answer.exit_code == 2
-    assert answer.stderr.startswith("ReportError: mine.html is there already;")
+    assert answer.stderr.startswith("ReportError: mine.html already exists;")
     assert tell("report", "there", "--to", "mine.html", "--overwrite").output == "mine.html\n"
     assert not (stored / "report.html").exists()

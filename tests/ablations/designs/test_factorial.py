@@ -1,4 +1,4 @@
-"""Every combination of all levels."""
+"""Full factorial design."""
 
 import itertools
 from math import prod
@@ -12,7 +12,7 @@ from ablations.designs import design
 
 @given(factor_levels)
 @settings(max_examples=50)
-def test_a_full_factorial_has_every_combination_once_and_the_baseline_first(factors):
+def test_full_factorial_has_every_combination_once(factors):
     baseline = Settings({name: levels[-1] for name, levels in factors.items()})
     layout = design("full-factorial", factors, baseline)
     runs = [tuple(run[name] for name in factors) for run in configurations(layout)]

@@ -1,4 +1,4 @@
-"""One factor at a time, or one added or left out."""
+"""Designs that change one factor at a time."""
 
 import pytest
 from hypothesis import given
@@ -24,12 +24,12 @@ def test_one_at_a_time_tries_every_other_level_once(factors, random):
     assert all(len(variant.changes) == 1 for variant in layout.variants[1:])
 
 
-def test_levels_that_are_equal_numbers_are_different_variants():
+def test_equal_numbers_of_different_types_are_different_variants():
     layout = design("one-at-a-time", {"a": (1, True, 1.0, "1")}, Settings(a=1))
     assert names(layout) == ["baseline", "a=True", "a=1.0", "a='1'"]
 
 
-def test_a_baseline_outside_of_the_levels_is_refused_with_what_would_mend_it():
+def test_baseline_outside_the_levels_is_refused():
     for name in ("one-at-a-time", "full-factorial"):
         assert refusal(name, {"pool_size": (1, 2)}, {"pool_size": 4}) == (
             "The baseline's level of `pool_size`, 4, is not among the study's levels 1, 2. Add it, "
@@ -44,7 +44,7 @@ def test_a_baseline_outside_of_the_levels_is_refused_with_what_would_mend_it():
 @pytest.mark.parametrize(
     ("name", "start", "end"), [("add-one-in", OFF, ON), ("leave-one-out", ON, OFF)]
 )
-def test_one_is_added_to_nothing_or_left_out_of_everything(name, start, end):
+def test_designs_start_with_all_off_or_all_on(name, start, end):
     layout = design(name, TWO, Settings(**start, other=7))
     assert layout.baseline == Settings(**start, other=7)
     assert configurations(layout) == [

@@ -1,4 +1,4 @@
-"""A path from off to on, step by step."""
+"""Ablation path from off to on."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ from ablations.designs.path import steps
 
 
 def walk(factors, loss_of):
-    """Follow a path to its end, as a runner would."""
+    """Return the layout of a path and its losses at the end."""
     layout = design("path", factors, Settings())
     losses, variants = {}, list(layout.variants)
     for _ in range(100):
@@ -29,7 +29,7 @@ def order(target, losses):
 
 @given(st.permutations("abcde"), st.randoms(use_true_random=False))
 @settings(max_examples=30)
-def test_a_path_changes_factors_in_the_order_of_what_they_are_worth(ranked, random):
+def test_path_changes_the_most_useful_factor_first(ranked, random):
     worth = {name: 2.0**-place for place, name in enumerate(ranked)}
     factors = dict.fromkeys("abcde", (0, 1))
     _, losses = walk(factors, lambda run: -sum(worth[n] for n in worth if run[n]))
@@ -38,7 +38,7 @@ def test_a_path_changes_factors_in_the_order_of_what_they_are_worth(ranked, rand
     assert len(losses) == 16
 
 
-def test_a_path_follows_interactions_and_not_the_single_effects():
+def test_path_follows_interactions():
     def loss(run):
         return {(0, 0, 0): 9, (1, 0, 0): 5, (0, 1, 0): 6, (0, 0, 1): 7}.get(
             (run["a"], run["b"], run["c"]), {True: 1, False: 3}[bool(run["a"] and run["c"])]
@@ -49,12 +49,12 @@ def test_a_path_follows_interactions_and_not_the_single_effects():
     assert "b=1, c=1" not in losses
 
 
-def test_a_tie_goes_to_the_factor_named_first():
+def test_tie_goes_to_the_factor_named_first():
     _, losses = walk(dict.fromkeys("bac", (0, 1)), lambda run: 0.0)
     assert order({"b": 1, "a": 1, "c": 1}, losses) == ["b", "a", "c"]
 
 
-def test_a_change_that_cannot_be_trained_is_made_last():
+def test_failed_change_comes_last():
     infinite = float("inf")
     _, losses = walk(
         dict.fromkeys("abc", (0, 1)),
@@ -67,7 +67,7 @@ def test_a_change_that_cannot_be_trained_is_made_last():
     assert order(dict.fromkeys("abc", 1), losses) == ["c", "b", "a"]
 
 
-def test_a_path_waits_until_all_of_a_step_is_known():
+def test_step_needs_the_losses_of_all_its_variants():
     layout = design("path", TWO, Settings())
     assert names(layout) == ["baseline", "skip=True", "pool=none", "depth=2"]
     known = {"baseline": 0.0, "skip=True": -1.0, "pool=none": 0.0}
@@ -77,13 +77,13 @@ def test_a_path_waits_until_all_of_a_step_is_known():
     assert order(ON, known) == ["skip"]
 
 
-def test_the_steps_of_a_path_do_not_depend_on_the_order_of_results():
+def test_steps_do_not_depend_on_the_order_of_results():
     _, losses = walk(TWO, lambda run: run["depth"] - run["skip"])
     backwards = dict(reversed(losses.items()))
     assert order(ON, backwards) == order(ON, losses)
 
 
-def test_a_step_says_what_would_have_been_next_best():
+def test_step_has_its_runner_up():
     _, losses = walk(dict.fromkeys("abc", (0, 1)), lambda run: -3 * run["b"] - 2 * run["c"])
     made = steps(dict.fromkeys("abc", 1), losses)
     assert [(step.factor, step.variant.name) for step in made] == [

@@ -38,8 +38,8 @@ def test_a_hypermodel_that_trains_by_itself_is_refused():
     with pytest.raises(StudyError) as refused:
         plan(Study("stub_builders:fitting", factors={"rate": [0.0, 0.5]}))
     assert str(refused.value) == (
-        "`model` of a Study: 'stub_builders:fitting' has a `fit` of its own, which would not be "
-        "called: trials train by the study's recipe, whose toggles may be factors. Leave out `fit`."
+        "`model`: 'stub_builders:fitting' has a custom `fit`, which would not be called because "
+        "the recipe trains every trial. Remove `fit`; the toggles of the recipe can be factors."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is on and what is off, by meaning, declaration or default, never by order."""
+"""Which level is on: by meaning, declaration or default, never by order."""
 
 from typing import Annotated
 
@@ -52,12 +52,12 @@ FACTORS = {
     "width": ([32, 8], 32),
     "kind": (["dense", "plain"], "dense"),
 }
-"""By factor its levels, and the one that is on."""
+"""Levels of each factor and the one that is on."""
 
 
 @pytest.mark.parametrize("turn", [1, -1])
 @pytest.mark.parametrize("name", [name for name in FACTORS if name != "gain"])
-def test_the_order_of_the_levels_says_nothing_of_what_is_on(name, turn):
+def test_order_of_levels_does_not_decide_what_is_on(name, turn):
     levels, on = FACTORS[name]
     off = next(level for level in levels if level != on)
     factors = {name: levels[::turn]}
@@ -94,7 +94,7 @@ def test_toggles_of_the_zoo_declare_what_is_off(model, name, levels, on, turn):
         ("leave-one-out", "on", "0.0, is not among them", "dropout", [0.1, 0.3], 0.3),
     ],
 )
-def test_what_is_on_is_asked_for_where_nothing_tells(design, state, why, name, levels, example):
+def test_unknown_on_level_is_refused(design, state, why, name, levels, example):
     listed = ", ".join(map(repr, levels))
     assert refusal(design, {name: levels}) == (
         f"`{name}`: the design {design} starts with every factor {state}; which of {listed} is on "
@@ -105,7 +105,7 @@ def test_what_is_on_is_asked_for_where_nothing_tells(design, state, why, name, l
         assert baseline(design, {name: levels}, baseline={name: level}) == {name: level}
 
 
-def test_a_baseline_against_what_is_known_is_refused():
+def test_baseline_with_the_wrong_state_is_refused():
     assert refusal("leave-one-out", {"skip": [False, True]}, baseline={"skip": False}) == (
         "`skip`: the design leave-one-out starts with every factor on, which is True here; the "
         "study's baseline says False. Leave it out of `baseline`, or give the design "
@@ -113,7 +113,7 @@ def test_a_baseline_against_what_is_known_is_refused():
     )
 
 
-def test_a_declared_baseline_outside_of_the_levels_is_refused():
+def test_declared_baseline_outside_the_levels_is_refused():
     assert refusal("leave-one-out", {"width": [8, 16]}, baseline={"width": 64}) == (
         "The baseline's level of `width`, 64, is not among the study's levels 8, 16. Replace one "
         "of them by it, or give baseline={'width': 8}."
@@ -137,7 +137,7 @@ def test_a_declared_baseline_outside_of_the_levels_is_refused():
         ("one-at-a-time", ""),
     ],
 )
-def test_a_report_begins_with_what_is_on(design, sentence):
+def test_report_starts_from_the_on_levels(design, sentence):
     factors = {"skip": [True, False], "pooling": ["max", "average"]}
     study = Study(net, "digits", factors=factors, design=design)
     planned = dict(Planner.of(study).layout.baseline)

@@ -1,4 +1,4 @@
-"""Designs of two levels: balanced, orthogonal, and with the aliases that enumeration finds."""
+"""Two-level designs: balance, orthogonality and aliases."""
 
 import itertools
 from math import ceil
@@ -14,7 +14,7 @@ from ablations.designs import design
 
 @pytest.mark.parametrize("count", range(3, 12))
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_two_level_designs_are_balanced_and_orthogonal_and_hold_the_baseline(name, count):
+def test_two_level_designs_are_orthogonal_and_contain_the_baseline(name, count):
     layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     assert (runs[0] == -1).all()
@@ -30,19 +30,19 @@ def test_two_level_designs_are_balanced_and_orthogonal_and_hold_the_baseline(nam
     [(3, 4), (4, 8), *((n, 16) for n in range(5, 9)), *((n, 32) for n in range(9, 17))]
     + [(n, 64) for n in range(17, 33)],
 )
-def test_a_fraction_is_the_smallest_of_its_resolution(count, runs):
+def test_fraction_is_the_smallest_of_its_resolution(count, runs):
     assert len(design("fractional-factorial", switches(count), all_off(count)).variants) == runs
 
 
 @pytest.mark.parametrize("count", range(5, 16))
-def test_fractions_are_the_published_ones_as_far_as_these_go(count):
+def test_fractions_are_the_published_ones(count):
     layout = design("fractional-factorial", switches(count), all_off(count))
     expected = {tuple(row) for row in -fracfact_by_res(count, 4).astype(int)}
     assert {tuple(row) for row in signs(layout, count)} == expected
 
 
 @pytest.mark.parametrize("count", range(4, 33))
-def test_main_effects_of_a_fraction_are_clear_of_each_other_and_of_all_two_way_interactions(count):
+def test_main_effects_are_clear_of_two_way_interactions(count):
     runs = signs(design("fractional-factorial", switches(count), all_off(count)), count)
     assert (runs.T @ runs == len(runs) * np.eye(count)).all()
     pairs = itertools.combinations(range(count), 2)
@@ -51,7 +51,7 @@ def test_main_effects_of_a_fraction_are_clear_of_each_other_and_of_all_two_way_i
 
 
 @pytest.mark.parametrize("count", range(3, 48))
-def test_plackett_and_burman_take_the_next_multiple_of_four_that_there_is(count):
+def test_plackett_burman_takes_the_next_available_multiple_of_four(count):
     runs = signs(design("plackett-burman", switches(count), all_off(count)), count)
     lacking = {28: 32, 36: 40, 44: 48}
     least = 4 * ceil((count + 1) / 4)
@@ -62,7 +62,7 @@ def test_plackett_and_burman_take_the_next_multiple_of_four_that_there_is(count)
 
 @pytest.mark.parametrize("count", range(3, 10))
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_the_alias_table_is_what_enumeration_finds(name, count):
+def test_alias_table_agrees_with_enumeration(name, count):
     layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     effects = {f"f{i}": runs[:, i] for i in range(count)}
@@ -78,7 +78,7 @@ def test_the_alias_table_is_what_enumeration_finds(name, count):
     assert all(value == pytest.approx(expected[pair], abs=1e-12) for pair, value in found.items())
 
 
-def test_twelve_runs_of_plackett_and_burman_spread_each_interaction_over_a_third_of_each_other():
+def test_plackett_burman_spreads_interactions_over_main_effects():
     aliases = design("plackett-burman", switches(11), all_off(11)).aliases
     mains = [(one, other, value) for one, other, value in aliases if ":" not in one]
     # each of 11 main effects with each of the 45 interactions of two others
@@ -87,12 +87,12 @@ def test_twelve_runs_of_plackett_and_burman_spread_each_interaction_over_a_third
 
 
 @pytest.mark.parametrize("count", range(4, 12))
-def test_from_four_factors_on_no_main_effect_is_aliased_with_an_interaction(count):
+def test_fractions_of_four_factors_alias_no_main_effect(count):
     aliases = design("fractional-factorial", switches(count), all_off(count)).aliases
     assert all(":" in one and ":" in other for one, other, _ in aliases)
 
 
-def test_of_three_factors_each_main_effect_is_aliased_with_the_others_interaction():
+def test_fraction_of_three_factors_aliases_main_effects():
     layout = design("fractional-factorial", TWO, Settings(OFF))
     assert set(layout.aliases) == {
         ("skip", "pool:depth", -1.0),
@@ -103,7 +103,7 @@ def test_of_three_factors_each_main_effect_is_aliased_with_the_others_interactio
 
 @pytest.mark.parametrize("start", [OFF, ON])
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_a_fraction_holds_the_studys_baseline_whatever_the_order(name, start):
+def test_fraction_contains_the_baseline_in_any_order(name, start):
     layout = design(name, TWO, Settings(**start, other=7))
     turned = design(name, {n: levels[::-1] for n, levels in TWO.items()}, layout.baseline)
     assert layout.baseline == Settings(**start, other=7)
@@ -113,7 +113,7 @@ def test_a_fraction_holds_the_studys_baseline_whatever_the_order(name, start):
 
 
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_a_fraction_without_the_baselines_level_is_refused(name):
+def test_fraction_without_the_baselines_level_is_refused(name):
     factors = {**TWO, "depth": (3, 4)}
     assert refusal(name, factors, OFF) == (
         "The baseline's level of `depth`, 1, is not among the study's levels 3, 4. Replace "
@@ -122,7 +122,7 @@ def test_a_fraction_without_the_baselines_level_is_refused(name):
 
 
 @pytest.mark.parametrize("name", ["fractional-factorial", "plackett-burman"])
-def test_a_fraction_of_two_factors_is_refused(name):
+def test_fraction_of_two_factors_is_refused(name):
     assert refusal(name, {"a": (1, 2), "b": (1, 2)}) == (
-        f"The design {name} takes at least 3 factors; got 2. Give full-factorial."
+        f"`factors`: expected at least 3 for the design {name}; got 2. Use full-factorial."
     )

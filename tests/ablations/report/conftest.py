@@ -1,4 +1,4 @@
-"""A study made by hand: every kind of trial, verdict, level and hostile text that there is."""
+"""A study made by hand with every kind of trial, verdict and level, and hostile texts."""
 
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ T_95 = {10: 2.262, 4: 3.182, 9: 2.306}
 
 
 def make_trials(variants, metrics, seeds, rng, baseline_values):
-    """Pair by seed: each seed has a level of its own, to which a variant adds its effect."""
-    own = {metric: rng.normal(0, 0.02, len(seeds)) for metric in metrics}
+    """Make trials paired by seed: a variant adds its effect to the shift of the seed."""
+    shifts = {metric: rng.normal(0, 0.02, len(seeds)) for metric in metrics}
     rows = []
     for place, (name, factor, level, baseline, params, effects) in enumerate(variants):
         for at, seed in enumerate(seeds):
@@ -30,7 +30,7 @@ def make_trials(variants, metrics, seeds, rng, baseline_values):
             row["fit_seconds"] = 4.0 + params / 40_000 + rng.normal(0, 0.1)
             for metric, effect in zip(metrics, effects, strict=True):
                 noise = rng.normal(0, 0.006)
-                row[metric] = baseline_values[metric] + own[metric][at] + effect + noise
+                row[metric] = baseline_values[metric] + shifts[metric][at] + effect + noise
             rows.append(row | {"reason": "", "key": f"{place:04d}{seed:04d}"})
     frame = pd.DataFrame(rows)
     for name in ("factor", "level", "baseline"):
@@ -51,9 +51,9 @@ def make_deltas(trials, metrics, verdicts):
     for name in labels.index[1:]:
         for metric in metrics:
             both = wide[metric][["baseline", name]].dropna()
-            found = both[name] - both["baseline"]
-            n = len(found)
-            sd = found.std() if n > 1 else np.nan
+            differences = both[name] - both["baseline"]
+            n = len(differences)
+            sd = differences.std() if n > 1 else np.nan
             half = T_95.get(n, 2.1) * sd / np.sqrt(n) if n > 1 else np.nan
             verdict = verdicts.get((name, metric), verdicts.get(name, ""))
             rows.append(
@@ -62,9 +62,9 @@ def make_deltas(trials, metrics, verdicts):
                     "metric": metric,
                     "baseline_mean": both["baseline"].mean(),
                     "level_mean": both[name].mean(),
-                    "delta": found.mean(),
-                    "ci_low": found.mean() - half,
-                    "ci_high": found.mean() + half,
+                    "delta": differences.mean(),
+                    "ci_low": differences.mean() - half,
+                    "ci_high": differences.mean() + half,
                     "p": 0.6 if verdict == "inconclusive" else 0.0002 * (n % 7),
                     "p_adjusted": 1.0 if verdict == "inconclusive" else 0.0013 * (n % 7),
                     "n_pairs": n,
@@ -256,7 +256,7 @@ def many():
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """Leave the user's own cache alone."""
+    """Leave the user's shifts cache alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

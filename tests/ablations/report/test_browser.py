@@ -1,4 +1,4 @@
-"""The page in a real browser: it draws, asks the network for nothing, and logs nothing."""
+"""The page of a study in Chromium: drawn charts, no requests, no messages."""
 
 import base64
 from dataclasses import replace
@@ -31,7 +31,7 @@ DRAWN = """
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_the_page_draws_and_asks_for_nothing(browser, page, width, mode):
+def test_page_draws_its_charts_without_requests(browser, page, width, mode):
     browser.open(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
     assert len(marks) == 11
@@ -43,7 +43,7 @@ def test_the_page_draws_and_asks_for_nothing(browser, page, width, mode):
 
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1280])
-def test_nothing_is_wider_than_the_screen(browser, page, width):
+def test_page_fits_the_width_of_the_screen(browser, page, width):
     browser.open(page, width=width)
     assert browser.value("document.documentElement.scrollWidth") == width
     assert browser.value("""
@@ -53,7 +53,7 @@ def test_nothing_is_wider_than_the_screen(browser, page, width):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_names_on_axes_are_whole_and_verdicts_in_sight(browser, page, width):
+def test_axis_labels_are_complete_and_verdicts_visible(browser, page, width):
     browser.open(page, width=width)
     names = browser.value("""
         [...document.querySelectorAll('#deltas .chart .role-axis-label text')]
@@ -69,7 +69,7 @@ def test_names_on_axes_are_whole_and_verdicts_in_sight(browser, page, width):
     assert max(shown) < width
 
 
-def test_long_names_on_axes_are_whole_on_a_phone(browser, contents, tmp_path):
+def test_long_axis_labels_are_complete_on_a_phone(browser, contents, tmp_path):
     long = {
         f"pool_size={level}": f"augment=crop_then_flip_with_a_long_name_{level}"
         for level in (1, 3, 4)
@@ -88,7 +88,7 @@ def test_long_names_on_axes_are_whole_on_a_phone(browser, contents, tmp_path):
     } == {2}
 
 
-def test_values_of_very_different_sizes_are_drawn_without_complaint(browser, contents, tmp_path):
+def test_values_of_very_different_sizes_use_a_log_scale(browser, contents, tmp_path):
     trials, failed = contents.trials.copy(), contents.trials["variant"] == "pool_size=4"
     trials.loc[failed, ["test_loss", "params"]] *= 1e6
     shown = replace(contents, trials=trials, costs=None)
@@ -103,7 +103,7 @@ def test_values_of_very_different_sizes_are_drawn_without_complaint(browser, con
     ]
 
 
-def test_one_seed_logs_nothing_and_covers_no_name(browser, one_seed, tmp_path):
+def test_one_seed_is_drawn_beside_its_names(browser, one_seed, tmp_path):
     browser.open(write_report(one_seed, tmp_path / "one.html"))
     assert browser.complaints() == []
     right, left = browser.value("""
@@ -118,7 +118,7 @@ def test_one_seed_logs_nothing_and_covers_no_name(browser, one_seed, tmp_path):
     assert right < left
 
 
-def test_the_reason_of_a_failure_stands_below_its_row_on_a_phone(browser, page):
+def test_failure_reason_wraps_below_its_variant_on_a_phone(browser, page):
     places = """
         (() => { const row = document.querySelector('#failures tbody tr');
           const [variant, reason] = [row.firstElementChild, row.querySelector('.long')]
@@ -135,7 +135,7 @@ def test_the_reason_of_a_failure_stands_below_its_row_on_a_phone(browser, page):
 
 
 @pytest.mark.parametrize("selector", ["#deltas .scroll", "[id^=table] .scroll", "#costs .scroll"])
-def test_no_table_of_a_study_is_wider_than_a_desk_shows(browser, page, selector):
+def test_tables_fit_a_desktop_screen(browser, page, selector):
     browser.open(page, width=1280)
     widths = browser.value(f"""
         [...document.querySelectorAll('{selector}')].filter((box) => box.offsetParent)
@@ -145,7 +145,7 @@ def test_no_table_of_a_study_is_wider_than_a_desk_shows(browser, page, selector)
     assert all(whole <= shown for whole, shown in widths)
 
 
-def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
+def test_table_notes_are_not_cut(browser, contents, tmp_path):
     note = "3 of 3 never got there: no mean; the baseline never came to a finite value"
     table = contents.tables["Stability"].assign(**{f"column_{at}": at for at in range(9)})
     noted = table.assign(notes=[note] + [""] * (len(table) - 1))
@@ -162,14 +162,14 @@ def test_notes_of_a_table_are_not_cut(browser, contents, tmp_path):
     )
 
 
-def test_hostile_texts_stay_texts(browser, page):
+def test_hostile_texts_are_escaped(browser, page):
     browser.open(page)
     assert browser.value("document.scripts.length") == 11 + 2
     assert browser.value("document.querySelectorAll('main b b, td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")
 
 
-def test_the_network_is_closed_to_the_page(browser, page):
+def test_page_cannot_use_the_network(browser, page):
     browser.open(page)
     refused = "fetch('https://example.org/').then(() => 'open', () => 'closed')"
     assert browser.value(refused) == "closed"
@@ -178,7 +178,7 @@ def test_the_network_is_closed_to_the_page(browser, page):
     )
 
 
-def test_a_click_sorts_a_table(browser, page):
+def test_click_sorts_a_table(browser, page):
     browser.open(page)
     column = "[...document.querySelectorAll('#deltas table')[0].tBodies[0].rows].map((row) => {}"
     click = "document.querySelectorAll('#deltas table')[0].tHead.querySelectorAll('button')[2]"
@@ -195,7 +195,7 @@ def test_a_click_sorts_a_table(browser, page):
     assert names.index("filters=1") < names.index("filters=4096") < names.index("pool_size=1")
 
 
-def test_charts_follow_the_mode(browser, page):
+def test_charts_follow_dark_mode(browser, page):
     browser.open(page, mode="light")
     ink = """
         getComputedStyle(document.querySelector('.chart svg .role-axis-title text')).fill
@@ -205,7 +205,7 @@ def test_charts_follow_the_mode(browser, page):
     assert browser.value(ink) != light
 
 
-def test_the_page_prints_with_its_charts(browser, page):
+def test_page_prints_with_its_charts(browser, page):
     browser.open(page, mode="dark")
     printed = base64.b64decode(browser.send("Page.printToPDF", printBackground=True)["data"])
     assert printed.startswith(b"%PDF-")

@@ -1,4 +1,4 @@
-"""What a design was made to answer comes first, in sentences, and at the top in one number."""
+"""Sentences that answer the question of a design, their tables, and the card at the top."""
 
 import re
 from dataclasses import replace
@@ -42,25 +42,26 @@ def with_table(contents, title, rows, **study):
 
 
 @pytest.mark.parametrize(
-    ("changed", "verdict", "said"),
+    ("changed", "verdict", "text"),
     [
         (
             {},
             "worse",
-            "The larger pool_size, the higher the test loss: +0.016 [0.007, 0.026] a unit, over "
-            "1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse",
+            "Raising pool_size increases test loss: slope +0.016 per unit (95% CI 0.007 to 0.026, "
+            "6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.004: worse",
         ),
         (
             {"n_blocks": 5},
             "",
-            "pool_size: test loss +0.016 [0.007, 0.026] a unit, over 1, 2, 3 and 4 in 5 seed "
-            "blocks, no verdict with fewer than 6 seed blocks (Page's trend test, p 0.004)",
+            "pool_size: slope of test loss +0.016 per unit (95% CI 0.007 to 0.026, 5 seeds), "
+            "levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.004, no verdict with fewer than "
+            "6 seed blocks",
         ),
         (
             {"metric": "test_accuracy"},
             "better",
-            "The larger pool_size, the higher the test accuracy: +0.016 [0.007, 0.026] a unit, "
-            "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): better",
+            "Raising pool_size increases test accuracy: slope +0.016 per unit (95% CI 0.007 to "
+            "0.026, 6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.004: better",
         ),
         (
             {
@@ -72,41 +73,42 @@ def with_table(contents, title, rows, **study):
                 "slope_high": 0.01,
             },
             "inconclusive",
-            f"pool_size: no trend of test loss is shown, {MINUS}0.020 [{MINUS}0.050, 0.010] a "
-            "unit, over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.058)",
+            f"pool_size: no significant trend of test loss, slope {MINUS}0.020 per unit (95% CI "
+            f"{MINUS}0.050 to 0.010, 6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = "
+            "0.058",
         ),
         (
             {"slope_low": -0.0044, "notes": SLOPE_OPEN},
             "worse",
-            f"The larger pool_size, the higher the test loss: +0.016 [{MINUS}0.004, 0.026] a unit, "
-            "over 1, 2, 3 and 4 in 6 seed blocks (Page's trend test, p 0.004): worse; the "
-            "order is clear, but not how steep it is: the slope's interval includes 0",
+            f"Raising pool_size increases test loss: slope +0.016 per unit (95% CI {MINUS}0.004 to "
+            "0.026, 6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.004: worse; "
+            + SLOPE_OPEN,
         ),
         (
             {"trend": "", "p": 0.21, "p_adjusted": 0.42, "notes": SLOPE_SHOWN},
             "inconclusive",
-            "pool_size: no trend of test loss is shown, +0.016 [0.007, 0.026] a unit, over 1, 2, 3 "
-            "and 4 in 6 seed blocks (Page's trend test, p 0.42); the order is not clear, though "
-            "the slope's interval leaves out 0",
+            "pool_size: no significant trend of test loss, slope +0.016 per unit (95% CI 0.007 to "
+            "0.026, 6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.42; "
+            + SLOPE_SHOWN,
         ),
         (
             {"trend": "", "p": 0.031, "p_adjusted": 0.062},
             "inconclusive",
-            "pool_size: no trend of test loss is shown once corrected for the other factors' "
-            "trends, +0.016 [0.007, 0.026] a unit, over 1, 2, 3 and 4 in 6 seed blocks (Page's "
-            "trend test, p 0.062)",
+            "pool_size: no significant trend of test loss after correction for the other factors, "
+            "slope +0.016 per unit (95% CI 0.007 to 0.026, 6 seeds), levels 1, 2, 3 and 4, Page's "
+            "trend test p (Holm) = 0.062",
         ),
         (
             {"levels": ", ".join(map(str, range(1, 21)))},
             "worse",
-            "The larger pool_size, the higher the test loss: +0.016 [0.007, 0.026] a unit, over "
-            "20 levels from 1 to 20 in 6 seed blocks (Page's trend test, p 0.004): worse",
+            "Raising pool_size increases test loss: slope +0.016 per unit (95% CI 0.007 to 0.026, "
+            "6 seeds), 20 levels from 1 to 20, Page's trend test p (Holm) = 0.004: worse",
         ),
     ],
 )
-def test_a_trend_is_a_sentence(contents, changed, verdict, said):
+def test_trend_sentences(contents, changed, verdict, text):
     (one,) = answers(with_table(contents, TRENDS, [TREND_ROW | changed]))
-    assert (one.verdict, one.text) == (verdict, said)
+    assert (one.verdict, one.text) == (verdict, text)
 
 
 def effect(term, kind, metric="test_loss", **changed):
@@ -120,65 +122,70 @@ TWO = {"factors": {"filters": [4, 8], "skip": [True, False]}, "baseline": {"filt
 
 
 @pytest.mark.parametrize(
-    ("row", "verdict", "said"),
+    ("row", "verdict", "text"),
     [
         (
             effect("filters", "main"),
             "better",
-            "filters 8 instead of 4, over the levels of the other factors, lowers test loss by "
-            "0.19 [0.12, 0.25]: better (p 0.004, 49% of the variance)",
+            "filters=8 (baseline: 4) decreases test loss by 0.19 (95% CI 0.12 to 0.25, 10 seeds, "
+            "p (Holm) = 0.004, 49% of the variance) on average over the levels of the other "
+            "factors: better",
         ),
         (
             effect("skip", "main", delta=0.01, ci_low=-0.09, ci_high=0.1, p_adjusted=0.86),
             "inconclusive",
-            "skip False instead of True, over the levels of the other factors: test loss +0.01 "
-            f"[{MINUS}0.09, 0.10], not shown (p 0.86, 49% of the variance)",
+            "skip=False (baseline: True) has no significant effect on test loss: +0.01 (95% CI "
+            f"{MINUS}0.09 to 0.10, 10 seeds, p (Holm) = 0.86, 49% of the variance) on average over "
+            "the levels of the other factors",
         ),
         (
             effect("filters", "main", df=2, delta=np.nan, ci_low=np.nan, ci_high=np.nan),
             "",
-            "filters (4, 8) changes test loss: p 0.004, 49% of the variance",
+            "filters (4, 8) has an effect on test loss (10 seeds, p (Holm) = 0.004, 49% of the "
+            "variance)",
         ),
         (
             effect("filters x skip", "interaction", delta=0.147, ci_low=0.0186, ci_high=0.275),
             "",
-            "filters x skip interact: skip False moves the delta of filters 8 instead of 4 in "
-            "test loss by +0.15 [0.02, 0.28] (p 0.004, 49% of the variance); a main effect is "
-            "only the mean of what it is with either level",
+            "filters x skip interact in test loss: skip=False changes the delta of filters=8 "
+            "(baseline: 4) by +0.15 (95% CI 0.02 to 0.28, 10 seeds, p (Holm) = 0.004, 49% of the "
+            "variance); each main effect is only the average of its deltas at both levels of the "
+            "other factor",
         ),
         (
             effect("filters x skip", "interaction", p_adjusted=0.5, ci_high=0.1),
             "inconclusive",
-            f"filters x skip: in test loss no interaction is shown ({MINUS}0.19 [{MINUS}0.25, "
-            "0.10]), p 0.50, 49% of the variance",
+            f"filters x skip have no significant interaction in test loss: {MINUS}0.19 (95% CI "
+            f"{MINUS}0.25 to 0.10, 10 seeds, p (Holm) = 0.50, 49% of the variance)",
         ),
         (
             effect("filters", "main", n_blocks=5),
             "",
-            "filters 8 instead of 4, over the levels of the other factors: test loss "
-            f"{MINUS}0.19 [{MINUS}0.25, {MINUS}0.12], no verdict with fewer than 6 seed blocks "
-            "(p 0.004, 49% of the variance)",
+            f"filters=8 (baseline: 4): difference in test loss {MINUS}0.19 (95% CI {MINUS}0.25 to "
+            f"{MINUS}0.12, 5 seeds, p (Holm) = 0.004, 49% of the variance) on average over the "
+            "levels of the other factors, no verdict with fewer than 6 seed blocks",
         ),
         (
             effect("filters", "main", n_blocks=5, delta=np.nan, ci_low=np.nan, ci_high=np.nan),
             "",
-            "filters (4, 8): test loss, no verdict with fewer than 6 seed blocks (p 0.004, 49% of "
-            "the variance)",
+            "filters (4, 8): effect on test loss, no verdict with fewer than 6 seed blocks "
+            "(5 seeds, p (Holm) = 0.004, 49% of the variance)",
         ),
         (
             effect("filters x skip", "interaction", n_blocks=5),
             "",
-            f"filters x skip: interaction in test loss {MINUS}0.19 [{MINUS}0.25, {MINUS}0.12], no "
-            "verdict with fewer than 6 seed blocks (p 0.004, 49% of the variance)",
+            f"filters x skip: interaction in test loss {MINUS}0.19 (95% CI {MINUS}0.25 to "
+            f"{MINUS}0.12, 5 seeds, p (Holm) = 0.004, 49% of the variance), no verdict with fewer "
+            "than 6 seed blocks",
         ),
     ],
 )
-def test_an_effect_is_a_sentence(contents, row, verdict, said):
+def test_effect_sentences(contents, row, verdict, text):
     (one,) = answers(with_table(contents, EFFECTS, [row], **TWO))
-    assert (one.verdict, one.text) == (verdict, said)
+    assert (one.verdict, one.text) == (verdict, text)
 
 
-def test_effects_that_are_not_shown_share_a_sentence_where_they_are_many(contents):
+def test_many_insignificant_effects_share_a_sentence(contents):
     factors = {f"f{at}": [0, 1] for at in range(6)}
     rows = [effect(name, "main", p_adjusted=0.9) for name in factors] + [effect("filters", "main")]
     shown = with_table(
@@ -186,11 +193,11 @@ def test_effects_that_are_not_shown_share_a_sentence_where_they_are_many(content
     )
     texts = [one.text for one in answers(shown)]
     assert len(texts) == 2
-    assert texts[0].startswith("filters 8 instead of 4, ")
-    assert texts[1] == "Main effects that are not shown in test loss: f0, f1, f2, f3, f4, f5"
+    assert texts[0].startswith("filters=8 (baseline: 4) decreases ")
+    assert texts[1] == "Main effects without significance in test loss: f0, f1, f2, f3, f4, f5"
 
 
-def test_effects_of_few_seeds_have_no_verdict(contents):
+def test_many_effects_of_few_seeds_share_a_sentence(contents):
     factors = {f"f{at}": [0, 1] for at in range(6)}
     rows = [effect(name, "main", n_blocks=5) for name in factors]
     shown = with_table(contents, EFFECTS, rows, factors=factors)
@@ -202,9 +209,9 @@ def test_effects_of_few_seeds_have_no_verdict(contents):
     )
     assert headline(shown) is None
     table = shaped_table(shown, EFFECTS, shown.tables[EFFECTS])
-    at = table.headers.index("Shown")
+    at = table.headers.index("Significant")
     assert {row[at].text for row in table.rows} == {"no verdict"}
-    assert "95% interval" in table.headers
+    assert "95% CI" in table.headers
 
 
 def test_error_degrees_of_freedom_are_a_column(contents):
@@ -246,46 +253,57 @@ def path(contents):
     )
 
 
-def test_the_steps_of_a_path_are_sentences_that_say_what_they_are_worth(path):
+def test_path_sentences(path):
     assert [(one.verdict, one.text) for one in answers(path)] == [
         (
             "",
-            "The whole path takes test loss from 2.27 to 2.25; the deltas of its steps are "
-            "optimistic, for the trials that measure them also chose them",
+            "The whole path changes test loss from 2.27 to 2.25; the deltas of its steps are "
+            "optimistic because the trials that measure them also chose them",
         ),
         (
             "better",
-            "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27]: better, 72% "
-            "of the whole change",
+            "Step 1, pool_size=1 (before: 2), decreases test loss by 0.20 (95% CI 0.13 to 0.27, "
+            "6 seeds): better, 72% of the whole change",
         ),
         (
             "worse",
-            "Step 2, skip True instead of False, raises test loss by 0.18 [0.10, 0.27]: worse, "
-            f"{MINUS}66% of the whole change",
+            "Step 2, skip=True (before: False), increases test loss by 0.18 (95% CI 0.10 to 0.27, "
+            f"6 seeds): worse, {MINUS}66% of the whole change",
         ),
     ]
 
 
-def test_a_step_is_worth_nothing_that_its_choice_may_explain(path):
+def test_harmful_step_says_that_no_other_change_was_better(path):
+    steps = STEPS.assign(delta=[np.nan, 0.203, 0.184], ci_low=[np.nan, 0.132, 0.1])
+    steps = steps.assign(ci_high=[np.nan, 0.274, 0.269])
+    step = answers(replace(path, tables={PATH_STEPS: steps}))[1]
+    assert step.text == (
+        "Step 1, pool_size=1 (before: 2), increases test loss by 0.20 (95% CI 0.13 to 0.27, "
+        "6 seeds): worse, although no other remaining change did less harm"
+    )
+
+
+def test_path_step_is_inconclusive_by_its_corrected_p(path):
     rows = STEPS.assign(p_adjusted=[np.nan, 0.08, 0.012])
     shown = replace(path, tables={PATH_STEPS: rows})
     step = answers(shown)[1]
     assert (step.verdict, step.text) == (
         "inconclusive",
-        "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27]: not shown once "
-        "corrected for all the changes tried (p 0.080), 72% of the whole change",
+        "Step 1, pool_size=1 (before: 2), decreases test loss by 0.20 (95% CI 0.13 to 0.27, "
+        "6 seeds): not significant after correction for all changes tried, p (corrected) = 0.080, "
+        "72% of the whole change",
     )
     table = shaped_table(shown, PATH_STEPS, rows)
     assert [row[4].text for row in table.rows] == ["", "inconclusive", "worse"]
 
 
-def test_a_step_without_a_verdict_says_why(path):
+def test_path_step_without_verdict_gives_the_reason(path):
     noted = STEPS.assign(notes=["", FEW_PAIRS, ""])
     (_, first, second) = answers(replace(path, tables={PATH_STEPS: noted}))
     assert (first.verdict, first.text) == (
         "",
-        "Step 1, pool_size 1 instead of 2, lowers test loss by 0.20 [0.13, 0.27], no verdict: "
-        "fewer than 6 pairs, 72% of the whole change",
+        "Step 1, pool_size=1 (before: 2), decreases test loss by 0.20 (95% CI 0.13 to 0.27, "
+        "6 seeds), no verdict: fewer than 6 pairs, 72% of the whole change",
     )
     assert second.verdict == "worse"
 
@@ -298,19 +316,19 @@ def test_trends_of_few_seed_blocks_have_no_verdict(contents):
     assert headline(with_table(contents, TRENDS, rows[:1])) is None
 
 
-def test_effects_of_few_seed_blocks_are_not_shown(contents):
+def test_effects_of_few_seed_blocks_are_not_significant(contents):
     rows = pd.DataFrame([effect("filters", "main", n_blocks=n) for n in (5, 6)])
     table = shaped_table(contents, EFFECTS, rows)
-    column = table.headers.index("Shown")
+    column = table.headers.index("Significant")
     assert [row[column].text for row in table.rows] == ["no verdict", "yes"]
 
 
-def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
+def test_path_table_has_verdicts(path):
     table = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
     assert "optimistic" in table.lead
     assert table.headers == (
-        *("Step", "Factor", "From", "To", "It gets", "Delta", "95% interval"),
-        *("p (corrected)", "Share", "Mean after it", "Pairs", "Next best", "Its mean"),
+        *("Step", "Factor", "From", "To", "Verdict", "Delta", "95% CI"),
+        *("p (corrected)", "Share", "Mean after step", "Pairs", "Next best", "Mean of next best"),
     )
     texts = [[cell.text for cell in row] for row in table.rows]
     assert texts[0] == ["0", "the start", *[""] * 7, "2.271", "0", "", ""]
@@ -327,7 +345,7 @@ def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
         (
             EFFECTS,
             [effect("skip", "main", share=0.1), effect("filters", "main")],
-            ("Main effect: better", f"{MINUS}0.19", "test loss, filters 8 instead of 4"),
+            ("Main effect: better", f"{MINUS}0.19", "test loss, filters=8 (baseline: 4)"),
         ),
         (
             PATH_STEPS,
@@ -336,13 +354,13 @@ def test_a_path_is_a_table_that_says_which_step_makes_it_worse(path):
         ),
     ],
 )
-def test_the_answer_stands_at_the_top(contents, tmp_path, title, rows, card):
+def test_answers_come_first_in_page_and_markdown(contents, tmp_path, title, rows, card):
     shown = with_table(contents, title, rows, **TWO)
-    found = headline(shown)
-    assert (found["word"], found["number"], found["more"]) == card
+    top = headline(shown)
+    assert (top.word, top.number, top.more) == card
     page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
     cards, rest = page.split('<section id="summary">')
-    assert found["more"] in cards
+    assert top.more in cards
     summary = rest.split("</section>")[0]
     assert summary.index(answers(shown)[0].subject) < summary.index("<h3>Test loss</h3>")
     written = write_report(shown, tmp_path / "report.md").read_text(encoding="utf-8")
@@ -350,49 +368,51 @@ def test_the_answer_stands_at_the_top(contents, tmp_path, title, rows, card):
     assert written.index("## Summary") < written.index(first) < written.index("### Test loss")
 
 
-def test_a_path_that_is_not_at_its_end_is_not_called_whole(contents):
+def test_incomplete_path_is_called_the_path_so_far(contents):
     short = with_table(contents, PATH_STEPS, STEPS.head(2).assign(share=1.0), **TWO)
     whole, step = answers(short)
-    assert headline(short)["word"] == whole.subject == "The path so far"
+    assert headline(short).word == whole.subject == "The path so far"
     assert step.text.endswith("100% of the change so far")
 
 
-def test_a_step_in_a_metric_whose_direction_nothing_tells_is_neither_better_nor_worse(path):
+def test_path_step_of_unknown_direction_has_no_verdict(path):
     rows = STEPS.assign(metric="test_wonder")
     shown = replace(path, tables={PATH_STEPS: rows})
     table = shaped_table(shown, PATH_STEPS, rows)
-    assert "It gets" not in table.headers
-    assert [said.verdict for said in answers(shown)] == ["", "", ""]
-    assert answers(shown)[1].text.endswith("by 0.20 [0.13, 0.27], 72% of the whole change")
+    assert "Verdict" not in table.headers
+    assert [one.verdict for one in answers(shown)] == ["", "", ""]
+    assert answers(shown)[1].text.endswith(
+        "by 0.20 (95% CI 0.13 to 0.27, 6 seeds), 72% of the whole change"
+    )
 
 
 @pytest.mark.parametrize("at", [0, -1])
-def test_a_path_whose_end_has_no_mean_has_no_card_without_a_number(contents, at):
+def test_path_without_a_mean_at_its_end_has_no_card(contents, at):
     rows = STEPS.to_dict("records")
     rows[at] |= {"mean": np.nan}
     shown = with_table(contents, PATH_STEPS, rows, **TWO)
     assert headline(shown) is None
-    assert all("path" not in said.subject for said in answers(shown))
+    assert all("path" not in one.subject for one in answers(shown))
 
 
-def test_a_slope_that_may_be_none_stands_at_the_top_only_where_no_other_does(contents):
+def test_card_prefers_a_slope_whose_interval_excludes_0(contents):
     open_one = TREND_ROW | {"slope_low": -0.0044, "notes": SLOPE_OPEN}
     alone = headline(with_table(contents, TRENDS, [open_one]))
-    assert alone["more"] == "test loss per unit of pool_size (its interval includes 0)"
+    assert alone.more == "test loss per unit of pool_size (its interval includes 0)"
     both = headline(with_table(contents, TRENDS, [open_one, TREND_ROW | {"factor": "filters"}]))
-    assert both["more"] == "test loss per unit of filters"
+    assert both.more == "test loss per unit of filters"
 
 
-def test_a_slope_against_the_order_does_not_stand_at_the_top(contents):
+def test_card_shows_rank_correlation_if_the_slope_contradicts(contents):
     opposed = TREND_ROW | {"slope": -0.02, "slope_high": -0.01, "notes": SLOPE_OPPOSED}
     card = headline(with_table(contents, TRENDS, [opposed]))
-    assert (card["number"], card["more"]) == (
+    assert (card.number, card.more) == (
         "+0.67",
         "rank correlation of test loss with pool_size",
     )
 
 
-def test_what_is_shown_comes_first_where_some_effects_are_folded_away(contents, tmp_path):
+def test_significant_effects_come_before_folded_ones(contents, tmp_path):
     factors = {f"f{at}": [0, 1] for at in range(3)}
     rows = [
         effect(name, "main", metric=metric, p_adjusted=0.9)
@@ -404,15 +424,15 @@ def test_what_is_shown_comes_first_where_some_effects_are_folded_away(contents, 
     )
     page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
     subjects = re.findall(r"<b>(.*?)</b>", page.split('aria-label="What the design answers"')[1])
-    assert subjects[0] == "skip False instead of True"
+    assert subjects[0] == "skip=False (baseline: True)"
 
 
-def test_a_trend_that_is_not_shown_is_not_at_the_top(contents):
+def test_insignificant_trend_has_no_card(contents):
     assert headline(with_table(contents, TRENDS, [TREND_ROW | {"trend": "", "p": 0.3}])) is None
     assert answers(replace(contents, tables={})) == []
 
 
-def test_what_the_statistics_call_infinite_reads_as_never(contents):
+def test_infinite_epochs_read_never(contents):
     late = contents.history["variant"] == "pool_size=4"
     history = contents.history.assign(loss=contents.history["loss"].mask(late, np.inf))
     table = convergence(history, "loss")
@@ -424,11 +444,11 @@ def test_what_the_statistics_call_infinite_reads_as_never(contents):
     assert not {"inf", "nan", "None"} & set(texts.split())
 
 
-def test_every_further_table_has_names_of_its_own_for_its_columns(contents):
+def test_further_tables_have_readable_headers(contents):
     trials = contents.trials.copy()
     held = {"pool_size": 2, "normalization": "none"}
-    for name, own in held.items():
-        levels = [contents.changes[variant].get(name, own) for variant in trials["variant"]]
+    for name, start in held.items():
+        levels = [contents.changes[variant].get(name, start) for variant in trials["variant"]]
         trials[f"factor:{name}"] = pd.Series(levels, dtype=object)
     four = ["baseline", "pool_size=4", "normalization=batch", "pool_size=4, normalization=batch"]
     crossed = trials[trials["variant"].isin(four)]
@@ -449,7 +469,7 @@ def test_every_further_table_has_names_of_its_own_for_its_columns(contents):
     assert shaped_table(contents, "Mine", tables[STABILITY]).headers[0] == "variant"
 
 
-def test_marks_stand_on_the_verdict_and_what_did_not_run_says_so_there(contents):
+def test_footnote_marks_and_statuses_stand_in_the_verdict_column(contents):
     table = with_footnotes(deltas_table(contents, "test_loss"))
     marks = {row[0].text: [cell.mark for cell in row] for row in table.rows}
     at = table.headers.index("Verdict")

@@ -1,4 +1,4 @@
-"""Names of figures: each chart of a study shows its own data, whatever its factors are called."""
+"""Names of figures: each chart shows its own data if factors have similar names."""
 
 from itertools import combinations, product
 
@@ -7,7 +7,7 @@ import pytest
 from chart_pages import charts_of, repeated_ids
 
 from ablations.report import ReportContents, write_figures, write_report
-from ablations.report.study.contents import DELTA_COLUMNS
+from ablations.stats.deltas import CONTRACT
 
 FACTORS = ("\u5355\u4f4d", "\u5c42\u6570", "units 1", "units-1")
 """The first two are Chinese."""
@@ -28,9 +28,9 @@ def alike():
         for variant, on in changes.items()
         for seed in (0, 1)
     ]
-    row = dict.fromkeys(DELTA_COLUMNS) | {"metric": "test_loss", "variant": "units 1=1"}
+    row = dict.fromkeys(CONTRACT) | {"metric": "test_loss", "variant": "units 1=1"}
     row |= {"baseline_mean": 0.0, "level_mean": 4.0, "delta": 4.0, "n_pairs": 2, "n_failed": 0}
-    numbers = ["ci_low", "ci_high", "p_adjusted"]
+    numbers = ["p", "ci_low", "ci_high", "p_adjusted"]
     return ReportContents(
         study={"factors": dict.fromkeys(FACTORS, (0, 1)), "baseline": dict.fromkeys(FACTORS, 0)},
         deltas=pd.DataFrame([row | {"verdict": ""}]).astype(dict.fromkeys(numbers, float)),
@@ -39,7 +39,7 @@ def alike():
     )
 
 
-def test_each_titled_interaction_shows_its_own_data(alike, tmp_path):
+def test_each_interaction_plot_shows_its_own_data(alike, tmp_path):
     page = write_report(alike, tmp_path / "a.html").read_text()
     charts = charts_of(page)
     for across, along in combinations(FACTORS, 2):
@@ -54,7 +54,7 @@ def test_each_titled_interaction_shows_its_own_data(alike, tmp_path):
     assert repeated_ids(page) == []
 
 
-def test_each_interaction_is_a_file_of_its_own(alike, tmp_path):
+def test_each_interaction_has_its_own_file(alike, tmp_path):
     paths = write_figures(alike, tmp_path / "figures", "svg")
     assert len({path.name.casefold() for path in paths}) == len(paths)
     assert [path.stem for path in paths if "interaction" in path.stem] == [

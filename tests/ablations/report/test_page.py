@@ -1,4 +1,4 @@
-"""The page without a browser: what is in it, what is not, and how fast it is made."""
+"""The page without a browser: its structure, its texts, and the time to write it."""
 
 import json
 import re
@@ -11,9 +11,10 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.report import write_report
+from ablations.report.page import Sentences
 from ablations.report.study.contents import STABILITY
-from ablations.report.study.document import _summaries, facts
-from ablations.report.study.summary import HOW_LIKELY, summary
+from ablations.report.study.document import LAST_LOOK, facts, study_page
+from ablations.report.study.summary import HOW_LIKELY
 from ablations.report.study.tables import deltas_table, shaped_table
 from ablations.report.table import NOTES, Table, text_cell, with_footnotes
 from ablations.report.theme import DARK, LIGHT
@@ -57,10 +58,10 @@ def structure(html):
     return parsed
 
 
-# How it is built
+# Structure
 
 
-def test_it_names_no_address_to_load(structure):
+def test_page_loads_nothing(structure):
     addresses = [
         value
         for _, attributes in structure.tags
@@ -108,7 +109,7 @@ def test_hostile_texts_are_escaped(contents, tmp_path):
     assert evil in parsed.text
 
 
-def test_it_can_be_read_without_eyes(structure):
+def test_page_is_accessible(structure):
     names = [tag for tag, _ in structure.tags]
     attributes = dict(structure.tags)
     assert attributes["html"]["lang"] == "en"
@@ -134,13 +135,13 @@ def luminance(colour):
 @pytest.mark.parametrize(
     "name", ["ink", "muted", "accent", "better", "worse", "equivalent", "inconclusive"]
 )
-def test_text_stands_out(theme, name):
+def test_text_contrast(theme, name):
     for ground in ("surface", "page"):
         darker, lighter = sorted([luminance(theme[name]), luminance(theme[ground])])
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
-def test_a_thousand_trials_take_under_two_seconds(many, tmp_path):
+def test_thousand_trials_take_under_two_seconds(many, tmp_path):
     write_report(many, tmp_path / "first.html")  # makes the bundle where it is not kept yet
     start = time.process_time()
     path = write_report(many, tmp_path / "many.html")
@@ -157,10 +158,10 @@ def test_reports_load_neither_keras_nor_ray():
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-# What it says
+# Texts
 
 
-def test_the_recipe_is_the_one_that_the_baseline_is_trained_by(contents):
+def test_recipe_of_the_baseline(contents):
     study = contents.study | {"baseline": {"batch_size": 8, "skip": True}}
     shown = facts(replace(contents, study=study))
     assert shown["Recipe of the baseline"] == (
@@ -169,30 +170,27 @@ def test_the_recipe_is_the_one_that_the_baseline_is_trained_by(contents):
     assert shown["Baseline"] == "batch_size 8, skip True"
 
 
-RAW = "Of the last look alone: p (sign flips), p (Wilcoxon)"
-
-
-def test_what_does_not_allow_for_several_looks_says_so(contents, html, tmp_path):
+def test_statistics_of_the_last_look_are_named(contents, html, tmp_path):
     looked = replace(contents, deltas=contents.deltas.assign(look=2))
     page = write_report(looked, tmp_path / "looked.html").read_text(encoding="utf-8")
-    assert page.count(RAW) == 2  # once a metric
-    assert RAW not in html
+    assert page.count(LAST_LOOK) == 2  # once per metric
+    assert LAST_LOOK not in html
 
 
-def test_one_seed_has_no_column_for_what_it_cannot_give(one_seed, tmp_path):
+def test_one_seed_has_no_interval_and_no_p_column(one_seed, tmp_path):
     table = deltas_table(one_seed, "test_loss")
-    assert not {"95% interval", "p (Holm)"} & set(table.headers)
+    assert not {"95% CI", "p (Holm)"} & set(table.headers)
     page = write_report(one_seed, tmp_path / "one.html").read_text(encoding="utf-8")
-    assert "Each interval is its own" not in page
+    assert "not corrected for multiple comparisons" not in page
     assert "no verdict</li>" in page
 
 
-def test_what_failed_or_cannot_be_built_counts_in_no_denominator(contents, html):
-    assert "of 90 planned, 1 failed, 10 pending, 10 infeasible besides" in html
+def test_unfinished_trials_are_in_no_denominator(contents, html):
+    assert "of 90 planned, 1 failed, 10 pending, 10 infeasible" in html
     assert "of 14 comparisons are settled" in html
 
 
-def test_what_the_doctor_warns_about_is_not_the_biggest_effect_at_the_top(contents, tmp_path):
+def test_largest_effect_prefers_variants_without_findings(contents, tmp_path):
     warned = replace(contents, variant_findings={"pool_size=4": ["It is deaf."]})
     page = write_report(warned, tmp_path / "warned.html").read_text(encoding="utf-8")
     assert "test loss, normalization=batch<" in page
@@ -202,56 +200,58 @@ def test_what_the_doctor_warns_about_is_not_the_biggest_effect_at_the_top(conten
     assert "test loss, pool_size=4, but see its finding" in page
 
 
-def test_a_finding_is_stated_in_full_once(html):
+def test_finding_is_stated_once(html):
     assert html.count("the moving averages have not converged") == 1
 
 
-def test_the_day_of_the_report_is_on_the_page_and_digests_are_short(contents, tmp_path):
+def test_page_has_its_date_and_short_digests(contents, tmp_path):
     shown = replace(contents, made="2026-01-31", versions={"data": "3b" * 32})
     page = write_report(shown, tmp_path / "dated.html").read_text(encoding="utf-8")
     assert "report of 2026-01-31" in page
     assert "<dd>3b3b3b3b3b3b</dd>" in page
 
 
-def test_the_first_sentences_of_many_are_the_largest_settled_ones(many):
-    first = _summaries(summary(many))[0]["first"]
-    assert [said.verdict for said in first] == ["worse"] * len(first)
-    sizes = [said.size for said in first]
+def test_largest_settled_deltas_come_first(many):
+    parts = study_page(many).sections[0].parts
+    sentences = next(part for part in parts if isinstance(part, Sentences))
+    first = sentences.items[: sentences.shown]
+    assert [one.verdict for one in first] == ["worse"] * len(first)
+    sizes = [one.size for one in first]
     assert sizes == sorted(sizes, reverse=True)
     worse = many.deltas_of("test_loss").query("verdict == 'worse'")["delta"].abs()
     assert sizes[0] == worse.max()
 
 
-def test_the_p_of_further_tables_are_said_not_to_allow_for_looks(contents):
+def test_further_tables_do_not_account_for_looks(contents):
     frame = stability(contents.trials, ["test_loss"])
     looked = replace(contents, deltas=contents.deltas.assign(look=2))
     assert shaped_table(looked, STABILITY, frame).lead.endswith(
-        " Seeds were added where a verdict was open, which these p do not allow for."
+        " These p values do not account for the seeds that were added while verdicts were open."
     )
-    assert "which these p" not in shaped_table(contents, STABILITY, frame).lead
+    assert "These p values" not in shaped_table(contents, STABILITY, frame).lead
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
-def test_how_likely_seeds_settle_a_verdict_is_said_once(contents, tmp_path, suffix):
-    def told(shown):
+def test_caution_on_suggested_seeds_stands_once(contents, tmp_path, suffix):
+    def written(shown):
         place = tmp_path / f"report{suffix}"
         return write_report(shown, place, overwrite=True).read_text(encoding="utf-8")
 
-    assert told(contents).count("might settle it") == 3
-    assert told(contents).count(HOW_LIKELY) == 1
+    assert written(contents).count("might settle it") == 3
+    assert written(contents).count(HOW_LIKELY) == 1
     sure = replace(contents, deltas=contents.deltas.assign(seeds_needed=float("nan")))
-    assert HOW_LIKELY not in told(sure)
+    assert HOW_LIKELY not in written(sure)
 
 
-def test_what_is_noted_of_every_row_stands_below_the_table_once():
+def test_note_of_all_rows_stands_below_the_table():
     cells = [[text_cell(text) for text in row] for row in (["a", "few; odd"], ["b", "few"])]
     table = with_footnotes(Table("T", ("Name", NOTES), tuple(map(tuple, cells)), below="Last."))
-    assert table.below == "Of every row: few. Last."
+    assert table.below == "All rows: few. Last."
     assert table.notes == ("odd",)
     assert [row[0].mark for row in table.rows] == ["1", ""]
 
 
-def test_a_baseline_beside_a_far_larger_level_is_not_0(contents):
+def test_small_mean_beside_a_large_delta_is_not_0(contents):
     deltas = contents.deltas.assign(
         delta=284_928.0, ci_low=263_646.0, ci_high=306_211.0, baseline_mean=0.25437
     )

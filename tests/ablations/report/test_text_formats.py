@@ -1,4 +1,4 @@
-"""Reports as files: their text is escaped, their numbers are those that were handed over."""
+"""Report files: escaped texts and unchanged numbers."""
 
 import io
 import json
@@ -54,7 +54,7 @@ def test_json_keeps_types_and_digits(contents, text):
     assert read["deltas"][-1]["delta"] is None
     assert len(read["trials"]) == len(contents.trials)
     assert read["study"] == contents.study
-    assert read["summary"]["test_loss"][0].startswith("pool_size 1 instead of 2")
+    assert read["summary"]["test_loss"][0].startswith("pool_size=1 (baseline: 2) ")
     assert list(read["tables"]) == ["Stability"]
     assert read["versions"]["keras"] == "3.15.1"
     assert len(read["history"]) == len(contents.history)
@@ -83,22 +83,22 @@ def text_of(lines):
     return "\n".join(lines) + "\n"
 
 
-def test_markdown_says_it_all(text):
+def test_markdown_has_all_sections(text):
     report = text(".md")
-    assert report.startswith("# downsampling \\& friends\n")
+    assert report.startswith("# Ablation study: downsampling \\& friends\n")
     for part in (
         "## Summary",
-        "### Deltas of test loss",
-        "### Stability",
+        "#### Deltas of test loss",
+        "## Stability",
         "### Findings",
-        "### Further statistics of test loss",
+        "#### Further statistics of test loss",
         "### Cost and mean outcome of each variant",
         "### Failed trials",
         "### Infeasible variants",
         "### Pending trials",
         "ablations run downsampling --to studies/downsampling",
         "study = ablations.Study(\n    'downsampling',",
-        "recipe=cnnzoo.Recipe(epochs=12),",
+        "recipe=cnnzoo.Recipe(\n        epochs=12,\n    ),",
         "- tensorflow: 2.21.0",
     ):
         assert part in report
@@ -110,7 +110,7 @@ def test_latex_is_escaped_and_balanced(text):
         r"augment=\textless{}b\textgreater{}\&''x''\textless{}/b\textgreater{} & inconclusive"
         in report
     )
-    assert r"95\% interval" in report
+    assert r"95\% CI" in report
     assert report.count(r"\begin{tabular}") == report.count(r"\end{tabular}") == 2
     assert report.count(r"\toprule") == report.count(r"\bottomrule") == 2
     rows = [line for line in report.splitlines() if line.endswith(r"\\")]
@@ -119,30 +119,30 @@ def test_latex_is_escaped_and_balanced(text):
     assert "\N{MINUS SIGN}" not in report
 
 
-def test_a_note_in_latex_ends_with_one_period(contents, text):
-    said = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
-    report = text(".tex", replace(contents, variant_findings=said))
+def test_latex_note_ends_with_one_period(contents, text):
+    findings = {"skip=True": ["2 of 2 trials: It is slow.", "It is deaf"]}
+    report = text(".tex", replace(contents, variant_findings=findings))
     start = r"\par\smallskip\footnotesize skip=True: "
     assert report.count(start + "2 of 2 trials: It is slow; It is deaf.\n") == 1
-    assert report.count(start + "it has a finding, above.\n") == 1
+    assert report.count(start + "see its finding above.\n") == 1
 
 
-def test_a_caption_in_latex_names_the_study_and_its_intervals(text):
+def test_latex_caption_names_study_and_intervals(text):
     captions = [line for line in text(".tex").splitlines() if line.startswith(r"\caption")]
     assert captions[0] == (
         r"\caption{Deltas of test loss. Study downsampling \& friends on mnist5k, seeds: 10 (0 to "
-        r"9); baseline: the defaults. The intervals (95\%) are of paired t, each its own "
-        "variant's; p is corrected by Holm over the table.}"
+        r"9); baseline: the defaults. The 95\% CIs are from paired t tests and are not corrected "
+        "for multiple comparisons; p is Holm-corrected over the table.}"
     )
 
 
-def test_a_figure_on_its_own_says_of_which_study_it_is(contents):
+def test_figure_file_names_its_study(contents):
     drawn = figures(contents, LIGHT)[0]
     subtitle = file_spec(drawn, about_study(contents.study))["title"]["subtitle"]
     assert subtitle[0] == "Study downsampling & friends on mnist5k, seeds: 10 (0 to 9)"
 
 
-def test_rerun_is_the_study(contents, text):
+def test_rerun_code_declares_the_same_study(contents, text):
     levels = {f"factor_{at}": ["none", "one", "another"] for at in range(5)}
     more = {
         "name": "mine",
@@ -170,14 +170,13 @@ def test_rerun_is_the_study(contents, text):
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".tex", ".json"])
-def test_nothing_is_overwritten_unasked(contents, tmp_path, suffix):
+def test_existing_file_is_not_overwritten(contents, tmp_path, suffix):
     path = tmp_path / f"report{suffix}"
     path.write_text("mine")
     with pytest.raises(ReportError) as caught:
         write_report(contents, path)
     assert str(caught.value) == (
-        f"{path} is there already; give another name, or overwrite=True (--overwrite) to "
-        "replace it."
+        f"{path} already exists; choose another name or pass overwrite=True (--overwrite)."
     )
     assert path.read_text() == "mine"
     assert write_report(contents, path, overwrite=True) == path
@@ -186,19 +185,21 @@ def test_nothing_is_overwritten_unasked(contents, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name", ["report.docx", "report"])
-def test_an_unknown_ending_is_refused(contents, tmp_path, name):
+def test_unknown_file_ending_raises(contents, tmp_path, name):
     with pytest.raises(ReportError) as caught:
         write_report(contents, tmp_path / name)
     assert str(caught.value) == (
-        "a report's name must end in one of .html, .md, .csv, .tex, .json; "
+        "`path`: expected a name that ends in .html, .md, .csv, .tex or .json; "
         f"got {str(tmp_path / name)!r}."
     )
 
 
-def test_a_table_that_lacks_a_column_is_refused(contents):
+def test_missing_column_raises(contents):
     with pytest.raises(ReportError) as caught:
         ReportContents(study={}, deltas=contents.deltas, trials=contents.trials[["variant"]])
-    assert str(caught.value) == ("`trials` of a report lacks seed, status, reason; it has variant.")
+    assert str(caught.value) == (
+        "`trials`: expected the columns seed, status, reason too; got variant."
+    )
 
 
 def test_figures_are_written_in_each_format(contents, tmp_path):
@@ -214,14 +215,18 @@ def test_figures_are_written_in_each_format(contents, tmp_path):
     for path in paths:
         assert path.read_bytes().startswith(starts[path.suffix])
         assert b"var(--" not in path.read_bytes()
-    with pytest.raises(ReportError, match="is there already"):
+    with pytest.raises(ReportError) as caught:
         write_figures(one, tmp_path / "figures", "svg")
+    assert str(caught.value) == (
+        f"{tmp_path / 'figures' / 'forest-test_loss.svg'} and 3 more files already exist; choose "
+        "another name or pass overwrite=True (--overwrite)."
+    )
     with pytest.raises(ReportError) as caught:
         write_figures(one, tmp_path / "more", ["gif"])
-    assert str(caught.value) == "a figure's format must be one of svg, png, pdf; got 'gif'."
+    assert str(caught.value) == "`formats`: expected any of svg, png and pdf; got 'gif'."
 
 
-def test_a_study_without_results_can_be_reported(contents, tmp_path):
+def test_study_without_results_has_a_report(contents, tmp_path):
     empty = replace(
         contents,
         deltas=contents.deltas.head(0),
@@ -245,13 +250,13 @@ def test_a_study_without_results_can_be_reported(contents, tmp_path):
         (".json", '"notes": [\n  "{}",\n'),
     ],
 )
-def test_what_no_row_can_say_of_skew_stands_below_the_deltas(contents, text, suffix, written):
-    said = (  # of 10 pairs, and of 9 where a trial failed
+def test_caution_on_skew_stands_below_the_deltas(contents, text, suffix, written):
+    caution = (  # of 10 pairs, and of 9 where a trial failed
         "Deltas may be strongly skewed without showing it, and then an interval holds the true "
         "delta too seldom. In simulations of 8 to 10 seeds strong skew (of lognormal deltas) shows "
         "in 41 to 53% of the samples; in the others the 95% interval holds the true delta in 76 to "
         "77%."
     )
-    escaped = said.replace("%", r"\%") if suffix == ".tex" else said
+    escaped = caution.replace("%", r"\%") if suffix == ".tex" else caution
     tables = 1 if suffix == ".json" else len(contents.metrics)
     assert text(suffix, contents).count(written.format(escaped)) == tables

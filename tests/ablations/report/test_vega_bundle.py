@@ -1,7 +1,7 @@
-"""The bundle of scripts that a page holds, and where it is kept."""
+"""The scripts of a page and their cache."""
 
 
-def test_the_bundle_is_made_once(contents, tmp_path, monkeypatch):
+def test_bundle_is_cached(contents, tmp_path, monkeypatch):
     import vl_convert
 
     from ablations.report.html import vega_bundle
@@ -15,7 +15,7 @@ def test_the_bundle_is_made_once(contents, tmp_path, monkeypatch):
     assert kept.name.startswith("vega-bundle-")
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+def test_unwritable_cache_is_ignored(tmp_path, monkeypatch):
     import vl_convert
 
     from ablations.report.html import vega_bundle

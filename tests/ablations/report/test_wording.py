@@ -1,10 +1,12 @@
+"""Sentences on the deltas, and the warnings before them."""
+
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.report.study.summary import biggest, delta_words, sentence, summary, warnings
+from ablations.report.study.summary import largest, sentence, summary, warnings
 from ablations.report.study.tables import deltas_table
 from ablations.report.table import Table, text_cell
 from ablations.report.wording import comparison
@@ -27,27 +29,27 @@ ROW = {
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "text"),
     [
         (
             {},
-            "pool_size 4 instead of 2 raises test loss by 0.108 [0.090, 0.130] over 10 paired "
-            "seeds: worse",
+            "pool_size=4 (baseline: 2) increases test loss by 0.108 (95% CI 0.090 to 0.130, "
+            "10 seeds): worse",
         ),
         (
             {"delta": -0.1084, "ci_low": -0.1302, "ci_high": -0.0899, "verdict": "better"},
-            "pool_size 4 instead of 2 lowers test loss by 0.108 [0.090, 0.130] over 10 paired "
-            "seeds: better",
+            "pool_size=4 (baseline: 2) decreases test loss by 0.108 (95% CI 0.090 to 0.130, "
+            "10 seeds): better",
         ),
         (
             {"metric": "test_accuracy", "delta": -0.0231, "ci_low": -0.0288, "ci_high": -0.0174},
-            "pool_size 4 instead of 2 lowers test accuracy by 0.023 [0.017, 0.029] over "
-            "10 paired seeds: worse",
+            "pool_size=4 (baseline: 2) decreases test accuracy by 0.023 (95% CI 0.017 to 0.029, "
+            "10 seeds): worse",
         ),
         (
             {"n_pairs": 4, "verdict": "", "notes": FEW_PAIRS},
-            "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 4 paired seeds, no "
-            "verdict: fewer than 6 pairs",
+            "pool_size=4 (baseline: 2): difference in test loss +0.108 (95% CI 0.090 to 0.130, "
+            "4 seeds), no verdict: fewer than 6 pairs",
         ),
         (
             {
@@ -55,18 +57,18 @@ ROW = {
                 "level": "4 + batch",
                 "baseline": "2 + none",
             },
-            "pool_size 4 and normalization batch instead of 2 and none raise test loss by 0.108 "
-            "[0.090, 0.130] over 10 paired seeds: worse",
+            "pool_size=4, normalization=batch (baseline: 2, none) increases test loss by 0.108 "
+            "(95% CI 0.090 to 0.130, 10 seeds): worse",
         ),
         (
             {"ci_low": np.nan, "ci_high": np.nan},
-            "pool_size 4 instead of 2 raises test loss by 0.11 over 10 paired seeds: worse",
+            "pool_size=4 (baseline: 2) increases test loss by 0.11 (10 seeds): worse",
         ),
         (
             {"verdict": "equivalent", "delta": -0.002, "ci_low": -0.006, "ci_high": 0.002},
-            "pool_size 4 instead of 2: test loss \N{MINUS SIGN}0.0020 [\N{MINUS SIGN}0.0060, "
-            "0.0020] over 10 paired seeds, equivalent: the difference is shown to be within "
-            "the margin",
+            "pool_size=4 (baseline: 2) is equivalent to the baseline in test loss: the difference "
+            "of \N{MINUS SIGN}0.0020 (95% CI \N{MINUS SIGN}0.0060 to 0.0020, 10 seeds) is shown to "
+            "lie within the margin",
         ),
         (
             {
@@ -76,8 +78,8 @@ ROW = {
                 "ci_high": 0.018,
                 "seeds_needed": 23.2,
             },
-            "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
-            "paired seeds, inconclusive: the interval includes no difference; about 14 more seeds "
+            "pool_size=4 (baseline: 2) has an inconclusive effect on test loss: +0.004 (95% CI "
+            "\N{MINUS SIGN}0.010 to 0.018, 10 seeds); the interval includes 0; about 14 more seeds "
             "might settle it",
         ),
         (
@@ -88,13 +90,13 @@ ROW = {
                 "ci_high": 0.018,
                 "seeds_needed": np.inf,
             },
-            "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
-            "paired seeds, inconclusive: the interval includes no difference",
+            "pool_size=4 (baseline: 2) has an inconclusive effect on test loss: +0.004 (95% CI "
+            "\N{MINUS SIGN}0.010 to 0.018, 10 seeds); the interval includes 0",
         ),
         (
             {"delta": -0.0659, "ci_low": -0.1287, "ci_high": -0.0031, "verdict": "better"},
-            "pool_size 4 instead of 2 lowers test loss by 0.066 [0.003, 0.129] over 10 paired "
-            "seeds: better",
+            "pool_size=4 (baseline: 2) decreases test loss by 0.066 (95% CI 0.003 to 0.129, "
+            "10 seeds): better",
         ),
         (
             {
@@ -104,65 +106,70 @@ ROW = {
                 "ci_high": 0.018,
                 "seeds_needed": 803.0,
             },
-            "pool_size 4 instead of 2: test loss +0.004 [\N{MINUS SIGN}0.010, 0.018] over 10 "
-            "paired seeds, inconclusive: the interval includes no difference; more than 100 more "
+            "pool_size=4 (baseline: 2) has an inconclusive effect on test loss: +0.004 (95% CI "
+            "\N{MINUS SIGN}0.010 to 0.018, 10 seeds); the interval includes 0; more than 100 more "
             "seeds might settle it",
         ),
         (
             {"verdict": "inconclusive", "p_adjusted": 0.071, "seeds_needed": 11.0},
-            "pool_size 4 instead of 2: test loss +0.108 [0.090, 0.130] over 10 paired seeds, "
-            "inconclusive: not shown once corrected for the other comparisons (adjusted p 0.071); "
-            "about 1 more seed might settle it",
+            "pool_size=4 (baseline: 2) has an inconclusive effect on test loss: +0.108 (95% CI "
+            "0.090 to 0.130, 10 seeds); not significant after correction for multiple comparisons, "
+            "p (Holm) = 0.071; about 1 more seed might settle it",
         ),
         (
             {"n_pairs": 1, "ci_low": np.nan, "ci_high": np.nan, "verdict": ""},
-            "pool_size 4 instead of 2: test loss +0.11 with one seed, which gives neither interval "
-            "nor verdict",
+            "pool_size=4 (baseline: 2): difference in test loss +0.11 (1 seed), without interval "
+            "or verdict",
         ),
         (
             {"n_pairs": 0, "delta": np.nan, "verdict": ""},
-            "pool_size 4 instead of 2: no pairs, nothing to compare (test loss)",
+            "pool_size=4 (baseline: 2): no pairs, nothing to compare (test loss)",
         ),
         (
             {"n_pairs": 0, "delta": np.nan, "verdict": "", "notes": "infeasible: not trained"},
-            "pool_size 4 instead of 2: infeasible: not trained (test loss)",
+            "pool_size=4 (baseline: 2): infeasible: not trained (test loss)",
         ),
     ],
 )
-def test_a_sentence_says_what_was_found(changed, said):
-    assert sentence(ROW | changed) == said
+def test_delta_sentences(changed, text):
+    assert sentence(ROW | changed) == text
 
 
 @pytest.mark.parametrize(
-    ("level", "baseline", "said"),
+    ("level", "baseline", "text"),
     [
-        (True, False, "skip True instead of False"),
-        (1, True, "skip 1 instead of True"),
-        ("1", 1, "skip '1' instead of 1"),
-        ("True", 1.0, "skip 'True' instead of 1.0"),
-        ("a + b", "none", "skip a + b instead of none"),
+        (True, False, "skip=True (baseline: False)"),
+        (1, True, "skip=1 (baseline: True)"),
+        ("1", 1, "skip='1' (baseline: 1)"),
+        ("True", 1.0, "skip='True' (baseline: 1.0)"),
+        ("a + b", "none", "skip=a + b (baseline: none)"),
     ],
 )
-def test_levels_of_different_types_read_differently(level, baseline, said):
-    assert comparison({"factor": "skip", "level": level, "baseline": baseline}) == said
+def test_levels_of_different_types_differ_in_text(level, baseline, text):
+    assert comparison({"factor": "skip", "level": level, "baseline": baseline}) == text
 
 
-def test_the_summary_has_a_sentence_for_each_comparison(contents):
-    said = summary(contents)
-    assert list(said) == ["test_loss", "test_accuracy"]
-    assert [len(sentences) for sentences in said.values()] == [9, 7]
-    assert said["test_loss"][2].text.startswith("pool_size 4 instead of 2 raises test loss by 0.1")
-    assert said["test_loss"][2].subject == "pool_size 4 instead of 2"
+def test_summary_has_one_sentence_per_comparison(contents):
+    sentences = summary(contents)
+    assert list(sentences) == ["test_loss", "test_accuracy"]
+    assert [len(many) for many in sentences.values()] == [9, 7]
+    assert sentences["test_loss"][2].text.startswith(
+        "pool_size=4 (baseline: 2) increases test loss by 0.1"
+    )
+    assert sentences["test_loss"][2].subject == "pool_size=4 (baseline: 2)"
 
 
-def test_notes_stand_beside_their_delta(contents):
-    said = summary(contents)["test_loss"]
-    assert said[1].notes == ("1 of 10 pairs are missing",)
+def test_notes_belong_to_their_sentence(contents):
+    sentences = summary(contents)["test_loss"]
+    assert sentences[1].notes == ("1 of 10 pairs are missing",)
 
 
-def test_what_did_not_run_says_why_once(contents):
-    said = {one.subject: one for one in summary(contents)["test_loss"]}
-    infeasible, pending = said["filters 1 instead of 32"], said["filters 4096 instead of 32"]
+def test_unfinished_variant_gives_its_reason_once(contents):
+    sentences = {one.subject: one for one in summary(contents)["test_loss"]}
+    infeasible, pending = (
+        sentences["filters=1 (baseline: 32)"],
+        sentences["filters=4096 (baseline: 32)"],
+    )
     assert (infeasible.verdict, infeasible.rest) == (
         "infeasible",
         ": cannot be built: `filters` of `downsampling` must be at least 2; got 1",
@@ -180,112 +187,110 @@ def test_what_did_not_run_says_why_once(contents):
         (["x " * 300] * 10, f"all 10 trials failed: {'x ' * 98}..."),
     ],
 )
-def test_a_variant_of_which_nothing_is_done_says_what_became_of_it(contents, reasons, why):
+def test_reason_of_an_unfinished_variant(contents, reasons, why):
     trials = contents.trials.copy()
     rows = trials.index[trials["variant"] == "filters=4096"]
     trials.loc[rows[: len(reasons)], "status"] = "failed"
     trials.loc[rows[: len(reasons)], "reason"] = reasons
-    found = replace(contents, trials=trials).undone["filters=4096"]
-    assert (found.status, found.why) == ("failed", why)
+    undone = replace(contents, trials=trials).undone["filters=4096"]
+    assert (undone.status, undone.why) == ("failed", why)
 
 
-def test_no_interval_that_leaves_out_0_reads_as_if_it_touched_it(contents):
+def test_interval_end_is_not_rounded_to_0(contents):
     ends = {"delta": -0.0659, "ci_low": -0.1287, "ci_high": -0.0031, "verdict": "better"}
-    own = contents.deltas_of("test_loss").head(1).assign(**ends)
-    shown = replace(contents, deltas=own)
+    first = contents.deltas_of("test_loss").head(1).assign(**ends)
+    shown = replace(contents, deltas=first)
     table = deltas_table(shown, "test_loss")
     cells = dict(zip(table.headers, table.rows[0], strict=True))
     minus = "\N{MINUS SIGN}"
-    assert cells["95% interval"].text == f"[{minus}0.129, {minus}0.003]"
+    assert cells["95% CI"].text == f"[{minus}0.129, {minus}0.003]"
     assert cells["Delta"].text == f"{minus}0.066"
-    (said,) = summary(shown)["test_loss"]
-    assert "by 0.066 [0.003, 0.129]" in said.text
+    (only,) = summary(shown)["test_loss"]
+    assert "by 0.066 (95% CI 0.003 to 0.129, 10 seeds)" in only.text
 
 
-def test_a_sentence_and_its_row_have_the_same_digits(contents):
-    for metric, said in summary(contents).items():
+def test_sentence_and_table_have_the_same_digits(contents):
+    for metric, sentences in summary(contents).items():
         table = deltas_table(contents, metric)
         at = table.headers.index("Delta")
         sizes = [row[at].text.strip("+\N{MINUS SIGN}") for row in table.rows if row[at].text]
-        ran = [one.text for one in said if one.verdict not in ("pending", "infeasible")]
-        assert len(sizes) == len(ran) == 7
-        assert all(size in text for size, text in zip(sizes, ran, strict=True))
+        finished = [one.text for one in sentences if one.verdict not in ("pending", "infeasible")]
+        assert len(sizes) == len(finished) == 7
+        assert all(size in text for size, text in zip(sizes, finished, strict=True))
 
 
-def test_a_verdict_on_a_variant_with_a_finding_points_to_it(contents):
-    said = summary(contents)["test_loss"]
-    assert said[3].subject == "normalization batch instead of none"
-    assert said[3].text.endswith(f" over 10 paired seeds: {said[3].verdict}, but see its finding")
-    assert [index for index, one in enumerate(said) if "finding" in one.text] == [3]
+def test_verdict_points_to_the_finding(contents):
+    sentences = summary(contents)["test_loss"]
+    assert sentences[3].subject == "normalization=batch (baseline: none)"
+    assert sentences[3].text.endswith(f", 10 seeds): {sentences[3].verdict}, but see its finding")
+    assert [index for index, one in enumerate(sentences) if "finding" in one.text] == [3]
     none = contents.deltas.assign(verdict="")
     without = summary(replace(contents, deltas=none))["test_loss"]
     assert not any("see its finding" in one.text for one in without)
 
 
-def test_a_finding_on_every_variant_is_said_once(contents):
+def test_finding_on_every_variant_is_one_warning(contents):
     everywhere = replace(
         contents, variant_findings={name: ["It is deaf."] for name in contents.variants[1:]}
     )
     assert not any("finding" in one.text for one in summary(everywhere)["test_loss"])
-    assert "On every variant that was compared the doctor has a finding, below." in warnings(
-        everywhere
-    )
+    assert "The doctor has a finding on every variant; see Findings below." in warnings(everywhere)
 
 
-def test_warnings_name_what_is_lacking(contents):
+def test_warnings_count_unfinished_trials(contents):
     assert warnings(contents) == [
         "The data has 12 duplicates between training and test.",
-        "1 of 90 trials failed; what they lack is shown, never filled in.",
-        "10 of 90 trials have not run yet; the numbers may still change.",
+        "1 of 90 trials failed. Missing pairs are shown and never filled in.",
+        "10 of 90 trials have not run yet. The numbers may still change.",
     ]
 
 
-def test_few_seeds_are_said_once(contents):
+def test_few_seeds_are_one_warning(contents):
     note = f"{FEW_PAIRS}; wide"
     few = contents.deltas.assign(n_pairs=4, notes=note, verdict="")
     exploratory = replace(contents, deltas=few, variant_findings={}, findings=())
     assert warnings(exploratory)[:2] == [
-        "All comparisons are exploratory, without a verdict: they have fewer than 6 paired seeds.",
-        "Of every comparison: wide.",
+        "All comparisons are exploratory and have no verdict: they have fewer than 6 paired seeds.",
+        "All comparisons: wide.",
     ]
-    assert {said.notes for said in summary(exploratory)["test_loss"]} == {()}
-    assert not any("fewer than" in said.text for said in summary(exploratory)["test_loss"])
-    compared = [s for s in summary(exploratory)["test_loss"] if "paired seeds" in s.text]
-    assert all(said.text.endswith("over 4 paired seeds, no verdict") for said in compared)
+    assert {one.notes for one in summary(exploratory)["test_loss"]} == {()}
+    assert not any("fewer than" in one.text for one in summary(exploratory)["test_loss"])
+    compared = [s for s in summary(exploratory)["test_loss"] if "difference in" in s.text]
+    assert len(compared) == 7
+    assert all(one.text.endswith(", 4 seeds)") for one in compared)
     some = contents.deltas.copy()
     some.loc[:1, ["n_pairs", "notes", "verdict"]] = [4, note, ""]
-    said = summary(replace(contents, deltas=some))["test_loss"]
-    assert [one.text.endswith("no verdict: fewer than 6 pairs") for one in said][:2] == [
+    sentences = summary(replace(contents, deltas=some))["test_loss"]
+    assert [one.text.endswith("no verdict: fewer than 6 pairs") for one in sentences][:2] == [
         True,
         False,
     ]
 
 
-def test_with_one_seed_a_note_does_not_repeat_the_sentence(one_seed):
-    said = summary(one_seed)["test_loss"]
-    assert "with one seed, which gives neither interval nor verdict" in said[0].text
-    assert {one.notes for one in said} == {()}
+def test_one_seed_note_is_not_repeated(one_seed):
+    sentences = summary(one_seed)["test_loss"]
+    assert sentences[0].text.endswith("(1 seed), without interval or verdict")
+    assert {one.notes for one in sentences} == {()}
 
 
-def test_the_biggest_effect_has_a_verdict(contents):
-    found = biggest(contents)
-    assert found["variant"] == "pool_size=4"
-    assert delta_words(found).startswith("+0.1")
-    assert biggest(replace(contents, deltas=contents.deltas.assign(verdict="inconclusive"))) is None
+def test_largest_effect_has_a_verdict(contents):
+    row = largest(contents)
+    assert row["variant"] == "pool_size=4"
+    assert largest(replace(contents, deltas=contents.deltas.assign(verdict="inconclusive"))) is None
 
 
-def test_the_statistics_of_this_project_can_be_reported(contents):
+def test_deltas_of_the_statistics_can_be_reported(contents):
     from ablations.stats.deltas import deltas
 
     table = deltas(contents.trials, ["test_loss", "test_accuracy"], margins={"test_loss": 0.02})
-    said = summary(replace(contents, deltas=table))
-    assert said["test_loss"][2].text.endswith("over 10 paired seeds: worse")
-    assert len(said["test_loss"]) == table["variant"].nunique()
+    sentences = summary(replace(contents, deltas=table))
+    assert sentences["test_loss"][2].text.endswith(", 10 seeds): worse")
+    assert len(sentences["test_loss"]) == table["variant"].nunique()
     assert isinstance(table["level"][0], int | str)
     assert pd.api.types.is_object_dtype(table["level"])
 
 
-def test_a_table_without_a_column_keeps_what_is_said_above_and_below_it():
+def test_table_without_a_column_keeps_its_texts():
     cells = (text_cell("a"), text_cell("b"))
     table = Table("T", ("A", "B"), (cells,), ("noted",), daggers=True, lead="above", below="under")
     assert table.without("B") == replace(table, headers=("A",), rows=(cells[:1],))

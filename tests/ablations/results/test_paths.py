@@ -46,7 +46,7 @@ def test_path_has_one_row_per_step(outcome):
     assert (by_loss["ci_low"].iloc[1:] < deltas + 0.01).all()
     assert (by_loss["ci_high"].iloc[1:] > deltas - 0.01).all()
     page = results.report(results.directory / "report.md").read_text()
-    assert "### The path, step by step" in page
+    assert "## The path, step by step" in page
     assert "| 1 | dropout | 0.0 | 0.5 |" in page
 
 

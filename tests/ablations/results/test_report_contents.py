@@ -25,13 +25,13 @@ def finding(evidence):
 def test_integer_level_of_a_float_toggle_is_reported(stubbed, tmp_path):
     study = Study("mlp", "digits", factors={"dropout": [0, 0.5]}, seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
-    assert "dropout 0.5 instead of 0" in results.report(tmp_path / "report.md").read_text()
+    assert "dropout=0.5 (baseline: 0.0)" in results.report(tmp_path / "report.md").read_text()
 
 
 def test_list_of_variants_without_factors_is_reported(stubbed, tmp_path):
     study = Study("mlp", "digits", design="list", variants=[{"units": 8}], seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
-    assert "units 8 instead of 128" in results.report(tmp_path / "report.md").read_text()
+    assert "units=8 (baseline: 128)" in results.report(tmp_path / "report.md").read_text()
 
 
 @pytest.mark.parametrize("suffix", ["html", "md"])
@@ -135,7 +135,7 @@ def test_trials_that_learned_nothing_have_no_verdict(
     assert results.deltas()[["delta", "p_adjusted"]].equals(plain[["delta", "p_adjusted"]])
     page = results.report(tmp_path / "report.md").read_text()
     assert f"> {said}" in page
-    assert f"over 7 paired seeds, {why}." in page
+    assert f", 7 seeds), {why}." in page
     # a trend over two levels is none; with more, nothing is said of what learned nothing
     assert ("No trends or effects are reported" in page) == (code == AT_CHANCE)
 
@@ -168,4 +168,7 @@ def test_five_seeds_are_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, leve
     rows = [line for line in lines if re.match(r"\| units \| \d+ \| \w+ \|", line)]
     assert len(rows) == len(levels) - 1
     assert all(notes.TOO_FEW_TO_SEE_SKEW in row or notes.SKEWED in row for row in rows)
-    assert any("without a verdict: they have fewer than 6 paired seeds" in line for line in lines)
+    assert any(
+        "exploratory and have no verdict: they have fewer than 6 paired seeds" in line
+        for line in lines
+    )

@@ -67,8 +67,8 @@ def test_rows_hold_the_intervals_of_both_studies(stubbed, tmp_path):
     size = f"{fixed(own['delta'], decimals, signed=True)} "
     assert cells["units=8"][1].startswith(size)
     assert cells["units=8"][1].endswith("]")
-    assert cells["units=8"][3:] == ["not in it", "", ""]
-    assert cells["units=16"][:3] == ["not in it", "", ""]
+    assert cells["units=8"][3:] == ["not in study", "", ""]
+    assert cells["units=16"][:3] == ["not in study", "", ""]
 
 
 def test_status_replaces_a_missing_verdict(stubbed, tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_study_without_comparisons_can_be_shown_side_by_side(stubbed, tmp_path, 
         texts = [cell.text for cell in row]
         there = texts[4:] if second is bare else texts[1:4]
         assert len(texts) == 7
-        assert there == ["not in it", "", ""]
+        assert there == ["not in study", "", ""]
 
 
 def test_page_names_a_study_without_comparisons(stubbed, tmp_path):

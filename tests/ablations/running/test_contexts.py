@@ -12,9 +12,9 @@ from stub_trials import STUDY, statuses
 from ablations import Study, StudyError, open_results, run
 from ablations.running import rounds
 from ablations.running import run as runner
-from ablations.store import provenance as context
 from cnnzoo import Recipe
 from cnnzoo.data import DataError
+from cnnzoo.runtime import code_version
 
 # Finished studies
 
@@ -115,7 +115,7 @@ def test_changed_data_makes_new_trials_and_is_reported(go, monkeypatch, tmp_path
     assert (two, none, again) == (2, 0, 2)
     assert first == second != third
     assert (
-        "Not reusing earlier results, since what they depend on changed: data from "
+        "Earlier results are not used, because what they depend on has changed: data from "
         f"{first} to {third}."
     ) in " ".join(capsys.readouterr().err.split())
     assert (results.trials["status"] == "done").all()
@@ -144,7 +144,7 @@ def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, cap
     assert counts == [2, 0, 1, 3]
     assert versions[0] == versions[1] == versions[2] != versions[3]
     assert (
-        "Not reusing earlier results, since what they depend on changed: weights from "
+        "Earlier results are not used, because what they depend on has changed: weights from "
         f"{versions[0]} to {versions[3]}."
     ) in " ".join(capsys.readouterr().err.split())
 
@@ -199,8 +199,8 @@ def test_results_on_data_changed_during_a_run_are_separate(go, monkeypatch, tmp_
     second = again.versions["data"]
     assert first != second
     assert (
-        "Going on with other results than the last run's, since what they depend on changed: data "
-        f"from {first} to {second}."
+        "Results of an earlier run than the last are used, because what they depend on has "
+        f"changed: data from {first} to {second}."
     ) in " ".join(capsys.readouterr().err.split())
     write(0)
     back, ran = go(study)
@@ -253,12 +253,12 @@ def test_changed_custom_code_makes_new_trials(go, monkeypatch, tmp_path, capsys)
 def test_changed_code_of_the_zoo_makes_new_trials(go, monkeypatch, capsys):
     counts = []
     for version in ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "bbbbbbbbbbbb"):
-        monkeypatch.setattr(context, "_own_code", lambda version=version: version)
+        monkeypatch.setattr(code_version, "_project_version", lambda _, version=version: version)
         counts.append(len(go()[1]))
     assert counts == [6, 0, 6]
     said = " ".join(capsys.readouterr().err.split())
-    own = context.version("cnnzoo")
-    assert f"changed: cnnzoo from {own} (aaaaaaaaaaaa) to {own} (bbbbbbbbbbbb)." in said
+    installed = code_version.version("cnnzoo")
+    assert f"changed: cnnzoo from {installed} (aaaaaaaaaaaa) to {installed} (bbbbbbbbbbbb)." in said
 
 
 def test_changed_builder_of_the_program_makes_new_trials(go, monkeypatch, capsys):

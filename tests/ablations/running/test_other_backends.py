@@ -36,14 +36,15 @@ def test_results_of_another_backend_are_not_reused(stubbed, tmp_path, monkeypatc
     """Simulates results of an earlier run on JAX."""
     run(STUDY, tmp_path, engine="serial", progress=False)
     now = "tensorflow 9.9"
-    monkeypatch.setattr("ablations.store.provenance.backend_version", lambda: now)
+    monkeypatch.setattr("cnnzoo.runtime.code_version.backend_version", lambda: now)
     first = len(CALLS)
     results = run(STUDY, tmp_path, engine="serial")
     assert len(CALLS) == 2 * first
     assert results.versions["backend"] == now
-    (said,) = [line for line in capsys.readouterr().err.splitlines() if "Not reusing" in line]
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "Earlier results" in line]
     assert said.startswith(
-        "Not reusing earlier results, since what they depend on changed: backend from tensorflow 2."
+        "Earlier results are not used, because what they depend on has changed: backend from "
+        "tensorflow 2."
     )
     assert said.endswith(f" to {now}.")
 

@@ -301,5 +301,5 @@ def test_narrow_terminal_folds_only_the_variant():
     (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
     minus = "\N{MINUS SIGN}"
     assert line.endswith(
-        f"0.957  {minus}0.004  [{minus}0.009, 0.002]    0.28      6  inconclusive "
+        f"0.957  {minus}0.004  [{minus}0.009, 0.002]      0.28      6  inconclusive "
     )

@@ -10,9 +10,9 @@ import stub_trials
 from stub_trials import STUDY, statuses
 
 from ablations import Study, StudyError, TrialResult, open_results, run
-from ablations.engines import processes
 from ablations.running import run as runner
 from cnnzoo import Recipe
+from cnnzoo.engine.interface import do_nothing
 
 # Stored results
 
@@ -87,7 +87,9 @@ def test_changed_recipe_makes_new_trials_and_is_reported(go, capsys):
     capsys.readouterr()
     changed = dataclasses.replace(STUDY, recipe=Recipe(epochs=5, augment="flip"))
     assert len(go(changed)[1]) == 6
-    told = "The recipe changed since the last run: epochs from 10 to 5; augment from none to flip."
+    told = (
+        "The recipe has changed since the last run: epochs from 10 to 5; augment from none to flip."
+    )
     assert told in capsys.readouterr().err.replace("\n", " ")
     results, ran = go(STUDY)
     assert ran == []
@@ -301,7 +303,7 @@ def test_study_runs_in_another_thread(go):
 def test_workers_are_replaced_after_renew_after_trials(
     stubbed, monkeypatch, tmp_path, renew_after, counts
 ):
-    monkeypatch.setattr(processes, "prepare_worker", stub_trials.no_preparation)
+    monkeypatch.setattr(runner, "SETUP", dataclasses.replace(runner.SETUP, prepare=do_nothing))
     monkeypatch.setattr(runner, "run_trial", stub_trials.pid_as_loss)
     study = dataclasses.replace(STUDY, seeds=3)
     results = run(study, tmp_path, workers=1, renew_after=renew_after, progress=False)
@@ -309,8 +311,20 @@ def test_workers_are_replaced_after_renew_after_trials(
     assert sorted(results.trials["test_loss"].value_counts()) == counts
 
 
+def test_unrestored_state_ends_a_serial_study(stubbed, monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, "run_trial", stub_trials.change_state)
+    with pytest.raises(StudyError) as refused:
+        run(STUDY, tmp_path, engine="serial", progress=False)
+    assert str(refused.value) == (
+        "A trial changed global state that cannot be restored: the working folder (it is gone). "
+        "The next trials in this process would depend on it. Run the study with "
+        "engine='processes', which replaces the process, or change the builder."
+    )
+    assert (open_results(tmp_path).trials["status"] == "done").sum() == 1
+
+
 def test_invalid_number_of_workers_is_refused_at_once(tmp_path):
     with pytest.raises(StudyError) as refused:
         run(STUDY, tmp_path / "study", workers=0)
-    assert str(refused.value) == "`workers` must be a whole number from 1 up; got 0."
+    assert str(refused.value) == "`workers`: expected a whole number from 1 up; got 0."
     assert not (tmp_path / "study").exists()

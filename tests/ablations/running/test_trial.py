@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 
 from ablations import Settings, Trial
 from ablations.running import trial as module
-from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
+from ablations.running.trial import forget, measure_trial, run_trial
 from cnnzoo import Recipe
 from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
 from cnnzoo.runtime.determinism import fix_arithmetic
@@ -136,8 +135,8 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
         (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
         (
             trial("stub_builders:whole", units=9),
-            "StudyError: `model` of a Study: 'stub_builders:whole' must return a compiled "
-            "keras.Model; it returned 9 (int).",
+            "BuilderError: `stub_builders:whole`: expected a compiled keras.Model as result; got 9 "
+            "(int).",
         ),
         (  # which Keras wraps
             trial("stub_builders:reshaping", size=7),
@@ -214,7 +213,7 @@ def test_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
         warm = run_trial(trial(model, seed=seed, **levels))
         assert warm.metrics == fresh[seed].metrics
         assert warm.history == fresh[seed].history
-    assert len(module._WARM) == 1
+    assert module._WARM.key == trial(model, **levels).variant_key
 
 
 def test_trial_after_a_failed_one_equals_a_fresh_one(plain):
@@ -227,7 +226,7 @@ def test_custom_builder_is_rebuilt_and_repeats_bit_for_bit():
     one, other, again = map(run_trial, asked)
     assert one.status == "done"
     assert one.metrics == again.metrics != other.metrics
-    assert not module._WARM
+    assert module._WARM.key is None
 
 
 def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
@@ -285,7 +284,7 @@ def test_warm_model_survives_a_trial_under_another_policy():
     run_trial(first)
     run_trial(trial("stub_builders:leaking", leak="policy"))
     warm = run_trial(second)
-    assert len(module._WARM) == 1
+    assert module._WARM.key == second.variant_key
     assert warm.metrics == fresh.metrics
 
 
@@ -366,17 +365,6 @@ def test_gpus_compute_in_a_fixed_order(tensorflow):
     tensorflow["gpus"] = ["a", "b"]
     fix_arithmetic()
     assert tensorflow["calls"] == [("enable_op_determinism",), *THREADS]
-
-
-@pytest.mark.parametrize(("gpu", "visible"), [(None, "2,GPU-3"), ("GPU-3", "GPU-3")])
-def test_worker_sees_only_its_gpu(tensorflow, monkeypatch, gpu, visible):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-3")
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        prepare_worker(gpu=gpu)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
 
 
 def test_worker_loads_no_module_of_reports_or_statistics():

@@ -1,4 +1,4 @@
-"""The page of a search in a real browser: it draws, asks for nothing, and logs nothing."""
+"""The page of a search in Chromium: drawn charts, no requests, no messages."""
 
 import itertools
 
@@ -30,7 +30,7 @@ DRAWN = """
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_the_page_draws_and_asks_for_nothing(browser, page, width, mode):
+def test_page_draws_its_charts_without_requests(browser, page, width, mode):
     browser.open(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
     assert len(marks) == 9
@@ -46,7 +46,7 @@ LABELS = """
 """
 
 
-def test_one_scored_trial_has_axes_around_it(browser, written, tmp_path):
+def test_axes_of_one_scored_trial(browser, written, tmp_path):
     levels = {"filters": 8, "learning_rate": 0.01, "normalization": "none", "batch_size": 16}
     one = written(tmp_path / "one", {"0": (levels, {0: 0.2944}, None)})
     browser.open(ablations.search_report(one, tmp_path / "one.html"))
@@ -56,14 +56,14 @@ def test_one_scored_trial_has_axes_around_it(browser, written, tmp_path):
     assert len(set(scores)) == len(scores) > 2
 
 
-def test_trials_are_counted_from_1_in_whole_numbers(browser, page):
+def test_trial_axis_has_whole_numbers(browser, page):
     browser.open(page)
-    known = [int(label) for label in browser.value(LABELS) if "." not in label]
-    assert known == [8, 24, 40, 56]  # of 59, as many as there are on other axes
+    labels = [int(label) for label in browser.value(LABELS) if "." not in label]
+    assert labels == [8, 24, 40, 56]  # of 59, as many as there are on other axes
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_names_of_close_levels_do_not_touch(browser, written, tmp_path, width):
+def test_labels_of_close_levels_do_not_overlap(browser, written, tmp_path, width):
     trials = {}
     for at, (rate, filters) in enumerate([(1e-4, 8), (1.1e-4, 16), (0.05, 24), (0.09, 64)]):
         levels = {"filters": filters, "learning_rate": rate, "normalization": "none"}
@@ -71,12 +71,12 @@ def test_names_of_close_levels_do_not_touch(browser, written, tmp_path, width):
         trials[str(at)] = (levels, {0: 0.1 * at}, None)
     close = written(tmp_path / "close", trials)
     browser.open(ablations.search_report(close, tmp_path / "close.html"), width=width)
-    found = browser.value("""
+    boxes = browser.value("""
         [...document.querySelectorAll('#parallel .mark-text text')].map((text) => {
           const box = text.getBoundingClientRect();
           return [text.textContent, box.left, box.right, Math.round(box.top)]; })
     """)
-    shown = sorted({tuple(box) for box in found}, key=lambda box: (box[3], box[1]))
+    shown = sorted({tuple(box) for box in boxes}, key=lambda box: (box[3], box[1]))
     assert {"8", "64", "0.0001", "0.09", "False", "True"} <= {box[0] for box in shown}
     for (_, _, right, top), (_, left, _, below) in itertools.pairwise(shown):
         assert right <= left or below > top
@@ -88,14 +88,14 @@ def test_names_of_close_levels_do_not_touch(browser, written, tmp_path, width):
     assert max(box[2] for box in shown) <= chart[1]
 
 
-def test_hostile_texts_stay_texts(browser, page):
+def test_hostile_texts_are_escaped(browser, page):
     browser.open(page)
     assert browser.value("document.scripts.length") == 9 + 2
     assert browser.value("document.querySelectorAll('td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")
 
 
-def test_a_click_sorts_the_trials(browser, page):
+def test_click_sorts_the_trials(browser, page):
     browser.open(page)
     table = "document.querySelector('#trials table')"
     at = browser.value(

@@ -14,7 +14,6 @@ from ablations.running import run as runner
 from ablations.search.contents import contents_of
 from ablations.search.studies import UNKNOWN_SEEDS
 from ablations.study import TrialResult
-from cnnzoo.models.losses import encode
 
 OF = "measured_builders:measured"
 
@@ -96,7 +95,7 @@ def test_metric_of_the_winner_is_mapped(searched, two_classes, objective, labels
     data = cnnzoo.load_data(two_classes)
     model = measured((4, 4, 1), 2, loss=LOSSES[labels], metric=metric)
     x, y = data.validation
-    by_keras = model.evaluate(x, encode(y, 2, labels, ""), return_dict=True, verbose=0)
+    by_keras = model.evaluate(x, cnnzoo.encode_labels(y, model), return_dict=True, verbose=0)
     ours = cnnzoo.evaluate(model, x, y)[found]
     assert ours == pytest.approx(by_keras[objective.removeprefix("val_")], abs=1e-6)
 
@@ -224,6 +223,6 @@ def test_objective_minimized_by_mistake_has_the_highest_winner(searched, tmp_pat
     contents = contents_of(cnnzoo.open_search(place))
     assert contents.facts["Objective"] == "val_f1_score (max)"
     assert contents.warnings[0].startswith(
-        "KerasTuner minimized val_f1_score, of which higher is better"
+        "KerasTuner minimized val_f1_score although higher is better"
     )
     assert contents.best["score"].tolist() == [0.9, 0.8]

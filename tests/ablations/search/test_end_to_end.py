@@ -158,14 +158,14 @@ def test_search_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
     assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
     assert {"share", "runner_up", "delta"} < {*shown.columns}
     told = found.report(tmp_path / "search.md").read_text()
-    assert "| Step | Factor | From | To | It gets | Delta |" in told
+    assert "| Step | Factor | From | To | Verdict | Delta |" in told
     tables = study_tables(contents_of(search, found))
     skew = unseen_skew([3])
     assert told.count(markdown_text(skew)) == page.count(skew) == len(tables) == 3
     paper = found.report(tmp_path / "search.tex").read_text()
     assert paper.count(latex_text(skew)) == 3
     assert "& Notes" not in paper
-    assert "## The winner with one choice at its default: test accuracy" in told
+    assert "### The winner with one choice at its default: test accuracy" in told
 
 
 def test_builder_of_the_keras_tuner_guide_works(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Figures of hyperparameters whose names are alike, or of any script."""
+"""Figures of hyperparameters with similar names, and with names in other scripts."""
 
 import pytest
 from chart_pages import charts_of, repeated_ids
@@ -23,16 +23,16 @@ def alike(written, tmp_path):
     return written(tmp_path / "alike", trials, space=space)
 
 
-def test_each_titled_chart_shows_its_own_data(alike, tmp_path):
+def test_each_chart_shows_its_own_data(alike, tmp_path):
     page = ablations.search_report(alike, tmp_path / "a.html").read_text()
     charts = charts_of(page)
     for name in NAMES:
-        shown = {row["trial"]: int(row["level"]) for row in charts[f"Score against {name}"]}
+        shown = {row["trial"]: int(row["level"]) for row in charts[f"Score by {name}"]}
         assert shown == {trial: levels[name] for trial, levels in LEVELS.items()}
     assert repeated_ids(page) == []
 
 
-def test_each_figure_is_a_file_of_its_own(alike, tmp_path):
+def test_each_figure_has_its_own_file(alike, tmp_path):
     paths = ablations.search_figures(alike, tmp_path / "figures", "svg")
     stems = [path.stem for path in paths if path.stem.startswith("slice")]
     assert stems == [
@@ -41,10 +41,10 @@ def test_each_figure_is_a_file_of_its_own(alike, tmp_path):
     ]
     assert len({path.name.casefold() for path in paths}) == len(paths)
     for name, stem in zip(NAMES[:-1], stems, strict=False):
-        assert f"Score against {name}" in (tmp_path / "figures" / f"{stem}.svg").read_text()
+        assert f"Score by {name}" in (tmp_path / "figures" / f"{stem}.svg").read_text()
 
 
-def test_columns_called_like_others_stay_apart(written, tmp_path):
+def test_hyperparameters_named_like_columns(written, tmp_path):
     whole = {"min_value": 1, "max_value": 9, "default": 1}
     space = [("Int", {"name": name, **whole}) for name in ("score", "hp:score")]
     place = written(tmp_path / "a", {"0": ({"score": 3, "hp:score": 5}, 0.5, None)}, space=space)

@@ -341,10 +341,10 @@ def test_search_of_loaded_data_needs_data(written, tmp_path):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"rivals": -1}, "`rivals` of `from_search` must be a whole number from 0 up; got -1."),
-        ({"rivals": "a"}, "`rivals` of `from_search` must be a whole number from 0 up; got 'a'."),
-        ({"seeds": 0}, "`seeds` of `from_search` must be a whole number from 1 up; got 0."),
-        ({"seeds": True}, "`seeds` of `from_search` must be a whole number from 1 up; got True."),
+        ({"rivals": -1}, "`rivals` of `from_search`: expected a whole number from 0 up; got -1."),
+        ({"rivals": "a"}, "`rivals` of `from_search`: expected a whole number from 0 up; got 'a'."),
+        ({"seeds": 0}, "`seeds` of `from_search`: expected a whole number from 1 up; got 0."),
+        ({"seeds": True}, "`seeds` of `from_search`: expected a whole number from 1 up; got True."),
         (
             {"seeds": "auto"},
             "`seeds`: expected a number of seeds (at least 1), or different whole numbers from 0; "

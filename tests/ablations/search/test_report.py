@@ -1,3 +1,5 @@
+"""The report of a search: its page, figures, files and command."""
+
 import csv
 import html
 import io
@@ -39,7 +41,7 @@ def files_of(place):
     return {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
-def test_a_report_needs_no_tensorflow_and_leaves_the_search_as_it_is(search, tmp_path):
+def test_report_loads_no_tensorflow_and_changes_no_file(search, tmp_path):
     before = files_of(search)
     code = """
 import sys
@@ -52,9 +54,9 @@ assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
     assert files_of(search) == before
 
 
-def test_the_page_shows_what_a_user_looks_for(page, contents):
-    for said in (
-        "57</span> <span class=\"more\">of 60 begun",
+def test_page_shows_the_main_numbers(page, contents):
+    for text in (
+        "57</span> <span class=\"more\">of 60 started",
         "3</span> <span class=\"more\">1 failed, 1 invalid, 1 unfinished",
         "The best score is the best of 57 configurations and so too good on average",
         "normalization (none, batch), norm_momentum (0.5 to 0.99)",
@@ -63,17 +65,17 @@ def test_the_page_shows_what_a_user_looks_for(page, contents):
         "studies = ablations.from_search(search)",
         "cnnzoo.train(&#39;downsampling&#39;, cnnzoo.load_data(&#39;digits&#39;)",
     ):  # fmt: skip
-        assert said in page
+        assert text in page
     assert contents.best["score"].iloc[0] == contents.best["score"].max()
 
 
-def test_hostile_texts_stay_texts(page):
+def test_hostile_texts_are_escaped(page):
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;' in page
 
 
-def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
+def test_figures_are_vega_lite_of_the_scores(contents):
     import altair as alt
 
     figures = {figure.name: figure for figure in draw_figures(contents, LIGHT)}
@@ -93,20 +95,20 @@ def test_the_figures_are_vega_lite_and_their_numbers_the_searchs(contents):
 
 
 @pytest.mark.parametrize(
-    ("said", "call"),
+    ("manifest", "call"),
     [
         ({"model": "mlp", "data": "digits"}, "search"),
         ({"model": "mlp", "data": ""}, 'search, data="npz:PATH"'),
         (None, 'search, model="package.module:build", data="npz:PATH"'),
     ],
 )
-def test_how_to_go_on_asks_for_what_the_search_does_not_say(written, tmp_path, said, call):
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+def test_next_step_asks_for_missing_model_and_data(written, tmp_path, manifest, call):
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=manifest)
     code = contents_of(cnnzoo.open_search(place)).code
     assert f"studies = ablations.from_search({call})" in code.splitlines()
 
 
-def test_what_is_not_done_is_listed_by_its_reason(written, tmp_path):
+def test_trials_without_a_score_are_listed_by_reason(written, tmp_path):
     trials = {str(at): ({"filters": 8}, "INVALID", "ToggleError: too wide") for at in range(14)}
     trials["14"] = ({"filters": 8}, "RUNNING", None)
     table = failures_table(contents_of(cnnzoo.open_search(written(tmp_path / "a", trials))))
@@ -119,7 +121,7 @@ def test_what_is_not_done_is_listed_by_its_reason(written, tmp_path):
     ]
 
 
-def test_where_the_trials_are_too_few_nothing_is_said_to_matter_most(written, tmp_path):
+def test_too_few_trials_have_no_most_important_choice(written, tmp_path):
     random = np.random.default_rng(3)
     trials = {
         str(at): ({"learning_rate": 10 ** -random.uniform(1, 4)}, random.normal(), None)
@@ -130,26 +132,26 @@ def test_where_the_trials_are_too_few_nothing_is_said_to_matter_most(written, tm
     assert contents.too_few
     figure = next(figure for figure in draw_figures(contents, PAGE) if figure.name == "importance")
     assert not any(row["sure"] for row in figure.rows)
-    assert figure.caption.endswith(" Here all are, for there are too few trials to tell.")
+    assert figure.caption.endswith(" Here all are hollow because there are too few trials.")
     page = ablations.search_report(search, tmp_path / "a.html").read_text()
     assert 'unknown</span> <span class="more">too few trials' in page
 
 
-def test_a_slice_leaves_out_where_the_choice_is_off(contents):
+def test_slice_leaves_out_trials_with_inactive_choice(contents):
     (figure,) = [
         figure for figure in draw_figures(contents, PAGE) if figure.name == "slice-norm_momentum"
     ]
     done = contents.trials.dropna(subset="score").drop_duplicates("trial")
     on = done[done["normalization"] == "batch"]
     assert [row["level"] for row in figure.rows] == on["norm_momentum"].tolist()
-    assert f"{len(done) - len(on)} in which it is switched off are left out." in figure.caption
+    assert f"{len(done) - len(on)} trials in which it is inactive are left out." in figure.caption
 
 
-def test_a_diverged_score_does_not_press_the_others_together(written, tmp_path):
+def test_diverged_score_is_drawn_at_the_edge(written, tmp_path):
     trials = {str(at): ({"filters": 8 * at + 8}, 1 + at / 10, None) for at in range(8)}
     trials["8"] = ({"filters": 8}, 1e9, None)
-    said = {"objective": {"name": "val_accuracy", "direction": "min"}}
-    place = written(tmp_path / "wild", trials, search=said)
+    manifest = {"objective": {"name": "val_accuracy", "direction": "min"}}
+    place = written(tmp_path / "wild", trials, search=manifest)
     figure = draw_figures(contents_of(cnnzoo.open_search(place)), PAGE)[0]
     scale = figure.chart["layer"][0]["encoding"]["y"]["scale"]
     assert scale["clamp"]
@@ -157,7 +159,7 @@ def test_a_diverged_score_does_not_press_the_others_together(written, tmp_path):
     assert "are drawn at the edge" in figure.caption
 
 
-def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
+def test_short_trials_of_hyperband_are_not_compared(written, tmp_path):
     def levels(at, epochs):
         return {"filters": at, "tuner/epochs": epochs, "tuner/bracket": 1, "tuner/round": 0}
 
@@ -168,7 +170,7 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     assert [row["kind"] for row in rows] == ["fewer epochs"] * 3 + ["compared"] * 3
     assert [row["best"] for row in rows[3:]] == [0.3, 0.4, 0.5]
     assert contents.best["score"].iloc[0] == 0.5
-    assert "3 trials were given fewer than 9 epochs by Hyperband" in contents.warnings[0]
+    assert "Hyperband stopped 3 trials before 9 epochs" in contents.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -177,13 +179,13 @@ def test_short_trials_of_hyperband_are_shown_apart(written, tmp_path):
     ids=["none", "failed", "one"],
 )
 @pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".tex", ".json"])
-def test_a_search_of_almost_nothing_has_a_report(written, tmp_path, trials, suffix):
+def test_small_search_has_a_report(written, tmp_path, trials, suffix):
     place = written(tmp_path / "small", trials)
     assert ablations.search_report(place, tmp_path / f"report{suffix}").stat().st_size > 0
 
 
 @pytest.mark.parametrize("space", [[], [("Fixed", {"name": "width", "value": 8})]])
-def test_a_search_of_nothing_has_a_report(written, tmp_path, space):
+def test_search_without_choices_has_a_report(written, tmp_path, space):
     levels = {config["name"]: 8 for _, config in space}
     place = written(tmp_path / "a", {"0": (levels, 0.5, None)}, space=space)
     assert cnnzoo.open_search(place).importance().empty
@@ -191,9 +193,9 @@ def test_a_search_of_nothing_has_a_report(written, tmp_path, space):
         suffix: ablations.search_report(place, tmp_path / f"a.{suffix}").read_text()
         for suffix in ("html", "md", "csv", "tex", "json")
     }
-    said = "The search varied nothing, so that there are no choices to compare."
+    warning = "The search varied nothing, so there are no choices to compare."
     for suffix in ("html", "md", "tex", "json"):
-        assert said in texts[suffix]
+        assert warning in texts[suffix]
     assert ",done,0.5," in texts["csv"]
     assert "<dt>Searched</dt><dd>nothing</dd>" in texts["html"]
     assert 'unknown</span> <span class="more">nothing was varied' in texts["html"]
@@ -203,34 +205,34 @@ def test_a_search_of_nothing_has_a_report(written, tmp_path, space):
     assert [figure.name for figure in drawn] == ["progress"]
 
 
-def test_what_has_no_score_has_no_chart(written, tmp_path):
+def test_search_without_scores_has_no_figures(written, tmp_path):
     place = written(tmp_path / "a", {"0": ({"filters": 8}, "FAILED", None)})
     assert draw_figures(contents_of(cnnzoo.open_search(place)), PAGE) == []
 
 
-def test_trials_in_no_known_order_show_no_progress(contents):
+def test_unknown_order_of_trials_has_no_progress_figure(contents):
     drawn = draw_figures(replace(contents, in_order=False), PAGE)
     assert "progress" not in [figure.name for figure in drawn]
 
 
-def test_the_other_formats_hold_the_trials(search, tmp_path):
+def test_other_formats_hold_the_trials(search, tmp_path):
     trials = cnnzoo.open_search(search).trials
     rows = list(
         csv.DictReader(io.StringIO(ablations.search_report(search, tmp_path / "a.csv").read_text()))
     )
     assert [row["trial"] for row in rows] == trials["trial"].tolist()
-    told = json.loads(ablations.search_report(search, tmp_path / "a.json").read_text())
-    assert [row["score"] for row in told["trials"]] == [
+    values = json.loads(ablations.search_report(search, tmp_path / "a.json").read_text())
+    assert [row["score"] for row in values["trials"]] == [
         None if score != score else score for score in trials["score"]
     ]
-    assert told["importance"][0]["toggle"] == "learning_rate"
+    assert values["importance"][0]["toggle"] == "learning_rate"
     text = ablations.search_report(search, tmp_path / "a.md").read_text()
     assert "# Search: downsampling" in text
     assert "\\<b\\>" in text
 
 
 @pytest.mark.parametrize(
-    ("direction", "row", "said"),
+    ("direction", "row", "text"),
     [
         (
             "max",
@@ -281,9 +283,7 @@ def test_the_other_formats_hold_the_trials(search, tmp_path):
         ),
     ],
 )
-def test_optimism_is_said_with_its_metric_and_in_its_direction(
-    written, tmp_path, direction, row, said
-):
+def test_optimism_sentences(written, tmp_path, direction, row, text):
     class Tried:
         one_at_a_time = path = None
 
@@ -294,18 +294,17 @@ def test_optimism_is_said_with_its_metric_and_in_its_direction(
     place = written(
         tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search={**goal, "seeds": [0]}
     )
-    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (said,)
+    assert contents_of(cnnzoo.open_search(place), Tried()).warnings == (text,)
 
 
 @pytest.mark.parametrize(
     ("seeds", "start", "lead"),
     [
-        ([0], "On 1 fresh seed ", "trained again on seeds that the search did not use."),
+        ([0], "On 1 fresh seed ", "retrained on seeds that the search did not use."),
         (
             [],
             "On 1 seed ",
-            "trained again. The seeds of the search are unknown, so it may have used some of "
-            "these.",
+            "retrained. The seeds of the search are unknown, so it may have used some of these.",
         ),
     ],
 )
@@ -321,36 +320,37 @@ def test_report_says_whether_the_seeds_are_fresh(written, tmp_path, seeds, start
     ablations.search_report(place, tmp_path / "a.html", ablation=Tried())
     contents = contents_of(cnnzoo.open_search(place), Tried())
     assert contents.warnings[-1].startswith(start)
-    told = (
-        f"The winner and its rivals, {lead} Optimism is by how much the search's score was too "
-        "good, with its 95% interval."
+    text = (
+        f"The winner and its rivals were {lead} Optimism is how much better the search's score was "
+        "than the retrained mean, with its 95% CI."
     )
-    assert optimism_table(contents).lead == told
-    assert told in html.unescape((tmp_path / "a.html").read_text())
+    assert optimism_table(contents).lead == text
+    assert text in html.unescape((tmp_path / "a.html").read_text())
 
 
-def test_a_damaged_search_json_is_said_in_the_report(written, tmp_path):
-    said = {"versions": ["a"], "recipe": {"epochs": "x"}}
-    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=said)
+def test_damaged_search_json_is_a_warning(written, tmp_path):
+    manifest = {"versions": ["a"], "recipe": {"epochs": "x"}}
+    place = written(tmp_path / "a", {"0": ({"filters": 8}, 0.5, None)}, search=manifest)
     for suffix in (".html", ".md", ".csv", ".tex", ".json"):
         ablations.search_report(place, tmp_path / f"a{suffix}")
-    assert "its `versions` is left out" in (tmp_path / "a.html").read_text()
+    assert "`versions` in search.json is ignored" in (tmp_path / "a.html").read_text()
 
 
-def test_the_tables_are_latex(search, tmp_path):
+def test_latex_has_all_tables(search, tmp_path):
     text = ablations.search_report(search, tmp_path / "a.tex").read_text()
     captions = [line for line in text.splitlines() if line.startswith("\\caption")]
     assert captions == [
-        *("\\caption{The best configurations}", "\\caption{Importance}", "\\caption{Not done}")
+        *("\\caption{Best configurations}", "\\caption{Importance}"),
+        "\\caption{Trials without a score}",
     ]
-    assert "\\label{tab:downsampling-the-best-configurations}" in text
+    assert "\\label{tab:downsampling-best-configurations}" in text
     assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 3
     assert "learning\\_rate" in text
     assert "<" not in text
     assert text.rstrip().splitlines()[-1].startswith("% The best score is the best of 57")
 
 
-def test_the_figures_are_files(search, tmp_path):
+def test_figures_are_written_as_files(search, tmp_path):
     paths = ablations.search_figures(search, tmp_path / "figures", ["svg", "png"])
     names = sorted({path.stem for path in paths})
     assert {"progress", "importance", "parallel", "slice-filters"} < {*names}
@@ -363,58 +363,57 @@ def test_the_figures_are_files(search, tmp_path):
     with pytest.raises(ReportError) as refused:
         ablations.search_figures(search, tmp_path / "figures", "svg")
     assert str(refused.value) == (
-        f"{paths[0]} and {len(names) - 1} more is there already; give another name, or "
-        "overwrite=True (--overwrite) to replace it."
+        f"{paths[0]} and {len(names) - 1} more files already exist; choose another name or pass "
+        "overwrite=True (--overwrite)."
     )
 
 
-def test_a_report_that_is_there_is_kept(search, tmp_path):
+def test_existing_report_is_not_overwritten(search, tmp_path):
     path = tmp_path / "a.md"
     ablations.search_report(search, path)
     with pytest.raises(ReportError) as refused:
         ablations.search_report(search, path)
     assert str(refused.value) == (
-        f"{path} is there already; give another name, or overwrite=True (--overwrite) to "
-        "replace it."
+        f"{path} already exists; choose another name or pass overwrite=True (--overwrite)."
     )
     ablations.search_report(search, path, overwrite=True)
     with pytest.raises(ReportError) as refused:
         ablations.search_report(search, "a.doc")
     assert str(refused.value) == (
-        "a search report's name must end in one of .html, .md, .csv, .tex, .json; got 'a.doc'."
+        "`path`: expected a name that ends in .html, .md, .csv, .tex or .json; got 'a.doc'."
     )
 
 
-def test_the_command_line_knows_a_search(written, tmp_path):
+def test_report_command_of_a_search(written, tmp_path):
     place = written(tmp_path / "small", {"0": ({"filters": 8}, 0.5, None)})
     before = files_of(place)
-    ran = CliRunner().invoke(app, ["report", str(place)])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place)])
+    assert answer.exit_code == 0, answer.output
     assert "<title>small: search</title>" in (tmp_path / "small.html").read_text()
     assert files_of(place) == before
-    ran = CliRunner().invoke(app, ["report", str(place)])
-    assert ran.output == f"{tmp_path / 'small.html'} (replaced)\n"
-    ran = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place)])
+    assert answer.output == f"{tmp_path / 'small.html'} (replaced)\n"
+    answer = CliRunner().invoke(app, ["report", str(place), "--to", str(tmp_path / "a.csv")])
+    assert answer.exit_code == 0, answer.output
     assert (tmp_path / "a.csv").exists()
     figures = tmp_path / "figures"
-    ran = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
-    assert ran.exit_code == 0, ran.output
+    answer = CliRunner().invoke(app, ["report", str(place), "--figures", str(figures)])
+    assert answer.exit_code == 0, answer.output
     assert sorted(path.name for path in figures.iterdir()) == [
         *("progress.pdf", "progress.png", "progress.svg")
     ]
-    ran = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
-    assert "--beside takes a study, and DIRECTORY holds a search" in ran.output
+    answer = CliRunner().invoke(app, ["report", str(place), "--beside", str(place)])
+    assert "--beside takes a study, and DIRECTORY holds a search" in answer.output
 
 
-def test_no_interval_of_optimism_that_leaves_out_0_reads_as_if_it_touched_it(contents):
+def test_optimism_interval_end_is_not_rounded_to_0(contents):
     gap = {"rank": 1, "trial": "00", "search_score": 0.94, "fresh_mean": 0.91, "optimism": 0.03}
     rows = [
         gap | {"ci_low": 0.0004, "ci_high": 0.0596, "seeds": 3},
         gap | {"rank": 2, "ci_low": -0.2, "ci_high": 0.26, "seeds": 3},
     ]
     table = optimism_table(replace(contents, optimism=pd.DataFrame(rows)))
-    at = table.headers.index("95% interval")
+    at = table.headers.index("95% CI")
     assert [row[at].text for row in table.rows] == [
         "[0.0004, 0.0596]",
         "[\N{MINUS SIGN}0.20, 0.26]",

@@ -1,4 +1,4 @@
-"""Tables of trials, written as values by variant."""
+"""Tables of trials from values by variant."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Comparisons that can have no verdict: few pairs, trials at chance level, diverged ones."""
+"""Comparisons without a verdict: few pairs, trials at chance level, diverged trials."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def values(n, shift, seed=0):
 
 
 def marked(trials, **seeds):
-    """Give trials a code by variant: the number of seeds from 0 up that have it."""
+    """Return trials with a code for the first seeds of each variant, by their number."""
     codes = []
     for variant, seed in zip(trials["variant"], trials["seed"], strict=True):
         name = "baseline" if variant == "baseline" else f"level{trials['level'][len(codes)]}"
@@ -25,7 +25,7 @@ def marked(trials, **seeds):
 
 
 @pytest.mark.parametrize(("n", "verdict"), [(2, ""), (3, ""), (5, ""), (6, "worse")])
-def test_under_six_pairs_there_is_an_interval_and_no_verdict(trials_of, n, verdict):
+def test_fewer_than_six_pairs_have_no_verdict(trials_of, n, verdict):
     row = deltas(trials_of({"baseline": values(n, 1), 3: values(n, 2, 1)}), ["test_loss"]).iloc[0]
     assert row["verdict"] == verdict
     assert row["ci_low"] > 0.9
@@ -33,14 +33,14 @@ def test_under_six_pairs_there_is_an_interval_and_no_verdict(trials_of, n, verdi
     assert ("no verdict: fewer than 6 pairs" in row["notes"]) == (n < 6)
 
 
-def test_failures_that_leave_five_pairs_leave_no_verdict(trials_of):
+def test_failures_that_leave_five_pairs_remove_the_verdict(trials_of):
     level = values(8, 2, 1)
     level[5:] = nan
     row = deltas(trials_of({"baseline": values(8, 1), 3: level}), ["test_loss"]).iloc[0]
     assert (row["n_pairs"], row["verdict"]) == (5, "")
 
 
-def test_equivalence_is_no_verdict_of_few_pairs_either(trials_of):
+def test_few_pairs_are_never_equivalent(trials_of):
     base = values(5, 1)
     trials = trials_of({"baseline": base, 3: base + values(5, 0, 1) / 100})
     row = deltas(trials, ["test_loss"], margins={"test_loss": 0.5}).iloc[0]
@@ -82,7 +82,7 @@ def test_comparisons_without_a_verdict_count_in_holms_correction(trials_of):
         ({"level3": ("modes-differ", 8)}, "worse", ""),
     ],
 )
-def test_trials_that_learned_nothing_bar_the_verdict(trials_of, marks, verdict, note):
+def test_trials_at_chance_level_bar_the_verdict(trials_of, marks, verdict, note):
     trials = trials_of({"baseline": values(8, 1), 3: values(8, 2, 1)})
     plain = deltas(trials, ["test_loss"]).iloc[0]
     row = deltas(marked(trials, **marks), ["test_loss"]).iloc[0]
@@ -91,14 +91,14 @@ def test_trials_that_learned_nothing_bar_the_verdict(trials_of, marks, verdict, 
     assert np.isnan(row["seeds_needed"]) == (verdict == "")
 
 
-def test_only_trials_in_pairs_count(trials_of):
+def test_only_findings_of_trials_in_pairs_count(trials_of):
     base, level = values(9, 1), values(9, 2, 1)
     base[0] = nan  # the diverged trial is in no pair
     trials = marked(trials_of({"baseline": base, 3: level}), level3=("diverged", 1))
     assert deltas(trials, ["test_loss"]).iloc[0]["verdict"] == "worse"
 
 
-def test_seeds_are_not_added_to_a_verdict_that_cannot_come(trials_of):
+def test_barred_verdict_gets_no_more_seeds(trials_of):
     trials = trials_of({"baseline": values(6, 1), 3: values(6, 1, 1)})
     assert open_variants(trials, "test_loss") == {"pool_size=3 (int)": 10}
     for marks in (
@@ -109,7 +109,7 @@ def test_seeds_are_not_added_to_a_verdict_that_cannot_come(trials_of):
         assert (row["verdict"], row["open"], row["next_blocks"]) == ("", False, 0)
 
 
-def test_seeds_are_added_where_failures_left_few_pairs(trials_of):
+def test_few_pairs_after_failures_get_more_seeds(trials_of):
     level = values(6, 2, 1)
     level[0] = nan
     trials = trials_of({"baseline": values(6, 1), 3: level})
@@ -117,7 +117,7 @@ def test_seeds_are_added_where_failures_left_few_pairs(trials_of):
     assert (row["n_pairs"], row["verdict"], row["open"], row["next_blocks"]) == (5, "", True, 10)
 
 
-def test_steps_of_a_path_say_why_they_have_no_verdict(trials_of):
+def test_path_steps_note_why_they_have_no_verdict(trials_of):
     trials = trials_of({"baseline": values(6, 1), 3: values(6, 2, 1)})
     names = ["baseline", "pool_size=3 (int)"]
     assert steps(trials, names, "test_loss")["notes"].tolist() == ["", ""]

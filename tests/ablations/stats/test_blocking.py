@@ -22,13 +22,13 @@ def test_welchs_half_width_agrees_with_scipy(seed, n):
 
 
 @given(st.floats(0.05, 5.0), st.floats(0.0, 4.0), st.floats(0.1, 4.0))
-def test_the_blocks_are_the_fewest_that_are_no_wider(half, first, second):
+def test_independent_blocks_are_the_fewest_with_that_width(half, first, second):
     n = int(_blocks(half, first, second, 0.95))
     assert _welch(n, first, second, 0.95) <= half
     assert n == 2 or _welch(n - 1, first, second, 0.95) > half
 
 
-def test_shared_seeds_save_trials(trials_of):
+def test_correlated_pairs_save_trials(trials_of):
     rng = np.random.default_rng(0)
     block = rng.normal(size=10)
     base, level = block + 0.1 * rng.normal(size=10), block + 0.1 * rng.normal(size=10)
@@ -45,26 +45,26 @@ def test_shared_seeds_save_trials(trials_of):
     assert row["trials_ratio"] == row["trials_independent"] / 20
 
 
-def test_seeds_that_share_nothing_save_none_in_large_numbers(trials_of):
+def test_uncorrelated_pairs_save_no_trials(trials_of):
     rng = np.random.default_rng(0)
     values = {"baseline": rng.normal(size=2000), 3: rng.normal(size=2000)}
     row = variance_reduction(trials_of(values), "test_loss").iloc[0]
     assert row["trials_ratio"] == pytest.approx(1.0, abs=0.1)
 
 
-def test_deltas_without_spread_cannot_be_matched(trials_of):
+def test_deltas_without_spread_need_infinitely_many_trials(trials_of):
     row = variance_reduction(trials_of({"baseline": [1.0, 2, 3], 3: [2.0, 3, 4]}), "test_loss")
     assert row["trials_independent"].tolist() == [math.inf]
 
 
-def test_too_few_pairs_and_no_spread_at_all_are_nan(trials_of):
+def test_one_pair_or_no_spread_gives_nan(trials_of):
     values = {"baseline": [1.0, 1.0], 3: [nan, 2.0], 4: [1.0, 1.0]}
     table = variance_reduction(trials_of(values), "test_loss")
     assert table["n_pairs"].tolist() == [1, 2]
     assert table["trials_independent"].isna().all()
 
 
-def test_a_spread_of_rounding_alone_saves_nothing(trials_of):
+def test_spread_within_rounding_counts_as_none(trials_of):
     flat = 0.934 + 1e-9 * np.array([3.0, -1.0, 2.0, 0.0])
     values = {"baseline": flat, 3: flat[::-1], 4: [0.1, 0.2, 0.4, 0.3]}
     table = variance_reduction(trials_of(values), "test_loss").set_index("variant")
@@ -75,7 +75,7 @@ def test_a_spread_of_rounding_alone_saves_nothing(trials_of):
     assert other["variance_ratio"] == pytest.approx(1)
 
 
-def test_an_empty_table_has_the_columns(trials_of):
+def test_empty_table_has_the_columns(trials_of):
     trials = trials_of({"baseline": [1.0, 2.0], 3: [1.0, 3.0]})
     full = variance_reduction(trials, "test_loss")
     assert list(variance_reduction(trials.iloc[:0], "test_loss").columns) == list(full.columns)

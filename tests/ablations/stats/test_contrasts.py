@@ -1,4 +1,4 @@
-"""Each term against its own variation between seeds: error terms, holes, too little to test."""
+"""Error terms of the analysis of variance: complete blocks, missing trials, no test."""
 
 from itertools import product
 
@@ -16,7 +16,7 @@ from ablations.stats.verdicts import holm
 
 
 def crossed(levels, seeds, value):
-    """Return a full factorial whose values are a function of the seed and the levels' places."""
+    """Return a full factorial whose values depend on the seed and the indices of the levels."""
     names = "abc"[: len(levels)]
     rows = []
     for seed, *cell in product(range(seeds), *map(range, levels)):
@@ -43,7 +43,7 @@ SLOPES = (2, -1.5, 1, -0.5, 1.5, -1, 0.5, -2)
 NOISE = (0.01, -0.01, 0.02, -0.02)
 
 
-def test_a_factor_that_differs_between_seeds_has_that_error():
+def test_factor_is_tested_against_its_variation_between_seeds():
     trials = crossed(
         (2, 2),
         8,
@@ -63,7 +63,7 @@ def test_a_factor_that_differs_between_seeds_has_that_error():
         assert table.loc[term, "p"] == pytest.approx(theirs.loc[term, "Pr > F"], abs=1e-10)
 
 
-def test_levels_share_an_error_of_seed_and_term():
+def test_term_of_three_levels_has_one_error():
     trials = crossed(
         (3, 2),
         7,
@@ -125,7 +125,7 @@ def test_more_contrasts_than_seeds_are_tested():
         *(("plackett-burman", count) for count in (5, 7, 11)),
     ],
 )
-def test_fractions_have_the_paired_t_of_their_columns(name, count):
+def test_fraction_has_the_paired_t_of_each_column(name, count):
     layout = design(name, switches(count), all_off(count))
     runs = signs(layout, count)
     rng = np.random.default_rng(count)
@@ -152,7 +152,7 @@ def test_fractions_have_the_paired_t_of_their_columns(name, count):
 # Holes
 
 
-def test_with_one_factor_only_complete_pairs_count():
+def test_incomplete_pairs_of_one_factor_do_not_count():
     values = np.random.default_rng(2).normal(size=(9, 2))
     trials = crossed((2,), 9, lambda s, a: values[s, a])
     trials.loc[[2, 7], "status"] = "failed"
@@ -188,7 +188,7 @@ def cr2(x, clusters, y, contrast):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_blocks_with_holes_count_with_what_they_have(seed):
+def test_incomplete_blocks_count(seed):
     rng = np.random.default_rng(seed)
     own = rng.normal(size=(8, 8)) * (1, 2.1, 2.8, 0.7, 1.5, 1.0, 0.8, 0.6)
     trials = crossed((2, 2, 2), 8, lambda s, a, b, c: own[s, 4 * a + 2 * b + c] + a)
@@ -214,7 +214,7 @@ def test_blocks_with_holes_count_with_what_they_have(seed):
     }
 
 
-def test_trials_that_are_still_to_come_are_holes_too():
+def test_pending_trials_count_as_missing():
     values = np.random.default_rng(3).normal(size=(7, 4))
     trials = crossed((2, 2), 7, lambda s, a, b: values[s, 2 * a + b])
     trials.loc[trials.index[-1:], "status"] = "pending"
@@ -223,7 +223,7 @@ def test_trials_that_are_still_to_come_are_holes_too():
     )
 
 
-def test_whole_seed_blocks_that_failed_leave_the_others_exact():
+def test_failed_seed_blocks_leave_the_others_exact():
     values = np.random.default_rng(4).normal(size=(8, 4))
     trials = crossed((2, 2), 8, lambda s, a, b: values[s, 2 * a + b])
     trials.loc[trials["seed"] == 3, "status"] = "failed"
@@ -237,7 +237,7 @@ def test_whole_seed_blocks_that_failed_leave_the_others_exact():
 # Too little to test
 
 
-def test_under_six_seed_blocks_the_notes_say_exploratory():
+def test_fewer_than_six_seed_blocks_are_exploratory():
     values = np.random.default_rng(5).normal(size=(6, 4))
     trials = crossed((2, 2), 6, lambda s, a, b: values[s, 2 * a + b])
     assert by_term(trials, ["a", "b"]).loc["a", "notes"] == ""
@@ -253,7 +253,7 @@ def test_one_seed_block_gives_a_delta_and_no_test():
     assert row[["p", "F", "ci_low", "partial_share"]].isna().all()
 
 
-def test_a_term_that_one_seed_block_holds_has_no_test():
+def test_term_that_depends_on_one_seed_block_has_no_test():
     values = np.random.default_rng(6).normal(size=(8, 4))
     trials = crossed((2, 2), 8, lambda s, a, b: values[s, 2 * a + b])
     both = (trials["factor:a"] == 1) & (trials["factor:b"] == 1)
@@ -263,7 +263,7 @@ def test_a_term_that_one_seed_block_holds_has_no_test():
     assert np.isnan(table.loc["a x b", "p"])
 
 
-def test_effects_that_differ_by_rounding_alone_have_no_test():
+def test_effects_equal_up_to_rounding_have_no_test():
     noise = 1e-8 * np.random.default_rng(7).normal(size=(8, 4))
     trials = crossed((2, 2), 8, lambda s, a, b: 0.9 + 0.01 * a + noise[s, 2 * a + b])
     table = by_term(trials, ["a", "b"])
@@ -273,8 +273,8 @@ def test_effects_that_differ_by_rounding_alone_have_no_test():
 
 
 @pytest.mark.parametrize("size", [0.1, 0.4, 1.5, 4.0])
-def test_effects_and_deltas_have_one_rule_of_rounding(size):
-    """Jitter in multiples of the noise of a value: below half of it all deltas are alike."""
+def test_effects_and_deltas_have_the_same_ties(size):
+    """With jitter below half of the noise of a value all deltas are equal."""
     jitter = size * 0.9 * 2.0**-22 * np.linspace(-0.5, 0.5, 8)
     trials = crossed((2,), 8, lambda s, a: 0.9 + a * (0.01 + jitter[s]))
     labels = {"factor": "a", "level": trials["factor:a"], "baseline": 0}
@@ -294,7 +294,7 @@ def test_rounding_is_relative_to_each_seed_block():
 
 
 @pytest.mark.parametrize("missing", [0, 6])
-def test_terms_that_differ_between_seeds_err_at_most_5_percent(missing):
+def test_error_rate_of_terms_is_at_most_5_percent(missing):
     repetitions, seeds = 1000, 12
     # sds over seeds of a real study's contrasts: mains, their interactions, all three together
     sds = np.array([0.0211, 0.0276, 0.0153, 0.0075, 0.0103, 0.0085, 0.0066])

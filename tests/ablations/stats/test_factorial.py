@@ -13,7 +13,7 @@ from ablations.stats.contrasts import sum_coded
 
 
 def factorial(levels, seeds, rng):
-    """Return a full factorial of factors a, b, ... with the first of each the baseline's."""
+    """Return a full factorial of factors a, b, ...; the first levels are the baseline's."""
     rows = []
     names = "abcdef"[: len(levels)]
     for seed, *cell in product(range(seeds), *levels):
@@ -47,7 +47,7 @@ def statsmodels_of(trials, factors):
 
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([((0, 1), (0, 1)), ((1, 2, 3), ("m", "a"))]))
-def test_a_balanced_design_agrees_with_sums_of_squares_by_hand(seed, levels):
+def test_balanced_design_agrees_with_explicit_sums_of_squares(seed, levels):
     trials = factorial(levels, 4, np.random.default_rng(seed))
     table = effects(trials, ["a", "b"], ["test_loss"]).set_index("term")
     y, grand = trials["test_loss"], trials["test_loss"].mean()
@@ -74,7 +74,7 @@ def test_a_balanced_design_agrees_with_sums_of_squares_by_hand(seed, levels):
 
 @pytest.mark.parametrize("missing", [0, 3])
 @pytest.mark.parametrize("seed", range(3))
-def test_type_iii_sums_agree_with_statsmodels_also_where_trials_failed(seed, missing):
+def test_type_iii_sums_agree_with_statsmodels(seed, missing):
     rng = np.random.default_rng(seed)
     trials = factorial(((0, 1), ("x", "y", "z"), (False, True)), 3, rng)
     trials.loc[rng.choice(len(trials), missing, replace=False), "status"] = "failed"
@@ -92,7 +92,7 @@ def test_type_iii_sums_agree_with_statsmodels_also_where_trials_failed(seed, mis
     )
 
 
-def test_deltas_of_two_levels_are_differences_and_of_interactions_differences_of_differences():
+def test_deltas_are_differences_of_level_means():
     trials = factorial(((False, True), ("max", "none")), 3, np.random.default_rng(0))
     mean = trials.groupby(["factor:a", "factor:b"])["test_loss"].mean()
     table = effects(trials, ["a", "b"], ["test_loss"]).set_index("term")
@@ -119,7 +119,7 @@ def test_one_and_true_and_one_point_zero_are_three_levels():
     assert effects(trials, ["a", "b"], ["test_loss"]).set_index("term").loc["a", "df"] == 2
 
 
-def test_a_half_fraction_says_what_it_cannot_tell_apart():
+def test_half_fraction_notes_its_aliases():
     trials = factorial(((0, 1), (0, 1), (0, 1)), 6, np.random.default_rng(0))
     total = trials[["factor:a", "factor:b", "factor:c"]].sum(axis=1)
     table = effects(trials[total % 2 == 0], ["a", "b", "c"], ["test_loss"]).set_index("term")
@@ -129,7 +129,7 @@ def test_a_half_fraction_says_what_it_cannot_tell_apart():
     assert table.loc["c", "p"] > 0
 
 
-def test_combinations_that_were_never_trained_are_said():
+def test_untrained_combinations_are_noted():
     trials = factorial(((0, 1, 2), (0, 1, 2)), 4, np.random.default_rng(0))
     gone = (trials["factor:a"] == 2) & (trials["factor:b"] == 2)
     table = effects(trials[~gone], ["a", "b"], ["test_loss"]).set_index("term")
@@ -152,7 +152,7 @@ def test_one_factor_at_a_time_gives_main_effects_only():
     assert table.loc["a", "delta"] == pytest.approx(only - base, abs=1e-10)
 
 
-def test_a_screening_design_leaves_interactions_that_it_cannot_tell_apart_out():
+def test_screening_design_estimates_no_interactions():
     rng = np.random.default_rng(0)
     first = np.array([1, 1, -1, 1, 1, 1, -1, -1, -1, 1, -1])
     runs = np.vstack([*(np.roll(first, i) for i in range(11)), -np.ones(11, dtype=int)])[:, :6]
@@ -175,19 +175,19 @@ def test_without_interactions_only_main_effects_are_estimated():
     assert list(table["term"]) == ["a", "b", "seed", "residual"]
 
 
-def test_a_metric_without_spread_is_not_tested():
+def test_metric_without_spread_is_not_tested():
     trials = factorial(((0, 1), (0, 1)), 3, np.random.default_rng(0)).assign(params=7.0)
     table = effects(trials, ["a", "b"], ["params"])
     assert table["p"].isna().all()
 
 
-def test_a_factor_of_one_level_is_said():
+def test_factor_with_one_level_is_noted():
     trials = factorial(((0,), (0, 1)), 3, np.random.default_rng(0))
     table = effects(trials, ["a", "b"], ["test_loss"]).set_index("term")
     assert table.loc["a", "notes"] == "one level only"
 
 
-def test_columns_may_be_named():
+def test_columns_of_factors_are_an_option():
     trials = factorial(((0, 1), (0, 1)), 3, np.random.default_rng(0))
     table = effects(trials, {"skip": "factor:a"}, ["test_loss"])
     assert list(table["term"]) == ["skip", "seed", "residual"]
@@ -197,10 +197,10 @@ def test_no_factor_is_refused():
     trials = factorial(((0, 1),), 2, np.random.default_rng(0))
     with pytest.raises(StatisticsError) as caught:
         effects(trials, [], ["test_loss"])
-    assert str(caught.value) == "`factors` names no factor: give at least one."
+    assert str(caught.value) == "`factors`: expected at least one factor; got none."
 
 
-def test_an_empty_table_has_the_columns():
+def test_empty_table_has_the_columns():
     trials = factorial(((0, 1),), 2, np.random.default_rng(0))
     full = effects(trials, ["a"], ["test_loss"])
     assert list(effects(trials.iloc[:0], ["a"], ["test_loss"]).columns) == list(full.columns)

@@ -7,37 +7,43 @@ from ablations.stats import StatisticsError, common_metrics, direction
 @pytest.mark.parametrize(
     "metric", ["loss", "test_loss", "test_nll", "val_mae", "params", "seconds"]
 )
-def test_less_is_better(metric):
+def test_lower_is_better(metric):
     assert direction(metric) == "lower"
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "test_macro_f1", "val_f1_score", "top_5_accuracy"])
-def test_more_is_better(metric):
+def test_higher_is_better(metric):
     assert direction(metric) == "higher"
 
 
-def test_the_users_own_direction_comes_first():
+def test_direction_of_the_user_takes_precedence():
     assert direction("test_loss", {"test_loss": "higher"}) == "higher"
 
 
-def test_an_unknown_direction_is_not_guessed():
+def test_unknown_direction_is_not_guessed():
     with pytest.raises(StatisticsError) as caught:
         direction("bleu")
     assert str(caught.value) == (
-        "whether lower or higher is better is not known for the metric `bleu`. Give "
-        "directions={'bleu': 'lower'} or 'higher'; known without it are names that end in loss, "
-        "nll, mae, mse, rmse, error, params, macs, seconds, bytes, epochs, accuracy, f1, f1_score, "
-        "auc, precision, recall, r2, f_beta_score, fbeta_score, r2_score, binary_io_u, "
-        "cosine_similarity, concordance_correlation, pearson_correlation."
+        "`directions`: expected an entry for the metric bleu, because its name does not tell "
+        "whether lower or higher is better. Pass directions={'bleu': 'lower'} or 'higher'; known "
+        "are names that end in loss, nll, mae, mse, rmse, error, params, macs, seconds, bytes, "
+        "epochs, accuracy, f1, f1_score, auc, precision, recall, r2, f_beta_score, fbeta_score, "
+        "r2_score, binary_io_u, cosine_similarity, concordance_correlation, pearson_correlation."
     )
 
 
-def test_a_metric_that_only_contains_a_known_name_is_not_known():
+def test_misspelt_direction_is_refused():
+    with pytest.raises(StatisticsError) as caught:
+        direction("bleu", {"bleu": "max"})
+    assert str(caught.value) == "`directions`: expected 'lower' or 'higher' for bleu; got 'max'."
+
+
+def test_only_the_end_of_a_name_counts():
     with pytest.raises(StatisticsError):
         direction("glossiness")
 
 
-def test_losses_of_one_kind_are_compared_and_of_two_are_not():
+def test_only_losses_of_one_kind_are_compared():
     trials = pd.DataFrame({"variant": ["baseline", "a", "b", "c"]})
     kinds = {"baseline": "crossentropy", "a": "crossentropy", "b": "mse"}
     table = common_metrics(trials, ["train_loss", "test_nll"], kinds)

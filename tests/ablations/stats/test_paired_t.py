@@ -29,7 +29,7 @@ def two_samples(n, seed, shift):
 
 
 @given(draws, st.sampled_from([0.8, 0.95, 0.99]))
-def test_the_paired_t_agrees_with_scipy(draw, confidence):
+def test_paired_t_agrees_with_scipy(draw, confidence):
     base, level = two_samples(*draw)
     ours = paired_t(level - base, confidence)
     theirs = stats.ttest_rel(level, base)
@@ -47,7 +47,7 @@ def test_equivalence_agrees_with_statsmodels(draw, margin):
     assert equivalence_p(level - base, margin) == pytest.approx(theirs, rel=1e-10, abs=1e-14)
 
 
-def test_rows_are_worked_out_one_by_one():
+def test_tests_work_along_the_last_axis():
     values = np.random.default_rng(0).normal(size=(3, 4, 7))
     whole = paired_t(values)
     one = paired_t(values[1, 2])
@@ -58,7 +58,7 @@ def test_rows_are_worked_out_one_by_one():
 
 
 @pytest.mark.parametrize("n", [2, 5, 10])
-def test_deltas_that_are_all_alike_have_no_interval_and_the_sign_flip_p(n):
+def test_equal_deltas_have_the_sign_flip_p(n):
     result = paired_t(np.full(n, 0.25))
     assert result.sd == 0
     assert np.isnan(result.low)
@@ -66,11 +66,11 @@ def test_deltas_that_are_all_alike_have_no_interval_and_the_sign_flip_p(n):
     assert result.p == 2 / 2**n
 
 
-def test_deltas_that_are_all_zero_have_p_1():
+def test_zero_deltas_have_p_1():
     assert paired_t(np.zeros(5)).p == 1
 
 
-def test_deltas_that_differ_by_rounding_are_alike():
+def test_deltas_within_rounding_are_equal():
     found = np.array([0.3 - 0.2, 0.4 - 0.3, 0.9 - 0.8])
     assert np.ptp(found) > 0
     assert paired_t(found, noise=1e-12).p == 2 / 2**3
@@ -83,13 +83,13 @@ def test_jitter_within_rounding_is_no_spread_to_test():
     assert np.isnan(result.low)
 
 
-def test_one_huge_pair_makes_no_other_deltas_alike():
+def test_huge_pair_ties_no_other_deltas():
     deltas, noise = np.array([0.05, 0.06, 0.07, 0.0]), noise_of([0.1, 0.1, 0.1, 1e6])
     assert paired_t(deltas, noise=noise).p == paired_t(deltas).p < 1
     assert equivalence_p(deltas, 0.1, noise) == equivalence_p(deltas, 0.1)
 
 
-def test_alike_deltas_with_ties_have_the_sign_flip_p():
+def test_equal_deltas_with_ties_have_the_sign_flip_p():
     deltas, noise = np.array([0.05, 0.05, 0.05, 0.15]), noise_of([0.1, 0.1, 0.1, 1e6])
     assert paired_t(deltas, noise=noise).p == sign_flip_p(deltas, noise) == 2 / 2**3
 
@@ -101,7 +101,7 @@ def test_rounding_puts_no_delta_inside_the_margin():
     assert equivalence_p(level - base, 0.0051, noise_of(level, base)) == 2**-6
 
 
-def test_alike_deltas_are_equivalent_by_sign_flips():
+def test_equal_deltas_are_equivalent_by_sign_flips():
     assert equivalence_p(np.full(6, 0.1), margin=0.2) == 2**-6
     assert equivalence_p(np.full(6, 0.3), margin=0.2) == 1
 
@@ -113,7 +113,7 @@ def test_one_delta_has_neither_interval_nor_p():
     assert np.isnan(equivalence_p([0.5], 1.0))
 
 
-def test_no_delta_is_nothing():
+def test_no_deltas_have_no_mean():
     assert np.isnan(paired_t([]).delta)
 
 
@@ -127,7 +127,7 @@ def test_power_agrees_with_statsmodels(n, effect, level):
 
 
 @pytest.mark.parametrize("effect", [3.0, 30.0, 300.0, 3e4])
-def test_a_huge_effect_is_shown_by_few_pairs(effect):
+def test_huge_effect_is_shown_by_few_pairs(effect):
     assert power(effect, 10, 0.005) == pytest.approx(1.0, abs=1e-4)
     assert pairs_for_difference(effect, 0.005) <= 10
     assert pairs_for_equivalence(0.0, effect, 0.005) <= 10
@@ -135,7 +135,7 @@ def test_a_huge_effect_is_shown_by_few_pairs(effect):
 
 @pytest.mark.parametrize("n", [3, 6, 10, 30])
 @pytest.mark.parametrize("level", [0.05, 0.005])
-def test_the_detectable_effect_has_80_percent_power(n, level):
+def test_detectable_effect_has_80_percent_power(n, level):
     effect = detectable_effect(n, level)
     assert power(effect, n, level) == pytest.approx(0.8, abs=1e-10)
     # statsmodels finds the effect itself only to six digits, but knows the power of ours
@@ -144,13 +144,13 @@ def test_the_detectable_effect_has_80_percent_power(n, level):
 
 
 @given(st.floats(0.1, 4.0), st.sampled_from([0.05, 0.005]))
-def test_the_pairs_needed_are_the_fewest_with_80_percent_power(effect, level):
+def test_needed_pairs_are_the_fewest_with_80_percent_power(effect, level):
     n = int(pairs_for_difference(effect, level))
     assert power(effect, n, level) >= 0.8
     assert n == 2 or power(effect, n - 1, level) < 0.8
 
 
-def test_the_pairs_needed_for_a_small_effect_are_those_of_the_normal():
+def test_needed_pairs_for_small_effects_are_those_of_the_normal():
     effect = 0.01
     expected = ((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / effect) ** 2
     assert pairs_for_difference(effect, 0.05) == math.ceil(expected)
@@ -164,18 +164,18 @@ def test_no_number_of_pairs_shows_equivalence_outside_the_margin():
     assert pairs_for_equivalence(1.0, 1.0, 0.05) == math.inf
 
 
-def test_the_pairs_needed_for_equivalence_have_80_percent_power_by_simulation():
+def test_needed_pairs_for_equivalence_have_80_percent_power():
     n = int(pairs_for_equivalence(0.2, 1.0, 0.05))
     values = np.random.default_rng(0).normal(0.2, 1.0, size=(20_000, n))
     assert 0.79 < (equivalence_p(values, 1.0) < 0.05).mean() < 0.86
 
 
-def test_a_verdict_is_settled_by_difference_or_equivalence_whichever_is_sooner():
+def test_verdict_is_settled_by_the_smaller_number_of_pairs():
     difference = pairs_to_settle(10, 0.1, 1.0, level=0.05)
     either = pairs_to_settle(10, 0.1, 1.0, level=0.05, margin=1.0)
     assert difference == pairs_for_difference(0.1, 0.05)
     assert either == pairs_for_equivalence(0.1, 1.0, 0.05)
 
 
-def test_an_open_verdict_needs_at_least_one_pair_more():
+def test_open_verdict_needs_at_least_one_pair_more():
     assert pairs_to_settle(10, 5.0, 1.0, level=0.05) == 11

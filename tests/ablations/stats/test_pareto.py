@@ -28,7 +28,7 @@ def table_of(**columns):
     )
 
 
-def test_a_metric_of_which_more_is_better_is_turned_round():
+def test_higher_metric_can_be_better():
     table = pareto(table_of(test_accuracy=[0.9, 0.8], params=[10.0, 20.0]), "test_accuracy")
     assert table["optimal"].tolist() == [True, False]
 
@@ -56,7 +56,7 @@ HARD = [0.10, 0.11, 0.12, 0.13, 0.30, 0.32, 0.34, 0.31, 0.33, 0.35, 0.10, 0.11, 
 
 
 @pytest.mark.parametrize("how", ["failed", "diverged", "pending", "absent"])
-def test_failing_where_it_is_hard_makes_no_variant_optimal(trials_of, how):
+def test_failing_on_hard_seeds_makes_no_variant_optimal(trials_of, how):
     easy = np.array(HARD) < 0.2
     trials = trials_of({"baseline": HARD, 3: np.where(easy, np.add(HARD, 0.005), nan)})
     lost = trials["test_loss"].isna()
@@ -72,7 +72,7 @@ def test_failing_where_it_is_hard_makes_no_variant_optimal(trials_of, how):
     assert deltas(trials, ["test_loss"])["verdict"].tolist() == ["worse"]
 
 
-def test_a_variant_that_mostly_failed_is_left_out_and_said(trials_of):
+def test_variant_that_mostly_failed_is_left_out_with_a_note(trials_of):
     values = {"baseline": [1.0, 2.0, 3.0], 3: [nan, 0.1, nan], 4: [nan] * 3, 5: [2.0, 3.0, nan]}
     table = pareto(trials_of(values).assign(params=10), "test_loss")
     assert table["value"].fillna(-1).tolist() == [1.5, -1, -1, 2.5]
@@ -87,7 +87,7 @@ def test_a_variant_that_mostly_failed_is_left_out_and_said(trials_of):
     ]
 
 
-def test_variants_without_a_shared_block_are_dropped_one_by_one(trials_of):
+def test_variants_are_left_out_until_they_share_a_block(trials_of):
     values = {"baseline": [1.0, 2.0, 3.0, nan], 3: [nan, nan, 5.0, 6.0], 4: [4.0, 5.0, nan, nan]}
     table = pareto(trials_of(values), "test_loss")
     assert table["value"].fillna(-1).tolist() == [3.0, 5.0, -1]
@@ -102,7 +102,7 @@ def test_without_any_shared_block_nothing_is_optimal(trials_of):
     )
 
 
-def test_means_that_rounding_tells_apart_are_ties_and_costs_decide(trials_of):
+def test_costs_decide_between_means_equal_up_to_rounding(trials_of):
     values = {"baseline": [0.93, 0.94], 3: [0.93 + 1e-8, 0.94 + 1e-8], 4: [0.93, 0.9402]}
     trials = trials_of(values, "test_accuracy")
     trials["params"] = trials["variant"].map({"baseline": 10}).fillna(20)
@@ -110,8 +110,8 @@ def test_means_that_rounding_tells_apart_are_ties_and_costs_decide(trials_of):
     assert table["optimal"].tolist() == [True, False, True]
 
 
-def test_deltas_that_cancel_but_for_rounding_leave_equal_means(trials_of):
-    """Both have a mean of 0.918, which float32 misses by different amounts."""
+def test_deltas_that_cancel_up_to_rounding_give_equal_means(trials_of):
+    """Both means are 0.918 up to the rounding of float32."""
     base, level = np.float32([0.934, 0.902]).astype(float), np.float32([0.932, 0.904]).astype(float)
     assert base.sum() != level.sum()
     for first, second in ((base, level), (level, base)):
@@ -125,13 +125,13 @@ def test_one_huge_value_ties_no_other_means(trials_of):
     assert table["optimal"].tolist() == [True, False]
 
 
-def test_costs_are_compared_to_the_last_parameter(trials_of):
+def test_costs_are_compared_exactly(trials_of):
     trials = trials_of({"baseline": [0.1, 0.2], 3: [0.1, 0.2]})
     trials["params"] = trials["variant"].map({"baseline": 50_000_000}).fillna(50_000_001)
     assert pareto(trials, "test_loss")["optimal"].tolist() == [True, False]
 
 
-def test_a_cost_that_nobody_measured_is_passed_over():
+def test_unmeasured_cost_is_ignored():
     table = pareto(table_of(test_loss=[1.0, 2.0], macs=[nan, nan]), "test_loss")
     assert table["optimal"].tolist() == [True, False]
     assert table["params"].isna().all()
@@ -147,7 +147,7 @@ def test_time_is_shown_and_does_not_rank():
     assert asked["optimal"].tolist() == [False, False, True]
 
 
-def test_a_cost_may_be_the_metric():
+def test_cost_can_be_the_metric():
     table = pareto(table_of(seconds=[1.0, 2.0]), "seconds", ["seconds"])
     assert table["optimal"].tolist() == [True, False]
 
@@ -156,7 +156,7 @@ def test_equal_variants_are_both_optimal():
     assert pareto(table_of(test_loss=[1.0, 1.0]), "test_loss")["optimal"].tolist() == [True, True]
 
 
-def test_an_empty_table_has_the_columns():
+def test_empty_table_has_the_columns():
     trials = table_of(test_loss=[1.0])
     empty = pareto(trials.iloc[:0], "test_loss")
     assert len(empty) == 0

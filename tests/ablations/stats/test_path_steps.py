@@ -11,7 +11,7 @@ NAMES = ["baseline", "a", "a, b", "a, b, c"]
 
 
 def trials_of(values):
-    """Return trials from variant -> values by seed; None for one that failed."""
+    """Return trials from values by variant and seed; None is a failed trial."""
     rows = [
         (name, seed, "failed" if value is None else "done", value)
         for name, column in values.items()
@@ -21,7 +21,7 @@ def trials_of(values):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
-def test_each_step_is_paired_with_the_one_before_as_scipy_pairs(seed, n):
+def test_step_is_paired_with_the_one_before(seed, n):
     rng = np.random.default_rng(seed)
     values = {name: rng.normal(size=n) + place for place, name in enumerate(NAMES)}
     table = steps(trials_of(values), NAMES, "test_loss")
@@ -37,13 +37,13 @@ def test_each_step_is_paired_with_the_one_before_as_scipy_pairs(seed, n):
     assert table["share"].iloc[1:].to_numpy() == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
-def test_the_start_has_a_mean_and_no_delta():
+def test_start_has_a_mean_and_no_delta():
     row = steps(trials_of({"baseline": [1.0, 2.0]}), ["baseline"], "test_loss").iloc[0]
     assert (row["step"], row["mean"], row["n_pairs"]) == (0, 1.5, 0)
     assert row[["delta", "ci_low", "ci_high", "share"]].isna().all()
 
 
-def test_a_seed_that_failed_in_either_is_no_pair():
+def test_seed_that_failed_in_one_step_is_no_pair():
     trials = trials_of(
         {"baseline": [1.0, 2.0, None], "a": [0.5, None, 3.0], "a, b": [0.0, 1.0, 1.0]}
     )
@@ -61,7 +61,7 @@ def test_means_are_over_the_seed_blocks_that_all_steps_share():
     assert table["n_pairs"].tolist() == [0, 3, 2]
 
 
-def test_p_allows_for_what_each_step_was_chosen_from():
+def test_p_is_corrected_for_the_choices():
     rng = np.random.default_rng(0)
     values = {name: rng.normal(size=8) + 2 * place for place, name in enumerate(NAMES)}
     table = steps(trials_of(values), NAMES, "test_loss", choices=[3, 2, 1])
@@ -73,7 +73,7 @@ def test_p_allows_for_what_each_step_was_chosen_from():
     assert np.isnan(table["p_adjusted"].iloc[0])
 
 
-def test_there_are_no_shares_of_a_change_that_is_not_known():
+def test_unknown_delta_removes_the_shares():
     trials = trials_of({"baseline": [1.0, 2.0], "a": [None, None], "a, b": [0.0, 1.0]})
     assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()
     trials = trials_of({"baseline": [1.0, 2.0], "a": [2.0, 3.0], "a, b": [1.0, 2.0]})

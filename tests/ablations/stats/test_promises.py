@@ -1,4 +1,4 @@
-"""The promises of the simulation in small: 1,000 repetitions, with three standard errors."""
+"""Error rates and coverage by 1,000 repetitions, within three standard errors."""
 
 import math
 import subprocess
@@ -38,7 +38,7 @@ def test_intervals_cover_what_they_say(name):
         assert covered < 0.95 + SLACK
 
 
-def test_a_family_of_ten_errs_in_at_most_5_percent():
+def test_family_of_ten_errs_in_at_most_5_percent():
     values = draw("normal", (REPETITIONS, 11, 10))
     p = paired_t(values[:, 1:] - values[:, :1]).p
     assert (holm(p) < 0.05).any(axis=1).mean() < 0.05 + SLACK
@@ -46,8 +46,8 @@ def test_a_family_of_ten_errs_in_at_most_5_percent():
 
 
 @pytest.mark.parametrize(("margin", "least"), [(None, 0.95), (2.0, 0.999)])
-def test_two_names_for_one_configuration_give_no_difference_at_the_stated_rate(margin, least):
-    """Whole tables of trials with independent noise and an effect of the seed, a metric a study."""
+def test_equal_configurations_differ_at_the_stated_rate(margin, least):
+    """Tables of trials with independent noise and an effect of the seed; one metric per study."""
     rng = np.random.default_rng(29)
     seeds, metrics = 10, [f"{number}_loss" for number in range(STUDIES)]
     values = rng.normal(size=(2, seeds, STUDIES)) + rng.normal(size=(seeds, STUDIES))
@@ -67,12 +67,12 @@ def test_two_names_for_one_configuration_give_no_difference_at_the_stated_rate(m
         assert found["equivalent"] > 0.99 * STUDIES
 
 
-def test_a_delta_at_the_margin_is_called_equivalent_in_at_most_5_percent():
+def test_delta_at_the_margin_errs_in_at_most_5_percent():
     p = equivalence_p(draw("normal", (REPETITIONS, 10)) + 1.0, 1.0)
     assert (p < 0.05).mean() < 0.05 + SLACK
 
 
-def test_importing_the_statistics_loads_no_keras_and_nothing_slow():
+def test_importing_the_statistics_loads_no_slow_package():
     program = (
         "import sys, ablations.stats; "
         "slow = ('keras', 'tensorflow', 'ray', 'statsmodels', 'scipy.stats', 'altair'); "

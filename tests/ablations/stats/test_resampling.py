@@ -40,11 +40,11 @@ def test_sign_flips_agree_with_scipy_permutations(n):
 
 
 @pytest.mark.parametrize("n", [5, 10, 32])
-def test_deltas_that_point_one_way_reach_2_in_2_to_the_n_and_no_less(n):
+def test_deltas_of_one_sign_have_the_smallest_p(n):
     assert sign_flip_p(np.linspace(1, 2, n)) == 2 / 2**n
 
 
-def test_many_pairs_are_drawn_and_come_close_to_the_exact_p():
+def test_many_pairs_have_a_reproducible_p():
     deltas = np.random.default_rng(1).normal(0.25, 1.0, size=EXACT_TO + 8)
     drawn = sign_flip_p(deltas)
     assert drawn == sign_flip_p(deltas)
@@ -53,7 +53,7 @@ def test_many_pairs_are_drawn_and_come_close_to_the_exact_p():
 
 
 @pytest.mark.parametrize("n", [33, 39, 40])
-def test_many_pairs_come_as_close_to_the_exact_p_as_the_draws_allow(n):
+def test_p_of_many_pairs_is_near_the_exact_one(n):
     deltas = np.random.default_rng(n).normal(0.3, 1.0, size=n)
     halves = [np.array([0.0]), np.array([0.0])]
     for place, delta in enumerate(deltas):
@@ -66,7 +66,7 @@ def test_many_pairs_come_as_close_to_the_exact_p_as_the_draws_allow(n):
     assert abs(sign_flip_p(deltas) - exact) < 4 * error + 2.0**-17
 
 
-def test_a_mean_of_zero_has_p_1():
+def test_mean_of_zero_has_p_1():
     assert sign_flip_p([1.0, -1.0]) == 1
     assert sign_flip_p([0.0, 0.0, 0.0]) == 1
 
@@ -84,14 +84,14 @@ def test_one_huge_value_ties_no_other_pairs():
     assert p_better(level - base, True, noise) == 0
 
 
-def test_a_huge_pair_that_is_tied_flips_no_other_sign():
+def test_huge_tied_pair_does_not_affect_other_signs():
     deltas, noise = np.array([0.05, 0.06, 0.07, 0.08, 0.0]), noise_of([0.1, 0.1, 0.1, 0.1, 1e6])
     assert sign_flip_p(deltas, noise) == sign_flip_p(deltas[:4]) == 2 / 2**4
     assert wilcoxon_p(deltas, noise) == 2 / 2**4
 
 
 @pytest.mark.parametrize("n", [12, EXACT_TO + 4])
-def test_a_sum_is_not_lost_beside_a_huge_delta(n):
+def test_sum_is_not_lost_beside_a_huge_delta(n):
     deltas = np.append(np.full(n - 1, 0.1), 1e15)
     assert sign_flip_p(deltas) == pytest.approx(2 / 2**n, abs=2e-5)
 
@@ -114,7 +114,7 @@ def test_wilcoxon_without_ties_agrees_with_scipy(n, seed):
 
 
 @given(whole_numbers.filter(lambda deltas: any(deltas)))
-def test_wilcoxon_with_ties_is_the_sign_flip_test_of_the_ranks(deltas):
+def test_wilcoxon_with_ties_is_the_sign_flip_of_ranks(deltas):
     kept = np.array([delta for delta in deltas if delta])
     ranks = stats.rankdata(np.abs(kept)) * np.sign(kept)
     assert wilcoxon_p(deltas) == pytest.approx(brute_force(ranks), abs=1e-12)
@@ -131,7 +131,7 @@ def test_wilcoxon_of_zeros_is_1():
     assert wilcoxon_p([0.0, 0.0]) == 1
 
 
-def test_nothing_has_no_p():
+def test_no_deltas_have_no_p():
     assert np.isnan([sign_flip_p([]), wilcoxon_p([]), p_better([], True)]).all()
 
 

@@ -16,7 +16,7 @@ AT = (6, 10, 20)
 
 @pytest.fixture
 def grown(trials_of):
-    """Return trials of which a clear and an unclear variant have the first n seed blocks."""
+    """Return trials of a clear and an unclear variant, each with its first n seed blocks."""
     rng = np.random.default_rng(3)
     base = rng.normal(size=20)
     clear, unclear = base + 5 + 0.1 * rng.normal(size=20), base + 0.1 + rng.normal(size=20)
@@ -46,14 +46,14 @@ def test_seeds_are_added_only_where_the_verdict_is_open(grown):
     assert open_variants(grown(20, 6, 20), "test_loss", AT) == {}
 
 
-def test_a_closed_verdict_stays_closed(grown):
+def test_closed_verdict_stays_closed(grown):
     table = sequential(grown(20, 6, 20), ["test_loss"], AT).set_index("variant")
     assert table.loc[CLEAR, ["verdict", "look", "blocks", "n_pairs"]].tolist() == ["worse", 1, 6, 6]
     assert table.loc[UNCLEAR, ["look", "blocks", "next_blocks"]].tolist() == [3, 20, 0]
     assert not table["open"].any()
 
 
-def test_p_and_interval_pay_for_the_look(grown):
+def test_p_and_interval_allow_for_the_looks(grown):
     trials = grown(10, 6, 10)
     table = sequential(trials, ["test_loss"], AT).set_index("variant")
     shares = {6: 6 / 20, 10: 4 / 20}
@@ -67,24 +67,24 @@ def test_p_and_interval_pay_for_the_look(grown):
         assert table.loc[UNCLEAR, bound] == pytest.approx(at_10.loc[UNCLEAR, bound], rel=1e-10)
 
 
-def test_one_look_is_the_table_of_fixed_seeds(grown):
+def test_one_look_gives_the_table_of_deltas(grown):
     trials = grown(10, 10, 10)
     once = sequential(trials, ["test_loss"], (10,), margins={"test_loss": 0.5})
     fixed = deltas(trials, ["test_loss"], margins={"test_loss": 0.5})
     pd.testing.assert_frame_equal(once[list(fixed.columns)], fixed)
 
 
-def test_a_look_waits_for_the_whole_block(grown):
+def test_look_needs_all_trials_of_its_blocks(grown):
     assert open_variants(grown(10, 6, 9), "test_loss", AT) == {UNCLEAR: 10}
     table = sequential(grown(10, 6, 9), ["test_loss"], AT).set_index("variant")
     assert table.loc[UNCLEAR, ["look", "n_pairs"]].tolist() == [1, 6]
 
 
-def test_a_look_waits_for_the_baseline(grown):
+def test_look_needs_the_baseline(grown):
     assert sequential(grown(5, 6, 6), ["test_loss"], AT)["look"].tolist() == [0, 0]
 
 
-def test_a_variant_not_looked_at_yet_counts_as_a_comparison(grown):
+def test_variant_without_a_look_counts_as_a_comparison(grown):
     table = sequential(grown(6, 6, 3), ["test_loss"], AT).set_index("variant")
     assert table.loc[CLEAR, "p_adjusted"] == pytest.approx(2 * table.loc[CLEAR, "p"], rel=1e-10)
     assert np.isnan(table.loc[UNCLEAR, "p_adjusted"])
@@ -98,12 +98,12 @@ def test_failed_trials_are_part_of_their_block(trials_of):
     assert table[["look", "n_pairs", "n_failed"]].to_numpy().tolist() == [[1, 5, 1]]
 
 
-def test_a_variant_that_always_fails_is_given_no_more_seeds(trials_of):
+def test_variant_that_always_fails_gets_no_more_seeds(trials_of):
     trials = trials_of({"baseline": [1.0, 2, 3, 4, 5, 6], 3: [nan] * 6})
     assert open_variants(trials, "test_loss", AT) == {}
 
 
-def test_infeasible_variants_and_other_losses_are_given_no_seeds(trials_of):
+def test_infeasible_variants_and_other_losses_get_no_seeds(trials_of):
     rng = np.random.default_rng(0)
     trials = trials_of({"baseline": rng.normal(size=6), 3: rng.normal(size=6)})
     bad = {"variant": "bad", "factor": "pool_size", "level": 9, "baseline": 2, "seed": None}
@@ -122,7 +122,7 @@ def test_equivalence_closes_a_verdict(trials_of):
     assert not table["open"].any()
 
 
-def test_the_order_of_the_seeds_may_be_given(trials_of):
+def test_order_of_the_seeds_is_an_option(trials_of):
     values = {"baseline": [1.0, 2, 3, 4], 3: [2.0, 2, 4, 9]}
     trials = trials_of(values, seeds=[7, 3, 5, 1])
     table = sequential(trials, ["test_loss"], (2, 5), seeds=[7, 3, 5, 1])
@@ -131,7 +131,7 @@ def test_the_order_of_the_seeds_may_be_given(trials_of):
     assert table["delta"].tolist() == [2.5]
 
 
-def test_the_columns_are_those_of_the_deltas_and_then_more(grown):
+def test_columns_are_those_of_deltas_plus_the_looks(grown):
     full = sequential(grown(6, 6, 6), ["test_loss"], AT)
     assert list(full.columns) == [*CONTRACT, *FURTHER, *SEQUENTIAL]
     empty = sequential(grown(6, 6, 6).iloc[:0], ["test_loss"], AT)
@@ -140,7 +140,7 @@ def test_the_columns_are_those_of_the_deltas_and_then_more(grown):
 
 
 @pytest.mark.parametrize("effect", [0.0, 1.5])
-def test_the_table_follows_the_rule_that_was_simulated(trials_of, effect):
+def test_table_agrees_with_the_simulated_rule(trials_of, effect):
     rng = np.random.default_rng(1)
     base, level = rng.normal(size=20), rng.normal(effect, 1, size=20)
     blocks = 6
@@ -158,10 +158,8 @@ def test_the_table_follows_the_rule_that_was_simulated(trials_of, effect):
     assert final["blocks"].tolist() == [n]
 
 
-def test_ten_variants_that_share_a_baseline_are_grown_as_they_were_simulated(
-    trials_of, monkeypatch
-):
-    """Study by study: which verdicts close, after how many seed blocks."""
+def test_ten_variants_agree_with_the_simulated_rule(trials_of, monkeypatch):
+    """For each study the closed verdicts and their numbers of seed blocks are equal."""
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     from simulation.seeds import adaptive
 
@@ -195,7 +193,7 @@ def against_a_half(*deltas):
 
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "worse"), (-1, "better")])
-def test_evidence_of_an_earlier_look_turns_no_verdict_round(trials_of, sign, word):
+def test_earlier_look_does_not_reverse_the_verdict(trials_of, sign, word):
     trials = trials_of(against_a_half(sign * np.array(TURNED), sign * np.array(CLOSED)))
     first = sequential(trials[trials["seed"] < 6], ["test_loss"])
     alone = stats.ttest_1samp(TURNED[:6], 0).pvalue / (6 / 30)
@@ -214,8 +212,8 @@ def test_evidence_of_an_earlier_look_turns_no_verdict_round(trials_of, sign, wor
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([None, 0.3, 1.0]), st.booleans())
-def test_a_shown_interval_never_contradicts_its_verdict(trials_of, seed, margin, higher):
-    """Deltas that drift, of six variants that had from none to all of three looks."""
+def test_interval_agrees_with_its_verdict(trials_of, seed, margin, higher):
+    """Six variants with drifting deltas and between none and three looks."""
     rng = np.random.default_rng(seed)
     values = {"baseline": rng.normal(size=20)}
     for level in range(3, 9):

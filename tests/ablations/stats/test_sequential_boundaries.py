@@ -20,20 +20,23 @@ def test_looks_end_at_the_cap(cap, expected):
     assert looks(cap) == expected
 
 
-def test_a_cap_of_one_is_refused():
+def test_cap_of_one_is_refused():
     with pytest.raises(StatisticsError) as caught:
         looks(1)
-    assert str(caught.value) == "`cap` must be at least 2 seed blocks; got 1."
+    assert str(caught.value) == "`cap`: expected at least 2 seed blocks; got 1."
 
 
 @pytest.mark.parametrize("at", [(), (1, 5), (6, 6), (10, 6)])
-def test_looks_that_are_none_are_refused(at):
-    with pytest.raises(StatisticsError, match="looks must be rising numbers of seed blocks from 2"):
+def test_invalid_looks_are_refused(at):
+    with pytest.raises(StatisticsError) as caught:
         boundaries(at)
+    assert str(caught.value) == (
+        f"`at`: expected ascending numbers of seed blocks from 2 on; got {list(at)!r}."
+    )
 
 
 @pytest.mark.parametrize("comparisons", [1, 10])
-def test_the_looks_share_the_error_and_no_more(comparisons):
+def test_shares_of_the_looks_sum_to_the_error(comparisons):
     table = boundaries(comparisons=comparisons)
     assert table["share"].sum() == pytest.approx(1, abs=1e-10)
     assert table["level"].sum() * comparisons == pytest.approx(0.05, abs=1e-10)
@@ -54,11 +57,11 @@ def test_looks_that_were_not_reached_do_not_count():
     assert np.isnan(sequential_p([nan, nan]))
 
 
-def test_one_look_costs_nothing():
+def test_single_look_needs_no_correction():
     assert sequential_p([0.03], (10,)) == 0.03
 
 
-def test_the_error_over_all_looks_and_variants_is_at_most_5_percent():
+def test_error_over_looks_and_variants_is_at_most_5_percent():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(1000, 10, 30)) - rng.normal(size=(1000, 1, 30))
     p = np.stack([paired_t(values[..., :n]).p for n in LOOKS], axis=-1)

@@ -26,7 +26,7 @@ def blocks_of(rng, blocks, levels, slope=0.0):
 @example(0, 12, 8)
 @example(0, 20, 3)
 @example(0, 51, 3)  # beyond what is enumerated
-def test_the_trend_agrees_with_scipy(seed, blocks, levels):
+def test_trend_agrees_with_scipy(seed, blocks, levels):
     values = blocks_of(np.random.default_rng(seed), blocks, levels, 0.3)
     row = trend(table_of(values), "pool_size", "test_loss").iloc[0]
     rises, falls = stats.page_trend_test(values), stats.page_trend_test(values[:, ::-1])
@@ -44,7 +44,7 @@ def test_the_trend_agrees_with_scipy(seed, blocks, levels):
 
 
 def by_all_orders(values):
-    """Return the chance of an L at least this large over every order of every block."""
+    """Return the share of all orders of all blocks with an L at least this large."""
     levels = np.arange(1, values.shape[1] + 1)
     sums = np.zeros(1)
     for block in values:
@@ -65,7 +65,7 @@ def test_tied_ranks_have_their_permutation_distribution(seed, shape):
 
 @pytest.mark.parametrize(("shape", "most"), [((60, 3), 0.1), ((12, 9), 0.3)])
 def test_many_tied_ranks_are_near_their_permutation_distribution(shape, most):
-    """By 20,000 random orders within the blocks."""
+    """The expectation is from 20,000 random orders within the blocks."""
     rng = np.random.default_rng(1)
     values = rng.integers(0, 3, shape) + (rng.random(shape) < np.linspace(0, most, shape[1]))
     doubled = doubled_ranks(values)
@@ -91,7 +91,7 @@ def test_one_huge_value_ties_no_other_levels():
 
 
 def table_of(values, baseline=1):
-    """Return trials of levels 1, 2, ... in columns, one of them the baseline's, shuffled."""
+    """Return shuffled trials of levels 1, 2, ..., one of which is the baseline's."""
     rows = []
     for seed, block in enumerate(values):
         for level, value in enumerate(block, start=1):
@@ -114,14 +114,14 @@ def table_of(values, baseline=1):
 
 
 @pytest.mark.parametrize("baseline", [1, 2, 4])
-def test_the_baseline_takes_its_place_among_the_levels(baseline):
+def test_baseline_is_one_of_the_ordered_levels(baseline):
     values = blocks_of(np.random.default_rng(0), 6, 4)
     row = trend(table_of(values, baseline), "pool_size", "test_loss").iloc[0]
     assert row["levels"] == "1, 2, 3, 4"
     assert row["page_l"] == stats.page_trend_test(values).statistic
 
 
-def test_a_fall_is_found_as_a_rise_is():
+def test_fall_mirrors_rise():
     values = blocks_of(np.random.default_rng(0), 8, 4, slope=2.0)
     up = trend(table_of(values), "pool_size", "test_loss").iloc[0]
     down = trend(table_of(-values), "pool_size", "test_loss").iloc[0]
@@ -149,12 +149,12 @@ def test_names_have_no_order(trials_of):
     trials = trials_of(
         {"baseline": [1.0, 2], "max": [1.0, 2], "none": [1.0, 2]}, baseline="average"
     )
-    assert reason_of(trials) == "its levels are no numbers: they have no order"
+    assert reason_of(trials) == "its levels are not numbers: they have no order"
 
 
 def test_booleans_have_no_order(trials_of):
     trials = trials_of({"baseline": [1.0, 2], True: [1.0, 2], 3: [1.0, 2]})
-    assert reason_of(trials) == "its levels are no numbers: they have no order"
+    assert reason_of(trials) == "its levels are not numbers: they have no order"
 
 
 def test_one_and_one_point_zero_have_no_order(trials_of):
@@ -174,7 +174,7 @@ def test_one_block_is_no_trend(trials_of):
     )
 
 
-def test_a_factor_that_was_not_studied_says_so(trials_of):
+def test_factor_without_trials_is_noted(trials_of):
     assert reason_of(trials_of({"baseline": [1.0, 2]})) == "no trials change this factor alone"
 
 
@@ -190,7 +190,7 @@ def of_several(trials_of, **values_of):
 RISING = [[1.0, 2.0, 3.0]] * 3 + [[1.0, 3.0, 2.0]]
 
 
-def test_the_trends_of_a_metric_are_corrected_for_each_other(trials_of):
+def test_trends_of_a_metric_are_corrected_for_each_other(trials_of):
     mixed = [[1.0, 3.0, 2.0]] * 4
     values = {"pool_size": RISING, "filters": mixed, "depth": RISING, "units": mixed}
     trials = of_several(trials_of, **values)
@@ -206,12 +206,12 @@ def test_the_trends_of_a_metric_are_corrected_for_each_other(trials_of):
     assert table["trend"].tolist() == ["", "", "", ""]
 
 
-def test_a_factor_without_an_order_is_no_member_of_the_family(trials_of):
+def test_factor_without_order_does_not_count_in_holm(trials_of):
     trials = of_several(trials_of, pool_size=RISING)
     names = trials_of({"baseline": [0.0] * 4, "max": [1.0] * 4}, factor="pool", baseline="none")
     table = trend(pd.concat([trials, names.iloc[4:]]), ["pool_size", "pool"], "test_loss")
     assert table["p_adjusted"].iloc[0] == table["p"].iloc[0]
-    assert table["notes"].iloc[1] == "its levels are no numbers: they have no order"
+    assert table["notes"].iloc[1] == "its levels are not numbers: they have no order"
 
 
 @pytest.mark.parametrize(
@@ -221,21 +221,21 @@ def test_a_factor_without_an_order_is_no_member_of_the_family(trials_of):
         (
             [[1.0, 1.1, 1.2]] * 5 + [[1.0, 0.9, -3.0]],
             "rises",
-            "the order is clear, but not how steep it is: the slope's interval includes 0",
+            "the trend is significant, but the slope's interval includes 0",
         ),
         (
             [[*np.linspace(1.0, 1.1, 7), low] for low in np.linspace(0.0, 0.1, 12)],
             "rises",
-            "the order is clear, though the slope's interval is on the other side of 0",
+            "the trend is significant, but the slope's interval is on the other side of 0",
         ),
         (
             [[1.0, 0.9, 2.0], [1.0, 0.9, 2.1]],
             "",
-            "the order is not clear, though the slope's interval leaves out 0",
+            "the trend is not significant, although the slope's interval excludes 0",
         ),
         ([[1.0, 0.9, 1.1], [1.0, 1.2, 0.9]], "", ""),
     ],
 )
-def test_where_the_order_and_the_slope_show_different_things_it_is_noted(values, said, notes):
+def test_disagreement_of_test_and_slope_is_noted(values, said, notes):
     row = trend(table_of(np.array(values)), "pool_size", "test_loss").iloc[0]
     assert (row["trend"], row["notes"]) == (said, notes)

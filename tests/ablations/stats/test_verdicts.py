@@ -1,10 +1,16 @@
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from ablations.stats.verdicts import holm, holm_level, verdicts
+from ablations.stats.metrics import Better
+from ablations.stats.verdicts import Verdict, holm, holm_level, verdicts
+from ablations.study import Status
+from cnnzoo.training.metric_names import Direction
 
 nan = float("nan")
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -22,7 +28,7 @@ def test_holm_agrees_with_statsmodels(p):
 
 
 @given(p_values, st.integers(0, 5))
-def test_what_has_no_p_is_no_comparison(p, place):
+def test_nan_does_not_count_as_a_comparison(p, place):
     with_gap = [*p[:place], nan, *p[place:]]
     adjusted = holm(with_gap)
     assert np.isnan(adjusted[min(place, len(p))])
@@ -30,19 +36,19 @@ def test_what_has_no_p_is_no_comparison(p, place):
 
 
 @given(p_values)
-def test_a_p_at_its_level_is_where_holm_rejects(p):
+def test_level_is_where_holm_rejects(p):
     adjusted, alpha = holm(p), 0.05
     level = holm_level(adjusted, alpha)
     clear = np.abs(np.array(p) - level) > 1e-12
     assert ((np.array(p) < level) == (adjusted < alpha))[clear].all()
 
 
-def test_families_in_rows_are_apart():
+def test_rows_are_separate_families():
     assert holm([[0.01, 0.02], [nan, 0.5]])[0] == pytest.approx([0.02, 0.02], rel=1e-10)
     assert holm([[0.01, 0.02], [nan, 0.5]])[1, 1] == 0.5
 
 
-def test_nothing_but_nan_stays_nan():
+def test_only_nan_stays_nan():
     assert np.isnan(holm([nan, nan])).all()
     assert holm([]).tolist() == []
 
@@ -62,6 +68,18 @@ def test_nothing_but_nan_stays_nan():
         (1.0, nan, nan, True, ""),
     ],
 )
-def test_the_rule_of_the_verdict(delta, p, p_equivalence, lower, word):
+def test_verdict_rules(delta, p, p_equivalence, lower, word):
     found = verdicts([delta], [p], [p_equivalence], alpha=0.05, lower_is_better=lower)
     assert found.tolist() == [word]
+
+
+@pytest.mark.parametrize("words", [Verdict, Status, Better, Direction])
+def test_enums_are_plain_words_in_files_and_tables(words):
+    plain = [member.value for member in words]
+    table = pd.DataFrame({"word": list(words), "count": 1})
+    assert json.dumps(list(words)) == json.dumps(plain)
+    assert table.to_csv() == pd.DataFrame({"word": plain, "count": 1}).to_csv()
+    assert table.to_json() == pd.DataFrame({"word": plain, "count": 1}).to_json()
+    assert [type(word) for word in table["word"]] == [str] * len(plain)
+    assert table.groupby("word")["count"].sum().to_dict() == dict.fromkeys(plain, 1)
+    assert f"{[*words]}" == f"{plain}"

@@ -1,4 +1,4 @@
-"""What a study cannot be is refused, by its whole sentence."""
+"""Error sentences of studies that are declared wrongly."""
 
 import pytest
 import stub_builders
@@ -21,102 +21,114 @@ def local_function():
 
 
 @pytest.mark.parametrize("model", ["", 3, None, lambda: None, local_function(), stub_builders])
-def test_a_model_that_another_process_could_not_find_is_refused(model):
+def test_model_that_no_other_process_can_find(model):
     assert refusal(model=model) == (
-        "`model` of a Study must be a name of the zoo, 'package.module:function', or a function "
-        f"defined at the top of a module; got {model!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', or a function "
+        f"defined at module level; got {model!r}."
     )
 
 
 @pytest.mark.parametrize(
     "seeds",
     [
-        *(0, -1, True, 2.0, "10", "", [], [1, 1], [-1], [True, 2], [1.0], None, {"a": 1}),
-        *(10**6 + 1, 2**80, [2**63]),
+        0,
+        -1,
+        True,
+        2.0,
+        "10",
+        "",
+        [],
+        [1, 1],
+        [-1],
+        [True, 2],
+        [1.0],
+        None,
+        {"a": 1},
+        10**6 + 1,
+        2**80,
+        [2**63],
     ],
 )
-def test_other_seeds_are_refused(seeds):
+def test_wrong_seeds(seeds):
     assert refusal(seeds=seeds) == (
-        "`seeds` of a Study must be how many (1 to 1,000,000), different whole numbers from 0 to "
-        f"below 2**63, or 'auto'; got {seeds!r}."
+        "`seeds`: expected a number of seeds (1 to 1,000,000), a list of different whole numbers "
+        f"from 0 to below 2**63, or 'auto'; got {seeds!r}."
     )
 
 
 REFUSED = [
     (
         {"factors": {}},
-        "`factors` of a Study must name at least one toggle with its levels, as in "
+        "`factors`: expected at least one toggle with its levels, as in "
         "{'pool_size': [1, 2, 3, 4]}; got {}.",
     ),
     (
         {"factors": ["units"]},
-        "`factors` of a Study must name at least one toggle with its levels, as in "
+        "`factors`: expected at least one toggle with its levels, as in "
         "{'pool_size': [1, 2, 3, 4]}; got ['units'].",
     ),
     (
         {"factors": {"units": 8}},
-        "`factors` of a Study: `units` needs a list of levels; got 8.",
+        "`factors`: expected a list of levels of `units`; got 8.",
     ),
     (
         {"factors": {"pool": "max"}},
-        "`factors` of a Study: `pool` needs a list of levels; got 'max'.",
+        "`factors`: expected a list of levels of `pool`; got 'max'.",
     ),
     (
         {"factors": {"units": []}},
-        "`factors` of a Study: `units` needs a list of levels; got [].",
+        "`factors`: expected a list of levels of `units`; got [].",
     ),
     (
         {"factors": {1: [8, 16]}},
-        "`factors` of a Study: the name of a toggle must be a text; got 1.",
+        "`factors`: expected a str as name of a toggle; got 1.",
     ),
     (
         {"factors": {"units": [8, None]}},
-        "`factors` of a Study: a level of `units` must be a bool, a number or a text; got None.",
+        "`factors`: expected a bool, a number or a str as level of `units`; got None.",
     ),
     (
         {"factors": {"units": [8, 16, 8]}},
-        "`factors` of a Study: `units` has the level 8 twice.",
+        "`factors`: expected different levels of `units`; got 8 twice.",
     ),
     (
         {"baseline": {3: 1}},
-        "`baseline` of a Study: the name of a toggle must be a text; got 3.",
+        "`baseline`: expected a str as name of a toggle; got 3.",
     ),
     (
         {"baseline": {"units": [8, 16]}},
-        "`baseline` of a Study: a level of `units` must be a bool, a number or a text; got "
-        "[8, 16].",
+        "`baseline`: expected a bool, a number or a str as level of `units`; got [8, 16].",
     ),
     (
         {"baseline": 3},
-        "`baseline` of a Study must give levels by toggle, as in {'pool_size': 2}; got 3.",
+        "`baseline`: expected levels by toggle, as in {'pool_size': 2}; got 3.",
     ),
     (
         {"variants": [{"units": 8}]},
-        "`variants` of a Study go with the design 'list' and with no other; got 1 variants and "
-        "the design 'one-at-a-time'.",
+        "`variants`: expected with the design 'list' and with no other; got 1 variants and the "
+        "design 'one-at-a-time'.",
     ),
     (
         {"factors": {}, "design": "list"},
-        "`variants` of a Study go with the design 'list' and with no other; got 0 variants and "
-        "the design 'list'.",
+        "`variants`: expected with the design 'list' and with no other; got 0 variants and the "
+        "design 'list'.",
     ),
     (
         {"design": "list", "variants": [{"units": 8}], "factors": {"depth": [1, 2]}},
-        "`factors` of a Study go with every design but 'list', whose `variants` say what is "
-        "varied; got depth.",
+        "`factors`: expected none with the design 'list', whose `variants` list what varies; got "
+        "depth.",
     ),
     (
         {"factors": {}, "design": "list", "variants": "units"},
-        "`variants` of a Study must be a list of levels by toggle, as in [{'pool_size': 2}]; got "
-        "'units'.",
+        "`variants`: expected a list of levels by toggle, as in [{'pool_size': 2}]; got 'units'.",
     ),
     (
         {"factors": {}, "design": "list", "variants": [8]},
-        "`variants` of a Study must give levels by toggle, as in {'pool_size': 2}; got 8.",
+        "`variants`: expected levels by toggle, as in {'pool_size': 2}; got 8.",
     ),
     (
         {"factors": {}, "design": "list", "variants": [{"units": None}]},
-        "`variants` of a Study: a level of `units` must be a bool, a number or a text; got None.",
+        "`variants`: expected a bool, a number or a str as level of `units`; got None.",
     ),
     (
         {"design": "full-factorials"},
@@ -124,78 +136,72 @@ REFUSED = [
         "one-at-a-time, leave-one-out, add-one-in, full-factorial, fractional-factorial, "
         "plackett-burman, path, list.",
     ),
-    ({"design": 3}, "`design` of a Study must be a text; got 3."),
+    ({"design": 3}, "`design`: expected a str; got 3."),
     (
         {"data": [1, 2]},
-        "`data` of a Study must be a text that `load_data` takes; to study arrays, save them with "
-        "numpy.savez and give 'npz:PATH'; got list.",
+        "`data`: expected a str that `load_data` takes; got list. To study arrays, save them with "
+        "numpy.savez and give 'npz:PATH'.",
     ),
-    ({"recipe": {"epochs": 3}}, "`recipe` of a Study must be a Recipe; got {'epochs': 3}."),
+    ({"recipe": {"epochs": 3}}, "`recipe`: expected a Recipe; got {'epochs': 3}."),
     (
         {"metrics": []},
-        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse; "
-        "got [].",
+        "`metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, rmse; got [].",
     ),
     (
         {"metrics": 3},
-        "`metrics` of a Study must name at least one of loss, accuracy, macro_f1, nll, mae, rmse; "
-        "got 3.",
+        "`metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, rmse; got 3.",
     ),
     (
         {"metrics": [1]},
-        "`metrics` of a Study: there is no metric `1`. Known: loss, accuracy, macro_f1, nll, mae, "
-        "rmse.",
+        "`metrics`: there is no metric `1`. Known: loss, accuracy, macro_f1, nll, mae, rmse.",
     ),
     (
         {"metrics": ["acuracy"]},
-        "`metrics` of a Study: there is no metric `acuracy`; did you mean `accuracy`? Known: "
+        "`metrics`: there is no metric `acuracy`; did you mean `accuracy`? Known: "
         "loss, accuracy, macro_f1, nll, mae, rmse.",
     ),
     (
         {"margins": {"nll": 0.1}},
-        "`margins` of a Study: the study has no metric `nll`. Known: loss, accuracy.",
+        "`margins`: the study has no metric `nll`. Known: loss, accuracy.",
     ),
     (
         {"margins": {"loss": 0}},
-        "`margins` of a Study: the margin of loss must be a finite number above 0; got 0.",
+        "`margins`: expected a finite number above 0 for loss; got 0.",
     ),
     *(
         (
             {"margins": {"loss": margin}},
-            "`margins` of a Study: the margin of loss must be a finite number above 0; got "
-            f"{margin!r}.",
+            f"`margins`: expected a finite number above 0 for loss; got {margin!r}.",
         )
         for margin in (True, "0.1", float("nan"), float("inf"), 10**400)
     ),
     (
         {"margins": 0.1},
-        "`margins` of a Study must give a margin by metric, as in {'accuracy': 0.005}; got 0.1.",
+        "`margins`: expected margins by metric, as in {'accuracy': 0.005}; got 0.1.",
     ),
     (
         {"name": "../up"},
-        "`name` of a Study must be of letters, digits, '_', '-', '.' and blanks, since its folder "
-        "is called so; got '../up'.",
+        "`name`: expected letters, digits, '_', '-', '.' and spaces, because a folder gets this "
+        "name; got '../up'.",
     ),
     (
         {"name": 3},
-        "`name` of a Study must be of letters, digits, '_', '-', '.' and blanks, since its folder "
-        "is called so; got 3.",
+        "`name`: expected letters, digits, '_', '-', '.' and spaces, because a folder gets this "
+        "name; got 3.",
     ),
     *(
         (
             {"timeout": timeout},
-            "`timeout` of a Study must be a finite number of seconds from 0 up, 0 for never; got "
-            f"{timeout!r}.",
+            f"`timeout`: expected a finite number of seconds, or 0 for no limit; got {timeout!r}.",
         )
         for timeout in (-1, "1 h", True, float("nan"), float("inf"))
     ),
-    ({"retries": -1}, "`retries` of a Study must be a whole number from 0 up; got -1."),
-    ({"retries": 0.5}, "`retries` of a Study must be a whole number from 0 up; got 0.5."),
+    ({"retries": -1}, "`retries`: expected a whole number from 0 up; got -1."),
+    ({"retries": 0.5}, "`retries`: expected a whole number from 0 up; got 0.5."),
     *(
         (
             {"max_seeds": count},
-            "`max_seeds` of a Study must be a whole number from 6 up, at which seeds='auto' looks "
-            f"first; got {count!r}.",
+            f"`max_seeds`: expected a whole number from 6 up; got {count!r}.",
         )
         for count in (5, True, 20.0, "30")
     ),
@@ -203,7 +209,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given", "sentence"), REFUSED, ids=[str(given) for given, _ in REFUSED])
-def test_what_a_study_cannot_be_is_refused_with_a_sentence(given, sentence):
+def test_wrong_values(given, sentence):
     assert refusal(**given) == sentence
 
 
@@ -219,7 +225,7 @@ def test_what_a_study_cannot_be_is_refused_with_a_sentence(given, sentence):
         ),
         (
             {"model": "mlp", "recipe": 3},
-            "`recipe` of a Study must be a table; got 3.",
+            "`recipe`: expected a table; got 3.",
         ),
         (
             {"model": "mlp", "recipe": {"epoch": 3}},
@@ -228,13 +234,13 @@ def test_what_a_study_cannot_be_is_refused_with_a_sentence(given, sentence):
         ),
     ],
 )
-def test_what_a_table_cannot_say_is_refused_with_a_sentence(values, sentence):
+def test_wrong_tables(values, sentence):
     with pytest.raises(StudyError) as refused:
         Study.from_dict(values)
     assert str(refused.value) == sentence
 
 
-def test_a_recipe_that_cannot_be_is_refused_as_everywhere():
+def test_wrong_recipe_raises_its_own_error():
     with pytest.raises(cnnzoo.ToggleError) as refused:
         Study.from_dict({"model": "mlp", "recipe": {"epochs": 0}})
     assert str(refused.value) == (
@@ -242,7 +248,7 @@ def test_a_recipe_that_cannot_be_is_refused_as_everywhere():
     )
 
 
-def test_an_unknown_field_is_answered_with_the_nearest():
+def test_unknown_field_names_the_nearest():
     with pytest.raises(cnnzoo.ToggleError) as refused:
         Study("mlp", factor={"units": [1, 2]})
     assert str(refused.value) == (

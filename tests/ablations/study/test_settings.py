@@ -18,7 +18,7 @@ LEVELS = (1, True, 1.0, "1", "True", "1.0")
 
 
 @pytest.mark.parametrize(("one", "other"), [*itertools.combinations(LEVELS, 2)])
-def test_levels_that_are_written_alike_are_different(one, other):
+def test_levels_of_different_types_differ(one, other):
     assert not same(one, other)
     assert Settings(a=one) != Settings(a=other)
     assert hash(Settings(a=one)) != hash(Settings(a=other))
@@ -27,13 +27,13 @@ def test_levels_that_are_written_alike_are_different(one, other):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_level_is_itself(level):
+def test_level_equals_itself(level):
     assert same(level, level)
     assert Settings(a=level) == Settings({"a": level})
     assert len({Settings(a=level), Settings({"a": level})}) == 1
 
 
-def test_the_order_of_toggles_does_not_matter():
+def test_order_of_toggles_does_not_matter():
     assert Settings(a=1, b=2) == Settings(b=2, a=1)
     assert hash(Settings(a=1, b=2)) == hash(Settings(b=2, a=1))
 
@@ -42,7 +42,7 @@ def test_settings_are_not_equal_to_a_dict():
     assert Settings(a=1) != {"a": 1}
 
 
-def test_settings_take_no_assignment_and_keep_no_link_to_their_source():
+def test_settings_are_immutable_copies():
     source = {"a": 1}
     settings = Settings(source)
     source["a"] = 2
@@ -63,7 +63,7 @@ def test_settings_take_no_assignment_and_keep_no_link_to_their_source():
         ({"a": "3x3"}, "a=3x3"),
     ],
 )
-def test_settings_are_written_as_one_would_type_them(levels, text):
+def test_settings_as_text(levels, text):
     assert str(Settings(levels)) == text
 
 
@@ -73,11 +73,11 @@ scalars = st.one_of(
 
 
 @given(st.dictionaries(st.text(min_size=1), scalars, max_size=4))
-def test_settings_come_back_from_json_equal(levels):
+def test_settings_survive_json(levels):
     assert Settings(json.loads(json.dumps(dict(Settings(levels))))) == Settings(levels)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_unknown_name_names_the_nearest():
     with pytest.raises(StudyError) as refused:
         check_known("pats", ["path", "list"], "There is no design")
     assert str(refused.value) == (
@@ -91,7 +91,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 TRIAL = Trial("mlp", "digits", Settings(units=8, dropout=0.5), Recipe(epochs=1), 3)
 
 
-def test_a_trials_key_follows_from_everything_in_it():
+def test_key_of_a_trial_depends_on_all_of_it():
     others = [
         dataclasses.replace(TRIAL, model="downsampling"),
         dataclasses.replace(TRIAL, data="mnist5k"),
@@ -104,13 +104,13 @@ def test_a_trials_key_follows_from_everything_in_it():
     assert dataclasses.replace(TRIAL, settings=Settings(dropout=0.5, units=8)).key == TRIAL.key
 
 
-def test_the_seeds_of_a_variant_share_its_key():
+def test_seeds_of_a_variant_share_its_key():
     assert dataclasses.replace(TRIAL, seed=4).variant_key == TRIAL.variant_key
     assert dataclasses.replace(TRIAL, data="mnist5k").variant_key != TRIAL.variant_key
     assert TRIAL.variant_key != TRIAL.key
 
 
-def test_a_trials_key_is_the_same_in_every_process():
+def test_key_of_a_trial_is_the_same_in_every_process():
     code = (
         "from ablations import Settings, Trial; from cnnzoo import Recipe; "
         "t = Trial('mlp', 'digits', Settings(units=8, dropout=0.5), Recipe(epochs=1), 3); "
@@ -127,7 +127,7 @@ def test_a_trials_key_is_the_same_in_every_process():
         assert answer.stdout.split() == [TRIAL.key, TRIAL.variant_key]
 
 
-def test_a_trial_is_frozen_and_hashable():
+def test_trial_is_frozen_and_hashable():
     assert len({TRIAL, dataclasses.replace(TRIAL)}) == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         TRIAL.seed = 4

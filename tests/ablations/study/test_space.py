@@ -1,8 +1,9 @@
 import pytest
 
 from ablations import Settings, Study, StudyError
-from ablations.study.space import Space, by_group
+from ablations.study.space import Space
 from cnnzoo import Recipe, ToggleError
+from cnnzoo.builders import by_group
 from cnnzoo.levels import same
 
 
@@ -19,7 +20,7 @@ def typed(levels):
     return [*map(repr, levels)]
 
 
-def test_factors_may_be_the_models_the_recipes_and_the_datas(space):
+def test_factors_of_all_three_groups(space):
     factors = {"filters": [8, 16], "epochs": [1, 2], "label_noise": [0.0, 0.5]}
     assert space.factors(study(factors)) == {
         "filters": (8, 16),
@@ -28,31 +29,31 @@ def test_factors_may_be_the_models_the_recipes_and_the_datas(space):
     }
 
 
-def test_the_three_groups_share_no_name(space):
+def test_groups_share_no_name(space):
     names = [*space.model, *space.recipe, *space.data]
     assert len(names) == len(set(names))
 
 
-def test_levels_come_as_the_toggle_takes_them(space):
+def test_levels_are_converted_by_their_toggles(space):
     checked = space.factors(study({"growth": [1, 2], "dropout": [0, 0.5]}))
     assert typed(checked["growth"]) == ["1.0", "2.0"]
     assert typed(checked["dropout"]) == ["0.0", "0.5"]
 
 
-def test_an_unknown_toggle_is_answered_with_the_nearest_of_all_three_groups(space):
+def test_unknown_toggle_names_the_nearest(space):
     for wrong, right in {"filter": "filters", "epoch": "epochs", "trainsize": "train_size"}.items():
         with pytest.raises(StudyError) as refused:
             space.factors(study({wrong: [1, 2]}))
         assert str(refused.value) == (
-            f"Neither the model, the recipe nor the data have a toggle `{wrong}`; did you mean "
-            f"`{right}`? The model's: {', '.join(space.model)}; the recipe's: epochs, batch_size, "
-            "schedule, augment, class_weight, early_stopping; the data's: normalize, train_size, "
-            "label_noise, imbalance."
+            f"`{wrong}`: expected a toggle of `batch_norm`, its recipe or its data; did you mean "
+            f"`{right}`? Toggles of the model: {', '.join(space.model)}; of the recipe: epochs, "
+            "batch_size, schedule, augment, class_weight, early_stopping; of the data: normalize, "
+            "train_size, label_noise, imbalance."
         )
 
 
-def test_a_name_like_no_other_gets_no_suggestion(space):
-    with pytest.raises(StudyError, match="have a toggle `xyzzy`\\. The model's: filters, "):
+def test_unknown_toggle_without_a_near_name(space):
+    with pytest.raises(StudyError, match="or its data\\. Toggles of the model: filters, "):
         space.toggle("xyzzy")
 
 
@@ -88,9 +89,7 @@ def test_a_name_like_no_other_gets_no_suggestion(space):
         ),
     ],
 )
-def test_a_level_that_is_not_allowed_is_refused_in_every_place_where_one_is_given(
-    space, factors, sentence
-):
+def test_level_that_is_not_allowed_raises_everywhere(space, factors, sentence):
     (name,) = factors
     wrong = factors[name][0] if name in ("epochs",) else factors[name][1]
     other = Study("batch_norm", factors={"filters": [8, 16]}, baseline={name: wrong})
@@ -105,13 +104,13 @@ def test_a_level_that_is_not_allowed_is_refused_in_every_place_where_one_is_give
         assert str(refused.value) == sentence
 
 
-def test_one_and_one_point_nought_are_one_level_where_a_number_is_asked_for(space):
+def test_1_and_1_0_are_one_level_of_a_number(space):
     with pytest.raises(StudyError) as refused:
         space.factors(study({"growth": [1, 1.0]}))
-    assert str(refused.value) == ("`factors` of a Study: `growth` has a level twice: (1.0, 1.0).")
+    assert str(refused.value) == "`factors`: expected different levels of `growth`; got 1.0, 1.0."
 
 
-def test_one_true_and_one_point_nought_are_three_levels_where_anything_is_taken():
+def test_int_bool_and_float_are_three_levels_of_any_type():
     model = "stub_builders:unnamed"
     space = Space.of(model)
     asked = study({"extra": [1, True, 1.0, "1"]}, model)
@@ -121,7 +120,7 @@ def test_one_true_and_one_point_nought_are_three_levels_where_anything_is_taken(
     assert len(keys) == 6
 
 
-def test_the_baseline_is_what_the_study_says_and_else_the_default(space):
+def test_baseline_has_given_levels_and_defaults(space):
     asked = study(
         {"filters": [8, 16], "epochs": [1, 2], "train_size": [0.5, 1.0], "growth": [1.0, 2.0]},
         baseline={"filters": 8, "norm_momentum": 0.5, "growth": 1},
@@ -138,25 +137,25 @@ def test_the_baseline_is_what_the_study_says_and_else_the_default(space):
     assert same(baseline["growth"], 1.0)
 
 
-def test_a_number_of_examples_is_shown_as_one(space):
+def test_number_of_examples_stays_whole(space):
     asked = study({"train_size": [200, 0.5]}, baseline={"train_size": 200})
     assert typed(space.factors(asked)["train_size"]) == ["200", "0.5"]
     assert str(space.trial(asked, space.baseline(asked), 0).settings) == "train_size=200"
 
 
-def test_the_baseline_knows_what_listed_variants_change(space):
+def test_baseline_has_what_listed_variants_change(space):
     asked = Study("batch_norm", design="list", variants=[{"filters": 8}, {"pool": "max"}])
     assert dict(space.baseline(asked)) == {"filters": 32, "pool": "none"}
 
 
-def test_two_ways_to_say_the_same_are_one_trial(space):
+def test_defaults_spelled_out_are_the_same_trial(space):
     asked = study({"filters": [8, 32]})
     spelled = space.trial(asked, {"filters": 32, "growth": 2.0, "label_noise": 0.0}, 0)
     assert spelled == space.trial(asked, {}, 0)
     assert spelled.settings == Settings()
 
 
-def test_a_default_written_as_a_whole_number_is_the_number():
+def test_whole_default_of_a_number():
     model = "stub_builders:annotated"  # whose rate is a number with the default 0
     space = Space.of(model)
     asked = study({"rate": [0, 0.5]}, model)
@@ -165,7 +164,7 @@ def test_a_default_written_as_a_whole_number_is_the_number():
     assert same(space.baseline(asked)["rate"], 0.0)
 
 
-def test_a_trial_has_the_recipes_levels_in_its_recipe(space):
+def test_recipe_levels_are_in_the_recipe_of_a_trial(space):
     asked = study({"epochs": [1, 2]}, recipe=Recipe(epochs=5, batch_size=16))
     trial = space.trial(asked, {"epochs": 2, "filters": 8, "train_size": 100}, 7)
     assert trial.recipe == Recipe(epochs=2, batch_size=16)
@@ -174,18 +173,18 @@ def test_a_trial_has_the_recipes_levels_in_its_recipe(space):
     assert by_group(trial.settings) == ({"filters": 8}, {"train_size": 100})
 
 
-def test_a_choice_without_effect_is_refused(space):
+def test_level_without_effect_raises(space):
     asked = study({"filters": [8, 16]})
     trial = space.trial(asked, {"normalization": "none", "norm_momentum": 0.5}, 0)
     with pytest.raises(ToggleError) as refused:
-        space.check(trial)
+        space.check_trial(trial)
     assert str(refused.value) == (
         "`norm_momentum` of `batch_norm` has no effect unless normalization is batch; got "
         "norm_momentum=0.5 with normalization='none'."
     )
 
 
-def test_what_others_switch_off_is_left_out_unless_it_was_chosen(space):
+def test_effective_levels(space):
     levels = {"normalization": "none", "norm_momentum": 0.5, "filters": 8, "epochs": 3}
     rest = {"normalization": "none", "filters": 8, "epochs": 3}
     assert space.effective(levels, ()) == rest
@@ -194,7 +193,7 @@ def test_what_others_switch_off_is_left_out_unless_it_was_chosen(space):
     assert space.effective(on, ()) == on
 
 
-def test_reading_the_toggles_loads_no_keras():
+def test_space_loads_no_keras():
     import subprocess
     import sys
 

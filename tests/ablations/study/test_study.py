@@ -1,4 +1,4 @@
-"""What a study says, and which studies are the same."""
+"""Values of studies, and which studies are equal."""
 
 import copy
 import dataclasses
@@ -33,17 +33,17 @@ FULL = Study(
 )
 
 
-# What is the same, and what is not
+# Equality
 
 
-def test_a_study_comes_back_from_json_equal():
+def test_study_survives_json():
     again = Study.from_dict(json.loads(json.dumps(FULL.to_dict())))
     assert again == FULL
     assert hash(again) == hash(FULL)
     assert again.to_dict() == FULL.to_dict()
 
 
-def test_a_study_says_the_same_in_toml():
+def test_study_in_toml():
     written = """
         model = "mlp"
         data = "digits"
@@ -67,7 +67,7 @@ def test_a_study_says_the_same_in_toml():
     assert Study.from_dict(tomllib.loads(written)) == FULL
 
 
-def test_a_study_stored_before_it_had_a_cap_has_the_usual_one():
+def test_missing_field_has_its_default():
     values = FULL.to_dict()
     del values["max_seeds"]
     assert Study.from_dict(values).max_seeds == 30
@@ -77,19 +77,19 @@ def test_a_study_stored_before_it_had_a_cap_has_the_usual_one():
     "copied",
     [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))],  # noqa: S301
 )
-def test_a_study_can_be_copied_and_sent(copied):
+def test_study_can_be_copied_and_pickled(copied):
     assert copied(FULL) == FULL
     assert hash(copied(FULL)) == hash(FULL)
 
 
-def test_levels_one_true_and_one_point_nought_make_three_studies():
+def test_int_bool_and_float_make_three_studies():
     studies = [Study("mlp", factors={"a": [level, 5]}) for level in (1, True, 1.0)]
     assert len(set(studies)) == 3
     assert studies[0] != studies[1] != studies[2] != studies[0]
     assert Study("mlp", factors={"a": [1, True, 1.0]}).factors["a"] == (1, True, 1.0)
 
 
-def test_studies_that_are_equal_have_one_hash():
+def test_equal_studies_have_one_hash():
     one = Study("mlp", factors=FACTORS, timeout=60, margins={"loss": 1})
     other = Study("mlp", factors=FACTORS, timeout=60.0, margins={"loss": 1.0})
     assert one == other
@@ -114,11 +114,11 @@ def test_studies_that_are_equal_have_one_hash():
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_study_that_differs_in_anything_is_another(change):
+def test_studies_that_differ_in_one_field(change):
     assert dataclasses.replace(FULL, **change) != FULL
 
 
-def test_a_study_is_frozen():
+def test_study_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         FULL.seeds = 3
     study = Study("mlp", factors=FACTORS, baseline={"units": 8})
@@ -133,7 +133,7 @@ def test_a_study_is_frozen():
     assert dict(study.factors) == {"units": (8, 16)}
 
 
-def test_a_study_keeps_no_link_to_what_it_was_made_of():
+def test_study_copies_its_arguments():
     factors, levels = {}, [8, 16]
     factors["units"] = levels
     study = Study("mlp", factors=factors)
@@ -142,10 +142,10 @@ def test_a_study_keeps_no_link_to_what_it_was_made_of():
     assert dict(study.factors) == {"units": (8, 16)}
 
 
-# What it says
+# Values
 
 
-def test_a_studys_name_is_its_models_unless_given():
+def test_default_name_is_the_model():
     assert Study("mlp", factors=FACTORS).name == "mlp"
     assert Study(stub_builders.plain, factors=FACTORS).name == "plain"
     assert Study(stub_builders.Outer.build_inner, factors=FACTORS).name == "Outer.build_inner"
@@ -163,7 +163,7 @@ def test_a_studys_name_is_its_models_unless_given():
         (stub_builders.Outer.build_inner, "stub_builders:Outer.build_inner"),
     ],
 )
-def test_a_model_is_kept_as_the_text_that_finds_it(model, text):
+def test_model_is_kept_as_text(model, text):
     assert Study(model, factors=FACTORS).model == text
     assert Study(model, factors=FACTORS).model_name == text
 
@@ -178,22 +178,22 @@ def test_a_model_is_kept_as_the_text_that_finds_it(model, text):
         ("auto", "auto", (0, 1, 2, 3, 4, 5)),
     ],
 )
-def test_seeds_are_how_many_or_which_or_auto(seeds, kept, blocks):
+def test_seeds(seeds, kept, blocks):
     study = Study("mlp", factors=FACTORS, seeds=seeds)
     assert study.seeds == kept
     assert study.seed_blocks == blocks
 
 
-def test_one_metric_may_be_given_as_a_text():
+def test_single_metric_as_str():
     assert Study("mlp", factors=FACTORS, metrics="accuracy").metrics == ("accuracy",)
 
 
-def test_a_variant_is_called_by_its_changes():
+def test_name_of_a_variant_is_its_changes():
     assert Variant().name == "baseline"
     assert Variant(Settings(units=8, skip=True)).name == "units=8, skip=True"
 
 
-def test_a_study_loads_no_framework():
+def test_study_loads_no_framework():
     code = (
         "from ablations import Study; Study('mlp', factors={'units': [1]}).to_dict(); import sys; "
         "print([n for n in ('keras', 'tensorflow', 'pandas', 'ray') if n in sys.modules])"

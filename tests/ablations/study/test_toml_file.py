@@ -11,7 +11,7 @@ def refusal(path):
     return str(refused.value)
 
 
-def test_the_template_is_a_study_that_can_be_run(tmp_path):
+def test_template_is_a_valid_study(tmp_path):
     path = write_template(tmp_path / "mine.toml")
     assert path == tmp_path / "mine.toml"
     study = read_study(path)
@@ -24,7 +24,7 @@ def test_the_template_is_a_study_that_can_be_run(tmp_path):
     )
 
 
-def test_what_the_template_has_commented_out_can_be_said_too(tmp_path):
+def test_commented_lines_of_the_template_are_valid(tmp_path):
     path = write_template(tmp_path / "mine.toml")
     text = path.read_text()
     given = ("timeout = 600", "retries = 1", "max_seeds = 30", "filters = 16", "accuracy = 0.005")
@@ -38,29 +38,30 @@ def test_what_the_template_has_commented_out_can_be_said_too(tmp_path):
     assert dict(study.margins) == {"accuracy": 0.005}
 
 
-def test_the_template_lists_every_design():
+def test_template_lists_every_design():
     from ablations.designs import DESIGNS
     from ablations.study.toml_file import TEMPLATE
 
     assert all(name in TEMPLATE.replace("\n# ", " ") for name in [*DESIGNS, "list"])
 
 
-def test_the_template_makes_no_folder(tmp_path):
+def test_template_creates_no_folder(tmp_path):
+    path = tmp_path / "none" / "mine.toml"
     with pytest.raises(StudyError) as refused:
-        write_template(tmp_path / "none" / "mine.toml")
-    assert str(refused.value) == f"There is no folder {tmp_path / 'none'} to write mine.toml to."
+        write_template(path)
+    assert str(refused.value) == f"Cannot write {path}: the folder {path.parent} does not exist."
 
 
-def test_the_template_does_not_replace_a_file(tmp_path):
+def test_template_does_not_replace_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("precious")
     with pytest.raises(StudyError) as refused:
         write_template(path)
-    assert str(refused.value) == f"{path} is there already; give another name."
+    assert str(refused.value) == f"{path} already exists; choose another name."
     assert path.read_text() == "precious"
 
 
-def test_a_study_is_called_like_its_file_unless_it_says_otherwise(tmp_path):
+def test_name_of_the_file_is_the_default_name(tmp_path):
     path = tmp_path / "pooling.toml"
     path.write_text('model = "downsampling"\nfactors = {pool_size = [1, 2]}\n')
     assert read_study(path).name == "pooling"
@@ -68,13 +69,13 @@ def test_a_study_is_called_like_its_file_unless_it_says_otherwise(tmp_path):
     assert read_study(path).name == "other"
 
 
-def test_a_file_may_be_below_the_home_folder(tmp_path, monkeypatch):
+def test_path_below_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write_template("~/mine.toml")
     assert read_study("~/mine.toml").name == "mine"
 
 
-def test_the_types_of_levels_come_through(tmp_path):
+def test_levels_keep_their_types(tmp_path):
     path = tmp_path / "typed.toml"
     path.write_text(
         'model = "mlp"\n[factors]\nskip = [true, false]\nunits = [1, 2]\n'
@@ -89,22 +90,22 @@ def test_the_types_of_levels_come_through(tmp_path):
     }
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path):
+def test_missing_file(tmp_path):
     path = tmp_path / "none.toml"
-    assert refusal(path) == f"{path} cannot be read: No such file or directory."
+    assert refusal(path) == f"Cannot read {path}: No such file or directory."
 
 
-def test_a_folder_is_said_to_be_one(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path} cannot be read: Is a directory."
+def test_folder_instead_of_a_file(tmp_path):
+    assert refusal(tmp_path) == f"Cannot read {tmp_path}: Is a directory."
 
 
-def test_a_file_that_is_no_toml_is_said_where(tmp_path):
+def test_invalid_toml_names_the_place(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text('model = "mlp"\nseeds = = 3\n')
     assert refusal(path) == f"{path} is not TOML: Invalid value (at line 2, column 9)."
 
 
-def test_a_file_that_is_no_text_is_not_toml(tmp_path):
+def test_binary_file(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_bytes(b"\xff\xfe")
     assert refusal(path) == (
@@ -119,28 +120,27 @@ def test_a_file_that_is_no_text_is_not_toml(tmp_path):
         ("seeds = 3", "A Study needs a `model`."),
         (
             'model = "mlp"\nfactors = 3',
-            "`factors` of a Study must name at least one toggle with its levels, as in "
+            "`factors`: expected at least one toggle with its levels, as in "
             "{'pool_size': [1, 2, 3, 4]}; got 3.",
         ),
         (
             'model = "mlp"\nfactors = {units = [1]}\nvariants = 3',
-            "`variants` of a Study must be a list of levels by toggle, as in [{'pool_size': 2}]; "
-            "got 3.",
+            "`variants`: expected a list of levels by toggle, as in [{'pool_size': 2}]; got 3.",
         ),
         (
             'model = "mlp"\nfactors = {units = [2020-01-01]}',
-            "`factors` of a Study: a level of `units` must be a bool, a number or a text; got "
+            "`factors`: expected a bool, a number or a str as level of `units`; got "
             "datetime.date(2020, 1, 1).",
         ),
     ],
 )
-def test_what_a_file_cannot_say_is_refused_with_a_sentence(tmp_path, text, sentence):
+def test_invalid_study_in_a_file(tmp_path, text, sentence):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     assert refusal(path) == sentence
 
 
-def test_a_level_that_is_not_allowed_is_refused_when_the_study_is_planned(tmp_path):
+def test_planning_checks_the_levels_of_a_file(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text('model = "downsampling"\n[factors]\npool_size = [2, 5]\n')
     with pytest.raises(ToggleError) as refused:

@@ -1,4 +1,4 @@
-"""Multiply-accumulates against a count of the operations that TensorFlow traces, and arithmetic."""
+"""Multiply-accumulates, compared with the traced operations of TensorFlow and with arithmetic."""
 
 import inspect
 import math
@@ -10,14 +10,19 @@ import tensorflow as tf
 from keras import layers
 
 import cnnzoo
-from cnnzoo.analysis.cost import macs, uncounted
-from cnnzoo.analysis.products import ELEMENTWISE, RULES, UNCOUNTED
+from cnnzoo.analysis.cost import (
+    ELEMENTWISE_LAYERS,
+    RULES,
+    UNCOUNTED_LAYERS,
+    macs,
+    uncounted,
+)
 
 IMAGE, SERIES, VOLUME = (8, 9, 4), (18, 4), (4, 5, 6, 2)
 
 
 def traced(model):
-    """Count by the operations of the traced graph, whichever layers they come from."""
+    """Multiply-accumulates of the operations in the traced graph."""
     inputs = [tf.TensorSpec((1, *one.shape[1:]), one.dtype) for one in model.inputs]
     inputs = inputs if len(inputs) > 1 else inputs[0]
     function = tf.function(lambda given: model(given, training=False), autograph=False)
@@ -25,7 +30,7 @@ def traced(model):
 
 
 def of_graph(function):
-    """Add up what the outputs of a traced function depend on."""
+    """Sum over the operations that the outputs depend on."""
     waiting, seen, total = [one.op for one in function.outputs], set(), 0
     while waiting:
         operation = waiting.pop()
@@ -156,14 +161,14 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_layer_counts_what_tensorflow_traces(name):
+def test_layers_count_what_tensorflow_traces(name):
     make, *shapes = LAYERS[name]
     model = of_layer(make, *shapes)
     assert uncounted(model) == ""
     assert macs(model) == traced(model)
 
 
-def test_the_sizes_that_were_wrong_are_right():
+def test_layers_without_a_traced_count():
     def transposed(strides):
         return of_layer(lambda: layers.Conv2DTranspose(6, 3, strides=strides), IMAGE)
 
@@ -182,23 +187,23 @@ def test_mobilenet_has_the_published_count():
     assert round(macs(keras.applications.MobileNet(weights=None)) / 1e6) == 569
 
 
-def test_every_layer_of_keras_with_weights_has_a_rule():
+def test_every_keras_layer_with_weights_has_a_rule():
     kinds = {kind for kind in vars(layers).values() if inspect.isclass(kind)}
     bases = (layers.Layer, layers.Wrapper)
     without = {
         kind.__name__
         for kind in kinds
-        if not issubclass(kind, (*RULES, *ELEMENTWISE, *UNCOUNTED))
+        if not issubclass(kind, (*RULES, *ELEMENTWISE_LAYERS, *UNCOUNTED_LAYERS))
         and any(
             "add_weight(" in inspect.getsource(one)
             for one in kind.__mro__
             if one.__module__.startswith("keras.src.layers") and one not in bases
         )
     }
-    assert without == {"GRUCell", "LSTMCell", "SimpleRNNCell"}  # counted by what runs them
+    assert without == {"GRUCell", "LSTMCell", "SimpleRNNCell"}  # their RNN counts them
 
 
-def test_a_layer_counts_once_a_call():
+def test_shared_layer_counts_once_per_call():
     inputs = keras.Input(SERIES)
     shared = layers.Dense(4, name="shared")
     model = keras.Model(inputs, shared(shared(inputs)[:, :9]))
@@ -207,7 +212,7 @@ def test_a_layer_counts_once_a_call():
     assert table["macs"]["shared"] == macs(model)
 
 
-def test_a_nested_model_counts_by_what_it_is_called_with():
+def test_nested_model_counts_by_the_shapes_of_its_calls():
     inner = of_layer(lambda: layers.Conv2D(6, 3), (None, None, 4))
     assert macs(inner) is None
     inputs = [keras.Input((8, 9, 4)), keras.Input((5, 5, 4))]
@@ -219,7 +224,7 @@ def test_a_nested_model_counts_by_what_it_is_called_with():
 
 
 class Twice(layers.Layer):
-    """Multiplies by its weights as often as it likes."""
+    """Multiplies by its weights twice."""
 
     def build(self, shape):
         self.table = self.add_weight(shape=(shape[-1], shape[-1]), name="kernel")
@@ -268,7 +273,7 @@ class Foreign(layers.Layer):
         return tf.matmul(inputs, inputs, transpose_b=True)
 
 
-SYMBOLS = "its own `call` takes no symbolic tensors"
+SYMBOLS = "its custom `call` accepts no symbolic tensors"
 
 
 @pytest.mark.parametrize(
@@ -282,13 +287,13 @@ SYMBOLS = "its own `call` takes no symbolic tensors"
         (lambda: layers.Lambda(lambda x: x), 0),
     ],
 )
-def test_a_layer_with_its_own_call_counts_what_is_in_it(make, expected):
+def test_custom_call_counts_the_operations_in_it(make, expected):
     model = of_layer(make, SERIES)
     assert macs(model) == expected == traced(model)
     assert macs(model) == expected  # counting changes nothing
 
 
-def test_counting_leaves_the_layers_as_they_were():
+def test_counting_changes_no_layer():
     block, counting = Block(), Counting()
     model = of_layer(lambda: lambda x: block(counting(x)), SERIES)
     macs(model)
@@ -310,7 +315,7 @@ class Subclassed(keras.Model):
     [
         (lambda: Foreign(name="one"), SERIES, SYMBOLS),
         (lambda: Counting(name="one"), SERIES, SYMBOLS),
-        (lambda: layers.LSTM(5, name="one"), (None, 4), "a size of its input or output is open"),
+        (lambda: layers.LSTM(5, name="one"), (None, 4), "a size of its input or output is unknown"),
         (
             lambda: layers.STFTSpectrogram(
                 frame_length=8, frame_step=4, fft_length=8, mode="real", name="one"
@@ -320,7 +325,7 @@ class Subclassed(keras.Model):
         ),
     ],
 )
-def test_what_cannot_be_told_is_missing_and_named(make, shape, why):
+def test_uncounted_layer_is_missing_and_named(make, shape, why):
     inputs = keras.Input(shape)
     model = keras.Model(inputs, layers.Dense(2, name="last")(make()(inputs)))
     assert macs(model) is None
@@ -330,30 +335,30 @@ def test_what_cannot_be_told_is_missing_and_named(make, shape, why):
     assert table["note"]["one"] == why
 
 
-def test_operations_that_are_not_counted_are_named():
+def test_uncounted_operation_is_named():
     model = of_layer(lambda: lambda x: keras.ops.einsum("bij,bkj->bik", *x), (6, 4), (5, 4))
     assert macs(model) is None
     assert uncounted(model).endswith("operations of its kind are not counted")
 
 
-def test_a_subclassed_model_does_not_say_its_calls():
+def test_subclassed_model_is_uncounted():
     model = Subclassed()
     model(np.zeros((1, 4), "float32"))
     assert macs(model) is None
     assert uncounted(model) == (
-        "`subclassed`: only functional and sequential models say which calls they make"
+        "`subclassed`: only functional and sequential models can be counted"
     )
 
 
-def test_of_many_layers_that_are_missing_three_are_named():
+def test_three_of_many_uncounted_layers_are_named():
     inputs = layer = keras.Input((None, 4))
     for name in "abcde":
         layer = layers.LSTM(4, return_sequences=True, name=name)(layer)
-    open_size = "a size of its input or output is open"
+    unknown = "a size of its input or output is unknown"
     assert uncounted(keras.Model(inputs, layer)) == (
-        f"`a`: {open_size}; `b`: {open_size}; `c`: {open_size}; and 2 more layers"
+        f"`a`: {unknown}; `b`: {unknown}; `c`: {unknown}; and 2 more layers"
     )
 
 
-def test_a_subclass_with_kerass_call_is_counted():
+def test_subclass_with_inherited_call_is_counted():
     assert macs(of_layer(lambda: Scaled(5), (4,))) == 4 * 5

@@ -1,4 +1,4 @@
-"""The table of layers against what Keras says of each layer."""
+"""The table of layers, compared with each Keras layer."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_layer_is_a_row_with_what_keras_says(name):
+def test_each_layer_is_one_row(name):
     model = cnnzoo.build(name, **SMALL[name])
     table = cnnzoo.describe(model)
     assert list(table.columns[:4]) == ["layer", "kind", "output_shape", "params"]
@@ -30,7 +30,7 @@ def test_every_layer_is_a_row_with_what_keras_says(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_shapes_are_those_of_what_the_layers_give(name):
+def test_shapes_equal_those_of_the_outputs(name):
     model = cnnzoo.build(name, **SMALL[name])
     insides = keras.Model(model.inputs, [layer.output for layer in model.layers])
     outputs = insides([np.zeros((1, *model.input_shape[1:]), "float32")])
@@ -38,7 +38,7 @@ def test_the_shapes_are_those_of_what_the_layers_give(name):
     assert list(cnnzoo.describe(model)["output_shape"]) == shapes
 
 
-def test_the_documents_first_model_is_as_counted_by_hand():
+def test_downsampling_equals_the_count_by_hand():
     table = cnnzoo.describe(cnnzoo.build("downsampling")).set_index("layer")
     assert table.loc[["stage1_conv", "stage2_conv", "head"], "params"].to_list() == [
         3 * 3 * 1 * 32 + 32,
@@ -57,7 +57,7 @@ def test_the_documents_first_model_is_as_counted_by_hand():
     }
 
 
-def test_a_nested_model_is_one_row():
+def test_nested_model_is_one_row():
     inner = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(2)], name="inner"
     )
@@ -69,7 +69,7 @@ def test_a_nested_model_is_one_row():
     assert table["params"].to_list() == [4 * 3 + 3 + 3 * 2 + 2, 2 + 1]
 
 
-def test_weights_that_are_not_trained_count_too():
+def test_frozen_weights_count_as_parameters():
     model = cnnzoo.build("batch_norm", filters=4)
     table = cnnzoo.describe(model).set_index("layer")
     assert table.loc["stage1_norm", "params"] == 4 * 4  # gamma, beta, mean, variance
@@ -77,7 +77,7 @@ def test_weights_that_are_not_trained_count_too():
     assert cnnzoo.describe(model)["params"].sum() == model.count_params()
 
 
-def test_a_layer_used_twice_is_one_row():
+def test_shared_layer_is_one_row():
     inputs = keras.Input((4,))
     dense = keras.layers.Dense(4, name="shared")
     table = cnnzoo.describe(keras.Model(inputs, dense(dense(inputs)))).set_index("layer")
@@ -85,14 +85,14 @@ def test_a_layer_used_twice_is_one_row():
     assert list(table["output_shape"]) == [(4,), (4,)]
 
 
-def test_a_layer_with_several_outputs_has_several_shapes():
+def test_layer_with_several_outputs_has_several_shapes():
     lstm = keras.layers.LSTM(3, return_state=True, name="lstm")
     inputs = keras.Input((5, 2))
     table = cnnzoo.describe(keras.Model(inputs, lstm(inputs))).set_index("layer")
     assert table.loc["lstm", "output_shape"] == ((3,), (3,), (3,))
 
 
-def test_sizes_that_are_open_are_none():
+def test_unknown_sizes_are_none():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="conv")(inputs))
     table = cnnzoo.describe(model)
@@ -101,13 +101,13 @@ def test_sizes_that_are_open_are_none():
     assert table["macs"].isna().to_list() == [False, True]
 
 
-def test_the_shapes_follow_the_image_data_format(channels_first):
+def test_shapes_follow_the_image_data_format(channels_first):
     table = cnnzoo.describe(cnnzoo.build("downsampling", filters=4)).set_index("layer")
     assert table.loc["input", "output_shape"] == (1, 28, 28)
     assert table.loc["stage1_conv", "output_shape"] == (4, 26, 26)
 
 
-def test_nothing_is_built_or_changed():
+def test_describing_changes_no_weights():
     model = cnnzoo.build("batch_norm", filters=4, seed=0)
     before = model.get_weights()
     cnnzoo.describe(model)

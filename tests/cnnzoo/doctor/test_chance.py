@@ -1,4 +1,4 @@
-"""What is called at chance level or diverged, against constant and informed predictors."""
+"""Chance level and divergence, compared with constant and informed predictors."""
 
 import math
 
@@ -32,7 +32,7 @@ def found(labels, probabilities):
     return check_chance(constant, measured(labels, probabilities), "test") is not None
 
 
-def test_the_constant_answer_is_scikit_learns_dummy():
+def test_constant_answer_equals_scikit_learns_dummy():
     labels = np.repeat([0, 1, 2], [50, 30, 20])
     constant = Constant.of(labels, 3)
     dummy = DummyClassifier(strategy="prior").fit(labels[:, None], labels)
@@ -51,7 +51,7 @@ def test_outputs_that_ignore_the_inputs_are_at_chance(n, shares):
     marked = []
     for _ in range(200):
         labels = RNG.choice(kinds, n, p=shares)
-        if len(set(labels)) == 1:  # where nothing can be told
+        if len(set(labels)) == 1:  # nothing to predict
             continue
         noise = RNG.normal(0, RNG.choice([0.01, 0.3, 2.0]), (n, kinds))
         marked.append(found(labels, softmax(np.log(shares) + noise)))
@@ -62,7 +62,7 @@ def test_outputs_that_ignore_the_inputs_are_at_chance(n, shares):
     ("n", "kinds", "hits"),
     [(100, 10, 0.3), (1000, 10, 0.16), (1000, 2, 0.58), (1000, 100, 0.05), (200, 2, 0.7)],
 )
-def test_a_model_that_is_clearly_right_more_often_is_not_at_chance(n, kinds, hits):
+def test_accuracy_clearly_above_chance_is_no_finding(n, kinds, hits):
     labels = np.arange(n) % kinds
     right = np.arange(n) < round(hits * n)  # overconfident: worse than a constant by its nll
     answers = np.where(right, labels, (labels + 1) % kinds)
@@ -80,7 +80,7 @@ def test_probabilities_of_rare_classes_are_better_than_a_constant():
     assert not found(labels, probabilities)
 
 
-def test_a_model_of_weighted_classes_is_better_than_a_constant():
+def test_class_weighted_model_is_better_than_a_constant():
     labels = np.repeat([0, 1], [950, 50])
     x = RNG.normal(2 * labels, 1)[:, None]
     model = LogisticRegression(class_weight="balanced").fit(x, labels)
@@ -91,7 +91,7 @@ def test_a_model_of_weighted_classes_is_better_than_a_constant():
     assert not found(labels, probabilities)
 
 
-def test_a_loss_that_falls_while_all_answers_are_alike_is_at_chance():
+def test_constant_prediction_with_a_low_loss_is_at_chance():
     # a softmax over one unit: loss 0, and class 1 for every input
     constant = Constant.of(np.arange(200) % 2, 2)
     finding = check_chance(constant, {"loss": 0.0, "accuracy": 0.5}, "test")
@@ -104,7 +104,7 @@ def test_a_loss_that_falls_while_all_answers_are_alike_is_at_chance():
 
 
 @pytest.mark.parametrize("n", [20, 100, 1000])
-def test_the_accuracy_that_luck_reaches_is_the_binomials(n):
+def test_accuracy_limit_is_the_binomial_quantile(n):
     constant = Constant(count=n, accuracy=0.1, nll=2.3)
     most = stats.binom.isf(1e-3, n, 0.1)  # the least k with P(more than k) <= 0.1%
     at_chance = [
@@ -118,7 +118,7 @@ def test_the_accuracy_that_luck_reaches_is_the_binomials(n):
     ("explained", "n", "marked"),
     [(0.0, 1000, True), (0.02, 1000, True), (0.04, 1000, False), (0.05, 100, True)],
 )
-def test_a_regression_is_at_chance_by_the_variance_left(explained, n, marked):
+def test_regression_at_chance_leaves_the_variance_unexplained(explained, n, marked):
     targets = stats.zscore(RNG.normal(size=n))
     constant = Constant.of(targets, 1)
     metrics = {"rmse": constant.rmse * math.sqrt(1 - explained)}
@@ -126,7 +126,7 @@ def test_a_regression_is_at_chance_by_the_variance_left(explained, n, marked):
 
 
 @pytest.mark.parametrize("metrics", [{}, {"accuracy": math.nan, "nll": math.inf}])
-def test_without_numbers_nothing_is_said(metrics):
+def test_missing_metrics_are_no_finding(metrics):
     assert check_chance(Constant(100, 0.1, 2.3), metrics, "test") is None
     assert check_chance(Constant(100, rmse=0.0), {"rmse": 0.0}, "test") is None
     assert check_chance(Constant(100, 1.0, 0.0), {"accuracy": 1.0, "nll": 0.0}, "test") is None

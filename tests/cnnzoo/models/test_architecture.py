@@ -1,4 +1,4 @@
-"""Which layers a model has, in which order, under which names."""
+"""Layers of the models, their order and their names."""
 
 import re
 
@@ -55,7 +55,7 @@ def parsed(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_documents_model_has_the_documents_layers_in_order(name):
+def test_document_model_has_the_layers_of_its_document(name):
     assert layers(cnnzoo.build(name)) == parsed(DOCUMENTS[name])
 
 
@@ -75,13 +75,13 @@ def test_a_documents_model_has_the_documents_layers_in_order(name):
         ("sequence", "stage1_conv", {"filters": 16, "kernel_size": (5,), "padding": "same"}),
     ],
 )
-def test_a_layer_has_the_options_of_the_document(name, layer, options):
+def test_layers_have_the_options_of_the_document(name, layer, options):
     found = cnnzoo.build(name).get_layer(layer).get_config()
     assert {option: found[option] for option in options} == options
 
 
 @pytest.mark.parametrize("name", ["downsampling", "feature_maps", "batch_norm", "simple_cnn"])
-def test_the_documents_models_use_relu_and_softmax(name):
+def test_document_models_use_relu_and_softmax(name):
     model = cnnzoo.build(name)
     assert model.get_layer("stage1_activation").activation.__name__ == "relu"
     assert model.get_layer("head").activation.__name__ == "softmax"
@@ -113,20 +113,20 @@ RESIDUAL_BLOCK = ["first_conv", "first_norm", "first_activation", "second_conv",
         ),
     ],
 )
-def test_a_residual_block_has_its_layers_in_order(given, block):
+def test_residual_block_has_its_layers_in_order(given, block):
     model = cnnzoo.build("residual", depth=8, filters=2, **given)
     names = [name for name, _ in layers(model) if name.startswith("stage1_block1_")]
     assert names == [f"stage1_block1_{part}" for part in block]
 
 
-def test_a_shortcut_bridges_the_change_of_size_without_weights():
+def test_shortcut_changes_the_size_without_weights():
     model = cnnzoo.build("residual", depth=14, filters=2)
     shortcuts = [name for name, kind in layers(model) if kind == "ZeroPadShortcut"]
     assert shortcuts == ["stage2_block1_shortcut", "stage3_block1_shortcut"]
     assert sum(kind == "Add" for _, kind in layers(model)) == 6
 
 
-def test_a_mobilenet_block_is_a_depthwise_and_a_pointwise_convolution():
+def test_mobilenet_block_is_depthwise_and_pointwise():
     model = cnnzoo.build("mobilenet", depth=1, filters=2)
     names = [name for name, _ in layers(model) if name.startswith("block1_")]
     assert names == [
@@ -139,7 +139,7 @@ def test_a_mobilenet_block_is_a_depthwise_and_a_pointwise_convolution():
     ]
 
 
-def test_an_inverted_bottleneck_expands_filters_weighs_and_projects():
+def test_inverted_bottleneck_has_its_layers_in_order():
     model = cnnzoo.build("efficientnet", depth=2, filters=8)
     names = [name for name, _ in layers(model) if name.startswith("stage2_block2_")]
     assert names == [
@@ -178,7 +178,7 @@ ROLE = re.compile(
 @pytest.mark.parametrize(
     "given", [{}, {"normalization": "batch", "dropout": 0.1, "padding_mode": "reflect"}]
 )
-def test_every_layer_is_named_by_its_role(name, given):
+def test_layers_are_named_by_role(name, given):
     given = {toggle: level for toggle, level in given.items() if toggle in cnnzoo.toggles(name)}
     if "padding" in cnnzoo.toggles(name):
         given["padding"] = "same"
@@ -188,6 +188,6 @@ def test_every_layer_is_named_by_its_role(name, given):
 
 
 @pytest.mark.parametrize("name", ["downsampling", "residual", "mlp", "mobilenet", "efficientnet"])
-def test_names_do_not_depend_on_the_models_built_before(name):
+def test_names_do_not_depend_on_earlier_models(name):
     first, second = (cnnzoo.build(name, compile=False) for _ in range(2))
     assert layers(first) == layers(second)

@@ -1,4 +1,4 @@
-"""Builders and trainings on Keras's other backends, each in a process of its own."""
+"""Builders and training on Keras's other backends, each in its own process."""
 
 import importlib.util
 import os
@@ -24,7 +24,7 @@ TRAININGS = [
 # Large models, and searches, each of whose sizes JAX compiles anew.
 SLOW = (
     "vgg16 or mobilenet or efficientnet or inverted or residual or resnet or plain_net "
-    "or formula or keras_same or kernel or pads or every_nth or replicated or bridged or squeeze"
+    "or formula or keras_same or kernel or numpy_pad or keeps_positions or replicated or squeeze"
 )
 
 TENSORFLOWS_OWN = "steps_per_execution or traced"
@@ -32,12 +32,12 @@ TENSORFLOWS_OWN = "steps_per_execution or traced"
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_the_builders_pass_their_tests_on_another_backend(backend):
+def test_builders_pass_their_tests_on_other_backends(backend):
     pass_on(backend, FILES, SLOW)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_restarted_model_trains_as_a_new_one_on_another_backend(backend):
+def test_reset_model_trains_as_a_new_one_on_other_backends(backend):
     pass_on(backend, TRAININGS, TENSORFLOWS_OWN)
 
 

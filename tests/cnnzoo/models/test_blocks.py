@@ -1,4 +1,4 @@
-"""What the toggles that families share do to a model."""
+"""Effects of the shared toggles."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ from cnnzoo.toggle import ToggleError
         ({"loss": "focal", "classes": 3}, 3, "softmax"),
     ],
 )
-def test_the_head_follows_the_loss(given, units, activation):
+def test_head_follows_the_loss(given, units, activation):
     head = cnnzoo.build("mlp", units=2, **given).get_layer("head")
     assert head.units == units
     assert head.activation.__name__ == activation
@@ -35,27 +35,27 @@ def test_the_head_follows_the_loss(given, units, activation):
     [
         (
             {"loss": "binary_crossentropy"},
-            "`loss` of `mlp`: binary_crossentropy tells 2 classes apart; got classes=10. "
-            "Give classes=2 or a categorical loss.",
+            "`loss` of `mlp`: binary_crossentropy needs 2 classes; got classes=10. "
+            "Pass classes=2 or a categorical loss.",
         ),
         (
             {"loss": "binary_crossentropy", "classes": 1, "name": "mine"},
-            "`loss` of `mine`: binary_crossentropy tells 2 classes apart; got classes=1. "
-            "Give classes=2 or a categorical loss.",
+            "`loss` of `mine`: binary_crossentropy needs 2 classes; got classes=1. "
+            "Pass classes=2 or a categorical loss.",
         ),
         (
             {"classes": 1},
             "`loss` of `mlp`: sparse_categorical_crossentropy needs at least 2 classes; "
-            "got classes=1, a regression. Give one of mse, mae, huber, or more classes.",
+            "got classes=1, a regression. Pass one of mse, mae, huber, or more classes.",
         ),
         (
             {"classes": 1, "loss": "categorical_hinge"},
             "`loss` of `mlp`: categorical_hinge needs at least 2 classes; "
-            "got classes=1, a regression. Give one of mse, mae, huber, or more classes.",
+            "got classes=1, a regression. Pass one of mse, mae, huber, or more classes.",
         ),
     ],
 )
-def test_a_loss_that_cannot_tell_the_classes_apart_is_refused(given, sentence):
+def test_loss_that_does_not_fit_the_classes_is_refused(given, sentence):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("mlp", **given)
     assert str(caught.value) == sentence
@@ -69,7 +69,7 @@ def test_a_loss_that_cannot_tell_the_classes_apart_is_refused(given, sentence):
     ],
 )
 @pytest.mark.parametrize("normalization", ["batch", "layer", "group"])
-def test_normalization_stands_where_it_is_put(normalization, position, order):
+def test_normalization_is_at_the_chosen_position(normalization, position, order):
     model = cnnzoo.build(
         "downsampling", filters=4, normalization=normalization, norm_position=position
     )
@@ -80,7 +80,7 @@ def test_normalization_stands_where_it_is_put(normalization, position, order):
 @pytest.mark.parametrize("shape", [(5, 4, 3), (6, 3)])
 @pytest.mark.parametrize("filters", [6, 8, 12, 16])
 @pytest.mark.parametrize("normalization", ["layer", "group"])
-def test_a_group_is_normalized_over_positions_and_its_channels(normalization, filters, shape):
+def test_group_is_normalized_over_positions_and_channels(normalization, filters, shape):
     model = cnnzoo.build(
         "simple_cnn",
         input_shape=shape,
@@ -102,13 +102,13 @@ def test_a_group_is_normalized_over_positions_and_its_channels(normalization, fi
     )
 
 
-def test_batch_normalization_takes_the_chosen_momentum():
+def test_batch_normalization_has_the_chosen_momentum():
     model = cnnzoo.build("downsampling", filters=2, normalization="batch", norm_momentum=0.5)
     assert model.get_layer("stage1_norm").momentum == 0.5
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum", "rmsprop"])
-def test_weight_decay_is_a_penalty_on_the_kernels_alone(optimizer):
+def test_weight_decay_penalizes_only_kernels(optimizer):
     model = cnnzoo.build(
         "depthwise_separable",
         input_shape=(5, 5, 2),
@@ -123,13 +123,13 @@ def test_weight_decay_is_a_penalty_on_the_kernels_alone(optimizer):
     np.testing.assert_allclose(float(sum(model.losses)), expected, rtol=1e-5)
 
 
-def test_adamw_decays_by_itself_without_a_penalty():
+def test_adamw_decays_without_a_penalty():
     model = cnnzoo.build("mlp", units=2, weight_decay=0.25, optimizer="adamw")
     assert model.losses == []
     assert model.optimizer.weight_decay == 0.25
 
 
-def test_dropout_stands_before_the_last_layer():
+def test_dropout_is_before_the_last_layer():
     model = cnnzoo.build("downsampling", filters=1, dropout=0.25)
     assert [layer.name for layer in model.layers][-2:] == ["dropout", "head"]
     assert model.get_layer("dropout").rate == 0.25
@@ -137,7 +137,7 @@ def test_dropout_stands_before_the_last_layer():
 
 
 @pytest.mark.parametrize("initializer", list(cnnzoo.toggles("mlp")["kernel_initializer"].levels))
-def test_every_kernel_starts_from_the_chosen_distribution(initializer):
+def test_kernels_have_the_chosen_initializer(initializer):
     model = cnnzoo.build(
         "depthwise_separable", input_shape=(5, 5, 2), filters=3, kernel_initializer=initializer
     )
@@ -148,14 +148,14 @@ def test_every_kernel_starts_from_the_chosen_distribution(initializer):
 
 
 @pytest.mark.parametrize(("pool", "value"), [("max", 4.0), ("average", 2.5)])
-def test_pooling_takes_the_largest_or_the_mean(pool, value):
+def test_pooling_returns_the_maximum_or_mean(pool, value):
     model = cnnzoo.build("simple_cnn", input_shape=(2, 2, 1), filters=1, pool=pool)
     layer = model.get_layer("stage1_pool")
     window = ops.convert_to_tensor(np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]], "float32"))
     assert ops.convert_to_numpy(layer(window)).item() == value
 
 
-def test_squeeze_and_excitation_scales_each_channel_by_one_number_from_0_to_1():
+def test_squeeze_and_excitation_scales_each_channel():
     model = cnnzoo.build("efficientnet", input_shape=(8, 8, 1), filters=8, depth=1, seed=0)
     before = model.get_layer("stage1_block1_spatial_activation").output
     after = model.get_layer("stage1_block1_scale").output
@@ -166,7 +166,7 @@ def test_squeeze_and_excitation_scales_each_channel_by_one_number_from_0_to_1():
     assert ((ratio > 0) & (ratio < 1)).all()
 
 
-def test_without_squeeze_and_excitation_its_layers_are_gone_and_the_others_stay():
+def test_disabled_squeeze_and_excitation_removes_only_its_layers():
     settings = {"input_shape": (8, 8, 1), "filters": 8, "depth": 2}
     names = {layer.name for layer in cnnzoo.build("efficientnet", **settings).layers}
     without = cnnzoo.build("efficientnet", squeeze_excite=False, **settings)
@@ -178,7 +178,7 @@ def test_without_squeeze_and_excitation_its_layers_are_gone_and_the_others_stay(
 # Compiling
 
 
-def test_a_gpu_does_not_make_keras_compile_models_with_xla(monkeypatch, tmp_path):
+def test_gpu_models_are_not_compiled_with_xla(monkeypatch, tmp_path):
     gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [gpu])
     model = cnnzoo.build("mlp")

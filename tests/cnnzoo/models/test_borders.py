@@ -1,4 +1,4 @@
-"""How wide the borders of a map are, and what they change."""
+"""Width and effect of the padded borders."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ import cnnzoo
     dilation=st.integers(1, 3),
 )
 @settings(max_examples=60)
-def test_borders_are_as_wide_as_those_of_keras_same(height, width, kernel_size, strides, dilation):
+def test_borders_are_as_wide_as_keras_same_padding(height, width, kernel_size, strides, dilation):
     assume(strides == 1 or dilation == 1)
     assume((kernel_size - 1) * dilation + 1 <= 2 * min(height, width) - 1)
     model = cnnzoo.build(
@@ -55,7 +55,7 @@ def test_borders_are_as_wide_as_those_of_keras_same(height, width, kernel_size, 
 
 @pytest.mark.parametrize("conv", ["standard", "separable"])
 @pytest.mark.parametrize(("mode", "numpys"), [("reflect", "reflect"), ("replicate", "edge")])
-def test_a_border_changes_the_border_of_the_map_and_nothing_else(mode, numpys, conv):
+def test_padding_mode_changes_only_the_border(mode, numpys, conv):
     arguments = {
         "input_shape": (6, 5, 2),
         "filters": 3,
@@ -79,6 +79,6 @@ def test_a_border_changes_the_border_of_the_map_and_nothing_else(mode, numpys, c
     np.testing.assert_allclose(second, by_hand, rtol=1e-5, atol=1e-6)
 
 
-def test_a_kernel_of_one_pixel_needs_no_border():
+def test_kernel_of_one_pixel_needs_no_border():
     model = cnnzoo.build("simple_cnn", kernel_size=1, padding_mode="reflect", filters=1)
     assert "BorderPadding" not in [type(layer).__name__ for layer in model.layers]

@@ -1,4 +1,4 @@
-"""Every model does what Keras's users expect of a model."""
+"""Models support what Keras users expect: summary, saving, plotting, mixed precision."""
 
 import importlib.util
 import shutil
@@ -36,14 +36,14 @@ def every_layer(model):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_functional_and_has_no_lambda_layers(name):
+def test_models_are_functional_without_lambda_layers(name):
     model = build(name, compile=False)
     assert type(model) is keras.Model or type(model).__name__ == "Functional"
     assert not [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Lambda)]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_summary_names_every_layer(name):
+def test_summary_names_every_layer(name):
     model = build(name)
     lines = []
     model.summary(print_fn=lines.append, line_length=200)
@@ -55,7 +55,7 @@ def test_a_summary_names_every_layer(name):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_under_mixed_precision_the_head_stays_exact(name, mixed_precision):
+def test_head_keeps_full_precision_under_mixed_precision(name, mixed_precision):
     few = "filters" in cnnzoo.toggles(name) and name not in SMALL
     model = build(name, seed=0, **{"filters": 4} if few else {})
     assert model.get_layer("head").compute_dtype == "float32"
@@ -74,7 +74,7 @@ def test_under_mixed_precision_the_head_stays_exact(name, mixed_precision):
 @pytest.mark.parametrize(
     "given", [{}, {"normalization": "group", "padding_mode": "reflect", "conv": "separable"}]
 )
-def test_channels_first_changes_the_order_of_axes_and_no_parameter(name, given, request):
+def test_channels_first_changes_only_the_order_of_axes(name, given, request):
     toggles = cnnzoo.toggles(name)
     given = {toggle: level for toggle, level in given.items() if toggle in toggles}
     if "padding" in toggles and given:
@@ -95,14 +95,14 @@ def test_channels_first_changes_the_order_of_axes_and_no_parameter(name, given, 
 
 
 @pytest.mark.parametrize("name", ["downsampling", "residual"])
-def test_a_model_can_be_drawn(name, tmp_path):
+def test_models_can_be_plotted(name, tmp_path):
     if importlib.util.find_spec("pydot") is None or shutil.which("dot") is None:
         pytest.skip("pydot or graphviz is missing")
     keras.utils.plot_model(build(name), to_file=tmp_path / "model.png", show_shapes=True)
     assert (tmp_path / "model.png").stat().st_size > 0
 
 
-def test_saved_models_with_layers_of_ours_load_in_a_fresh_process(tmp_path):
+def test_saved_models_with_custom_layers_load_in_another_process(tmp_path):
     paths = [tmp_path / "shortcut.keras", tmp_path / "border.keras"]
     build("residual", compile=False).save(paths[0])
     build("simple_cnn", compile=False, padding_mode="replicate").save(paths[1])
@@ -116,7 +116,7 @@ print(*[cnnzoo.load_model(path).name for path in sys.argv[1:]])
     assert answer.stdout.splitlines()[-1] == "residual simple_cnn"
 
 
-def test_two_models_live_side_by_side():
+def test_two_models_coexist():
     first = build("simple_cnn", seed=0)
     weights = first.get_weights()
     second = build("simple_cnn", seed=1)
@@ -127,7 +127,7 @@ def test_two_models_live_side_by_side():
         np.testing.assert_array_equal(before, now)
 
 
-def test_training_a_little_lowers_the_loss():
+def test_short_training_lowers_the_loss():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 64)
     x = (rng.normal(size=(64, 8, 8, 1)) + 2 * y[:, None, None, None]).astype("float32")

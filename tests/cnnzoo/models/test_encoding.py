@@ -1,4 +1,4 @@
-"""The labels that each loss choice takes, and the form that it gives them."""
+"""Encoding of labels for each loss choice."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from cnnzoo.models.losses import LOSSES
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("form", ["list", "column", "float", "uint8", "bool"])
-def test_class_ids_of_any_form_are_encoded_alike(name, form):
+def test_class_ids_of_any_type_are_encoded_equally(name, form):
     choice = LOSSES[name]
     ids = [0, 1, 1, 0, 1]
     given = {
@@ -30,7 +30,7 @@ def test_class_ids_of_any_form_are_encoded_alike(name, form):
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].labels == "one-hot"])
-def test_labels_that_are_spread_over_the_classes_stay_as_they_are(name):
+def test_shares_are_kept(name):
     soft = np.array([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
     encoded = LOSSES[name].encode(soft, classes=3)
     assert encoded.dtype == np.float32
@@ -38,7 +38,7 @@ def test_labels_that_are_spread_over_the_classes_stay_as_they_are(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_no_labels_are_no_error(name):
+def test_empty_labels_are_encoded(name):
     encoded = LOSSES[name].encode(np.zeros(0, "int64"), classes=2)
     assert len(encoded) == 0
 
@@ -57,103 +57,115 @@ SPARSE, BINARY, CATEGORICAL = (
             SPARSE,
             3,
             [0, 3],
-            "sparse_categorical_crossentropy with classes=3 takes class ids from 0 to 2; "
-            "the labels reach from 0 to 3.",
+            "`labels`: expected class ids from 0 to 2 for sparse_categorical_crossentropy with "
+            "classes=3; got ids from 0 to 3.",
         ),
         (
             CATEGORICAL,
             3,
             [-1, 1],
-            "categorical_crossentropy with classes=3 takes class ids from 0 to 2; "
-            "the labels reach from -1 to 1.",
+            "`labels`: expected class ids from 0 to 2 for categorical_crossentropy with classes=3; "
+            "got ids from -1 to 1.",
         ),
         (
             SPARSE,
             3,
             np.zeros((2, 3)),
-            "sparse_categorical_crossentropy takes class ids of shape (n,); the labels are "
-            "one-hot of shape (2, 3). Give labels.argmax(-1), or a loss on one-hot labels, such "
-            "as categorical_crossentropy.",
+            "`labels`: expected class ids of shape (n,) for sparse_categorical_crossentropy; got "
+            "one-hot labels of shape (2, 3). Pass labels.argmax(-1), or use a loss on one-hot "
+            "labels, such as categorical_crossentropy.",
         ),
         (
             BINARY,
             2,
             np.zeros((2, 2)),
-            "binary_crossentropy takes class ids of shape (n,); the labels are one-hot of shape "
-            "(2, 2). Give labels.argmax(-1), or a loss on one-hot labels, such as "
-            "categorical_crossentropy.",
+            "`labels`: expected class ids of shape (n,) for binary_crossentropy; got one-hot "
+            "labels of shape (2, 2). Pass labels.argmax(-1), or use a loss on one-hot labels, such "
+            "as categorical_crossentropy.",
         ),
         (
             BINARY,
             2,
             [0, 1, 2, 5],
-            "binary_crossentropy tells 2 classes apart, 0 and 1; the labels have 4 classes, "
-            "from 0 to 5. Give a categorical loss and classes=6.",
+            "`labels`: expected class ids from 0 to 1 for binary_crossentropy with classes=2; got "
+            "ids from 0 to 5. Use a categorical loss and classes=6.",
         ),
         (
             "mse",
             3,
             np.zeros((2, 4)),
-            "mse with classes=3 takes one-hot labels of shape (n, 3); "
-            "the labels have shape (2, 4).",
+            "`labels`: expected one-hot labels of shape (n, 3) for mse with classes=3; got shape "
+            "(2, 4).",
+        ),
+        (
+            "mse",
+            2,
+            [[0.5, 0.4]],
+            "`labels`: expected rows of shares that sum to 1 for mse; got other rows.",
         ),
         (
             SPARSE,
             3,
             [0.5, 1.0],
-            "sparse_categorical_crossentropy takes class ids, whole numbers of shape (n,); the "
-            "labels have shape (2,) and type float64. For a regression to one number build the "
-            "model with classes=1 and loss='mse'.",
+            "`labels`: expected class ids, integers of shape (n,), for "
+            "sparse_categorical_crossentropy; got shape (2,) and type float64. For a regression "
+            "build the model with classes=1 and loss='mse'.",
         ),
         (
             "mae",
             3,
             ["cat", "dog"],
-            "mae takes class ids, whole numbers of shape (n,); the labels have shape (2,) and "
-            "type <U3. For a regression to one number build the model with classes=1 and "
-            "loss='mse'.",
+            "`labels`: expected class ids, integers of shape (n,), for mae; got shape (2,) and "
+            "type <U3. For a regression build the model with classes=1 and loss='mse'.",
         ),
         (
             SPARSE,
             3,
             [0.0, np.nan],
-            "sparse_categorical_crossentropy takes class ids, whole numbers of shape (n,); the "
-            "labels have shape (2,) and type float64. For a regression to one number build the "
-            "model with classes=1 and loss='mse'.",
+            "`labels`: expected class ids, integers of shape (n,), for "
+            "sparse_categorical_crossentropy; got shape (2,) and type float64. For a regression "
+            "build the model with classes=1 and loss='mse'.",
         ),
         (
             SPARSE,
             3,
             [0.0, np.inf],
-            "sparse_categorical_crossentropy takes class ids, whole numbers of shape (n,); the "
-            "labels have shape (2,) and type float64. For a regression to one number build the "
-            "model with classes=1 and loss='mse'.",
+            "`labels`: expected class ids, integers of shape (n,), for "
+            "sparse_categorical_crossentropy; got shape (2,) and type float64. For a regression "
+            "build the model with classes=1 and loss='mse'.",
         ),
         (
             CATEGORICAL,
             3,
             np.zeros((2, 3, 3)),
-            "categorical_crossentropy takes class ids, whole numbers of shape (n,); the labels "
-            "have shape (2, 3, 3) and type float64. For a regression to one number build the "
-            "model with classes=1 and loss='mse'.",
+            "`labels`: expected class ids, integers of shape (n,), for categorical_crossentropy; "
+            "got shape (2, 3, 3) and type float64. For a regression build the model with classes=1 "
+            "and loss='mse'.",
         ),
         (
             "huber",
             1,
             np.zeros((2, 3)),
-            "huber with classes=1 is a regression to one number and takes numbers of shape (n,); "
-            "the labels have shape (2, 3) and type float64.",
+            "`labels`: expected numbers of shape (n,) for huber with classes=1; got shape (2, 3) "
+            "and type float64.",
+        ),
+        (
+            "huber",
+            1,
+            [1.0, np.nan, np.inf],
+            "`labels`: expected finite numbers for huber; got 3 numbers, 2 of which are "
+            "not finite.",
         ),
         (
             "mse",
             1,
             ["1", "2"],
-            "mse with classes=1 is a regression to one number and takes numbers of shape (n,); "
-            "the labels have shape (2,) and type <U1.",
+            "`labels`: expected numbers of shape (n,) for mse with classes=1; got shape (2,) and "
+            "type <U1.",
         ),
     ],
 )
-def test_labels_that_do_not_fit_are_refused_in_a_sentence(name, classes, labels, sentence):
+def test_invalid_labels_are_refused(name, classes, labels, sentence):
     with pytest.raises(LabelError) as caught:
         LOSSES[name].encode(labels, classes)
     assert str(caught.value) == sentence

@@ -1,4 +1,4 @@
-"""Every registered model, at its defaults and at random settings of its toggles."""
+"""Every registered model, with default and random values of its toggles."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def levels(model: str, toggle: Toggle) -> st.SearchStrategy[Any]:
 
 @st.composite
 def random_settings(draw, model: str) -> dict[str, Any]:
-    """A model's arguments: some toggles chosen, also switched-off ones, and what it is for."""
+    """Random arguments of a model, including toggles that are switched off."""
     toggles = cnnzoo.toggles(model)
     must = {name for name in toggles if name in CHEAP or name in CHEAP_LEVELS.get(model, {})}
     chosen = draw(st.sets(st.sampled_from(sorted(set(toggles) - must)), max_size=8))
@@ -89,7 +89,7 @@ def images(model, n: int) -> np.ndarray:
 
 
 def assert_round_trips(model, folder) -> None:
-    """Saved and loaded in safe mode it predicts the same; its configuration makes it again."""
+    """Check that a model is restored from its file and its configuration."""
     model.run_eagerly = True
     path = folder / "model.keras"
     model.save(path)
@@ -112,12 +112,12 @@ def configuration(model) -> str:
 
 
 def blank(name: str, **given: Any) -> Any:
-    """A model of the zoo that fetches no pretrained weights."""
+    """Build a zoo model without pretrained weights."""
     return cnnzoo.build(name, **{"weights": None} if name == "transfer" else {}, **given)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_at_its_defaults_it_trains_and_comes_back_from_a_file(name, tmp_path):
+def test_default_model_trains_and_is_saved(name, tmp_path):
     model = blank(name, seed=0)
     model.run_eagerly = len(model.variables) > 60  # tracing a deep one takes half a minute
     n = 4
@@ -144,7 +144,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_at_any_settings_that_are_not_refused_it_trains_and_comes_back_from_a_file(name, folder):
+def test_model_with_valid_settings_trains_and_is_saved(name, folder):
     @settings(
         max_examples=EXAMPLES.get(name, 25),
         phases=WITHOUT_SHRINKING,
@@ -169,7 +169,7 @@ def test_at_any_settings_that_are_not_refused_it_trains_and_comes_back_from_a_fi
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"transfer"}))
-def test_any_settings_at_all_build_or_are_refused_by_a_toggle_error(name):
+def test_any_settings_build_or_raise_toggle_error(name):
     toggles = cnnzoo.toggles(name)
     small = {"filters": 8, "units": 16, "depth": 12, "kernel_size": 31}
 

@@ -1,3 +1,5 @@
+"""Initial weights as a function of the seed and the names of the layers."""
+
 import re
 
 import keras
@@ -11,7 +13,7 @@ from cnnzoo.models.optimizers import make_optimizer
 
 
 def state(model) -> dict[str, np.ndarray]:
-    """Everything that a model holds: weights, statistics and random streams."""
+    """The weights, statistics and random streams of a model."""
     found: dict[str, np.ndarray] = {}
     for layer in model.layers:
         for variable in layer.variables:
@@ -49,19 +51,19 @@ INITIALIZERS = cnnzoo.toggles("mlp")["kernel_initializer"].levels
 
 @pytest.mark.parametrize("name", SMALL)
 class TestASmallModel:
-    def test_starts_alike_from_one_seed(self, name):
+    def test_same_seed_gives_the_same_weights(self, name):
         first = cnnzoo.build(name, seed=7, **SMALL[name])
         second = cnnzoo.build(name, seed=7, **SMALL[name])
         assert_same(state(first), state(second))
 
-    def test_starts_otherwise_from_another_seed(self, name):
+    def test_another_seed_gives_other_weights(self, name):
         first = state(cnnzoo.build(name, seed=0, **SMALL[name]))
         second = state(cnnzoo.build(name, seed=1, **SMALL[name]))
         for path in first:
             drawn = "kernel" in path or "seed_generator" in path
             assert (first[path] != second[path]).any() == drawn, path
 
-    def test_goes_back_to_its_start_after_training(self, name):
+    def test_initialize_resets_a_trained_model(self, name):
         model = cnnzoo.build(name, seed=3, **SMALL[name])
         start = state(model)
         train(model)
@@ -70,19 +72,19 @@ class TestASmallModel:
         initialize(model, 3)
         assert_same(state(model), start)
 
-    def test_set_back_to_another_seed_is_as_if_built_with_it(self, name):
+    def test_initialize_equals_building_with_the_seed(self, name):
         model = cnnzoo.build(name, seed=3, **SMALL[name])
         train(model)
         initialize(model, 4)
         assert_same(state(model), state(cnnzoo.build(name, seed=4, **SMALL[name])))
 
-    def test_built_without_a_seed_can_be_given_one_later(self, name):
+    def test_seed_can_be_set_after_building(self, name):
         model = cnnzoo.build(name, **SMALL[name])
         initialize(model, 3)
         assert_same(state(model), state(cnnzoo.build(name, seed=3, **SMALL[name])))
 
 
-def test_a_sequential_without_an_input_is_completed_for_the_format_of_its_data(request):
+def test_sequential_without_an_input_is_completed(request):
     def completed():
         model = keras.Sequential([keras.layers.Flatten()])
         complete(model, (8, 9, 3))
@@ -94,7 +96,7 @@ def test_a_sequential_without_an_input_is_completed_for_the_format_of_its_data(r
     assert completed() == (None, 3, 8, 9)
 
 
-def test_training_again_from_one_seed_gives_the_same_weights():
+def test_repeated_training_gives_the_same_weights():
     ends = []
     model = cnnzoo.build("batch_norm", seed=0, **SMALL["batch_norm"])
     for _ in range(2):
@@ -105,7 +107,7 @@ def test_training_again_from_one_seed_gives_the_same_weights():
     assert_same(*ends)
 
 
-def test_without_a_seed_keras_draws():
+def test_keras_draws_weights_without_a_seed():
     keras.utils.set_random_seed(0)
     first = cnnzoo.build("mlp", units=4).get_weights()
     second = cnnzoo.build("mlp", units=4).get_weights()
@@ -136,7 +138,7 @@ def test_without_a_seed_keras_draws():
         ("mlp", {"depth": 1}, {"depth": 2}),
     ],
 )
-def test_two_variants_share_the_initial_weights_of_layers_that_agree(name, baseline, variant):
+def test_variants_share_the_initial_weights_of_equal_layers(name, baseline, variant):
     size = {"units": 4} if name == "mlp" else {"filters": 4}
     common = {"input_shape": (12, 12, 1), "seed": 11, **size}
     first = state(cnnzoo.build(name, **common, **baseline))
@@ -149,7 +151,7 @@ def test_two_variants_share_the_initial_weights_of_layers_that_agree(name, basel
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
-def test_every_initializer_follows_the_seed(initializer):
+def test_initializers_follow_the_seed(initializer):
     def kernel(seed):
         model = cnnzoo.build("mlp", units=16, kernel_initializer=initializer, seed=seed)
         return model.get_layer("stage1_dense").get_weights()[0]
@@ -158,14 +160,14 @@ def test_every_initializer_follows_the_seed(initializer):
     assert (kernel(0) != kernel(1)).any()
 
 
-def test_layers_of_one_shape_and_several_names_start_otherwise():
+def test_layers_with_different_names_get_different_weights():
     model = cnnzoo.build("mlp", input_shape=(4, 4, 1), units=16, depth=3, seed=0)
     first = model.get_layer("stage1_dense").get_weights()[0]
     second = model.get_layer("stage2_dense").get_weights()[0]
     assert (first != second).any()
 
 
-def test_the_drawn_weights_have_the_deviation_that_the_initializer_promises():
+def test_weights_have_the_standard_deviation_of_the_initializer():
     # He et al. (2015), "Delving deep into rectifiers": variance 2 / fan-in
     model = cnnzoo.build(
         "mlp", input_shape=(20, 20, 1), units=200, kernel_initializer="he_normal", seed=0
@@ -175,7 +177,7 @@ def test_the_drawn_weights_have_the_deviation_that_the_initializer_promises():
     assert abs(kernel.mean()) < 0.001
 
 
-def test_the_statistics_of_batch_normalization_start_anew():
+def test_batch_normalization_statistics_are_reset():
     model = cnnzoo.build("batch_norm", seed=0, **SMALL["batch_norm"])
     train(model)
     norm = model.get_layer("stage1_norm")
@@ -188,7 +190,7 @@ def test_the_statistics_of_batch_normalization_start_anew():
     np.testing.assert_array_equal(variance, 1)
 
 
-def test_dropout_drops_the_same_inputs_again():
+def test_reset_dropout_repeats_its_draws():
     model = cnnzoo.build("mlp", units=64, dropout=0.5, seed=5)
     x = np.ones((2, 28, 28, 1), "float32")
 
@@ -202,7 +204,7 @@ def test_dropout_drops_the_same_inputs_again():
     assert (first[0] != first[1]).any()
 
 
-def test_a_model_within_a_model_starts_by_its_own_names():
+def test_nested_model_is_initialized_by_its_path():
     def nested():
         inner = keras.Sequential(
             [keras.Input((3,)), keras.layers.Dense(3, name="dense")], name="inner"
@@ -219,7 +221,7 @@ def test_a_model_within_a_model_starts_by_its_own_names():
     assert (outer_kernel != inner_kernel).any()
 
 
-def test_layers_within_a_wrapper_are_seeded_too():
+def test_layers_in_a_wrapper_are_seeded():
     def wrapped():
         cell = keras.layers.LSTM(2, name="cell", recurrent_dropout=0.5)
         return keras.Sequential(
@@ -234,7 +236,7 @@ def test_layers_within_a_wrapper_are_seeded_too():
     assert (first.get_weights()[0] != second.get_weights()[0]).any()
 
 
-def test_a_shared_layer_starts_once():
+def test_shared_layer_is_initialized_once():
     dense = keras.layers.Dense(3, name="dense")
     inputs = keras.Input((3,))
     model = keras.Model(inputs, dense(dense(inputs)))

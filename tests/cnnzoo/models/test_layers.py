@@ -1,3 +1,5 @@
+"""Custom Keras layers."""
+
 import keras
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ def maps_with_borders(draw):
     mode=st.sampled_from(["reflect", "replicate"]),
     data_format=st.sampled_from(["channels_last", "channels_first"]),
 )
-def test_borders_are_what_numpy_pads(case, mode, data_format):
+def test_borders_equal_numpy_pad(case, mode, data_format):
     sizes, amounts = case
     x = values(2, *sizes, 3)
     expected = np.pad(x, [(0, 0), *amounts, (0, 0)], mode=NUMPY_MODES[mode])
@@ -62,9 +64,7 @@ def test_replicated_borders_may_be_wider_than_the_map(size, before, after):
     strides=st.integers(1, 3),
     data_format=st.sampled_from(["channels_last", "channels_first"]),
 )
-def test_a_shortcut_keeps_every_nth_position_and_fills_channels_by_zeros(
-    sizes, channels, filters, strides, data_format
-):
+def test_shortcut_keeps_positions_and_pads_channels(sizes, channels, filters, strides, data_format):
     x = values(2, *sizes, channels)
     expected = np.zeros((2, *[-(-size // strides) for size in sizes], filters), "float32")
     for position in np.ndindex(*expected.shape[1:-1]):
@@ -79,9 +79,7 @@ def test_a_shortcut_keeps_every_nth_position_and_fills_channels_by_zeros(
 
 @given(size=st.integers(1, 9), strides=st.integers(1, 3), kernel_size=st.integers(1, 5))
 @settings(max_examples=25)
-def test_a_shortcut_has_the_size_of_the_same_padded_convolution_that_it_bridges(
-    size, strides, kernel_size
-):
+def test_shortcut_has_the_size_of_the_convolution(size, strides, kernel_size):
     inputs = keras.Input((size, size, 2))
     bridged = keras.layers.Conv2D(4, kernel_size, strides=strides, padding="same")(inputs)
     assert ZeroPadShortcut(4, strides)(inputs).shape == bridged.shape
@@ -97,14 +95,14 @@ LAYERS = [
 
 @pytest.mark.parametrize("layer", LAYERS)
 class TestEveryLayer:
-    def test_comes_back_from_its_configuration(self, layer):
+    def test_is_restored_from_its_configuration(self, layer):
         back = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
         assert type(back) is type(layer)
         assert back.get_config() == layer.get_config()
         x = values(1, 4, 4, 4)
         np.testing.assert_array_equal(called(back, x), called(layer, x))
 
-    def test_remembers_the_data_format_that_it_was_made_for(self, layer, channels_first):
+    def test_keeps_its_data_format(self, layer, channels_first):
         back = type(layer).from_config(layer.get_config())
         assert back.data_format == layer.data_format
 
@@ -112,12 +110,12 @@ class TestEveryLayer:
         layer(keras.Input((4, 4, 4)))
         assert layer.count_params() == 0
 
-    def test_gives_the_same_shape_symbolically_as_on_values(self, layer):
+    def test_symbolic_shape_equals_the_computed_one(self, layer):
         symbolic = layer(keras.Input((4, 4, 4))).shape
         assert symbolic == (None, *called(layer, values(1, 4, 4, 4)).shape[1:])
 
 
-def test_the_data_format_is_keras_own_unless_told(channels_first):
+def test_default_data_format_is_that_of_keras(channels_first):
     assert BorderPadding([(1, 1)], "reflect").data_format == "channels_first"
     assert ZeroPadShortcut(2).data_format == "channels_first"
     assert ZeroPadShortcut(2, data_format="channels_last").data_format == "channels_last"

@@ -1,4 +1,4 @@
-"""What a builder loads or sets itself stays; the seed draws the rest."""
+"""Weights that a builder loads or sets are kept; the seed draws the others."""
 
 import functools
 from threading import Event, Thread
@@ -29,7 +29,7 @@ def assert_same(first, second):
 
 
 class Block(keras.layers.Layer):
-    """A custom block in the usual way: without a `build` of its own."""
+    """A usual custom block, without a `build` method."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -95,7 +95,7 @@ def assert_loaded(found):
         np.testing.assert_array_equal(found[path].ravel(), np.ravel(value), err_msg=path)
 
 
-def test_seeding_touches_only_what_the_builder_leaves_fresh():
+def test_seed_changes_only_weights_that_are_not_loaded():
     first, again, other = (state(build_seeded(with_loaded_parts, seed)) for seed in (0, 0, 1))
     assert_same(first, again)
     assert_loaded(first)
@@ -106,7 +106,7 @@ def test_seeding_touches_only_what_the_builder_leaves_fresh():
     np.testing.assert_allclose(first["normed/length"], lengths, rtol=1e-6)
 
 
-def test_layers_of_one_name_start_alike_beside_loaded_ones():
+def test_loaded_layers_do_not_change_the_weights_of_others():
     def plain():
         layers = [keras.Input((3,)), keras.layers.Dense(2, name="head")]
         return keras.Sequential(layers)
@@ -117,7 +117,7 @@ def test_layers_of_one_name_start_alike_beside_loaded_ones():
     )
 
 
-def test_a_model_started_anew_has_its_loaded_weights_again():
+def test_reset_model_has_its_loaded_weights():
     used, fresh = build_seeded(with_loaded_parts, 0), build_seeded(with_loaded_parts, 1)
     for variable in used.trainable_variables:
         variable.assign(variable + 1)
@@ -125,7 +125,7 @@ def test_a_model_started_anew_has_its_loaded_weights_again():
     assert_same(state(used), state(fresh))
 
 
-def test_the_digest_is_of_the_loaded_weights_alone():
+def test_digest_depends_only_on_loaded_weights():
     def built(seed, bias):
         def make():
             model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -140,7 +140,7 @@ def test_the_digest_is_of_the_loaded_weights_alone():
     assert loaded_digest(built(0, 1.0)) != loaded_digest(built(0, 2.0))
 
 
-def test_what_a_builder_draws_itself_follows_the_seed():
+def test_values_that_a_builder_draws_follow_the_seed():
     def drawing():
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
         model.set_weights([np.random.normal(size=(3, 2)), np.zeros(2)])  # noqa: NPY002
@@ -151,7 +151,7 @@ def test_what_a_builder_draws_itself_follows_the_seed():
     assert (first != other).any()
 
 
-def test_weights_older_than_the_builder_stay_and_come_back():
+def test_weights_from_before_the_builder_are_kept():
     shared = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, name="old")])
     before = shared.get_weights()[0]
 
@@ -164,7 +164,7 @@ def test_weights_older_than_the_builder_stay_and_come_back():
     np.testing.assert_array_equal(build_seeded(around, 1).get_weights()[0], before)
 
 
-def test_a_zoo_model_within_a_builder_follows_the_trials_seed():
+def test_zoo_model_in_a_builder_follows_the_seed():
     def make():
         return cnnzoo.build("mlp", input_shape=(4, 4, 1), units=4, seed=0)
 
@@ -209,7 +209,7 @@ def test_parts_of_blocks_without_a_build_follow_the_seed(kind):
 
 
 class Early(keras.layers.Layer):
-    """A layer that makes its weights in `__init__`, as in the first example of Keras's guide."""
+    """A layer that creates its weights in `__init__`, as in the first example of Keras's guide."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -251,7 +251,7 @@ def test_weights_of_a_tensorflow_checkpoint_are_kept(tmp_path):
     np.testing.assert_array_equal(kernel, saved.get_weights()[0])
 
 
-def test_a_model_that_its_builder_keeps_starts_anew():
+def test_model_that_its_builder_keeps_is_reset():
     @functools.cache
     def kept():
         return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
@@ -262,7 +262,7 @@ def test_a_model_that_its_builder_keeps_starts_anew():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_keras_is_as_before_after_watches_in_two_threads():
+def test_keras_is_restored_after_watches_in_two_threads():
     entered, left = Event(), Event()
 
     def watch():
@@ -281,7 +281,7 @@ def test_keras_is_as_before_after_watches_in_two_threads():
     assert (keras.layers.Layer.add_weight, keras.Variable.assign) == before
 
 
-def test_keras_is_as_before_after_a_builder_that_fails():
+def test_keras_is_restored_after_a_failing_builder():
     def fail():
         raise ValueError("no model")
 

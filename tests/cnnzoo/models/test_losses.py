@@ -1,4 +1,4 @@
-"""Every loss choice against its formula in NumPy."""
+"""Loss choices, compared with their formulas in NumPy."""
 
 import keras
 import numpy as np
@@ -52,7 +52,7 @@ def huber(p):
 
 
 def value(name, outputs, **options):
-    """The mean loss as Keras gives it, with labels as the choice encodes them."""
+    """The mean loss of Keras with encoded labels."""
     choice = LOSSES[name]
     labels = choice.encode(IDS if choice.labels != "binary" else IDS % 2, CLASSES_OF[name])
     loss = choice.loss(**options)
@@ -73,7 +73,7 @@ CLASSES_OF = {name: 2 if name == "binary_crossentropy" else CLASSES for name in 
         ("huber", huber(softmax(SCORES))),
     ],
 )
-def test_a_loss_of_probabilities_is_its_formula(name, expected):
+def test_loss_of_probabilities_equals_its_formula(name, expected):
     assert value(name, softmax(SCORES)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_a_loss_of_probabilities_is_its_formula(name, expected):
         ("focal", focal(softmax(SCORES))),
     ],
 )
-def test_a_loss_of_logits_is_the_loss_of_their_softmax(name, expected):
+def test_loss_of_logits_equals_the_loss_of_their_softmax(name, expected):
     assert value(name, SCORES, logits=True) == pytest.approx(expected, rel=1e-5)
 
 
@@ -102,7 +102,7 @@ def test_label_smoothing_spreads_a_share_over_all_classes(name, formula, share):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2])
-def test_binary_crossentropy_is_its_formula(share):
+def test_binary_crossentropy_equals_its_formula(share):
     p = sigmoid(SCORES[:, :1])
     y = (IDS % 2)[:, None] * (1 - share) + share / 2
     expected = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
@@ -112,7 +112,7 @@ def test_binary_crossentropy_is_its_formula(share):
     assert logits == pytest.approx(expected, rel=1e-5)
 
 
-def test_hinge_is_its_formula_on_scores():
+def test_hinge_equals_its_formula_on_scores():
     wrong = ((1 - ONE_HOT) * SCORES).max(axis=1)
     expected = np.maximum(0.0, wrong - (ONE_HOT * SCORES).sum(axis=1) + 1).mean()
     assert value("categorical_hinge", SCORES) == pytest.approx(expected, rel=1e-5)
@@ -126,7 +126,7 @@ def test_hinge_is_its_formula_on_scores():
         ("huber", lambda e: np.where(np.abs(e) <= 1, e**2 / 2, np.abs(e) - 0.5).mean()),
     ],
 )
-def test_a_regression_loss_is_its_formula_on_one_number(name, formula):
+def test_regression_loss_equals_its_formula(name, formula):
     targets, outputs = RNG.normal(size=N) * 3, RNG.normal(size=(N, 1)) * 3
     labels = LOSSES[name].encode(targets, classes=1)
     assert labels.shape == (N, 1)
@@ -139,7 +139,7 @@ def test_a_regression_loss_is_its_formula_on_one_number(name, formula):
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("logits", [False, True])
-def test_accuracy_is_the_share_of_right_answers_whatever_the_loss(name, logits):
+def test_accuracy_is_the_share_of_correct_predictions(name, logits):
     choice = LOSSES[name]
     if choice.labels == "binary":
         outputs, right = SCORES[:, :1], ((SCORES[:, 0] > 0) == (IDS % 2)).mean()
@@ -155,7 +155,7 @@ def test_accuracy_is_the_share_of_right_answers_whatever_the_loss(name, logits):
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "huber"])
-def test_a_regression_is_measured_by_its_errors(name):
+def test_regression_metrics_are_mae_and_rmse(name):
     mae, rmse = LOSSES[name].metrics(1)
     assert (mae.name, rmse.name) == ("mae", "rmse")
     targets, outputs = np.array([[1.0], [2.0]]), np.array([[2.0], [5.0]])
@@ -174,7 +174,7 @@ def test_a_regression_is_measured_by_its_errors(name):
     ),
     name=st.sampled_from([name for name in LOSSES if name != "binary_crossentropy"]),
 )
-def test_logits_become_the_probabilities_of_their_softmax(scores, name):
+def test_logits_become_softmax_probabilities(scores, name):
     p = LOSSES[name].probabilities(scores, logits=True)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-12)
     expected = ops.convert_to_numpy(ops.softmax(ops.convert_to_tensor(scores, "float64")))
@@ -182,7 +182,7 @@ def test_logits_become_the_probabilities_of_their_softmax(scores, name):
 
 
 @given(scores=arrays.arrays("float64", st.tuples(st.integers(1, 5)), elements=st.floats(-1e4, 1e4)))
-def test_a_binary_logit_becomes_the_probability_of_class_1(scores):
+def test_binary_logit_becomes_the_probability_of_class_1(scores):
     p = LOSSES["binary_crossentropy"].probabilities(scores[:, None], logits=True)
     assert p.shape == (len(scores), 2)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-12)
@@ -190,7 +190,7 @@ def test_a_binary_logit_becomes_the_probability_of_class_1(scores):
     np.testing.assert_allclose(p[:, 1], expected, rtol=1e-9, atol=1e-15)
 
 
-def test_probabilities_are_left_as_they_are():
+def test_probabilities_are_kept():
     p = softmax(SCORES)
     np.testing.assert_array_equal(LOSSES["mse"].probabilities(p), p)
     np.testing.assert_array_equal(LOSSES[SPARSE].probabilities(p), p)
@@ -198,7 +198,7 @@ def test_probabilities_are_left_as_they_are():
     np.testing.assert_array_equal(both, [[0.75, 0.25], [0.0, 1.0]])
 
 
-def test_scores_of_a_hinge_loss_pass_through_softmax():
+def test_hinge_scores_pass_through_softmax():
     p = LOSSES["categorical_hinge"].probabilities(SCORES)
     np.testing.assert_allclose(p, softmax(SCORES), rtol=1e-12)
 
@@ -214,7 +214,7 @@ def compiled(loss, units=3):
 
 @pytest.mark.parametrize("choice", LOSSES.values(), ids=lambda choice: choice.name)
 @pytest.mark.parametrize("form", ["string", "function", "class", "object"])
-def test_the_loss_of_a_model_is_known_however_it_was_compiled(choice, form):
+def test_loss_is_read_from_any_form_of_compilation(choice, form):
     units = 1 if choice.labels == "binary" else 3
     loss = {
         "string": choice.function,
@@ -230,11 +230,11 @@ def test_the_loss_of_a_model_is_known_however_it_was_compiled(choice, form):
 
 
 @pytest.mark.parametrize("name", ["mse", "mae"])
-def test_keras_short_names_of_losses_are_known(name):
+def test_short_names_of_keras_losses_are_read(name):
     assert loss_of(compiled(name)).choice is LOSSES[name]
 
 
-def test_logits_and_options_are_read_off_the_loss_of_a_model():
+def test_logits_and_options_are_read_from_the_loss():
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.25)
     found = loss_of(compiled(loss))
     assert found.logits is True
@@ -242,7 +242,7 @@ def test_logits_and_options_are_read_off_the_loss_of_a_model():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_loss_of_a_model_of_the_zoo_is_the_one_it_was_built_with(name):
+def test_loss_of_a_zoo_model_is_the_chosen_one(name):
     for classes in (2, 3):
         if name == "binary_crossentropy" and classes == 3:
             continue
@@ -251,7 +251,7 @@ def test_the_loss_of_a_model_of_the_zoo_is_the_one_it_was_built_with(name):
         assert (found.choice.name, found.classes, found.logits) == (name, classes, False)
 
 
-def test_a_model_that_is_not_compiled_has_no_loss():
+def test_uncompiled_model_is_refused():
     with pytest.raises(LabelError) as caught:
         encode_labels([0], cnnzoo.build("mlp", units=1, compile=False))
     assert str(caught.value) == "`mlp` is not compiled; build it with compile=True."
@@ -264,30 +264,30 @@ KNOWN = (
 )
 
 
-def test_a_loss_that_is_not_a_choice_is_refused_with_those_that_are():
+def test_unknown_loss_is_refused():
     with pytest.raises(LabelError) as caught:
         loss_of(compiled("poisson"))
-    assert str(caught.value) == f"`mine` has the loss poisson; known are {KNOWN}."
+    assert str(caught.value) == f"`loss` of `mine`: expected one of {KNOWN}; got poisson."
 
 
-def test_a_loss_of_the_users_own_is_refused_by_its_name():
+def test_custom_loss_is_refused():
     class Strange(keras.losses.Loss):
         def call(self, y_true, y_pred):
             return y_pred
 
     with pytest.raises(LabelError) as caught:
         loss_of(compiled(Strange()))
-    assert str(caught.value) == f"`mine` has the loss Strange; known are {KNOWN}."
+    assert str(caught.value) == f"`loss` of `mine`: expected one of {KNOWN}; got Strange."
 
 
-def test_a_model_of_several_outputs_is_refused():
+def test_model_with_several_outputs_is_refused():
     inputs = keras.Input((2,))
     outputs = [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)]
     model = keras.Model(inputs, outputs, name="mine")
     model.compile(loss=["mse", "mae"])
     with pytest.raises(LabelError) as caught:
         loss_of(model)
-    assert str(caught.value) == "`mine` has 2 outputs; the labels of one are known."
+    assert str(caught.value) == "`mine`: expected a model with one output; got 2."
 
 
 class Called(keras.Model):
@@ -297,29 +297,28 @@ class Called(keras.Model):
         return x
 
 
-def test_a_subclassed_model_is_refused():
+def test_subclassed_model_is_refused():
     model = Called(name="mine")
     model.compile(loss="mse")
     with pytest.raises(LabelError) as caught:
         loss_of(model)
     assert str(caught.value) == (
-        "`mine` is a subclass of keras.Model with its own `call`, so its outputs are not known; "
+        "`mine` is a subclass of keras.Model with a custom `call`, so its outputs are unknown; "
         "build it as keras.Model(inputs, outputs)."
     )
 
 
-def test_several_binary_answers_at_once_are_not_two_classes():
+def test_several_binary_outputs_are_refused():
     with pytest.raises(LabelError) as caught:
         loss_of(compiled("binary_crossentropy", units=3))
     assert str(caught.value) == (
-        "`mine` has the loss binary_crossentropy on 3 units; "
-        "only one unit, which tells 2 classes apart, is known."
+        "`mine`: expected one output unit with the loss binary_crossentropy; got 3."
     )
 
 
 @pytest.mark.parametrize("logits", [False, True])
 @pytest.mark.parametrize("loss", [SPARSE, CATEGORICAL])
-def test_a_model_that_is_certain_and_wrong_is_measured_without_clipping(loss, logits):
+def test_loss_of_a_certain_wrong_prediction_is_not_clipped(loss, logits):
     model = cnnzoo.build("mlp", units=1, classes=2, loss=loss, logits=logits)
     outputs = np.array([[-46.0, 0.0], [0.0, -46.0]], "float32")
     if not logits:
@@ -328,7 +327,7 @@ def test_a_model_that_is_certain_and_wrong_is_measured_without_clipping(loss, lo
     assert found.measure(found.encode([0, 0]), outputs) == pytest.approx(23.0, rel=1e-5)
 
 
-def test_a_binary_model_that_is_certain_and_wrong_is_measured_without_clipping():
+def test_binary_loss_of_a_certain_wrong_prediction_is_not_clipped():
     model = cnnzoo.build("mlp", units=1, classes=2, loss=BINARY)
     found = loss_of(model)
     outputs = np.array([[np.exp(-46.0)], [0.5]], "float32")
@@ -339,7 +338,7 @@ def test_a_binary_model_that_is_certain_and_wrong_is_measured_without_clipping()
 # Claim C14
 
 
-def test_sparse_and_categorical_crossentropy_train_to_the_same_weights_bit_for_bit():
+def test_sparse_and_categorical_crossentropy_train_bit_identically():
     x = RNG.normal(size=(3, 8, 12, 12, 1)).astype("float32")
     y = RNG.integers(0, 10, (3, 8))
     losses, weights = [], []

@@ -1,3 +1,5 @@
+"""Optimizers and their weight decay."""
+
 import keras
 import numpy as np
 import pytest
@@ -30,20 +32,20 @@ def values(variables) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_an_optimizer_takes_the_learning_rate_and_is_made_anew(name):
+def test_optimizer_is_new_and_has_the_learning_rate(name):
     first, second = make_optimizer(name, 0.125), make_optimizer(name, 0.125)
     assert type(first) is KINDS[name]
     assert first is not second
     assert float(first.learning_rate) == 0.125
 
 
-def test_momentum_is_sgd_that_keeps_nine_tenths():
+def test_momentum_is_sgd_with_momentum_0_9():
     assert make_optimizer("momentum", 0.1).momentum == 0.9
     assert make_optimizer("sgd", 0.1).momentum == 0.0
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd", "momentum", "rmsprop"])
-def test_weights_decay_by_no_optimizer_but_adamw(name):
+def test_only_adamw_decays_weights(name):
     variables = model()
     before = values(variables)
     optimizer = make_optimizer(name, 0.5, weight_decay=0.5)
@@ -52,7 +54,7 @@ def test_weights_decay_by_no_optimizer_but_adamw(name):
         np.testing.assert_array_equal(value, before[path])
 
 
-def test_adamw_shrinks_kernels_by_rate_times_decay_and_nothing_else():
+def test_adamw_decays_only_kernels():
     variables = model()
     before = values(variables)
     optimizer = make_optimizer("adamw", 0.5, weight_decay=0.25)

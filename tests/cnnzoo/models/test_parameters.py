@@ -1,4 +1,4 @@
-"""The documents' arithmetic: parameters and shapes, from the formulas and the papers' tables."""
+"""Parameters and shapes of the models, compared with documents, papers and formulas."""
 
 import numpy as np
 import pytest
@@ -45,12 +45,12 @@ def before_the_head(model) -> int:
         ("depthwise_separable", 2_432 + dense(64, 10), separable(3, 32, 64) + dense(64, 10)),
     ],
 )
-def test_a_documents_model_has_the_documents_number_of_parameters(name, expected, formula):
+def test_document_model_has_the_parameters_of_its_document(name, expected, formula):
     assert formula == expected
     assert cnnzoo.build(name).count_params() == expected
 
 
-def test_batch_norm_has_192_parameters_that_are_not_trained():
+def test_batch_norm_has_192_untrained_parameters():
     model = cnnzoo.build("batch_norm")
     assert count(model.non_trainable_weights) == 192 == 2 * 32 + 2 * 64
     assert count(model.trainable_weights) == 387_850 - 192
@@ -63,7 +63,7 @@ def test_conv_stack_has_5088_parameters_before_the_head():
     assert model.get_layer("stage2_conv").count_params() == 4_640
 
 
-def test_depthwise_separable_has_2432_parameters_before_the_head_against_18496():
+def test_depthwise_separable_has_2432_parameters_before_the_head():
     # 001 ex. 3: 32 * 9 + 32 and 32 * 64 + 64, against one convolution of 32 * 64 * 9 + 64
     model = cnnzoo.build("depthwise_separable")
     assert before_the_head(model) == 2_432
@@ -76,9 +76,7 @@ def test_depthwise_separable_has_2432_parameters_before_the_head_against_18496()
     kernel_size=st.sampled_from([1, 3, 5]), channels=st.integers(1, 8), filters=st.integers(1, 12)
 )
 @settings(max_examples=15)
-def test_a_separable_convolution_saves_1_over_filters_plus_1_over_kernel_squared(
-    kernel_size, channels, filters
-):
+def test_separable_convolution_saves_the_share_of_the_formula(kernel_size, channels, filters):
     def weights(kind):
         model = cnnzoo.build(
             "depthwise_separable",
@@ -99,7 +97,7 @@ def test_a_separable_convolution_saves_1_over_filters_plus_1_over_kernel_squared
     assert both * filters * kernel_size**2 == standard * (kernel_size**2 + filters)
 
 
-def test_a_hidden_layer_on_224_by_224_by_3_would_have_150_529_000_parameters():
+def test_dense_layer_on_a_large_image_has_150_million_parameters():
     # 003 step 1, by the formula that small models follow: building it takes 0.6 GB.
     assert dense(224 * 224 * 3, 1000) == 150_529_000
     for size, units in (((32, 32, 3), 100), ((5, 4, 2), 7), ((9, 3), 11)):
@@ -109,7 +107,7 @@ def test_a_hidden_layer_on_224_by_224_by_3_would_have_150_529_000_parameters():
         assert model.count_params() == hidden + dense(units, 10)
 
 
-def test_an_mlp_without_hidden_layers_is_a_linear_classifier():
+def test_mlp_without_hidden_layers_is_a_linear_classifier():
     model = cnnzoo.build("mlp", depth=0)
     assert model.count_params() == dense(784, 10) == 7_850
 
@@ -119,7 +117,7 @@ HE = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
 
 
 @pytest.mark.parametrize("depth", HE)
-def test_a_resnet_has_the_papers_number_of_parameters(depth):
+def test_resnet_has_the_parameters_of_the_paper(depth):
     # The paper cuts rather than rounds (56: 0.857, 110: 1.736), hence a unit of the last digit;
     # we also count the moving averages, which add 0.5%.
     millions = cnnzoo.build("residual", depth=depth, compile=False).count_params() / 1e6
@@ -128,7 +126,7 @@ def test_a_resnet_has_the_papers_number_of_parameters(depth):
 
 
 @pytest.mark.parametrize("depth", [20, 32])
-def test_a_resnets_parameters_follow_from_its_blocks(depth):
+def test_resnet_parameters_are_the_sum_over_blocks(depth):
     n = (depth - 2) // 6
     weights = 9 * (3 * 16 + 2 * n * 16**2 + (16 * 32 + (2 * n - 1) * 32**2))
     weights += 9 * (32 * 64 + (2 * n - 1) * 64**2)
@@ -139,7 +137,7 @@ def test_a_resnets_parameters_follow_from_its_blocks(depth):
 
 
 @pytest.mark.parametrize("depth", [8, 14, 20])
-def test_a_plain_net_has_as_many_parameters_as_the_resnet_of_its_depth(depth):
+def test_plain_net_has_the_parameters_of_the_resnet(depth):
     skip, plain = (
         cnnzoo.build("residual", depth=depth, filters=4, skip=skip, compile=False)
         for skip in (True, False)
@@ -148,27 +146,27 @@ def test_a_plain_net_has_as_many_parameters_as_the_resnet_of_its_depth(depth):
 
 
 @pytest.mark.parametrize("depth", [8, 14])
-def test_a_resnet_of_depth_d_has_d_layers_with_weights(depth):
+def test_resnet_depth_counts_layers_with_weights(depth):
     model = cnnzoo.build("residual", depth=depth, filters=4)
     assert sum("kernel" in w.name for w in model.weights) == depth
 
 
 # Simonyan and Zisserman (2015), table 1: the convolutions, and the last one replaces three
 @pytest.mark.parametrize(("depth", "convolutions"), [(11, 8), (13, 10), (16, 13), (19, 16)])
-def test_a_vgg_has_the_papers_convolutions(depth, convolutions):
+def test_vgg_has_the_convolutions_of_the_paper(depth, convolutions):
     model = cnnzoo.build("vgg", depth=depth, filters=2)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds.count("Conv2D") == convolutions == depth - 3
     assert kinds.count("MaxPooling2D") == 5
 
 
-def test_vgg16_at_the_papers_width_has_the_papers_convolutional_parameters():
+def test_vgg16_has_the_convolutional_parameters_of_the_paper():
     # torchvision's and keras.applications' VGG16 without its top: 14,714,688
     model = cnnzoo.build("vgg", depth=16, filters=64, compile=False)
     assert before_the_head(model) == 14_714_688
 
 
-def test_mobilenet_at_the_papers_width_has_the_papers_weights():
+def test_mobilenet_has_the_weights_of_the_paper():
     # keras.applications.MobileNet without its top, which leaves the biases out, has 3,228,864
     # parameters: 3,206,976 trained. Ours has a bias in each of its 27 convolutions besides.
     model = cnnzoo.build("mobilenet", filters=32, compile=False)
@@ -239,7 +237,7 @@ def test_mobilenet_at_the_papers_width_has_the_papers_weights():
         ("sequence", {}, {"stage1_pool": (20, 16), "stage2_pool": (10, 32), "flatten": (640,)}),
     ],
 )
-def test_the_maps_have_the_sizes_of_the_documents(name, given, shapes):
+def test_maps_have_the_sizes_of_the_documents(name, given, shapes):
     model = cnnzoo.build(name, compile=False, **given)
     found = {layer: model.get_layer(layer).output.shape[1:] for layer in shapes}
     assert found == shapes
@@ -252,7 +250,7 @@ def test_the_maps_have_the_sizes_of_the_documents(name, given, shapes):
     padding=st.sampled_from(["valid", "same"]),
 )
 @settings(max_examples=40)
-def test_a_map_has_the_size_of_the_formula(size, kernel_size, strides, padding):
+def test_map_has_the_size_of_the_formula(size, kernel_size, strides, padding):
     # C09, C10: floor((n - k) / s) + 1 where it shrinks, ceil(n / s) where it is kept
     if kernel_size > size:
         return

@@ -1,3 +1,5 @@
+"""Registration, listing, help and argument checks of models."""
+
 import inspect
 import math
 import pickle
@@ -7,69 +9,84 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models import registry
+from cnnzoo.models.registry import MODELS, preset, register
 from cnnzoo.toggle import Toggle, ToggleError
 from cnnzoo.vocabulary import Filters, Shared
+from cnnzoo.zoo import get_model, toggles
 
-MODELS = cnnzoo.list_models()
+NAMES = cnnzoo.list_models()
 DOCUMENTED = {
-    *("batch_norm", "classic", "conv_stack", "depthwise_separable", "downsampling"),
-    *("efficientnet", "feature_maps", "loss_choice", "mlp", "mobilenet", "residual"),
-    *("sequence", "simple_cnn", "vgg"),
+    "batch_norm",
+    "classic",
+    "conv_stack",
+    "depthwise_separable",
+    "downsampling",
+    "efficientnet",
+    "feature_maps",
+    "loss_choice",
+    "mlp",
+    "mobilenet",
+    "residual",
+    "sequence",
+    "simple_cnn",
+    "vgg",
 }
 
 
 @pytest.fixture
-def own_registry(monkeypatch):
-    """A registry that forgets what a test registers."""
-    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+def own_registry():
+    """Remove the models that a test registers."""
+    models = dict(MODELS)
+    yield
+    MODELS.clear()
+    MODELS.update(models)
 
 
-def test_every_model_that_the_documents_ask_for_is_listed():
+def test_models_of_the_documents_are_listed():
     assert set(cnnzoo.list_models()) >= DOCUMENTED
 
 
-def test_a_pattern_filters_the_list():
+def test_pattern_filters_the_list():
     assert cnnzoo.list_models("*_*stack") == ["conv_stack"]
     assert cnnzoo.list_models("RES*") == []
     assert cnnzoo.list_models() == sorted(cnnzoo.list_models())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 class TestEveryModel:
-    def test_is_a_public_function_of_its_name(self, name):
-        assert getattr(cnnzoo, name) is registry.get_model(name).builder
+    def test_is_a_public_function(self, name):
+        assert getattr(cnnzoo, name) is get_model(name).builder
         assert getattr(cnnzoo, name).__name__ == name
 
-    def test_has_toggles_with_defaults_that_they_allow(self, name):
-        toggles = cnnzoo.toggles(name)
+    def test_defaults_are_allowed(self, name):
+        choices = cnnzoo.toggles(name)
         shared = {"dropout", "weight_decay", "kernel_initializer", "loss", "label_smoothing"}
-        assert shared | {"logits", "optimizer", "learning_rate"} <= set(toggles)
-        for key, toggle in toggles.items():
+        assert shared | {"logits", "optimizer", "learning_rate"} <= set(choices)
+        for key, toggle in choices.items():
             assert toggle.name == key
             assert toggle.check(toggle.default, name) == toggle.default
             assert toggle.meaning
 
-    def test_conditions_name_toggles_that_it_has_and_their_levels(self, name):
-        toggles = cnnzoo.toggles(name)
-        for toggle in toggles.values():
-            if toggle.when_among(toggles):
-                parent, levels = toggle.when
-                assert set(levels) <= set(toggles[parent].levels)
+    def test_conditions_name_its_toggles_and_levels(self, name):
+        choices = cnnzoo.toggles(name)
+        for toggle in choices.values():
+            if toggle.when_among(choices):
+                parent, active = toggle.when
+                assert set(active) <= set(choices[parent].levels)
 
-    def test_help_shows_every_toggle_with_its_default_in_the_signature(self, name):
+    def test_signature_has_every_toggle_with_its_default(self, name):
         signature = inspect.signature(getattr(cnnzoo, name))
-        toggles = cnnzoo.toggles(name)
+        choices = cnnzoo.toggles(name)
         purpose = ["input_shape", "classes", "compile", "seed", "name"]
         assert list(signature.parameters)[: len(purpose)] == purpose
-        assert [key for key in signature.parameters if key in toggles] == list(toggles)
+        assert [key for key in signature.parameters if key in choices] == list(choices)
         for parameter in signature.parameters.values():
             assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        for key, toggle in toggles.items():
+        for key, toggle in choices.items():
             assert signature.parameters[key].default == toggle.default
         assert signature.return_annotation == "keras.Model"
 
-    def test_help_tells_what_every_argument_means_and_allows(self, name):
+    def test_help_describes_every_argument(self, name):
         builder = getattr(cnnzoo, name)
         lines = builder.__doc__.splitlines()
         text = " ".join(builder.__doc__.split())
@@ -81,32 +98,30 @@ class TestEveryModel:
         assert "Raises" in lines
         assert all(len(line) <= 100 for line in lines)
 
-    def test_its_summary_is_one_sentence(self, name):
-        summary = registry.get_model(name).summary
+    def test_summary_is_one_sentence(self, name):
+        summary = get_model(name).summary
         assert summary.endswith(".")
-        assert registry.get_model(name).document
+        assert get_model(name).document
 
-    def test_travels_to_a_worker_by_name(self, name):
+    def test_is_pickled_by_name(self, name):
         builder = getattr(cnnzoo, name)
         assert pickle.loads(pickle.dumps(builder)) is builder  # noqa: S301
 
-    def test_takes_its_arguments_by_keyword_only(self, name):
+    def test_positional_arguments_are_refused(self, name):
         with pytest.raises(ToggleError) as caught:
             getattr(cnnzoo, name)((28, 28, 1))
-        assert str(caught.value) == (
-            f"`{name}` takes its arguments by keyword only; got (28, 28, 1)."
-        )
+        assert str(caught.value) == (f"`{name}`: expected keyword arguments only; got (28, 28, 1).")
 
 
-def test_toggles_is_the_public_function_whatever_was_imported_before():
+def test_toggles_is_the_public_function_after_any_import():
     import importlib
 
     for module in ("cnnzoo.data", "cnnzoo.toggle", "cnnzoo.models.registry"):
         importlib.import_module(module)
-    assert cnnzoo.toggles is registry.toggles
+    assert cnnzoo.toggles is toggles
 
 
-def test_toggles_reads_a_users_own_builder():
+def test_toggles_of_a_custom_builder():
     def mine(*, filters: Filters = 8): ...
 
     assert list(cnnzoo.toggles(mine)) == ["filters"]
@@ -159,13 +174,13 @@ def test_toggles_reads_a_users_own_builder():
         ({"name": 7}, "`name` of `downsampling` must be a text without '/'; got 7."),
     ],
 )
-def test_arguments_that_cannot_be_are_refused_in_a_sentence(settings, sentence):
+def test_invalid_arguments_are_refused(settings, sentence):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("downsampling", **settings)
     assert str(caught.value) == sentence
 
 
-def test_an_unknown_argument_is_answered_by_the_nearest_toggle_and_all_of_them():
+def test_unknown_argument_is_refused_with_the_nearest_name():
     with pytest.raises(ToggleError) as caught:
         cnnzoo.downsampling(pool_sise=2)
     names = ", ".join(cnnzoo.toggles("downsampling"))
@@ -193,7 +208,7 @@ def test_an_unknown_argument_is_answered_by_the_nearest_toggle_and_all_of_them()
         ((28, 28), 1),
     ],
 )  # fmt: skip
-def test_an_input_that_is_no_image_and_no_sequence_is_refused(shape):
+def test_invalid_input_shape_is_refused(shape):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("mlp", input_shape=shape)
     assert str(caught.value) == (
@@ -203,12 +218,12 @@ def test_an_input_that_is_no_image_and_no_sequence_is_refused(shape):
 
 
 @pytest.mark.parametrize("shape", [[8, 6, 2], np.array([8, 6, 2]), (np.int64(8), 6, 2)])
-def test_any_sequence_of_whole_numbers_is_an_input_shape(shape):
+def test_sequence_of_integers_is_an_input_shape(shape):
     assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 6, 2)
 
 
 @pytest.mark.parametrize("name", ["downsampling", "mlp", "vgg"])
-def test_an_image_shape_without_channels_is_refused(name):
+def test_image_shape_without_channels_is_refused(name):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build(name, input_shape=(28, 28))
     assert str(caught.value) == (
@@ -218,7 +233,7 @@ def test_an_image_shape_without_channels_is_refused(name):
     )
 
 
-def test_sequences_as_long_as_wide_are_taken_where_clear():
+def test_square_sequences_are_accepted_if_unambiguous():
     x, y = np.zeros((20, 8, 8)), np.arange(20) % 2
     shape = cnnzoo.load_data((x, y), kind="sequences").info.input_shape
     assert cnnzoo.build("mlp", input_shape=shape, units=2).input_shape == (None, 8, 8)
@@ -226,7 +241,7 @@ def test_sequences_as_long_as_wide_are_taken_where_clear():
     assert cnnzoo.build("mlp", input_shape=(98, 40), units=2).input_shape == (None, 98, 40)
 
 
-def test_an_unknown_model_is_answered_by_the_nearest_name_and_all_of_them():
+def test_unknown_model_is_refused_with_the_nearest_name():
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("downsamplin")
     names = ", ".join(cnnzoo.list_models())
@@ -235,7 +250,7 @@ def test_an_unknown_model_is_answered_by_the_nearest_name_and_all_of_them():
     )
 
 
-def test_the_model_and_its_function_build_the_same():
+def test_build_and_function_return_equal_models():
     by_name = cnnzoo.build("downsampling", filters=2, seed=5, name="one")
     by_function = cnnzoo.downsampling(filters=2, seed=5, name="one")
     assert by_name.get_config() == by_function.get_config()
@@ -244,12 +259,12 @@ def test_the_model_and_its_function_build_the_same():
         np.testing.assert_array_equal(first, second)
 
 
-def test_a_model_is_named_after_its_builder_unless_told_otherwise():
+def test_default_name_is_that_of_the_builder():
     assert cnnzoo.build("downsampling", filters=1).name == "downsampling"
     assert cnnzoo.build("feature_maps", filters=1, name="other").name == "other"
 
 
-def test_a_model_may_be_left_uncompiled():
+def test_compilation_is_optional():
     assert not cnnzoo.build("downsampling", filters=1, compile=False).compiled
     assert cnnzoo.build("downsampling", filters=1).compiled
 
@@ -257,24 +272,24 @@ def test_a_model_may_be_left_uncompiled():
 # Registering
 
 
-def test_a_name_is_registered_once(own_registry):
+def test_duplicate_name_is_refused(own_registry):
     def downsampling(**shared: Unpack[Shared]):
-        """Would take the place of the zoo's own."""
+        """Has the name of a zoo model."""
 
     with pytest.raises(ValueError, match="registered") as caught:
-        registry.register("nowhere")(downsampling)
-    assert str(caught.value) == "A model named `downsampling` is registered already."
+        register("nowhere")(downsampling)
+    assert str(caught.value) == ("Model `downsampling` is already registered; choose another name.")
 
 
-def test_a_family_gets_every_argument_checked_and_completed(own_registry):
-    @registry.register("nowhere", activation="tanh", classes=3)
+def test_family_gets_checked_and_complete_arguments(own_registry):
+    @register("nowhere", activation="tanh", classes=3)
     def family(
         *,
         filters: Filters = 8,
         taste: Annotated[Literal["sweet", "sour"], Toggle("taste of it")] = "sour",
         **shared: Unpack[Shared],
     ):
-        """Return what it was given."""
+        """Return the arguments."""
         return {"filters": filters, "taste": taste, **shared}
 
     assert "family" in cnnzoo.list_models()
@@ -287,18 +302,18 @@ def test_a_family_gets_every_argument_checked_and_completed(own_registry):
     assert set(given) == {"filters", "taste", *inspect.get_annotations(Shared)}
 
 
-def test_a_preset_differs_in_its_defaults_alone(own_registry):
-    @registry.register("nowhere")
+def test_preset_differs_only_in_its_defaults(own_registry):
+    @register("nowhere")
     def family(*, filters: Filters = 8, **shared: Unpack[Shared]):
-        """Return what it was given."""
+        """Return the arguments."""
         return {"filters": filters, **shared}
 
-    @registry.preset(family, "elsewhere", filters=2, activation="gelu", input_shape=(4, 4, 1))
+    @preset(family, "elsewhere", filters=2, activation="gelu", input_shape=(4, 4, 1))
     def wide_family() -> None:
         """The same, wider."""
 
     assert wide_family.__doc__.startswith("The same, wider.\n")
-    assert registry.get_model("wide_family").document == "elsewhere"
+    assert get_model("wide_family").document == "elsewhere"
     first, second = family(), wide_family()
     assert {key for key in first if first[key] != second[key]} == {
         "filters",
@@ -309,21 +324,21 @@ def test_a_preset_differs_in_its_defaults_alone(own_registry):
     assert (second["filters"], second["activation"]) == (2, "gelu")
 
 
-def test_a_default_of_a_toggle_that_is_not_taken_is_refused(own_registry):
+def test_default_of_an_unknown_toggle_is_refused(own_registry):
     def family(**shared: Unpack[Shared]):
         """Nothing."""
 
     with pytest.raises(ValueError, match="take") as caught:
-        registry.register("nowhere", filters=2, pool="max")(family)
+        register("nowhere", filters=2, pool="max")(family)
     assert str(caught.value) == "family does not take filters, pool."
 
 
-def test_a_default_that_is_not_allowed_is_refused_on_registering(own_registry):
+def test_invalid_default_is_refused_at_registration(own_registry):
     def family(*, filters: Filters = 8, **shared: Unpack[Shared]):
         """Nothing."""
 
     with pytest.raises(ToggleError) as caught:
-        registry.register("nowhere", filters=0)(family)
+        register("nowhere", filters=0)(family)
     assert str(caught.value) == (
         "`filters` of `family` must be a whole number from 1 to 4096; got 0."
     )

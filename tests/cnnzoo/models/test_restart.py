@@ -1,4 +1,4 @@
-"""A model that is started anew trains as a new one."""
+"""A reset model trains as a new one."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from cnnzoo.training.train import fit, train
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "momentum", "rmsprop"])
-def test_a_model_started_anew_trains_as_a_new_one(optimizer):
+def test_reset_model_trains_as_a_new_one(optimizer):
     recipe = Recipe(epochs=2, batch_size=12)
     toggles = {"normalization": "batch", "dropout": 0.5, "optimizer": optimizer}
     fresh = quick(seed=1, **toggles)
@@ -27,7 +27,7 @@ def test_a_model_started_anew_trains_as_a_new_one(optimizer):
     )
 
 
-def test_a_traced_model_started_anew_trains_as_a_new_one_and_is_not_traced_again():
+def test_reset_model_is_not_traced_again():
     model = quick(seed=7, **NOISY)
     model.run_eagerly = False
     fit(model, digits(), RECIPE, seed=7, steps_per_execution=25)
@@ -41,7 +41,7 @@ def test_a_traced_model_started_anew_trains_as_a_new_one_and_is_not_traced_again
     assert trained.metrics == metrics
 
 
-def test_a_model_in_mixed_precision_started_anew_trains_as_a_new_one(mixed_precision):
+def test_reset_model_in_mixed_precision_trains_as_a_new_one(mixed_precision):
     fresh, used = quick(seed=1), quick(seed=0)
     recipe = Recipe(epochs=1, schedule="cosine", augment="cutout")
     expected = fit(fresh, digits(), recipe, seed=1)
@@ -51,13 +51,13 @@ def test_a_model_in_mixed_precision_started_anew_trains_as_a_new_one(mixed_preci
     assert_same(weights_of(used), weights_of(fresh))
 
 
-def test_a_model_that_never_trained_can_be_started_anew():
+def test_untrained_model_is_reset():
     model = quick(seed=0)
     restart(model, 1)
     assert_same(weights_of(model), weights_of(quick(seed=1)))
 
 
-def test_a_result_does_not_depend_on_which_trial_came_first():
+def test_result_does_not_depend_on_earlier_trials():
     """On jax and torch too, where the first ``fit`` of a model reads and draws more."""
     recipe = Recipe(epochs=2, batch_size=12, augment="crop+cutout")
     toggles = {"dropout": 0.5, "optimizer": "adam"}

@@ -1,4 +1,4 @@
-"""Sizes that do not fit are refused at their layer, with what would fit."""
+"""Sizes that do not fit are refused at their layer, with the largest that fits."""
 
 import re
 
@@ -58,20 +58,20 @@ from cnnzoo.toggle import ToggleError
         (
             "conv_stack",
             {"dilation": 2},
-            "`stage1_conv` of `conv_stack`: strides=2 and dilation=2 do not go together; "
-            "one of them must be 1.",
+            "`stage1_conv` of `conv_stack`: expected strides=1 or dilation=1; got strides=2 and "
+            "dilation=2.",
         ),
         (
             "classic",
             {"filters": 2049, "growth": 8.0, "kernel_size": 1},
-            "`stage2_conv` of `classic`: would have 16392 channels; from 1 to 16384 are allowed. "
-            "Change filters, growth or depth.",
+            "`stage2_conv` of `classic`: expected 1 to 16384 channels; got 16392. Change filters, "
+            "growth or depth.",
         ),
         (
             "classic",
             {"filters": 1, "growth": 0.25},
-            "`stage2_conv` of `classic`: would have 0 channels; from 1 to 16384 are allowed. "
-            "Change filters, growth or depth.",
+            "`stage2_conv` of `classic`: expected 1 to 16384 channels; got 0. Change filters, "
+            "growth or depth.",
         ),
         (
             "vgg",
@@ -86,7 +86,7 @@ from cnnzoo.toggle import ToggleError
         ),
     ],
 )
-def test_a_size_that_does_not_fit_is_refused_at_its_layer(model, given, sentence):
+def test_size_that_does_not_fit_is_refused_at_its_layer(model, given, sentence):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build(model, compile=False, **given)
     assert str(caught.value) == sentence
@@ -100,7 +100,7 @@ def test_a_size_that_does_not_fit_is_refused_at_its_layer(model, given, sentence
     padding=st.sampled_from(["valid", "same"]),
 )
 @settings(max_examples=60)
-def test_the_kernel_that_is_said_to_fit_is_the_largest_that_does(
+def test_suggested_kernel_size_is_the_largest_that_fits(
     height, width, kernel_size, dilation, padding
 ):
     def build(size):
@@ -127,9 +127,7 @@ def test_the_kernel_that_is_said_to_fit_is_the_largest_that_does(
 
 @given(size=st.integers(1, 6), kernel_size=st.integers(1, 12), padding=st.just("same"))
 @settings(max_examples=30)
-def test_a_refused_kernel_would_have_had_taps_that_see_nothing_but_padding(
-    size, kernel_size, padding
-):
+def test_refused_kernel_has_taps_that_only_see_padding(size, kernel_size, padding):
     positions = np.arange(size)[:, None] + np.arange(kernel_size)[None] - (kernel_size - 1) // 2
     every_tap_sees = ((positions >= 0) & (positions < size)).any(axis=0).all()
     arguments = {"input_shape": (size, 1), "depth": 1, "filters": 1, "compile": False}

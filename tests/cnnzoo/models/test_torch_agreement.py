@@ -1,4 +1,4 @@
-"""The documents' PyTorch examples and our models give the same numbers from the same weights."""
+"""Models with the weights of the PyTorch examples of the documents give the same outputs."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def images(*shape: int) -> np.ndarray:
 
 
 def copy_conv(layer, conv: "nn.Conv2d") -> None:
-    """Keras keeps (height, width, in, out), and (height, width, in, 1) for a depthwise one."""
+    """Keras kernels are (height, width, in, out), depthwise ones (height, width, in, 1)."""
     kernel, bias = map(keras.ops.convert_to_numpy, layer.weights)
     order = (2, 3, 0, 1) if "depthwise" in layer.name else (3, 2, 0, 1)
     with torch.no_grad():
@@ -26,7 +26,7 @@ def copy_conv(layer, conv: "nn.Conv2d") -> None:
 
 
 def randomize(model) -> None:
-    """Biases start at zero, which would hide a mistake in them."""
+    """Set random biases, because zeros would hide errors."""
     rng = np.random.default_rng(1)
     model.set_weights(
         [rng.normal(scale=0.3, size=weight.shape).astype("float32") for weight in model.weights]
@@ -44,7 +44,7 @@ def from_torch(module, x: np.ndarray) -> np.ndarray:
         return module(torch.from_numpy(np.moveaxis(x, -1, 1).copy())).numpy()
 
 
-def test_conv_stack_is_the_documents_stack():
+def test_conv_stack_equals_the_pytorch_stack():
     model = cnnzoo.build("conv_stack", compile=False)
     randomize(model)
     first, second = nn.Conv2d(3, 16, 3, stride=2), nn.Conv2d(16, 32, 3, stride=1, padding=1)
@@ -68,7 +68,7 @@ def test_conv_stack_is_the_documents_stack():
 @pytest.mark.parametrize("padding_mode", MODES)
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_a_same_convolution_has_pytorchs_borders(padding_mode, kernel_size, dilation):
+def test_same_convolution_has_the_borders_of_pytorch(padding_mode, kernel_size, dilation):
     model = cnnzoo.build(
         "conv_stack",
         input_shape=(11, 9, 3),
@@ -97,7 +97,7 @@ def test_a_same_convolution_has_pytorchs_borders(padding_mode, kernel_size, dila
 
 
 @pytest.mark.parametrize("padding_mode", MODES)
-def test_the_depthwise_separable_block_is_the_documents_block(padding_mode):
+def test_depthwise_separable_equals_the_pytorch_block(padding_mode):
     model = cnnzoo.build("depthwise_separable", padding_mode=padding_mode, compile=False)
     randomize(model)
     depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32, padding_mode=MODES[padding_mode])
@@ -112,7 +112,7 @@ def test_the_depthwise_separable_block_is_the_documents_block(padding_mode):
 
 
 @pytest.mark.parametrize("groups", ["layer", "group"])
-def test_group_normalization_is_pytorchs(groups):
+def test_group_normalization_equals_pytorch(groups):
     model = cnnzoo.build(
         "simple_cnn", input_shape=(6, 6, 3), normalization=groups, compile=False
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a builder's version watches, and what it leaves alone."""
+"""Which changes give a custom builder another version."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from cnnzoo.runtime.code_version import code_version
+from cnnzoo.runtime.code_version import code_version, difference, imported_files
 
 PROGRAM = """
 import keras
@@ -45,7 +45,7 @@ def version_of(model):
 # Without a file
 
 
-def test_a_builder_in_a_console_has_a_version_that_stays():
+def test_builder_in_a_console_has_a_stable_version():
     assert len(version(PROGRAM)) == 12
     assert version(PROGRAM) == version(PROGRAM)
 
@@ -61,7 +61,7 @@ def test_a_builder_in_a_console_has_a_version_that_stays():
         ("WIDTH = 8", "WIDTH = 8.0"),
     ],
 )
-def test_a_change_of_the_builder_or_of_what_it_names_is_another_version(before, after):
+def test_change_of_the_builder_or_what_it_uses(before, after):
     assert version(PROGRAM.replace(before, after)) != version(PROGRAM)
 
 
@@ -72,7 +72,7 @@ def test_a_change_of_the_builder_or_of_what_it_names_is_another_version(before, 
         ("\nimport keras", "\n\n\n# a comment\nimport keras"),
     ],
 )
-def test_a_change_elsewhere_is_the_same_version(before, after):
+def test_change_elsewhere_keeps_the_version(before, after):
     assert version(PROGRAM.replace(before, after)) == version(PROGRAM)
 
 
@@ -115,19 +115,19 @@ def test_a_change_elsewhere_is_the_same_version(before, after):
     ],
     ids=["method", "attribute", "base", "instance", "partial", "closure", "nested"],
 )
-def test_whatever_a_builder_is_its_changes_are_seen(source, change):
+def test_change_of_any_kind_of_builder(source, change):
     assert version(source, "Tuned") == version(source, "Tuned")
     assert version(source.replace(*change), "Tuned") != version(source, "Tuned")
 
 
-def test_a_builder_that_names_what_has_no_text_has_a_version_that_stays():
+def test_values_without_a_text_keep_the_version():
     source = "things = {(1, 2): object(), 'self': None}\nthings['self'] = things\n" + (
         "def build(units=1, thing=object()): return things, thing\n"
     )
     assert version(source) == version(source)
 
 
-def test_the_version_is_the_same_in_every_process(tmp_path):
+def test_version_is_the_same_in_every_process(tmp_path):
     """Texts have another order in sets, and objects another address, in each."""
     program = tmp_path / "program.py"
     program.write_text(
@@ -151,7 +151,7 @@ def test_the_version_is_the_same_in_every_process(tmp_path):
     assert again.stdout == runs[0].stdout
 
 
-def test_a_builder_in_a_notebook_has_the_version_of_its_cell(no_ports):
+def test_version_of_a_builder_in_a_notebook(no_ports):
     from nbclient import NotebookClient
     from nbformat import v4
 
@@ -223,21 +223,21 @@ def project(tmp_path, monkeypatch):
         ("proj/unrelated.py", False),
     ],
 )
-def test_what_a_builder_imports_from_its_package_and_folder_counts(project, name, counts):
+def test_imports_from_the_package_and_the_folder_count(project, name, counts):
     before = version_of("proj.builder:build")
     path = project / name
     path.write_text(path.read_text() + "# changed\n")
     assert (version_of("proj.builder:build") != before) == counts
 
 
-def test_a_builder_that_a_package_hands_on_is_followed_to_its_file(project):
+def test_reexported_builder_is_followed_to_its_file(project):
     (project / "proj/__init__.py").write_text("from proj.builder import build\n")
     before = version_of("proj:build")
     (project / "proj/builder.py").write_text("# changed\n")
     assert version_of("proj:build") != before
 
 
-def test_the_settings_of_an_instance_count(project):
+def test_settings_of_an_instance_count(project):
     (project / "proj/tuned.py").write_text(
         "class Tuned:\n    def __init__(self, units): self.units = units\n"
         "one, same, other = Tuned(4), Tuned(4), Tuned(8)\n"
@@ -246,7 +246,7 @@ def test_the_settings_of_an_instance_count(project):
     assert one == same != other
 
 
-def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, monkeypatch):
+def test_installed_packages_do_not_count(tmp_path, monkeypatch):
     installed = tmp_path / "site-packages"
     installed.mkdir()
     (installed / "projbuilder.py").write_text("import projother\ndef build(units=8): ...\n")
@@ -258,7 +258,7 @@ def test_installed_packages_beside_an_installed_builder_are_not_read(tmp_path, m
     assert version_of("projbuilder:build") == before
 
 
-def test_a_program_s_builder_is_followed_into_the_files_beside_it(project, monkeypatch):
+def test_builder_of_a_program_is_followed_into_its_folder(project, monkeypatch):
     program = types.ModuleType("__main__")
     program.__file__ = str(project / "program.py")
     monkeypatch.setitem(sys.modules, "__main__", program)
@@ -270,10 +270,49 @@ def test_a_program_s_builder_is_followed_into_the_files_beside_it(project, monke
     assert version(source) != before
 
 
-def test_a_wrapped_builder_is_followed_to_what_it_wraps():
+def test_wrapped_builder_is_followed():
     source = (
         "import functools\n"
         "def checked(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k)\n"
         "    return g\n@checked\ndef build(units=8): return 1\n"
     )
     assert version(source.replace("return 1", "return 2")) != version(source)
+
+
+# Imports and differences
+
+
+def test_imported_files_follow_constant_dynamic_imports(tmp_path):
+    for name, text in {
+        "proj/start.py": (
+            "from importlib import import_module\n"
+            "def load(name):\n"
+            "    import_module('proj.fixed')\n    import_module('.near', __package__)\n"
+            "    return import_module(name)\n"
+        ),
+        "proj/fixed.py": "import other.module\n",
+        "proj/near.py": "",
+        "other/module.py": "",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert imported_files("proj.start", tmp_path) == {
+        "proj/fixed.py": tmp_path / "proj/fixed.py",
+        "proj/start.py": tmp_path / "proj/start.py",
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence"),
+    [
+        ({"a": 1}, {"a": 1}, ""),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b from 2 to 3"),
+        ({}, {"weights": "6f"}, "weights from none to 6f"),
+        ({"weights": "6f"}, {}, "weights from 6f to none"),
+        ({"r": {"e": 1, "s": 2}}, {"r": {"e": 3, "s": 2}}, "r.e from 1 to 3"),
+        ({"r": {"e": 1}}, {"r": "none"}, "r from {'e': 1} to none"),
+    ],
+)
+def test_difference(before, now, sentence):
+    assert difference(before, now) == sentence

@@ -58,8 +58,8 @@ def test_a_switch_is_written_in_any_case(text, value):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("pool_size", "A choice is written toggle=value; got 'pool_size'."),
-        ("", "A choice is written toggle=value; got ''."),
+        ("pool_size", "Expected toggle=value; got 'pool_size'."),
+        ("", "Expected toggle=value; got ''."),
         (
             "pool_sizes=3",
             "`downsampling` has no toggle `pool_sizes`; did you mean `pool_size`? "

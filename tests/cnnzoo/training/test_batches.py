@@ -1,4 +1,4 @@
-"""The order in which a training brings the examples."""
+"""Order of the examples in a training."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from cnnzoo import Recipe
 from cnnzoo.training.batches import batch_stream
 
 
-def test_an_epoch_brings_every_example_once_with_its_own_label():
+def test_epoch_has_every_example_once_with_its_label():
     model, _ = watch(Recipe(epochs=2, batch_size=7))
     assert [len(y) for _, y in model.batches] == [7, 7, 6] * 2
     for x, y in model.batches:
@@ -19,12 +19,12 @@ def test_an_epoch_brings_every_example_once_with_its_own_label():
         assert sorted(order) == list(range(20))
 
 
-def test_each_epoch_has_an_order_of_its_own():
+def test_each_epoch_has_its_own_order():
     model, _ = watch(Recipe(epochs=4))
     assert len({tuple(order) for order in orders(model, 4)} | {tuple(range(20))}) == 5
 
 
-def test_the_order_is_a_function_of_the_seed_and_0_is_a_seed():
+def test_order_is_a_function_of_the_seed():
     found = {}
     for run, seed in (("first", 0), ("again", 0), ("other", 1)):
         keras.utils.set_random_seed(len(found))
@@ -33,7 +33,7 @@ def test_the_order_is_a_function_of_the_seed_and_0_is_a_seed():
     assert found["first"] != found["other"]
 
 
-def test_the_order_does_not_depend_on_the_global_seed_of_tensorflow():
+def test_order_does_not_depend_on_tensorflows_global_seed():
     data, found = numbered(), []
     for seed in (1, 2):
         keras.utils.set_random_seed(seed)
@@ -84,13 +84,13 @@ def test_passes_before_the_training_change_nothing(augment):
     ],
     ids=str,
 )
-def test_variants_see_the_same_examples_in_the_same_order(recipe, options):
+def test_variants_see_the_same_order_of_examples(recipe, options):
     baseline, _ = watch(Recipe(epochs=2, batch_size=8))
     variant, _ = watch(Recipe(**{"epochs": 2, "batch_size": 8, **recipe}), **options)
     assert orders(baseline, 2) == orders(variant, 2)
 
 
-def test_a_prefix_of_the_epochs_is_the_same_however_many_follow():
+def test_number_of_epochs_does_not_change_the_first_ones():
     short, _ = watch(Recipe(epochs=1))
     long, _ = watch(Recipe(epochs=3))
     assert orders(short, 1)[0] == orders(long, 3)[0]

@@ -1,4 +1,4 @@
-"""The learning rate that each schedule sets, step by step."""
+"""Learning rates of each schedule, step by step."""
 
 import math
 
@@ -18,14 +18,14 @@ def rates_of(schedule, epochs, batch_size=5, rate=0.1, n=20, **options):
     return model.rates, history["learning_rate"]
 
 
-def test_a_constant_schedule_leaves_the_rate_alone():
+def test_constant_schedule_keeps_the_rate():
     rates, logged = rates_of("constant", epochs=2)
     assert rates == pytest.approx([0.1] * 8)
     assert logged == pytest.approx([0.1] * 2)
 
 
 @pytest.mark.parametrize(("epochs", "batch_size"), [(1, 20), (3, 5), (4, 6)])
-def test_a_cosine_schedule_follows_its_formula_at_every_step(epochs, batch_size):
+def test_cosine_schedule_follows_its_formula_at_every_step(epochs, batch_size):
     rates, logged = rates_of("cosine", epochs, batch_size)
     a_pass = math.ceil(20 / batch_size)
     total = epochs * a_pass
@@ -35,7 +35,7 @@ def test_a_cosine_schedule_follows_its_formula_at_every_step(epochs, batch_size)
 
 
 @pytest.mark.parametrize(("epochs", "batch_size"), [(1, 20), (1, 10), (1, 7), (4, 5), (5, 3)])
-def test_a_step_schedule_takes_a_tenth_at_half_and_again_at_three_quarters(epochs, batch_size):
+def test_step_schedule_divides_by_ten_twice(epochs, batch_size):
     rates, logged = rates_of("step", epochs, batch_size)
     a_pass = math.ceil(20 / batch_size)
     total = epochs * a_pass
@@ -44,7 +44,7 @@ def test_a_step_schedule_takes_a_tenth_at_half_and_again_at_three_quarters(epoch
     assert logged == pytest.approx(rates[a_pass - 1 :: a_pass])
 
 
-def test_reduce_on_plateau_halves_after_two_epochs_without_a_lower_loss():
+def test_reduce_on_plateau_halves_after_two_epochs():
     losses = [3.0, 2.0, 2.0, 2.5, 1.9999, 1.99985, 2.0, 1.99985, 2.0, 2.0]
     _, logged = rates_of("reduce-on-plateau", epochs=10, batch_size=20, validation_losses=losses)
     halvings, best, bad, expected = 0, math.inf, 0, []
@@ -58,7 +58,7 @@ def test_reduce_on_plateau_halves_after_two_epochs_without_a_lower_loss():
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "step", "reduce-on-plateau"])
-def test_a_schedule_that_is_interrupted_puts_the_rate_back(schedule):
+def test_interrupted_schedule_restores_the_rate(schedule):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch == 2:
@@ -70,7 +70,7 @@ def test_a_schedule_that_is_interrupted_puts_the_rate_back(schedule):
     assert float(model.optimizer.learning_rate) == 0.5
 
 
-def test_a_rate_that_a_callback_sets_is_put_back_too():
+def test_rate_set_by_a_callback_is_restored():
     model = Watched(optimizer=keras.optimizers.SGD(0.5))
     halve = keras.callbacks.LearningRateScheduler(lambda _, rate: rate / 2)
     history = fit(model, numbered(), Recipe(epochs=2), seed=0, callbacks=[halve])
@@ -83,7 +83,7 @@ def own_schedule():
     return keras.optimizers.SGD(decay)
 
 
-def test_a_model_with_a_schedule_of_its_own_keeps_it():
+def test_optimizer_with_its_own_schedule_keeps_it():
     model = Watched(optimizer=own_schedule())
     history = fit(model, numbered(), Recipe(epochs=1), seed=0)
     assert "learning_rate" not in history
@@ -95,6 +95,7 @@ def test_two_schedules_at_once_are_refused(schedule):
     with pytest.raises(ToggleError) as caught:
         fit(Watched(optimizer=own_schedule()), numbered(), Recipe(schedule=schedule), seed=0)
     assert str(caught.value) == (
-        f"`schedule` of `Recipe`: '{schedule}' sets the learning rate, and the optimizer of "
-        "`watched` has a schedule of its own. Compile it with a number, or give 'constant'."
+        f"`schedule` of `Recipe`: '{schedule}' sets the learning rate, but the optimizer of "
+        "`watched` has its own schedule. Compile the model with a number, or pass "
+        "schedule='constant'."
     )

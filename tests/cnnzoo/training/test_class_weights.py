@@ -1,4 +1,4 @@
-"""Class weights: what they are, and what they do to a loss."""
+"""Class weights and their effect on the loss."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from cnnzoo.training.train import fit
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (8, 1, 3), (20, 4, 1)])
-def test_balanced_weights_are_those_of_scikit_learn(counts):
+def test_balanced_weights_equal_scikit_learns(counts):
     labels = np.repeat(np.arange(len(counts)), counts)
     np.random.default_rng(0).shuffle(labels)
     weights = class_weights(Recipe(class_weight="balanced"), labels, len(counts))
@@ -31,7 +31,7 @@ def test_balanced_weights_are_those_of_scikit_learn(counts):
     assert weights == pytest.approx(expected)
 
 
-def test_a_class_without_examples_has_no_balanced_weight():
+def test_balanced_weight_of_an_empty_class_is_zero():
     weights = class_weights(Recipe(class_weight="balanced"), np.array([0, 2, 2]), 3)
     assert weights.tolist() == [1.0, 0.0, 0.5]
 
@@ -45,18 +45,18 @@ def test_a_class_without_examples_has_no_balanced_weight():
     ],
     ids=str,
 )
-def test_weights_that_are_given_are_taken_and_absent_ones_are_1(given, expected):
+def test_missing_class_ids_have_weight_one(given, expected):
     weights = class_weights(Recipe(class_weight=given), np.array([0, 1, 2]), 3)
     assert weights.tolist() == expected
 
 
-def test_without_a_choice_no_class_is_weighed():
+def test_default_has_no_class_weights():
     assert class_weights(Recipe(), np.array([0, 1, 2]), 3) is None
 
 
 @pytest.mark.parametrize("augment", ["mixup", "cutmix"])
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
-def test_mixed_examples_weigh_the_mean_of_their_classes_weights(augment, loss):
+def test_mixed_example_has_the_mean_weight_of_its_classes(augment, loss):
     """The first batch's loss in NumPy, of the images and shares that the stream gives."""
     data, weights = digits(), np.array([1.0, 4.0, 0.25])
     model = quick(loss=loss)
@@ -80,7 +80,7 @@ def test_mixed_examples_weigh_the_mean_of_their_classes_weights(augment, loss):
 @pytest.mark.parametrize(
     "loss", ["sparse_categorical_crossentropy", "categorical_crossentropy", "mse"]
 )
-def test_class_weights_weigh_each_example_of_a_class(loss):
+def test_class_weights_scale_the_loss_of_each_example(loss):
     data, weights = digits(), np.array([1.0, 4.0, 0.25])
     model = quick(loss=loss)
     recipe = Recipe(epochs=1, batch_size=64, class_weight=weights)
@@ -98,7 +98,7 @@ def test_class_weights_weigh_each_example_of_a_class(loss):
     assert differ(weights_of(plain), weights_of(model))
 
 
-def test_class_weights_reach_a_binary_loss():
+def test_class_weights_scale_a_binary_loss():
     x, y = examples(classes=2)
     data = cnnzoo.load_data((x, y), validation=0.2, test=0.2)
     model = cnnzoo.build(
@@ -111,7 +111,7 @@ def test_class_weights_reach_a_binary_loss():
     assert history["loss"][0] == pytest.approx(losses.mean(), rel=1e-5)
 
 
-def test_class_weights_leave_the_validation_loss_alone():
+def test_class_weights_do_not_change_the_validation_loss():
     data = digits()
     model = quick()
     history = fit(model, data, Recipe(epochs=1, class_weight=[9, 9, 9]), seed=0)
@@ -122,15 +122,19 @@ def test_class_weights_leave_the_validation_loss_alone():
 
 def test_class_weights_for_other_classes_are_refused():
     assert refusal("mlp", digits(), Recipe(class_weight=[1, 2])) == (
-        "`class_weight` of `Recipe` must have a weight for each of the 3 classes of `mlp`; got 2."
+        "`class_weight` of `Recipe`: expected one weight for each of the 3 classes of `mlp`; "
+        "got 2 weights."
     )
     assert refusal("mlp", digits(), Recipe(class_weight={0: 1, 3: 2})) == (
-        "`class_weight` of `Recipe` has a weight for class 3; `mlp` has the classes 0 to 2."
+        "`class_weight` of `Recipe`: expected class ids from 0 to 2, as `mlp` has them; got 3."
     )
 
 
-@pytest.mark.parametrize("weights", ["balanced", [1], {0: 1}])
-def test_class_weights_for_a_regression_are_refused(weights):
+@pytest.mark.parametrize(
+    ("weights", "received"), [("balanced", "'balanced'"), ([1], "(1.0,)"), ({0: 1}, "((0, 1.0),)")]
+)
+def test_class_weights_for_a_regression_are_refused(weights, received):
     assert refusal("mlp", angles(), Recipe(class_weight=weights), loss="mse") == (
-        "`class_weight` of `Recipe` weighs classes; `arrays` is a regression."
+        "`class_weight` of `Recipe`: expected 'none' for a regression such as `arrays`; "
+        f"got {received}."
     )

@@ -1,4 +1,4 @@
-"""When a training ends before its epochs do, and which weights it leaves."""
+"""Early end of a training and the weights that it leaves."""
 
 import math
 
@@ -21,7 +21,7 @@ from cnnzoo.training.train import train
         (3, [3.0, 2.0, 2.5, 2.25], 4, 2),  # the epochs end first
     ],
 )
-def test_early_stopping_stops_and_brings_back_the_best_weights(patience, losses, epochs, best):
+def test_early_stopping_restores_the_best_weights(patience, losses, epochs, best):
     recipe = Recipe(epochs=len(losses), batch_size=5, early_stopping=patience)
     model, history = watch(recipe, validation_losses=losses)
     assert history["val_loss"] == losses[:epochs]
@@ -29,7 +29,7 @@ def test_early_stopping_stops_and_brings_back_the_best_weights(patience, losses,
     assert model.steps == best * 4
 
 
-def test_without_early_stopping_the_last_weights_stay():
+def test_last_weights_stay_without_early_stopping():
     model, history = watch(Recipe(epochs=3), validation_losses=[1.0, 2.0, 3.0])
     assert history["val_loss"] == [1.0, 2.0, 3.0]
     assert model.steps == 3
@@ -39,19 +39,17 @@ def test_without_early_stopping_the_last_weights_stay():
     ("choice", "value"),
     [("schedule", "'reduce-on-plateau'"), ("early_stopping", "3")],
 )
-def test_what_watches_the_validation_loss_is_refused_without_one(choice, value):
+def test_missing_validation_loss_is_refused(choice, value):
     data = cnnzoo.load_data(examples(), validation=0.0)
     recipe = Recipe(**{choice: {"3": 3}.get(value, value.strip("'"))})
     assert refusal("mlp", data, recipe) == (
-        f"`{choice}` of `Recipe`: {value} watches the validation loss; `arrays` has no validation "
-        "split. Load it with validation=0.1."
+        f"`{choice}` of `Recipe`: {value} needs the validation loss, but `arrays` has no "
+        "validation split. Load it with validation=0.1."
     )
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 25])
-def test_training_stops_where_the_loss_is_no_number_and_the_history_shows_it(
-    steps_per_execution, capsys
-):
+def test_training_stops_at_a_loss_that_is_not_finite(steps_per_execution, capsys):
     x, y = examples()
     data = cnnzoo.load_data((x * 1e20, y), normalize="none", validation=0.2, test=0.2)
     model = quick(optimizer="sgd", learning_rate=100.0, activation="linear")

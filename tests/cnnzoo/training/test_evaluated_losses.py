@@ -1,4 +1,4 @@
-"""The loss that is reported is the one that Keras evaluates, without penalties."""
+"""Reported losses equal those that Keras evaluates, without penalties."""
 
 import keras
 import numpy as np
@@ -19,14 +19,14 @@ FOCAL = keras.losses.CategoricalFocalCrossentropy
 
 
 class Doubled(keras.Model):
-    """A model with a loss of its own."""
+    """A model with a custom loss."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return 2 * super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
 class Called(keras.Model):
-    """A subclassed model, whose outputs are not known."""
+    """A subclassed model, whose outputs are unknown."""
 
     def __init__(self, layers):
         super().__init__()
@@ -37,7 +37,7 @@ class Called(keras.Model):
 
 
 def second_of_two(activation):
-    """A model within whose first output is not the one that is taken."""
+    """A nested model of which the second output is used."""
     x = keras.Input((5,))
     other = "linear" if activation == "softmax" else "softmax"
     two = keras.Model(x, [keras.layers.Activation(other)(x), dense(activation)[0](x)])
@@ -50,7 +50,7 @@ def dense(activation="linear", units=CLASSES, decay=DECAY, **options):
 
 
 def made(layers, loss, scale=1.0, **options):
-    """A compiled model whose outputs vary by that scale."""
+    """A compiled model whose outputs have the given scale."""
     model = keras.Sequential([keras.Input((5,)), *layers], name="mine")
     kernel = next(weight for weight in model.weights if weight.name == "kernel")
     kernel.assign(RNG.normal(scale=scale, size=kernel.shape))
@@ -139,7 +139,7 @@ CASES = {  # layers, loss, scale of the outputs, what the likelihood is of
 @pytest.mark.filterwarnings("ignore:.*received .from_logits=True.:UserWarning")
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1:UserWarning")
 @pytest.mark.parametrize("case", CASES)
-def test_the_loss_is_what_keras_evaluates_without_penalties(case):
+def test_loss_equals_keras_without_penalties(case):
     layers, loss, scale, likely = CASES[case]
     model = made(layers(), loss, scale)
     ids, targets = labels_of(model, loss)
@@ -157,7 +157,7 @@ def test_the_loss_is_what_keras_evaluates_without_penalties(case):
         assert found["nll"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_on_other_backends_probabilities_are_clipped_as_keras_does_there(monkeypatch):
+def test_other_backends_clip_probabilities_as_keras_does(monkeypatch):
     model = made(dense("softmax", decay=0), NAME)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     found, sure = loss_of(model), np.array([[1.0, 0.0, 0.0, 0.0]], "float32")
@@ -167,7 +167,7 @@ def test_on_other_backends_probabilities_are_clipped_as_keras_does_there(monkeyp
 
 
 @pytest.mark.parametrize("kind", [keras.Model, Doubled])
-def test_weighted_and_own_losses_are_what_keras_evaluates(kind):
+def test_weighted_and_custom_losses_equal_keras(kind):
     inputs = keras.Input((5,))
     model = kind(inputs, dense("softmax")[0](inputs))
     model.compile("sgd", NAME, loss_weights=[0.25] if kind is keras.Model else None)
@@ -178,7 +178,7 @@ def test_weighted_and_own_losses_are_what_keras_evaluates(kind):
     assert evaluate(model, X, ids)["loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_layers_add_to_the_loss_is_left_out():
+def test_loss_excludes_what_layers_add():
     plain = made(dense("softmax"), NAME)
     layers = [*dense("softmax"), keras.layers.ActivityRegularization(l1=0.5)]
     penalized = made(layers, NAME)
@@ -188,14 +188,14 @@ def test_what_layers_add_to_the_loss_is_left_out():
 
 
 @pytest.mark.filterwarnings("ignore:.*received .from_logits=True.:UserWarning")
-def test_a_sigmoid_declared_as_logit_still_tells_two_classes_apart():
+def test_sigmoid_declared_as_logit_still_separates_two_classes():
     model = made(dense("sigmoid", 1), BINARY(from_logits=True), 3)
     ids, _ = labels_of(model, BINARY())
     right = (model.predict_on_batch(X)[:, 0] > 0.5) == ids
     assert evaluate(model, X, ids)["accuracy"] == pytest.approx(right.mean())
 
 
-def test_an_evaluated_model_is_saved_and_trained_as_before(tmp_path):
+def test_evaluation_changes_neither_saving_nor_training(tmp_path):
     model = made(dense("relu"), NAME)
     ids, targets = labels_of(model, NAME)
     before = model.evaluate(X, targets, verbose=0)

@@ -1,4 +1,4 @@
-"""What a model is measured by, against Keras, scikit-learn and NumPy."""
+"""Metrics of a model, compared with Keras, scikit-learn and NumPy."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def softmax(scores):
 
 
 def probabilities_of(model, loss, logits):
-    """Class probabilities as the loss is defined, in float64."""
+    """Class probabilities by the definition of the loss, in float64."""
     outputs = model.predict_on_batch(X).astype("float64")
     if loss == BINARY:
         positive = 1 / (1 + np.exp(-outputs)) if logits else outputs
@@ -57,13 +57,13 @@ CHOICES = [
 
 @pytest.mark.parametrize(("loss", "classes", "logits"), CHOICES)
 class TestAModelOfClasses:
-    def test_has_the_loss_and_the_accuracy_that_keras_measures(self, loss, classes, logits):
+    def test_loss_and_accuracy_equal_keras(self, loss, classes, logits):
         model = model_of(loss, classes, **({"logits": True} if logits else {}))
         found, expected = evaluate(model, X, ids(classes)), of_keras(model, X, ids(classes))
         assert found["loss"] == pytest.approx(expected["loss"], rel=1e-6, abs=1e-6)
         assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-6)
 
-    def test_has_the_metrics_of_scikit_learn(self, loss, classes, logits):
+    def test_metrics_equal_scikit_learn(self, loss, classes, logits):
         model = model_of(loss, classes, **({"logits": True} if logits else {}))
         found = evaluate(model, X, ids(classes))
         p = probabilities_of(model, loss, logits)
@@ -81,7 +81,7 @@ class TestAModelOfClasses:
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "focal", BINARY])
 @pytest.mark.parametrize("logits", [False, True])
-def test_a_smoothed_loss_is_that_of_keras_too(loss, logits):
+def test_smoothed_loss_equals_keras(loss, logits):
     classes = 2 if loss == BINARY else 4
     model = model_of(loss, classes, label_smoothing=0.2, logits=logits)
     expected = of_keras(model, X, ids(classes))["loss"]
@@ -89,7 +89,7 @@ def test_a_smoothed_loss_is_that_of_keras_too(loss, logits):
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
-def test_a_regression_is_measured_by_its_errors(loss):
+def test_regression_has_mae_and_rmse(loss):
     model = model_of(loss, 1)
     found = evaluate(model, X, NUMBERS)
     errors = model.predict_on_batch(X)[:, 0].astype("float64") - NUMBERS
@@ -105,7 +105,7 @@ def test_a_regression_is_measured_by_its_errors(loss):
 
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse"])
-def test_the_penalty_of_weight_decay_is_left_out_of_the_loss(loss):
+def test_loss_excludes_the_weight_decay_penalty(loss):
     plain, decayed = model_of(loss, 4), model_of(loss, 4, weight_decay=0.1)
     for one, other in zip(plain.get_weights(), decayed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -118,7 +118,7 @@ def test_the_penalty_of_weight_decay_is_left_out_of_the_loss(loss):
     assert with_penalty - penalty == pytest.approx(evaluate(decayed, X, y)["loss"], rel=1e-5)
 
 
-def test_dropout_and_batch_statistics_are_those_of_inference():
+def test_dropout_and_batch_normalization_are_in_inference_mode():
     model = cnnzoo.build(
         "mlp",
         input_shape=SHAPE,
@@ -140,7 +140,7 @@ def test_dropout_and_batch_statistics_are_those_of_inference():
 
 
 class Echo(keras.layers.Layer):
-    """Give the input back, so that a test says what the model predicts."""
+    """A model that returns its input, so that a test chooses the predictions."""
 
     def call(self, x):
         return x
@@ -162,18 +162,18 @@ def echo(loss="sparse_categorical_crossentropy", units=4):
         ([0], [0]),
     ],
 )
-def test_the_macro_f1_of_classes_that_are_missing_is_that_of_scikit_learn(labels, predicted):
+def test_macro_f1_with_missing_classes_equals_scikit_learn(labels, predicted):
     outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[predicted]
     found = evaluate(echo(), outputs, np.array(labels))["macro_f1"]
     assert found == pytest.approx(f1_score(labels, predicted, average="macro", zero_division=0))
 
 
-def test_many_classes_with_few_examples_each_are_measured_without_a_warning():
+def test_many_rare_classes_give_no_warning():
     outputs = np.eye(40, dtype="float32") * 0.9 + 0.0025
     assert evaluate(echo(units=40), outputs, np.arange(40))["macro_f1"] == 1.0
 
 
-def test_a_model_that_is_certain_and_wrong_has_a_finite_likelihood():
+def test_nll_of_a_certain_wrong_prediction_is_finite():
     outputs = np.array([[1.0, 0.0, 0.0, 0.0]], "float32")
     found = evaluate(echo(), outputs, np.array([1]))
     smallest = np.finfo("float32").tiny
@@ -182,14 +182,14 @@ def test_a_model_that_is_certain_and_wrong_has_a_finite_likelihood():
     assert found["loss"] == pytest.approx(-np.log(keras.config.epsilon()), rel=1e-5)
 
 
-def test_outputs_that_are_no_numbers_give_no_numbers():
+def test_nan_outputs_give_nan_metrics():
     outputs = np.full((3, 4), np.nan, "float32")
-    found = evaluate(echo(), outputs, np.array([0, 1, 2]))
-    assert np.isnan(found["loss"])
-    assert np.isnan(found["nll"])
+    found = evaluate(echo(), outputs, np.array([0, 0, 2]))
+    assert found.keys() == {"loss", "accuracy", "macro_f1", "nll"}
+    assert np.isnan([*found.values()]).all()  # the class 0 would be right in 2 of 3
 
 
-def test_a_users_own_model_is_measured_alike():
+def test_custom_model_is_evaluated_equally():
     model = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)])
     model.compile("sgd", "mean_squared_error", run_eagerly=True)
     errors = model.predict_on_batch(X)[:, 0].astype("float64") - NUMBERS
@@ -198,7 +198,7 @@ def test_a_users_own_model_is_measured_alike():
     assert found["rmse"] ** 2 == pytest.approx(found["loss"], rel=1e-5)
 
 
-def test_one_hot_labels_are_measured_like_their_ids():
+def test_one_hot_labels_equal_class_ids():
     model, y = model_of("categorical_crossentropy", 4), ids(4)
     assert evaluate(model, X, np.eye(4)[y]) == evaluate(model, X, y)
 
@@ -209,10 +209,10 @@ def refusal(model, x, labels) -> str:
     return str(caught.value)
 
 
-def test_labels_that_do_not_fit_are_refused():
+def test_labels_out_of_range_are_refused():
     assert refusal(echo(), np.ones((2, 4), "float32"), np.array([0, 4])) == (
-        "sparse_categorical_crossentropy with classes=4 takes class ids from 0 to 3; "
-        "the labels reach from 0 to 4."
+        "`labels`: expected class ids from 0 to 3 for sparse_categorical_crossentropy with "
+        "classes=4; got ids from 0 to 4."
     )
 
 
@@ -220,5 +220,6 @@ def test_labels_that_do_not_fit_are_refused():
 def test_each_example_needs_a_label(examples, labels):
     found = refusal(echo(), np.ones((examples, 4), "float32"), np.zeros(labels, int))
     assert found == (
-        f"`evaluate` takes examples with a label each; got {examples} examples and {labels} labels."
+        "`evaluate`: expected one label for each of at least one example; "
+        f"got {examples} examples and {labels} labels."
     )

@@ -1,4 +1,4 @@
-"""Losses by epoch are without penalties, and the training is the same."""
+"""Epoch losses without penalties in an unchanged training."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def linear(eagerly=True, **toggles):
 
 
 @pytest.mark.parametrize("eagerly", [True, False])
-def test_the_losses_of_epochs_are_those_of_their_weights(eagerly):
+def test_epoch_losses_are_those_of_the_weights(eagerly):
     data, model, kept = digits(), linear(eagerly, weight_decay=0.1), Kept()
     start = model.get_weights()
     recipe = Recipe(epochs=3, batch_size=len(data.train.x))  # one step an epoch
@@ -54,7 +54,7 @@ def test_the_losses_of_epochs_are_those_of_their_weights(eagerly):
     assert sum(map(float, model.losses)) > 0.1
 
 
-def test_penalties_leave_the_training_as_keras_does_it(monkeypatch):
+def test_training_with_penalties_equals_keras(monkeypatch):
     toggles = {"model": "batch_norm", "weight_decay": 0.01, "dropout": 0.3}
     recipe = Recipe(epochs=2, batch_size=8)
     model = quick(**toggles)
@@ -67,14 +67,14 @@ def test_penalties_leave_the_training_as_keras_does_it(monkeypatch):
     assert whole["val_loss"][-1] - penalty == pytest.approx(history["val_loss"][-1], rel=1e-5)
 
 
-def test_without_penalties_the_history_is_that_of_keras(monkeypatch):
+def test_history_without_penalties_equals_keras(monkeypatch):
     recipe = Recipe(epochs=2, batch_size=8)
     history = fit(quick(), digits(), recipe, seed=0)
     monkeypatch.setattr(training, "WithoutPenalties", lambda _: keras.callbacks.Callback())
     assert fit(quick(), digits(), recipe, seed=0) == history
 
 
-def test_penalties_on_activations_are_no_part_of_a_loss():
+def test_losses_exclude_activation_penalties():
     layers = [keras.Input((6, 6, 1)), keras.layers.Flatten()]
     layers += [keras.layers.ActivityRegularization(l1=1.0), keras.layers.Dense(3, "softmax")]
     model = keras.Sequential(layers)
@@ -84,7 +84,7 @@ def test_penalties_on_activations_are_no_part_of_a_loss():
     assert history["val_loss"] == pytest.approx([expected], rel=1e-5)
 
 
-def test_early_stopping_watches_the_fit_and_not_the_penalty():
+def test_early_stopping_ignores_the_penalty():
     data = digits()
     model = linear(weight_decay=1.0, optimizer="sgd")
     model.set_weights([20 * np.eye(36, 3, dtype="float32"), np.zeros(3, "float32")])
@@ -98,7 +98,7 @@ def test_early_stopping_watches_the_fit_and_not_the_penalty():
     assert len(history["val_loss"]) == 2
 
 
-def test_a_model_trained_before_is_traced_anew_for_its_penalties():
+def test_trained_model_is_traced_again_for_its_penalties():
     data, model = digits(), linear(False, weight_decay=0.1)
     model.fit(data.train.x, data.train.y, validation_data=data.validation, verbose=0)
     history = fit(model, data, Recipe(epochs=1), seed=0)
@@ -107,7 +107,7 @@ def test_a_model_trained_before_is_traced_anew_for_its_penalties():
 
 
 class Stepping(keras.Model):
-    """A model with a training step of its own, which leaves out what the loss does not use."""
+    """A model with a custom training step that omits unused arguments."""
 
     def train_step(self, data):
         x, y = data
@@ -118,7 +118,7 @@ class Stepping(keras.Model):
         return {"loss": loss}
 
 
-def test_a_training_step_of_ones_own_may_leave_out_arguments():
+def test_custom_training_step_may_omit_arguments():
     inputs = keras.Input((6, 6, 1))
     dense = keras.layers.Dense(3, "softmax", kernel_regularizer="l2")
     model = Stepping(inputs, dense(keras.layers.Flatten()(inputs)))

@@ -1,4 +1,4 @@
-"""The recipe: its defaults, its checks and its value semantics."""
+"""The recipe: defaults, checks and value semantics."""
 
 import dataclasses
 import inspect
@@ -18,7 +18,7 @@ def refusal(**choices) -> str:
     return str(caught.value)
 
 
-def test_the_defaults_are_a_plain_training():
+def test_default_recipe_is_plain_training():
     assert dataclasses.asdict(Recipe()) == {
         "epochs": 10,
         "batch_size": 32,
@@ -87,11 +87,11 @@ AUGMENTATIONS = (
         ),
     ],
 )
-def test_a_value_that_is_not_allowed_is_refused_in_a_sentence(name, value, sentence):
+def test_invalid_value_is_refused(name, value, sentence):
     assert refusal(**{name: value}) == f"`{name}` of `Recipe` must be {sentence}"
 
 
-def test_an_unknown_choice_is_answered_by_the_nearest():
+def test_unknown_toggle_is_refused_with_the_nearest_name():
     assert refusal(epoch=3) == (
         "`Recipe` takes no `epoch`; did you mean `epochs`? It takes epochs, batch_size, schedule, "
         "augment, class_weight, early_stopping."
@@ -100,7 +100,7 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
         dataclasses.replace(Recipe(), epoch=3)
 
 
-def test_a_recipe_is_still_a_dataclass_with_a_signature():
+def test_recipe_is_a_dataclass_with_a_signature():
     parameters = list(inspect.signature(Recipe).parameters)
     assert parameters == [field.name for field in dataclasses.fields(Recipe)]
     assert pickle.loads(pickle.dumps(Recipe(epochs=3))) == Recipe(3)  # noqa: S301
@@ -114,7 +114,7 @@ def test_augmentations_may_be_joined_in_any_order(names):
     assert Recipe(augment=names).augment == names
 
 
-def test_numbers_of_numpy_become_pythons_own():
+def test_numpy_numbers_become_python_numbers():
     recipe = Recipe(epochs=np.int64(3), batch_size=np.int32(8))
     assert type(recipe.epochs) is int
     assert recipe == Recipe(epochs=3, batch_size=8)
@@ -126,7 +126,7 @@ def test_numbers_of_numpy_become_pythons_own():
 @pytest.mark.parametrize(
     "given", [[1, 2.5], (1.0, 2.5), np.array([1.0, 2.5]), np.array([1.0, 2.5], "float32")]
 )
-def test_class_weights_in_a_sequence_become_a_tuple_of_numbers(given):
+def test_class_weight_sequence_becomes_a_tuple_of_floats(given):
     weights = Recipe(class_weight=given).class_weight
     assert weights == (1.0, 2.5)
     assert all(type(weight) is float for weight in weights)
@@ -135,16 +135,16 @@ def test_class_weights_in_a_sequence_become_a_tuple_of_numbers(given):
 @pytest.mark.parametrize(
     "given", [{3: 2, 0: 0.5}, {"3": 2.0, "0": 0.5}, {np.int64(0): np.float32(0.5), 3: 2}]
 )
-def test_class_weights_in_a_mapping_become_pairs_in_the_order_of_the_ids(given):
+def test_class_weight_mapping_becomes_pairs_sorted_by_id(given):
     assert Recipe(class_weight=given).class_weight == ((0, 0.5), (3, 2.0))
 
 
-def test_a_mapping_with_one_large_id_stays_small():
+def test_large_class_id_needs_no_memory():
     assert Recipe(class_weight={10**12: 2}).class_weight == ((10**12, 2.0),)
 
 
 @pytest.mark.parametrize("given", ["none", "balanced", [1, 2], {0: 3.0}, {5: 0.0, 2: 1.0}])
-def test_a_recipe_made_of_its_own_fields_is_the_same(given):
+def test_recipe_survives_replace_and_json(given):
     recipe = Recipe(class_weight=given)
     assert dataclasses.replace(recipe) == recipe
     assert Recipe(**json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
@@ -175,23 +175,23 @@ def test_a_recipe_made_of_its_own_fields_is_the_same(given):
     ],
     ids=repr,
 )
-def test_class_weights_that_are_none_are_refused_in_a_sentence(given):
+def test_invalid_class_weights_are_refused(given):
     assert refusal(class_weight=given) == (
-        "`class_weight` of `Recipe` must be 'none', 'balanced', or a weight of at least 0 for "
-        f"each class; got {given!r}."
+        "`class_weight` of `Recipe`: expected 'none', 'balanced' or one weight of at least 0 per "
+        f"class; got {given!r}."
     )
 
 
 # Value semantics
 
 
-def test_a_recipe_cannot_be_changed():
+def test_recipe_is_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Recipe().epochs = 3
 
 
 @pytest.mark.parametrize("weights", ["none", [1, 2], {0: 2}])
-def test_equal_recipes_are_one_key(weights):
+def test_equal_recipes_are_the_same_key(weights):
     first, second = (Recipe(epochs=3, class_weight=weights) for _ in range(2))
     assert first == second
     assert {first: "x"}[second] == "x"

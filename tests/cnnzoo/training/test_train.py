@@ -1,4 +1,4 @@
-"""The one training path: what it is a function of, and what it comes to."""
+"""Results of a training as a function of model, data, recipe and seed."""
 
 import random
 
@@ -30,7 +30,7 @@ from cnnzoo.training.train import fit, train
 # What it is a function of
 
 
-def test_a_trial_repeated_is_the_same_bit_for_bit_whatever_was_drawn_before():
+def test_repeated_training_is_bit_identical():
     first = ended()
     ended.cache_clear()
     keras.utils.set_random_seed(123)
@@ -44,7 +44,7 @@ def test_a_trial_repeated_is_the_same_bit_for_bit_whatever_was_drawn_before():
     assert metrics == first[2]
 
 
-def test_another_seed_is_another_trial():
+def test_another_seed_gives_other_weights():
     recipe = Recipe(epochs=1, batch_size=12)
     first, second = (train(quick(0), digits(), recipe, seed=seed) for seed in (0, 1))
     assert differ(weights_of(first.model), weights_of(second.model))
@@ -52,7 +52,7 @@ def test_another_seed_is_another_trial():
 
 
 def noise(x):
-    """Draw as users of TensorFlow do, from its global stream."""
+    """Draw from TensorFlow's global stream."""
     return x + tf.random.normal(tf.shape(x))
 
 
@@ -74,7 +74,7 @@ def noisy_model(layer):
     [Noise, lambda: keras.layers.Activation(noise), lambda: keras.layers.Lambda(noise)],
     ids=["layer", "activation", "lambda"],
 )
-def test_what_draws_from_the_global_stream_of_tensorflow_repeats_by_the_seed_too(layer):
+def test_layers_with_tensorflows_global_stream_repeat(layer):
     recipe = Recipe(epochs=1, batch_size=64)
     first, again, other = (
         train(noisy_model(layer), digits(), recipe, seed=seed).history["loss"] for seed in (0, 0, 1)
@@ -83,13 +83,13 @@ def test_what_draws_from_the_global_stream_of_tensorflow_repeats_by_the_seed_too
     assert first != other
 
 
-def test_of_a_model_of_the_zoo_what_is_traced_is_kept_from_seed_to_seed():
+def test_zoo_model_is_traced_once_for_all_seeds():
     tf.random.set_seed(7)
     train("batch_norm", digits(), Recipe(epochs=1), filters=2, dropout=0.5)
     assert context.global_seed() == 7  # to set it makes TensorFlow set up all functions anew
 
 
-def test_steps_per_execution_change_no_number():
+def test_steps_per_execution_do_not_change_results():
     model = quick(**NOISY)
     model.run_eagerly = False
     trained = train(model, digits(), RECIPE, seed=0, steps_per_execution=1)
@@ -99,7 +99,7 @@ def test_steps_per_execution_change_no_number():
     assert trained.metrics == metrics
 
 
-def test_a_model_trained_again_with_other_steps_per_execution_sees_all_the_data():
+def test_changed_steps_per_execution_still_use_all_data():
     model = quick()
     model.run_eagerly = False
     counts = []
@@ -117,7 +117,7 @@ def test_a_model_trained_again_with_other_steps_per_execution_sees_all_the_data(
     assert counts == [12, 24, 36, 48]
 
 
-def test_sparse_and_categorical_crossentropy_train_to_the_same_bits():
+def test_sparse_and_categorical_crossentropy_are_bit_identical():
     found = []
     for loss in ("sparse_categorical_crossentropy", "categorical_crossentropy"):
         model = quick(loss=loss, **NOISY)
@@ -129,7 +129,7 @@ def test_sparse_and_categorical_crossentropy_train_to_the_same_bits():
     assert found[0][2] == pytest.approx(found[1][2], rel=1e-6)
 
 
-def test_training_is_plain_gradient_descent_on_the_batches_that_the_seed_gives():
+def test_training_equals_gradient_descent_on_the_seeded_batches():
     data = digits()
     watched, _ = watch(Recipe(epochs=2, batch_size=8), data, units=CLASSES, shape=SHAPE)
     model = quick(depth=0, optimizer="sgd", learning_rate=0.5)
@@ -146,14 +146,14 @@ def test_training_is_plain_gradient_descent_on_the_batches_that_the_seed_gives()
 
 
 class Eager(keras.callbacks.Callback):
-    """Spare a model that is built elsewhere its tracing."""
+    """Run models that are built elsewhere eagerly, without tracing."""
 
     def set_model(self, model):
         super().set_model(model)
         model.run_eagerly = True
 
 
-def test_a_model_by_name_is_built_for_the_data_with_the_seed():
+def test_model_name_is_built_for_the_data():
     trained = train("mlp", digits(), Recipe(epochs=1), seed=4, units=4, callbacks=[Eager()])
     model = quick(seed=4)
     again = train(model, digits(), Recipe(epochs=1), seed=4)
@@ -165,7 +165,7 @@ def test_a_model_by_name_is_built_for_the_data_with_the_seed():
 # What it comes to
 
 
-def test_every_split_is_measured_and_every_epoch_is_in_the_history():
+def test_metrics_of_every_split_and_history_of_every_epoch():
     model = quick()
     trained = train(model, digits(), Recipe(epochs=3), seed=0)
     assert trained.model is model
@@ -189,7 +189,7 @@ def test_every_split_is_measured_and_every_epoch_is_in_the_history():
     )
 
 
-def test_without_validation_data_there_are_no_numbers_of_it():
+def test_no_validation_metrics_without_validation_data():
     data = cnnzoo.load_data(examples(), validation=0.0, test=0.0)
     trained = train(quick(), data, Recipe(epochs=1), seed=0)
     assert set(trained.history) == {"loss", "accuracy", "learning_rate"}

@@ -1,6 +1,5 @@
-"""What the tests of the searches share."""
+"""Fixtures of the tests of searches."""
 
-import socket
 import sys
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import pytest
 
 import cnnzoo
 
-sys.path.insert(0, str(Path(__file__).parent))  # workers import the stubs by their names
+sys.path.insert(0, str(Path(__file__).parent))  # worker processes import the stubs by name
 
 from search_files import trials_of
 
 
 def pytest_collection_modifyitems(items):
-    """KerasTuner 1.4.8 asks for the current thread's name in a way that Python 3.10 gave up."""
+    """Ignore that KerasTuner 1.4.8 asks for its thread's name in a deprecated way."""
     for item in items:
         if "cnnzoo/tuning" in str(item.path):
             item.add_marker(
@@ -24,7 +23,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def searched(tmp_path):
-    """What `trials_of` gives of a search in a directory of the test's own."""
+    """Return a function that searches in a temporary directory and returns `trials_of` it."""
 
     def search(*arguments, directory=tmp_path / "search", **options):
         settings = {"progress": False, "directory": directory, **options}
@@ -35,17 +34,8 @@ def searched(tmp_path):
 
 
 @pytest.fixture
-def port():
-    """A free port, held so that nobody else is given it before the chief listens there."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
-@pytest.fixture
 def stub_training(monkeypatch):
-    """Instead of training, look up how good a configuration is; with its calls."""
+    """Return a function that replaces training by a response function, and returns its calls."""
     calls = []
 
     def install(response):
@@ -55,7 +45,7 @@ def stub_training(monkeypatch):
             metrics = {"val_accuracy": score, "val_loss": 1 - score}
             return {"status": "done", "score": score, "metrics": metrics, "epochs": epochs or 1}
 
-        monkeypatch.setattr("cnnzoo.tuning.execution.Trainer._train", train)
+        monkeypatch.setattr("cnnzoo.tuning.trainer.Trainer._train", train)
         return calls
 
     return install

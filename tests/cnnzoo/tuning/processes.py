@@ -1,4 +1,4 @@
-"""Searches in processes of their own, and who is below them."""
+"""Start searches in other processes, and find their worker processes."""
 
 import os
 import subprocess
@@ -10,17 +10,9 @@ SCRIPT = Path(__file__).with_name("search_script.py")
 
 
 def start(*arguments, **environment):
-    return _start([str(SCRIPT), *map(str, arguments)], environment)
-
-
-def start_command(*arguments, **environment):
-    """Start the command line of the zoo."""
-    return _start(["-c", "from cnnzoo.cli import app; app()", *map(str, arguments)], environment)
-
-
-def _start(arguments, environment):
+    """Start `search_script.py`."""
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -29,10 +21,10 @@ def _start(arguments, environment):
 
 
 def finish(process, seconds=600):
-    """Wait for the end, which must be a good one, and return what was told."""
-    _, told = process.communicate(timeout=seconds)
-    assert process.returncode == 0, told
-    return told
+    """Wait for a successful end, and return the standard error."""
+    _, errors = process.communicate(timeout=seconds)
+    assert process.returncode == 0, errors
+    return errors
 
 
 def kill(process):
@@ -43,13 +35,13 @@ def kill(process):
 def wait_for(condition, seconds=600):
     limit = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < limit, "it never came to that"
+        assert time.monotonic() < limit, "the condition never became true"
         time.sleep(0.02)
     return found
 
 
 def children(pid):
-    """All processes below one."""
+    """All descendants of a process."""
     try:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
@@ -58,15 +50,15 @@ def children(pid):
 
 
 def workers_of(pid):
-    """The worker processes of a search, the oldest first: what they say goes into their log."""
+    """The worker processes of a search, the oldest first. Their standard error is a log file."""
 
-    def says(child):
+    def log_of(child):
         try:
             return Path(f"/proc/{child}/fd/2").readlink().name
         except OSError:
             return ""
 
-    return sorted(child for child in children(pid) if says(child) == "workers.log")
+    return sorted(child for child in children(pid) if log_of(child) == "workers.log")
 
 
 def alive(pid):

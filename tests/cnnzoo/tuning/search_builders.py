@@ -1,4 +1,4 @@
-"""Builders of a user's own: tiny, faulty and deadly ones."""
+"""Custom builders: tiny, faulty and deadly ones."""
 
 import os
 import signal

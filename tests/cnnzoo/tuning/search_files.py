@@ -1,11 +1,11 @@
-"""The files of a search, read as they are."""
+"""Read the files of a search."""
 
 import json
 from pathlib import Path
 
 
 def trials_of(directory):
-    """KerasTuner's trials as they were written, in order, each with its executions."""
+    """The contents of all trial files in order, each with its executions."""
     trials = []
     for folder in sorted(Path(directory).glob("trial_*")):
         trial = json.loads((folder / "trial.json").read_text())

@@ -1,4 +1,4 @@
-"""A search in a process of its own: DIRECTORY WORKERS TRIALS [stub | hp]."""
+"""Run a search: DIRECTORY WORKERS TRIALS [stub]."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,6 @@ if kind == ["stub"]:
     import search_stub
 
     builder = search_stub.stubbed
-if kind == ["hp"]:
-    import search_hyperparameters
-
-    builder, search = search_hyperparameters.Hyper(9), None
 cnnzoo.tune(
     builder,
     "digits",

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import cnnzoo
 from cnnzoo.cli import app
+from cnnzoo.tuning.scheduler import TrialScheduler
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def response(levels, seed):
     return levels["units"] / 1000 - levels.get("batch_size", 0) / 10000 + seed / 100
 
 
-def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_training, tmp_path):
+def test_best_trials_are_shown_as_a_table_and_as_python(run, stub_training, tmp_path):
     calls = stub_training(response)
     result = run(
         *("mlp", "activation=tanh", "--search", "units", "--data", "digits"),
@@ -41,11 +42,11 @@ def test_the_best_are_shown_as_a_table_and_as_a_line_of_python(run, stub_trainin
     heading, first = lines[1], lines[3]
     assert heading == ["trial", "score", "units"]
     assert first[1:] == [f"{best / 1000 + 0.035:.4f}", str(best)]
-    assert result.text.splitlines()[0] == "mlp on digits: the best of 4 by val_accuracy"
+    assert result.text.splitlines()[0] == "mlp on digits: best of 4 trials by val_accuracy"
     assert [seed for _, seed, _ in calls] == [3, 4] * 4
     assert (tmp_path / "found" / "search.json").exists()
     assert result.stderr.splitlines()[-1] == (
-        f"All of it as a page: ablations report {tmp_path / 'found'}"
+        f"For a report, run: ablations report {tmp_path / 'found'}"
     )
     python = result.text.splitlines()[-1]
     assert python == (
@@ -75,8 +76,11 @@ def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_pat
 @pytest.mark.parametrize(
     ("epochs", "counts"),
     [
-        (3, "1 trained in full, by val_accuracy; 3 stopped early"),  # 3 of 1 epoch, the best of 3
-        (9, "4 trained for 1 of 9 epochs, by val_accuracy"),
+        (
+            3,
+            "1 trial trained in full, by val_accuracy; 3 stopped early",
+        ),  # 3 of 1 epoch, the best of 3
+        (9, "4 trials trained for 1 of 9 epochs, by val_accuracy"),
     ],
 )
 def test_title_counts_what_hyperband_stopped_early(run, stub_training, epochs, counts):
@@ -86,7 +90,7 @@ def test_title_counts_what_hyperband_stopped_early(run, stub_training, epochs, c
         *("--trials", "4", "--epochs", str(epochs)),
     )
     assert result.exit_code == 0, result.output
-    assert result.text.splitlines()[0] == f"mlp on digits: the best of {counts}"
+    assert result.text.splitlines()[0] == f"mlp on digits: best of {counts}"
 
 
 def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
@@ -94,20 +98,19 @@ def test_a_search_without_a_score_says_so(run, stub_training, tmp_path):
     result = run("mlp", "--search", "units", "--data", "digits", "--trials", "2")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
-        f"No trial came to a score; {tmp_path / 'searches' / 'mlp'} says why."
+        f"No trial finished with a score; see {tmp_path / 'searches' / 'mlp'} for the reasons."
     )
 
 
-def test_epochs_may_be_held_like_any_toggle_and_models_kept(run, stub_training, monkeypatch):
+def test_epochs_may_be_fixed_and_models_saved(run, stub_training, monkeypatch):
     seen = []
-    original = cnnzoo.tuning.tuner.SearchTuner.__init__
+    original = TrialScheduler.__init__
 
-    def spy(self, *arguments, **options):
-        original(self, *arguments, **options)
-        recipe = self.trainer.hypermodel.space.complete(self.trainer.hypermodel.recipe, {})
-        seen.append((recipe.epochs, options["checkpoints"]))
+    def spy(self, oracle, hypermodel, plan, *arguments):
+        original(self, oracle, hypermodel, plan, *arguments)
+        seen.append((plan.space.complete(plan.recipe, {}).epochs, plan.checkpoints))
 
-    monkeypatch.setattr(cnnzoo.tuning.tuner.SearchTuner, "__init__", spy)
+    monkeypatch.setattr(TrialScheduler, "__init__", spy)
     stub_training(lambda levels, seed: 0.5)
     common = ("--search", "units", "--data", "digits", "--trials", "1")
     for options in (("epochs=5", "--checkpoints"), ("--epochs", "4"), ()):
@@ -115,14 +118,14 @@ def test_epochs_may_be_held_like_any_toggle_and_models_kept(run, stub_training, 
     assert seen == [(5, True), (4, False), (3, False)]
 
 
-def test_an_interruption_says_how_to_go_on(run, stub_training):
+def test_interruption_says_how_to_resume(run, stub_training):
     def interrupt(levels, seed):
         raise KeyboardInterrupt
 
     stub_training(interrupt)
     result = run("mlp", "--search", "units", "--data", "digits")
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert result.stderr.splitlines()[-1] == "Interrupted. Run the same command again to resume."
 
 
 @pytest.mark.parametrize(
@@ -130,22 +133,22 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
     [
         (
             ("mlp", "--tuner", "bayes", "--data", "digits"),
-            "ToggleError: `tuner` of a search must be one of random, grid, bayesian, hyperband, or "
-            "a Tuner of KerasTuner; got 'bayes'; did you mean bayesian?",
+            "ToggleError: `tuner`: expected one of random, grid, bayesian, hyperband, or a Tuner "
+            "of KerasTuner; got 'bayes'; did you mean bayesian?",
         ),
         (
             ("mlp", "--objective", "val_f1_score", "--data", "digits"),
-            "ToggleError: `objective` of a search must be one of val_loss, val_accuracy, "
-            "val_macro_f1, val_nll for a classification; got 'val_f1_score'; did you mean "
-            "'val_macro_f1'?",
+            "ToggleError: `objective`: expected one of val_loss, val_accuracy, val_macro_f1, "
+            "val_nll for a classification; got 'val_f1_score'; did you mean 'val_macro_f1'?",
         ),
         (
             ("mlp", "units=8", "--search", "units"),
-            "ToggleError: `units` of `mlp` is searched; got units=8 too.",
+            "ToggleError: `units` of `mlp` is both searched and fixed to 8. Remove one of them.",
         ),
         (
             ("mlp", "epochs=5", "--epochs", "4"),
-            "ToggleError: `epochs` is 4 in `recipe` and 5 beside it; give it once.",
+            "ToggleError: `epochs` is set twice: 4 in `recipe` and 5 as a keyword. Remove one of "
+            "them.",
         ),
         (
             ("mlp", "label_noise=2", "--search", "units"),
@@ -157,7 +160,7 @@ def test_an_interruption_says_how_to_go_on(run, stub_training):
         ),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(run, arguments, sentence):
+def test_invalid_arguments_are_refused_in_one_line(run, arguments, sentence):
     result = run(*arguments)
     assert result.exit_code == 2
     assert re.sub(r"\x1b\[[\d;]*m", "", result.stderr).splitlines() == [sentence]

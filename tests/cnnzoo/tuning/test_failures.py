@@ -1,15 +1,15 @@
-"""Whatever a configuration does, it is a row with its reason, and the search goes on."""
+"""A configuration that fails is an execution with a reason, and the search continues."""
 
 import json
 
-import keras_tuner
 import pytest
 import search_builders
 
 import cnnzoo
 from cnnzoo.runtime.isolation import STATES
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.execution import Trainer
+from cnnzoo.tuning.records import Execution
+from cnnzoo.tuning.trainer import SeedResult, SeedRun, Trainer
 
 ONE_EPOCH = Recipe(epochs=1)
 REFUSED = ("invalid", "`number` of `faulty` must not be that.")
@@ -23,7 +23,7 @@ REASONS = {
 }
 
 
-def test_a_search_over_a_faulty_builder_ends_with_every_reason(searched):
+def test_failed_trials_keep_their_reasons(searched):
     trials = searched(
         search_builders.faulty,
         "digits",
@@ -53,7 +53,7 @@ def test_a_search_over_a_faulty_builder_ends_with_every_reason(searched):
         assert all(value == value for value in row["metrics"].values())
 
 
-def test_a_seed_that_comes_to_nothing_ends_its_trial(searched, stub_training):
+def test_a_failed_seed_ends_its_trial(searched, stub_training):
     def response(levels, seed):
         if seed == 1 and levels["units"] == 16:
             raise MemoryError("no more")
@@ -70,11 +70,10 @@ def test_a_seed_that_comes_to_nothing_ends_its_trial(searched, stub_training):
     assert {trial["values"]["units"]: trial["score"] for trial in trials} == {8: 0.5, 16: None}
 
 
-def test_a_proposal_out_of_the_space_is_refused_and_the_search_goes_on():
+def test_a_proposal_outside_of_the_space_is_invalid():
     tuned = cnnzoo.hypermodel("mlp", search={"units": [8, 16]})
-    hp = keras_tuner.HyperParameters()
-    hp.values["units"] = 12
-    found = Trainer(tuned, "digits", "val_accuracy").run(hp, 0)
+    trainer = Trainer(tuned, "digits", "val_accuracy")
+    found = trainer.run(SeedRun("0", {"units": 12}, seed=0)).execution
     assert (found.status, found.score) == ("invalid", None)
     assert found.reason == "`units` of `mlp` must be one of 8, 16; got 12."
 
@@ -95,27 +94,26 @@ def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial():
     fresh, trainer = (Trainer(model, "digits", "val_loss") for _ in range(2))
     found = {}
     for name, number, of in (("alone", 1, fresh), ("before", 0, trainer), ("after", 1, trainer)):
-        hp = keras_tuner.HyperParameters()
-        hp.values["number"] = number
-        found[name] = of.run(hp, 0)
-        assert (found[name].status, of.unrestored) == ("done", [])
+        result = of.run(SeedRun("0", {"number": number}, seed=0))
+        found[name] = result.execution
+        assert (found[name].status, result.changed_state) == ("done", ())
     assert found["after"].metrics == found["alone"].metrics != found["before"].metrics
 
 
-def test_a_training_that_spoilt_the_process_is_the_last_there(searched, monkeypatch, tmp_path):
-    def train(trainer, levels, seed, epochs, save_to):
-        trainer.unrestored.append("the working folder (it is gone)")
-        return {"status": "done", "score": 0.5, "metrics": {"val_accuracy": 0.5}, "epochs": 1}
+def test_a_training_that_changes_the_process_for_good_is_its_last(searched, monkeypatch, tmp_path):
+    def run(trainer, run):
+        execution = Execution("done", 0.5, {"val_accuracy": 0.5}, run.seed, seconds=0.0, epochs=1)
+        return SeedResult(execution, changed_state=("the working folder (it is gone)",))
 
-    monkeypatch.setattr("cnnzoo.tuning.execution.Trainer._train", train)
+    monkeypatch.setattr(Trainer, "run", run)
     options = {"search": {"units": [8, 16]}, "tuner": "grid", "seeds": 2}
-    for count in (1, 2, 3):  # of executions that calls one after the other leave
+    for count in (1, 2, 3):  # executions after each call
         with pytest.raises(cnnzoo.SearchError) as refusal:
             searched("mlp", "digits", **options)
         assert str(refusal.value) == (
-            "A trial changed global state that cannot be put back, and in this process the next "
-            "ones would depend on it: the working folder (it is gone). Call `tune` again in a new "
-            "process to resume, with workers=2 or more, which are replaced, or change the builder."
+            "A trial changed global state that cannot be restored: the working folder (it is "
+            "gone). The next trials in this process would depend on it. Resume in a new process "
+            "with workers=2 or more, which are replaced, or change the builder."
         )
         files = (tmp_path / "search").glob("trial_*/executions.json")
         assert sum(len(json.loads(path.read_text())) for path in files) == count
@@ -123,12 +121,14 @@ def test_a_training_that_spoilt_the_process_is_the_last_there(searched, monkeypa
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2
 
 
-def test_a_builder_that_spoilt_the_process_trains_nothing_there(searched, monkeypatch, tmp_path):
+def test_nothing_is_trained_if_a_builder_changed_the_process_for_good(
+    searched, monkeypatch, tmp_path
+):
     def put_back():
         raise OSError("it is gone")
 
     monkeypatch.setitem(STATES, "the working folder", lambda: put_back)
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched(search_builders.tiny, "digits", trials=1)
-    assert "on it: the working folder (OSError: it is gone). Call" in str(refusal.value)
+    assert "restored: the working folder (OSError: it is gone). The" in str(refusal.value)
     assert not [*(tmp_path / "search").glob("trial_*/executions.json")]

@@ -41,7 +41,7 @@ def digits():
     return cnnzoo.load_data("digits", train_size=60)
 
 
-def test_it_is_a_hypermodel_whose_build_gives_the_model_of_the_values():
+def test_hypermodel_builds_the_model_for_its_values():
     tuned = cnnzoo.hypermodel(
         "mlp", search=["units", "activation"], seed=0, depth=2, dropout=0.5, **FOR_DIGITS
     )
@@ -63,7 +63,7 @@ def test_the_space_is_discovered_without_building_a_model(tmp_path):
     assert [hp.name for hp in tuner.oracle.hyperparameters.space] == list(tuned.space.searched)
 
 
-def test_the_policy_at_the_start_survives_that_kerastuner_clears_the_session(mixed_precision):
+def test_dtype_policy_survives_clear_session_of_kerastuner(mixed_precision):
     tuned = cnnzoo.hypermodel("mlp", search={"units": [8, 16]}, **FOR_DIGITS)
     keras.backend.clear_session()
     assert keras.config.dtype_policy().name == "float32"
@@ -88,7 +88,7 @@ def test_each_execution_of_kerastuner_starts_from_the_seed(tmp_path, digits, unt
     np.testing.assert_array_equal(*starts)
 
 
-def test_recipe_and_data_toggles_are_tuned_while_training(tmp_path, untraced):
+def test_recipe_and_data_toggles_apply_in_fit(tmp_path, untraced):
     tuned = cnnzoo.hypermodel(
         "mlp",
         search={"batch_size": [16, 32], "train_size": [40, 80], "schedule": ["cosine", "step"]},
@@ -109,7 +109,7 @@ def test_recipe_and_data_toggles_are_tuned_while_training(tmp_path, untraced):
     assert all(trial.status == "COMPLETED" for trial in trials)
 
 
-def test_arrays_are_taken_as_any_hypermodel_takes_them(tmp_path, digits):
+def test_arrays_are_accepted_as_by_any_hypermodel(tmp_path, digits):
     tuned = cnnzoo.hypermodel(
         "mlp", search={"loss": ["mse", "categorical_crossentropy"]}, **FOR_DIGITS
     )
@@ -126,13 +126,13 @@ def test_arrays_are_taken_as_any_hypermodel_takes_them(tmp_path, digits):
     ("name", "shape", "others"),
     [("sequence", (8, 8), {"kernel_size": 3}), ("mlp", (8, 8, 1), {})],
 )
-def test_arrays_without_channels_are_what_the_model_takes(name, shape, others, digits):
+def test_arrays_without_channels_get_the_kind_of_the_model(name, shape, others, digits):
     tuned = cnnzoo.hypermodel(
         name, search=["activation"], **FOR_DIGITS | {"input_shape": shape, **others}
     )
     hp = keras_tuner.HyperParameters()
     seen = []
-    with mock.patch.object(module, "fit", lambda model, data, *_, **__: seen.append(data)):
+    with mock.patch.object(module, "fit", lambda _, data, *a, **k: seen.append(data) or {}):
         tuned.fit(hp, tuned.build(hp), digits.train.x[..., 0], digits.train.y)
     assert [data.info.input_shape for data in seen] == [shape]
 
@@ -164,7 +164,7 @@ def refusing(tmp_path, digits, **options):
     return search(tmp_path, tuned, digits, tuner=keras_tuner.GridSearch, **options)
 
 
-def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, digits, untraced):
+def test_refused_configuration_is_a_failed_trial_with_its_reason(tmp_path, digits, untraced):
     trials = refusing(tmp_path, digits, max_consecutive_failed_trials=1000)
     by_size = {trial.hyperparameters.values["kernel_size"]: trial for trial in trials}
     assert by_size[3].status == "COMPLETED"
@@ -178,7 +178,7 @@ def test_what_the_builder_refuses_is_a_failed_trial_with_the_reason(tmp_path, di
         assert "/keras/" not in by_size[size].message
 
 
-def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path, digits, untraced):
+def test_kerastuner_stops_after_three_refusals_by_default(tmp_path, digits, untraced):
     with pytest.raises(RuntimeError, match="consecutive failures exceeded the limit of 3"):
         refusing(tmp_path, digits)
 
@@ -189,8 +189,8 @@ def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path
         (
             ({"shuffle": True},),
             keras_tuner.errors.FatalTypeError,
-            "`search` takes data from `cnnzoo.load_data` or what it loads, or x and y with "
-            "validation_data or validation_split; epochs, batch_size, callbacks and verbose; "
+            "`search`: expected data from `cnnzoo.load_data` or what it loads, or x and y with "
+            "validation_data or validation_split; and epochs, batch_size, callbacks, verbose; "
             "got shuffle.",
         ),
         (
@@ -201,9 +201,7 @@ def test_kerastuner_gives_up_after_three_refusals_unless_told_otherwise(tmp_path
         ),
     ],
 )
-def test_data_that_cannot_be_ends_the_search_in_a_sentence(
-    tmp_path, digits, arguments, error, sentence
-):
+def test_invalid_data_ends_the_search(tmp_path, digits, arguments, error, sentence):
     tuned = cnnzoo.hypermodel("mlp", search={"units": [4, 8]}, **FOR_DIGITS)
     data, *rest = arguments if len(arguments) > 1 else (digits, *arguments)
     with pytest.raises(error) as refusal:
@@ -211,7 +209,7 @@ def test_data_that_cannot_be_ends_the_search_in_a_sentence(
     assert str(refusal.value) == sentence
 
 
-def test_a_builder_of_ones_own_starts_from_its_seed_too():
+def test_custom_builder_starts_from_its_seed():
     one, other = (
         cnnzoo.hypermodel(search_builders.tiny, search=["number"], seed=seed, **FOR_DIGITS)
         for seed in (0, 1)
@@ -221,7 +219,7 @@ def test_a_builder_of_ones_own_starts_from_its_seed_too():
     assert (weights[0] != weights[2]).any()
 
 
-def test_a_share_and_a_number_of_examples_may_be_searched_together():
+def test_train_size_may_mix_shares_and_numbers():
     hp = keras_tuner.HyperParameters()
     space = cnnzoo.hypermodel("mlp", search={"train_size": [0.5, 100]}).space
     space.declare(hp)

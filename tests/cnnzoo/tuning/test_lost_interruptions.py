@@ -1,17 +1,15 @@
-"""Ctrl-C that comes where Python can raise nothing ends a search all the same."""
+"""A Ctrl-C that Python only prints ends a search all the same."""
 
 import sys
-from types import SimpleNamespace
 
 import pytest
 
+from cnnzoo.engine.processes import Processes
 from cnnzoo.runtime.interrupts import lost_interruptions
-from cnnzoo.tuning import hosts, role, workers
-from cnnzoo.tuning.records import Objective
 
 
 class Garbage:
-    """What raises as it is thrown away, where Python can only print it."""
+    """Raises when it is deleted, where Python can only print the error."""
 
     def __init__(self, error):
         self.error = error
@@ -20,9 +18,7 @@ class Garbage:
         raise self.error
 
 
-def test_a_search_ends_after_the_trial_that_it_came_in_and_goes_on_later(
-    searched, stub_training, capfd
-):
+def test_a_search_ends_after_the_running_trial_and_can_be_resumed(searched, stub_training, capfd):
     def interrupted(levels, seed):
         if len(calls) == 2:
             Garbage(KeyboardInterrupt())
@@ -36,52 +32,31 @@ def test_a_search_ends_after_the_trial_that_it_came_in_and_goes_on_later(
     assert "KeyboardInterrupt" not in capfd.readouterr().err
     trials = searched(*asked, tuner="grid")
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 3
-    assert len(calls) == 3  # what had ended is not trained again
+    assert len(calls) == 3  # the trials that had ended are not trained again
 
 
-@pytest.mark.parametrize("leads", [workers, hosts])
-def test_a_chief_hears_it_while_others_train(searched, monkeypatch, port, leads):
-    if leads is hosts:
-        for name, value in zip(role.VARIABLES, ("chief", "127.0.0.1", str(port)), strict=True):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setattr(leads, "raise_if_broken", lambda oracle: Garbage(KeyboardInterrupt()))
-    monkeypatch.setattr(leads, "LOOK_AFTER", 0.01)
+def test_a_parallel_search_ends_while_workers_train(searched, monkeypatch):
+    def run(engine, function, queue, stopping):
+        Garbage(KeyboardInterrupt())
+        stopping()
+        raise AssertionError("the interruption was not heard")
+
+    monkeypatch.setattr(Processes, "run", run)
     with pytest.raises(KeyboardInterrupt):
-        searched("mlp", "digits", {"units": [4, 8]}, workers=1 if leads is hosts else 2)
+        searched("mlp", "digits", {"units": [4, 8]}, workers=2)
 
 
-def test_a_worker_hears_it_after_a_trial(monkeypatch):
-    def search(after_each):
-        for trial in range(3):
-            begun.append(trial)
-            Garbage(KeyboardInterrupt())
-            after_each()
-
-    begun = []
-    plan = SimpleNamespace(
-        objective=Objective("val_accuracy", "max"),
-        trainer=lambda: None,
-        tuner=lambda *_: SimpleNamespace(search=search),
-    )
-    monkeypatch.setattr(workers, "fix_arithmetic", lambda: None)
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    monkeypatch.setenv("no_grpc_proxy", "")
-    with pytest.raises(KeyboardInterrupt):
-        workers.follow(plan)
-    assert begun == [0]
-
-
-def test_at_the_end_it_is_raised_in_any_case():
+def test_lost_interruption_is_raised_at_the_end():
     with pytest.raises(KeyboardInterrupt), lost_interruptions():
         Garbage(KeyboardInterrupt())
 
 
-def test_without_one_nothing_is_raised():
+def test_nothing_is_raised_without_an_interruption():
     with lost_interruptions() as raise_lost:
         raise_lost()
 
 
-def test_other_errors_are_told_as_ever(monkeypatch):
+def test_other_errors_are_printed_as_before(monkeypatch):
     told = []
     monkeypatch.setattr(sys, "unraisablehook", told.append)
     hook = sys.unraisablehook

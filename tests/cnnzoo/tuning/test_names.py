@@ -11,7 +11,7 @@ from cnnzoo import Toggle
 Units = Annotated[int, Toggle("width", low=1, high=64)]
 Epochs = Annotated[int, Toggle("of its own", low=1, high=9)]
 
-SENTENCE = "`{}` is a {} of `{}` and a toggle of its recipe or data: call it something else there."
+SENTENCE = "`{}` is a {} of `{}` and also a toggle of the recipe or the data. Rename the {}."
 
 
 def toggle_of_its_own(units: Units = 8, epochs: Epochs = 3): ...
@@ -37,24 +37,28 @@ def hidden(hp):
     ],
     ids=["tune", "hypermodel"],
 )
-def test_a_builders_parameter_is_refused_searched_or_held_or_neither(start, builder, name):
+def test_parameter_named_like_a_toggle_is_refused(start, builder, name):
     for options in ({}, {"search": ["units", name]}, {"search": ["units"], name: 4}):
         with pytest.raises(cnnzoo.ToggleError) as refused:
             start(builder, **options)
-        assert str(refused.value) == SENTENCE.format(name, "parameter", builder.__name__)
+        assert str(refused.value) == SENTENCE.format(
+            name, "parameter", builder.__name__, "parameter"
+        )
 
 
-def test_a_hyperparameter_is_refused_though_the_toggle_is_not_searched(searched, tmp_path):
+def test_hyperparameter_named_like_a_toggle_is_refused(searched, tmp_path):
     with pytest.raises(cnnzoo.ToggleError) as refused:
         searched(own.two_names, "digits")
-    assert str(refused.value) == SENTENCE.format("batch_size", "hyperparameter", "two_names")
+    assert str(refused.value) == SENTENCE.format(
+        "batch_size", "hyperparameter", "two_names", "hyperparameter"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hyperparameter_that_an_if_hides_makes_the_trial_that_comes_by_it_invalid(searched):
+def test_hidden_hyperparameter_named_like_a_toggle_makes_its_trial_invalid(searched):
     recipe = cnnzoo.Recipe(epochs=1)
     trials = searched(hidden, "digits", trials=6, seed=1, recipe=recipe, train_size=40)
     wide = [trial for trial in trials if trial["values"]["size"] == 5]
     assert 0 < len(wide) < len(trials)
-    sentence = SENTENCE.format("label_noise", "hyperparameter", "hidden")
+    sentence = SENTENCE.format("label_noise", "hyperparameter", "hidden", "hyperparameter")
     assert {(trial["status"], trial["message"]) for trial in wide} == {("INVALID", sentence)}

@@ -1,4 +1,4 @@
-"""A user's own build(hp) or HyperModel is searched like a model of the zoo."""
+"""A custom build(hp) or HyperModel is searched like a model of the zoo."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ def space_of(directory):
     return [(hp["config"]["name"], hp["class_name"]) for hp in state["space"]]
 
 
-def test_its_hyperparameters_are_found_and_searched_with_seeds_and_toggles(searched, tmp_path):
+def test_custom_hyperparameters_are_searched_with_seeds_and_toggles(searched, tmp_path):
     own.SEEN.clear()
     trials = searched(own.build, "digits", ["batch_size"], trials=4, seeds=2, seed=5, **QUICK)
     assert space_of(tmp_path / "search") == [
@@ -62,7 +62,7 @@ def test_its_hyperparameters_are_found_and_searched_with_seeds_and_toggles(searc
 
 
 @pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
-def test_interrupted_it_goes_on_as_if_nothing_had_been(searched, stub_training, tmp_path, tuner):
+def test_interrupted_search_resumes_with_the_same_result(searched, stub_training, tmp_path, tuner):
     calls = itertools.count(1)
 
     def interrupted(levels, seed):
@@ -84,7 +84,7 @@ def test_interrupted_it_goes_on_as_if_nothing_had_been(searched, stub_training, 
     assert len(whole) == 6
 
 
-def test_kerastuners_first_guide_is_searched_to_the_letter(searched):
+def test_model_of_kerastuners_first_guide_is_searched(searched):
     trials = searched(own.guide, "digits", trials=2, seed=3, **QUICK)
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2
     best = trials[0]
@@ -137,17 +137,16 @@ def test_a_search_resumes_only_with_the_same_loaded_weights(
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched(model, "digits", trials=3, seed=3)
     assert str(refusal.value) == (
-        f"What the scores in {tmp_path / 'search'} depend on has changed since the search was "
-        f"begun: weights was {weights_of('search')!r}, and is {weights_of('retrained')!r}. Scores "
-        "to come would not compare with them. Put it back, or give another directory; "
-        "cnnzoo.open_search reads what is there."
+        f"The scores in {tmp_path / 'search'} do not compare with new ones, because weights was "
+        f"{weights_of('search')!r} and is {weights_of('retrained')!r} now. Restore it, or choose "
+        "another directory. cnnzoo.open_search still reads this one."
     )
     assert weights_of("search") != weights_of("retrained")
     assert len(trials_of(tmp_path / "search")) == 2
 
 
 @pytest.mark.parametrize("model", [own.guide, search_builders.tiny])
-def test_without_loaded_weights_none_are_written_down(searched, stub_training, tmp_path, model):
+def test_manifest_has_no_weights_if_none_are_loaded(searched, stub_training, tmp_path, model):
     stub_training(lambda levels, seed: 0.5)
     searched(model, "digits", trials=1)
     searched(model, "digits", trials=2)
@@ -164,7 +163,7 @@ def test_a_search_optimizes_the_loss_that_keras_evaluates(searched, tmp_path):
     assert trial["score"] == pytest.approx(whole, rel=1e-5)
 
 
-def test_a_search_by_a_likelihood_that_is_not_defined_says_so(searched):
+def test_undefined_likelihood_is_the_reason_of_a_failed_trial(searched):
     (trial,) = searched(own.scored, "digits", trials=1, objective="val_nll", **QUICK)
     assert trial["status"] == "FAILED"
     assert trial["rows"][0]["reason"] == (
@@ -174,13 +173,13 @@ def test_a_search_by_a_likelihood_that_is_not_defined_says_so(searched):
     )
 
 
-def test_of_what_keras_says_of_a_layer_the_line_that_tells_is_the_reason(searched):
+def test_reason_is_the_informative_line_of_keras(searched):
     trials = searched(own.reshaping, "digits", tuner="grid", **QUICK)
     reasons = {trial["values"]["size"]: trial["message"] for trial in trials}
     assert reasons == {8: None, 9: REASON}
 
 
-def test_workers_find_what_one_process_finds(searched, tmp_path):
+def test_several_workers_find_what_one_process_finds(searched, tmp_path):
     options = {"trials": 4, **QUICK}
     model = own.Hyper(largest=9)
     two = searched(model, "digits", workers=2, directory=tmp_path / "two", **options)
@@ -195,7 +194,7 @@ def test_workers_find_what_one_process_finds(searched, tmp_path):
     assert space_of(tmp_path / "two") == space_of(tmp_path / "search") == [("units", "Int")]
 
 
-def test_another_setting_of_a_hypermodel_is_another_search(searched, stub_training, tmp_path):
+def test_hypermodel_with_another_setting_is_another_search(searched, stub_training, tmp_path):
     stub_training(lambda levels, seed: levels["units"] / 100)
     searched(own.Hyper(9), "digits", trials=1)
     searched(own.Hyper(9), "digits", trials=2)
@@ -204,7 +203,7 @@ def test_another_setting_of_a_hypermodel_is_another_search(searched, stub_traini
         searched(own.Hyper(20), "digits", trials=2)
 
 
-def test_what_cnnzoo_hypermodel_returns_brings_its_search_along(searched, stub_training):
+def test_result_of_cnnzoo_hypermodel_has_its_own_search(searched, stub_training):
     calls = stub_training(lambda levels, seed: 0.5)
     made = cnnzoo.hypermodel("mlp", search={"units": [8, 16]}, recipe=Recipe(epochs=2), depth=2)
     trials = searched(made, "digits", tuner="grid")
@@ -213,14 +212,14 @@ def test_what_cnnzoo_hypermodel_returns_brings_its_search_along(searched, stub_t
     with pytest.raises(cnnzoo.ToggleError) as refusal:
         searched(made, "digits", dropout=0.5)
     assert str(refusal.value) == (
-        "`model` of `tune` is a hypermodel, which has its own search, recipe and held toggles; "
-        "give `dropout` to cnnzoo.hypermodel."
+        "`dropout` of `tune`: expected none, because `model` is a hypermodel with its own search, "
+        "recipe and fixed levels; got 0.5. Give it to cnnzoo.hypermodel."
     )
 
 
 KINDS = (
-    "`model` of a search must be a name of the zoo, a builder with annotated parameters, "
-    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
+    "`model`: expected the name of a zoo model, a function with annotated parameters, KerasTuner's "
+    "build(hp) or a keras_tuner.HyperModel; got "
 )
 
 
@@ -232,21 +231,20 @@ KINDS = (
         (
             own.Hyper,
             {},
-            "`model` of a search: Hyper is a class of hypermodels; give one of them, as in "
-            "Hyper().",
+            "`model`: expected an instance of a HyperModel; got the class Hyper. Write Hyper().",
         ),
         (
             own.WithFit(9),
             {},
-            "`model` of a search: WithFit has a `fit` of its own, which would not be called: "
-            "trainings go by the recipe, whose toggles `search` takes. Search it with a tuner of "
-            "KerasTuner, and open that with cnnzoo.open_search.",
+            "`model`: WithFit has a custom `fit`, which would not be called because a recipe "
+            "trains every model. Search it with a tuner of KerasTuner, and open the result with "
+            "cnnzoo.open_search.",
         ),
         (
             lambda units: None,
             {},
-            "`model` of a search: `<lambda>` has nothing to vary. Annotate its parameters by "
-            "toggles, or take KerasTuner's `hp` as the first one.",
+            "`model`: `<lambda>` has nothing to vary. Annotate its parameters with toggles, or "
+            "make `hp` of KerasTuner the first one.",
         ),
         (
             own.broken,
@@ -261,33 +259,33 @@ KINDS = (
         (
             own.for_others,
             {},
-            "`sequential` takes examples of shape (5,); `digits` has (8, 8, 1). Build it with "
-            "input_shape=(8, 8, 1).",
+            "`sequential`: expected examples of shape (5,); `digits` has (8, 8, 1). Build the "
+            "model with input_shape=(8, 8, 1).",
         ),
         (
             own.two_names,
             {"search": ["batch_size"]},
-            "`batch_size` is a hyperparameter of `two_names` and a toggle of its recipe or data: "
-            "call it something else there.",
+            "`batch_size` is a hyperparameter of `two_names` and also a toggle of the recipe or "
+            "the data. Rename the hyperparameter.",
         ),
         (
             own.constant,
             {},
-            "`constant` declares no hyperparameters; there is nothing to vary. `search` takes "
-            "toggles of the recipe and the data: epochs, batch_size, schedule, augment, "
-            "class_weight, early_stopping, normalize, train_size, label_noise, imbalance.",
+            "`constant` declares no hyperparameters, and `search` is empty. Add toggles of the "
+            "recipe or the data to `search`: epochs, batch_size, schedule, augment, class_weight, "
+            "early_stopping, normalize, train_size, label_noise, imbalance.",
         ),
         (
             own.build,
             {"search": ["rate"]},
-            "Neither `build`, its recipe nor its data have a toggle `rate`. The model's: "
-            "KerasTuner's, all searched; the recipe's: epochs, batch_size, schedule, augment, "
-            "class_weight, early_stopping; the data's: normalize, train_size, label_noise, "
-            "imbalance.",
+            "`rate`: expected a toggle of `build`, its recipe or its data. Toggles of the model: "
+            "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
+            "augment, class_weight, early_stopping; of the data: normalize, train_size, "
+            "label_noise, imbalance.",
         ),
     ],
 )
-def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+def test_invalid_models_are_refused_before_anything_is_written(
     searched, tmp_path, model, options, sentence
 ):
     with pytest.raises(cnnzoo.ToggleError) as refusal:
@@ -296,11 +294,11 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_build_of_ones_own_is_no_model_for_a_hypermodel():
+def test_cnnzoo_hypermodel_refuses_a_hypermodel():
     with pytest.raises(cnnzoo.ToggleError) as refusal:
         cnnzoo.hypermodel(own.build)
     assert str(refusal.value) == (
-        "`build` is KerasTuner's build(hp) or a hypermodel already: give it to a tuner, or to "
-        "`cnnzoo.tune`."
+        "`model`: expected a name of the zoo or a builder with annotated parameters; got `build`, "
+        "which is a hypermodel already. Give it to a tuner or to `cnnzoo.tune`."
     )
     assert isinstance(own.Hyper(2), keras_tuner.HyperModel)

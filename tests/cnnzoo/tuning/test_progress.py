@@ -1,4 +1,4 @@
-"""What a search tells while it runs."""
+"""The progress display of a search."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class Trial:
         self.trial_id, self.score, self.status, self.message = trial_id, score, status, message
 
 
-def test_without_a_terminal_each_trial_is_a_line_with_the_best_so_far(capsys):
+def test_without_a_terminal_each_trial_is_a_log_line(capsys):
     with SearchProgress(Objective("val_loss", "min"), 5) as progress:
         progress.resume([Trial("0", 0.5)])
         progress.report(Trial("1", 0.75), [Execution("done", seconds=1.25)] * 2)
@@ -29,13 +29,13 @@ def test_without_a_terminal_each_trial_is_a_line_with_the_best_so_far(capsys):
     ]
 
 
-def test_without_a_wish_for_it_nothing_is_told(capsys):
+def test_nothing_is_displayed_if_shown_is_false(capsys):
     with SearchProgress(Objective("val_loss", "min"), None, shown=False) as progress:
         progress.report(Trial("0", 0.5), [])
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_the_data_leave_out_is_said_first(searched, stub_training, tmp_path, capsys):
+def test_notes_on_the_data_are_displayed_first(searched, stub_training, tmp_path, capsys):
     stub_training(lambda levels, seed: 0.5)
     x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2, masks=x)

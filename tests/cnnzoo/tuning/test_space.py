@@ -10,7 +10,7 @@ from hypothesis import given, settings
 import cnnzoo
 from cnnzoo.toggle import Toggle, ToggleError, read_toggles
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.wanted import make_space
+from cnnzoo.tuning.space import make_space
 
 KINDS = {"Boolean": bool, "Int": int, "Float": float}
 
@@ -78,7 +78,7 @@ def test_the_space_that_kerastuner_discovers_is_what_the_toggles_declare(model):
 @pytest.mark.parametrize("model", cnnzoo.list_models())
 @settings(max_examples=25)
 @given(st.data())
-def test_what_is_proposed_comes_back_with_its_value_and_type(model, data):
+def test_proposals_keep_value_and_type(model, data):
     space = everything(model)
     ends = st.one_of(st.just(0.0), st.floats(0, 1, exclude_max=True))
     hp = fill(space, iter(lambda: data.draw(ends), None))
@@ -91,7 +91,7 @@ def test_what_is_proposed_comes_back_with_its_value_and_type(model, data):
         assert toggle.check(level, model) == level
 
 
-def test_the_default_of_every_hyperparameter_is_the_toggles_own():
+def test_defaults_of_hyperparameters_are_those_of_toggles():
     hp = keras_tuner.HyperParameters()
     space = everything("downsampling")
     space.declare(hp)
@@ -101,7 +101,7 @@ def test_the_default_of_every_hyperparameter_is_the_toggles_own():
         assert level in (toggles[name].default, low)
 
 
-def test_at_the_end_of_the_scale_a_whole_number_stays_within_its_range():
+def test_integer_at_the_end_of_a_scale_stays_in_its_range():
     space = make_space("downsampling", {"filters": (8, 32)})
     assert fill(space, iter([1.0])).values == {"filters": 33}  # KerasTuner's own doing
     assert space.read(fill(space, iter([1.0]))) == {"filters": 32}
@@ -129,19 +129,19 @@ def test_nested_conditions_stand_inside_one_another():
     }
 
 
-def test_a_condition_reaches_through_a_toggle_that_is_held():
+def test_condition_passes_through_a_fixed_toggle():
     space = make_space(nested, ["c", "a"], fixed={"b": "on"})
     assert space.conditions("c") == (("a", (True,)),)
     assert space.chosen(space.model, {"a": False}) == {"a": False}
     assert space.chosen(space.model, {"a": True, "c": 3}) == {"b": "on", "a": True, "c": 3}
 
 
-def test_a_condition_asks_only_for_levels_that_are_explored():
+def test_condition_names_explored_levels_only():
     space = make_space("downsampling", {"pool": ["max", "none"], "pool_size": [2, 3]})
     assert space.conditions("pool_size") == (("pool", ("max",)),)
 
 
-def test_without_a_wish_all_toggles_of_the_model_are_searched_that_leave_scores_comparable():
+def test_default_search_has_all_toggles_with_comparable_scores():
     space = make_space("downsampling")
     dependent = {"loss", "label_smoothing", "logits"}
     assert set(space.searched) == set(cnnzoo.toggles("downsampling")) - dependent
@@ -149,7 +149,7 @@ def test_without_a_wish_all_toggles_of_the_model_are_searched_that_leave_scores_
     assert set(space.searched).isdisjoint({"pool", "pool_size", "pool_stages"})
 
 
-def test_levels_ranges_and_combinations_are_taken():
+def test_levels_ranges_and_combinations_are_accepted():
     wanted = {
         "filters": (8, 16),
         "dropout": [0, 0.5],
@@ -165,8 +165,9 @@ def test_levels_ranges_and_combinations_are_taken():
 
 
 GROUPS = (
-    f"The model's: {', '.join(cnnzoo.toggles('mlp'))}; the recipe's: "
-    f"{', '.join(read_toggles(Recipe))}; the data's: {', '.join(read_toggles(cnnzoo.load_data))}."
+    f"Toggles of the model: {', '.join(cnnzoo.toggles('mlp'))}; of the recipe: "
+    f"{', '.join(read_toggles(Recipe))}; of the data: "
+    f"{', '.join(read_toggles(cnnzoo.load_data))}."
 )
 
 
@@ -177,14 +178,14 @@ GROUPS = (
             "mlp",
             ["unit"],
             {},
-            "Neither `mlp`, its recipe nor its data have a toggle `unit`; did you mean `units`? "
+            "`unit`: expected a toggle of `mlp`, its recipe or its data; did you mean `units`? "
             + GROUPS,
         ),
         (
             "mlp",
             ["units"],
             {"batchsize": 3},
-            "Neither `mlp`, its recipe nor its data have a toggle `batchsize`; did you mean "
+            "`batchsize`: expected a toggle of `mlp`, its recipe or its data; did you mean "
             "`batch_size`? " + GROUPS,
         ),
         (
@@ -203,33 +204,34 @@ GROUPS = (
             "downsampling",
             {"filters": (9, 5)},
             {},
-            "`search` of `downsampling`: the range of `filters` must rise; got (9, 5).",
+            "`filters` in `search` of `downsampling`: expected (low, high) with low < high; got "
+            "(9, 5).",
         ),
         (
             "downsampling",
             {"filters": [9, 9]},
             {},
-            "`search` of `downsampling`: `filters` must have two different levels or more, each "
-            "once; got 9, 9.",
+            "`filters` in `search` of `downsampling`: expected at least two levels, each once; "
+            "got 9, 9.",
         ),
         (
             "downsampling",
             {"filters": 9},
             {},
-            "`search` of `downsampling`: `filters` takes a list of levels or a range (low, high); "
-            "got 9.",
+            "`filters` in `search` of `downsampling`: expected a list of levels or a range (low, "
+            "high); got 9.",
         ),
         (
             "downsampling",
             {"pool": "max"},
             {},
-            "`search` of `downsampling`: `pool` takes a list of levels; got 'max'.",
+            "`pool` in `search` of `downsampling`: expected a list of levels; got 'max'.",
         ),
         (
             "downsampling",
             ["filters"],
             {"filters": 8},
-            "`filters` of `downsampling` is searched; got filters=8 too.",
+            "`filters` of `downsampling` is both searched and fixed to 8. Remove one of them.",
         ),
         (
             "downsampling",
@@ -258,10 +260,15 @@ GROUPS = (
             "`norm_momentum` of `downsampling` has no effect unless normalization is batch; got "
             "`norm_momentum` to search with normalization='none' or 'layer'.",
         ),
-        ("downsampling", [], {}, "`search` of `downsampling` names nothing to vary."),
+        (
+            "downsampling",
+            [],
+            {},
+            "`search` of `downsampling`: expected at least one toggle; got none.",
+        ),
     ],
 )
-def test_what_cannot_be_searched_is_refused_in_a_sentence(model, search, fixed, sentence):
+def test_invalid_searches_are_refused(model, search, fixed, sentence):
     with pytest.raises(ToggleError) as refusal:
         make_space(model, search, fixed=fixed)
     assert str(refusal.value) == sentence

@@ -1,4 +1,4 @@
-"""A search proposes, trains, keeps every score, and can be gone on with."""
+"""A search proposes, trains, stores each score, and can be resumed."""
 
 import contextlib
 import itertools
@@ -12,7 +12,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning import execution
+from cnnzoo.tuning import trainer as module
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}
@@ -33,9 +33,7 @@ def summary(trials):
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("tuner", TUNERS)
-def test_the_same_seed_gives_the_same_search_and_another_one_another(
-    searched, stub_training, tmp_path, tuner, seed
-):
+def test_search_depends_on_its_seed_only(searched, stub_training, tmp_path, tuner, seed):
     stub_training(response)
     options = {"tuner": tuner, "trials": TRIALS, "recipe": Recipe(epochs=9), "search": SPACE}
     first, again = (
@@ -58,7 +56,7 @@ def uninterrupted():
 
 @pytest.mark.parametrize("interrupted_at", [1, 8, 15])
 @pytest.mark.parametrize("tuner", TUNERS)
-def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
+def test_interrupted_search_resumes_with_the_same_result(
     searched, stub_training, uninterrupted, tmp_path, tuner, interrupted_at
 ):
     calls = []
@@ -88,7 +86,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_been(
 
 
 @pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
-def test_a_search_that_dies_at_any_write_goes_on_as_if_nothing_had_been(
+def test_search_killed_at_any_write_resumes_with_the_same_result(
     searched, stub_training, tmp_path, monkeypatch, tuner
 ):
     calls = stub_training(response)
@@ -116,7 +114,7 @@ def test_a_search_that_dies_at_any_write_goes_on_as_if_nothing_had_been(
 
 
 @pytest.mark.parametrize("tuner", TUNERS)
-def test_more_trials_are_added_to_those_that_are_there(searched, stub_training, tuner):
+def test_more_trials_extend_a_search(searched, stub_training, tuner):
     calls = stub_training(response)
     options = {"tuner": tuner, "recipe": Recipe(epochs=9)}
     few = searched("mlp", "digits", SPACE, trials=3, **options)
@@ -132,7 +130,7 @@ def hill(levels, seed):
 
 
 @pytest.mark.parametrize(("tuner", "trials"), [("random", 60), ("bayesian", 20), ("hyperband", 90)])
-def test_the_tuners_come_close_to_a_known_optimum_and_the_importances_to_the_known_ones(
+def test_tuners_find_a_known_optimum_and_importances(
     searched, stub_training, tmp_path, tuner, trials
 ):
     stub_training(hill)
@@ -167,14 +165,14 @@ def test_a_grid_is_searched_to_its_end(searched, stub_training):
     )
 
 
-def test_hyperband_trains_for_as_many_epochs_as_it_says(searched, stub_training):
+def test_hyperband_sets_the_epochs(searched, stub_training):
     calls = stub_training(response)
     found = searched("mlp", "digits", SPACE, tuner="hyperband", recipe=Recipe(epochs=9))
     assert [epochs for _, _, epochs in calls] == [t["values"]["tuner/epochs"] for t in found]
     assert {epochs for _, _, epochs in calls} == {1, 3, 9}
 
 
-def test_with_each_seed_a_configuration_trains_as_train_does_and_the_mean_is_the_score(searched):
+def test_seeds_train_like_train_and_the_score_is_their_mean(searched):
     recipe = Recipe(epochs=2, batch_size=64)
     found = searched(
         "mlp",
@@ -208,7 +206,7 @@ def test_with_each_seed_a_configuration_trains_as_train_does_and_the_mean_is_the
             assert row["epochs"] == 2
 
 
-def test_what_was_searched_is_written_down(searched, stub_training, tmp_path):
+def test_manifest_describes_the_search(searched, stub_training, tmp_path):
     stub_training(response)
     options = {"objective": ("val_loss", "min"), "tuner": "bayesian", "trials": 2, "seeds": 2}
     searched("mlp", "digits", SPACE, loss="focal", name="mine", **options)
@@ -250,19 +248,19 @@ def test_another_search_in_the_same_directory_is_refused(searched, stub_training
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=1, seeds=2)
     assert str(refusal.value) == (
-        f"Another search was begun in {tmp_path / 'search'}: seeds was [0], and is [0, 1]. "
-        "Give another directory."
+        f"{tmp_path / 'search'} holds another search: seeds was [0] and is [0, 1] now. Choose "
+        "another directory."
     )
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=1, recipe=Recipe(epochs=3))
     assert str(refusal.value) == (
-        f"Another search was begun in {tmp_path / 'search'}: recipe: epochs was 10, and is 3. "
-        "Give another directory."
+        f"{tmp_path / 'search'} holds another search: recipe: epochs was 10 and is 3 now. Choose "
+        "another directory."
     )
 
 
 @pytest.mark.parametrize("name", ["oracle.json", "trial_1/trial.json"])
-def test_a_file_that_something_else_cut_off_is_named(searched, stub_training, tmp_path, name):
+def test_damaged_file_is_named(searched, stub_training, tmp_path, name):
     stub_training(response)
     searched("mlp", "digits", SPACE, trials=2)
     damaged = tmp_path / "search" / name
@@ -270,10 +268,10 @@ def test_a_file_that_something_else_cut_off_is_named(searched, stub_training, tm
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=3)
     assert str(refusal.value).startswith(f"{damaged} cannot be read (")
-    assert str(refusal.value).endswith("Put a copy of it back, or give another directory.")
+    assert str(refusal.value).endswith("Restore it from a copy, or choose another directory.")
 
 
-def test_a_tuner_class_of_kerastuner_proposes_too(searched, stub_training, tmp_path):
+def test_tuner_class_of_kerastuner_proposes(searched, stub_training, tmp_path):
     stub_training(response)
     options = {"trials": 4, "directory": tmp_path / "class"}
     by_class = searched("mlp", "digits", SPACE, tuner=keras_tuner.RandomSearch, **options)
@@ -281,24 +279,24 @@ def test_a_tuner_class_of_kerastuner_proposes_too(searched, stub_training, tmp_p
     assert summary(by_class) == summary(by_name)
 
 
-def test_data_sets_stay_in_memory_up_to_a_bound_the_last_ones_asked_for(monkeypatch):
+def test_recently_used_data_sets_stay_in_memory_up_to_a_limit(monkeypatch):
     tuned = cnnzoo.hypermodel("mlp", search=["units"], train_size=50)
-    trainer = execution.Trainer(tuned, "digits", "val_accuracy")
+    trainer = module.Trainer(tuned, "digits", "val_accuracy")
     first = trainer.load({}, 0)
     size = sum(
         array.nbytes for split in (first.train, first.validation, first.test) for array in split
     )
-    monkeypatch.setattr(execution, "KEPT_BYTES", 2 * size + 1)
+    monkeypatch.setattr(module, "KEPT_BYTES", 2 * size + 1)
     trainer.load({}, 1)
     assert trainer.load({}, 0) is first
     trainer.load({}, 2)
     trainer.load({}, 3)  # beside which three are over the bound
-    assert [seed for seed, _ in trainer._loaded] == [0, 2, 3]
+    assert [seed for seed, _ in trainer._data_sets] == [0, 2, 3]
     assert trainer.load({}, 0) is first
     data = cnnzoo.load_data("digits")
-    loaded = execution.Trainer(tuned, data, "val_accuracy")
+    loaded = module.Trainer(tuned, data, "val_accuracy")
     assert [loaded.load({}, seed) is data for seed in range(3)] == [True] * 3
-    assert loaded._loaded == {}
+    assert loaded._data_sets == {}
 
 
 def size_of(files):

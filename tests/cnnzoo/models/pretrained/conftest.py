@@ -1,4 +1,4 @@
-"""Weights as somebody trained them."""
+"""Weights of a trained network."""
 
 import keras
 import pytest
@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Weights of MobileNet as somebody trained them."""
+    """File with weights of a trained MobileNet."""
     keras.utils.set_random_seed(5)
     network = keras.applications.MobileNet(
         include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"

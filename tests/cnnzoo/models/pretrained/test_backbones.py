@@ -1,4 +1,4 @@
-"""Each backbone: its published size, the pixels and the images that it takes."""
+"""Sizes, pixel scales and input shapes of the backbones."""
 
 import os
 import subprocess
@@ -48,11 +48,11 @@ MODULES = {
 
 
 class TestTable:
-    def test_has_a_row_for_every_level_and_no_other(self):
+    def test_has_one_entry_per_level(self):
         assert tuple(BACKBONES) == get_args(get_args(Backbone)[0])
 
     @pytest.mark.parametrize("level", BACKBONES)
-    def test_scales_pixels_as_the_networks_own_module_does(self, level):
+    def test_scales_pixels_as_the_keras_module_does(self, level):
         pixels = images(2, (4, 5, 3))
         module = getattr(keras.applications, MODULES.get(level, level))
         expected = module.preprocess_input(pixels * 255)
@@ -60,10 +60,8 @@ class TestTable:
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
     @pytest.mark.parametrize("level", BACKBONES)
-    def test_networks_have_the_published_sizes_at_the_smallest_input_and_take_none_smaller(
-        self, level
-    ):
-        side = BACKBONES[level].smallest
+    def test_networks_have_the_published_sizes_at_the_smallest_input(self, level):
+        side = BACKBONES[level].min_size
         model = build(backbone=level, input_shape=(side, side, 1), compile=False)
         parameters, width = PUBLISHED[level]
         assert backbone_of(model).count_params() == parameters
@@ -88,12 +86,12 @@ class TestPixels:
         first = ImageNetPixels("torch", data_format="channels_first")
         np.testing.assert_allclose(first(pixels.transpose(0, 3, 1, 2)), last.transpose(0, 3, 1, 2))
 
-    def test_survives_its_configuration(self):
+    def test_is_restored_from_its_configuration(self):
         layer = ImageNetPixels("tf", data_format="channels_first", name="pixels")
         again = ImageNetPixels.from_config(layer.get_config())
         assert again.get_config() == layer.get_config()
 
-    def test_the_input_is_left_as_it_was(self):
+    def test_input_is_not_changed(self):
         pixels = images(2, (4, 5, 3))
         before = pixels.copy()
         ImageNetPixels("tf")(pixels)
@@ -102,19 +100,20 @@ class TestPixels:
 
 class TestShapes:
     @pytest.mark.parametrize("shape", [(32, 32, 2), (64, 3), (32, 32, 4)])
-    def test_only_images_of_one_or_three_channels_are_taken(self, shape):
+    def test_images_of_other_than_one_or_three_channels_are_refused(self, shape):
         with pytest.raises(ToggleError) as caught:
             build(input_shape=shape)
         assert str(caught.value) == (
-            "`input_shape` of `transfer`: a backbone takes images, (height, width, channels) with "
-            f"1 or 3 channels; got {shape}."
+            "`input_shape` of `transfer`: expected images, (height, width, channels) with 1 or 3 "
+            f"channels; got {shape}."
         )
 
-    def test_a_size_below_the_smallest_is_refused(self):
+    def test_size_below_the_minimum_is_refused(self):
         with pytest.raises(ToggleError) as caught:
             build(backbone="inception_v3", input_shape=(96, 74, 3))
         assert str(caught.value) == (
-            "`input_shape` of `transfer`: inception_v3 takes images from 75x75 pixels; got 96x74."
+            "`input_shape` of `transfer`: inception_v3 expected images of at least 75x75 pixels; "
+            "got 96x74."
         )
 
     def test_sides_may_differ(self):
@@ -125,16 +124,16 @@ class TestShapes:
         assert model.input_shape == (None, 1, 32, 40)
         assert backbone_of(model).input_shape == (None, 3, 32, 40)
 
-    def test_networks_for_channels_last_say_so(self, channels_first):
+    def test_networks_for_channels_last_refuse_channels_first(self, channels_first):
         for level in ("convnext_tiny", "nasnet_mobile"):
             with pytest.raises(ToggleError) as caught:
                 build(backbone=level)
             assert str(caught.value) == (
-                f"`backbone` of `transfer`: {level} takes no images in the format channels_first."
+                f"`backbone` of `transfer`: {level} does not support the format channels_first."
             )
 
 
-def test_importing_the_zoo_and_listing_it_loads_no_keras():
+def test_listing_the_zoo_loads_no_keras():
     code = (
         "import sys, cnnzoo; cnnzoo.toggles('transfer'); cnnzoo.WeightsError; "
         "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"

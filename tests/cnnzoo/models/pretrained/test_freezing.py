@@ -1,4 +1,4 @@
-"""What of a model trains, and stays so when it is saved."""
+"""Layers that train, and their state after saving."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ from cnnzoo.toggle import ToggleError
 
 
 class TestFreezing:
-    def test_a_frozen_backbone_keeps_all_its_weights_while_the_head_trains(self, file):
+    def test_frozen_backbone_keeps_its_weights(self, file):
         model = build(weights=file, seed=0)
         before = weights_of(model)
         step(model)
         assert changed(before, weights_of(model)) == {"head/kernel", "head/bias"}
 
-    def test_layers_train_from_the_one_named_on_and_keep_their_statistics(self, file):
+    def test_layers_from_the_named_one_train(self, file):
         model = build(weights=file, unfreeze="conv_dw_13", seed=0)
         names = [layer.name for layer in backbone_of(model).layers if layer.weights]
         later = names[names.index("conv_dw_13") :]
@@ -32,7 +32,7 @@ class TestFreezing:
             *("head/kernel", "head/bias"),
         }
 
-    def test_a_pretrained_backbone_that_trains_as_a_whole_keeps_its_statistics(self, file):
+    def test_unfrozen_pretrained_backbone_keeps_its_statistics(self, file):
         model = build(weights=file, unfreeze="all", seed=0)
         assert len(model.trainable_weights) == 81 + 2  # MobileNet's 27 kernels, gammas, betas
         before = weights_of(model)
@@ -57,7 +57,7 @@ class TestFreezing:
         backbone = backbone_of(model)
         np.testing.assert_array_equal(backbone(pixels, training=True), backbone(pixels))
 
-    def test_weight_decay_reaches_the_layers_that_train_and_no_other(self, file):
+    def test_weight_decay_applies_to_the_layers_that_train(self, file):
         model = build(weights=file, unfreeze="conv_dw_13", weight_decay=0.5)
         backbone = backbone_of(model)
         kernels = [
@@ -72,17 +72,17 @@ class TestFreezing:
         adamw = build(unfreeze="all", weight_decay=0.5, optimizer="adamw")
         assert adamw.losses == []
 
-    def test_an_unknown_layer_is_refused_with_the_nearest_name(self):
+    def test_unknown_layer_is_refused_with_the_nearest_name(self):
         with pytest.raises(ToggleError) as caught:
             build(unfreeze="block_99_expand", backbone="mobilenet_v2")
         assert str(caught.value) == (
-            "`unfreeze` of `transfer` must be 'none', 'all' or the name of a layer of "
+            "`unfreeze` of `transfer`: expected 'none', 'all' or the name of a layer of "
             "mobilenet_v2; got 'block_99_expand'; did you mean 'block_9_expand'?"
         )
 
 
 class TestSaving:
-    def test_copies_of_a_model_are_as_frozen_as_it_is(self, file, tmp_path):
+    def test_copies_of_a_model_are_equally_frozen(self, file, tmp_path):
         model = build(weights=file, unfreeze="conv_dw_13")
         step(model)
         model.save(tmp_path / "model.keras")
@@ -102,7 +102,7 @@ class TestSaving:
         assert "head/kernel" in after
         assert not [path for path in after if "moving" in path]
 
-    def test_a_summary_shows_the_backbone_as_one_layer(self):
+    def test_summary_shows_the_backbone_as_one_layer(self):
         lines = []
         cnnzoo.build("transfer", weights=None).summary(print_fn=lines.append)
         text = "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Where the weights of a backbone come from: a seed, a file, or ImageNet."""
+"""Weights of a backbone from a seed, a file or ImageNet."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ NO_NETWORK = "URL fetch failure on https://keras: None -- [Errno -2] Name or ser
 
 @pytest.fixture
 def download(monkeypatch, tmp_path):
-    """Keras's download, replaced by what a test gives; it lists the names asked for."""
+    """Replacement of Keras's download; returns the list of requested names."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def answer(result):
@@ -33,7 +33,7 @@ def download(monkeypatch, tmp_path):
 
 
 class TestStart:
-    def test_a_seed_sets_all_weights(self):
+    def test_seed_sets_all_weights(self):
         first, second = build(seed=1), build(seed=1)
         assert same(first, second)
         assert [weight.path for weight in first.weights] == [
@@ -43,7 +43,7 @@ class TestStart:
         assert (first.get_weights()[0] != other[0]).any()
         assert (first.get_weights()[-2] != other[-2]).any()
 
-    def test_layers_that_keras_names_start_alike_whatever_was_built_before(self):
+    def test_initial_weights_do_not_depend_on_earlier_models(self):
         models = [
             build(backbone="xception", input_shape=(71, 71, 3), seed=3, compile=False)
             for _ in range(2)
@@ -59,7 +59,7 @@ class TestStart:
         assert same(build(weights="none", seed=0), build(weights=None, seed=0))
         assert not asked
 
-    def test_the_head_has_its_toggles(self):
+    def test_head_has_its_toggles(self):
         model = build(classes=2, loss="binary_crossentropy", dropout=0.5, name="pets")
         assert [layer.name for layer in model.layers] == [
             *("input", "pixels", "backbone", "dropout", "head")
@@ -68,7 +68,7 @@ class TestStart:
         assert model.output_shape == (None, 1)
         assert model.get_layer("head").activation is keras.activations.sigmoid
 
-    def test_toggles_of_hidden_layers_are_not_taken(self):
+    def test_toggles_of_hidden_layers_are_refused(self):
         assert list(cnnzoo.toggles("transfer")) == [
             *("backbone", "dropout", "weight_decay", "kernel_initializer"),
             *("loss", "label_smoothing", "logits", "optimizer", "learning_rate"),
@@ -76,14 +76,14 @@ class TestStart:
         with pytest.raises(ToggleError, match=r"^`transfer` has no toggle `normalization`"):
             build(normalization="batch")
 
-    def test_help_tells_of_weights_and_unfreeze(self):
+    def test_help_describes_weights_and_unfreeze(self):
         lines = cnnzoo.transfer.__doc__.splitlines()
-        assert lines[lines.index("weights") + 1].startswith("    Weights that the backbone starts")
+        assert lines[lines.index("weights") + 1].startswith("    Initial weights of the backbone")
         assert lines[lines.index("unfreeze") + 1].startswith("    Layers of the backbone that tr")
 
 
 class TestFiles:
-    def test_weights_come_from_a_file_whatever_the_seed(self, file):
+    def test_weights_of_a_file_do_not_depend_on_the_seed(self, file):
         plain = keras.applications.MobileNet(
             include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
         )
@@ -91,18 +91,18 @@ class TestFiles:
         for settings in ({}, {"seed": 1, "unfreeze": "all"}):
             assert same(backbone_of(build(weights=file, **settings)), plain)
 
-    def test_the_seed_still_sets_the_head(self, file):
+    def test_seed_sets_the_head(self, file):
         head = build(weights=file, seed=1).get_layer("head")
         assert same(head, build(weights=None, seed=1).get_layer("head"))
 
-    def test_a_model_started_anew_has_the_weights_of_the_file(self, file):
+    def test_reset_model_has_the_weights_of_the_file(self, file):
         used, fresh = build(weights=file, seed=0), build(weights=file, seed=1)
         for weight in used.weights:
             weight.assign(weight + 1)
         restart(used, 1)
         assert same(used, fresh)
 
-    def test_features_are_those_that_keras_computes(self, file):
+    def test_features_equal_those_of_keras(self, file):
         plain = keras.applications.MobileNet(
             include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
         )
@@ -114,34 +114,34 @@ class TestFiles:
         assert np.abs(found - expected).max() < 1e-3 * np.std(expected)
 
     @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-    def test_a_backbone_that_was_saved_is_loaded(self, file, suffix, tmp_path):
+    def test_saved_backbone_is_loaded(self, file, suffix, tmp_path):
         backbone = backbone_of(build(weights=file))
         path = tmp_path / f"saved{suffix}"
         backbone.save(path)
         assert same(backbone_of(build(weights=path)), backbone)
 
-    def test_a_missing_file_is_named(self, tmp_path):
+    def test_missing_file_is_refused(self, tmp_path):
         path = tmp_path / "lost.weights.h5"
         with pytest.raises(cnnzoo.WeightsError) as caught:
             build(weights=path)
-        assert str(caught.value) == f"`weights` of `transfer`: there is no file {path}."
+        assert str(caught.value) == f"`weights` of `transfer`: file {path} does not exist."
 
-    def test_a_file_of_another_network_is_named(self, file):
+    def test_file_of_another_network_is_refused(self, file):
         with pytest.raises(cnnzoo.WeightsError) as caught:
             build(weights=file, backbone="mobilenet_v2")
         assert str(caught.value).startswith(
-            f"`weights` of `transfer`: {file} does not hold the weights of mobilenet_v2 without "
+            f"`weights` of `transfer`: {file} does not contain the weights of mobilenet_v2 without "
             "its top ("
         )
         assert "\n" not in str(caught.value)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
 
-    def test_a_file_that_is_no_weights_file_is_named(self, tmp_path):
+    def test_invalid_weights_file_is_refused(self, tmp_path):
         for suffix in (".weights.h5", ".h5", ".keras"):
             path = tmp_path / f"text{suffix}"
             path.write_text("no weights")
-            with pytest.raises(cnnzoo.WeightsError, match="does not hold the weights of mob"):
+            with pytest.raises(cnnzoo.WeightsError, match="does not contain the weights of mob"):
                 build(weights=path)
 
     @pytest.mark.parametrize(
@@ -151,24 +151,24 @@ class TestFiles:
             ("weights.npz", "'weights.npz'."),
         ],
     )
-    def test_another_kind_of_file_is_refused(self, given, end):
+    def test_other_file_types_are_refused(self, given, end):
         with pytest.raises(ToggleError) as caught:
             build(weights=given)
         assert str(caught.value) == (
-            "`weights` of `transfer` must be None, 'imagenet' or the path of a file that ends in "
+            "`weights` of `transfer`: expected None, 'imagenet' or the path of a file that ends in "
             f".weights.h5, .h5, .hdf5, .keras; got {end}"
         )
 
-    def test_weights_that_are_no_path_are_refused(self):
+    def test_weights_of_a_wrong_type_are_refused(self):
         with pytest.raises(ToggleError) as caught:
             build(weights=True)
         assert str(caught.value) == (
-            "`weights` of `transfer` must be None, 'imagenet' or a path; got True."
+            "`weights` of `transfer`: expected None, 'imagenet' or a path; got True."
         )
 
 
 class TestImageNet:
-    def test_the_weights_are_kerass_own(self, download, file, tmp_path):
+    def test_weights_are_those_of_keras(self, download, file, tmp_path):
         network = backbone_of(build(weights=file))
         network.save(tmp_path / "download.h5")
         asked = download(tmp_path / "download.h5")
@@ -177,20 +177,20 @@ class TestImageNet:
         assert same(backbone_of(model), network)
         assert len(model.trainable_weights) == 2
 
-    def test_a_failed_download_says_what_else_would_do(self, download, tmp_path):
+    def test_failed_download_names_the_alternatives(self, download, tmp_path):
         download(Exception(NO_NETWORK))
         with pytest.raises(cnnzoo.WeightsError) as caught:
             cnnzoo.build("transfer", backbone="vgg16")
         assert str(caught.value) == (
-            "`weights` of `transfer`: the ImageNet weights of vgg16 are not to be had "
-            f"({NO_NETWORK}). Keras downloads them once and keeps them in {tmp_path}/models; a "
-            "file there that is cut short must be deleted. Without a network give weights=None "
-            "for random weights, or the path of a file with the backbone's weights."
+            "`weights` of `transfer`: the ImageNet weights of vgg16 are not available "
+            f"({NO_NETWORK}). Keras downloads them once to {tmp_path}/models; delete an incomplete "
+            "file there. Without a network pass weights=None for random weights, or the path of a "
+            "file with the backbone's weights."
         )
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
 
-    def test_a_download_is_given_up_without_an_answer_and_the_patience_put_back(self, monkeypatch):
+    def test_download_times_out_and_the_timeout_is_restored(self, monkeypatch):
         import socket
 
         seen = []
@@ -200,12 +200,12 @@ class TestImageNet:
             raise TimeoutError("timed out")
 
         monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
-        with pytest.raises(cnnzoo.WeightsError, match=r"are not to be had \(timed out\)"):
+        with pytest.raises(cnnzoo.WeightsError, match=r"are not available \(timed out\)"):
             cnnzoo.build("transfer")
         assert seen == [30]
         assert socket.getdefaulttimeout() is None
 
-    def test_efficientnets_file_gives_what_keras_makes_of_it(self, download, tmp_path):
+    def test_efficientnet_file_gives_the_weights_of_keras(self, download, tmp_path):
         # Keras repairs the file's variance by a further layer, but only of its own download
         # (tensorflow/tensorflow, issue 49930, tells what the file holds).
         options = {"include_top": False, "input_shape": (32, 32, 3), "pooling": "avg"}

@@ -1,4 +1,4 @@
-"""What holds of every augmentation: what is kept, and what each draw is a function of."""
+"""Properties of every augmentation and of its random draws."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def test_shape_type_range_and_label_sums_are_kept(name, channels, normalize):
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_the_same_is_drawn_whatever_the_scale_of_the_pixels(name):
+def test_draws_do_not_depend_on_the_pixel_scale(name):
     pixels = []
     for normalize in ("unit", "standardize", "none"):
         data = load(noise(3), normalize=normalize)
@@ -51,7 +51,7 @@ def test_the_same_is_drawn_whatever_the_scale_of_the_pixels(name):
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_each_image_of_a_batch_has_a_draw_of_its_own(name):
+def test_each_image_of_a_batch_has_its_own_draw(name):
     image = noise(3, n=1)
     data = load(np.repeat(image, N, axis=0))
     images, labels = drawn(name, data)
@@ -63,7 +63,7 @@ def test_each_image_of_a_batch_has_a_draw_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_a_seed_gives_one_stream_whatever_was_drawn_before(name):
+def test_stream_is_a_function_of_the_seed(name):
     data = load(noise(3, n=8), classes=8)
     streams = []
     for before, seed in ((1, 0), (2, 0), (2, 1)):
@@ -76,7 +76,7 @@ def test_a_seed_gives_one_stream_whatever_was_drawn_before(name):
     assert distinct(streams[0][0]) == 3  # each batch draws anew
 
 
-def test_an_augmentation_added_does_not_change_what_another_draws():
+def test_augmentations_have_separate_streams():
     data = load(noise(1))
     crops, _ = drawn("crop", data, batches=3)
     flips, _ = drawn("flip", data, batches=3)
@@ -91,7 +91,7 @@ def test_an_augmentation_added_does_not_change_what_another_draws():
         )
 
 
-def test_images_are_changed_in_full_precision_under_mixed_precision(mixed_precision):
+def test_augmentation_is_in_full_precision_under_mixed_precision(mixed_precision):
     data = load(noise(3, n=8), classes=8)
     for name in AUGMENTATIONS:
         images, labels = drawn(name, data)
@@ -102,7 +102,7 @@ def test_images_are_changed_in_full_precision_under_mixed_precision(mixed_precis
 # The stream of batches
 
 
-def test_the_stream_changes_the_images_of_each_epoch_anew():
+def test_each_epoch_has_new_draws():
     data = load(noise(1))
     whole = "crop+flip+cutout"
     first, second = epochs_of(whole, data, epochs=2)
@@ -112,7 +112,7 @@ def test_the_stream_changes_the_images_of_each_epoch_anew():
     assert len({*map(bytes, first), *map(bytes, second), *map(bytes, other)}) == 3 * N
 
 
-def test_the_order_of_the_examples_does_not_depend_on_their_changes():
+def test_order_does_not_depend_on_the_augmentation():
     data = one_value_each()
     (plain,), (changed,) = epochs_of("none", data), epochs_of("crop+flip", data)
     middle = SIDE // 2
@@ -122,7 +122,7 @@ def test_the_order_of_the_examples_does_not_depend_on_their_changes():
 ALL_BUT_MIXING = "+".join(name for name in AUGMENTATIONS if name not in MIXING)
 
 
-def test_images_with_channels_first_get_the_same_changes(request):
+def test_channels_first_images_get_the_same_changes(request):
     data = load(noise(3))
     (last,) = epochs_of(ALL_BUT_MIXING, data)
     request.getfixturevalue("channels_first")

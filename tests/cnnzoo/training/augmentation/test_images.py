@@ -1,4 +1,4 @@
-"""What each augmentation does to images, in NumPy."""
+"""Effect of each augmentation on images, compared with NumPy."""
 
 import colorsys
 
@@ -8,7 +8,7 @@ from augmented import SIDE, N, drawn, load, moved, moves_of, noise
 
 
 @pytest.mark.parametrize(("name", "axis"), [("flip", 1), ("vertical_flip", 0)])
-def test_a_flip_mirrors_along_one_axis_or_not_at_all(name, axis):
+def test_flip_mirrors_one_axis_or_nothing(name, axis):
     data = load(noise(3))
     images, _ = drawn(name, data)
     flipped = [
@@ -20,7 +20,7 @@ def test_a_flip_mirrors_along_one_axis_or_not_at_all(name, axis):
     assert N // 4 < sum(flipped) < N * 3 // 4
 
 
-def test_a_crop_moves_each_image_by_up_to_an_eighth_and_fills_with_black():
+def test_crop_shifts_by_at_most_an_eighth():
     data = load(noise(3))
     images, _ = drawn("crop", data)
     moves = moves_of(data.train.x, images, reach=SIDE // 8)
@@ -29,7 +29,7 @@ def test_a_crop_moves_each_image_by_up_to_an_eighth_and_fills_with_black():
         assert {move[axis] for move in moves} == {-2, -1, 0, 1, 2}
 
 
-def test_a_crop_of_standardized_images_fills_with_what_black_has_become():
+def test_crop_of_standardized_images_fills_with_black():
     data = load(noise(3), normalize="standardize")
     images, _ = drawn("crop", data)
     moves = moves_of(load(noise(3)).train.x, drawn("crop", load(noise(3)))[0], reach=2)
@@ -41,7 +41,7 @@ def test_a_crop_of_standardized_images_fills_with_what_black_has_become():
         np.testing.assert_allclose(image[mask], np.tile(black, (mask.sum(), 1)), rtol=1e-5)
 
 
-def test_cutout_blackens_a_square_of_a_quarter_of_the_area_anywhere():
+def test_cutout_blackens_a_quarter_of_the_area():
     data = load(noise(3))
     images, _ = drawn("cutout", data)
     black = (images == 0).all(-1)
@@ -56,7 +56,7 @@ def test_cutout_blackens_a_square_of_a_quarter_of_the_area_anywhere():
     np.testing.assert_array_equal(images[~black], data.train.x[~black])
 
 
-def test_colour_jitter_of_grey_images_changes_brightness_and_contrast_by_up_to_a_fifth():
+def test_color_jitter_of_grey_images_changes_brightness_and_contrast():
     data = load(noise(1, low=100, high=156))  # too near the middle to be clipped
     images, _ = drawn("color_jitter", data)
     slopes, shifts = [], []
@@ -69,7 +69,7 @@ def test_colour_jitter_of_grey_images_changes_brightness_and_contrast_by_up_to_a
     assert -0.2 <= min(shifts) < -0.1 < 0.1 < max(shifts) <= 0.2
 
 
-def test_colour_jitter_of_colours_changes_hue_and_saturation_a_little():
+def test_color_jitter_changes_hue_and_saturation_slightly():
     colours = np.random.default_rng(1).integers(100, 156, (N, 1, 1, 3)).astype("uint8")
     data = load(np.broadcast_to(colours, (N, SIDE, SIDE, 3)))
     images, _ = drawn("color_jitter", data)
@@ -88,7 +88,7 @@ def test_colour_jitter_of_colours_changes_hue_and_saturation_a_little():
     assert 0.4 / 0.6 - 1e-3 <= min(factors) < 0.8 < 1.2 < max(factors) <= 0.6 / 0.4 + 1e-3
 
 
-def test_grey_images_of_three_channels_stay_grey_in_colour_jitter():
+def test_color_jitter_keeps_grey_rgb_images_grey():
     data = load(np.repeat(noise(1), 3, axis=-1))
     images, _ = drawn("color_jitter", data)
     assert (np.ptp(images, axis=-1) < 1e-6).all()

@@ -1,4 +1,4 @@
-"""What mixes images mixes their labels alike, in NumPy."""
+"""Mixing of images and labels, compared with NumPy."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import scipy.stats
 from augmented import VALUES, N, distinct, drawn, load, one_value_each
 
 
-def test_mixup_mixes_the_labels_by_the_weights_of_the_images():
+def test_mixup_mixes_labels_by_the_image_weights():
     data = one_value_each()
     images, labels = drawn("mixup", data)
     expected = np.broadcast_to((labels @ VALUES)[:, None, None, None], images.shape)
@@ -15,7 +15,7 @@ def test_mixup_mixes_the_labels_by_the_weights_of_the_images():
     assert distinct(np.round(np.sort(labels, axis=1)[:, -1:], 4)) > N // 4
 
 
-def test_cutmix_pastes_a_rectangle_and_mixes_the_labels_by_area():
+def test_cutmix_mixes_labels_by_the_pasted_area():
     data = one_value_each()
     images, labels = drawn("cutmix", data)
     for own, image, label in zip(data.train.y, images[..., 0], labels, strict=True):
@@ -29,7 +29,7 @@ def test_cutmix_pastes_a_rectangle_and_mixes_the_labels_by_area():
 
 
 @pytest.mark.parametrize("side", [8, 3])
-def test_cutmix_labels_are_the_share_of_pasted_pixels(side):
+def test_cutmix_labels_equal_the_share_of_pasted_pixels(side):
     """Section 3.1 of Yun et al. (2019); of two constant images the pixels tell the share."""
     x = np.zeros((64, side, side, 1), "uint8")
     x[1::2] = 255
@@ -46,7 +46,7 @@ def test_cutmix_labels_are_the_share_of_pasted_pixels(side):
     ("name", "alpha"),
     [("cutmix", 1.0), ("mixup", 0.2)],  # Yun et al. (2019); Zhang et al. (2018) on ImageNet
 )
-def test_labels_are_mixed_by_weights_from_the_beta_distribution_of_the_paper(name, alpha):
+def test_mixing_weights_follow_the_papers_beta_distribution(name, alpha):
     data = one_value_each(side=128)  # where whole pixels are near to the drawn area
     _, labels = drawn(name, data, batches=12)
     own = labels[:, np.arange(N), data.train.y].ravel()

@@ -1,4 +1,4 @@
-"""Augmentations that the model or the data cannot take are refused."""
+"""Augmentations that do not fit the model or the data are refused."""
 
 import numpy as np
 import pytest
@@ -24,19 +24,19 @@ def built(data, loss="categorical_crossentropy"):
 def test_sequences_are_refused(names):
     data = load(np.zeros((N, 20, 2), "float32"))
     assert refusal(built(data), data, names) == (
-        f"`augment` of `Recipe`: {names} changes images; `arrays` has examples of shape (20, 2). "
-        "Give 'none'."
+        f"`augment` of `Recipe`: {names} needs images, but `arrays` has examples of shape (20, 2). "
+        "Pass augment='none'."
     )
 
 
 @pytest.mark.parametrize("names", ["mixup", "cutmix", "flip+mixup"])
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "binary_crossentropy"])
-def test_mixed_labels_are_refused_where_the_loss_takes_class_ids(names, loss):
+def test_mixed_labels_are_refused_for_a_loss_on_ids(names, loss):
     data = load(noise(), classes=2)
     assert refusal(built(data, loss), data, names) == (
-        f"`augment` of `Recipe`: {names.split('+')[-1]} mixes labels, which {loss} cannot take. "
-        "Build the model with loss='categorical_crossentropy', which is the same loss on labels "
-        "that are not mixed."
+        f"`augment` of `Recipe`: {names.split('+')[-1]} mixes labels, but {loss} needs class ids. "
+        "Build the model with loss='categorical_crossentropy', which is the same loss for "
+        "unmixed labels."
     )
 
 
@@ -45,14 +45,14 @@ def test_mixed_labels_are_refused_for_a_regression(names):
     x = noise()
     data = cnnzoo.load_data((x, np.linspace(0.1, 0.9, N)))
     assert refusal(built(data, "mse"), data, names) == (
-        f"`augment` of `Recipe`: {names.split('+')[-1]} mixes the labels of classes; `arrays` is "
-        "a regression."
+        f"`augment` of `Recipe`: {names.split('+')[-1]} mixes class labels, but `arrays` is a "
+        "regression. Choose another augmentation."
     )
 
 
 @pytest.mark.parametrize(
     "loss", ["categorical_crossentropy", "categorical_hinge", "focal", "mse", "mae", "huber"]
 )
-def test_mixed_labels_go_with_every_loss_on_one_hot_labels(loss):
+def test_mixed_labels_fit_every_loss_on_one_hot_labels(loss):
     data = load(noise(), classes=2)
     check_fit(built(data, loss), data, Recipe(augment="cutmix+mixup"))

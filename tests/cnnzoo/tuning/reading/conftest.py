@@ -1,4 +1,4 @@
-"""Searches that KerasTuner really runs, over a formula in the place of training."""
+"""Searches that KerasTuner runs over a formula instead of training."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ NAN_BELOW = 3e-4
 
 
 def declare(hp):
-    """Return what the formula needs, in the way that a builder declares it."""
+    """Declare the hyperparameters of the formula."""
     pool = hp.Choice("pool", ["max", "none"])
     size = 0
     with hp.conditional_scope("pool", ["max"]):
@@ -116,7 +116,7 @@ def searches(tmp_path_factory):
 
 @pytest.fixture
 def copied(searches, tmp_path):
-    """Copy a search, to be damaged or added to."""
+    """Copy a search, so that a test can change it."""
 
     def copy(name):
         return shutil.copytree(searches[name], tmp_path / name)
@@ -126,7 +126,7 @@ def copied(searches, tmp_path):
 
 @pytest.fixture
 def seeded(copied):
-    """Make a search as `cnnzoo.tune` stores it, with the scores of three seeds."""
+    """Return a search as `cnnzoo.tune` stores it, with the scores of three seeds."""
     place = copied("random")
     said = {
         "model": "downsampling",

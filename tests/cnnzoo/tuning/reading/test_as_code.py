@@ -1,4 +1,4 @@
-"""The line to paste: it is run, and builds and trains what the search found."""
+"""The code of `best_line` is executed and trains the best configuration."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def arrays(count=60, classes=3):
     return np.random.default_rng(0).random((count, 6, 6, 1)), np.arange(count) % classes
 
 
-def test_of_arrays_the_line_takes_what_is_called_data(search):
+def test_line_of_arrays_uses_the_name_data(search):
     results = search("mlp", arrays(), {"units": [2, 4]}, label_noise=0.1)
     assert results.data == ""
     assert results.about_data == "arrays: 6x6x1 images, 3 classes; 48 train, 6 validation, 6 test"
@@ -42,7 +42,7 @@ def test_of_arrays_the_line_takes_what_is_called_data(search):
     assert trained.model.output_shape == (None, 3)
 
 
-def test_of_loaded_data_the_line_takes_what_is_called_data(search):
+def test_line_of_loaded_data_uses_the_name_data(search):
     data = cnnzoo.load_data("digits", train_size=50)
     results = search("mlp", data, {"units": [2, 4]}, input_shape=(8, 8, 1))
     assert results.data == ""
@@ -50,7 +50,7 @@ def test_of_loaded_data_the_line_takes_what_is_called_data(search):
     assert pasted(results, data=data).model.input_shape == (None, 8, 8, 1)
 
 
-def test_a_builder_of_ones_own_is_imported(search):
+def test_custom_builder_is_imported(search):
     results = search(tiny, "digits", {"number": [2, 4]}, start="zeros")
     assert results.best_line() == (
         "from search_builders import tiny\n\n"

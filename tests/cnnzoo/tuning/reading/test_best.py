@@ -1,4 +1,4 @@
-"""The best of a search, and the line that makes it again."""
+"""The best configuration and its code."""
 
 import pytest
 from project_files import edit, states
@@ -7,7 +7,7 @@ import cnnzoo
 from cnnzoo.tuning.records import SearchError
 
 
-def test_the_best_of_a_zoo_model_is_what_it_was_and_a_line_to_paste(seeded):
+def test_best_line_of_a_zoo_model(seeded):
     results = cnnzoo.open_search(seeded)
     first = results.best(2).iloc[0]
     best = results.best()
@@ -23,14 +23,14 @@ def test_the_best_of_a_zoo_model_is_what_it_was_and_a_line_to_paste(seeded):
     )
 
 
-def test_data_that_were_given_as_they_are_are_called_by_a_name(seeded):
+def test_best_line_of_arrays_uses_a_name(seeded):
     edit(seeded / "search.json", data="", about_data="arrays: 8x8x1 images")
     results = cnnzoo.open_search(seeded)
     assert (results.data, results.about_data) == ("", "arrays: 8x8x1 images")
     assert results.best_line().startswith("cnnzoo.train('downsampling', cnnzoo.load_data(data), ")
 
 
-def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
+def test_best_line_imports_a_custom_builder(seeded):
     shape = {"input_shape": [8, 8, 1], "classes": 10}
     told = {"model": "nets.small:Nets.tiny", "fixed": {}, "others": {"a b": "it's"}, **shape}
     edit(seeded / "search.json", **told)
@@ -44,7 +44,7 @@ def test_the_best_of_a_builder_of_ones_own_is_imported_and_called(seeded):
     )
 
 
-def test_the_best_of_a_build_hp_is_built_from_its_hyperparameters(seeded):
+def test_best_line_of_build_hp_sets_hyperparameters(seeded):
     edit(seeded / "search.json", model="nets.small:build", builder="hp", fixed={"batch_size": 16})
     results = cnnzoo.open_search(seeded)
     assert results.best_line() == (
@@ -56,7 +56,7 @@ def test_the_best_of_a_build_hp_is_built_from_its_hyperparameters(seeded):
     )
 
 
-def test_of_a_hypermodel_nobody_knows_how_it_was_made(seeded):
+def test_best_line_of_a_hypermodel_has_only_hyperparameters(seeded):
     edit(seeded / "search.json", model="nets.small:Net", builder="hypermodel")
     results = cnnzoo.open_search(seeded)
     levels = results.levels_of(results.winner)
@@ -67,14 +67,14 @@ def test_of_a_hypermodel_nobody_knows_how_it_was_made(seeded):
 
 
 @pytest.mark.parametrize("model", ["os:system('x')", "a:b\nimport os", "a b:c", ":c"])
-def test_what_is_no_name_of_a_builder_is_not_written_as_code(seeded, model):
+def test_invalid_builder_name_is_not_in_the_code(seeded, model):
     edit(seeded / "search.json", model=model)
     line = cnnzoo.open_search(seeded).best_line()
     assert line.startswith("import keras_tuner\n\nhp = keras_tuner.HyperParameters()\n")
     assert model not in line
 
 
-def test_the_best_of_a_search_made_elsewhere_is_all_that_was_chosen(searches):
+def test_best_line_of_another_search_has_all_hyperparameters(searches):
     results = cnnzoo.open_search(searches["random"])
     values = max(states(searches["random"]), key=lambda state: state["score"])
     assert results.best() == values["hyperparameters"]["values"]
@@ -83,12 +83,12 @@ def test_the_best_of_a_search_made_elsewhere_is_all_that_was_chosen(searches):
     assert told["hp"].get_config()["values"] == results.best()
 
 
-def test_as_many_as_are_asked_for_are_the_best(searches):
+def test_best_returns_the_requested_number(searches):
     results = cnnzoo.open_search(searches["random"])
     assert results.best(2)["rank"].tolist() == [1, 2]
     for count in (-2, 0, True, 1.0):
         with pytest.raises(SearchError) as refused:
             results.best(count)
         assert str(refused.value) == (
-            f"`count` of `best` must be a whole number from 1 up; got {count!r}."
+            f"`count` of `best`: expected an integer from 1; got {count!r}."
         )

@@ -1,4 +1,4 @@
-"""Objectives whose direction KerasTuner inferred: ranked by what the metric means."""
+"""Objectives whose direction KerasTuner inferred wrongly."""
 
 import contextlib
 import inspect
@@ -9,18 +9,18 @@ from old_projects import add_epochs, write_project
 
 import cnnzoo
 from cnnzoo.training.metric_names import better_direction
-from cnnzoo.tuning.reading.inferred import WRONGLY_MINIMIZED
+from cnnzoo.tuning.reading.directions import WRONGLY_MINIMIZED
 from cnnzoo.tuning.records import Objective
 
 MINIMIZED = (
-    "KerasTuner minimized val_f1_score, of which higher is better, because it inferred the "
-    "direction from the name; trials are ranked here by the highest. Its proposals looked for the "
-    "lowest, if its tuner learns from scores"
+    "KerasTuner minimized val_f1_score although higher is better, because it inferred the "
+    "direction from the name; here trials are ranked by the highest value. If its tuner learns "
+    "from scores, it searched for the lowest"
 )
 KERAS_2_ONLY = {"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"}
 
 
-def test_what_keras_tuner_infers_wrongly_is_known():
+def test_list_of_wrongly_inferred_metrics_is_complete():
     import keras
     from keras.src.utils.naming import to_snake_case
     from keras_tuner.src.engine.metrics_tracking import infer_metric_direction
@@ -35,7 +35,7 @@ def test_what_keras_tuner_infers_wrongly_is_known():
     assert {inferred[name] for name in wrong} == {"min"}
 
 
-def test_f1_by_name_is_ranked_by_the_highest(tmp_path):
+def test_inferred_f1_direction_is_corrected(tmp_path):
     import keras_tuner
 
     class Stub(keras_tuner.RandomSearch):
@@ -51,18 +51,18 @@ def test_f1_by_name_is_ranked_by_the_highest(tmp_path):
     worst = stub.oracle.get_best_trials()[0]
     results = cnnzoo.open_search(tmp_path / "a")
     scores = results.trials["score"]
-    assert worst.score == min(scores) < max(scores)  # KerasTuner's own best
+    assert worst.score == min(scores) < max(scores)  # the best trial by KerasTuner
     assert results.objective == Objective("val_f1_score", "max")
     assert results.best(1)["score"].item() == max(scores)
     assert results.best() == {"units": round(10 * max(scores))}
     (note,) = results.notes
     assert note == (
-        f"{MINIMIZED}; a score is the lowest of a trial's epochs, if KerasTuner's own `fit` "
-        "trained it, because no other is stored."
+        f"{MINIMIZED}; if KerasTuner's `fit` trained a trial, its score is the lowest of its "
+        "epochs, because no other is stored."
     )
 
 
-def test_reported_epochs_are_scored_anew_by_the_highest(tmp_path):
+def test_reported_epochs_are_scored_by_the_highest(tmp_path):
     place = write_project(tmp_path / "a", "1.1.3")
     add_epochs(place, "min", "val_f1_score")
     results = cnnzoo.open_search(place)
@@ -75,24 +75,33 @@ def test_reported_epochs_are_scored_anew_by_the_highest(tmp_path):
     ("name", "kept", "scores", "ranked", "note"),
     [
         ("val_loss", "min", (0.2, 0.1), "min", ""),
-        ("val_auc", "max", (0.2, 0.1), "max", ""),
+        ("val_auc", "max", (0.2, 0.1), "max", "val_auc is computed at 200 fixed thresholds"),
         ("val_bleu", "min", (0.2, 0.1), "min", ""),
         ("val_weighted_r2_score", "min", (0.2, -0.1), "max", "KerasTuner minimized val_weighted_"),
         ("val_cosine_similarity", "min", (0.2, -0.1), "max", "KerasTuner minimized val_cosine_"),
         (
-            *("val_cosine_similarity", "min", (-0.2, -0.1), "min"),
-            "All values of val_cosine_similarity are negative, as of Keras's loss of that name; "
-            "trials are ranked by the lowest.",
+            "val_cosine_similarity",
+            "min",
+            (-0.2, -0.1),
+            "min",
+            "All values of val_cosine_similarity are negative, as for Keras's loss of that name; "
+            "trials are ranked by the lowest value.",
         ),
         (
-            *("val_accuracy", "min", (0.2, 0.1), "min"),
-            "The search minimized val_accuracy, of which higher is better, because its Objective "
-            "says so; trials are ranked by the lowest.",
+            "val_accuracy",
+            "min",
+            (0.2, 0.1),
+            "min",
+            "The search minimized val_accuracy as its Objective requires, although higher is "
+            "better; trials are ranked by the lowest value.",
         ),
         (
-            *("val_loss", "max", (0.2, 0.1), "max"),
-            "The search maximized val_loss, of which lower is better, because its Objective says "
-            "so; trials are ranked by the highest.",
+            "val_loss",
+            "max",
+            (0.2, 0.1),
+            "max",
+            "The search maximized val_loss as its Objective requires, although lower is better; "
+            "trials are ranked by the highest value.",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Executions of a trial, and what the search says of itself."""
+"""Executions of a trial, and search.json."""
 
 import json
 
@@ -8,7 +8,7 @@ from project_files import edit, state_of
 import cnnzoo
 
 
-def test_kept_executions_are_rows(seeded):
+def test_stored_executions_are_rows(seeded):
     results = cnnzoo.open_search(seeded)
     trials = results.trials
     assert len(trials) == 18
@@ -25,7 +25,7 @@ def test_kept_executions_are_rows(seeded):
         assert configuration["executions"] == 3
 
 
-def test_values_that_a_user_reported_one_after_the_other_are_executions(copied):
+def test_reported_values_are_executions(copied):
     place = copied("twice")
     path = place / "trial_1" / "trial.json"
     state = json.loads(path.read_text())
@@ -41,7 +41,7 @@ def test_values_that_a_user_reported_one_after_the_other_are_executions(copied):
     assert trials["seed"].isna().all()
 
 
-def test_a_trial_of_which_one_execution_failed_is_not_compared(seeded):
+def test_trial_with_a_failed_execution_is_not_compared(seeded):
     path = seeded / "trial_2" / "executions.json"
     rows = json.loads(path.read_text())
     rows[1] |= {"status": "failed", "score": None, "reason": "MemoryError: too\nbig"}
@@ -53,7 +53,7 @@ def test_a_trial_of_which_one_execution_failed_is_not_compared(seeded):
     assert "2" not in set(results.configurations["trial"])
 
 
-def test_a_trial_that_was_cut_off_between_executions_is_unfinished(seeded):
+def test_trial_interrupted_between_executions_is_unfinished(seeded):
     path = seeded / "trial_4" / "executions.json"
     path.write_text(json.dumps(json.loads(path.read_text())[:1]))
     edit(seeded / "trial_4" / "trial.json", status="RUNNING", score=None)
@@ -63,7 +63,7 @@ def test_a_trial_that_was_cut_off_between_executions_is_unfinished(seeded):
     assert rows["score"].notna().tolist() == [True, False]
 
 
-def test_executions_that_cannot_be_read_leave_the_trial(seeded):
+def test_trial_with_unreadable_executions_is_read(seeded):
     path = seeded / "trial_4" / "executions.json"
     path.write_text(path.read_text()[:50])
     trials = cnnzoo.open_search(seeded).trials
@@ -72,7 +72,7 @@ def test_executions_that_cannot_be_read_leave_the_trial(seeded):
     assert row["score"] == pytest.approx(state_of(seeded, "4")["score"])
 
 
-def test_executions_of_one_seed_count_once(seeded):
+def test_executions_with_the_same_seed_count_once(seeded):
     scores = {"0": (0.5, 0.7), "1": (0.6, 0.9)}  # by trial, of the seeds 0 and 1
     for trial in ("0", "1"):
         folder = seeded / f"trial_{trial}"
@@ -89,33 +89,31 @@ def test_executions_of_one_seed_count_once(seeded):
     assert row["sd"] == pytest.approx(0.25 / 2**0.5)  # of 0.55 and 0.8
 
 
-# What the search says of itself
+# search.json
 
 
 @pytest.mark.parametrize(
     ("name", "value", "must"),
     [
-        ("versions", ["a"], "a table of texts by package; got ['a']"),
+        ("versions", ["a"], "an object of texts by package; got ['a']"),
         ("model", {"a": 1}, "a text; got {'a': 1}"),
-        ("fixed", "none", "a table of levels by name; got 'none'"),
-        ("recipe", {"epochs": "x"}, "a table of a Recipe's levels by name; got {'epochs': 'x'}"),
+        ("fixed", "none", "an object of levels by name; got 'none'"),
+        ("recipe", {"epochs": "x"}, "an object of a Recipe's levels by name; got {'epochs': 'x'}"),
         ("objective", {"name": 1}, "a name and a direction, 'min' or 'max'; got {'name': 1}"),
         ("seeds", [0, True], "a list of whole numbers from 0; got [0, True]"),
         ("classes", -1, "a whole number from 0; got -1"),
         ("data", ["long"] * 99, f"a text; got {str(['long'] * 99)[:60]}…"),
     ],
 )
-def test_what_search_json_says_wrongly_is_left_out_and_said(seeded, name, value, must):
+def test_invalid_value_in_search_json_is_ignored_with_a_note(seeded, name, value, must):
     edit(seeded / "search.json", **{name: value})
     results = cnnzoo.open_search(seeded)
-    assert results.notes == (
-        f"search.json is not as it should be: its `{name}` is left out, for it must be {must}.",
-    )
+    assert results.notes == (f"`{name}` in search.json is ignored: expected {must}.",)
     assert results.best_line()
     assert len(results.trials) == 18
 
 
-def test_what_a_later_version_says_is_let_be(seeded):
+def test_unknown_key_in_search_json_is_kept(seeded):
     edit(seeded / "search.json", mood=["good"])
     results = cnnzoo.open_search(seeded)
     assert results.notes == ()

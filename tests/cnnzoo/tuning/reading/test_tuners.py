@@ -1,4 +1,4 @@
-"""The directory of every tuner of KerasTuner: levels, scores, and what is compared."""
+"""Project directories of every KerasTuner tuner: levels, scores and comparability."""
 
 import json
 import math
@@ -17,14 +17,14 @@ TUNERS = ("random", "grid", "bayesian", "hyperband", "twice", "single", "both")
 
 
 def score_of(row):
-    """Work the formula of the fixture out again, from the table."""
+    """Compute the formula of the fixture from the table."""
     size = 0 if pd.isna(row.pool_size) else row.pool_size
     bent = 0.9 - 0.02 * (math.log10(row.learning_rate) + 2) ** 2
     return bent + 0.01 * size + (0.005 if row.skip else 0)
 
 
 @pytest.mark.parametrize("name", TUNERS)
-def test_each_trial_of_every_tuner_is_a_row_with_its_score(searches, name):
+def test_each_trial_is_a_row_with_its_score(searches, name):
     trials = cnnzoo.open_search(searches[name]).trials
     stored = {state["trial_id"]: state["score"] for state in states(searches[name])}
     assert dict(zip(trials["trial"], trials["score"], strict=True)) == stored
@@ -36,7 +36,7 @@ def test_each_trial_of_every_tuner_is_a_row_with_its_score(searches, name):
 
 
 @pytest.mark.parametrize("name", ["random", "grid", "bayesian", "hyperband", "twice"])
-def test_the_hyperparameters_are_those_that_made_the_score(searches, name):
+def test_hyperparameters_are_those_of_the_score(searches, name):
     trials = cnnzoo.open_search(searches[name]).trials
     for row in trials.itertuples():
         assert row.score == pytest.approx(score_of(row), abs=1e-12)
@@ -51,7 +51,7 @@ def test_levels_keep_their_types(searches):
     assert trials["width"].dtype == "int64"
 
 
-def test_booleans_that_were_stored_as_numbers_are_booleans(copied):
+def test_booleans_stored_as_numbers_are_booleans(copied):
     place = copied("random")
     for path in place.glob("trial_*/trial.json"):
         state = json.loads(path.read_text())
@@ -72,14 +72,14 @@ def test_booleans_that_were_stored_as_numbers_are_booleans(copied):
         ("both", Objective("multi_objective", "min")),
     ],
 )
-def test_the_objective_is_found_from_the_scores(searches, name, objective):
+def test_objective_is_inferred_from_the_scores(searches, name, objective):
     results = cnnzoo.open_search(searches[name])
     assert results.objective == objective
     scores = results.configurations["score"].tolist()
     assert scores == sorted(scores, reverse=objective.direction == "max")
 
 
-def test_columns_of_one_name_are_told_apart(copied):
+def test_columns_with_the_same_name_get_a_prefix(copied):
     place = copied("random")
     for path in place.glob("trial_*/trial.json"):
         state = json.loads(path.read_text())
@@ -124,7 +124,7 @@ def test_reading_changes_nothing_and_loads_no_tensorflow(searches):
 
 
 def of_the_loss(place, name):
-    """Have a search look for the loss, over a hyperparameter of that name."""
+    """Change the objective to the loss and the name of a hyperparameter."""
     for path in place.rglob("*.json"):
         text = path.read_text().replace("val_loss", "val_other").replace("val_accuracy", "val_loss")
         path.write_text(text.replace("learning_rate", name).replace('"max"', '"min"'))
@@ -132,19 +132,19 @@ def of_the_loss(place, name):
 
 
 @pytest.mark.parametrize("name", ["weight_decay", "head_l2", "dense_regularizer", "wd"])
-def test_a_loss_from_elsewhere_may_contain_penalties(copied, name):
+def test_loss_of_another_search_may_contain_penalties(copied, name):
     assert of_the_loss(copied("random"), name).notes == (
-        "val_loss is Keras's own, which contains penalties on weights: where "
-        f"`{name}` sets one, scores compare the penalties too.",
+        f"val_loss of Keras contains penalties on weights, so if `{name}` sets one, scores compare "
+        "the penalties too.",
     )
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "l20", "pool2", "lr_decay"])
-def test_a_loss_from_elsewhere_without_penalties_needs_no_note(copied, name):
+def test_loss_of_another_search_without_penalties_has_no_note(copied, name):
     assert of_the_loss(copied("random"), name).notes == ()
 
 
-def test_a_loss_that_was_searched_here_has_no_penalties(seeded):
+def test_loss_of_tune_has_no_penalties(seeded):
     edit(seeded / "search.json", objective={"name": "val_loss", "direction": "min"})
     assert of_the_loss(seeded, "weight_decay").notes == ()
 
@@ -152,7 +152,7 @@ def test_a_loss_that_was_searched_here_has_no_penalties(seeded):
 # Hyperband
 
 
-def test_hyperbands_short_trials_are_not_compared_with_whole_ones(searches):
+def test_partial_hyperband_trials_are_not_compared(searches):
     results = cnnzoo.open_search(searches["hyperband"])
     trials = results.trials
     assert sorted(set(trials["trained_epochs"])) == [1, 3, 9]
@@ -160,13 +160,16 @@ def test_hyperbands_short_trials_are_not_compared_with_whole_ones(searches):
     assert set(trials["bracket"]) == {0, 1, 2}
     assert set(results.configurations["trial"]) == set(trials.loc[~trials["partial"], "trial"])
     assert results.notes == (
-        f"{trials['partial'].sum()} trials were given fewer than 9 epochs by Hyperband; their "
-        "scores are not compared with the others'.",
+        "Later rounds of Hyperband began with the weights of earlier ones, a new optimizer and the "
+        "learning-rate schedule from its start (KerasTuner 1.4.8): a configuration that is trained "
+        "from the start may score differently.",
+        f"Hyperband stopped {trials['partial'].sum()} trials before 9 epochs; their scores are not "
+        "compared with the others.",
     )
     assert not [name for name in trials if name.startswith("tuner/")]
 
 
-def test_an_unfinished_hyperband_compares_the_longest_there_are(copied):
+def test_unfinished_hyperband_compares_the_longest_trials(copied):
     place = copied("hyperband")
     for state in states(place):
         if state["hyperparameters"]["values"]["tuner/epochs"] == 9:
@@ -176,5 +179,5 @@ def test_an_unfinished_hyperband_compares_the_longest_there_are(copied):
     longest = done[done["trained_epochs"] == 3]
     assert set(results.configurations["trial"]) <= set(longest["trial"])
     assert results.notes[-1] == (
-        "No trial has had the 9 epochs of a whole training yet; compared are those of 3."
+        "No trial has completed a full training of 9 epochs; trials of 3 epochs are compared."
     )

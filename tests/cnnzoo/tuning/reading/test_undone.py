@@ -1,4 +1,4 @@
-"""Trials that are not done, files that are damaged, and folders that hold no search."""
+"""Unfinished and failed trials, damaged files and directories without a search."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def test_failed_trials_are_rows_with_their_reasons(searches):
     assert (trials["status"] == "done").sum() == len(trials) - len(none) - len(without)
 
 
-def test_what_a_builder_refused_under_a_tuner_of_kerastuner_is_invalid_with_its_reason(searches):
+def test_configuration_refused_under_a_keras_tuner_is_invalid(searches):
     trials = cnnzoo.open_search(searches["refusing"]).trials
     none = trials[trials["pool"] == "none"]
     assert len(none) > 0
@@ -37,14 +37,14 @@ def test_what_a_builder_refused_under_a_tuner_of_kerastuner_is_invalid_with_its_
     assert set(trials.loc[trials["pool"] == "max", "status"]) == {"done"}
 
 
-def test_an_interrupted_search_has_an_unfinished_trial(searches):
+def test_interrupted_search_has_an_unfinished_trial(searches):
     results = cnnzoo.open_search(searches["stopped"])
     assert results.trials["status"].tolist() == ["done", "done", "unfinished"]
     assert len(results.configurations) == 2
     assert repr(results) == f"<SearchResults in {searches['stopped']}: 2 done, 1 unfinished>"
 
 
-def test_a_search_in_which_nothing_is_done_has_no_best(searches):
+def test_search_without_a_completed_trial_has_no_best(searches):
     results = cnnzoo.open_search(searches["begun"])
     assert results.trials["status"].tolist() == ["unfinished"]
     assert results.configurations.empty
@@ -61,14 +61,14 @@ def test_a_search_in_which_nothing_is_done_has_no_best(searches):
     ("content", "reason"),
     [
         (b"", "trial.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
-        (b"[]", "trial.json is not as it should be: TypeError: list indices must be integers or "
-                "slices, not str"),
-        (b'{"hyperparameters": {}}', "trial.json is not as it should be: KeyError: 'status'"),
+        (b"[]", "trial.json is invalid: TypeError: list indices must be integers or slices, "
+                "not str"),
+        (b'{"hyperparameters": {}}', "trial.json is invalid: KeyError: 'status'"),
         (b"\xff", "trial.json cannot be read: 'utf-8' codec can't decode byte 0xff in position 0: "
                   "invalid start byte"),
     ],
 )  # fmt: skip
-def test_a_damaged_trial_is_a_row_that_says_so(copied, content, reason):
+def test_damaged_trial_is_a_row_with_the_reason(copied, content, reason):
     place = copied("random")
     (place / "trial_1" / "trial.json").write_bytes(content)
     trials = cnnzoo.open_search(place).trials
@@ -77,7 +77,7 @@ def test_a_damaged_trial_is_a_row_that_says_so(copied, content, reason):
     assert trials["reason"][1] == reason
 
 
-def test_every_truncation_of_a_trial_is_read(copied):
+def test_truncated_trial_is_unreadable(copied):
     place = copied("random")
     path = place / "trial_2" / "trial.json"
     whole = path.read_bytes()
@@ -89,7 +89,7 @@ def test_every_truncation_of_a_trial_is_read(copied):
 
 
 def places_of(value, path=()):
-    """List the paths to all that a JSON value holds."""
+    """Yield the paths to all values in a JSON value."""
     inside = value.items() if isinstance(value, dict) else enumerate(value)
     for key, held in inside:
         yield (*path, key)
@@ -99,7 +99,7 @@ def places_of(value, path=()):
 
 @pytest.fixture(scope="module")
 def pair(searches, tmp_path_factory):
-    """Keep two trials of a search, one of which is to be written over and over."""
+    """Two trials of a search, one of which the test overwrites."""
     place = tmp_path_factory.mktemp("pair")
     shutil.copy(searches["hyperband"] / "oracle.json", place)
     for trial in ("0000", "0001"):
@@ -118,7 +118,7 @@ JUNK = st.one_of(
 
 @settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(["trial", "executions", "oracle"]), junk=JUNK)
-def test_whatever_stands_in_a_file_the_other_trials_are_read(pair, data, name, junk):
+def test_invalid_values_do_not_affect_other_trials(pair, data, name, junk):
     path = pair / "oracle.json" if name == "oracle" else pair / "trial_0001" / f"{name}.json"
     text = path.read_text()
     content = json.loads(text)
@@ -140,17 +140,17 @@ def test_whatever_stands_in_a_file_the_other_trials_are_read(pair, data, name, j
     assert (trials["trial"] == "0001").any()
 
 
-def test_a_trial_without_its_files_is_said(copied):
+def test_trial_without_files_is_unreadable(copied):
     place = copied("random")
     (place / "trial_0" / "trial.json").unlink()
     shutil.rmtree(place / "trial_3")
     trials = cnnzoo.open_search(place).trials.set_index("trial")
-    assert trials["reason"]["3"] == "its folder is not there"
+    assert trials["reason"]["3"] == "its folder is missing"
     assert trials["reason"]["0"] == "trial.json cannot be read: No such file or directory"
     assert (trials["status"] == "unreadable").sum() == 2
 
 
-def test_without_a_readable_oracle_the_trials_are_still_there(copied):
+def test_trials_are_read_without_a_readable_oracle(copied):
     place = copied("failing")
     (place / "oracle.json").write_text('{"start_order": ["0"')
     results = cnnzoo.open_search(place)
@@ -164,11 +164,11 @@ def test_without_a_readable_oracle_the_trials_are_still_there(copied):
 # No search
 
 
-def test_a_directory_without_a_search_names_those_below(searches, tmp_path):
+def test_directory_without_a_search_suggests_subfolders(searches, tmp_path):
     with pytest.raises(SearchError) as refused:
         cnnzoo.open_search(tmp_path)
     assert str(refused.value) == (
-        f"There is no search in {tmp_path}: a project directory of KerasTuner has an oracle.json."
+        f"{tmp_path} contains no search: it has no oracle.json of KerasTuner."
     )
     names = ("mlp", "downsample", "downsampling_2", "residual", "vgg")
     place = tmp_path / "downsampling"
@@ -177,7 +177,6 @@ def test_a_directory_without_a_search_names_those_below(searches, tmp_path):
     with pytest.raises(SearchError) as refused:
         cnnzoo.open_search(place)
     assert str(refused.value) == (
-        f"There is no search in {place}: a project directory of KerasTuner has an oracle.json. "
-        f"There is one in {place / 'downsampling_2'}, {place / 'downsample'}, {place / 'mlp'} and "
-        "2 more folders there."
+        f"{place} contains no search: it has no oracle.json of KerasTuner. Found one in "
+        f"{place / 'downsampling_2'}, {place / 'downsample'}, {place / 'mlp'} and 2 more folders."
     )

@@ -31,14 +31,14 @@ def test_every_version_is_read(tmp_path, version):
 
 
 @pytest.mark.parametrize("version", TRIALS)
-def test_an_order_that_was_not_stored_is_said(tmp_path, version):
+def test_missing_order_is_noted(tmp_path, version):
     results = cnnzoo.open_search(write_project(tmp_path / "a", version))
     ordered = version >= "1.1.2"
     assert results.project.in_order == ordered
     assert results.notes == (() if ordered else (UNORDERED,))
 
 
-def test_the_best_of_reported_epochs_is_the_score(tmp_path):
+def test_score_is_the_best_of_reported_epochs(tmp_path):
     place = write_project(tmp_path / "a", "1.0.4")
     add_epochs(place, "max")
     results = cnnzoo.open_search(place)

@@ -1,0 +1,76 @@
+"""Worker processes that are forked from a server which has imported Keras.
+
+Python's ``forkserver`` and ``spawn`` run the main file again in every worker, for functions that
+are defined there. The functions of this package's workers are imported by name, so a script needs
+no ``if __name__ == "__main__"``.
+"""
+
+import sys
+import threading
+from collections.abc import Sequence
+from multiprocessing import forkserver, popen_forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
+from typing import Any
+
+from cnnzoo.runtime.console import quiet_stderr
+
+REPLACES_0 = 256
+"""Replaces exit code 0. No process can end with it."""
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class _Popen(popen_forkserver.Popen):
+    def _launch(self, process_obj: Any) -> None:
+        with _ONE_AT_A_TIME:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")  # without a file
+            try:
+                super()._launch(process_obj)  # type: ignore[misc]
+            finally:
+                sys.modules["__main__"] = main
+
+
+class WorkerProcess(ForkServerProcess):
+    """A process that does not import the main file."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> _Popen:  # noqa: N802
+        return _Popen(process_obj)
+
+    @property
+    def exitcode(self) -> int | None:
+        """Exit code, with `REPLACES_0` instead of 0.
+
+        Pebble (5.2) takes exit code 0 for a worker that has run its number of tasks, and waits
+        forever for the result of one that called ``os._exit(0)``. Here workers end only when they
+        are stopped or die.
+        """
+        code = super().exitcode
+        return REPLACES_0 if code == 0 else code
+
+    def terminate(self) -> None:
+        """Kill the process, because TensorFlow handles no signal in the middle of a step."""
+        self.kill()
+
+
+class WorkerContext(ForkServerContext):
+    """A ``forkserver`` context whose processes are `WorkerProcess`."""
+
+    Process = WorkerProcess
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Start the server and let it import modules in the background.
+
+    A server that is running already does not import more.
+
+    Parameters
+    ----------
+    modules
+        Names of the modules.
+    """
+    WorkerContext().set_forkserver_preload([*modules])
+    with quiet_stderr():
+        forkserver.ensure_running()

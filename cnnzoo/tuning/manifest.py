@@ -1,0 +1,191 @@
+"""The search manifest (``search.json``). A search resumes only if it is unchanged.
+
+It holds the arguments of the search, and the versions of all that its scores depend on.
+"""
+
+import contextlib
+import inspect
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.builders import code_of, kind_of, path_of
+from cnnzoo.data.dataset import DataInfo
+from cnnzoo.runtime.code_version import trial_versions
+from cnnzoo.runtime.files import LockedError, lock
+from cnnzoo.tuning.oracle import settings_of
+from cnnzoo.tuning.records import ORACLE, SEARCH, SearchError, write_json
+from cnnzoo.tuning.trainer import Plan
+
+PACKAGES = ("keras", "keras-tuner", "tensorflow", "numpy")
+
+RUN_TRIAL = "cnnzoo.tuning.trainer"
+"""Module that trains a configuration. A score depends on the files that it imports."""
+
+
+def describe(plan: Plan, info: DataInfo, tuner: Any, oracle: Any) -> dict[str, Any]:
+    """Return the arguments of a search that must not change when it is resumed.
+
+    Parameters
+    ----------
+    plan
+        What the search trains.
+    info
+        Description of its data.
+    tuner, oracle
+        What proposes: the argument of `tune`, and the oracle made from it.
+    """
+    space = plan.space
+    maker = tuner if isinstance(tuner, type | str) else type(tuner)
+    return {
+        "model": path_of(plan.model),
+        "data": plan.data if isinstance(plan.data, str) else "",
+        "about_data": str(info),
+        "builder": kind_of(plan.model),
+        **_purpose(plan.model, info),
+        "search": [*space.searched],
+        "space": space.describe(),
+        "fixed": dict(space.held),
+        "others": dict(space.others),
+        "recipe": asdict(plan.recipe),
+        "objective": asdict(plan.objective),
+        "seeds": [*plan.seeds],
+        "fingerprint": info.fingerprint,
+        "tuner": maker if isinstance(maker, str) else maker.__name__,
+        "tuner_settings": settings_of(oracle),
+    }
+
+
+def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
+    """Return the shape and the classes of the data, as far as the builder takes them."""
+    if kind_of(model) in ("hp", "hypermodel"):
+        return {}
+    purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
+    accepted = purpose if isinstance(model, str) else inspect.signature(model).parameters
+    return {name: value for name, value in purpose.items() if name in accepted}
+
+
+def versions_of(model: Any, weights: str = "") -> dict[str, str]:
+    """Return the versions that the scores of a model depend on.
+
+    Parameters
+    ----------
+    model
+        The searched model.
+    weights
+        Digest of the weights that its builder loads; "" if it loads none.
+
+    Returns
+    -------
+    dict
+        The versions of `cnnzoo.runtime.code_version.trial_versions`, with the version of a custom
+        model's code under its name, and ``weights`` if its builder loads any.
+    """
+    return trial_versions(
+        RUN_TRIAL, PACKAGES, **{path_of(model): code_of(model), "weights": weights}
+    )
+
+
+def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+    """Write the manifest, or compare with the one that is there.
+
+    Parameters
+    ----------
+    directory
+        Directory of the search.
+    description
+        From `describe`.
+    versions
+        From `versions_of`.
+
+    Raises
+    ------
+    SearchError
+        If the directory holds another search, or one with other versions.
+    """
+    path = directory / SEARCH
+    plain = json.loads(json.dumps(description, default=str))
+    if not path.exists():
+        if (directory / ORACLE).exists():
+            raise SearchError(
+                f"{directory} holds a search that cnnzoo did not make. Choose another directory."
+            )
+        write_json(path, {**plain, "versions": dict(versions)})
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    different = [change for name in plain for change in _changes(name, before, plain)]
+    if different:
+        raise SearchError(
+            f"{directory} holds another search: {'; '.join(different)}. Choose another directory."
+        )
+    changed = _changes("versions", before, {"versions": dict(versions)})
+    if changed:
+        raise SearchError(
+            f"The scores in {directory} do not compare with new ones, because "
+            f"{'; '.join(changed).replace('versions: ', '')}. Restore it, or choose another "
+            "directory. cnnzoo.open_search still reads this one."
+        )
+
+
+def _changes(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Describe how an entry changed; only the changed settings if it is a mapping."""
+    one, other = before.get(name), now.get(name)
+    if one == other:
+        return []
+    if isinstance(one, dict) and isinstance(other, dict):
+        inner = [change for key in {**one, **other} for change in _changes(key, one, other)]
+        return [f"{name}: {change}" for change in inner]
+    if name not in now:
+        return [f"{name} was {one!r} and is missing now"]
+    return [
+        f"{name} was {one!r} and is {other!r} now" if name in before else f"{name} is {other!r} now"
+    ]
+
+
+def check_directory(directory: Any) -> Path:
+    """Return the absolute path of the directory of a search.
+
+    Raises
+    ------
+    SearchError
+        If there can be no such directory.
+    """
+    if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):
+        raise SearchError(f"`directory`: expected a path; got {directory!r}.")
+    place = Path(directory).expanduser().resolve()
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    if not existing.is_dir():
+        raise SearchError(
+            f"`directory`: expected a folder or the name of a new one; got {place}, and {existing} "
+            "is a file."
+        )
+    return place
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Create and lock a directory. A process that dies releases its lock.
+
+    Raises
+    ------
+    SearchError
+        If another search runs in the directory, or it cannot be written to.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        held = lock(directory / ".running")
+    except LockedError as error:
+        raise SearchError(
+            f"Another search is running in {directory}, in process {error.holder}."
+        ) from error
+    except OSError as error:
+        raise SearchError(
+            f"`directory`: cannot write to {directory}: {error.strerror}. Choose another directory."
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -1,0 +1,256 @@
+"""Train the configurations of a search, one seed at a time, in this process or in a worker."""
+
+import gc
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+
+from cnnzoo.data import Data
+from cnnzoo.doctor.likelihood import check_likelihood
+from cnnzoo.models.initialization import restart
+from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, fix_arithmetic
+from cnnzoo.runtime.error_text import line_of, reason_of
+from cnnzoo.runtime.isolation import isolated
+from cnnzoo.toggle import Level
+from cnnzoo.training.evaluation import evaluate
+from cnnzoo.training.recipe import Recipe
+from cnnzoo.training.train import fit
+from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
+from cnnzoo.tuning.records import OWN, Execution, Objective
+from cnnzoo.tuning.space import Space
+
+KEPT_BYTES = 2**29
+"""Bytes of data sets that are kept in memory besides the last one. There is one data set for each
+seed and each combination of data toggles."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search trains: all that a worker needs.
+
+    Parameters
+    ----------
+    model, space, recipe
+        As in `ZooHyperModel`.
+    data
+        The data, or what `cnnzoo.load_data` loads it from.
+    objective
+        The objective.
+    seeds
+        Seeds that each configuration is trained with.
+    directory
+        Directory of the search.
+    checkpoints
+        Whether to save each trained model.
+    """
+
+    model: Any
+    space: Space
+    recipe: Recipe
+    data: object
+    objective: Objective
+    seeds: tuple[int, ...]
+    directory: Path
+    checkpoints: bool = False
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One configuration to train with one seed.
+
+    Parameters
+    ----------
+    trial
+        Id of the trial.
+    values
+        Values of its hyperparameters.
+    seed
+        The seed.
+    save_to
+        A ``.keras`` file for the trained model; None to save nothing.
+    """
+
+    trial: str
+    values: Mapping[str, Any]
+    seed: int
+    save_to: Path | None = None
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """Result of a `SeedRun`.
+
+    Parameters
+    ----------
+    execution
+        Scores, or the reason why there are none.
+    declared
+        The ``keras_tuner.HyperParameters`` that a custom ``build(hp)`` declared; None for others.
+    changed_state
+        Global state that the training changed and `cnnzoo.runtime.isolation` could not restore.
+    """
+
+    execution: Execution
+    declared: Any = None
+    changed_state: Sequence[str] = ()
+
+
+class Trainer:
+    """Trains configurations of a hypermodel on data.
+
+    A configuration with one seed is trained as `cnnzoo.train` does with this seed and data that
+    were loaded with it.
+
+    Parameters
+    ----------
+    hypermodel
+        The hypermodel.
+    source
+        The data, or what `cnnzoo.load_data` loads it from.
+    objective
+        Name of the metric that is the score.
+    """
+
+    def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
+        self.hypermodel, self.source, self.objective = hypermodel, source, objective
+        self._data_sets: dict[Any, Data] = {}
+        self._warm: tuple[Any, Any] | None = None
+        self._has_garbage = False
+
+    def load(self, levels: Mapping[str, Level], seed: int) -> Data:
+        """Load the data with the levels of its toggles, or return it from memory."""
+        if isinstance(self.source, Data):
+            return self.source
+        space = self.hypermodel.space
+        key = (seed, tuple(space.chosen(space.data, levels).items()))
+        data = self._data_sets.pop(key, None)
+        if data is None:
+            kept_bytes = sum(map(_bytes_of, self._data_sets.values()))
+            while (
+                kept_bytes > KEPT_BYTES
+            ):  # forget the least recently used, before the next is read
+                kept_bytes -= _bytes_of(self._data_sets.pop(next(iter(self._data_sets))))
+            data = self.hypermodel.load(self.source, levels, seed)
+        self._data_sets[key] = data
+        return data
+
+    def run(self, run: SeedRun) -> SeedResult:
+        """Train one configuration with one seed.
+
+        Any error is returned as an execution with its reason, so that the search continues.
+        """
+        start = time.perf_counter()
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(run.values)
+        # Hyperband gives epochs. It also names a trial to continue from, whose weights are not
+        # kept: each training starts at the beginning, so a score depends on its configuration only.
+        epochs = hp.values.get(f"{OWN}epochs")
+        changed_state: Sequence[str] = ()
+        try:
+            with isolated() as changed_state:
+                levels = self.hypermodel.read(hp)
+                training = self._train(levels, run.seed, epochs, run.save_to)
+        except REFUSALS as error:
+            training = {"status": "invalid", "reason": line_of(error)}
+        except (Exception, SystemExit) as error:  # any error of a builder, or of memory
+            training = {"status": "failed", "reason": reason_of(error)}
+            self._has_garbage = True
+        if training["status"] != "done":
+            self._warm = None
+        seconds = time.perf_counter() - start
+        execution = Execution(**{"epochs": 0, **training}, seed=run.seed, seconds=seconds)
+        return SeedResult(execution, self.hypermodel.take_declared(), tuple(changed_state))
+
+    def _train(
+        self,
+        levels: Mapping[str, Level],
+        seed: int,
+        epochs: int | None,
+        save_to: Path | None,
+    ) -> dict[str, Any]:
+        recipe = self.hypermodel.space.complete(self.hypermodel.recipe, levels)
+        if epochs is not None:
+            recipe = replace(recipe, epochs=epochs)
+        data = self.load(levels, seed)
+        model = self._model(levels, data, seed)
+        history = fit(
+            model,
+            self._fitted_data(data, recipe),
+            recipe,
+            seed=seed,
+            steps_per_execution=STEPS_PER_EXECUTION,
+        )
+        if save_to is not None:
+            model.save(save_to)
+        history.pop("learning_rate", None)  # not a result
+        last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
+        validation = evaluate(model, *data.validation)
+        metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        training = {"metrics": finite, "epochs": len(history["loss"])}
+        broken = [name for name in metrics if name not in finite]
+        if broken:
+            reason = (
+                f"{broken[0]} is not a finite number after epoch {training['epochs']} of "
+                f"{recipe.epochs}"
+            )
+            return {**training, "status": "failed", "reason": reason}
+        if self.objective not in finite:  # only the likelihood can be missing
+            return {**training, "status": "failed", "reason": f"{check_likelihood(model, metrics)}"}
+        return {**training, "status": "done", "score": finite[self.objective]}
+
+    def _fitted_data(self, data: Data, recipe: Recipe) -> Data:
+        """Return the data without the validation split, unless the fit needs it.
+
+        Scores are measured after the fit. To validate after each epoch as well would only take
+        time, because it changes no model of the zoo. A custom model may count its calls.
+        """
+        watches = recipe.early_stopping > 0 or recipe.schedule == "reduce-on-plateau"
+        if watches or not isinstance(self.hypermodel.model, str):
+            return data
+        x, y = data.validation
+        return replace(data, validation=type(data.validation)(x[:0], y[:0]))
+
+    def _model(self, levels: Mapping[str, Level], data: Data, seed: int) -> Any:
+        """Build the model, or restart the last one if it has the same levels of the model."""
+        purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
+        model_levels = {n: level for n, level in levels.items() if n in self.hypermodel.space.model}
+        key = (tuple(model_levels.items()), tuple(purpose.values()))
+        if self._warm is not None and self._warm[0] == key:
+            restart(self._warm[1], seed)
+            return self._warm[1]
+        self._warm = None
+        if self._has_garbage:
+            gc.collect()  # a traced model is full of cycles
+        self._has_garbage = False
+        model = self.hypermodel.make(levels, seed, **purpose)
+        self._has_garbage = True
+        if isinstance(self.hypermodel.model, str):  # a custom model may not restart
+            self._warm = key, model
+        return model
+
+
+def _bytes_of(data: Data) -> int:
+    return sum(
+        array.nbytes for split in (data.train, data.validation, data.test) for array in split
+    )
+
+
+_trainers: list[Trainer] = []
+
+
+def prepare_worker(plan: Plan) -> None:
+    """Prepare a worker process for a search: make its arithmetic deterministic, keep the plan."""
+    fix_arithmetic()
+    hypermodel = make_hypermodel(plan.model, plan.space, plan.recipe)
+    _trainers[:] = [Trainer(hypermodel, plan.data, plan.objective.name)]
+
+
+def run_in_worker(run: SeedRun) -> SeedResult:
+    """Train one configuration with one seed, in a process that `prepare_worker` has prepared."""
+    return _trainers[0].run(run)

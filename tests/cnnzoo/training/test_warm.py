@@ -1,0 +1,65 @@
+"""The compiled model that trials of one configuration share."""
+
+import weakref
+
+import pytest
+from small_trainings import assert_same, digits, quick, weights_of
+
+from cnnzoo import Recipe
+from cnnzoo.training.train import fit
+from cnnzoo.training.warm import WarmModel
+
+RECIPE = Recipe(epochs=1, batch_size=12)
+
+
+def trained(warm, key, seed, **options):
+    model = warm.get(key, lambda: quick(seed, dropout=0.5), seed, **options)
+    fit(model, digits(), RECIPE, seed=seed)
+    return model
+
+
+def test_kept_model_trains_as_a_new_one():
+    warm = WarmModel()
+    first = trained(warm, "a", seed=0)
+    again = trained(warm, "a", seed=1)
+    assert again is first
+    assert_same(weights_of(again), weights_of(trained(WarmModel(), "a", seed=1)))
+
+
+def test_another_configuration_frees_the_kept_model():
+    warm = WarmModel()
+    first = weakref.ref(trained(warm, "a", seed=0))
+    assert first() is not None
+
+    def build():
+        assert first() is None  # before the next one takes memory
+        return quick()
+
+    second = warm.get("b", build, 0)
+    assert warm.key == "b"
+    assert warm.get("b", build, 1) is second
+
+
+def test_unkept_model_is_built_each_time_and_leaves_the_kept_one():
+    warm = WarmModel()
+    kept = trained(warm, "a", seed=0)
+    one, other = (trained(warm, "a", seed=0, keep=False) for _ in range(2))
+    assert one is not other
+    assert kept not in (one, other)
+    assert warm.get("a", quick, 0) is kept
+
+
+def test_cleared_model_is_built_again():
+    warm = WarmModel()
+    first = trained(warm, "a", seed=0)
+    warm.clear()
+    assert warm.key is None
+    assert trained(warm, "a", seed=0) is not first
+
+
+def test_failed_build_keeps_nothing():
+    warm = WarmModel()
+    trained(warm, "a", seed=0)
+    with pytest.raises(ZeroDivisionError):
+        warm.get("b", lambda: 1 / 0, 0)
+    assert warm.key is None
