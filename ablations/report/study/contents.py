@@ -177,7 +177,7 @@ def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
     >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
     ['baseline']
     """
-    finished = set(trials.loc[trials["status"] == "done", "variant"])
+    finished = set(trials.loc[trials["status"] == Status.DONE, "variant"])
     lost = trials[~trials["variant"].isin(finished)]
     return {
         str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
@@ -192,12 +192,12 @@ def _undone(statuses: Sequence[str], reasons: Sequence[object]) -> Undone:
         if status != Status.PENDING
     )
     reason = shorten(next(iter(distinct_reasons), ""), MOST_OF_A_REASON, placeholder=" ...")
-    failed, planned = statuses.count("failed"), len(statuses)
+    failed, planned = statuses.count(Status.FAILED), len(statuses)
     if failed:
         some = "all" if failed == planned else f"{failed:,} of"
         count = f"{some} {planned:,} trials" if planned > 1 else "its trial"
         first = ", the first" if len(distinct_reasons) > 1 else ""
-        return Undone("failed", f"{count} failed{first}: {reason}")
-    if "infeasible" in statuses:
-        return Undone("infeasible", f"cannot be built: {reason}")
-    return Undone("pending", "has not run yet")
+        return Undone(Status.FAILED, f"{count} failed{first}: {reason}")
+    if Status.INFEASIBLE in statuses:
+        return Undone(Status.INFEASIBLE, f"cannot be built: {reason}")
+    return Undone(Status.PENDING, "has not run yet")

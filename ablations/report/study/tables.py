@@ -45,6 +45,7 @@ from ablations.report.table import (
 from ablations.report.wording import JOINED, Row, better_or_worse, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
@@ -145,12 +146,13 @@ def _statistic(name: str, value: Any) -> Cell:
 
 def failures_table(contents: ReportContents) -> Table:
     """Return the failed trials by variant and reason."""
-    return _by_reason("Failed trials", contents.with_status("failed"))
+    return _by_reason("Failed trials", contents.with_status(Status.FAILED))
 
 
 def infeasible_table(contents: ReportContents) -> Table:
     """Return the variants that cannot be built, with the reasons."""
-    return _by_reason("Infeasible variants", contents.with_status("infeasible")).without("Seeds")
+    infeasible = contents.with_status(Status.INFEASIBLE)
+    return _by_reason("Infeasible variants", infeasible).without("Seeds")
 
 
 def pending_table(contents: ReportContents) -> Table:
@@ -361,7 +363,7 @@ def step_verdict(row: Row) -> str:
     if _is_barred(row):
         return ""
     if not row["p_adjusted"] < 1 - CONFIDENCE:
-        return "inconclusive"
+        return Verdict.INCONCLUSIVE
     return better_or_worse(row["metric"], row["delta"])
 
 
