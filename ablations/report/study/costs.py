@@ -83,7 +83,7 @@ def _shared_words(contents: ReportContents, table: pd.DataFrame) -> str:
         each = [f"{count:,} in {metric_words(metric)}" for metric, count in counts.items()]
         text += f"seed blocks that all these variants finished: {joined(each)}."
     noted = table[~table["notes"].isin(["", NOTHING_DONE])]  # the counts say the latter
-    lost = noted[~noted["variant"].isin(contents.undone)]
+    lost = noted[~noted["variant"].isin(contents.unfinished)]
     notes = dict(zip(lost["variant"], lost["notes"], strict=True))
     return text + "".join(f" {name} is {note}." for name, note in notes.items())
 

@@ -141,8 +141,8 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
         notes = []
         for row in rows_of(contents.deltas_of(metric)):
             variant = str(row["variant"])
-            undone = contents.undone.get(variant)
-            texts = [undone.why] if undone else contents.notes_of(row)
+            unfinished = contents.unfinished.get(variant)
+            texts = [unfinished.why] if unfinished else contents.notes_of(row)
             findings = contents.variant_findings.get(variant, ())
             # the findings stand in full below the first table only
             texts += ["see its finding above"] if tables and findings else findings

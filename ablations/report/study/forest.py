@@ -146,8 +146,8 @@ def _not_drawn(contents: ReportContents, metric: str) -> str:
     frame = contents.deltas_of(metric)
     names = []
     for name in frame.loc[frame["delta"].isna(), "variant"]:
-        undone = contents.undone.get(str(name))
-        names.append(f"{name} ({undone.status if undone else 'no pairs'})")
+        unfinished = contents.unfinished.get(str(name))
+        names.append(f"{name} ({unfinished.status if unfinished else 'no pairs'})")
     return f" Not drawn: {listed(names)}." if names else ""
 
 

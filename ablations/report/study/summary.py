@@ -98,10 +98,12 @@ def summary(contents: ReportContents) -> dict[str, list[Sentence]]:
     first = next(iter(contents.metrics), "")
     for row in rows_of(contents.deltas):
         subject, metric = comparison(row), row["metric"]
-        undone = contents.undone.get(str(row["variant"]))
-        if undone is not None:
+        unfinished = contents.unfinished.get(str(row["variant"]))
+        if unfinished is not None:
             if metric == first:
-                sentences[metric].append(Sentence(undone.status, subject, f": {undone.why}"))
+                sentences[metric].append(
+                    Sentence(unfinished.status, subject, f": {unfinished.why}")
+                )
             continue
         rest = sentence(row, usual[metric]).removeprefix(subject).rstrip(".")
         if few == compared:

@@ -98,13 +98,15 @@ def _delta_cells(
 ) -> tuple[Cell, ...]:
     delta, low, high = row["delta"], row["ci_low"], row["ci_high"]
     decimals = decimals_of(delta, low, high, usual, abs(row["baseline_mean"]) / 10)
-    undone = contents.undone.get(str(row["variant"]))
-    verdict = row["verdict"] or (undone.status if undone else "none")
+    unfinished = contents.unfinished.get(str(row["variant"]))
+    verdict = row["verdict"] or (unfinished.status if unfinished else "none")
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
     changed = (text_cell(row["factor"]), level_cell(row["level"]))
-    notes = [] if undone else contents.notes_of(row)  # the table of failed trials has the reason
+    notes = (
+        [] if unfinished else contents.notes_of(row)
+    )  # the table of failed trials has the reason
     notes += [SEE_FINDING] if contents.has_finding(row) else []
     return (
         *((text_cell(row["variant"]),) if several else changed),
@@ -303,7 +305,7 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
         return any_table(title, frame)
     if title == STABILITY:
         # the table of failed trials has the others
-        frame = frame[~frame["variant"].isin(contents.undone)]
+        frame = frame[~frame["variant"].isin(contents.unfinished)]
     rows = [row | _conclusion(title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
