@@ -27,6 +27,8 @@ LONGEST = (
     "test_tune.py",
     "test_workers.py",
     "test_notebooks.py",
+    "test_examples.py",
+    "test_docs.py",
 )
 """Files that take the longest. They begin, for what comes last runs beside nothing else."""
 

@@ -99,7 +99,6 @@ def test_numbers_on_the_statistics_page_are_simulated():
     assert numbers - simulated == set()
 
 
-@pytest.mark.skipif(not (ROOT / "cnnzoo/engine").is_dir(), reason="the pages show the new layout")
 @pytest.mark.parametrize("paper", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_paths_in_the_text_exist(paper):
     named = re.findall(r"`((?:cnnzoo|ablations|tests|docs)/[\w./]*)`", (ROOT / paper).read_text())

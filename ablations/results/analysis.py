@@ -170,7 +170,7 @@ class Analysis:
     def losses(self) -> dict[str, float]:
         """Return the mean of the first metric by variant, as the steps of a path compare it.
 
-        See `ablations.results.choice.losses_of`.
+        See ``ablations.results.choice.losses_of``.
         """
         return losses_of(self._trials, self.compared()[0], self.changes)
 

@@ -62,7 +62,7 @@ def effects(
     Greenhouse and Geisser, because contrasts among levels seldom have equal variances.
     (Hotelling's :math:`T^2` needs no such correction, but more seeds than contrasts.) If trials
     are missing, the variance between blocks is the cluster-robust CR2 with Satterthwaite's degrees
-    of freedom, and ``notes`` gives the number of blocks; see `ablations.stats.contrasts`. The
+    of freedom, and ``notes`` gives the number of blocks; see ``ablations.stats.contrasts``. The
     estimates then depend on the model, which has no interaction of three factors; with complete
     blocks of a full factorial they do not.
 
