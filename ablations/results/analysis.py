@@ -168,10 +168,7 @@ class Analysis:
         return self._deltas[names].copy()
 
     def losses(self) -> dict[str, float]:
-        """Return the mean of the first metric by variant, as the steps of a path compare it.
-
-        See ``ablations.results.choice.losses_of``.
-        """
+        """Return the mean of the first metric by variant, as the steps of a path compare it."""
         return losses_of(self._trials, self.compared()[0], self.changes)
 
     def open_variants(self) -> dict[str, int]:

@@ -107,7 +107,7 @@ def spoiled(directory, statement):
         ("DROP TABLE specs", "no such table: specs"),
         (
             "UPDATE study SET spec = json_set(spec, '$.retries', -1)",
-            "`retries` of a Study must be a whole number from 0 up; got -1",
+            "`retries`: expected a whole number from 0 up; got -1",
         ),
         (
             "UPDATE results SET trial = json_remove(trial, '$.seed')",
