@@ -20,7 +20,7 @@ TRENDS = "Trends over ordered levels"
 PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
-EPOCHS = "Epochs to where the baseline ends"
+EPOCHS = "Epochs to reach the baseline"
 
 
 @dataclass(frozen=True)
