@@ -41,7 +41,7 @@ def main(*, version: Annotated[bool, version_option("cnnzoo")] = False) -> None:
 def list_command(
     pattern: Annotated[str, typer.Argument(help="Shell pattern of model names.")] = "*",
 ) -> None:
-    """List the models with document, task, number of parameters and description."""
+    """List the models with document, number of parameters and description."""
     from rich.console import Console
 
     from cnnzoo.zoo import documents_of, get_model, list_models
@@ -59,14 +59,13 @@ def list_command(
                 (
                     model.name,
                     model.document,
-                    model.task,
                     f"{model.blank(compile=False).count_params():,}",
                     model.summary,
                 )
                 for model in models
             ]
-    columns = ("model", "document", "task", "parameters", "description")
-    count = 5 if console.width >= 120 else 4
+    columns = ("model", "document", "parameters", "description")
+    count = 4 if console.width >= 120 else 3
     console.print(table(columns[:count], [row[:count] for row in rows], right=("parameters",)))
     documents = documents_of(model.document for model in models)
     console.print(legend("documents that describe the models", documents))

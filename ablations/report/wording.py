@@ -7,8 +7,10 @@ from textwrap import shorten
 from typing import Any
 
 from ablations.designs.switching import STARTS
+from ablations.stats.metrics import Better
+from ablations.stats.verdicts import Verdict
 from cnnzoo.levels import same
-from cnnzoo.training.metric_names import better_direction
+from cnnzoo.training.metric_names import Direction, better_direction
 
 JOINED = " + "
 """Separates the factors, and the levels, of a variant that changes several."""
@@ -49,7 +51,9 @@ def better_when(metric: str) -> str:
     >>> better_when("test_loss"), better_when("bleu")
     ('lower', '')
     """
-    return {"min": "lower", "max": "higher", None: ""}[better_direction(metric)]
+    better = {Direction.MIN: Better.LOWER, Direction.MAX: Better.HIGHER}
+    best = better_direction(metric)
+    return better[best] if best else ""
 
 
 def better_or_worse(metric: str, delta: float) -> str:
@@ -61,7 +65,9 @@ def better_or_worse(metric: str, delta: float) -> str:
     ('worse', '')
     """
     good = better_when(metric)
-    return ("better" if (delta < 0) == (good == "lower") else "worse") if good else ""
+    if not good:
+        return ""
+    return Verdict.BETTER if (delta < 0) == (good == Better.LOWER) else Verdict.WORSE
 
 
 def level_words(level: Any) -> str:

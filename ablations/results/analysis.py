@@ -20,6 +20,7 @@ from ablations.results.rules import (
     measured,
 )
 from ablations.results.trials import history_table, trials_table
+from ablations.stats.metrics import Better
 from ablations.store import Store
 from ablations.store.provenance import all_machines
 from ablations.study import Status, Study
@@ -287,7 +288,7 @@ class Analysis:
         columns = [name for each in names for name in (f"val_{each}", each) if name in history]
         if not columns:
             return stats.convergence(history.iloc[:0].assign(value=0.0))
-        lower = stats.direction(columns[0]) == "lower"
+        lower = stats.direction(columns[0]) == Better.LOWER
         return stats.convergence(history, columns[0], lower_is_better=lower)
 
     def costs(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.designs.path import steps
+from ablations.stats.metrics import Better
 from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE, Status, Study
@@ -135,4 +136,4 @@ def path_table(
 
 
 def _sign(metric: str) -> float:
-    return 1.0 if stats.direction(metric) == "lower" else -1.0
+    return 1.0 if stats.direction(metric) == Better.LOWER else -1.0

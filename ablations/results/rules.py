@@ -6,7 +6,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.results.choice import PATH
-from ablations.study import BASELINE, Study
+from ablations.study import BASELINE, Status, Study
 from ablations.study.checks import AUTO
 from cnnzoo.toggle import Level
 
@@ -82,7 +82,7 @@ def measured(trials: pd.DataFrame) -> list[str]:
     >>> measured(pd.DataFrame(rows))
     ['status', 'test_nll']
     """
-    done = trials[trials["status"] == "done"]
+    done = trials[trials["status"] == Status.DONE]
     return [str(name) for name in trials if len(done) and done[name].notna().all()]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.page import ReportError
-from ablations.report.study.contents import undone_of
+from ablations.report.study.contents import unfinished_variants
 from ablations.report.wording import level_words, metric_words, seed_words, short_digest
 from ablations.results.analysis import Analysis
 from ablations.study import Study
@@ -47,9 +47,9 @@ def both_deltas(first: Analysis, second: Analysis) -> pd.DataFrame:
     tables = []
     for results, name in zip((first, second), both_names(first, second), strict=True):
         deltas = results.deltas()
-        undone = undone_of(results.trials)
+        unfinished = unfinished_variants(results.trials)
         # variants that did not run have no verdict, and readers ask why
-        status = [undone[row].status if row in undone else "" for row in deltas["variant"]]
+        status = [unfinished[row].status if row in unfinished else "" for row in deltas["variant"]]
         tables.append(deltas.assign(study=name, status=status)[COLUMNS])
     return pd.concat(tables, ignore_index=True)
 

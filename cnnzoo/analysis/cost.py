@@ -72,7 +72,7 @@ class Call:
         Flattened outputs.
     """
 
-    layer: Any
+    layer: keras.Operation
     args: Sequence[Any]
     outputs: Sequence[Any]
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -95,14 +95,14 @@ class Call:
         """The shape of the first output."""
         return tuple(self.outputs[0].shape)
 
-    def inside(self, layer: Any, shape: Sequence[int | None]) -> "Call":
+    def inside(self, layer: keras.Layer, shape: Sequence[int | None]) -> "Call":
         """Return the call of an inner layer with an input of another shape."""
         given = keras.KerasTensor(tuple(shape), dtype=layer.compute_dtype)
         output = keras.KerasTensor(tuple(layer.compute_output_shape(given.shape)))
         return Call(layer, (given,), (output,))
 
 
-def macs(model: Any) -> int | None:
+def macs(model: keras.Model) -> int | None:
     """Count the multiply-accumulates of one forward pass of one example.
 
     Convolutions and matrix products are counted. Every weight of a convolution is used once per
@@ -134,7 +134,7 @@ def macs(model: Any) -> int | None:
     return sum(known_counts) if len(known_counts) == len(counts) else None
 
 
-def uncounted(model: Any) -> str:
+def uncounted(model: keras.Model) -> str:
     """Return which layers have unknown multiply-accumulates, and why.
 
     Returns
@@ -154,7 +154,7 @@ def uncounted(model: Any) -> str:
     return "; ".join([*named, f"and {others} more layers"] if others > 0 else named)
 
 
-def macs_by_layer(model: Any) -> dict[str, Count]:
+def macs_by_layer(model: keras.Model) -> dict[str, Count]:
     """Return the multiply-accumulates of each layer of a model, summed over its calls."""
     totals = {layer.name: Count(layer.name, 0) for layer in model.layers}
     for call in _calls(model):
@@ -248,11 +248,11 @@ def _unconnected(value: Any) -> Any:
     return keras.Input(batch_shape=value.shape, dtype=value.dtype) if symbolic else value
 
 
-def _is_symbolic(value: Any) -> bool:
+def _is_symbolic(value: object) -> bool:
     return isinstance(value, keras.KerasTensor)
 
 
-def _calls(model: Any, shapes: Sequence[tuple[int | None, ...]] = ()) -> Iterator[Count]:
+def _calls(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) -> Iterator[Count]:
     """Yield the count of every call in a model's graph.
 
     Parameters
@@ -301,11 +301,11 @@ def _size(shape: Sequence[int | None]) -> int:
     return math.prod(known)
 
 
-def _weights(*weights: Any) -> int:
+def _weights(*weights: keras.Variable) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _places(layer: Any, shape: Sequence[int | None]) -> int:
+def _places(layer: keras.Layer, shape: Sequence[int | None]) -> int:
     """Return the number of positions of a map."""
     first = layer.data_format == "channels_first"
     return _size(shape[2:] if first else shape[1:-1])
@@ -357,7 +357,7 @@ def _recurrent(call: Call) -> int:
     return _size(call.shape[1:2]) * _cell(call.layer.cell)
 
 
-def _cell(cell: Any) -> int:
+def _cell(cell: keras.Layer) -> int:
     """Return the multiply-accumulates of one step."""
     if isinstance(cell, layers.StackedRNNCells) and _has_keras_call(cell):
         return sum(map(_cell, cell.cells))
@@ -439,31 +439,22 @@ def _reversible(call: Call) -> int:
 RULES: dict[Any, Callable[[Call], int]] = {
     layers.Dense: _dense,
     layers.EinsumDense: _einsum,
-    layers.Conv1D: _conv,
-    layers.Conv2D: _conv,
-    layers.Conv3D: _conv,
-    layers.Conv1DTranspose: _conv_transpose,
-    layers.Conv2DTranspose: _conv_transpose,
-    layers.Conv3DTranspose: _conv_transpose,
-    layers.DepthwiseConv1D: _conv,
-    layers.DepthwiseConv2D: _conv,
-    layers.SeparableConv1D: _separable,
-    layers.SeparableConv2D: _separable,
-    layers.ConvLSTM1D: _conv_lstm,
-    layers.ConvLSTM2D: _conv_lstm,
-    layers.ConvLSTM3D: _conv_lstm,
+    (layers.Conv1D, layers.Conv2D, layers.Conv3D): _conv,
+    (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose): _conv_transpose,
+    (layers.DepthwiseConv1D, layers.DepthwiseConv2D): _conv,
+    (layers.SeparableConv1D, layers.SeparableConv2D): _separable,
+    (layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D): _conv_lstm,
     layers.RNN: _recurrent,  # LSTM, GRU and SimpleRNN among others
     layers.Bidirectional: _bidirectional,
     layers.TimeDistributed: _time_distributed,
     layers.SpectralNormalization: _spectral,
     layers.MultiHeadAttention: _multi_head,
     layers.GroupQueryAttention: _grouped_query,
-    layers.Attention: _attention,
-    layers.AdditiveAttention: _attention,
+    (layers.Attention, layers.AdditiveAttention): _attention,
     layers.Dot: _dot,
     layers.ReversibleEmbedding: _reversible,
 }
-"""The function that counts a call, by layer class; the first class that fits is used."""
+"""The function that counts a call, by layer classes; the first that fit are used."""
 
 ELEMENTWISE_LAYERS = (
     layers.BatchNormalization,
@@ -480,7 +471,7 @@ UNCOUNTED_LAYERS = (layers.MelSpectrogram, layers.STFTSpectrogram)
 """Layers that multiply and are not counted."""
 
 
-def _has_keras_call(layer: Any) -> bool:
+def _has_keras_call(layer: keras.Layer) -> bool:
     """Return whether a layer's ``call`` is Keras's, even if the layer's class is not."""
     owner = next(kind for kind in type(layer).__mro__ if "call" in vars(kind))
     return owner.__module__.startswith(KERAS)

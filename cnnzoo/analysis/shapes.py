@@ -8,7 +8,7 @@ import pandas as pd
 from cnnzoo.analysis.cost import macs_by_layer
 
 
-def describe(model: Any) -> pd.DataFrame:
+def describe(model: keras.Model) -> pd.DataFrame:
     """Return a table of a model's layers, one row per layer.
 
     Parameters
@@ -57,6 +57,6 @@ def describe(model: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _output_shape(layer: Any) -> Any:
+def _output_shape(layer: keras.Layer) -> Any:
     shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape)[1:], layer.output)
     return tuple(shapes) if isinstance(shapes, list) else shapes

@@ -1,7 +1,8 @@
 """Check for outputs without a likelihood."""
 
 from collections.abc import Mapping
-from typing import Any
+
+import keras
 
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.models.compiled_loss import loss_of
@@ -10,7 +11,7 @@ NO_LIKELIHOOD = "likelihood-missing"
 """Code for a model whose outputs have no negative log-likelihood."""
 
 
-def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None:
+def check_likelihood(model: keras.Model, metrics: Mapping[str, float]) -> Finding | None:
     """Return a finding if the negative log-likelihood is not defined.
 
     It is defined if the outputs are probabilities, or logits declared by the loss's
@@ -30,7 +31,6 @@ def check_likelihood(model: Any, metrics: Mapping[str, float]) -> Finding | None
 
     Examples
     --------
-    >>> import keras
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu")])
     >>> model.compile(loss="sparse_categorical_crossentropy")
     >>> check_likelihood(model, {"test_accuracy": 0.5}).evidence

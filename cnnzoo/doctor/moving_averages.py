@@ -1,7 +1,6 @@
 """Check for moving averages of BatchNormalization that do not represent the data."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
@@ -18,7 +17,7 @@ INITIAL_SHARE = 0.05
 
 
 def check_moving_averages(
-    model: Any, training_loss: float, inference_loss: float, steps: int
+    model: keras.Model, training_loss: float, inference_loss: float, steps: int
 ) -> Finding | None:
     """Compare the loss on the training data in both modes of BatchNormalization.
 
@@ -83,7 +82,7 @@ def check_moving_averages(
     )
 
 
-def _batch_norms(model: Any) -> Iterator[Any]:
+def _batch_norms(model: keras.Model) -> Iterator[keras.Layer]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _batch_norms(layer)

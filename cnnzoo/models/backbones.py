@@ -119,7 +119,9 @@ class InferenceModel(keras.Model):
         return super().call(inputs, training=False, mask=mask)
 
 
-def make_backbone(level: str, weights: str | None, shape: tuple[int, ...], train: bool) -> Any:
+def make_backbone(
+    level: str, weights: str | None, shape: tuple[int, ...], train: bool
+) -> keras.Model:
     """Return a network of keras.applications that maps an image to a feature vector.
 
     Parameters
@@ -165,7 +167,7 @@ def weights_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
-def penalize(layers: list[Any], weight_decay: float) -> None:
+def penalize(layers: list[keras.Layer], weight_decay: float) -> None:
     """Add an L2 penalty to the kernels of built layers.
 
     Parameters
@@ -198,7 +200,7 @@ def _download_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _correct_variance(network: Any) -> None:
+def _correct_variance(network: keras.Model) -> None:
     """Correct EfficientNet's ImageNet weights, which hold deviations instead of variances.
 
     Keras corrects them with an additional layer, but only if it downloads the file itself
@@ -213,7 +215,7 @@ def _correct_variance(network: Any) -> None:
                 layer.finalize_state()
 
 
-def _restore_names(network: Any) -> None:
+def _restore_names(network: keras.Model) -> None:
     """Restart the numbers in the names that Keras gave the layers.
 
     The initial weights follow from these names, so they must not depend on earlier models.

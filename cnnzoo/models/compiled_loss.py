@@ -9,13 +9,6 @@ from numpy.typing import NDArray
 
 from cnnzoo.models.losses import LOSSES, LabelError, LossChoice
 
-CROSSENTROPIES = (
-    "sparse_categorical_crossentropy",
-    "categorical_crossentropy",
-    "binary_crossentropy",
-)
-"""Losses that Keras's TensorFlow backend computes from the logits before an activation."""
-
 LOGIT_ACTIVATIONS = ("softmax", "sigmoid")
 """Activations whose inputs, the logits, Keras's TensorFlow backend keeps."""
 
@@ -54,18 +47,20 @@ class CompiledLoss:
     choice: LossChoice
     classes: int
     declared: bool
-    function: Any
+    function: keras.losses.Loss
     head: str = ""
     is_plain_mean: bool = True
 
     @property
     def uses_kept_logits(self) -> bool:
         """Whether Keras computes the loss from the logits that it keeps."""
-        return (
-            keras.backend.backend() == "tensorflow"
-            and self.choice.name in CROSSENTROPIES
-            and self.head == self.choice.activation
-        )
+        return self._may_use_logits and self.head == self.choice.activation
+
+    @property
+    def _may_use_logits(self) -> bool:
+        """Whether it is a loss that TensorFlow's backend computes from logits if it has them."""
+        is_crossentropy = self.choice.name.endswith("_crossentropy")
+        return is_crossentropy and keras.backend.backend() == "tensorflow"
 
     @property
     def logits(self) -> bool:
@@ -97,11 +92,7 @@ class CompiledLoss:
         if self.uses_kept_logits:
             shares = self._shares(targets, outputs)
             return bool((shares >= MIN_PROBABILITY[self.head]).all())
-        return (
-            keras.backend.backend() != "tensorflow"
-            or self.choice.name not in CROSSENTROPIES
-            or self.head not in ("", *LOGIT_ACTIVATIONS)
-        )
+        return not self._may_use_logits or self.head not in ("", *LOGIT_ACTIVATIONS)
 
     def measure(self, targets: NDArray[Any], outputs: NDArray[Any]) -> float:
         """Return the mean loss of encoded labels and a model's outputs, both of shape (n, ...).

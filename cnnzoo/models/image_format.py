@@ -17,11 +17,11 @@ def oriented(x: NDArray[Any]) -> NDArray[Any]:
     return np.moveaxis(x, -1, 1) if channels_first() else x
 
 
-def map_size(x: Any) -> tuple[int, ...]:
+def map_size(x: keras.KerasTensor) -> tuple[int, ...]:
     """Return the spatial sizes of a batch of maps."""
     return tuple(x.shape[2:] if channels_first() else x.shape[1:-1])
 
 
-def channels(x: Any) -> int:
+def channels(x: keras.KerasTensor) -> int:
     """Return the number of channels of a batch of maps."""
     return int(x.shape[1 if channels_first() else -1])

@@ -26,7 +26,7 @@ def fresh_names() -> None:
     keras.config.set_dtype_policy(policy)
 
 
-def complete(model: Any, input_shape: tuple[int, ...]) -> None:
+def complete(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     """Create the weights of a Sequential model without a ``keras.Input``.
 
     Parameters
@@ -50,8 +50,8 @@ def complete(model: Any, input_shape: tuple[int, ...]) -> None:
 
 
 def build_seeded(
-    make: Callable[[], Any], seed: int, input_shape: tuple[int, ...] | None = None
-) -> Any:
+    make: Callable[[], keras.Model], seed: int, input_shape: tuple[int, ...] | None = None
+) -> keras.Model:
     """Build a model and draw the weights that its builder only initializes.
 
     Weights that the builder loads or sets (``load_weights``, ``set_weights``,
@@ -95,13 +95,13 @@ def build_seeded(
     return model
 
 
-def keep_pretrained(model: Any) -> None:
+def keep_pretrained(model: keras.Model) -> None:
     """Mark all weights of a model as loaded, so that `initialize` and `restart` restore them."""
     for _, layer in _walk(model):
         keep_weights(layer)
 
 
-def initialize(model: Any, seed: int) -> None:
+def initialize(model: keras.Model, seed: int) -> None:
     """Reset the weights, statistics and random streams of every layer to their initial values.
 
     Each layer draws from ``stream(seed, path)``, where the path consists of the names of the
@@ -129,7 +129,7 @@ def initialize(model: Any, seed: int) -> None:
         _initialize_layer(layer, seed, path)
 
 
-def restart(model: Any, seed: int) -> None:
+def restart(model: keras.Model, seed: int) -> None:
     """Reset a compiled model, its optimizer and its metrics for a new training.
 
     Traced functions are kept. The model trains to the same weights as one that was built with the
@@ -152,7 +152,7 @@ def restart(model: Any, seed: int) -> None:
     model.reset_metrics()
 
 
-def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _walk(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.Layer]]:
     """Yield the layers of a model and of the models in it, with their paths."""
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
@@ -162,7 +162,7 @@ def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, layer
 
 
-def _initialize_layer(layer: Any, seed: int, path: str) -> None:
+def _initialize_layer(layer: keras.Layer, seed: int, path: str) -> None:
     variables, loaded = layer.variables, loaded_values(layer)
     for index, value in loaded.items():
         variables[index].assign(value)
@@ -182,7 +182,7 @@ def _initialize_layer(layer: Any, seed: int, path: str) -> None:
             forget_assignment(variable)
 
 
-def _build_like(fresh: Any, layer: Any) -> None:
+def _build_like(fresh: keras.Layer, layer: keras.Layer) -> None:
     """Build a new layer for the input shapes of another with the same configuration."""
     if getattr(type(layer).build, "_is_default", False):
         # the layer has no custom `build`, so its parts have the weights

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-_LOADED: "WeakKeyDictionary[Any, dict[int, NDArray[Any]]]" = WeakKeyDictionary()
+_LOADED: "WeakKeyDictionary[keras.Layer, dict[int, NDArray[Any]]]" = WeakKeyDictionary()
 """Loaded values by layer and by index among the layer's variables."""
 
 _WATCHES: "list[Watch]" = []
@@ -31,24 +31,24 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._created: dict[int, tuple[Any, Any]] = {}
-        self._assigned: dict[int, Any] = {}
+        self._created: dict[int, tuple[keras.Layer, keras.Variable]] = {}
+        self._assigned: dict[int, keras.Variable] = {}
 
-    def record_creation(self, layer: Any, variable: Any) -> None:
+    def record_creation(self, layer: keras.Layer, variable: keras.Variable) -> None:
         """Record that a layer creates a weight."""
         self._created[id(variable)] = layer, variable
 
-    def record_assignment(self, variable: Any) -> None:
+    def record_assignment(self, variable: keras.Variable) -> None:
         """Record that a variable is assigned a value."""
         layer, _ = self._created.get(id(variable), (None, None))
         if layer is None or not _is_initializing(layer):
             self._assigned[id(variable)] = variable
 
-    def forget_assignment(self, variable: Any) -> None:
+    def forget_assignment(self, variable: keras.Variable) -> None:
         """Forget an assignment, because the value was drawn from a seed."""
         self._assigned.pop(id(variable), None)
 
-    def keep_loaded(self, layer: Any) -> None:
+    def keep_loaded(self, layer: keras.Layer) -> None:
         """Keep the weights of a layer that were assigned or existed before the watch.
 
         The latter only if the layer is new, because a trial trains them later.
@@ -69,13 +69,13 @@ def watch_loading() -> Iterator[Watch]:
     add_weight = layers.add_weight
     watch = Watch()
 
-    def add_watched(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def add_watched(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         variable = add_weight(layer, *args, **kwargs)
         watch.record_creation(layer, variable)
         return variable
 
     def watched(write: Callable[..., Any]) -> Callable[..., Any]:
-        def write_watched(variable: Any, *args: Any, **kwargs: Any) -> Any:
+        def write_watched(variable: keras.Variable, *args: Any, **kwargs: Any) -> Any:
             watch.record_assignment(variable)
             return write(variable, *args, **kwargs)
 
@@ -106,7 +106,7 @@ def _patched(owner: type, name: str, function: Callable[..., Any]) -> Iterator[N
             delattr(owner, name)
 
 
-def _is_initializing(layer: Any) -> bool:
+def _is_initializing(layer: keras.Layer) -> bool:
     """Return whether a layer's ``__init__`` or ``build`` is running; `built` is unreliable."""
     frame = inspect.currentframe()
     while frame is not None:
@@ -121,7 +121,7 @@ def _is_initializing(layer: Any) -> bool:
     return False
 
 
-def keep_weights(layer: Any) -> None:
+def keep_weights(layer: keras.Layer) -> None:
     """Mark the current weights of a layer as loaded, so that no seed replaces them."""
     weights = {id(variable) for variable in layer.weights}
     _LOADED[layer] = {
@@ -131,12 +131,12 @@ def keep_weights(layer: Any) -> None:
     }
 
 
-def loaded_values(layer: Any) -> dict[int, NDArray[Any]]:
+def loaded_values(layer: keras.Layer) -> dict[int, NDArray[Any]]:
     """Return the loaded values of a layer, by index among its variables."""
     return _LOADED.get(layer, {})
 
 
-def loaded_digest(model: Any) -> str:
+def loaded_digest(model: keras.Model) -> str:
     """Return a digest of the weights that the builder of a model loaded or set.
 
     Parameters
@@ -158,11 +158,11 @@ def loaded_digest(model: Any) -> str:
     return digest.hexdigest()[:12] if count else ""
 
 
-def forget_assignment(variable: Any) -> None:
+def forget_assignment(variable: keras.Variable) -> None:
     """Do not count the last assignment to a variable as loading, because it was drawn."""
     for watch in _WATCHES:
         watch.forget_assignment(variable)
 
 
-def _value(variable: Any) -> NDArray[Any]:
+def _value(variable: keras.Variable) -> NDArray[Any]:
     return np.array(variable.numpy())

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+from keras import losses
 from numpy.typing import NDArray
 
 from cnnzoo.toggle import ToggleError
@@ -26,8 +27,6 @@ class LossChoice:
     ----------
     name
         The level.
-    function
-        Name of the Keras function.
     make
         The Keras class.
     activation
@@ -40,11 +39,15 @@ class LossChoice:
     """
 
     name: str
-    function: str
     make: Callable[..., Any]
     activation: str
     labels: LabelForm
     regression: bool = False
+
+    @property
+    def function(self) -> str:
+        """Name of the Keras function."""
+        return str(self.make().fn.__name__)
 
     def units(self, classes: int) -> int:
         """Return the number of outputs of the head."""
@@ -68,7 +71,7 @@ class LossChoice:
                 f"a regression. Pass one of {', '.join(regression_losses)}, or more classes."
             )
 
-    def loss(self, *, label_smoothing: float = 0.0, logits: bool = False) -> Any:
+    def loss(self, *, label_smoothing: float = 0.0, logits: bool = False) -> keras.losses.Loss:
         """Return a new Keras loss."""
         options: dict[str, Any] = {}
         if label_smoothing:
@@ -77,7 +80,7 @@ class LossChoice:
             options["from_logits"] = True
         return self.make(**options)
 
-    def metrics(self, classes: int, *, logits: bool = False) -> list[Any]:
+    def metrics(self, classes: int, *, logits: bool = False) -> list[keras.metrics.Metric]:
         """Return new Keras metrics: accuracy, or MAE and RMSE for a regression."""
         if classes == 1:
             return [
@@ -163,48 +166,21 @@ LOSSES: dict[str, LossChoice] = {
     for choice in (
         LossChoice(
             "sparse_categorical_crossentropy",
-            "sparse_categorical_crossentropy",
-            keras.losses.SparseCategoricalCrossentropy,
+            losses.SparseCategoricalCrossentropy,
             "softmax",
             "ids",
         ),
         LossChoice(
-            "categorical_crossentropy",
-            "categorical_crossentropy",
-            keras.losses.CategoricalCrossentropy,
-            "softmax",
-            "one-hot",
+            "categorical_crossentropy", losses.CategoricalCrossentropy, "softmax", "one-hot"
         ),
-        LossChoice(
-            "binary_crossentropy",
-            "binary_crossentropy",
-            keras.losses.BinaryCrossentropy,
-            "sigmoid",
-            "binary",
-        ),
-        LossChoice(
-            "categorical_hinge",
-            "categorical_hinge",
-            keras.losses.CategoricalHinge,
-            "linear",
-            "one-hot",
-        ),
+        LossChoice("binary_crossentropy", losses.BinaryCrossentropy, "sigmoid", "binary"),
+        LossChoice("categorical_hinge", losses.CategoricalHinge, "linear", "one-hot"),
         # Lin et al. (2017), "Focal loss for dense object detection"
-        LossChoice(
-            "focal",
-            "categorical_focal_crossentropy",
-            keras.losses.CategoricalFocalCrossentropy,
-            "softmax",
-            "one-hot",
-        ),
+        LossChoice("focal", losses.CategoricalFocalCrossentropy, "softmax", "one-hot"),
         # For classes: squared error of the probabilities, as in Golik et al. (2013)
-        LossChoice(
-            "mse", "mean_squared_error", keras.losses.MeanSquaredError, "softmax", "one-hot", True
-        ),
-        LossChoice(
-            "mae", "mean_absolute_error", keras.losses.MeanAbsoluteError, "softmax", "one-hot", True
-        ),
-        LossChoice("huber", "huber", keras.losses.Huber, "softmax", "one-hot", True),
+        LossChoice("mse", losses.MeanSquaredError, "softmax", "one-hot", regression=True),
+        LossChoice("mae", losses.MeanAbsoluteError, "softmax", "one-hot", regression=True),
+        LossChoice("huber", losses.Huber, "softmax", "one-hot", regression=True),
     )
 }
 """Loss choices by level of the toggle ``loss``."""

@@ -21,7 +21,9 @@ Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
 """
 
 
-def make_optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
+def make_optimizer(
+    name: str, learning_rate: float, weight_decay: float = 0.0
+) -> keras.optimizers.Optimizer:
     """Return a new optimizer.
 
     Parameters

@@ -127,7 +127,7 @@ def _check_weights(net: "Blocks", weights: object) -> str | None:
 
 def _load(
     net: "Blocks", backbone: str, source: str | None, shape: tuple[int, ...], train: bool
-) -> Any:
+) -> "keras.Model":
     """Return the backbone with its weights, or raise WeightsError."""
     from cnnzoo.models.backbones import make_backbone, weights_folder
 
@@ -150,7 +150,9 @@ def _load(
     )
 
 
-def _unfreeze(net: "Blocks", backbone: str, features: Any, unfreeze: str) -> list[Any]:
+def _unfreeze(
+    net: "Blocks", backbone: str, features: "keras.Model", unfreeze: str
+) -> list["keras.Layer"]:
     """Freeze the layers before the one named and return the others."""
     names = [layer.name for layer in features.layers]
     if unfreeze == "all":

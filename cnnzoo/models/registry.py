@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+EXAMPLE = """Examples
+--------
+>>> import cnnzoo
+>>> cnnzoo.{name}({options}).output_shape
+(None, {classes})"""
+"""The example in the docstring of every model of the zoo."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -28,7 +35,6 @@ class Model:
 
     name: str
     document: str
-    task: str
     builder: Callable[..., Any]
 
     @property
@@ -48,28 +54,17 @@ class Model:
         return (self.builder.__doc__ or "").partition("\n")[0]
 
 
-EXAMPLE = """Examples
---------
->>> import cnnzoo
->>> cnnzoo.{name}({options}).output_shape
-(None, {classes})"""
-"""The example in the docstring of every model of the zoo."""
-
 MODELS: dict[str, Model] = {}
 """Registered models by name."""
 
 
-def register(
-    document: str, task: str = "classification", **defaults: object
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def register(document: str, **defaults: object) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that registers a family under its own name.
 
     Parameters
     ----------
     document
         Document in which the architecture is described.
-    task
-        Task of the model, such as "classification" or "regression".
     **defaults
         Defaults that differ from those of the shared toggles.
 
@@ -86,13 +81,13 @@ def register(
     """
 
     def decorate(family: Callable[P, R]) -> Callable[P, R]:
-        return _add(family, family, document, task, defaults)
+        return _add(family, family, document, defaults)
 
     return decorate
 
 
 def preset(
-    family: Callable[P, R], document: str, task: str = "classification", **defaults: object
+    family: Callable[P, R], document: str, **defaults: object
 ) -> Callable[[Callable[[], object]], Callable[P, R]]:
     """Return a decorator that registers a family under another name with other defaults.
 
@@ -100,7 +95,7 @@ def preset(
     ----------
     family
         Function that builds the model, registered or not.
-    document, task, **defaults
+    document, **defaults
         See `register`.
 
     Returns
@@ -110,7 +105,7 @@ def preset(
     """
 
     def decorate(named: Callable[[], object]) -> Callable[P, R]:
-        return _add(inspect.unwrap(family), named, document, task, defaults)
+        return _add(inspect.unwrap(family), named, document, defaults)
 
     return decorate
 
@@ -119,7 +114,6 @@ def _add(
     family: Callable[P, R],
     named: Callable[..., object],
     document: str,
-    task: str,
     defaults: Mapping[str, object],
 ) -> Callable[P, R]:
     name = named.__name__
@@ -157,5 +151,5 @@ def _add(
         classes=signature.parameters["classes"].default,
     )
     builder.__doc__ = f"{description}\n\n{example}"
-    MODELS[name] = Model(name=name, document=document, task=task, builder=builder)
+    MODELS[name] = Model(name=name, document=document, builder=builder)
     return build_checked

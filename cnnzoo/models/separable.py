@@ -122,7 +122,7 @@ def efficientnet(
 
 def _inverted_bottleneck(
     net: "Blocks",
-    x: Any,
+    x: "keras.KerasTensor",
     filters: int,
     role: str,
     *,
@@ -130,7 +130,7 @@ def _inverted_bottleneck(
     squeeze_excite: bool,
     skip: bool,
     **depthwise: Any,
-) -> Any:
+) -> "keras.KerasTensor":
     """Expand the channels, convolve and scale each, project them and add the input."""
     import keras
 

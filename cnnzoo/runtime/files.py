@@ -97,6 +97,7 @@ def lock(path: Path) -> "filelock.BaseFileLock":
     """
     import filelock
 
+    path.touch(mode=0o644)  # raises OSError where filelock 4.3.1 reports a held lock
     acquired = filelock.FileLock(path, mode=0o644, thread_local=False)
     try:
         acquired.acquire(blocking=False)

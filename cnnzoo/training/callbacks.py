@@ -11,7 +11,7 @@ STEPWISE = ("cosine", "step")
 """Schedules that set the learning rate at every step."""
 
 
-def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
+def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[keras.callbacks.Callback]:
     """Return the callbacks of a recipe.
 
     Parameters
@@ -23,7 +23,7 @@ def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
     examples
         Number of training examples.
     """
-    callbacks: list[Any] = [_StopAtNaN()]
+    callbacks: list[keras.callbacks.Callback] = [_StopAtNaN()]
     steps_per_epoch = math.ceil(examples / recipe.batch_size)
     steps = recipe.epochs * steps_per_epoch
     if recipe.schedule == "cosine":
@@ -45,7 +45,7 @@ def recipe_callbacks(recipe: Recipe, rate: float, examples: int) -> list[Any]:
     return callbacks
 
 
-def has_own_schedule(optimizer: Any) -> bool:
+def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
     """Return whether an optimizer was created with a schedule instead of a learning rate."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed precision wraps it
     return not isinstance(inner.get_config()["learning_rate"], float)

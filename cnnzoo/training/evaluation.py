@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ PREDICTION_BATCH = 256
 """Examples per batch of a prediction."""
 
 
-def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
+def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
     """Evaluate a compiled model with metrics that are comparable across losses.
 
     Parameters
@@ -81,7 +82,7 @@ def evaluate(model: Any, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, flo
     return measured
 
 
-def _keras_loss(model: Any, x: NDArray[Any], targets: NDArray[Any]) -> float:
+def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> float:
     """Return the loss that Keras evaluates, without penalties."""
     without = WithoutPenalties(model)
     stream = validation_stream(x, targets, PREDICTION_BATCH)
@@ -97,7 +98,7 @@ def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
     return float((2 * hits[seen] / both[seen]).mean())
 
 
-def _predict(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
+def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:
     """Return the model's outputs in inference mode.
 
     The last batch is padded to full size, because Keras would trace the model again for it.

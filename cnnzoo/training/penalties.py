@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import keras
 from keras import ops
 
-_TRACKERS: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
+_TRACKERS: "WeakKeyDictionary[keras.Model, keras.metrics.Metric]" = WeakKeyDictionary()
 """Mean loss without penalties over the steps since the last reset, by model."""
 
 
@@ -31,7 +31,7 @@ class WithoutPenalties(keras.callbacks.Callback):
         Loss of the last evaluation; None if it had no penalty.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: keras.Model) -> None:
         super().__init__()
         self._tracker = _tracker_of(model)
         self._trained: float | None = None
@@ -64,7 +64,7 @@ class WithoutPenalties(keras.callbacks.Callback):
         return mean
 
 
-def _tracker_of(model: Any) -> Any:
+def _tracker_of(model: keras.Model) -> keras.metrics.Metric:
     """Return the metric that a model updates with its loss without penalties."""
     if model in _TRACKERS:
         return _TRACKERS[model]

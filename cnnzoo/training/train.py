@@ -37,7 +37,7 @@ class Trained:
         The trained ``keras.Model``.
     history
         Values of each epoch by name: training loss and metrics, validation loss and metrics with
-        the prefix "val_", and "learning_rate", the rate of the last step. Losses exclude
+        the prefix ``val_``, and "learning_rate", the rate of the last step. Losses exclude
         penalties, as in `evaluate`.
     metrics
         Metrics of `evaluate` after training, by split: "test_loss", "validation_accuracy" and so

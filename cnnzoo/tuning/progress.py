@@ -51,7 +51,7 @@ class SearchProgress(Progress):
 
     def summary(self) -> str:
         """Return the best score, and the number of failed and invalid trials."""
-        best = max if self.objective.direction == "max" else min
+        best = min if self.objective.lower else max
         words = f"best {best(self._scores):.4f}" if self._scores else "no score yet"
         counts = {"failed": self.failed, "invalid": self._invalid}
         return ", ".join([words, *(f"{count} {name}" for name, count in counts.items() if count)])

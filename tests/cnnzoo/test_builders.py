@@ -8,7 +8,7 @@ from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
 from ablations.study.space import Space
 from cnnzoo import ToggleError
-from cnnzoo.builders import BuilderError, find_builder
+from cnnzoo.builders import BuilderError, ToggleGroups, find_builder
 
 SHAPE = (8, 8, 1)
 
@@ -347,3 +347,37 @@ def test_building_keeps_the_dtype_policy(mixed_precision):
 
     build("stub_builders:unnamed")
     assert keras.config.dtype_policy().name == "mixed_float16"
+
+
+# Toggle groups
+
+
+def test_unknown_toggle_of_a_model():
+    with pytest.raises(ToggleError) as refused:
+        ToggleGroups.of("stub_builders:typed").check("unit", 4)
+    assert type(refused.value) is ToggleError
+    assert str(refused.value) == (
+        "`unit`: expected a toggle of `stub_builders:typed`, its recipe or its data; did you mean "
+        "`units`? Toggles of the model: units, rate, wide, kind; of the recipe: epochs, "
+        "batch_size, schedule, augment, class_weight, early_stopping; of the data: normalize, "
+        "train_size, label_noise, imbalance."
+    )
+
+
+def test_levels_of_all_groups_are_checked_for_their_owner():
+    groups = ToggleGroups.of("stub_builders:annotated")
+    assert repr(groups.check("rate", 0)) == repr(groups.default("rate")) == "0.0"
+    for name, level, sentence in (
+        ("units", 0, "`units` of `stub_builders:annotated` must be a whole number from 1 to 65536"),
+        ("epochs", 0, "`epochs` of `Recipe` must be a whole number from 1 to 100000"),
+        ("label_noise", 2, "`label_noise` of `load_data` must be a number from 0 to 1"),
+    ):
+        with pytest.raises(ToggleError) as refused:
+            groups.check(name, level)
+        assert str(refused.value).partition(";")[0] == sentence
+
+
+def test_given_input_shape_replaces_that_of_the_data():
+    for name in ("mlp", "stub_builders:plain"):
+        model = find_builder(name).build({"input_shape": (4, 4, 1)}, SHAPE, 3, 0)
+        assert model.input_shape == (None, 4, 4, 1)

@@ -32,6 +32,7 @@ from ablations.report.search.tables import (
 from ablations.report.table import NOTES, Table, rows_of
 from ablations.report.theme import PAGE
 from ablations.report.wording import metric_words
+from ablations.stats.verdicts import Verdict
 
 IMPORTANCE = (
     "Share of the differences between scores that each choice explains, over all configurations "
@@ -128,7 +129,7 @@ def _cards(contents: SearchContents) -> list[Card]:
             "Without a score",
             f"{count - finished:,}",
             ", ".join(f"{number:,} {status}" for status, number in unfinished.items()),
-            "worse" if failed else "",
+            Verdict.WORSE if failed else "",
         ),
         Card("Compared", f"{len(contents.compared):,}", "trials with complete scores"),
         best,

@@ -28,6 +28,7 @@ from ablations.report.wording import (
 )
 from ablations.stats.contrasts import TOGETHER
 from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.stats.verdicts import Verdict
 from ablations.study.checks import EXPLORATORY_BELOW
 
 MOST_LISTED = 3
@@ -113,11 +114,11 @@ def _path(contents: ReportContents) -> list[Sentence]:
             sentences.append(Sentence("", subject, rest))
             continue
         verdict, share = step_verdict(row), share_words(row["share"])
-        why = _undecided(row) if verdict == "inconclusive" else verdict
+        why = _undecided(row) if verdict == Verdict.INCONCLUSIVE else verdict
         note = (row.get("notes") or "").split("; ")[0] if not verdict else ""
         rest = f", {change_words(row, count_of(int(row['n_pairs']), 'seed'))}"
         rest += f": {why}" if why else f", {note}" if note else ""
-        if verdict == "worse" and row["step"] < len(contents.study["factors"]):
+        if verdict == Verdict.WORSE and row["step"] < len(contents.study["factors"]):
             rest += ", although no other remaining change did less harm"
         else:
             rest += f", {share} of the {whole}" if share else ""
@@ -173,7 +174,7 @@ def _together(kind: str, metric: str, rows: Sequence[Row]) -> Sentence:
     rest = f" in {metric_words(metric)}: {listed([row['term'] for row in rows])}"
     if is_exploratory(rows[0]):
         return Sentence("", f"{words} without verdict ({TOO_FEW})", rest)
-    return Sentence("inconclusive", f"{words} without significance", rest)
+    return Sentence(Verdict.INCONCLUSIVE, f"{words} without significance", rest)
 
 
 def _main(contents: ReportContents, row: Row) -> Sentence:
@@ -185,14 +186,16 @@ def _main(contents: ReportContents, row: Row) -> Sentence:
             return Sentence("", subject, f": effect on {metric}, {FEW} ({test})")
         if is_significant(row):
             return Sentence("", subject, f" has an effect on {metric} ({test})")
-        return Sentence("inconclusive", subject, f" has no significant effect on {metric} ({test})")
+        return Sentence(
+            Verdict.INCONCLUSIVE, subject, f" has no significant effect on {metric} ({test})"
+        )
     subject = _change(contents, row["term"])
     average = "on average over the levels of the other factors"
     if is_exploratory(row):
         return Sentence("", subject, f": difference in {metric} {_size(row)} {average}, {FEW}")
     if not is_significant(row):
         rest = f" has no significant effect on {metric}: {_size(row)} {average}"
-        return Sentence("inconclusive", subject, rest)
+        return Sentence(Verdict.INCONCLUSIVE, subject, rest)
     verdict = better_or_worse(row["metric"], row["delta"])
     end = f": {verdict}" if verdict else ""
     return Sentence(verdict, subject, f" {change_words(row, test)} {average}{end}")
@@ -205,7 +208,9 @@ def _interaction(contents: ReportContents, row: Row) -> Sentence:
         return Sentence("", term, f": interaction in {metric}{size}, {FEW}")
     if not is_significant(row):
         size = f": {_size(row)}" if is_number(row["delta"]) else f" ({test})"
-        return Sentence("inconclusive", term, f" have no significant interaction in {metric}{size}")
+        return Sentence(
+            Verdict.INCONCLUSIVE, term, f" have no significant interaction in {metric}{size}"
+        )
     if not is_number(row["delta"]):
         return Sentence("", term, f" interact in {metric} ({test})")
     first, second = term.split(TOGETHER)
@@ -238,7 +243,7 @@ def _trends(contents: ReportContents) -> list[Sentence]:
         if not row["trend"]:
             once = " after correction for the other factors" if row["p"] < 1 - CONFIDENCE else ""
             rest = f": no significant trend of {metric}{once}, slope {test}{note}"
-            sentences.append(Sentence("inconclusive", factor, rest))
+            sentences.append(Sentence(Verdict.INCONCLUSIVE, factor, rest))
             continue
         verdict = _trend_verdict(row)
         verb = "increases" if row["trend"] == "rises" else "decreases"

@@ -24,7 +24,7 @@ EPOCHS = "Epochs to where the baseline ends"
 
 
 @dataclass(frozen=True)
-class Undone:
+class Unfinished:
     """A variant without a finished trial.
 
     Parameters
@@ -152,9 +152,9 @@ class ReportContents:
         return self.trials[self.trials["status"] == status]
 
     @cached_property
-    def undone(self) -> dict[str, Undone]:
+    def unfinished(self) -> dict[str, Unfinished]:
         """Variants without a finished trial, with the reason."""
-        return undone_of(self.trials)
+        return unfinished_variants(self.trials)
 
     def notes_of(self, row: Row) -> list[str]:
         """Return the cautions of the statistics on one delta."""
@@ -166,7 +166,7 @@ class ReportContents:
         return bool(self.variant_findings.get(str(row["variant"])))
 
 
-def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
+def unfinished_variants(trials: pd.DataFrame) -> dict[str, Unfinished]:
     """Return the variants without a finished trial, with the reason.
 
     A variant that ran is none of them, even if it has no pairs because the baseline failed.
@@ -174,30 +174,30 @@ def undone_of(trials: pd.DataFrame) -> dict[str, Undone]:
     Examples
     --------
     >>> rows = [("baseline", "failed", "no memory"), ("skip=True", "done", "")]
-    >>> list(undone_of(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
+    >>> list(unfinished_variants(pd.DataFrame(rows, columns=["variant", "status", "reason"])))
     ['baseline']
     """
-    finished = set(trials.loc[trials["status"] == "done", "variant"])
+    finished = set(trials.loc[trials["status"] == Status.DONE, "variant"])
     lost = trials[~trials["variant"].isin(finished)]
     return {
-        str(variant): _undone(rows["status"].tolist(), rows["reason"].tolist())
+        str(variant): _unfinished_variant(rows["status"].tolist(), rows["reason"].tolist())
         for variant, rows in lost.groupby("variant", sort=False)
     }
 
 
-def _undone(statuses: Sequence[str], reasons: Sequence[object]) -> Undone:
+def _unfinished_variant(statuses: Sequence[str], reasons: Sequence[object]) -> Unfinished:
     distinct_reasons = dict.fromkeys(
         str(reason).rstrip(".")
         for status, reason in zip(statuses, reasons, strict=True)
         if status != Status.PENDING
     )
     reason = shorten(next(iter(distinct_reasons), ""), MOST_OF_A_REASON, placeholder=" ...")
-    failed, planned = statuses.count("failed"), len(statuses)
+    failed, planned = statuses.count(Status.FAILED), len(statuses)
     if failed:
         some = "all" if failed == planned else f"{failed:,} of"
         count = f"{some} {planned:,} trials" if planned > 1 else "its trial"
         first = ", the first" if len(distinct_reasons) > 1 else ""
-        return Undone("failed", f"{count} failed{first}: {reason}")
-    if "infeasible" in statuses:
-        return Undone("infeasible", f"cannot be built: {reason}")
-    return Undone("pending", "has not run yet")
+        return Unfinished(Status.FAILED, f"{count} failed{first}: {reason}")
+    if Status.INFEASIBLE in statuses:
+        return Unfinished(Status.INFEASIBLE, f"cannot be built: {reason}")
+    return Unfinished(Status.PENDING, "has not run yet")

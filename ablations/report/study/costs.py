@@ -20,6 +20,7 @@ from ablations.report.study.contents import ReportContents
 from ablations.report.study.palette import Palette
 from ablations.report.table import Table, any_table, rows_of
 from ablations.report.wording import better_when, count_of, joined, metric_words
+from ablations.stats.metrics import Better
 from ablations.stats.pareto import pareto
 from ablations.stats.shared_blocks import NOTHING_DONE
 from ablations.study import Status
@@ -42,7 +43,7 @@ def costs_of(contents: ReportContents) -> pd.DataFrame:
     if contents.costs is not None:
         return contents.costs
     tables = [
-        pareto(contents.trials, metric, directions={metric: "lower"}).drop(columns="optimal")
+        pareto(contents.trials, metric, directions={metric: Better.LOWER}).drop(columns="optimal")
         for metric in contents.metrics
         if metric in contents.with_status(Status.DONE)
     ]
@@ -82,7 +83,7 @@ def _shared_words(contents: ReportContents, table: pd.DataFrame) -> str:
         each = [f"{count:,} in {metric_words(metric)}" for metric, count in counts.items()]
         text += f"seed blocks that all these variants finished: {joined(each)}."
     noted = table[~table["notes"].isin(["", NOTHING_DONE])]  # the counts say the latter
-    lost = noted[~noted["variant"].isin(contents.undone)]
+    lost = noted[~noted["variant"].isin(contents.unfinished)]
     notes = dict(zip(lost["variant"], lost["notes"], strict=True))
     return text + "".join(f" {name} is {note}." for name, note in notes.items())
 

@@ -71,7 +71,7 @@ LAST_LOOK = (
     "those of the last look alone. They do not account for the looks before."
 )
 
-ORDER = ("worse", "better", "equivalent")
+ORDER = (Verdict.WORSE, Verdict.BETTER, Verdict.EQUIVALENT)
 """Verdicts that come first if some sentences are folded away."""
 
 
@@ -141,8 +141,8 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
         notes = []
         for row in rows_of(contents.deltas_of(metric)):
             variant = str(row["variant"])
-            undone = contents.undone.get(variant)
-            texts = [undone.why] if undone else contents.notes_of(row)
+            unfinished = contents.unfinished.get(variant)
+            texts = [unfinished.why] if unfinished else contents.notes_of(row)
             findings = contents.variant_findings.get(variant, ())
             # the findings stand in full below the first table only
             texts += ["see its finding above"] if tables and findings else findings
@@ -251,8 +251,8 @@ def _cards(contents: ReportContents) -> list[Card]:
     seeds = contents.with_status(Status.DONE)["seed"].nunique()
     compared = contents.deltas[contents.deltas["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
-    lost = (("failed", failed), ("pending", pending), ("infeasible", infeasible))
-    rest = [f"{count:,} {word}" for word, count in lost if count or word == "failed"]
+    lost = ((Status.FAILED, failed), (Status.PENDING, pending), (Status.INFEASIBLE, infeasible))
+    rest = [f"{count:,} {word}" for word, count in lost if count or word == Status.FAILED]
     answer = headline(contents)
     return [
         Card(
@@ -314,7 +314,7 @@ def _answers(contents: ReportContents) -> list[Sentence]:
     sentences = answers(contents)
     if len(sentences) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
         return sentences
-    return sorted(sentences, key=lambda one: one.verdict == "inconclusive")
+    return sorted(sentences, key=lambda one: one.verdict == Verdict.INCONCLUSIVE)
 
 
 def _settled_first(sentence: Sentence) -> tuple[int, float]:

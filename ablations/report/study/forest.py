@@ -30,7 +30,7 @@ from ablations.report.table import DAGGER, rows_of
 from ablations.report.theme import VERDICTS
 from ablations.report.wording import better_when, listed, metric_words
 from ablations.stats.verdicts import Verdict
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 ROW = 30
 """Height of a row in pixels."""
@@ -45,7 +45,7 @@ PAIR = 7
 MOST_PAIRS = 240
 MOST_SEEDS_PER_VARIANT = 30
 
-HOLLOW = ("inconclusive", "none")
+HOLLOW = (Verdict.INCONCLUSIVE, "none")
 """Verdicts with a hollow mark."""
 
 
@@ -146,8 +146,8 @@ def _not_drawn(contents: ReportContents, metric: str) -> str:
     frame = contents.deltas_of(metric)
     names = []
     for name in frame.loc[frame["delta"].isna(), "variant"]:
-        undone = contents.undone.get(str(name))
-        names.append(f"{name} ({undone.status if undone else 'no pairs'})")
+        unfinished = contents.unfinished.get(str(name))
+        names.append(f"{name} ({unfinished.status if unfinished else 'no pairs'})")
     return f" Not drawn: {listed(names)}." if names else ""
 
 
@@ -207,7 +207,9 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
     """Return the pairs that are drawn, those of the largest deltas, and what was left out."""
     if metric not in contents.trials:
         return [], ""
-    table = contents.with_status("done").pivot_table(index="seed", columns="variant", values=metric)
+    table = contents.with_status(Status.DONE).pivot_table(
+        index="seed", columns="variant", values=metric
+    )
     if BASELINE not in table:
         return [], ""
     deltas = contents.deltas_of(metric)

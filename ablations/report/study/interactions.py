@@ -11,7 +11,7 @@ from ablations.report.theme import DASHES, SERIES
 from ablations.report.wording import level_words, metric_words
 from ablations.stats.contrasts import TOGETHER
 from ablations.stats.pairs import by_seed
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 MOST_FIGURES = 6
 HEIGHT = 220
@@ -39,7 +39,7 @@ def _cells(
     A value that is not finite counts as unfinished, as in every comparison.
     """
     factors, baseline = contents.study["factors"], contents.study.get("baseline", {})
-    finished = contents.with_status("done")
+    finished = contents.with_status(Status.DONE)
     if metric not in finished or BASELINE not in set(finished["variant"]):
         return None
     start = _baseline_levels(contents)

@@ -6,7 +6,7 @@ from ablations.report.figure import OTHER, Theme
 from ablations.report.page import Key
 from ablations.report.study.contents import ReportContents
 from ablations.report.theme import DASHES, PAGE, SERIES
-from ablations.study import BASELINE
+from ablations.study import BASELINE, Status
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Palette:
 
 def palette(contents: ReportContents) -> Palette:
     """Give colours to the variants; if there are many, to those with the largest deltas."""
-    finished = dict.fromkeys(contents.with_status("done")["variant"])
+    finished = dict.fromkeys(contents.with_status(Status.DONE)["variant"])
     others = [name for name in finished if name != BASELINE]
     if len(others) <= len(SERIES):
         return Palette((BASELINE, *others), True)

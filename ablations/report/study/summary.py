@@ -11,6 +11,7 @@ from ablations.report.wording import Row, comparison, count_of, metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
 from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 SETTLED = (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT)
@@ -53,7 +54,7 @@ def sentence(row: Row, usual: int | None = None) -> str:
         return f"{variant}: {row.get('notes') or 'no pairs, nothing to compare'} ({metric})"
     delta, low, high = float(row["delta"]), float(row["ci_low"]), float(row["ci_high"])
     seeds = count_of(n, "seed")
-    if verdict in ("better", "worse"):
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
         return f"{variant} {change_words(row, seeds, usual=usual)}: {verdict}"
     size = estimate(delta, low, high, seeds, usual=usual)
     if verdict == "equivalent":
@@ -97,10 +98,12 @@ def summary(contents: ReportContents) -> dict[str, list[Sentence]]:
     first = next(iter(contents.metrics), "")
     for row in rows_of(contents.deltas):
         subject, metric = comparison(row), row["metric"]
-        undone = contents.undone.get(str(row["variant"]))
-        if undone is not None:
+        unfinished = contents.unfinished.get(str(row["variant"]))
+        if unfinished is not None:
             if metric == first:
-                sentences[metric].append(Sentence(undone.status, subject, f": {undone.why}"))
+                sentences[metric].append(
+                    Sentence(unfinished.status, subject, f": {unfinished.why}")
+                )
             continue
         rest = sentence(row, usual[metric]).removeprefix(subject).rstrip(".")
         if few == compared:
@@ -146,7 +149,7 @@ def largest(contents: ReportContents) -> dict[str, Any] | None:
     """
     for metric in contents.metrics:
         table = contents.deltas_of(metric)
-        settled = rows_of(table[table["verdict"].isin(["better", "worse"])])
+        settled = rows_of(table[table["verdict"].isin([Verdict.BETTER, Verdict.WORSE])])
         if settled:
             clean = [row for row in settled if not contents.has_finding(row)]
             return max(clean or settled, key=lambda row: abs(row["delta"]))
@@ -166,10 +169,10 @@ def warnings(contents: ReportContents) -> list[str]:
     texts += [f"All comparisons: {note}." for note in notes_of_all(contents) if note != FEW_PAIRS]
     if all_have_findings(contents):
         texts.append("The doctor has a finding on every variant; see Findings below.")
-    planned = len(contents.trials) - len(contents.with_status("infeasible"))
+    planned = len(contents.trials) - len(contents.with_status(Status.INFEASIBLE))
     for status, words in (
-        ("failed", "failed. Missing pairs are shown and never filled in."),
-        ("pending", "have not run yet. The numbers may still change."),
+        (Status.FAILED, "failed. Missing pairs are shown and never filled in."),
+        (Status.PENDING, "have not run yet. The numbers may still change."),
     ):
         count = len(contents.with_status(status))
         if count:

@@ -45,6 +45,7 @@ from ablations.report.table import (
 from ablations.report.wording import JOINED, Row, better_or_worse, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.verdicts import Verdict
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
@@ -97,13 +98,15 @@ def _delta_cells(
 ) -> tuple[Cell, ...]:
     delta, low, high = row["delta"], row["ci_low"], row["ci_high"]
     decimals = decimals_of(delta, low, high, usual, abs(row["baseline_mean"]) / 10)
-    undone = contents.undone.get(str(row["variant"]))
-    verdict = row["verdict"] or (undone.status if undone else "none")
+    unfinished = contents.unfinished.get(str(row["variant"]))
+    verdict = row["verdict"] or (unfinished.status if unfinished else "none")
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
     changed = (text_cell(row["factor"]), level_cell(row["level"]))
-    notes = [] if undone else contents.notes_of(row)  # the table of failed trials has the reason
+    notes = (
+        [] if unfinished else contents.notes_of(row)
+    )  # the table of failed trials has the reason
     notes += [SEE_FINDING] if contents.has_finding(row) else []
     return (
         *((text_cell(row["variant"]),) if several else changed),
@@ -145,12 +148,13 @@ def _statistic(name: str, value: Any) -> Cell:
 
 def failures_table(contents: ReportContents) -> Table:
     """Return the failed trials by variant and reason."""
-    return _by_reason("Failed trials", contents.with_status("failed"))
+    return _by_reason("Failed trials", contents.with_status(Status.FAILED))
 
 
 def infeasible_table(contents: ReportContents) -> Table:
     """Return the variants that cannot be built, with the reasons."""
-    return _by_reason("Infeasible variants", contents.with_status("infeasible")).without("Seeds")
+    infeasible = contents.with_status(Status.INFEASIBLE)
+    return _by_reason("Infeasible variants", infeasible).without("Seeds")
 
 
 def pending_table(contents: ReportContents) -> Table:
@@ -301,7 +305,7 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
         return any_table(title, frame)
     if title == STABILITY:
         # the table of failed trials has the others
-        frame = frame[~frame["variant"].isin(contents.undone)]
+        frame = frame[~frame["variant"].isin(contents.unfinished)]
     rows = [row | _conclusion(title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
@@ -361,7 +365,7 @@ def step_verdict(row: Row) -> str:
     if _is_barred(row):
         return ""
     if not row["p_adjusted"] < 1 - CONFIDENCE:
-        return "inconclusive"
+        return Verdict.INCONCLUSIVE
     return better_or_worse(row["metric"], row["delta"])
 
 

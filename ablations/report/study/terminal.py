@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.report.numbers import CI, bracket, decimals_of, fixed, p_value, usual_decimals
-from ablations.report.study.contents import Undone, undone_of
+from ablations.report.study.contents import Unfinished, unfinished_variants
 from ablations.report.wording import metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
@@ -23,7 +23,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
     seeds, the baseline's mean in the same seeds stands beside each mean.
     """
     apart = len(set(deltas["baseline_mean"].dropna())) > 1
-    usual, undone = usual_decimals(deltas), undone_of(trials)
+    usual, unfinished = usual_decimals(deltas), unfinished_variants(trials)
     cells = []
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
@@ -37,7 +37,7 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 bracket(row.ci_low, row.ci_high, decimals),
                 p_value(row.p_adjusted),
                 row.n_pairs,
-                row.verdict or _without_verdict(row, undone),
+                row.verdict or _without_verdict(row, unfinished),
             )
         )
     means = ("baseline", "mean") if apart else ("mean",)
@@ -68,10 +68,10 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
     >>> missing_verdicts(deltas, trials, few=False)
     ['units=4: no verdict: training diverged in 1 of 8 pairs.']
     """
-    undone = undone_of(trials)
+    unfinished = unfinished_variants(trials)
     metrics: dict[tuple[str, str], list[str]] = {}
     for row in deltas.itertuples():
-        if not row.verdict and row.variant not in undone:
+        if not row.verdict and row.variant not in unfinished:
             notes = str(row.notes).split("; ")
             for note in [note for note in notes if note.startswith(NO_VERDICT)] or notes:
                 if note and not (few and note in (FEW_PAIRS, ONE_SEED)):
@@ -84,8 +84,8 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
     return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
 
 
-def _without_verdict(row: Any, undone: Mapping[str, Undone]) -> str:
+def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:
     """Return what replaces a missing verdict; nothing for a single pair."""
-    if row.variant in undone:
-        return undone[row.variant].status
+    if row.variant in unfinished:
+        return unfinished[row.variant].status
     return "none" if row.n_pairs > 1 else ""

@@ -17,6 +17,7 @@ from cnnzoo.training.metric_names import Direction
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.directions import maximized_score, read_direction
 from cnnzoo.tuning.reading.kerastuner_json import (
+    Metric,
     State,
     UnreadableError,
     integer,
@@ -198,7 +199,7 @@ def _objective(stored: Any, states: Sequence[State]) -> Objective | None:
     return Objective(name, candidates[name])
 
 
-def _scores(metric: Any, state: State) -> bool:
+def _scores(metric: Metric, state: State) -> bool:
     # the mean of executions may be rounded differently
     return state.score is not None and abs(metric.best - state.score) <= 1e-12 * abs(state.score)
 

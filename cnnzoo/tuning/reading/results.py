@@ -240,7 +240,7 @@ class SearchResults:
         return train_line(self.project.search, self.levels_of(self.winner))
 
     def importance(self) -> "pd.DataFrame":
-        """Estimate how much each hyperparameter matters, by permutation importance.
+        """Estimate the importance of each hyperparameter by permutation.
 
         Returns
         -------

@@ -135,7 +135,7 @@ def contents():
     baseline = {"test_loss": 0.251, "test_accuracy": 0.932}
     trials = make_trials(variants, METRICS, range(10), rng, baseline)
     where = trials["variant"]
-    undone = {
+    unfinished = {
         "failed": [
             (
                 (where == "pool_size=3") & (trials["seed"] == 4),
@@ -147,7 +147,7 @@ def contents():
         ],
         "pending": [(where == "filters=4096", "")],
     }
-    for status, cases in undone.items():
+    for status, cases in unfinished.items():
         for rows, reason in cases:
             trials.loc[rows, "status"] = status
             trials.loc[rows, "reason"] = reason

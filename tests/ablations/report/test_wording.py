@@ -192,8 +192,8 @@ def test_reason_of_an_unfinished_variant(contents, reasons, why):
     rows = trials.index[trials["variant"] == "filters=4096"]
     trials.loc[rows[: len(reasons)], "status"] = "failed"
     trials.loc[rows[: len(reasons)], "reason"] = reasons
-    undone = replace(contents, trials=trials).undone["filters=4096"]
-    assert (undone.status, undone.why) == ("failed", why)
+    unfinished = replace(contents, trials=trials).unfinished["filters=4096"]
+    assert (unfinished.status, unfinished.why) == ("failed", why)
 
 
 def test_interval_end_is_not_rounded_to_0(contents):

@@ -226,7 +226,7 @@ def test_results_of_another_arithmetic_are_not_reused(go, monkeypatch, capsys):
     again, ran = go()
     assert len(ran) == len(again.trials)
     said = "".join(capsys.readouterr().err.split())
-    assert "whattheydependonchanged:arithmeticfrommentaltowritten." in said
+    assert "whattheydependonhaschanged:arithmeticfrommentaltowritten." in said
 
 
 def test_variant_is_trained_after_a_failed_measurement(go, monkeypatch):

@@ -74,16 +74,17 @@ def test_killed_workers_are_replaced_and_no_score_is_lost(tmp_path):
     assert sorted(ends) == [trial["trial_id"] for trial in trials]
 
 
-def test_a_trial_that_kills_its_workers_fails(searched):
+def test_trials_that_kill_or_change_their_workers_affect_no_others(searched):
+    numbers = [*range(1, 9)]
     trials = searched(
-        search_builders.deadly, "digits", {"number": [1, 2, 3]}, tuner="grid", workers=2, **TINY
+        search_builders.deadly, "digits", {"number": numbers}, tuner="grid", workers=2, **TINY
     )
-    found = {trial["values"]["number"]: (trial["status"], trial["message"]) for trial in trials}
-    assert found == {
-        1: ("COMPLETED", None),
-        2: ("FAILED", "its worker died 2 times, at last with signal 9"),
-        3: ("COMPLETED", None),
-    }
+    statuses = {trial["values"]["number"]: trial["status"] for trial in trials}
+    assert statuses.pop(2) == "FAILED"
+    assert statuses.pop(4) in ("COMPLETED", "FAILED")  # as TensorFlow can, without eager execution
+    assert set(statuses.values()) == {"COMPLETED"}
+    (message,) = (trial["message"] for trial in trials if trial["values"]["number"] == 2)
+    assert message == "its worker died 2 times, at last with signal 9"
 
 
 def test_a_killed_search_can_be_resumed_and_its_workers_end(tmp_path):
