@@ -1,7 +1,6 @@
 """The toggles of a model, or a custom ``build(hp)``, as a ``keras_tuner.HyperModel``."""
 
 import contextlib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,10 +9,10 @@ import keras
 import keras_tuner
 import numpy as np
 
-from cnnzoo.builders import check_names, is_hypermodel, name_of, takes_hp
+from cnnzoo.builders import check_names, find_builder, name_of, takes_hp
 from cnnzoo.data import Data, DataError, load_data
+from cnnzoo.hp_discovery import explore
 from cnnzoo.kinds import AXES, Kind
-from cnnzoo.models.initialization import build_seeded, fresh_names
 from cnnzoo.models.loaded_weights import loaded_digest
 from cnnzoo.models.losses import LabelError
 from cnnzoo.runtime.error_text import reason_of
@@ -24,7 +23,6 @@ from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import check_fit, fit
 from cnnzoo.tuning.records import OWN
 from cnnzoo.tuning.space import Levels, Search, Space, keywords_of, make_space
-from cnnzoo.zoo import get_model
 
 REFUSALS = (ToggleError, LabelError, keras_tuner.errors.FailedTrialError)
 """Errors that mean that the choices of a configuration do not go together."""
@@ -120,7 +118,8 @@ class ZooHyperModel(keras_tuner.HyperModel):
         self, model: str | Callable[..., Any], space: Space, recipe: Recipe, seed: int = 0
     ) -> None:
         super().__init__(name=space.owner)
-        self.model, self.space, self.recipe, self.seed = model, space, recipe, seed
+        self.model, self.builder = model, find_builder(model)
+        self.space, self.recipe, self.seed = space, recipe, seed
         self._policy = keras.config.dtype_policy()
         self._declared: Any = None
         self._loaded: tuple[Any, Data] | None = None
@@ -174,7 +173,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"`classes` of `{self.space.owner}`: expected {info.classes}, the classes of "
                 f"`{info.name}`; got {classes}. Leave it out."
             )
-        if not isinstance(self.model, str) or given.get("weights"):
+        if not self.builder.reusable or given.get("weights"):
             self.weights = self._digest_at_defaults(data, seed)
 
     def _digest_at_defaults(self, data: Data, seed: int) -> str:
@@ -229,14 +228,7 @@ class ZooHyperModel(keras_tuner.HyperModel):
         chosen = self.space.chosen(self.space.model, levels)
         # KerasTuner clears Keras's session before each trial, which resets the policy
         keras.config.set_dtype_policy(self._policy)
-        if isinstance(self.model, str):
-            settings = {**purpose, "seed": seed, **self.space.others, **chosen}
-            return get_model(self.model).builder(**settings)
-        model = self.model
-        takes = inspect.signature(model).parameters
-        known = {name: value for name, value in {**purpose, "seed": seed}.items() if name in takes}
-        given = {**known, **self.space.others, **chosen}
-        return build_seeded(lambda: model(**given), seed, purpose.get("input_shape"))
+        return self.builder.build({**self.space.others, **chosen}, seed=seed, **purpose)
 
     def load(self, source: object, levels: Mapping[str, Level], seed: int, **shares: Any) -> Data:
         """Load data with the levels of its toggles.
@@ -358,8 +350,6 @@ class CustomHyperModel(ZooHyperModel):
 
     def __init__(self, model: Any, space: Space, recipe: Recipe, seed: int = 0) -> None:
         super().__init__(model, space, recipe, seed)
-        self._make = getattr(model, "build", model)
-        self._declare = model.declare_hyperparameters if is_hypermodel(model) else None
         self._discovered: Any = None
         self._last: Any = None
 
@@ -385,7 +375,7 @@ class CustomHyperModel(ZooHyperModel):
         chosen = keras_tuner.HyperParameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
-        return build_seeded(lambda: self._built(chosen), seed, purpose.get("input_shape"))
+        return self._build(chosen, seed, purpose.get("input_shape"))
 
     def take_declared(self) -> Any:
         """Return the hyperparameters that the last build declared, once."""
@@ -416,8 +406,7 @@ class CustomHyperModel(ZooHyperModel):
         defaults = keras_tuner.HyperParameters()
         try:
             with isolated():
-                shape = data.info.input_shape
-                built = build_seeded(lambda: self._built(defaults), seed, shape)
+                built = self._build(defaults, seed, data.info.input_shape)
                 self.weights = loaded_digest(built)
                 check_fit(built, data, self.space.complete(self.recipe, {}))
         except REFUSALS as error:
@@ -437,42 +426,27 @@ class CustomHyperModel(ZooHyperModel):
                 f"toggles of the recipe or the data to `search`: {', '.join(toggles)}."
             )
 
-    def _built(self, hp: Any) -> Any:
+    def _build(self, hp: Any, seed: int, input_shape: tuple[int, ...] | None) -> Any:
         self._last = hp
         keras.config.set_dtype_policy(self._policy)
-        fresh_names()
-        if self._declare is not None:
-            self._declare(hp)
-        built = self._make(hp)
+        built = self.builder.build_hp(hp, input_shape, seed)
         self._check_names(hp)
-        if not isinstance(built, keras.Model):
-            raise ToggleError(
-                f"`{self.space.owner}`: expected a compiled keras.Model in return; got {built!r}."
-            )
         return built
 
     def _check_names(self, hp: Any) -> None:
         check_names((own.name for own in hp.space), "hyperparameter", self.space.owner)
 
     def _discover(self) -> Any:
-        """Return all hyperparameters, building once for each branch that was not taken yet."""
+        """Return all hyperparameters that scopes declare."""
         discovered = keras_tuner.HyperParameters()
-        waiting: list[list[Any]] = [[]]
-        seen: list[list[Any]] = []
-        while waiting:
-            branch = waiting.pop(0)
-            if branch in seen:
-                continue
-            seen.append(branch)
-            attempt = keras_tuner.HyperParameters()
-            attempt.values.update({condition.name: condition.values[0] for condition in branch})
-            with contextlib.suppress(Exception), isolated():  # an error will end the trial
-                self._built(attempt)
-            merge_hyperparameters(discovered, attempt)
-            seen += attempt.active_scopes
-            waiting += attempt.inactive_scopes
-        self._last = None
+        for call in explore(self._try, scopes_only=True):
+            merge_hyperparameters(discovered, call.hp)
         return discovered
+
+    def _try(self, hp: Any) -> None:
+        with isolated():
+            keras.config.set_dtype_policy(self._policy)
+            self.builder.try_hp(hp)
 
 
 def make_hypermodel(

@@ -10,8 +10,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cnnzoo.builders import check_model, check_names, name_of, owner_of, takes_hp
-from cnnzoo.data.load import load_data
+from cnnzoo.builders import (
+    check_model,
+    check_names,
+    data_toggles,
+    name_of,
+    owner_of,
+    recipe_toggles,
+    takes_hp,
+)
 from cnnzoo.toggle import (
     Level,
     Toggle,
@@ -290,7 +297,7 @@ def _check_recipe(recipe: Recipe, held: Mapping[str, Level]) -> None:
 
 def _groups(
     builder: Callable[..., Any], recipe: Recipe
-) -> tuple[dict[str, Toggle], dict[str, Toggle], dict[str, Toggle]]:
+) -> tuple[Mapping[str, Toggle], Mapping[str, Toggle], Mapping[str, Toggle]]:
     start = {
         name: value
         for name, value in asdict(recipe).items()
@@ -298,9 +305,9 @@ def _groups(
     }
     recipes = {
         name: replace(toggle, default=start.get(name, toggle.default))
-        for name, toggle in read_toggles(Recipe).items()
+        for name, toggle in recipe_toggles().items()
     }
-    return read_toggles(builder), recipes, read_toggles(load_data)
+    return read_toggles(builder), recipes, data_toggles()
 
 
 def _other_parameters(builder: Callable[..., Any], toggles: Mapping[str, Toggle]) -> set[str]:

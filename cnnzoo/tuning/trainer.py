@@ -1,6 +1,5 @@
 """Train the configurations of a search, one seed at a time, in this process or in a worker."""
 
-import gc
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ import keras_tuner
 
 from cnnzoo.data import Data
 from cnnzoo.doctor.likelihood import check_likelihood
-from cnnzoo.models.initialization import restart
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, fix_arithmetic
 from cnnzoo.runtime.error_text import line_of, reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -20,6 +18,7 @@ from cnnzoo.toggle import Level
 from cnnzoo.training.evaluation import evaluate
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import fit
+from cnnzoo.training.warm import WarmModel
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
 from cnnzoo.tuning.records import OWN, Execution, Objective
 from cnnzoo.tuning.space import Space
@@ -119,8 +118,7 @@ class Trainer:
     def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
         self.hypermodel, self.source, self.objective = hypermodel, source, objective
         self._data_sets: dict[Any, Data] = {}
-        self._warm: tuple[Any, Any] | None = None
-        self._has_garbage = False
+        self._warm = WarmModel()
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or return it from memory."""
@@ -159,9 +157,8 @@ class Trainer:
             training = {"status": "invalid", "reason": line_of(error)}
         except (Exception, SystemExit) as error:  # any error of a builder, or of memory
             training = {"status": "failed", "reason": reason_of(error)}
-            self._has_garbage = True
         if training["status"] != "done":
-            self._warm = None
+            self._warm.clear()
         seconds = time.perf_counter() - start
         execution = Execution(**{"epochs": 0, **training}, seed=run.seed, seconds=seconds)
         return SeedResult(execution, self.hypermodel.take_declared(), tuple(changed_state))
@@ -211,28 +208,24 @@ class Trainer:
         time, because it changes no model of the zoo. A custom model may count its calls.
         """
         watches = recipe.early_stopping > 0 or recipe.schedule == "reduce-on-plateau"
-        if watches or not isinstance(self.hypermodel.model, str):
+        if watches or not self.hypermodel.builder.reusable:
             return data
         x, y = data.validation
         return replace(data, validation=type(data.validation)(x[:0], y[:0]))
 
     def _model(self, levels: Mapping[str, Level], data: Data, seed: int) -> Any:
         """Build the model, or restart the last one if it has the same levels of the model."""
-        purpose = {"input_shape": data.info.input_shape, "classes": data.info.classes}
+        purpose: dict[str, Any] = {
+            "input_shape": data.info.input_shape,
+            "classes": data.info.classes,
+        }
         model_levels = {n: level for n, level in levels.items() if n in self.hypermodel.space.model}
-        key = (tuple(model_levels.items()), tuple(purpose.values()))
-        if self._warm is not None and self._warm[0] == key:
-            restart(self._warm[1], seed)
-            return self._warm[1]
-        self._warm = None
-        if self._has_garbage:
-            gc.collect()  # a traced model is full of cycles
-        self._has_garbage = False
-        model = self.hypermodel.make(levels, seed, **purpose)
-        self._has_garbage = True
-        if isinstance(self.hypermodel.model, str):  # a custom model may not restart
-            self._warm = key, model
-        return model
+        return self._warm.get(
+            (tuple(model_levels.items()), *purpose.values()),
+            lambda: self.hypermodel.make(levels, seed, **purpose),
+            seed,
+            keep=self.hypermodel.builder.reusable,
+        )
 
 
 def _bytes_of(data: Data) -> int:
