@@ -87,14 +87,17 @@ def test_trials_that_kill_or_change_their_workers_affect_no_others(searched):
     assert message == "its worker died 2 times, at last with signal 9"
 
 
-def test_a_killed_search_can_be_resumed_and_its_workers_end(tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=lambda end: end.name)
+def test_an_ended_search_can_be_resumed_and_its_workers_end(tmp_path, end):
     directory = tmp_path / "search"
     gate = tmp_path / "gate"
     gate.write_text("10")
     search = start(directory, 2, 20, "stub", GATE=str(gate))
     wait_for(lambda: len([*directory.glob("trial_*/executions.json")]) >= 5)
     below = children(search.pid)
-    kill(search)
+    search.send_signal(end)
+    search.communicate()
+    assert search.returncode == -end
     wait_for(lambda: not any(map(alive, below)))
     over = [folder for folder in directory.glob("trial_*") if has_ended(folder)]
     done = {path: path.read_bytes() for path in (folder / "executions.json" for folder in over)}
