@@ -375,7 +375,7 @@ class CustomHyperModel(ZooHyperModel):
         chosen = keras_tuner.HyperParameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
-        return self._build(chosen, seed, purpose.get("input_shape"))
+        return self._make_model(chosen, seed, purpose.get("input_shape"))
 
     def take_declared(self) -> Any:
         """Return the hyperparameters that the last build declared, once."""
@@ -406,7 +406,7 @@ class CustomHyperModel(ZooHyperModel):
         defaults = keras_tuner.HyperParameters()
         try:
             with isolated():
-                built = self._build(defaults, seed, data.info.input_shape)
+                built = self._make_model(defaults, seed, data.info.input_shape)
                 self.weights = loaded_digest(built)
                 check_fit(built, data, self.space.complete(self.recipe, {}))
         except REFUSALS as error:
@@ -426,7 +426,7 @@ class CustomHyperModel(ZooHyperModel):
                 f"toggles of the recipe or the data to `search`: {', '.join(toggles)}."
             )
 
-    def _build(self, hp: Any, seed: int, input_shape: tuple[int, ...] | None) -> Any:
+    def _make_model(self, hp: Any, seed: int, input_shape: tuple[int, ...] | None) -> Any:
         self._last = hp
         keras.config.set_dtype_policy(self._policy)
         built = self.builder.build_hp(hp, input_shape, seed)

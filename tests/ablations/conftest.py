@@ -1,14 +1,7 @@
 """Stub modules that workers can import, and stub trials in the place of training."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # which worker processes inherit
-
-import stub_outcomes
-import stub_trials
+from helpers import stub_outcomes, stub_trials
 
 from ablations import TrialResult, run
 from ablations.running import run as runner

@@ -10,14 +10,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from stub_study import PROGRAMS
-from waiting import alive, wait_until
+from helpers import stub_study
+from helpers.stub_study import PROGRAMS
+from helpers.waiting import alive, wait_until
 
 from ablations import open_results
 from ablations.designs.planner import Planner
 from ablations.store import FILE
 
-PROGRAM = Path(__file__).parent / "stub_study.py"
+PROGRAM = Path(stub_study.__file__)
 
 
 def planned(which):

@@ -35,7 +35,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
 def test_dtype_policy_of_a_level_reaches_no_other_trial(tmp_path):
     """Without isolation, the baseline would leave Keras in half precision."""
     study = Study(
-        "stub_builders:leaking",
+        "helpers.stub_builders:leaking",
         "digits",
         factors={"leak": ["policy", "none"]},
         baseline={"leak": "policy", "train_size": 100},
@@ -107,7 +107,7 @@ def test_moving_averages_finding_appears_only_where_it_applies(tmp_path):
 
 def test_custom_builder_is_studied_end_to_end(tmp_path):
     study = Study(
-        "stub_builders:plain",
+        "helpers.stub_builders:plain",
         "digits",
         factors={"wide": [False, True]},
         baseline={"train_size": 100},
@@ -122,7 +122,7 @@ def test_custom_builder_is_studied_end_to_end(tmp_path):
 
 def test_losses_that_a_custom_builder_switches_are_not_compared(tmp_path):
     study = Study(
-        "stub_builders:objective",
+        "helpers.stub_builders:objective",
         "digits",
         factors={"objective": ["crossentropy", "squares"]},
         baseline={"train_size": 100},

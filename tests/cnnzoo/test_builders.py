@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-import stub_builders
+from helpers import stub_builders
 
 from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
@@ -47,9 +47,9 @@ def test_zoo_model_is_built_for_the_data():
             "'package.module:function'.",
         ),
         (
-            "stub_builders:nothing",
-            "`model`: cannot import 'stub_builders:nothing' (module 'stub_builders' has no "
-            "attribute 'nothing'). Expected 'package.module:function'.",
+            "helpers.stub_builders:nothing",
+            "`model`: cannot import 'helpers.stub_builders:nothing' (module 'helpers.stub_builders' "
+            "has no attribute 'nothing'). Expected 'package.module:function'.",
         ),
     ],
 )
@@ -61,9 +61,10 @@ def test_model_that_cannot_be_imported(name, sentence):
 
 def test_study_raises_its_own_error():
     with pytest.raises(StudyError) as refused:
-        plan(Study("stub_builders:nothing", factors={"units": [4, 8]}))
+        plan(Study("helpers.stub_builders:nothing", factors={"units": [4, 8]}))
     assert str(refused.value) == (
-        "`model`: cannot import 'stub_builders:nothing' (module 'stub_builders' has no attribute "
+        "`model`: cannot import 'helpers.stub_builders:nothing' (module 'stub_builders' "
+        "has no attribute "
         "'nothing'). Expected 'package.module:function'."
     )
 
@@ -74,7 +75,7 @@ def test_unknown_zoo_model_names_the_nearest():
 
 
 def test_function_in_a_class():
-    assert units_of(build("stub_builders:Outer.build_inner", {"units": 4})) == [4, 10]
+    assert units_of(build("helpers.stub_builders:Outer.build_inner", {"units": 4})) == [4, 10]
 
 
 def test_custom_builder_has_a_code_version(tmp_path, monkeypatch):
@@ -92,7 +93,7 @@ def test_custom_builder_has_a_code_version(tmp_path, monkeypatch):
 
 
 def test_annotated_builder_has_its_toggles():
-    toggles = find_builder("stub_builders:annotated").toggles()
+    toggles = find_builder("helpers.stub_builders:annotated").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {"units": 8, "rate": 0}
     assert toggles["units"].allowed == "a whole number from 1 to 65536"
     with pytest.raises(ToggleError) as refused:
@@ -101,7 +102,7 @@ def test_annotated_builder_has_its_toggles():
 
 
 def test_plain_parameters_take_any_level():
-    toggles = find_builder("stub_builders:plain").toggles()
+    toggles = find_builder("helpers.stub_builders:plain").toggles()
     assert {name: toggle.default for name, toggle in toggles.items()} == {
         "units": 8,
         "rate": 0.0,
@@ -116,7 +117,7 @@ def test_plain_parameters_take_any_level():
 
 
 def test_plain_annotation_is_the_type_of_levels():
-    toggles = find_builder("stub_builders:typed").toggles()
+    toggles = find_builder("helpers.stub_builders:typed").toggles()
     assert {name: toggle.allowed for name, toggle in toggles.items()} == {
         "units": "a whole number",
         "rate": "a number",
@@ -133,56 +134,65 @@ def test_plain_annotation_is_the_type_of_levels():
     [
         (
             {"units": 1.5},
-            "`units` of `stub_builders:typed` must be a whole number; got 1.5 (float).",
+            "`units` of `helpers.stub_builders:typed` must be a whole number; got 1.5 (float).",
         ),
         (
             {"units": True},
-            "`units` of `stub_builders:typed` must be a whole number; got True (bool).",
+            "`units` of `helpers.stub_builders:typed` must be a whole number; got True (bool).",
         ),
-        ({"rate": math.inf}, "`rate` of `stub_builders:typed` must be a number; got inf."),
-        ({"rate": -math.inf}, "`rate` of `stub_builders:typed` must be a number; got -inf."),
-        ({"wide": 1}, "`wide` of `stub_builders:typed` must be one of False, True; got 1 (int)."),
-        ({"kind": 1}, "`kind` of `stub_builders:typed` must be a text; got 1 (int)."),
+        ({"rate": math.inf}, "`rate` of `helpers.stub_builders:typed` must be a number; got inf."),
+        (
+            {"rate": -math.inf},
+            "`rate` of `helpers.stub_builders:typed` must be a number; got -inf.",
+        ),
+        (
+            {"wide": 1},
+            "`wide` of `helpers.stub_builders:typed` must be one of False, True; got 1 (int).",
+        ),
+        ({"kind": 1}, "`kind` of `helpers.stub_builders:typed` must be a text; got 1 (int)."),
     ],
 )
 def test_level_of_another_type(levels, sentence):
     with pytest.raises(ToggleError) as refused:
-        Planner.of(Study("stub_builders:typed", factors={n: [v] for n, v in levels.items()}))
-    assert str(refused.value) == sentence.format("`stub_builders:typed`")
+        Planner.of(
+            Study("helpers.stub_builders:typed", factors={n: [v] for n, v in levels.items()})
+        )
+    assert str(refused.value) == sentence.format("`helpers.stub_builders:typed`")
 
 
 def test_required_parameter_of_a_custom_builder():
     with pytest.raises(StudyError) as refused:
-        Planner.of(Study("stub_builders:needy", factors={"units": [8, 16]}))
+        Planner.of(Study("helpers.stub_builders:needy", factors={"units": [8, 16]}))
     assert str(refused.value) == (
-        "`model`: the parameter `width` of 'stub_builders:needy' has no default. Give it one, "
+        "`model`: the parameter `width` of 'helpers.stub_builders:needy' has no default. "
+        "Give it one, "
         "which the baseline uses. Only input_shape, classes, seed need none."
     )
 
 
 def test_builder_that_returns_no_model():
     with pytest.raises(BuilderError) as refused:
-        build("stub_builders:whole")
+        build("helpers.stub_builders:whole")
     assert str(refused.value) == (
-        "`stub_builders:whole`: expected a compiled keras.Model as result; got 8 (int)."
+        "`helpers.stub_builders:whole`: expected a compiled keras.Model as result; got 8 (int)."
     )
 
 
 def test_sequential_without_input_is_built_for_the_data():
-    model = build("stub_builders:inputless")
+    model = build("helpers.stub_builders:inputless")
     assert model.input_shape == (None, *SHAPE)
     assert [kernel.shape for kernel in kernels(model)] == [(64, 8), (8,), (8, 10), (10,)]
-    assert (kernels(build("stub_builders:inputless"))[0] == kernels(model)[0]).all()
+    assert (kernels(build("helpers.stub_builders:inputless"))[0] == kernels(model)[0]).all()
 
 
 def test_only_accepted_arguments_reach_a_builder():
-    assert units_of(build("stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
+    assert units_of(build("helpers.stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
 
 
 # KerasTuner
 
 
-@pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
+@pytest.mark.parametrize("name", ["helpers.stub_builders:tuned", "helpers.stub_builders:Tuned"])
 def test_hyperparameters_are_toggles(name):
     toggles = find_builder(name).toggles()
     assert {n: t.default for n, t in toggles.items()} == {
@@ -202,7 +212,7 @@ def test_hyperparameters_are_toggles(name):
 
 @pytest.mark.parametrize("name", ["tutorial", "spelled", "quoted"])
 def test_hyperparameters_under_a_plain_for_and_if(name):
-    toggles = find_builder(f"stub_builders:{name}").toggles()
+    toggles = find_builder(f"helpers.stub_builders:{name}").toggles()
     assert {n: (t.allowed, t.condition) for n, t in toggles.items()} == {
         "num_layers": ("a whole number from 1 to 3", ""),
         "units_0": ("a whole number from 4 to 16", ""),
@@ -214,7 +224,7 @@ def test_hyperparameters_under_a_plain_for_and_if(name):
     }
 
 
-@pytest.mark.parametrize("name", ["stub_builders:tuned", "stub_builders:Tuned"])
+@pytest.mark.parametrize("name", ["helpers.stub_builders:tuned", "helpers.stub_builders:Tuned"])
 def test_levels_reach_build_hp(name):
     import keras
 
@@ -230,15 +240,16 @@ def test_levels_reach_build_hp(name):
     [
         (
             {"units": [8, 64]},
-            "`units` of `stub_builders:tuned` must be a whole number from 4 to 16; got 64.",
+            "`units` of `helpers.stub_builders:tuned` must be a whole number from 4 to 16; got 64.",
         ),
         (
             {"wide": [False, 1]},
-            "`wide` of `stub_builders:tuned` must be one of True, False; got 1 (int).",
+            "`wide` of `helpers.stub_builders:tuned` must be one of True, False; got 1 (int).",
         ),
         (
             {"kind": ["dense", "drop"]},
-            "`kind` of `stub_builders:tuned` must be one of 'dense', 'dropout'; got 'drop'; did "
+            "`kind` of `helpers.stub_builders:tuned` must be one of 'dense', 'dropout'; "
+            "got 'drop'; did "
             "you mean 'dropout'?",
         ),
     ],
@@ -251,8 +262,8 @@ def test_level_outside_the_range_of_a_hyperparameter(factors, sentence):
 
 
 def test_hypermodel_instance():
-    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
-    assert units_of(build("stub_builders:sized")) == [4, 10]
+    assert list(find_builder("helpers.stub_builders:sized").toggles()) == ["rate"]
+    assert units_of(build("helpers.stub_builders:sized")) == [4, 10]
 
 
 def test_hypermodel_declares_before_it_builds(monkeypatch):
@@ -264,8 +275,8 @@ def test_hypermodel_declares_before_it_builds(monkeypatch):
             return stub_builders._dense((8, 8, 1), 10, hp.get("units"))
 
     monkeypatch.setattr(stub_builders, "sized", Declaring(4))
-    assert list(find_builder("stub_builders:sized").toggles()) == ["units"]
-    assert units_of(build("stub_builders:sized")) == [6, 10]
+    assert list(find_builder("helpers.stub_builders:sized").toggles()) == ["units"]
+    assert units_of(build("helpers.stub_builders:sized")) == [6, 10]
 
 
 def test_hypermodel_that_cannot_be_hashed(monkeypatch):
@@ -274,13 +285,13 @@ def test_hypermodel_that_cannot_be_hashed(monkeypatch):
             return isinstance(other, Comparable)
 
     monkeypatch.setattr(stub_builders, "sized", Comparable(4))
-    assert list(find_builder("stub_builders:sized").toggles()) == ["rate"]
+    assert list(find_builder("helpers.stub_builders:sized").toggles()) == ["rate"]
 
 
 def test_same_builder_by_name_and_by_object():
-    by_name = find_builder("stub_builders:tuned")
+    by_name = find_builder("helpers.stub_builders:tuned")
     by_object = find_builder(stub_builders.tuned)
-    assert by_object.name == by_name.name == "stub_builders:tuned"
+    assert by_object.name == by_name.name == "helpers.stub_builders:tuned"
     assert by_object == by_name
     assert by_object.version == by_name.version
     assert by_object.takes_hp
@@ -296,7 +307,7 @@ def test_built_hp_holds_what_the_builder_asked_for():
 
 
 def test_partial_function():
-    assert units_of(build("stub_builders:wide", {"units": 4})) == [16, 10]
+    assert units_of(build("helpers.stub_builders:wide", {"units": 4})) == [16, 10]
 
 
 EXPECTED = (
@@ -308,12 +319,15 @@ EXPECTED = (
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Subclassed", f"{EXPECTED}'stub_builders:Subclassed', the class Subclassed."),
-        ("subclassed", f"{EXPECTED}'stub_builders:subclassed', an object of type Subclassed."),
-        ("SIZES", f"{EXPECTED}'stub_builders:SIZES', an object of type list."),
+        ("Subclassed", f"{EXPECTED}'helpers.stub_builders:Subclassed', the class Subclassed."),
+        (
+            "subclassed",
+            f"{EXPECTED}'helpers.stub_builders:subclassed', an object of type Subclassed.",
+        ),
+        ("SIZES", f"{EXPECTED}'helpers.stub_builders:SIZES', an object of type list."),
         (
             "Sized",
-            "`model`: the class 'stub_builders:Sized' cannot be created without arguments "
+            "`model`: the class 'helpers.stub_builders:Sized' cannot be created without arguments "
             "(Sized.__init__() missing 1 required positional argument: 'units'). Name an instance "
             "of it that is created at module level.",
         ),
@@ -321,14 +335,14 @@ EXPECTED = (
 )
 def test_object_that_is_no_builder(name, sentence):
     with pytest.raises(BuilderError) as refused:
-        find_builder(f"stub_builders:{name}")
+        find_builder(f"helpers.stub_builders:{name}")
     assert str(refused.value) == sentence
 
 
 # Initial weights
 
 
-@pytest.mark.parametrize("name", ["stub_builders:unnamed", "stub_builders:tuned"])
+@pytest.mark.parametrize("name", ["helpers.stub_builders:unnamed", "helpers.stub_builders:tuned"])
 def test_unnamed_layers_start_alike_after_any_build(name):
     import keras
 
@@ -345,7 +359,7 @@ def test_unnamed_layers_start_alike_after_any_build(name):
 def test_building_keeps_the_dtype_policy(mixed_precision):
     import keras
 
-    build("stub_builders:unnamed")
+    build("helpers.stub_builders:unnamed")
     assert keras.config.dtype_policy().name == "mixed_float16"
 
 
@@ -354,10 +368,11 @@ def test_building_keeps_the_dtype_policy(mixed_precision):
 
 def test_unknown_toggle_of_a_model():
     with pytest.raises(ToggleError) as refused:
-        ToggleGroups.of("stub_builders:typed").check("unit", 4)
+        ToggleGroups.of("helpers.stub_builders:typed").check("unit", 4)
     assert type(refused.value) is ToggleError
     assert str(refused.value) == (
-        "`unit`: expected a toggle of `stub_builders:typed`, its recipe or its data; did you mean "
+        "`unit`: expected a toggle of `helpers.stub_builders:typed`, its recipe or its "
+        "data; did you mean "
         "`units`? Toggles of the model: units, rate, wide, kind; of the recipe: epochs, "
         "batch_size, schedule, augment, class_weight, early_stopping; of the data: normalize, "
         "train_size, label_noise, imbalance."
@@ -365,10 +380,14 @@ def test_unknown_toggle_of_a_model():
 
 
 def test_levels_of_all_groups_are_checked_for_their_owner():
-    groups = ToggleGroups.of("stub_builders:annotated")
+    groups = ToggleGroups.of("helpers.stub_builders:annotated")
     assert repr(groups.check("rate", 0)) == repr(groups.default("rate")) == "0.0"
     for name, level, sentence in (
-        ("units", 0, "`units` of `stub_builders:annotated` must be a whole number from 1 to 65536"),
+        (
+            "units",
+            0,
+            "`units` of `helpers.stub_builders:annotated` must be a whole number from 1 to 65536",
+        ),
         ("epochs", 0, "`epochs` of `Recipe` must be a whole number from 1 to 100000"),
         ("label_noise", 2, "`label_noise` of `load_data` must be a number from 0 to 1"),
     ):
@@ -378,6 +397,6 @@ def test_levels_of_all_groups_are_checked_for_their_owner():
 
 
 def test_given_input_shape_replaces_that_of_the_data():
-    for name in ("mlp", "stub_builders:plain"):
+    for name in ("mlp", "helpers.stub_builders:plain"):
         model = find_builder(name).build({"input_shape": (4, 4, 1)}, SHAPE, 3, 0)
         assert model.input_shape == (None, 4, 4, 1)

@@ -144,23 +144,28 @@ def test_scopes_only_leaves_out_what_an_if_hides():
 
 
 def test_discovery_allocates_no_weights():
-    assert list(find_builder("stub_builders:vast").toggles()) == ["units", "deep"]
+    assert list(find_builder("helpers.stub_builders:vast").toggles()) == ["units", "deep"]
 
 
 def test_discovery_of_a_builder_that_sets_weights():
-    assert list(find_builder("stub_builders:setting").toggles()) == ["units", "wide"]
+    assert list(find_builder("helpers.stub_builders:setting").toggles()) == ["units", "wide"]
 
 
 def test_plan_marks_a_choice_without_effect_infeasible():
     factors = {"num_layers": [1, 2], "units_1": [4, 8]}
     study = Study(
-        "stub_builders:tutorial", data="digits", factors=factors, seeds=1, recipe=Recipe(epochs=1)
+        "helpers.stub_builders:tutorial",
+        data="digits",
+        factors=factors,
+        seeds=1,
+        recipe=Recipe(epochs=1),
     )
     planner = Planner.of(study)
     rows = [row for row, _ in planner.rows(planner.layout.variants, {}, {})]
     assert {row.variant: row.infeasible for row in rows} == {
         "baseline": "",
         "num_layers=2": "",
-        "units_1=8": "`units_1` of `stub_builders:tutorial` has no effect unless num_layers is 2 "
+        "units_1=8": "`units_1` of `helpers.stub_builders:tutorial` has no effect unless "
+        "num_layers is 2 "
         "or 3; got units_1=8 with num_layers=1.",
     }

@@ -1,8 +1,8 @@
 """Fixtures of the tests of the command line."""
 
 import pytest
-import stub_trials
-from tiny_study import TINY
+from helpers import stub_trials
+from helpers.tiny_study import TINY
 from typer.testing import CliRunner
 
 from ablations.cli import app

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from programs import said_by
-from tiny_study import TINY
+from helpers.programs import said_by
+from helpers.tiny_study import TINY
 
 from ablations import open_results
 from ablations.running import run as runner

@@ -1,7 +1,7 @@
 """Invalid input ends with status 2 and one line."""
 
 import pytest
-from tiny_study import TINY
+from helpers.tiny_study import TINY
 
 from ablations.results import Results
 from ablations.stats import StatisticsError

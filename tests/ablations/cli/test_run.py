@@ -3,8 +3,8 @@
 import os
 import signal
 
-import stub_trials
-from tiny_study import TINY
+from helpers import stub_trials
+from helpers.tiny_study import TINY
 
 from ablations import TrialResult, open_results
 from ablations.report.study.conclusions import answers

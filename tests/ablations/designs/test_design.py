@@ -1,7 +1,7 @@
 """Properties of all designs, and lists of variants."""
 
 import pytest
-from layouts import OFF, TWO, configurations, names, refusal
+from helpers.layouts import OFF, TWO, configurations, names, refusal
 
 from ablations import Settings
 from ablations.designs import DESIGNS, design

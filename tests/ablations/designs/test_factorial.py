@@ -3,8 +3,8 @@
 import itertools
 from math import prod
 
+from helpers.layouts import configurations, factor_levels
 from hypothesis import given, settings
-from layouts import configurations, factor_levels
 
 from ablations import Settings
 from ablations.designs import design

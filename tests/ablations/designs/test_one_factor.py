@@ -1,9 +1,9 @@
 """Designs that change one factor at a time."""
 
 import pytest
+from helpers.layouts import OFF, ON, TWO, configurations, factor_levels, names, refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from layouts import OFF, ON, TWO, configurations, factor_levels, names, refusal
 
 from ablations import Settings
 from ablations.designs import design

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.layouts import switches
 from hypothesis import given
 from hypothesis import strategies as st
-from layouts import switches
 
 from ablations import Settings
 from ablations.designs import design

@@ -1,8 +1,8 @@
 """Ablation path from off to on."""
 
+from helpers.layouts import ON, TWO, names
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layouts import ON, TWO, names
 
 from ablations import Settings
 from ablations.designs import design

@@ -1,5 +1,5 @@
 import pytest
-import stub_trials
+from helpers import stub_trials
 
 from ablations import Settings, Study, StudyError, Variant, plan
 from ablations.designs.planner import Planner, planned
@@ -36,9 +36,10 @@ def test_a_single_change_is_one_factor_with_its_levels():
 
 def test_a_hypermodel_that_trains_by_itself_is_refused():
     with pytest.raises(StudyError) as refused:
-        plan(Study("stub_builders:fitting", factors={"rate": [0.0, 0.5]}))
+        plan(Study("helpers.stub_builders:fitting", factors={"rate": [0.0, 0.5]}))
     assert str(refused.value) == (
-        "`model`: 'stub_builders:fitting' has a custom `fit`, which would not be called because "
+        "`model`: 'helpers.stub_builders:fitting' has a custom `fit`, which would not be "
+        "called because "
         "the recipe trains every trial. Remove `fit`; the toggles of the recipe can be factors."
     )
 
@@ -216,7 +217,9 @@ def test_variants_that_are_one_trial_are_measured_once_and_both_have_its_cost(st
 
 
 def test_the_types_of_levels_stay_apart_in_a_plan(stubbed):
-    study = Study("stub_builders:unnamed", factors={"extra": [0, 1, True, 1.0, "1"]}, seeds=1)
+    study = Study(
+        "helpers.stub_builders:unnamed", factors={"extra": [0, 1, True, 1.0, "1"]}, seeds=1
+    )
     table = plan(study, engine="serial")
     assert [*map(repr, table["level"])] == ["None", "1", "True", "1.0", "'1'"]
     assert table["key"].nunique() == 5

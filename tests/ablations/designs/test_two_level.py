@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from layouts import OFF, ON, TWO, all_off, configurations, refusal, signs, switches
+from helpers.layouts import OFF, ON, TWO, all_off, configurations, refusal, signs, switches
 from pyDOE3 import fracfact_by_res
 
 from ablations import Settings

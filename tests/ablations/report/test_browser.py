@@ -4,7 +4,7 @@ import base64
 from dataclasses import replace
 
 import pytest
-from chromium import BASH, CHROMIUM, Browser
+from helpers.chromium import BASH, CHROMIUM, Browser
 
 from ablations.report import write_report
 

@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pandas as pd
 import pytest
-from chart_pages import charts_of, repeated_ids
+from helpers.chart_pages import charts_of, repeated_ids
 
 from ablations.report import ReportContents, write_figures, write_report
 from ablations.stats.deltas import CONTRACT

@@ -1,7 +1,7 @@
 """Aliased effects of a design, in the results and in the report."""
 
-import stub_trials
-from stub_outcomes import STUDY, told
+from helpers import stub_trials
+from helpers.stub_outcomes import STUDY, told
 
 from ablations import Study
 

@@ -1,7 +1,7 @@
 """Choice of the best variant."""
 
 import pytest
-from stub_outcomes import STUDY, told
+from helpers.stub_outcomes import STUDY, told
 
 import cnnzoo
 from ablations import Study, StudyError

@@ -1,8 +1,8 @@
 """Deltas of a study: their metrics, and which losses are compared."""
 
 import pytest
-import stub_trials
-from stub_outcomes import LOSSES, STUDY, by_loss, told
+from helpers import stub_trials
+from helpers.stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, StudyError
 from ablations.results.rules import loss_kinds

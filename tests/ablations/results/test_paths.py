@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-import stub_trials
-from stub_outcomes import STUDY, told
+from helpers import stub_trials
+from helpers.stub_outcomes import STUDY, told
 
 from ablations import Settings, Study, StudyError
 from ablations.designs import design

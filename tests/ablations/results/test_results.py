@@ -5,9 +5,9 @@ import signal
 from dataclasses import replace
 
 import pytest
-import stub_trials
-from programs import said_by
-from stub_outcomes import LOSSES, STUDY, by_loss, told
+from helpers import stub_trials
+from helpers.programs import said_by
+from helpers.stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, open_results
 
@@ -35,7 +35,10 @@ def test_columns_of_trials_are_as_documented(outcome):
 
 def test_levels_keep_their_types_in_trials(outcome):
     study = Study(
-        "stub_builders:unnamed", "digits", factors={"extra": [0, 1, True, 1.0, "1"]}, seeds=1
+        "helpers.stub_builders:unnamed",
+        "digits",
+        factors={"extra": [0, 1, True, 1.0, "1"]},
+        seeds=1,
     )
     results = outcome(study, lambda trial: (1.0, 0.5))
     assert [*map(repr, results.trials["level"])] == ["None", "1", "True", "1.0", "'1'"]

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-import stub_trials
-from simulated import simulated
-from stub_outcomes import STUDY, told
+from helpers import stub_trials
+from helpers.simulated import simulated
+from helpers.stub_outcomes import STUDY, told
 
 from ablations.running import rounds
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import stub_trials
-from stub_trials import STUDY, statuses
+from helpers import stub_trials
+from helpers.stub_trials import STUDY, statuses
 
 from ablations import Study, StudyError, open_results, run
 from ablations.running import rounds
@@ -122,7 +122,7 @@ def test_changed_data_makes_new_trials_and_is_reported(go, monkeypatch, tmp_path
 
 
 def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, capsys):
-    import stub_builders
+    from helpers import stub_builders
 
     from ablations.running.trial import measure_trial
 
@@ -130,7 +130,7 @@ def test_changed_files_of_weights_make_new_trials(go, monkeypatch, tmp_path, cap
     path = tmp_path / "b.weights.h5"
     monkeypatch.setenv("BACKBONE", str(path))
     backbone = stub_builders.backbone_of((8, 8, 1))
-    study = Study("stub_builders:frozen", "digits", factors={"rate": [0.0, 0.5]}, seeds=1)
+    study = Study("helpers.stub_builders:frozen", "digits", factors={"rate": [0.0, 0.5]}, seeds=1)
     more = dataclasses.replace(study, factors={"rate": [0.0, 0.25, 0.5]})
     versions, counts = [], []
     for value, asked in ((1.0, study), (1.0, study), (1.0, more), (2.0, more)):

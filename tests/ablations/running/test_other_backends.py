@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from stub_trials import CALLS, MEASURED, STUDY
+from helpers.stub_trials import CALLS, MEASURED, STUDY
 
 from ablations import StudyError, open_results, plan, run
 

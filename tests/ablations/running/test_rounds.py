@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 
 import pytest
-import stub_trials
-from stub_trials import STUDY, statuses
+from helpers import stub_trials
+from helpers.stub_trials import STUDY, statuses
 
 from ablations import Study, TrialResult, stats
 from ablations.designs.path import steps

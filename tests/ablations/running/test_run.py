@@ -6,8 +6,8 @@ import signal
 import threading
 
 import pytest
-import stub_trials
-from stub_trials import STUDY, statuses
+from helpers import stub_trials
+from helpers.stub_trials import STUDY, statuses
 
 from ablations import Study, StudyError, TrialResult, open_results, run
 from ablations.running import run as runner

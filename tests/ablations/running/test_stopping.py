@@ -4,7 +4,7 @@ import os
 import signal
 
 import pytest
-import stub_trials
+from helpers import stub_trials
 
 from ablations import Study
 from ablations.cli import _show

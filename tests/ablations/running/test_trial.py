@@ -80,9 +80,9 @@ def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
             trial(loss="categorical_crossentropy", label_smoothing=0.1),
             "categorical_crossentropy, label_smoothing=0.1",
         ),
-        (trial("stub_builders:objective"), "sparse_categorical_crossentropy"),
-        (trial("stub_builders:objective", objective="squares"), "mse"),
-        (trial("stub_builders:objective", objective="focal"), "focal, gamma=3.0"),
+        (trial("helpers.stub_builders:objective"), "sparse_categorical_crossentropy"),
+        (trial("helpers.stub_builders:objective", objective="squares"), "mse"),
+        (trial("helpers.stub_builders:objective", objective="focal"), "focal, gamma=3.0"),
     ],
 )
 def test_loss_is_read_from_the_compiled_model(asked, loss):
@@ -124,7 +124,9 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
             "(x, y).",
         ),
         (
-            trial("stub_builders:refusing", units=16),  # in two lines, of which the first is told
+            trial(
+                "helpers.stub_builders:refusing", units=16
+            ),  # in two lines, of which the first is told
             "ValueError: 16 are too many",
         ),
         (
@@ -132,14 +134,15 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
             "ToggleError: `stage1_conv` of `downsampling`: kernel_size=31 does not fit a map of "
             "8x8 with padding='valid'; at most 8 fits.",
         ),
-        (trial("stub_builders:leaving", units=16), "SystemExit: 3"),
+        (trial("helpers.stub_builders:leaving", units=16), "SystemExit: 3"),
         (
-            trial("stub_builders:whole", units=9),
-            "BuilderError: `stub_builders:whole`: expected a compiled keras.Model as result; got 9 "
+            trial("helpers.stub_builders:whole", units=9),
+            "BuilderError: `helpers.stub_builders:whole`: expected a compiled keras.Model "
+            "as result; got 9 "
             "(int).",
         ),
         (  # which Keras wraps
-            trial("stub_builders:reshaping", size=7),
+            trial("helpers.stub_builders:reshaping", size=7),
             "ValueError: The total size of the tensor must be unchanged. Received: "
             "input_shape=(8, 8, 1), target_shape=(7, 8) (in Reshape)",
         ),
@@ -152,9 +155,9 @@ def test_infeasible_trial_fails_with_the_same_reason(asked, reason):
 
 
 def test_sequential_without_input_trains_like_one_with_input():
-    result = run_trial(trial("stub_builders:inputless"))
+    result = run_trial(trial("helpers.stub_builders:inputless"))
     assert (result.status, result.params) == ("done", 64 * 8 + 8 + 8 * 10 + 10)
-    assert result.metrics == run_trial(trial("stub_builders:plain", units=8)).metrics
+    assert result.metrics == run_trial(trial("helpers.stub_builders:plain", units=8)).metrics
 
 
 def test_nan_loss_ends_the_trial_as_failed():
@@ -166,7 +169,7 @@ def test_nan_loss_ends_the_trial_as_failed():
 
 
 def test_outputs_without_a_likelihood_are_a_finding():
-    result = run_trial(trial("stub_builders:scored"))
+    result = run_trial(trial("helpers.stub_builders:scored"))
     assert (result.status, result.reason) == ("done", "")
     assert not [name for name in result.metrics if name.endswith("nll")]
     assert {"test_loss", "test_accuracy", "test_macro_f1"} <= set(result.metrics)
@@ -222,7 +225,7 @@ def test_trial_after_a_failed_one_equals_a_fresh_one(plain):
 
 
 def test_custom_builder_is_rebuilt_and_repeats_bit_for_bit():
-    asked = [trial("stub_builders:plain", rate=0.5, seed=seed) for seed in (0, 1, 0)]
+    asked = [trial("helpers.stub_builders:plain", rate=0.5, seed=seed) for seed in (0, 1, 0)]
     one, other, again = map(run_trial, asked)
     assert one.status == "done"
     assert one.metrics == again.metrics != other.metrics
@@ -230,7 +233,7 @@ def test_custom_builder_is_rebuilt_and_repeats_bit_for_bit():
 
 
 def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
-    import stub_builders
+    from helpers import stub_builders
 
     pretrained = stub_builders.backbone_of((8, 8, 1))
     for weight in pretrained.weights:
@@ -239,7 +242,7 @@ def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
     monkeypatch.setenv("BACKBONE", str(tmp_path / "b.weights.h5"))
     ends = []
     for seed in (0, 1, 0):
-        result = run_trial(trial("stub_builders:frozen", rate=0.5, seed=seed))
+        result = run_trial(trial("helpers.stub_builders:frozen", rate=0.5, seed=seed))
         assert result.status == "done"
         model = stub_builders.MADE.pop()
         loaded = model.get_layer("backbone").get_weights()
@@ -252,9 +255,9 @@ def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("leak", ["policy", "floatx", "epsilon", "patch"])
 def test_trial_does_not_affect_the_next(leak):
-    fresh = run_trial(trial("stub_builders:leaking"))
-    changed = run_trial(trial("stub_builders:leaking", leak=leak))
-    after = run_trial(trial("stub_builders:leaking"))
+    fresh = run_trial(trial("helpers.stub_builders:leaking"))
+    changed = run_trial(trial("helpers.stub_builders:leaking", leak=leak))
+    after = run_trial(trial("helpers.stub_builders:leaking"))
     assert fresh.status == changed.status == after.status == "done"
     assert changed.metrics != fresh.metrics
     assert after.metrics == fresh.metrics
@@ -263,7 +266,8 @@ def test_trial_does_not_affect_the_next(leak):
 
 def test_random_draws_of_a_builder_depend_on_the_seed():
     first, other, again = (
-        run_trial(trial("stub_builders:leaking", leak="draw", seed=seed)) for seed in (0, 1, 0)
+        run_trial(trial("helpers.stub_builders:leaking", leak="draw", seed=seed))
+        for seed in (0, 1, 0)
     )
     assert (first.status, first.params, first.metrics) == ("done", again.params, again.metrics)
     assert other.metrics != first.metrics
@@ -271,7 +275,7 @@ def test_random_draws_of_a_builder_depend_on_the_seed():
 
 def test_measurement_does_not_affect_the_next_trial():
     before = keras.config.dtype_policy().name
-    measured = measure_trial(trial("stub_builders:leaking", leak="policy"))
+    measured = measure_trial(trial("helpers.stub_builders:leaking", leak="policy"))
     assert (measured.status, measured.unrestored) == ("done", ())
     assert keras.config.dtype_policy().name == before
 
@@ -282,7 +286,7 @@ def test_warm_model_survives_a_trial_under_another_policy():
     fresh = run_trial(second)
     forget()
     run_trial(first)
-    run_trial(trial("stub_builders:leaking", leak="policy"))
+    run_trial(trial("helpers.stub_builders:leaking", leak="policy"))
     warm = run_trial(second)
     assert module._WARM.key == second.variant_key
     assert warm.metrics == fresh.metrics
@@ -294,12 +298,12 @@ def test_trial_leaves_global_random_streams_unchanged():
     keras.utils.set_random_seed(3)
     expected = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
     keras.utils.set_random_seed(3)
-    run_trial(trial("stub_builders:leaking"))
+    run_trial(trial("helpers.stub_builders:leaking"))
     found = random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002, S311
     assert found == expected
 
 
-@pytest.mark.parametrize("model", ["stub_builders:tuned", "stub_builders:Tuned"])
+@pytest.mark.parametrize("model", ["helpers.stub_builders:tuned", "helpers.stub_builders:Tuned"])
 def test_a_builder_of_kerastuner_is_trained(model):
     result = run_trial(trial(model, kind="dropout", wide=True))
     assert (result.status, result.reason) == ("done", "")

@@ -1,7 +1,7 @@
 """Order in which workers get the trials of a study, and results of trials that did not return."""
 
 import pytest
-import stub_trials
+from helpers import stub_trials
 
 from ablations import Settings
 from ablations.running.trial_queue import SLOW, TrialQueue, run_trials

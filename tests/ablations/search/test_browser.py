@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from chromium import BASH, CHROMIUM, Browser
+from helpers.chromium import BASH, CHROMIUM, Browser
 
 import ablations
 

@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from measured_builders import measured
+from helpers.measured_builders import measured
 
 import ablations
 import cnnzoo
@@ -15,7 +15,7 @@ from ablations.search.contents import contents_of
 from ablations.search.studies import UNKNOWN_SEEDS
 from ablations.study import TrialResult
 
-OF = "measured_builders:measured"
+OF = "helpers.measured_builders:measured"
 
 LOSSES = {
     "binary": "binary_crossentropy",

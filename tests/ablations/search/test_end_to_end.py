@@ -8,7 +8,7 @@ import warnings
 import keras_tuner
 import numpy as np
 import pytest
-from stub_builders import tutorial
+from helpers.stub_builders import tutorial
 
 import ablations
 import cnnzoo

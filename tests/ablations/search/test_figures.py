@@ -1,7 +1,7 @@
 """Figures of hyperparameters with similar names, and with names in other scripts."""
 
 import pytest
-from chart_pages import charts_of, repeated_ids
+from helpers.chart_pages import charts_of, repeated_ids
 
 import ablations
 import cnnzoo

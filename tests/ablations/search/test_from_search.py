@@ -237,7 +237,9 @@ def test_search_made_elsewhere_needs_model_and_data(written, tmp_path):
     assert str(refused.value) == (
         f"The search in {place} does not store `model` and `data`; give them."
     )
-    studies = ablations.from_search(place, model="stub_builders:tuned", data="digits", rivals=1)
+    studies = ablations.from_search(
+        place, model="helpers.stub_builders:tuned", data="digits", rivals=1
+    )
     assert studies.rivals.seeds == tuple(range(1, 11))  # 0 is what `load_data` splits by
     assert studies.one_at_a_time.factors == {"units": (8, 16), "wide": (False, True)}
 
@@ -267,7 +269,9 @@ def test_inactive_hyperparameters_make_no_rival(written, tmp_path):
         "6": ({**one, "units_0": 12}, 0.3, None),
     }
     place = written(tmp_path / "plain", trials, space=space)
-    studies = ablations.from_search(place, model="stub_builders:tutorial", data="digits", rivals=2)
+    studies = ablations.from_search(
+        place, model="helpers.stub_builders:tutorial", data="digits", rivals=2
+    )
     assert studies.rivals.baseline == Settings(num_layers=1, units_0=8, dropout=False)
     assert [dict(changes) for changes in studies.rivals.variants] == [
         {"num_layers": 2, "units_1": 16},
@@ -276,7 +280,7 @@ def test_inactive_hyperparameters_make_no_rival(written, tmp_path):
     assert [trial.name for trial in studies.contenders] == ["0", "3", "5"]
     assert studies.path.factors == {"units_0": (4, 8)}
     assert repr(studies) == (
-        "<SearchStudies of stub_builders:tutorial: the best 3 configurations on seeds "
+        "<SearchStudies of helpers.stub_builders:tutorial: the best 3 configurations on seeds "
         "10 (1 to 10); 1 choice of the winner to ablate. The seeds of the search are unknown, so "
         "it may have used some of these.>"
     )
@@ -293,7 +297,9 @@ def test_hyperparameters_of_a_later_rival_are_discovered(written, tmp_path):
         "2": ({"wide": True, "deep": True, "units": 12}, 0.7, None),
     }
     place = written(tmp_path / "paired", trials, space=space)
-    studies = ablations.from_search(place, model="stub_builders:paired", data="digits", rivals=1)
+    studies = ablations.from_search(
+        place, model="helpers.stub_builders:paired", data="digits", rivals=1
+    )
     assert [dict(changes) for changes in studies.rivals.variants] == [
         {"wide": True, "deep": True, "units": 12}
     ]
@@ -306,12 +312,13 @@ def test_unused_hyperparameter_is_ignored_unless_fit_uses_it(written, tmp_path):
     ]
     trials = {"0": ({"rate": 0.25, "shuffled": True}, 0.9, None)}
     place = written(tmp_path / "fitted", trials, space=space)
-    studies = ablations.from_search(place, model="stub_builders:sized", data="digits")
+    studies = ablations.from_search(place, model="helpers.stub_builders:sized", data="digits")
     assert studies.rivals.baseline == Settings(rate=0.25)
     with pytest.raises(ablations.StudyError) as refused:
-        ablations.from_search(place, model="stub_builders:fitting", data="digits")
+        ablations.from_search(place, model="helpers.stub_builders:fitting", data="digits")
     assert str(refused.value) == (
-        "The search chose `shuffled`, which 'stub_builders:fitting' asks for in its own `fit` "
+        "The search chose `shuffled`, which 'helpers.stub_builders:fitting' asks for in "
+        "its own `fit` "
         "only, and a study trains by a Recipe instead. Search again with `shuffled` in `build`, or "
         "with a toggle of the recipe."
     )

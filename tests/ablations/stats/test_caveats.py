@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from helpers.simulated import simulated
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import simulated
 
 from ablations.stats.caveats import UNSEEN, UNSEEN_OVER_LOOKS, skewness, skewness_limit, unseen_skew
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from layouts import all_off, signs, switches
+from helpers.layouts import all_off, signs, switches
 from scipy import stats
 from statsmodels.stats.anova import AnovaRM
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from programs import said_by
-from stored_trials import CONTEXT, result, trial
-from stub_trials import STUDY
+from helpers.programs import said_by
+from helpers.stored_trials import CONTEXT, result, trial
+from helpers.stub_trials import STUDY
 
 from ablations import StudyError, open_results
 from ablations.store import FILE, LOCK, Planned, Store

@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from stored_trials import CONTEXT, OTHER, result
-from stub_trials import STUDY
+from helpers.stored_trials import CONTEXT, OTHER, result
+from helpers.stub_trials import STUDY
 
 from ablations.store import Planned, Store
 

@@ -172,7 +172,7 @@ def test_context_holds_the_version_of_the_packages_anywhere(packages):
         "arithmetic": "a",
     }
     assert context_of("mlp", "f", "a", weights="w")["weights"] == "w"
-    assert len(context_of("stub_builders:plain", "f", "a")["model"]) == 12
+    assert len(context_of("helpers.stub_builders:plain", "f", "a")["model"]) == 12
 
 
 def test_context_holds_the_backend_and_its_version(monkeypatch):

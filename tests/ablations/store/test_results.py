@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from stored_trials import CONTEXT, OTHER, result, trial
-from stub_trials import STUDY
+from helpers.stored_trials import CONTEXT, OTHER, result, trial
+from helpers.stub_trials import STUDY
 
 from ablations import TrialResult
 from ablations.store import FILE, Store

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from stored_trials import CONTEXT, result
-from stub_trials import STUDY
+from helpers.stored_trials import CONTEXT, result
+from helpers.stub_trials import STUDY
 
 from ablations import StudyError
 from ablations.store import LOCK, Store

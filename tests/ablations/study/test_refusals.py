@@ -1,7 +1,7 @@
 """Error sentences of studies that are declared wrongly."""
 
 import pytest
-import stub_builders
+from helpers import stub_builders
 
 import cnnzoo
 from ablations import Study, StudyError

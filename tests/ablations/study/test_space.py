@@ -111,7 +111,7 @@ def test_1_and_1_0_are_one_level_of_a_number(space):
 
 
 def test_int_bool_and_float_are_three_levels_of_any_type():
-    model = "stub_builders:unnamed"
+    model = "helpers.stub_builders:unnamed"
     space = Space.of(model)
     asked = study({"extra": [1, True, 1.0, "1"]}, model)
     checked = space.factors(asked)
@@ -156,7 +156,7 @@ def test_defaults_spelled_out_are_the_same_trial(space):
 
 
 def test_whole_default_of_a_number():
-    model = "stub_builders:annotated"  # whose rate is a number with the default 0
+    model = "helpers.stub_builders:annotated"  # whose rate is a number with the default 0
     space = Space.of(model)
     asked = study({"rate": [0, 0.5]}, model)
     assert space.factors(asked) == {"rate": (0.0, 0.5)}

@@ -7,8 +7,8 @@ import pickle
 import tomllib
 
 import pytest
-import stub_builders
-from programs import said_by
+from helpers import stub_builders
+from helpers.programs import said_by
 
 import cnnzoo
 from ablations import Settings, Study, Variant
@@ -158,9 +158,9 @@ def test_default_name_is_the_model():
         ("downsampling", "downsampling"),
         ("my.module:build", "my.module:build"),
         (cnnzoo.downsampling, "downsampling"),
-        (stub_builders.plain, "stub_builders:plain"),
-        (stub_builders.Tuned, "stub_builders:Tuned"),
-        (stub_builders.Outer.build_inner, "stub_builders:Outer.build_inner"),
+        (stub_builders.plain, "helpers.stub_builders:plain"),
+        (stub_builders.Tuned, "helpers.stub_builders:Tuned"),
+        (stub_builders.Outer.build_inner, "helpers.stub_builders:Outer.build_inner"),
     ],
 )
 def test_model_is_kept_as_text(model, text):

@@ -3,9 +3,9 @@
 import os
 from functools import partial
 
-import engine_items
 import pytest
-from engine_items import SETUP, pids, reasons, run
+from helpers import engine_items
+from helpers.engine_items import SETUP, pids, reasons, run
 
 from cnnzoo.engine import (
     ENGINES,

@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from functools import partial
 
-import engine_items
 import pytest
-from engine_items import reasons, run, wait_until
+from helpers import engine_items
+from helpers.engine_items import reasons, run, wait_until
 from pebble.pool.process import TaskManager
 
 from cnnzoo.engine import Limits, WorkerSetup, start_engine

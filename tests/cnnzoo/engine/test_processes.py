@@ -8,9 +8,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import engine_items
 import pytest
-from engine_items import is_alive, pids, run, wait_until
+from helpers import engine_items
+from helpers.engine_items import is_alive, pids, run, wait_until
 
 from cnnzoo.engine import Limits, WorkerSetup, processes, start_engine
 
@@ -54,7 +54,7 @@ def test_leaving_early_stops_the_running_items():
 
 KILLED = """
 import sys
-import engine_items
+from helpers import engine_items
 from cnnzoo.engine import Limits, start_engine
 with start_engine("processes", Limits(workers=2)) as engine:
     for item, outcome in engine.run(engine_items.sleep_if_odd, [0, 1, 2]):
@@ -128,7 +128,7 @@ def test_prepared_workers_compute_on_one_thread(onednn, kernels):
 
 
 SCRIPT = """
-import engine_items
+from helpers import engine_items
 from cnnzoo.engine import Limits, start_engine
 print("running", flush=True)
 with start_engine("processes", Limits(workers=2)) as engine:

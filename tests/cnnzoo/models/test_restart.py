@@ -2,7 +2,16 @@
 
 import numpy as np
 import pytest
-from small_trainings import NOISY, RECIPE, assert_same, differ, digits, ended, quick, weights_of
+from helpers.small_trainings import (
+    NOISY,
+    RECIPE,
+    assert_same,
+    differ,
+    digits,
+    ended,
+    quick,
+    weights_of,
+)
 
 from cnnzoo import Recipe
 from cnnzoo.models.initialization import restart

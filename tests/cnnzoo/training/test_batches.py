@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from watched import numbered, orders, watch
+from helpers.watched import numbered, orders, watch
 
 import cnnzoo
 from cnnzoo import Recipe

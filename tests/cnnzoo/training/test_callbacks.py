@@ -4,7 +4,7 @@ import math
 
 import keras
 import pytest
-from watched import Watched, numbered, watch
+from helpers.watched import Watched, numbered, watch
 
 from cnnzoo import Recipe, ToggleError
 from cnnzoo.training.train import fit

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.utils.class_weight import compute_class_weight
-from small_trainings import (
+from helpers.small_trainings import (
     CLASSES,
     SHAPE,
     angles,
@@ -14,6 +13,7 @@ from small_trainings import (
     refusal,
     weights_of,
 )
+from sklearn.utils.class_weight import compute_class_weight
 
 import cnnzoo
 from cnnzoo import Recipe

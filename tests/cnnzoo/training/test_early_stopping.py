@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from small_trainings import examples, quick, refusal
-from watched import watch
+from helpers.small_trainings import examples, quick, refusal
+from helpers.watched import watch
 
 import cnnzoo
 from cnnzoo import Recipe

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_trainings import assert_same, digits, quick, weights_of
+from helpers.small_trainings import assert_same, digits, quick, weights_of
 
 import cnnzoo
 from cnnzoo import Recipe

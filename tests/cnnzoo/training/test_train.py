@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_trainings import (
+from helpers.small_trainings import (
     CLASSES,
     NOISY,
     RECIPE,
@@ -19,8 +19,8 @@ from small_trainings import (
     quick,
     weights_of,
 )
+from helpers.watched import watch
 from tensorflow.python.eager import context  # no public name tells the global seed
-from watched import watch
 
 import cnnzoo
 from cnnzoo import Recipe

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from small_trainings import CLASSES, SHAPE, angles, digits, quick, refusal
-from watched import numbered
+from helpers.small_trainings import CLASSES, SHAPE, angles, digits, quick, refusal
+from helpers.watched import numbered
 
 import cnnzoo
 from cnnzoo import DataError, LabelError, Recipe, ToggleError

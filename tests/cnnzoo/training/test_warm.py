@@ -3,7 +3,7 @@
 import weakref
 
 import pytest
-from small_trainings import assert_same, digits, quick, weights_of
+from helpers.small_trainings import assert_same, digits, quick, weights_of
 
 from cnnzoo import Recipe
 from cnnzoo.training.train import fit

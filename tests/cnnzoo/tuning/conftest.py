@@ -1,15 +1,9 @@
 """Fixtures of the tests of searches."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from helpers.search_files import trials_of
 
 import cnnzoo
-
-sys.path.insert(0, str(Path(__file__).parent))  # worker processes import the stubs by name
-
-from search_files import trials_of
 
 
 def pytest_collection_modifyitems(items):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-import search_builders
+from helpers import search_builders
 
 import cnnzoo
 from cnnzoo.runtime.isolation import STATES

@@ -6,7 +6,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-import search_builders
+from helpers import search_builders
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe

@@ -4,7 +4,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-from project_files import states
+from helpers.project_files import states
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe

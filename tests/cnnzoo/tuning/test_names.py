@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import pytest
-import search_hyperparameters as own
+from helpers import search_hyperparameters as own
 
 import cnnzoo
 from cnnzoo import Toggle

@@ -7,9 +7,9 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
-import search_builders
-import search_hyperparameters as own
-from search_files import trials_of
+from helpers import search_builders
+from helpers import search_hyperparameters as own
+from helpers.search_files import trials_of
 
 import cnnzoo
 from cnnzoo.models.initialization import complete, initialize
@@ -57,7 +57,7 @@ def test_custom_hyperparameters_are_searched_with_seeds_and_toggles(searched, tm
     assert set(wide) <= {4, 6, 8}
     assert wide[0] == 4  # its default, where it came up
     found = cnnzoo.open_search(tmp_path / "search")
-    assert found.model == "search_hyperparameters:build"
+    assert found.model == "helpers.search_hyperparameters:build"
     assert set(found.hyperparameters) == {name for name, _ in space_of(tmp_path / "search")}
 
 
@@ -199,7 +199,7 @@ def test_hypermodel_with_another_setting_is_another_search(searched, stub_traini
     searched(own.Hyper(9), "digits", trials=1)
     searched(own.Hyper(9), "digits", trials=2)
     assert len(trials_of(tmp_path / "search")) == 2
-    with pytest.raises(cnnzoo.SearchError, match="search_hyperparameters:Hyper was "):
+    with pytest.raises(cnnzoo.SearchError, match=r"helpers\.search_hyperparameters:Hyper was "):
         searched(own.Hyper(20), "digits", trials=2)
 
 

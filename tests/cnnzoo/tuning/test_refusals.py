@@ -329,7 +329,7 @@ def test_manifest_names_the_backend(searched, stub_training, tmp_path):
 
 
 BUILDER = """
-from search_builders import Number, tiny
+from helpers.search_builders import Number, tiny
 
 def own(*, input_shape, classes, number: Number = 0):
     return tiny(input_shape=input_shape, classes=classes, number=number + {})

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import keras_tuner
 import pytest
-from search_files import trials_of
+from helpers.search_files import trials_of
 
 import cnnzoo
 from cnnzoo.engine import Outcome

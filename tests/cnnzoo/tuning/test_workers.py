@@ -7,9 +7,9 @@ import signal
 import time
 
 import pytest
-import search_builders
-from processes import alive, children, finish, kill, start, wait_for, workers_of
-from search_files import trials_of
+from helpers import search_builders
+from helpers.processes import alive, children, finish, kill, start, wait_for, workers_of
+from helpers.search_files import trials_of
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe

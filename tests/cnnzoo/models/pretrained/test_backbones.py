@@ -8,7 +8,7 @@ from typing import get_args
 import keras
 import numpy as np
 import pytest
-from transfer_models import backbone_of, build, images
+from helpers.transfer_models import backbone_of, build, images
 
 from cnnzoo.models.backbones import BACKBONES, ImageNetPixels
 from cnnzoo.toggle import ToggleError

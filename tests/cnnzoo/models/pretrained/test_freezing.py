@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from transfer_models import backbone_of, build, changed, images, step, weights_of
+from helpers.transfer_models import backbone_of, build, changed, images, step, weights_of
 
 import cnnzoo
 from cnnzoo.models.backbones import InferenceModel

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from transfer_models import backbone_of, build, images, same
+from helpers.transfer_models import backbone_of, build, images, same
 
 import cnnzoo
 from cnnzoo.models.initialization import restart

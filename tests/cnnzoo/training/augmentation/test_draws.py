@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from augmented import (
+from helpers.augmented import (
     MIXING,
     SIDE,
     N,

@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 import pytest
-from augmented import SIDE, N, drawn, load, moved, moves_of, noise
+from helpers.augmented import SIDE, N, drawn, load, moved, moves_of, noise
 
 
 @pytest.mark.parametrize(("name", "axis"), [("flip", 1), ("vertical_flip", 0)])

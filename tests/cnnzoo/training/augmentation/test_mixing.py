@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from augmented import VALUES, N, distinct, drawn, load, one_value_each
+from helpers.augmented import VALUES, N, distinct, drawn, load, one_value_each
 
 
 def test_mixup_mixes_labels_by_the_image_weights():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from augmented import N, load, noise
+from helpers.augmented import N, load, noise
 
 import cnnzoo
 from cnnzoo import Recipe, ToggleError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from search_builders import tiny
+from helpers.search_builders import tiny
 
 import cnnzoo
 
@@ -53,7 +53,7 @@ def test_line_of_loaded_data_uses_the_name_data(search):
 def test_custom_builder_is_imported(search):
     results = search(tiny, "digits", {"number": [2, 4]}, start="zeros")
     assert results.best_line() == (
-        "from search_builders import tiny\n\n"
+        "from helpers.search_builders import tiny\n\n"
         "cnnzoo.train(tiny(input_shape=(8, 8, 1), classes=10, start='zeros', number=4), "
         "cnnzoo.load_data('digits'), cnnzoo.Recipe(epochs=1), seed=0)"
     )

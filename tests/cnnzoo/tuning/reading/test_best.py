@@ -1,7 +1,7 @@
 """The best configuration and its code."""
 
 import pytest
-from project_files import edit, states
+from helpers.project_files import edit, states
 
 import cnnzoo
 from cnnzoo.tuning.records import SearchError

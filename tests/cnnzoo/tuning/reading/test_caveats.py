@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from old_projects import write_project
-from project_files import edit
+from helpers.old_projects import write_project
+from helpers.project_files import edit
 
 import cnnzoo
 

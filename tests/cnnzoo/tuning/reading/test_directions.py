@@ -5,7 +5,7 @@ import inspect
 import json
 
 import pytest
-from old_projects import add_epochs, write_project
+from helpers.old_projects import add_epochs, write_project
 
 import cnnzoo
 from cnnzoo.training.metric_names import better_direction

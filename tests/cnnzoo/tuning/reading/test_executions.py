@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from project_files import edit, state_of
+from helpers.project_files import edit, state_of
 
 import cnnzoo
 

@@ -8,7 +8,7 @@ import textwrap
 
 import pandas as pd
 import pytest
-from project_files import edit, states
+from helpers.project_files import edit, states
 
 import cnnzoo
 from cnnzoo.tuning.records import Objective

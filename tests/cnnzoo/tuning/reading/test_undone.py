@@ -4,9 +4,9 @@ import json
 import shutil
 
 import pytest
+from helpers.project_files import state_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from project_files import state_of
 
 import cnnzoo
 from cnnzoo.tuning.records import Objective, SearchError

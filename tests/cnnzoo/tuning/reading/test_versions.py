@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from old_projects import TRIALS, add_epochs, write_project
+from helpers.old_projects import TRIALS, add_epochs, write_project
 
 import cnnzoo
 from cnnzoo.tuning.records import Objective

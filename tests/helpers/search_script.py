@@ -3,16 +3,15 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import search_builders
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cnnzoo
+from helpers import search_builders
 
 directory, workers, trials, *kind = sys.argv[1:]
 builder, search = search_builders.tiny, {"number": (0, 99)}
 if kind == ["stub"]:
-    import search_stub
+    from helpers import search_stub
 
     builder = search_stub.stubbed
 cnnzoo.tune(

@@ -4,10 +4,9 @@ import os
 import time
 from pathlib import Path
 
-from processes import wait_for
-from search_builders import Number, tiny
-
 from cnnzoo.tuning.trainer import Trainer
+from helpers.processes import wait_for
+from helpers.search_builders import Number, tiny
 
 SECONDS = 0.1
 

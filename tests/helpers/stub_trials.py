@@ -5,10 +5,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from waiting import wait_until
-
 from ablations.study import Study, Trial, TrialResult
 from cnnzoo.runtime.seeding import stream
+from helpers.waiting import wait_until
 
 CALLS: list[Trial] = []
 """The trials run in this process."""

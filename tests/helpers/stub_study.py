@@ -3,13 +3,12 @@
 import sys
 from dataclasses import replace
 
-import stub_trials
-
 from ablations import Study
 from ablations.running import run as runner
 from ablations.running import trial
 from cnnzoo import Recipe
 from cnnzoo.engine.interface import do_nothing
+from helpers import stub_trials
 
 MANY = Study(
     "mlp",

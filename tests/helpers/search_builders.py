@@ -6,10 +6,10 @@ from typing import Annotated
 
 import keras
 import numpy as np
-import search_hyperparameters
 import tensorflow as tf
 
 from cnnzoo.toggle import Toggle, ToggleError
+from helpers import search_hyperparameters
 
 Number = Annotated[int, Toggle("which of many", low=0, high=99)]
 
