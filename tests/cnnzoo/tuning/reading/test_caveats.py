@@ -49,4 +49,4 @@ def test_search_of_this_project_needs_no_note(copied):
     (place / "search.json").write_text("{}")
     edit(place / "search.json", objective={"name": "val_accuracy", "direction": "max"})
     (note,) = cnnzoo.open_search(place).notes
-    assert "Hyperband; their scores are not compared" in note
+    assert "before 9 epochs; their scores are not compared" in note
