@@ -106,7 +106,7 @@ def test_output_of_workers_is_appended_to_the_log(tmp_path, capfd):
 
 ARITHMETIC = """
 from cnnzoo.engine import Limits, WorkerSetup, start_engine
-from cnnzoo.processes import arithmetic, fix_arithmetic
+from cnnzoo.runtime.determinism import arithmetic, fix_arithmetic
 
 import operator
 setup = WorkerSetup(preload=("cnnzoo.engine.lean_keras",), prepare=fix_arithmetic)
