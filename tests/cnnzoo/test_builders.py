@@ -49,7 +49,8 @@ def test_zoo_model_is_built_for_the_data():
         (
             "helpers.stub_builders:nothing",
             "`model`: cannot import 'helpers.stub_builders:nothing' (module "
-            "'helpers.stub_builders' has no attribute 'nothing'). Expected 'package.module:function'.",
+            "'helpers.stub_builders' has no attribute 'nothing'). Expected "
+            "'package.module:function'.",
         ),
     ],
 )
