@@ -64,9 +64,8 @@ def test_study_raises_its_own_error():
     with pytest.raises(StudyError) as refused:
         plan(Study("helpers.stub_builders:nothing", factors={"units": [4, 8]}))
     assert str(refused.value) == (
-        "`model`: cannot import 'helpers.stub_builders:nothing' (module 'stub_builders' "
-        "has no attribute "
-        "'nothing'). Expected 'package.module:function'."
+        "`model`: cannot import 'helpers.stub_builders:nothing' (module 'helpers.stub_builders' "
+        "has no attribute 'nothing'). Expected 'package.module:function'."
     )
 
 

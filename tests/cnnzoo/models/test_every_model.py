@@ -40,7 +40,7 @@ SHAPES = {
 }
 ANY_SHAPE = [(12, 12, 1), (16, 11, 3), (24, 2), (7, 7, 2)]
 WITHOUT_SHRINKING = (Phase.explicit, Phase.generate)  # a hundred more models for a failure
-EXAMPLES = {"transfer": 2, "residual": 10, "vgg": 10, "mobilenet": 12, "efficientnet": 12}
+EXAMPLES = {"transfer": 2, "residual": 6, "vgg": 6, "mobilenet": 8, "efficientnet": 8}
 
 
 def levels(model: str, toggle: Toggle) -> st.SearchStrategy[Any]:
@@ -146,7 +146,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", MODELS)
 def test_model_with_valid_settings_trains_and_is_saved(name, folder):
     @settings(
-        max_examples=EXAMPLES.get(name, 25),
+        max_examples=EXAMPLES.get(name, 15),
         phases=WITHOUT_SHRINKING,
         suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
     )

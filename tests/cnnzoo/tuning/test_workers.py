@@ -115,19 +115,19 @@ def test_a_search_that_is_killed_often_ends_like_an_uninterrupted_one(
 ):
     directory, gate = tmp_path / "search", tmp_path / "gate"
     stub_training(lambda levels, seed: levels["number"] / 100 + seed / 1000)
-    options = {**TINY, "trials": 20, "seeds": 2, "directory": tmp_path / "whole"}
+    options = {**TINY, "trials": 12, "seeds": 2, "directory": tmp_path / "whole"}
     whole = searched(search_builders.tiny, "digits", {"number": (0, 99)}, **options)
-    for number in range(3):
+    for number in range(2):
         before = len([*directory.glob("trial_*")])
         gate.write_text(str(before + 2))
-        search = start(directory, 1, 20, "stub", GATE=str(gate))
+        search = start(directory, 1, 12, "stub", GATE=str(gate))
         wait_for(lambda: len([*directory.glob("trial_*")]) > before)  # noqa: B023
         time.sleep(0.013 * number)
         kill(search)
-    assert len([*directory.glob("trial_*")]) < 20
-    finish(start(directory, 1, 20, "stub"))
+    assert len([*directory.glob("trial_*")]) < 12
+    finish(start(directory, 1, 12, "stub"))
     assert summary(trials_of(directory)) == summary(whole)
-    assert len(summary(trials_of(directory))) == 20
+    assert len(summary(trials_of(directory))) == 12
 
 
 def test_a_second_search_in_a_directory_is_refused(searched, tmp_path):
