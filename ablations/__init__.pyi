@@ -12,4 +12,4 @@ from .study import Study as Study
 from .study import Trial as Trial
 from .study import TrialResult as TrialResult
 from .study import Variant as Variant
-from .study.settings import StudyError as StudyError
+from .study.errors import StudyError as StudyError

@@ -113,7 +113,7 @@ def run_command(
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
         from ablations.study.built_in import STUDIES, get_study
-        from ablations.study.settings import StudyError
+        from ablations.study.errors import StudyError
         from ablations.study.toml_file import read_study
 
         if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
@@ -215,7 +215,7 @@ def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
 def _seeds(text: str) -> int | str:
     """Parse a number of seed blocks."""
     from ablations.study.checks import AUTO
-    from ablations.study.settings import StudyError
+    from ablations.study.errors import StudyError
 
     if text == AUTO:
         return text

@@ -1,29 +1,45 @@
 """Designs: from factors with levels to the variants of a study."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from ablations.designs.factorials import fractional_factorial, full_factorial, plackett_burman
 from ablations.designs.layout import Layout, lay_out
 from ablations.designs.one_factor import add_one_in, leave_one_out, one_at_a_time
 from ablations.designs.path import path
 from ablations.study.checks import DESIGN_NAMES, LIST
-from ablations.study.settings import check_known
+from ablations.study.errors import check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
-Design = Callable[[Mapping[str, tuple[Level, ...]], Settings], Layout]
 
-DESIGNS: dict[str, Design] = dict(
-    zip(
-        DESIGN_NAMES,
-        (
-            *(one_at_a_time, leave_one_out, add_one_in, full_factorial, fractional_factorial),
-            *(plackett_burman, path),
-        ),
-        strict=True,
-    )
+class Design(Protocol):
+    """Makes the variants of a study from its factors."""
+
+    def __call__(self, levels: Mapping[str, tuple[Level, ...]], baseline: Settings, /) -> Layout:
+        """Return the layout.
+
+        Parameters
+        ----------
+        levels
+            Levels by factor.
+        baseline
+            Levels that the study sets in its baseline.
+        """
+
+
+MAKERS: tuple[Design, ...] = (
+    one_at_a_time,
+    leave_one_out,
+    add_one_in,
+    full_factorial,
+    fractional_factorial,
+    plackett_burman,
+    path,
 )
-"""Designs by name: functions of the factors' levels and the baseline that return the layout."""
+
+DESIGNS: dict[str, Design] = dict(zip(DESIGN_NAMES, MAKERS, strict=True))
+"""Designs by name."""
 
 
 def design(

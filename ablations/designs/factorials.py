@@ -13,7 +13,7 @@ from ablations.designs.layout import (
     check_two_levels,
     lay_out,
 )
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from cnnzoo.levels import Settings, same
 
 

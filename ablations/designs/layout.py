@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.study import Variant
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, listed
 

@@ -9,7 +9,7 @@ from ablations.designs.orthogonality import lost_orthogonality
 from ablations.designs.switching import STARTS, switched
 from ablations.store import Planned
 from ablations.study import Study, Trial, Variant
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from ablations.study.space import Space
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, ToggleError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from ablations.designs.layout import Factors, check_two_levels
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, Toggle, listed, toggle_of
 from cnnzoo.vocabulary import Shared

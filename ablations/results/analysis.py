@@ -25,7 +25,7 @@ from ablations.store import Store
 from ablations.store.provenance import all_machines
 from ablations.study import Status, Study
 from ablations.study.checks import EXPLORATORY_BELOW
-from ablations.study.settings import StudyError, check_known
+from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 

@@ -11,7 +11,7 @@ from ablations.stats.metrics import Better
 from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE, Status, Study
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from cnnzoo.toggle import Level
 
 PATH = "path"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.results.analysis import Analysis
 from ablations.results.choice import best_variant
 from ablations.study import Status
-from ablations.study.settings import StudyError, check_known
+from ablations.study.errors import StudyError, check_known
 from ablations.study.space import Space
 
 if TYPE_CHECKING:

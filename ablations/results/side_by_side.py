@@ -11,7 +11,7 @@ from ablations.report.study.contents import unfinished_variants
 from ablations.report.wording import level_words, metric_words, seed_words, short_digest
 from ablations.results.analysis import Analysis
 from ablations.study import Study
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from ablations.study.space import Space
 from cnnzoo.levels import same
 from cnnzoo.toggle import ToggleError

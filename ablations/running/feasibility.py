@@ -6,7 +6,7 @@ from types import MappingProxyType
 from ablations.designs.planner import Planner
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import METRICS_OF
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""

@@ -16,7 +16,7 @@ from ablations.running.trial import forget, measure_trial, run_trial
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.study import Study
-from ablations.study.settings import StudyError, check_known
+from ablations.study.errors import StudyError, check_known
 from cnnzoo.engine import (
     ENGINES,
     ChangedStateError,

@@ -9,7 +9,7 @@ from ablations.search.counterpart import find_counterpart
 from ablations.search.studies import FOLDERS, SearchStudies
 from ablations.study import Study
 from ablations.study.checks import LIST, check_count, check_model, check_seeds
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from ablations.study.space import Space
 from cnnzoo.builders import owner_of
 from cnnzoo.levels import Settings, same

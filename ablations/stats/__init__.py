@@ -3,7 +3,6 @@
 Nothing here trains, plots or stores. ``trials`` has one row per trial.
 """
 
-from ablations.stats.blocking import variance_reduction
 from ablations.stats.convergence import convergence
 from ablations.stats.deltas import deltas
 from ablations.stats.factorial import effects
@@ -30,5 +29,4 @@ __all__ = [
     "stability",
     "steps",
     "trend",
-    "variance_reduction",
 ]

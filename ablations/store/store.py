@@ -10,7 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
 
 from ablations.study import Settings, Study, Trial, TrialResult
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.toggle import Level

@@ -4,7 +4,7 @@ They are those of document 000, "What causes loss in convolutional layers?".
 """
 
 from ablations.study import Study
-from ablations.study.settings import check_known
+from ablations.study.errors import check_known
 from cnnzoo.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=3)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ablations.study.settings import StudyError, check_known
+from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe

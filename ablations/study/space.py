@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Self
 
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from ablations.study.study import Study, Trial
 from cnnzoo.builders import FROM_DATA, BuilderError, ToggleGroups
 from cnnzoo.data.load import load_data

@@ -24,7 +24,7 @@ from ablations.study.checks import (
     check_timeout,
     check_variants,
 )
-from ablations.study.settings import StudyError, check_known, digest
+from ablations.study.errors import StudyError, check_known, digest
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.levels import Settings
 from cnnzoo.signature import refuse_unknown

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from ablations.study.checks import EXPLORATORY_BELOW, MAX_SEEDS
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 from ablations.study.study import Study
 
 TEMPLATE = """\

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from variance_reduction import variance_reduction
 
 import ablations
-from ablations.stats import variance_reduction
 from ablations.study.built_in import STUDIES
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ablations.designs.planner import Planner
 from ablations.study.built_in import CLAIMS, STUDIES, get_study
-from ablations.study.settings import StudyError
+from ablations.study.errors import StudyError
 
 
 def test_the_built_in_studies_are_listed(tell):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations import Settings, StudyError, Trial
-from ablations.study.settings import check_known, digest
+from ablations.study.errors import check_known, digest
 from cnnzoo import Recipe
 from cnnzoo.levels import same
 

@@ -2,12 +2,10 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks.variance_reduction import blocks, variance_reduction, welch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from ablations.stats import variance_reduction
-from ablations.stats.blocking import _blocks, _welch
 
 nan = float("nan")
 
@@ -17,15 +15,15 @@ def test_welchs_half_width_agrees_with_scipy(seed, n):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=n), rng.normal(scale=3, size=n)
     interval = stats.ttest_ind(x, y, equal_var=False).confidence_interval()
-    ours = _welch(n, x.var(ddof=1), y.var(ddof=1), 0.95)
+    ours = welch(n, x.var(ddof=1), y.var(ddof=1), 0.95)
     assert 2 * ours == pytest.approx(interval.high - interval.low, rel=1e-10)
 
 
 @given(st.floats(0.05, 5.0), st.floats(0.0, 4.0), st.floats(0.1, 4.0))
 def test_independent_blocks_are_the_fewest_with_that_width(half, first, second):
-    n = int(_blocks(half, first, second, 0.95))
-    assert _welch(n, first, second, 0.95) <= half
-    assert n == 2 or _welch(n - 1, first, second, 0.95) > half
+    n = int(blocks(half, first, second, 0.95))
+    assert welch(n, first, second, 0.95) <= half
+    assert n == 2 or welch(n - 1, first, second, 0.95) > half
 
 
 def test_correlated_pairs_save_trials(trials_of):

@@ -85,14 +85,14 @@ def variance_reduction(
             first, second = float(sd_of(pairs.baseline)) ** 2, float(sd_of(pairs.level)) ** 2
             result = paired_t(pairs.deltas, confidence, pairs.noise)
             half = 0.0 if result.sd == 0 else float(result.high - result.delta)
-            needed = _blocks(half, first, second, confidence)
+            needed = blocks(half, first, second, confidence)
             both = first * second
             covariance = float(np.cov(pairs.baseline, pairs.level)[0, 1])
             row |= {
                 "correlation": covariance / math.sqrt(both) if both > 0 else np.nan,
                 "variance_ratio": _ratio(first + second, float(result.sd) ** 2),
                 "paired_half_width": half,
-                "independent_half_width": _welch(n, first, second, confidence),
+                "independent_half_width": welch(n, first, second, confidence),
                 "trials_independent": 2 * needed,
                 "trials_ratio": needed / n,
             }
@@ -100,7 +100,7 @@ def variance_reduction(
     return pd.DataFrame(rows, columns=list(VARIANCE_REDUCTION))
 
 
-def _welch(n: int, first: float, second: float, confidence: float) -> float:
+def welch(n: int, first: float, second: float, confidence: float) -> float:
     total = first + second
     if total == 0:
         return 0.0
@@ -108,17 +108,17 @@ def _welch(n: int, first: float, second: float, confidence: float) -> float:
     return float(special.stdtrit(freedom, (1 + confidence) / 2) * math.sqrt(total / n))
 
 
-def _blocks(half: float, first: float, second: float, confidence: float) -> float:
+def blocks(half: float, first: float, second: float, confidence: float) -> float:
     if first + second == 0:
         return math.nan
     if half == 0:
         return math.inf
     low, high = 1, 2
-    while _welch(high, first, second, confidence) > half:
+    while welch(high, first, second, confidence) > half:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        wide = _welch(middle, first, second, confidence) > half
+        wide = welch(middle, first, second, confidence) > half
         low, high = (middle, high) if wide else (low, middle)
     return float(high)
 
