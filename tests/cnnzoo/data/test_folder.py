@@ -240,7 +240,7 @@ def test_an_empty_class_folder_is_refused(others, holds, tmp_path):
     )
 
 
-def test_images_of_several_sizes_are_refused_with_an_example_of_each(tmp_path):
+def test_images_of_several_sizes_are_refused_with_examples(tmp_path):
     fill(tmp_path)
     write(tmp_path / "dog" / "3.png", np.zeros((5, 9)))
     assert refusal(f"folder:{tmp_path}") == (

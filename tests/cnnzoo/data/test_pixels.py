@@ -75,7 +75,7 @@ def test_constant_images_are_no_division_by_0():
 
 @pytest.mark.parametrize("normalize", ["unit", "standardize", "none"])
 @pytest.mark.parametrize("x", [BYTES, BYTES / 255, BYTES * 3.0 - 50], ids=["bytes", "unit", "any"])
-def test_offset_and_scale_lead_back_to_pixels_from_0_to_1(x, normalize):
+def test_offset_and_scale_restore_the_pixels(x, normalize):
     data = whole(x, normalize=normalize)
     pixels = data.train.x * np.array(data.info.scale) + np.array(data.info.offset)
     np.testing.assert_allclose(pixels, whole(x).train.x, rtol=1e-5, atol=1e-6)

@@ -72,7 +72,7 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
     )
 
 
-def test_an_archive_of_x_and_y_is_the_arrays_it_holds(tmp_path):
+def test_archive_of_x_and_y_equals_its_arrays(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y, comment="kept out")
     data = load_data(f"npz:{tmp_path / 'a.npz'}")
     arrays = load_data((X, Y))
