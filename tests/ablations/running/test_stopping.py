@@ -67,7 +67,7 @@ def test_interruption_leaves_failed_trials_to_retry(go, interrupt_in, capsys):
     _show(results)
     told = capsys.readouterr().out
     assert "Not all failed trials were retried; run the same command to resume.\n" in told
-    assert "lead to more trials" not in told
+    assert "More trials are planned" not in told
 
 
 class Garbage:

@@ -213,7 +213,7 @@ def test_a_file_is_no_folder(tmp_path):
     file = tmp_path / "a.png"
     write(file, np.zeros((2, 2)))
     assert refusal(f"folder:{file}") == (
-        f"'folder:{file}' must be a folder of class folders; it is a file."
+        f"'folder:{file}': expected a folder of class folders; got a file."
     )
 
 

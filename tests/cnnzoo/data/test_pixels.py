@@ -94,29 +94,29 @@ def with_holes():
     [
         (
             with_holes(),
-            "x of 'arrays' must be finite; 3 of its 16 values are NaN or infinite in float32, the "
+            "x of 'arrays': expected finite values; 3 of 16 are NaN or infinite in float32, the "
             "first at index (1, 0, 1, 0). Replace or remove them.",
         ),
         (
             np.zeros((4, 784)),
-            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "x of 'arrays': expected shape (n, height, width, channels) for images or (n, length, "
             "channels) for sequences; got (4, 784). Give single-channel data a last axis: "
             "x[..., None].",
         ),
         (
             np.zeros((4, 2, 2, 2, 1)),
-            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "x of 'arrays': expected shape (n, height, width, channels) for images or (n, length, "
             "channels) for sequences; got (4, 2, 2, 2, 1).",
         ),
         (np.zeros((0, 2, 2, 1)), "x of 'arrays' is empty; got shape (0, 2, 2, 1)."),
         (np.zeros((4, 2, 0, 1)), "x of 'arrays' is empty; got shape (4, 2, 0, 1)."),
         (
             np.full((4, 2, 2, 1), "a"),
-            "x of 'arrays' must hold real numbers; got dtype <U1.",
+            "x of 'arrays': expected real numbers; got dtype <U1.",
         ),
         (
             np.full((4, 2, 2, 1), {}),
-            "x of 'arrays' must hold real numbers; got dtype object.",
+            "x of 'arrays': expected real numbers; got dtype object.",
         ),
         (
             [[[1, 2], [3]]] * 4,
@@ -137,6 +137,6 @@ def test_splits_with_examples_of_other_shapes_are_refused():
     with pytest.raises(DataError) as caught:
         load_data({"test": (large, [0, 1] * 2), "train": (small, [0, 1] * 2)})
     assert str(caught.value) == (
-        "x of 'arrays' (test) must have examples of shape (8, 8, 1) like those of train; "
+        "x of 'arrays' (test): expected examples of shape (8, 8, 1) like those of train; "
         "got (9, 8, 1)."
     )

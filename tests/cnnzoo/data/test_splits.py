@@ -141,27 +141,28 @@ def test_complete_sources_and_shares_of_0_are_not_split():
         (
             [5, 5],
             {"test": 1},
-            "`test` of `load_data` must be a share from 0 to less than 1; got 1.",
+            "`test`: expected a share from 0 to less than 1; got 1.",
         ),
         (
             [5, 5],
             {"validation": "0.1"},
-            "`validation` of `load_data` must be a share from 0 to less than 1; got '0.1'.",
+            "`validation`: expected a share from 0 to less than 1; got '0.1'.",
         ),
         (
             [5, 5],
             {"validation": 0.5, "test": 0.5},
-            "`validation` and `test` of `load_data` must leave a share for train; got 0.5 and 0.5.",
+            "`validation` and `test`: expected a sum below 1, the rest is for train; got 0.5 and "
+            "0.5.",
         ),
         (
             [5, 5],
             {"seed": 1.5},
-            "`seed` of `load_data` must be a whole number; got 1.5 (float).",
+            "`seed`: expected a whole number; got 1.5 (float).",
         ),
         (
             [5, 5],
             {"seed": None},
-            "`seed` of `load_data` must be a whole number; got None (NoneType).",
+            "`seed`: expected a whole number; got None (NoneType).",
         ),
     ],
 )

@@ -146,26 +146,25 @@ def test_train_size_of_a_regression_keeps_the_beginning():
         (
             [50, 50],
             {"train_size": 101},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 2 (one a "
+            "`train_size`: expected a share up to 1 or a number that keeps 2 (one per "
             "class) to 100 training examples; got 101, which keeps 101.",
         ),
         (
             [50, 50],
             {"train_size": 0.0},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 2 (one a "
+            "`train_size`: expected a share up to 1 or a number that keeps 2 (one per "
             "class) to 100 training examples; got 0, which keeps 0.",
         ),
         (
             [50, 50],
             {"train_size": 12.5},
-            "`train_size` of `load_data` must be a share up to 1 or a whole number of examples; "
-            "got 12.5.",
+            "`train_size`: expected a share up to 1 or a whole number of examples; got 12.5.",
         ),
         (
             [50, 50],
             {"imbalance": 200},
-            "`imbalance` of `load_data` must be at most 100 for 50 training examples of the most "
-            "frequent class, or the rarest has none; got 200.",
+            "`imbalance`: expected at most 100 for 50 training examples of the most "
+            "frequent class, so that the rarest keeps one; got 200.",
         ),
         (
             [50, 50],
@@ -191,17 +190,15 @@ def test_a_toggle_that_the_data_does_not_allow_is_refused(counts, options, sente
     [
         (
             {"label_noise": 0.1},
-            "`label_noise` of `load_data` needs classes, and 'arrays' is a regression; leave it at "
-            "0.0, got 0.1.",
+            "`label_noise`: expected 0.0 for 'arrays', a regression without classes; got 0.1.",
         ),
         (
             {"imbalance": 2},
-            "`imbalance` of `load_data` needs classes, and 'arrays' is a regression; leave it at "
-            "1.0, got 2.",
+            "`imbalance`: expected 1.0 for 'arrays', a regression without classes; got 2.",
         ),
         (
             {"train_size": 9},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 1 to 8 "
+            "`train_size`: expected a share up to 1 or a number that keeps 1 to 8 "
             "training examples; got 9, which keeps 9.",
         ),
     ],
