@@ -77,7 +77,7 @@ def _flat(values: object, where: str, count: int) -> Array:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
         raise DataError(
-            f"y of {where}: expected finite labels; {bad.sum()} of {count} are NaN or infinite, "
+            f"y of {where}: expected finite labels; got NaN or infinity in {bad.sum()} of {count}, "
             f"the first at index {np.argmax(bad)}."
         )
     if y.ndim == 1:
@@ -114,7 +114,7 @@ def _check_not_negative(y: Array, where: str) -> None:
     negative = y < 0
     if negative.any():
         raise DataError(
-            f"y of {where}: expected class ids from 0; {negative.sum()} of them are negative, "
+            f"y of {where}: expected class ids from 0; got {negative.sum()} negative ones, "
             f"the first {y[negative][0]} at index {np.argmax(negative)}. "
             "(Targets of a regression are floats, at least one of them with a fraction.)"
         )

@@ -83,9 +83,9 @@ def test_clear_shapes_are_read_as_what_they_are(shape, dtype, input_shape):
 def test_what_may_be_either_is_asked_for(shape, dtype):
     x = filled(shape, dtype)
     assert refusal((x, Y)) == (
-        f"x of 'arrays': expected images or sequences; its examples of shape {shape} may "
-        "be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', or give "
-        f"grey images a last axis: x[..., None]. {STORED}"
+        f"x of 'arrays': expected images or sequences; got examples of shape {shape}, which "
+        "may be either. Load them with cnnzoo.load_data(..., kind='images') or kind='sequences', or "
+        f"give grey images a last axis: x[..., None]. {STORED}"
     )
     images, sequences = load_data((x, Y), kind="images"), load_data((x, Y), kind="sequences")
     assert images.info.fingerprint == load_data((x[..., None], Y)).info.fingerprint
@@ -156,9 +156,9 @@ def test_an_archive_may_say_its_kind(tmp_path):
 def test_channels_first_are_asked_for(shape, kind, order):
     x = filled(shape, "float32")
     assert refusal((x, Y)) == (
-        f"x of 'arrays': expected channels last; its examples of shape {shape} look like {kind} "
-        f"with their channels first. Bring these to the end, x.transpose({order}), or load x as "
-        f"it is with kind='{kind}'. {STORED}"
+        f"x of 'arrays': expected channels last; got examples of shape {shape}, which look like "
+        f"{kind} with channels first. Move the channels with x.transpose({order}), or load x "
+        f"unchanged with kind='{kind}'. {STORED}"
     )
     assert load_data((x, Y), kind=kind).info.input_shape == shape
 

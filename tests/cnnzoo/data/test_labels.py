@@ -99,7 +99,7 @@ REGRESSION = " (Targets of a regression are floats, at least one of them with a 
         (3, "y of 'arrays': expected one label for each of the 6 x; got a single value."),
         (
             [0, 1, -1, 1, -2, 0],
-            "y of 'arrays': expected class ids from 0; 2 of them are negative, the first -1 at "
+            "y of 'arrays': expected class ids from 0; got 2 negative ones, the first -1 at "
             "index 2." + REGRESSION,
         ),
         (
@@ -116,7 +116,7 @@ REGRESSION = " (Targets of a regression are floats, at least one of them with a 
         (["cat"] * 6, "'arrays' has a single class, 'cat'; to tell classes apart takes two."),
         (
             [0, 1, np.nan, 1, np.inf, 0],
-            "y of 'arrays': expected finite labels; 2 of 6 are NaN or infinite, the first at "
+            "y of 'arrays': expected finite labels; got NaN or infinity in 2 of 6, the first at "
             "index 2.",
         ),
         (

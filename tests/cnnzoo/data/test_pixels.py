@@ -94,8 +94,8 @@ def with_holes():
     [
         (
             with_holes(),
-            "x of 'arrays': expected finite values; 3 of 16 are NaN or infinite in float32, the "
-            "first at index (1, 0, 1, 0). Replace or remove them.",
+            "x of 'arrays': expected finite values in float32; got NaN or infinity in 3 of 16, "
+            "the first at index (1, 0, 1, 0). Replace or remove them.",
         ),
         (
             np.zeros((4, 784)),
