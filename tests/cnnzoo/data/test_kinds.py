@@ -84,8 +84,8 @@ def test_what_may_be_either_is_asked_for(shape, dtype):
     x = filled(shape, dtype)
     assert refusal((x, Y)) == (
         f"x of 'arrays': expected images or sequences; got examples of shape {shape}, which "
-        "may be either. Load them with cnnzoo.load_data(..., kind='images') or kind='sequences', or "
-        f"give grey images a last axis: x[..., None]. {STORED}"
+        "may be either. Load them with cnnzoo.load_data(..., kind='images') or kind='sequences', "
+        f"or give grey images a last axis: x[..., None]. {STORED}"
     )
     images, sequences = load_data((x, Y), kind="images"), load_data((x, Y), kind="sequences")
     assert images.info.fingerprint == load_data((x[..., None], Y)).info.fingerprint
