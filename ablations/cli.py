@@ -272,7 +272,7 @@ def _show(results: "Results") -> None:
         have = "has" if pending == 1 else "have"
         say(f"{_trials(pending)} {have} not run yet; run the same command to resume.")
     elif results.interrupted and adaptive:
-        say("These results lead to more trials; run the same command to resume.")
+        say("More trials are planned from these results; run the same command to resume.")
     elif results.interrupted and failed:
         say("Not all failed trials were retried; run the same command to resume.")
     if failed:

@@ -85,7 +85,7 @@ def check_arguments(
 
 def _check_name(name: object, owner: str) -> str:
     if not isinstance(name, str) or "/" in name:
-        raise ToggleError(f"`name` of `{owner}` must be a text without '/'; got {name!r}.")
+        raise ToggleError(f"`name` of `{owner}`: expected a text without '/'; got {name!r}.")
     return name
 
 
@@ -96,13 +96,13 @@ def _check_input_shape(shape: Any, default: tuple[int, ...], owner: str) -> tupl
         sizes = ()
     if len(sizes) not in (2, 3) or min(sizes) < 1 or sizes != tuple(shape):
         raise ToggleError(
-            f"`input_shape` of `{owner}` must be (height, width, channels) or (length, channels), "
-            f"whole numbers from 1; got {shape!r}."
+            f"`input_shape` of `{owner}`: expected (height, width, channels) or (length, "
+            f"channels), whole numbers from 1; got {shape!r}."
         )
     of_images = len(default) == AXES["images"] and not isinstance(shape, SequenceShape)
     if of_images and may_be_grey(sizes) and sizes[0] == sizes[1]:
         raise ToggleError(
-            f"`input_shape` of `{owner}`, a model of images, must be (height, width, channels); "
+            f"`input_shape` of `{owner}`, a model of images: expected (height, width, channels); "
             f"got {sizes}; did you mean {(*sizes, 1)}? For sequences of {sizes[0]} steps and "
             f"{sizes[1]} channels give the `info.input_shape` of data loaded with "
             "kind='sequences'."

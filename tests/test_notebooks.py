@@ -31,7 +31,7 @@ def test_the_notebook_runs_with_two_seeds(path, tmp_path, no_ports):
 
 
 @by_name
-def test_every_number_that_the_text_names_is_among_the_stored_outputs(path):
+def test_numbers_in_the_text_are_among_the_outputs(path):
     notebook = nbformat.read(path, as_version=4)
     texts = [
         output.get("text") or output.get("data", {}).get("text/plain", "")

@@ -153,7 +153,7 @@ def test_comparison_without_a_p_is_no_comparison():
     assert multipletests(gap["p"], method="holm")[0][2]  # statsmodels rejects it
 
 
-def test_sums_of_squares_beside_an_empty_cell_are_differences_of_fits():
+def test_sums_of_squares_with_an_empty_cell_compare_fits():
     rng = np.random.default_rng(0)
     rows = [
         {"variant": f"{a}{b}", "seed": seed, "status": "done", "factor:a": a, "factor:b": b}

@@ -39,7 +39,7 @@ class Planner:
             If the study cannot be run as declared.
         """
         if not isinstance(study, Study):
-            raise StudyError(f"What is planned and run is a Study; got {study!r}.")
+            raise StudyError(f"`study`: expected an ablations.Study; got {study!r}.")
         space = Space.of_study(study)
         factors, baseline = space.factors(study), space.baseline(study)
         variants = space.variants(study)

@@ -199,7 +199,7 @@ class Analysis:
 
     @property
     def changed_rules(self) -> list[str]:
-        """A sentence for each rule that was changed after there were results."""
+        """A sentence for each rule that was changed after results existed."""
         return changed_rules(self._studies)
 
     @property

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ablations.results.analysis import Analysis
 from ablations.results.choice import best_variant
 from ablations.study import Status
-from ablations.study.errors import StudyError, check_known
+from ablations.study.errors import StudyError
 from ablations.study.space import Space
+from cnnzoo.toggle import did_you_mean, listed
 
 if TYPE_CHECKING:
     import altair
@@ -79,7 +80,9 @@ class Results(Analysis):
         StudyError
             As `best_variant`, or if there is no such group.
         """
-        check_known(group, GROUPS, "`group` of the best variant: there is none called")
+        if group not in GROUPS:
+            near = did_you_mean(str(group), GROUPS, "'")
+            raise StudyError(f"`group`: expected one of {listed(GROUPS)}; got {group!r}{near}")
         levels = {**self.study.baseline, **self.changes[self.best_variant()]}
         space = Space.of(self.study.model_name, [levels])
         toggles = getattr(space, group)

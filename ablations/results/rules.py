@@ -13,7 +13,7 @@ from cnnzoo.toggle import Level
 LOSS_FREE = ("test_rmse", "test_nll", "test_accuracy")
 """Metrics that replace the test loss where losses differ, the first available one."""
 
-UNKNOWN = "the error rate of {} is known only if such rules are fixed beforehand."
+UNKNOWN = "the error rate of {} is unknown."
 
 REPEATED = (
     "testing a verdict repeatedly raises its error rate above 5%, at five looks to 15%; "
@@ -116,8 +116,8 @@ def changed_rules(studies: Sequence[Study]) -> list[str]:
     Examples
     --------
     >>> first, later = (Study("mlp", factors={"units": [8, 16]}, seeds=count) for count in (3, 6))
-    >>> changed_rules([first, later])[0][:65]
-    'The seeds were changed after there were results, from 3 to 6: tes'
+    >>> changed_rules([first, later])[0][:66]
+    'The seeds were changed after results existed, from 3 to 6: testing'
     """
     margins = [
         ", ".join(f"{name} {margin:g}" for name, margin in study.margins.items()) or "none"
@@ -148,7 +148,7 @@ def changed_rules(studies: Sequence[Study]) -> list[str]:
         ]
         if len(history) > 1:
             sentences.append(
-                f"The {subject} changed after there were results, from {' to '.join(history)}: "
+                f"The {subject} changed after results existed, from {' to '.join(history)}: "
                 f"{consequence}"
             )
     return sentences

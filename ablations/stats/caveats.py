@@ -103,33 +103,32 @@ def unseen_skew(pairs: Iterable[int], *, looks: bool = False) -> str:
     Examples
     --------
     >>> print(unseen_skew([7, 0]))
-    Deltas may be strongly skewed without showing it, and then an interval holds the true delta too
-    seldom. In simulations of 6 seeds strong skew (of lognormal deltas) shows in 30% of the samples;
-    in the others the 95% interval holds the true delta in 78%.
+    Strong skew may go undetected; the interval then covers the true delta too rarely. In
+    simulations with lognormal deltas and 6 seeds, skew is detected in 30% of the samples; in the
+    others the 95% interval covers the true delta in 78%.
     """
     counts = sorted({min(UNSEEN, key=lambda n: abs(n - each)) for each in pairs if each > 2})
     if not counts:
         return ""
     start = (
-        "Deltas may be strongly skewed without showing it, and then an interval holds the true "
-        "delta too seldom. In simulations"
+        "Strong skew may go undetected; the interval then covers the true delta too rarely. In "
+        "simulations with lognormal deltas"
     )
     if looks:
         return (
-            f"{start} of strongly skewed (lognormal) ones the intervals of all looks hold the true "
-            f"delta in {UNSEEN_OVER_LOOKS}% of the studies, not in 95%."
+            f"{start}, the intervals of all looks cover the true delta in {UNSEEN_OVER_LOOKS}% of "
+            "the studies, not in 95%."
         )
     rates = [each for n, each in UNSEEN.items() if counts[0] <= n <= counts[-1]]
     shows, holds = zip(*rates, strict=True)
     if not any(shows):
         return (
-            f"{start} of {_span(counts)} seeds strong skew (of lognormal deltas) never shows, and "
-            f"the 95% interval holds the true delta in {_span(holds)}% of the samples."
+            f"{start} and {_span(counts)} seeds, skew is never detected, and the 95% interval "
+            f"covers the true delta in {_span(holds)}% of the samples."
         )
     return (
-        f"{start} of {_span(counts)} seeds strong skew (of lognormal deltas) shows in "
-        f"{_span(shows)}% of the samples; in the others the 95% interval holds the true delta in "
-        f"{_span(holds)}%."
+        f"{start} and {_span(counts)} seeds, skew is detected in {_span(shows)}% of the samples; "
+        f"in the others the 95% interval covers the true delta in {_span(holds)}%."
     )
 
 

@@ -341,7 +341,7 @@ def refusal(path: Path, error: sqlite3.DatabaseError) -> StudyError:
     """Return the error for a file that SQLite cannot open, or that is not a database."""
     if isinstance(error, sqlite3.OperationalError):
         return StudyError(f"The study in {path.parent} cannot be opened: {error}.")
-    return StudyError(f"There is no study in {path}: {error}.")
+    return StudyError(f"{path} is not a study file: {error}.")
 
 
 def lock_study(path: Path) -> "filelock.BaseFileLock":

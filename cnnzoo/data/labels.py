@@ -67,17 +67,17 @@ def _flat(values: object, where: str, count: int) -> Array:
         y = np.char.decode(y, "utf-8", "replace")
     if y.dtype.kind not in "Ubuif":
         raise DataError(
-            f"y of {where} must hold class ids, class names or targets; got dtype {y.dtype}."
+            f"y of {where}: expected class ids, class names or targets; got dtype {y.dtype}."
         )
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim == 0 or len(y) != count:
         got = len(y) if y.ndim else "a single value"
-        raise DataError(f"y of {where} must have one label for each of the {count} x; got {got}.")
+        raise DataError(f"y of {where}: expected one label for each of the {count} x; got {got}.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
         raise DataError(
-            f"y of {where} must be finite; {bad.sum()} of its {count} labels are NaN or infinite, "
+            f"y of {where}: expected finite labels; got NaN or infinity in {bad.sum()} of {count}, "
             f"the first at index {np.argmax(bad)}."
         )
     if y.ndim == 1:
@@ -86,7 +86,7 @@ def _flat(values: object, where: str, count: int) -> Array:
         ids: Array = np.argmax(y, axis=1)
         return ids
     raise DataError(
-        f"y of {where} must have shape (n,), or be one-hot rows of a single 1 and zeros; "
+        f"y of {where}: expected shape (n,) or one-hot rows of a single 1 and zeros; "
         f"got shape {y.shape}."
     )
 
@@ -114,7 +114,7 @@ def _check_not_negative(y: Array, where: str) -> None:
     negative = y < 0
     if negative.any():
         raise DataError(
-            f"y of {where} must hold class ids from 0; {negative.sum()} of them are negative, "
+            f"y of {where}: expected class ids from 0; got {negative.sum()} negative ones, "
             f"the first {y[negative][0]} at index {np.argmax(negative)}. "
             "(Targets of a regression are floats, at least one of them with a fraction.)"
         )

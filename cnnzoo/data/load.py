@@ -129,7 +129,7 @@ def load_data(
     _check_share("test", test)
     if validation + test >= 1:
         raise DataError(
-            "`validation` and `test` of `load_data` must leave a share for train; "
+            "`validation` and `test`: expected a sum below 1, the rest is for train; "
             f"got {validation} and {test}."
         )
     if isinstance(spec, Data):
@@ -171,8 +171,8 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
     for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
         if numbers_of[name] != neutral:
             raise ToggleError(
-                f"`{name}` of `load_data` needs classes, and {examples.name!r} is a regression; "
-                f"leave it at {neutral}, got {numbers_of[name]:.12g}."
+                f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "
+                f"classes; got {numbers_of[name]:.12g}."
             )
     size = size_of(numbers_of["train_size"], len(train.y))
     return Split(train.x[:size], train.y[:size])
@@ -180,22 +180,18 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
 
 def _check_seed(seed: object) -> None:
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
-        raise DataError(
-            f"`seed` of `load_data` must be a whole number; got {seed!r} ({type(seed).__name__})."
-        )
+        raise DataError(f"`seed`: expected a whole number; got {seed!r} ({type(seed).__name__}).")
 
 
 def _check_kind(kind: object) -> None:
     if kind not in (None, *AXES):
         near = did_you_mean(str(kind), AXES, "'")
-        raise DataError(f"`kind` of `load_data` must be {listed(AXES)} or None; got {kind!r}{near}")
+        raise DataError(f"`kind`: expected {listed(AXES)} or None; got {kind!r}{near}")
 
 
 def _check_share(name: str, share: object) -> None:
     if isinstance(share, bool) or not (isinstance(share, numbers.Real) and 0 <= float(share) < 1):
-        raise DataError(
-            f"`{name}` of `load_data` must be a share from 0 to less than 1; got {share!r}."
-        )
+        raise DataError(f"`{name}`: expected a share from 0 to less than 1; got {share!r}.")
 
 
 def _check_unchanged(
@@ -204,6 +200,6 @@ def _check_unchanged(
     for name, level in settings.items():
         if level != defaults[name]:
             raise DataError(
-                f"A ready `Data` is taken as it is; got {name}={level!r}. "
-                "Give `load_data` what the data was made from."
+                f"`{name}`: cannot be changed for loaded data; got {level!r}. "
+                "Pass what the data was loaded from."
             )

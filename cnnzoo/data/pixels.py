@@ -46,7 +46,7 @@ def check_pixels(
     """
     x = to_array(values, f"x of {where}")
     if x.dtype.kind not in "buif":
-        raise DataError(f"x of {where} must hold real numbers; got dtype {x.dtype}.")
+        raise DataError(f"x of {where}: expected real numbers; got dtype {x.dtype}.")
     if kind is None:
         kind = _kind_of(x, where)
         if x.ndim == AXES["images"] and kind == "images":
@@ -54,12 +54,12 @@ def check_pixels(
     elif x.ndim == AXES[kind]:
         x = x[..., None]
     if x.ndim != AXES[kind] + 1:
-        raise DataError(f"x of {where} must have shape {SHAPES[kind]} for {kind}; got {x.shape}.")
+        raise DataError(f"x of {where}: expected shape {SHAPES[kind]} for {kind}; got {x.shape}.")
     if x.size == 0:
         raise DataError(f"x of {where} is empty; got shape {x.shape}.")
     if shape and x.shape[1:] != shape:
         raise DataError(
-            f"x of {where} must have examples of shape {shape} like those of train; "
+            f"x of {where}: expected examples of shape {shape} like those of train; "
             f"got {x.shape[1:]}."
         )
     if x.dtype == np.uint8:
@@ -70,8 +70,8 @@ def check_pixels(
     if not finite.all():
         first = tuple(int(i) for i in np.unravel_index(np.argmin(finite), x.shape))
         raise DataError(
-            f"x of {where} must be finite; {np.sum(~finite)} of its {x.size} values are NaN or "
-            f"infinite in float32, the first at index {first}. Replace or remove them."
+            f"x of {where}: expected finite values in float32; got NaN or infinity in "
+            f"{np.sum(~finite)} of {x.size}, the first at index {first}. Replace or remove them."
         )
     return x
 
@@ -82,15 +82,15 @@ def _kind_of(x: Array, where: str) -> Kind:
     if len(shape) not in AXES.values():
         remedy = " Give single-channel data a last axis: x[..., None]." if len(shape) == 1 else ""
         raise DataError(
-            f"x of {where} must have shape {SHAPES['images']} for images or "
+            f"x of {where}: expected shape {SHAPES['images']} for images or "
             f"{SHAPES['sequences']} for sequences; got {x.shape}.{remedy}"
         )
     if kind := channels_first_kind(shape):
         order = ", ".join(map(str, (0, *range(2, x.ndim), 1)))
         raise DataError(
-            f"x of {where} must be channels last; its examples of shape {shape} look like {kind} "
-            f"with their channels first. Bring these to the end, x.transpose({order}), or load "
-            f"x as it is with kind={kind!r}. {STORED_KIND}"
+            f"x of {where}: expected channels last; got examples of shape {shape}, which look like "
+            f"{kind} with channels first. Move the channels with x.transpose({order}), or load x "
+            f"unchanged with kind={kind!r}. {STORED_KIND}"
         )
     if len(shape) == AXES["images"]:
         return "images"
@@ -100,9 +100,10 @@ def _kind_of(x: Array, where: str) -> Kind:
     # Few words of many channels are floats; bytes may be the image of a line of text.
     if may_be_grey(shape) or (of_bytes and MOST_CHANNELS < shape[0] < shape[1]):
         raise DataError(
-            f"x of {where} must be known to be images or sequences; its examples of shape {shape} "
-            "may be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', "
-            f"or give grey images a last axis: x[..., None]. {STORED_KIND}"
+            f"x of {where}: expected images or sequences; got examples of shape {shape}, "
+            "which may be either. Load them with cnnzoo.load_data(..., kind='images') or "
+            "kind='sequences', or give grey images a last axis: x[..., None]. "
+            f"{STORED_KIND}"
         )
     return "sequences"
 

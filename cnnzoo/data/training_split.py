@@ -85,7 +85,7 @@ def thin_out(y: Array, imbalance: float) -> Indices:
         _refuse(
             "imbalance",
             f"at most {2 * head:.12g} for {head:.12g} training examples of the most frequent "
-            "class, or the rarest has none",
+            "class, so that the rarest keeps one",
             imbalance,
         )
     return np.flatnonzero(rank_in_class(y) < sizes[y])
@@ -114,7 +114,7 @@ def size_of(train_size: float, available: int, *, at_least: int = 1) -> int:
     if not at_least <= size <= available:
         _refuse(
             "train_size",
-            f"a share up to 1 or a number that keeps {at_least} (one a class) to {available} "
+            f"a share up to 1 or a number that keeps {at_least} (one per class) to {available} "
             "training examples"
             if at_least > 1
             else f"a share up to 1 or a number that keeps 1 to {available} training examples",
@@ -125,4 +125,4 @@ def size_of(train_size: float, available: int, *, at_least: int = 1) -> int:
 
 
 def _refuse(toggle: str, allowed: str, got: float, why: str = "") -> NoReturn:
-    raise ToggleError(f"`{toggle}` of `load_data` must be {allowed}; got {got:.12g}{why}.")
+    raise ToggleError(f"`{toggle}`: expected {allowed}; got {got:.12g}{why}.")

@@ -75,8 +75,8 @@ def check_surface(oracle: Any) -> None:
 class ResumableOracle(keras_tuner.Oracle):
     """Mixin that lets an oracle of KerasTuner survive failing trials and killed processes.
 
-    It changes how an oracle writes and reads its files, and never what it proposes. The exception
-    are numbers just outside of their range, which are moved into it.
+    It changes how an oracle writes and reads its files, and never what it proposes. The only
+    exception: a number just outside its range is moved into it.
     """
 
     trials: dict[str, Any]

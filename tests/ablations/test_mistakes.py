@@ -82,7 +82,7 @@ def test_duplicate_metric_counts_once():
 @pytest.mark.parametrize("start", [ablations.plan, ablations.run])
 @pytest.mark.parametrize("other", ["downsampling", {"model": "mlp"}])
 def test_only_a_study_is_planned_and_run(start, other):
-    assert refusal(start, other) == f"What is planned and run is a Study; got {other!r}."
+    assert refusal(start, other) == f"`study`: expected an ablations.Study; got {other!r}."
 
 
 @pytest.mark.parametrize(

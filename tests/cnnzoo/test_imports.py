@@ -29,7 +29,7 @@ def test_importing_and_listing_load_no_framework(code):
     assert loaded_by(code) == []
 
 
-def test_an_argument_that_is_not_allowed_is_refused_before_keras_is_loaded():
+def test_invalid_argument_is_refused_before_keras_is_loaded():
     code = """
 import cnnzoo
 try:
@@ -43,7 +43,7 @@ else:
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "true"), ("false", "false")])
-def test_gpu_memory_is_taken_as_it_is_needed_unless_told_otherwise(monkeypatch, before, after):
+def test_gpu_memory_grows_by_default(monkeypatch, before, after):
     name = "TF_FORCE_GPU_ALLOW_GROWTH"
     monkeypatch.delenv(name, raising=False)
     if before is not None:
@@ -62,7 +62,7 @@ def test_every_public_name_is_there():
         assert getattr(cnnzoo, name).__name__ == name
 
 
-def test_workers_load_keras_without_plots_and_wrappers_and_can_load_them_later():
+def test_workers_load_the_plots_of_keras_only_on_demand():
     code = """
 import cnnzoo.engine.lean_keras, sys
 print([name for name in ("keras", "matplotlib", "sklearn") if name in sys.modules])

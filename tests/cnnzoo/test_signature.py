@@ -107,7 +107,7 @@ def test_a_function_without_toggles_has_none():
 # Settings
 
 
-def test_settings_are_completed_by_the_defaults_in_the_order_of_the_signature():
+def test_settings_are_completed_in_the_order_of_the_signature():
     settings = check_settings(TINY, {"pool_kind": "soft"}, "tiny")
     assert settings == {"filters": 8, "pool": "max", "pool_kind": "soft", "sharpness": 1.0}
     assert list(settings) == ["filters", "pool", "pool_kind", "sharpness"]
@@ -143,7 +143,7 @@ def test_settings_that_cannot_be_are_refused_in_a_sentence(given, sentence):
     assert str(caught.value) == sentence
 
 
-def test_a_toggle_is_switched_off_by_what_switches_off_its_switch():
+def test_toggle_is_switched_off_with_its_parent():
     settings = {"filters": 8, "pool": "none", "pool_kind": "soft", "sharpness": 1.0}
     assert switched_off_by("sharpness", TINY, settings) == "pool"
     assert switched_off_by("filters", TINY, settings) is None
@@ -154,7 +154,7 @@ def test_a_switched_off_toggle_may_be_given_at_its_default():
     assert check_settings(TINY, given, "tiny")["pool_kind"] == "hard"
 
 
-def test_a_condition_on_a_toggle_that_is_not_there_is_no_condition():
+def test_condition_on_a_missing_toggle_is_ignored():
     lonely = {"sharpness": TINY["sharpness"]}
     assert check_settings(lonely, {"sharpness": 2.0}, "tiny") == {"sharpness": 2.0}
 

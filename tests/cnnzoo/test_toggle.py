@@ -111,7 +111,7 @@ AUGMENT = Toggle("changes", levels=("none", "crop", "flip"), joined=True, name="
         ),
     ],
 )  # fmt: skip
-def test_a_value_that_is_not_allowed_is_refused_in_one_sentence(toggle, value, sentence):
+def test_invalid_value_is_refused_in_one_sentence(toggle, value, sentence):
     with pytest.raises(ToggleError) as caught:
         toggle.check(value, "tiny")
     assert str(caught.value) == sentence
@@ -120,7 +120,7 @@ def test_a_value_that_is_not_allowed_is_refused_in_one_sentence(toggle, value, s
 @pytest.mark.parametrize(
     "value", ["crop+crop", "crop+", "+", "crop+blur", "none+none", "crop flip"]
 )
-def test_levels_are_joined_only_if_each_is_known_and_given_once(value):
+def test_joined_levels_are_known_and_unique(value):
     with pytest.raises(ToggleError):
         AUGMENT.check(value, "tiny")
 
@@ -183,7 +183,7 @@ def test_a_number_is_allowed_exactly_within_the_range(value):
     toggle=st.sampled_from([SIZE, FILTERS, RATE, POOL, SKIP, SEED, AUGMENT]),
     value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
 )
-def test_whatever_is_given_is_either_a_level_of_the_toggles_type_or_refused(toggle, value):
+def test_any_value_is_a_typed_level_or_refused(toggle, value):
     try:
         level = toggle.check(value, "tiny")
     except ToggleError as error:
@@ -242,13 +242,13 @@ def test_a_level_is_read_from_text(toggle, text, level):
         ),
     ],
 )
-def test_text_that_is_no_level_is_refused_in_the_same_sentence(toggle, text, sentence):
+def test_invalid_text_is_refused_in_the_same_sentence(toggle, text, sentence):
     with pytest.raises(ToggleError) as caught:
         toggle.parse(text, "tiny")
     assert str(caught.value) == sentence
 
 
-def test_a_search_explores_its_part_of_the_range_or_else_the_whole():
+def test_search_range_defaults_to_the_whole_range():
     assert FILTERS.search_range == (8, 128)
     assert RATE.search_range == (1e-8, 100.0)
 

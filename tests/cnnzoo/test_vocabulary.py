@@ -28,7 +28,7 @@ def snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
 
 
-def test_every_promised_toggle_is_declared_and_no_two_groups_share_a_name():
+def test_promised_toggles_are_declared_in_one_group_each():
     promised = [name for names in GROUPS.values() for name in names.split()]
     assert len(set(promised)) == len(promised)
     assert set(promised) <= {snake_case(name) for name in ALIASES}
@@ -87,7 +87,7 @@ class TestEveryAlias:
         assert set(levels) < set(declared[parent].levels)
 
 
-def test_every_builder_takes_what_it_is_for_and_then_toggles_with_defaults():
+def test_builders_take_common_arguments_and_toggles_with_defaults():
     hints = typing.get_type_hints(vocabulary.Shared, include_extras=True)
     shared = {name: toggle_of(name, alias) for name, alias in hints.items()}
     plain = [name for name, toggle in shared.items() if toggle is None]
@@ -110,14 +110,14 @@ def test_shared_toggles_depend_on_shared_toggles_only():
     assert {toggle.when[0] for toggle in toggles.values() if toggle and toggle.when} <= set(toggles)
 
 
-def test_the_losses_are_the_levels_of_the_toggle_in_its_order():
+def test_losses_are_the_levels_of_the_toggle():
     from cnnzoo.models.losses import LOSSES
 
     assert tuple(LOSSES) == ALIASES["Loss"].levels
     assert all(choice.name == name for name, choice in LOSSES.items())
 
 
-def test_the_optimizers_are_the_levels_of_the_toggle_in_its_order():
+def test_optimizers_are_the_levels_of_the_toggle():
     from cnnzoo.models.optimizers import DECOUPLED, OPTIMIZERS
 
     assert tuple(OPTIMIZERS) == ALIASES["Optimizer"].levels
@@ -128,14 +128,14 @@ def test_the_optimizers_are_the_levels_of_the_toggle_in_its_order():
     ("toggle", "option"),
     [("LabelSmoothing", "label_smoothing"), ("Logits", "from_logits")],
 )
-def test_an_option_of_the_loss_is_on_exactly_where_keras_has_it(toggle, option):
+def test_loss_options_are_available_as_in_keras(toggle, option):
     from cnnzoo.models.losses import LOSSES
 
     takes = [name for name, choice in LOSSES.items() if option in choice.make().get_config()]
     assert sorted(ALIASES[toggle].when[1]) == sorted(takes)
 
 
-def test_the_activations_and_initializers_are_known_to_keras_by_these_names():
+def test_activations_and_initializers_have_the_names_of_keras():
     import keras
 
     for name in ALIASES["Activation"].levels:

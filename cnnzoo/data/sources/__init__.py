@@ -1,4 +1,4 @@
-"""The sources of data: packaged ones by name, others by a prefix, or arrays in hand."""
+"""The sources of data: a packaged name, a prefix with a name or path, or arrays."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ PREFIXES: Mapping[str, tuple[str, Callable[[str], Source]]] = {
     "folder": ("PATH", from_folder),
     "npz": ("PATH", from_npz),
 }
-"""What stands before the colon of a spec, what stands after it, and the loader that takes it."""
+"""Placeholder of the text after the colon, and loader, by the prefix of a spec."""
 
 
 def list_data() -> list[str]:
@@ -39,12 +39,12 @@ def list_data() -> list[str]:
 
 
 def open_source(spec: object) -> Source:
-    """What a spec stands for, read but not yet checked.
+    """Open the source that a spec names, without checks.
 
     Raises
     ------
     DataError
-        If nothing is known by that name, or it cannot be read.
+        If the name is unknown, or the source cannot be read.
     """
     if not isinstance(spec, str):
         return from_arrays(spec)
@@ -59,6 +59,6 @@ def open_source(spec: object) -> Source:
     if not colon and os.path.exists(path):  # noqa: PTH110
         near = f"; did you mean '{'folder' if os.path.isdir(path) else 'npz'}:{spec}'?"  # noqa: PTH112
     raise DataError(
-        f"There is no data {spec!r}{near} Known are {listed(PACKAGED)}, {listed(prefixed)}, "
-        "and arrays (x, y)."
+        f"`data`: expected {listed(PACKAGED)}, {listed(prefixed)} or arrays (x, y); "
+        f"got {spec!r}{near}"
     )

@@ -25,7 +25,7 @@ def from_arrays(spec: object, name: str = "arrays") -> Source:
     if _is_two_pairs(spec):
         spec = dict(zip(("train", "test"), spec, strict=True))  # type: ignore[call-overload]
     if not isinstance(spec, Mapping):
-        return Source(name, {"train": _pair(spec, "The data")})
+        return Source(name, {"train": _pair(spec, "`data`")})
     for part in spec:
         if split_of(str(part)) is None:
             near = did_you_mean(str(part), SPLIT_NAMES, "'")
@@ -53,10 +53,10 @@ def _pair(pair: object, what: str) -> tuple[object, object]:
         return pair
     got = type(pair).__name__ + (f" of {len(pair)}" if isinstance(pair, tuple | list) else "")
     raise DataError(
-        f"{what} must be a name, a tuple (x, y), a tuple of two of these for train and test, or a "
-        f"mapping of splits to them; got {got}."
-        if what == "The data"
-        else f"{what} must be a tuple (x, y); got {got}."
+        f"{what}: expected a name, a tuple (x, y), a tuple of two of these for train and test, or "
+        f"a mapping of splits to them; got {got}."
+        if what == "`data`"
+        else f"{what}: expected a tuple (x, y); got {got}."
     )
 
 
@@ -137,7 +137,7 @@ def _kind(archive: Any, name: str) -> Kind | None:
         if stored == kind:
             return kind
     near = did_you_mean(str(stored), AXES, "'")
-    raise DataError(f"`{KIND}` in {name!r} must be one of {listed(AXES)}; got {stored!r}{near}")
+    raise DataError(f"`{KIND}` in {name!r}: expected one of {listed(AXES)}; got {stored!r}{near}")
 
 
 def _notes(found: list[str], known: list[str]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def from_folder(path: str) -> Source:
     name = f"folder:{path}"
     root = existing_path(path, name)
     if not root.is_dir():
-        raise DataError(f"{name!r} must be a folder of class folders; it is a file.")
+        raise DataError(f"{name!r}: expected a folder of class folders; got a file.")
     parts = _part_folders(root, name)
     for folder in parts.values():
         _check_class_folders(folder, name)

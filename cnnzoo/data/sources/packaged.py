@@ -17,18 +17,18 @@ Pair = tuple[Array, Array]
 
 
 def cached(name: str, packages: tuple[str, ...], make: Callable[[], Pair]) -> Pair:
-    """What `make` returns, from the cache if it is there.
+    """Return cached data, or create and cache it.
 
-    A cache that cannot be read is made anew, and one that cannot be written is done without.
+    An unreadable cache file is replaced; if it cannot be written, the data is not cached.
 
     Parameters
     ----------
     name
-        The data, for the file name.
+        Name of the data, for the file name.
     packages
-        The packages the data depends on: their versions are part of the file name.
+        Packages that the data depends on; their versions are part of the file name.
     make
-        Makes x and y.
+        Function that returns x and y.
     """
     key = "-".join([name, *(f"{package}-{version(package)}" for package in packages)])
     file = cache_folder() / f"{key}.npz"
@@ -36,7 +36,7 @@ def cached(name: str, packages: tuple[str, ...], make: Callable[[], Pair]) -> Pa
         # Opened here because NumPy leaves a broken archive open.
         with file.open("rb") as stored, np.load(stored, allow_pickle=False) as archive:
             return archive["x"], archive["y"]
-    except Exception:  # noqa: S110 - missing, cut off, no archive: all of them mean "make it"
+    except Exception:  # noqa: S110 - missing, truncated or no archive: create it
         pass
     x, y = make()
     content = io.BytesIO()

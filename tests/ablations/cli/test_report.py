@@ -24,7 +24,7 @@ def test_report_replaces_an_earlier_one(tell, stored):
     assert page.read_bytes() == written
 
 
-def test_the_figures_of_two_studies_side_by_side_are_files_too(tell, stored, monkeypatch):
+def test_figures_of_two_studies_are_written(tell, stored, monkeypatch):
     drawn = []
 
     def write(contents, *given, **options):

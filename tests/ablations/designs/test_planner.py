@@ -82,7 +82,7 @@ def test_a_combination_without_effect_is_a_row_with_its_sentence():
     }
 
 
-def test_a_factorial_does_not_hide_that_a_factors_baseline_is_switched_off():
+def test_factorial_with_a_switched_off_baseline_is_refused():
     study = Study(
         "batch_norm",
         factors={"normalization": ["batch", "none"], "norm_momentum": [0.99, 0.9]},
@@ -94,7 +94,7 @@ def test_a_factorial_does_not_hide_that_a_factors_baseline_is_switched_off():
 
 
 @pytest.mark.parametrize("design", ["one-at-a-time", "full-factorial"])
-def test_what_the_baseline_sets_and_a_variant_switches_off_goes_with_it(design):
+def test_variant_drops_the_options_that_it_switches_off(design):
     factors = {"normalization": ["batch", "none"]}
     study = Study(
         "batch_norm", factors=factors, baseline={"norm_momentum": 0.9}, design=design, seeds=1
@@ -116,7 +116,7 @@ def test_leaving_out_what_others_depend_on_is_possible():
     assert reasons(study) == {"baseline": "", "normalization=none": "", "norm_momentum=0.9": ""}
 
 
-def test_a_variant_that_itself_asks_for_what_has_no_effect_is_infeasible():
+def test_variant_that_sets_an_option_without_effect_is_infeasible():
     study = Study(
         "batch_norm",
         design="list",
@@ -164,7 +164,7 @@ def test_a_reason_that_building_gave_is_kept():
 
 
 @pytest.mark.parametrize("engine", ["serial"])
-def test_a_plan_has_a_row_a_trial_with_what_it_costs(stubbed, engine):
+def test_plan_has_one_row_per_trial_with_its_cost(stubbed, engine):
     study = Study("mlp", factors={"units": [8, 13, 128]}, seeds=2, recipe=Recipe(epochs=3))
     table = plan(study, engine=engine)
     assert list(table.columns) == [
@@ -182,7 +182,7 @@ def test_a_plan_has_a_row_a_trial_with_what_it_costs(stubbed, engine):
     assert len(stub_trials.MEASURED) == 3  # one a variant, not one a seed
 
 
-def test_a_baseline_that_asks_for_what_has_no_effect_is_refused(stubbed):
+def test_baseline_that_sets_an_option_without_effect_is_refused(stubbed):
     study = Study(
         "batch_norm",
         factors={"filters": [8, 32]},
@@ -202,7 +202,7 @@ def test_a_baseline_that_cannot_be_built_is_refused(stubbed):
     )
 
 
-def test_variants_that_are_one_trial_are_measured_once_and_both_have_its_cost(stubbed):
+def test_equal_variants_are_measured_once_and_share_the_cost(stubbed):
     study = Study(
         "batch_norm",
         baseline={"norm_momentum": 0.9},
@@ -267,7 +267,7 @@ def test_an_unknown_engine_is_answered_with_the_nearest(stubbed):
     )
 
 
-def test_the_trials_of_a_plan_are_those_that_their_rows_name():
+def test_trials_of_a_plan_match_their_rows():
     for row, trial in rows_of(Study("mlp", factors={"units": [8, 128], "epochs": [1, 10]})):
         assert row.key == trial.key
         assert Space.of("mlp").toggle("units").check(trial.settings.get("units", 128), "mlp")

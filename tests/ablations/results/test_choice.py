@@ -63,8 +63,7 @@ def test_best_levels_of_recipe_and_data(outcome):
     with pytest.raises(StudyError) as refused:
         results.best("mode")
     assert str(refused.value) == (
-        "`group` of the best variant: there is none called `mode`; did you mean `model`? Known: "
-        "model, recipe, data."
+        "`group`: expected one of 'model', 'recipe', 'data'; got 'mode'; did you mean 'model'?"
     )
 
 

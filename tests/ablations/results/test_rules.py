@@ -1,4 +1,4 @@
-"""Reports of rules that were changed after there were results."""
+"""Reports of rules that were changed after results existed."""
 
 import json
 from dataclasses import replace
@@ -16,8 +16,8 @@ def test_margins_given_after_results_are_reported(outcome, tmp_path):
     later = replace(STUDY, margins={"accuracy": 0.005, "loss": 1.0})
     results = outcome(later, told)
     said = (
-        "The margins were changed after there were results, from none to accuracy 0.005, loss 1: "
-        'the error rate of "equivalent" is known only if such rules are fixed beforehand.'
+        "The margins were changed after results existed, from none to accuracy 0.005, loss 1: "
+        'the error rate of "equivalent" is unknown.'
     )
     assert results.changed_rules == [said]
     assert said in results.report(tmp_path / "report.md").read_text()
@@ -38,12 +38,12 @@ def test_changed_maximum_of_seeds_is_reported(outcome):
     auto = replace(STUDY, seeds="auto", max_seeds=6)
     assert outcome(auto, told).changed_rules == []
     assert outcome(replace(auto, max_seeds=7), told).changed_rules == [
-        "The maximum of the seed blocks was changed after there were results, from 6 to 7: the "
-        "error rate of verdicts is known only if such rules are fixed beforehand."
+        "The maximum of the seed blocks was changed after results existed, from 6 to 7: the "
+        "error rate of verdicts is unknown."
     ]
 
 
-UNKNOWN = "the error rate of verdicts is known only if such rules are fixed beforehand."
+UNKNOWN = "the error rate of verdicts is unknown."
 
 
 def test_added_seeds_are_reported(outcome, tmp_path):
@@ -51,7 +51,7 @@ def test_added_seeds_are_reported(outcome, tmp_path):
     outcome(STUDY, told)
     results = outcome(replace(STUDY, seeds=[0, 1, 2, 7]), told)
     said = (
-        "The seeds were changed after there were results, from 2 to 3 to 4 (0, 1, 2, 7): testing a "
+        "The seeds were changed after results existed, from 2 to 3 to 4 (0, 1, 2, 7): testing a "
         "verdict repeatedly raises its error rate above 5%, at five looks to 15%; seeds='auto' "
         "tests as often and keeps the 5%."
     )
@@ -75,7 +75,7 @@ def test_change_from_auto_to_fixed_seeds_is_reported(outcome):
     outcome(replace(STUDY, seeds="auto", max_seeds=6), told)
     results = outcome(replace(STUDY, seeds=8, max_seeds=6), told)
     assert results.changed_rules == [
-        f"The seeds were changed after there were results, from auto to 8: {UNKNOWN}"
+        f"The seeds were changed after results existed, from auto to 8: {UNKNOWN}"
     ]
 
 
@@ -83,7 +83,7 @@ def test_change_from_fixed_to_auto_seeds_is_reported(outcome):
     outcome(STUDY, told)
     results = outcome(replace(STUDY, seeds="auto", max_seeds=6), told)
     assert results.changed_rules == [
-        f"The seeds were changed after there were results, from 3 to auto: {UNKNOWN}"
+        f"The seeds were changed after results existed, from 3 to auto: {UNKNOWN}"
     ]
 
 
@@ -102,7 +102,7 @@ def test_changed_first_metric_is_reported_if_it_decides_trials(outcome, study):
     outcome(study, told)
     results = outcome(replace(study, metrics=["accuracy", "loss"]), told)
     assert results.changed_rules == [
-        "The first metric, which decides what is run next, was changed after there were results, "
+        "The first metric, which decides what is run next, was changed after results existed, "
         f"from loss to accuracy: {UNKNOWN}"
     ]
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 from helpers import stub_trials
@@ -67,7 +68,25 @@ def test_interruption_leaves_failed_trials_to_retry(go, interrupt_in, capsys):
     _show(results)
     told = capsys.readouterr().out
     assert "Not all failed trials were retried; run the same command to resume.\n" in told
-    assert "lead to more trials" not in told
+    assert "More trials are planned" not in told
+
+
+def test_interruption_before_added_seeds_announces_more_trials(go, monkeypatch, capsys):
+    def undecided(trial, report_to=None):
+        if len(stub_trials.CALLS) == 11:
+            interrupt()
+        loss = 1.0 + stub_trials.noise(trial)
+        return replace(stub_trials.run_trial(trial), metrics={"test_loss": loss})
+
+    monkeypatch.setattr(runner, "run_trial", undecided)
+    factors = {"units": [8, 128]}
+    study = Study("mlp", "digits", factors=factors, metrics=["loss"], seeds="auto", max_seeds=10)
+    results, ran = go(study)
+    assert len(ran) == 12  # two variants with the six seeds of the first look
+    assert results.interrupted
+    _show(results)
+    told = capsys.readouterr().out
+    assert "More trials are planned from these results; run the same command to resume.\n" in told
 
 
 class Garbage:

@@ -119,9 +119,8 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
     [
         (
             trial(data="mnist5kk"),
-            "DataError: There is no data 'mnist5kk'; did you mean 'mnist5k'? Known are 'mnist5k', "
-            "'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH', and arrays "
-            "(x, y).",
+            "DataError: `data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', "
+            "'folder:PATH', 'npz:PATH' or arrays (x, y); got 'mnist5kk'; did you mean 'mnist5k'?",
         ),
         (
             trial(

@@ -68,7 +68,7 @@ def test_the_seeds_of_the_last_variant_are_shared():
     assert len({result.metrics["pid"] for result in results}) == 2
 
 
-def test_a_trial_that_does_not_return_has_failed_with_the_reason():
+def test_trial_that_does_not_return_fails_with_the_reason():
     trials = [trial("a", seed) for seed in range(2)]
     with start_engine("serial") as engine:
         results = {r.trial.seed: r for r in run_trials(engine, stub_trials.raise_for_odd, trials)}

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from ablations.stats.caveats import UNSEEN, UNSEEN_OVER_LOOKS, skewness, skewness_limit, unseen_skew
 
 START = (
-    "Deltas may be strongly skewed without showing it, and then an interval holds the true delta "
-    "too seldom."
+    "Strong skew may go undetected; the interval then covers the true delta too rarely. "
+    "In simulations with lognormal deltas"
 )
 
 
@@ -45,25 +45,22 @@ def test_caveat_has_the_simulated_rates():
 )
 def test_rates_are_those_of_the_number_of_pairs(pairs, seeds, shows, holds):
     assert unseen_skew(pairs) == (
-        f"{START} In simulations of {seeds} seeds "
-        f"strong skew (of lognormal deltas) shows in {shows}% of the samples; in the others the "
-        f"95% interval holds the true delta in {holds}%."
+        f"{START} and {seeds} seeds, skew is detected in {shows}% of the samples; in the others "
+        f"the 95% interval covers the true delta in {holds}%."
     )
 
 
 def test_caveat_for_skew_that_never_shows():
     assert unseen_skew([3, 2]) == (
-        f"{START} In simulations of 3 seeds strong "
-        "skew (of lognormal deltas) never shows, and the 95% interval holds the true delta in 84% "
-        "of the samples."
+        f"{START} and 3 seeds, skew is never detected, and the 95% interval covers the true delta "
+        "in 84% of the samples."
     )
 
 
 def test_caveat_of_a_sequential_study_covers_all_looks():
     assert unseen_skew([6, 30], looks=True) == (
-        f"{START} In simulations of strongly skewed "
-        "(lognormal) ones the intervals of all looks hold the true delta in 78% of the studies, "
-        "not in 95%."
+        f"{START}, the intervals of all looks cover the true delta in 78% of the studies, not in "
+        "95%."
     )
 
 

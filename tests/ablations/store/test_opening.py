@@ -40,7 +40,7 @@ def test_study_killed_before_it_started_is_refused(tmp_path):
 
 def test_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / FILE).write_text("This is not a database at all, not even remotely one. " * 40)
-    assert refusal(tmp_path) == (f"There is no study in {tmp_path / FILE}: file is not a database.")
+    assert refusal(tmp_path) == f"{tmp_path / FILE} is not a study file: file is not a database."
 
 
 def test_other_file_is_kept_and_the_lock_released(tmp_path):
@@ -49,7 +49,7 @@ def test_other_file_is_kept_and_the_lock_released(tmp_path):
         with pytest.raises(StudyError) as refused:
             Store(tmp_path, write=True)
         assert str(refused.value) == (
-            f"There is no study in {tmp_path / FILE}: file is not a database."
+            f"{tmp_path / FILE} is not a study file: file is not a database."
         )
     assert (tmp_path / FILE).read_text().startswith("This is not a database")
 

@@ -213,7 +213,7 @@ def test_a_file_is_no_folder(tmp_path):
     file = tmp_path / "a.png"
     write(file, np.zeros((2, 2)))
     assert refusal(f"folder:{file}") == (
-        f"'folder:{file}' must be a folder of class folders; it is a file."
+        f"'folder:{file}': expected a folder of class folders; got a file."
     )
 
 
@@ -240,7 +240,7 @@ def test_an_empty_class_folder_is_refused(others, holds, tmp_path):
     )
 
 
-def test_images_of_several_sizes_are_refused_with_an_example_of_each(tmp_path):
+def test_images_of_several_sizes_are_refused_with_examples(tmp_path):
     fill(tmp_path)
     write(tmp_path / "dog" / "3.png", np.zeros((5, 9)))
     assert refusal(f"folder:{tmp_path}") == (

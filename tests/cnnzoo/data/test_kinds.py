@@ -83,9 +83,9 @@ def test_clear_shapes_are_read_as_what_they_are(shape, dtype, input_shape):
 def test_what_may_be_either_is_asked_for(shape, dtype):
     x = filled(shape, dtype)
     assert refusal((x, Y)) == (
-        f"x of 'arrays' must be known to be images or sequences; its examples of shape {shape} may "
-        "be either. Load it by cnnzoo.load_data(..., kind='images') or kind='sequences', or give "
-        f"grey images a last axis: x[..., None]. {STORED}"
+        f"x of 'arrays': expected images or sequences; got examples of shape {shape}, which "
+        "may be either. Load them with cnnzoo.load_data(..., kind='images') or kind='sequences', "
+        f"or give grey images a last axis: x[..., None]. {STORED}"
     )
     images, sequences = load_data((x, Y), kind="images"), load_data((x, Y), kind="sequences")
     assert images.info.fingerprint == load_data((x[..., None], Y)).info.fingerprint
@@ -111,20 +111,19 @@ def test_sequences_of_one_channel_may_leave_it_out():
         (
             (filled((2, 2, 1), "uint8"), Y),
             "sequences",
-            "x of 'arrays' must have shape (n, length, channels) for sequences; got (20, 2, 2, 1).",
+            "x of 'arrays': expected shape (n, length, channels) for sequences; got (20, 2, 2, 1).",
         ),
         ("digits", "sequences", "'digits' has images; leave out kind='sequences'."),
         (
             (filled((28, 28), "uint8"), Y),
             "image",
-            "`kind` of `load_data` must be 'images', 'sequences' or None; got 'image'; did you "
-            "mean 'images'?",
+            "`kind`: expected 'images', 'sequences' or None; got 'image'; did you mean 'images'?",
         ),
         (
             load_data((filled((2, 2, 1), "uint8"), Y)),
             "images",
-            "A ready `Data` is taken as it is; got kind='images'. Give `load_data` what the data "
-            "was made from.",
+            "`kind`: cannot be changed for loaded data; got 'images'. Pass what the data was "
+            "loaded from.",
         ),
     ],
 )
@@ -138,8 +137,8 @@ def test_an_archive_may_say_its_kind(tmp_path):
     assert load_data(f"npz:{tmp_path}/a.npz").info.input_shape == (28, 20)
     np.savez(tmp_path / "a.npz", x=x, y=Y, kind="image")
     assert refusal(f"npz:{tmp_path}/a.npz") == (
-        f"`kind` in 'npz:{tmp_path}/a.npz' must be one of 'images', 'sequences'; got 'image'; did "
-        "you mean 'images'?"
+        f"`kind` in 'npz:{tmp_path}/a.npz': expected one of 'images', 'sequences'; got 'image'; "
+        "did you mean 'images'?"
     )
     np.savez(tmp_path / "a.npz", x=x[..., None], y=Y, kind=Y)
     info = load_data(f"npz:{tmp_path}/a.npz").info
@@ -157,9 +156,9 @@ def test_an_archive_may_say_its_kind(tmp_path):
 def test_channels_first_are_asked_for(shape, kind, order):
     x = filled(shape, "float32")
     assert refusal((x, Y)) == (
-        f"x of 'arrays' must be channels last; its examples of shape {shape} look like {kind} "
-        f"with their channels first. Bring these to the end, x.transpose({order}), or load x as "
-        f"it is with kind='{kind}'. {STORED}"
+        f"x of 'arrays': expected channels last; got examples of shape {shape}, which look like "
+        f"{kind} with channels first. Move the channels with x.transpose({order}), or load x "
+        f"unchanged with kind='{kind}'. {STORED}"
     )
     assert load_data((x, Y), kind=kind).info.input_shape == shape
 

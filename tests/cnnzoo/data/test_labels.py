@@ -80,8 +80,8 @@ def test_ready_data_is_returned_as_it_is():
     with pytest.raises(DataError) as caught:
         load_data(data, label_noise=0.1)
     assert str(caught.value) == (
-        "A ready `Data` is taken as it is; got label_noise=0.1. Give `load_data` what the data "
-        "was made from."
+        "`label_noise`: cannot be changed for loaded data; got 0.1. Pass what the data was loaded "
+        "from."
     )
     assert isinstance(data, Data)
 
@@ -94,12 +94,12 @@ REGRESSION = " (Targets of a regression are floats, at least one of them with a 
     [
         (
             [0, 1, 0, 1, 0],
-            "y of 'arrays' must have one label for each of the 6 x; got 5.",
+            "y of 'arrays': expected one label for each of the 6 x; got 5.",
         ),
-        (3, "y of 'arrays' must have one label for each of the 6 x; got a single value."),
+        (3, "y of 'arrays': expected one label for each of the 6 x; got a single value."),
         (
             [0, 1, -1, 1, -2, 0],
-            "y of 'arrays' must hold class ids from 0; 2 of them are negative, the first -1 at "
+            "y of 'arrays': expected class ids from 0; got 2 negative ones, the first -1 at "
             "index 2." + REGRESSION,
         ),
         (
@@ -116,31 +116,31 @@ REGRESSION = " (Targets of a regression are floats, at least one of them with a 
         (["cat"] * 6, "'arrays' has a single class, 'cat'; to tell classes apart takes two."),
         (
             [0, 1, np.nan, 1, np.inf, 0],
-            "y of 'arrays' must be finite; 2 of its 6 labels are NaN or infinite, the first at "
+            "y of 'arrays': expected finite labels; got NaN or infinity in 2 of 6, the first at "
             "index 2.",
         ),
         (
             np.full((6, 3), 1),
-            "y of 'arrays' must have shape (n,), or be one-hot rows of a single 1 and zeros; got "
+            "y of 'arrays': expected shape (n,) or one-hot rows of a single 1 and zeros; got "
             "shape (6, 3).",
         ),
         (
             np.full((6, 2), 0.5),
-            "y of 'arrays' must have shape (n,), or be one-hot rows of a single 1 and zeros; got "
+            "y of 'arrays': expected shape (n,) or one-hot rows of a single 1 and zeros; got "
             "shape (6, 2).",
         ),
         (
             np.zeros((6, 2, 2), int),
-            "y of 'arrays' must have shape (n,), or be one-hot rows of a single 1 and zeros; got "
+            "y of 'arrays': expected shape (n,) or one-hot rows of a single 1 and zeros; got "
             "shape (6, 2, 2).",
         ),
         (
             ["cat", None, "cat", "dog", "dog", "cat"],
-            "y of 'arrays' must hold class ids, class names or targets; got dtype object.",
+            "y of 'arrays': expected class ids, class names or targets; got dtype object.",
         ),
         (
             np.zeros(6, complex),
-            "y of 'arrays' must hold class ids, class names or targets; got dtype complex128.",
+            "y of 'arrays': expected class ids, class names or targets; got dtype complex128.",
         ),
     ],
 )

@@ -51,7 +51,7 @@ def test_every_packaged_set_loads_as_its_info_says(name):
     assert data.train.x.max() == 1.0
 
 
-def test_mnist5k_is_cut_into_4000_500_500_with_every_class_equal():
+def test_mnist5k_has_balanced_splits_of_4000_500_500():
     data = load_data("mnist5k")
     assert data.info.sizes == (4000, 500, 500)
     assert data.info.input_shape == (28, 28, 1)
@@ -77,7 +77,7 @@ def test_the_splits_of_digits_together_are_scikit_learns_images():
     np.testing.assert_array_equal(y, bunch.target[order])
 
 
-def test_a_target_of_rotation_is_the_counter_clockwise_angle_over_45(mnist):
+def test_rotation_target_is_the_counter_clockwise_angle_over_45(mnist):
     data = load_data("rotation", validation=0, test=0, normalize="none")
     images, _ = mnist
     by_pil = {}

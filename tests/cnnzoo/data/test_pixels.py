@@ -75,7 +75,7 @@ def test_constant_images_are_no_division_by_0():
 
 @pytest.mark.parametrize("normalize", ["unit", "standardize", "none"])
 @pytest.mark.parametrize("x", [BYTES, BYTES / 255, BYTES * 3.0 - 50], ids=["bytes", "unit", "any"])
-def test_offset_and_scale_lead_back_to_pixels_from_0_to_1(x, normalize):
+def test_offset_and_scale_restore_the_pixels(x, normalize):
     data = whole(x, normalize=normalize)
     pixels = data.train.x * np.array(data.info.scale) + np.array(data.info.offset)
     np.testing.assert_allclose(pixels, whole(x).train.x, rtol=1e-5, atol=1e-6)
@@ -94,29 +94,29 @@ def with_holes():
     [
         (
             with_holes(),
-            "x of 'arrays' must be finite; 3 of its 16 values are NaN or infinite in float32, the "
-            "first at index (1, 0, 1, 0). Replace or remove them.",
+            "x of 'arrays': expected finite values in float32; got NaN or infinity in 3 of 16, "
+            "the first at index (1, 0, 1, 0). Replace or remove them.",
         ),
         (
             np.zeros((4, 784)),
-            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "x of 'arrays': expected shape (n, height, width, channels) for images or (n, length, "
             "channels) for sequences; got (4, 784). Give single-channel data a last axis: "
             "x[..., None].",
         ),
         (
             np.zeros((4, 2, 2, 2, 1)),
-            "x of 'arrays' must have shape (n, height, width, channels) for images or (n, length, "
+            "x of 'arrays': expected shape (n, height, width, channels) for images or (n, length, "
             "channels) for sequences; got (4, 2, 2, 2, 1).",
         ),
         (np.zeros((0, 2, 2, 1)), "x of 'arrays' is empty; got shape (0, 2, 2, 1)."),
         (np.zeros((4, 2, 0, 1)), "x of 'arrays' is empty; got shape (4, 2, 0, 1)."),
         (
             np.full((4, 2, 2, 1), "a"),
-            "x of 'arrays' must hold real numbers; got dtype <U1.",
+            "x of 'arrays': expected real numbers; got dtype <U1.",
         ),
         (
             np.full((4, 2, 2, 1), {}),
-            "x of 'arrays' must hold real numbers; got dtype object.",
+            "x of 'arrays': expected real numbers; got dtype object.",
         ),
         (
             [[[1, 2], [3]]] * 4,
@@ -137,6 +137,6 @@ def test_splits_with_examples_of_other_shapes_are_refused():
     with pytest.raises(DataError) as caught:
         load_data({"test": (large, [0, 1] * 2), "train": (small, [0, 1] * 2)})
     assert str(caught.value) == (
-        "x of 'arrays' (test) must have examples of shape (8, 8, 1) like those of train; "
+        "x of 'arrays' (test): expected examples of shape (8, 8, 1) like those of train; "
         "got (9, 8, 1)."
     )

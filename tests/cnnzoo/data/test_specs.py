@@ -8,33 +8,33 @@ from cnnzoo.toggle import ToggleError
 
 X = np.arange(80.0).reshape(20, 2, 2, 1)
 Y = np.arange(20) % 2
-KNOWN = (
-    " Known are 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', "
-    "'npz:PATH', and arrays (x, y)."
+EXPECTED = (
+    "`data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', "
+    "'npz:PATH' or arrays (x, y); got "
 )
 
 
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
-        ("mnist5", "There is no data 'mnist5'; did you mean 'mnist5k'?" + KNOWN),
-        ("imagenet", "There is no data 'imagenet'." + KNOWN),
-        ("", "There is no data ''." + KNOWN),
-        ("tfd:mnist", "There is no data 'tfd:mnist'; did you mean 'tfds'?" + KNOWN),
-        ("https://x.org/a.npz", "There is no data 'https://x.org/a.npz'." + KNOWN),
+        ("mnist5", EXPECTED + "'mnist5'; did you mean 'mnist5k'?"),
+        ("imagenet", EXPECTED + "'imagenet'."),
+        ("", EXPECTED + "''."),
+        ("tfd:mnist", EXPECTED + "'tfd:mnist'; did you mean 'tfds'?"),
+        ("https://x.org/a.npz", EXPECTED + "'https://x.org/a.npz'."),
         (
             None,
-            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
             "test, or a mapping of splits to them; got NoneType.",
         ),
         (
             X,
-            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
             "test, or a mapping of splits to them; got ndarray.",
         ),
         (
             (X, Y, Y),
-            "The data must be a name, a tuple (x, y), a tuple of two of these for train and "
+            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
             "test, or a mapping of splits to them; got tuple of 3.",
         ),
         (
@@ -44,7 +44,7 @@ KNOWN = (
         ),
         ({"test": (X, Y)}, "'arrays' needs a split 'train'; got 'test'."),
         ({}, "'arrays' needs a split 'train'; got none."),
-        ({"train": X}, "The split 'train' must be a tuple (x, y); got ndarray."),
+        ({"train": X}, "The split 'train': expected a tuple (x, y); got ndarray."),
     ],
 )
 def test_what_is_no_data_is_refused(spec, sentence):
@@ -60,7 +60,7 @@ def test_a_path_without_prefix_is_answered_by_its_prefix(tmp_path, monkeypatch):
     for path, spec in (("images", "folder:images"), ("a.npz", "npz:a.npz")):
         with pytest.raises(DataError) as caught:
             load_data(path)
-        assert str(caught.value) == f"There is no data '{path}'; did you mean '{spec}'?{KNOWN}"
+        assert str(caught.value) == f"{EXPECTED}'{path}'; did you mean '{spec}'?"
 
 
 def test_an_unknown_choice_is_answered_by_the_nearest():
@@ -72,7 +72,7 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
     )
 
 
-def test_an_archive_of_x_and_y_is_the_arrays_it_holds(tmp_path):
+def test_archive_of_x_and_y_equals_its_arrays(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y, comment="kept out")
     data = load_data(f"npz:{tmp_path / 'a.npz'}")
     arrays = load_data((X, Y))

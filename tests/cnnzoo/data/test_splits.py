@@ -22,7 +22,7 @@ def origins(split):
 
 
 @given(counts=COUNTS, seed=SEEDS)
-def test_every_example_is_in_exactly_one_split_with_its_own_label(counts, seed):
+def test_every_example_is_in_exactly_one_split(counts, seed):
     x, y = images(counts)
     data = load_data((x, y), seed=seed, normalize="none")
     splits = (data.train, data.validation, data.test)
@@ -34,9 +34,7 @@ def test_every_example_is_in_exactly_one_split_with_its_own_label(counts, seed):
 
 
 @given(counts=COUNTS, seed=SEEDS, validation=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4))
-def test_splits_have_the_asked_sizes_and_the_proportions_of_the_classes(
-    counts, seed, validation, test
-):
+def test_splits_have_the_requested_sizes_and_class_proportions(counts, seed, validation, test):
     n = sum(counts)
     data = load_data(images(counts), seed=seed, validation=validation, test=test)
     for split, share in ((data.validation, validation), (data.test, test)):
@@ -100,7 +98,7 @@ def test_regression_is_cut_at_random_into_the_asked_shares():
     assert str(data.info) == "arrays: 1x1x1 images, regression; 160 train, 20 validation, 20 test"
 
 
-def test_a_split_that_the_source_cuts_is_kept_and_only_the_rest_is_cut():
+def test_split_of_the_source_is_kept():
     x, y = images([50, 50])
     own = np.full((7, 1, 1, 1), -1.0), np.arange(7) % 2
     data = load_data({"train": (x, y), "test": own}, normalize="none", validation=0.2)
@@ -110,7 +108,7 @@ def test_a_split_that_the_source_cuts_is_kept_and_only_the_rest_is_cut():
     np.testing.assert_array_equal(np.bincount(data.validation.y), [10, 10])
 
 
-def test_nothing_is_cut_where_the_source_cuts_everything_or_the_shares_are_0():
+def test_complete_sources_and_shares_of_0_are_not_split():
     x, y = images([3, 3])
     data = load_data({"train": (x, y), "validation": (x, y), "test": (x, y)})
     assert data.info.sizes == (6, 6, 6)
@@ -143,27 +141,28 @@ def test_nothing_is_cut_where_the_source_cuts_everything_or_the_shares_are_0():
         (
             [5, 5],
             {"test": 1},
-            "`test` of `load_data` must be a share from 0 to less than 1; got 1.",
+            "`test`: expected a share from 0 to less than 1; got 1.",
         ),
         (
             [5, 5],
             {"validation": "0.1"},
-            "`validation` of `load_data` must be a share from 0 to less than 1; got '0.1'.",
+            "`validation`: expected a share from 0 to less than 1; got '0.1'.",
         ),
         (
             [5, 5],
             {"validation": 0.5, "test": 0.5},
-            "`validation` and `test` of `load_data` must leave a share for train; got 0.5 and 0.5.",
+            "`validation` and `test`: expected a sum below 1, the rest is for train; got 0.5 and "
+            "0.5.",
         ),
         (
             [5, 5],
             {"seed": 1.5},
-            "`seed` of `load_data` must be a whole number; got 1.5 (float).",
+            "`seed`: expected a whole number; got 1.5 (float).",
         ),
         (
             [5, 5],
             {"seed": None},
-            "`seed` of `load_data` must be a whole number; got None (NoneType).",
+            "`seed`: expected a whole number; got None (NoneType).",
         ),
     ],
 )

@@ -247,7 +247,7 @@ def test_the_supervised_features_are_used_whatever_they_are_called(prepared):
     assert sorted(data.train.x[:, 0, 0, 0]) == list(range(40))
 
 
-def test_the_fingerprint_of_a_set_is_that_of_its_arrays_in_order(prepared):
+def test_fingerprint_is_that_of_the_ordered_arrays(prepared):
     spec = prepared(CnnzooWhole)
     assert load_data(spec).info.fingerprint == load_data(spec, seed=1).info.fingerprint
 
@@ -299,7 +299,7 @@ def test_a_set_without_a_training_split_is_refused(prepared):
     }
 
 
-def test_a_set_that_cannot_be_downloaded_says_how_to_prepare_it(prepared, tmp_path):
+def test_failed_download_explains_how_to_prepare_the_data(prepared, tmp_path):
     assert refusal(prepared(CnnzooRemote, write=False)) == (
         f"'tfds:cnnzoo_remote' is not in '{tmp_path}/cnnzoo_remote/1.0.0' and cannot be prepared "
         "here: ConnectionError: Name or service not known. Where there is a network, run "

@@ -50,13 +50,13 @@ def test_a_number_keeps_that_many_and_balanced_classes_stay_balanced(seed, numbe
     assert counts.max() - counts.min() <= 1
 
 
-def test_a_rare_class_keeps_an_example_however_small_the_training_split():
+def test_rare_class_keeps_an_example_in_a_small_split():
     _, y = train([1000, 2, 2], train_size=3)
     np.testing.assert_array_equal(np.sort(y), [0, 1, 2])
 
 
 @given(seed=SEEDS, noise=st.floats(0, 1), counts=COUNTS)
-def test_label_noise_replaces_exactly_its_share_by_other_classes_in_range(seed, noise, counts):
+def test_label_noise_replaces_exactly_its_share_by_other_classes(seed, noise, counts):
     origins, y = train(counts, seed=seed, label_noise=noise)
     clean_origins, clean = train(counts, seed=seed)
     np.testing.assert_array_equal(origins, clean_origins)
@@ -73,7 +73,7 @@ def test_what_a_smaller_noise_replaces_a_larger_one_replaces_alike(seed, shares)
     np.testing.assert_array_equal(little[wrong], much[wrong])
 
 
-def test_label_noise_of_1_leaves_no_label_and_spreads_over_all_other_classes():
+def test_label_noise_of_1_replaces_every_label_evenly():
     origins, y = train([3000, 3000, 3000, 3000], label_noise=1.0)
     clean = origins // 3000
     table = np.zeros((4, 4))
@@ -93,7 +93,7 @@ def test_class_sizes_fall_geometrically(imbalance, sizes):
     np.testing.assert_array_equal(np.bincount(y), sizes)
 
 
-def test_classes_already_unequal_are_brought_to_the_ratio_in_their_order():
+def test_imbalance_keeps_the_order_of_unequal_classes():
     # 80 of class 1 and 100 of class 2 allow 80 * 4 ** 0.5 = 160 for the most frequent.
     _, y = train([40, 80, 200], imbalance=4)
     np.testing.assert_array_equal(np.bincount(y), [40, 80, 160])
@@ -105,18 +105,18 @@ def test_imbalance_of_1_leaves_unequal_classes_as_they_are():
 
 
 @given(seed=SEEDS, ratios=st.tuples(st.floats(1, 40), st.floats(1, 40)))
-def test_what_a_larger_imbalance_keeps_of_balanced_classes_a_smaller_keeps_too(seed, ratios):
+def test_smaller_imbalance_keeps_the_examples_of_a_larger_one(seed, ratios):
     mild, strong = (train([40, 40, 40], seed=seed, imbalance=ratio)[0] for ratio in sorted(ratios))
     assert set(strong) <= set(mild)
 
 
-def test_train_size_counts_in_what_imbalance_leaves_and_keeps_its_ratio():
+def test_train_size_applies_after_imbalance_and_keeps_its_ratio():
     # 400, 200, 100, 50, 25 are 775; a fifth of them is 155.
     _, y = train([400] * 5, imbalance=16, train_size=0.2)
     np.testing.assert_array_equal(np.bincount(y), [80, 40, 20, 10, 5])
 
 
-def test_an_example_gets_the_same_wrong_label_whatever_the_training_size():
+def test_wrong_labels_do_not_depend_on_the_training_size():
     few_at, few = train([400] * 5, train_size=0.5, label_noise=1.0)
     all_at, every = train([400] * 5, label_noise=1.0)
     labels = dict(zip(all_at.tolist(), every.tolist(), strict=True))
@@ -146,26 +146,25 @@ def test_train_size_of_a_regression_keeps_the_beginning():
         (
             [50, 50],
             {"train_size": 101},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 2 (one a "
+            "`train_size`: expected a share up to 1 or a number that keeps 2 (one per "
             "class) to 100 training examples; got 101, which keeps 101.",
         ),
         (
             [50, 50],
             {"train_size": 0.0},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 2 (one a "
+            "`train_size`: expected a share up to 1 or a number that keeps 2 (one per "
             "class) to 100 training examples; got 0, which keeps 0.",
         ),
         (
             [50, 50],
             {"train_size": 12.5},
-            "`train_size` of `load_data` must be a share up to 1 or a whole number of examples; "
-            "got 12.5.",
+            "`train_size`: expected a share up to 1 or a whole number of examples; got 12.5.",
         ),
         (
             [50, 50],
             {"imbalance": 200},
-            "`imbalance` of `load_data` must be at most 100 for 50 training examples of the most "
-            "frequent class, or the rarest has none; got 200.",
+            "`imbalance`: expected at most 100 for 50 training examples of the most "
+            "frequent class, so that the rarest keeps one; got 200.",
         ),
         (
             [50, 50],
@@ -191,17 +190,15 @@ def test_a_toggle_that_the_data_does_not_allow_is_refused(counts, options, sente
     [
         (
             {"label_noise": 0.1},
-            "`label_noise` of `load_data` needs classes, and 'arrays' is a regression; leave it at "
-            "0.0, got 0.1.",
+            "`label_noise`: expected 0.0 for 'arrays', a regression without classes; got 0.1.",
         ),
         (
             {"imbalance": 2},
-            "`imbalance` of `load_data` needs classes, and 'arrays' is a regression; leave it at "
-            "1.0, got 2.",
+            "`imbalance`: expected 1.0 for 'arrays', a regression without classes; got 2.",
         ),
         (
             {"train_size": 9},
-            "`train_size` of `load_data` must be a share up to 1 or a number that keeps 1 to 8 "
+            "`train_size`: expected a share up to 1 or a number that keeps 1 to 8 "
             "training examples; got 9, which keeps 9.",
         ),
     ],

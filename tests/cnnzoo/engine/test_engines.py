@@ -50,7 +50,7 @@ def test_the_serial_engine_keeps_the_order_and_the_process():
     assert set(pids(outcomes)) == {os.getpid()}
 
 
-def test_the_serial_engine_prepares_its_process_once_with_the_first_item():
+def test_serial_engine_prepares_its_process_once():
     prepared = []
 
     def prepare():
@@ -69,7 +69,7 @@ def test_a_worker_with_changed_state_is_replaced():
     assert first == second != third == fourth != fifth != first
 
 
-def test_the_serial_engine_ends_before_the_next_item_if_state_was_changed():
+def test_serial_engine_stops_after_an_item_that_changed_state():
     with start_engine("serial", setup=SETUP) as running:
         outcomes = running.run(engine_items.change_state_if_odd, range(4))
         assert [next(outcomes)[0] for _ in range(2)] == [0, 1]

@@ -25,7 +25,7 @@ def driver(monkeypatch, tmp_path):
         ("0,,1", 1, ["0"]),
     ],
 )
-def test_gpus_are_those_of_the_variable_as_far_as_tensorflow_takes_them(
+def test_gpus_of_the_variable_are_read_as_tensorflow_does(
     driver, monkeypatch, visible, usable, gpus
 ):
     if visible is None:

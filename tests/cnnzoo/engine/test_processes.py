@@ -181,7 +181,7 @@ def test_workers_share_the_gpus_in_turn(monkeypatch, workers, gpus):
     assert sorted(by_worker.values()) == gpus
 
 
-def test_workers_see_all_gpus_of_the_caller_if_none_are_shared(monkeypatch):
+def test_workers_see_all_gpus_if_none_are_shared(monkeypatch):
     monkeypatch.setattr(processes, "default_workers", lambda gpus: 3 if gpus == 0 else 0)
     monkeypatch.setattr(processes, "find_gpus", lambda count: [])
     outcomes = run(engine_items.answer_after_a_while, range(6), workers=None)

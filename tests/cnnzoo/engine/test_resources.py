@@ -141,7 +141,7 @@ def test_the_quota_of_a_control_group_limits_the_cores(cores, group, version):
     assert cores({**own, **version("jobs/8", 100_000)}) == 6
 
 
-def test_there_is_one_worker_per_core_as_far_as_memory_allows(monkeypatch):
+def test_one_worker_per_core_within_the_memory(monkeypatch):
     monkeypatch.setattr(resources, "available_cores", lambda: 8)
     for gigabytes, workers in [(0, 1), (1, 1), (3, 2), (6, 4), (100, 8), (math.inf, 8)]:
         monkeypatch.setattr(resources, "available_memory", lambda: gigabytes * GIGABYTE)  # noqa: B023

@@ -170,8 +170,8 @@ def test_toggles_of_a_custom_builder():
             {"seed": "0"},
             "`seed` of `downsampling` must be a whole number from 0 up; got '0' (str).",
         ),
-        ({"name": "a/b"}, "`name` of `downsampling` must be a text without '/'; got 'a/b'."),
-        ({"name": 7}, "`name` of `downsampling` must be a text without '/'; got 7."),
+        ({"name": "a/b"}, "`name` of `downsampling`: expected a text without '/'; got 'a/b'."),
+        ({"name": 7}, "`name` of `downsampling`: expected a text without '/'; got 7."),
     ],
 )
 def test_invalid_arguments_are_refused(settings, sentence):
@@ -212,7 +212,7 @@ def test_invalid_input_shape_is_refused(shape):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("mlp", input_shape=shape)
     assert str(caught.value) == (
-        "`input_shape` of `mlp` must be (height, width, channels) or (length, channels), "
+        "`input_shape` of `mlp`: expected (height, width, channels) or (length, channels), "
         f"whole numbers from 1; got {shape!r}."
     )
 
@@ -227,7 +227,7 @@ def test_image_shape_without_channels_is_refused(name):
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build(name, input_shape=(28, 28))
     assert str(caught.value) == (
-        f"`input_shape` of `{name}`, a model of images, must be (height, width, channels); got "
+        f"`input_shape` of `{name}`, a model of images: expected (height, width, channels); got "
         "(28, 28); did you mean (28, 28, 1)? For sequences of 28 steps and 28 channels give the "
         "`info.input_shape` of data loaded with kind='sequences'."
     )

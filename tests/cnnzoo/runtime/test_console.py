@@ -91,7 +91,7 @@ def test_a_switch_is_written_in_any_case(text, value):
         ),
     ],
 )
-def test_a_choice_that_cannot_be_read_is_refused_in_a_sentence(text, sentence):
+def test_unreadable_choice_is_refused(text, sentence):
     with pytest.raises(ToggleError) as caught:
         parse(text)
     assert str(caught.value) == sentence
@@ -100,7 +100,7 @@ def test_a_choice_that_cannot_be_read_is_refused_in_a_sentence(text, sentence):
 @pytest.mark.parametrize(
     "error", [ToggleError("No."), ValueError("No."), FileNotFoundError("No."), OSError("No.")]
 )
-def test_what_the_user_did_wrong_is_one_line_and_status_2(error, capsys):
+def test_user_error_is_one_line_with_status_2(error, capsys):
     with pytest.raises(typer.Exit) as caught, one_line_errors():
         raise error
     assert caught.value.exit_code == 2
@@ -151,7 +151,7 @@ def test_a_table_of_numbers_is_set_flush_right():
 
 
 @pytest.mark.parametrize("width", [24, 30, 40])
-def test_where_the_table_is_too_wide_texts_are_folded_and_numbers_stay_whole(width):
+def test_wide_table_folds_texts_but_not_numbers(width):
     found = lines(COLUMNS, ROWS, width, right=("parameters",))
     assert all(len(line) <= width for line in found)
     assert any(line.endswith("1,234,567") for line in found)
@@ -164,7 +164,7 @@ def test_where_the_table_is_too_wide_texts_are_folded_and_numbers_stay_whole(wid
 
 
 @pytest.mark.parametrize("width", [40, 60])
-def test_where_the_last_column_is_a_text_it_alone_gives_way(width):
+def test_last_text_column_alone_is_folded(width):
     rows = [("stage1_conv", "1,234", "a sentence that goes on for more than a narrow line takes")]
     found = lines(("layer", "parameters", "meaning"), rows, width, right=("parameters",))
     assert all(len(line) <= width for line in found)

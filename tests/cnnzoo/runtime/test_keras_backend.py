@@ -52,6 +52,6 @@ def test_the_backend_is_that_of_the_loaded_keras(monkeypatch):
     ("name", "expected"),
     [("numpy", f"numpy {version('numpy')}"), ("not-a-package", "not-a-package")],
 )
-def test_the_version_of_the_backend_is_told_where_it_has_one(monkeypatch, name, expected):
+def test_version_of_the_backend_is_reported_if_present(monkeypatch, name, expected):
     monkeypatch.setattr(keras.config, "backend", lambda: name)
     assert backend_version() == expected

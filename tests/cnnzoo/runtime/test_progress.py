@@ -38,7 +38,7 @@ def test_start_of_the_workers_does_not_affect_the_time_left(clock):
     assert (progress.position(), progress.time_left()) == ("2/4", ", 0:20 left")
 
 
-def test_trials_of_an_earlier_run_do_not_affect_the_time_left(clock):
+def test_earlier_trials_do_not_affect_the_time_left(clock):
     progress = Progress(12, clock=clock)
     progress.count_earlier(8, failed=1)
     assert (progress.position(), progress.time_left()) == ("8/12", "")

@@ -40,7 +40,7 @@ def test_another_configuration_frees_the_kept_model():
     assert warm.get("b", build, 1) is second
 
 
-def test_unkept_model_is_built_each_time_and_leaves_the_kept_one():
+def test_unkept_model_is_rebuilt_and_leaves_the_kept_one():
     warm = WarmModel()
     kept = trained(warm, "a", seed=0)
     one, other = (trained(warm, "a", seed=0, keep=False) for _ in range(2))

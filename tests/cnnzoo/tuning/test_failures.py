@@ -89,7 +89,7 @@ def test_a_configuration_that_does_not_fit_the_data_is_invalid(searched):
     )
 
 
-def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial():
+def test_dtype_policy_of_a_level_reaches_no_other_trial():
     model = cnnzoo.hypermodel(search_builders.policy, search=["number"], recipe=ONE_EPOCH)
     fresh, trainer = (Trainer(model, "digits", "val_loss") for _ in range(2))
     found = {}
@@ -100,7 +100,7 @@ def test_a_level_that_sets_the_dtype_policy_reaches_no_other_trial():
     assert found["after"].metrics == found["alone"].metrics != found["before"].metrics
 
 
-def test_a_training_that_changes_the_process_for_good_is_its_last(searched, monkeypatch, tmp_path):
+def test_process_ends_after_a_training_that_changes_it(searched, monkeypatch, tmp_path):
     def run(trainer, run):
         execution = Execution("done", 0.5, {"val_accuracy": 0.5}, run.seed, seconds=0.0, epochs=1)
         return SeedResult(execution, changed_state=("the working folder (it is gone)",))
@@ -121,9 +121,7 @@ def test_a_training_that_changes_the_process_for_good_is_its_last(searched, monk
     assert [trial["status"] for trial in trials] == ["COMPLETED"] * 2
 
 
-def test_nothing_is_trained_if_a_builder_changed_the_process_for_good(
-    searched, monkeypatch, tmp_path
-):
+def test_builder_that_changes_the_process_prevents_training(searched, monkeypatch, tmp_path):
     def put_back():
         raise OSError("it is gone")
 

@@ -196,8 +196,8 @@ def test_kerastuner_stops_after_three_refusals_by_default(tmp_path, digits, untr
         (
             ("digit", {}),
             keras_tuner.errors.FatalValueError,
-            "There is no data 'digit'; did you mean 'digits'? Known are 'mnist5k', 'digits', "
-            "'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH', and arrays (x, y).",
+            "`data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', "
+            "'folder:PATH', 'npz:PATH' or arrays (x, y); got 'digit'; did you mean 'digits'?",
         ),
     ],
 )

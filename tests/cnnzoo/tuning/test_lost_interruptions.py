@@ -18,7 +18,7 @@ class Garbage:
         raise self.error
 
 
-def test_a_search_ends_after_the_running_trial_and_can_be_resumed(searched, stub_training, capfd):
+def test_interrupted_search_finishes_its_trial_and_resumes(searched, stub_training, capfd):
     def interrupted(levels, seed):
         if len(calls) == 2:
             Garbage(KeyboardInterrupt())

@@ -56,7 +56,7 @@ def random_search(trials):
     return keras_tuner.oracles.RandomSearchOracle(GOAL, max_trials=trials, seed=1)
 
 
-def test_the_seeds_of_a_trial_stay_on_one_worker_in_order(schedule):
+def test_seeds_of_a_trial_run_on_one_worker(schedule):
     scheduler = schedule(random_search(3), seeds=2)
     first, other = scheduler.take(0), scheduler.take(1)
     assert (first.trial, first.seed, other.trial, other.seed) == ("0", 0, "1", 0)
@@ -105,7 +105,7 @@ def test_hyperband_waits_for_running_trials(schedule):
     assert following.values["tuner/epochs"] == 4
 
 
-def test_a_trial_that_ended_before_the_oracle_was_told_is_not_trained_again(schedule, tmp_path):
+def test_finished_but_unreported_trial_is_not_trained_again(schedule, tmp_path):
     run = schedule(random_search(2)).take(0)
     row = result(run, 0.75).result.execution
     write_executions(tmp_path / "search" / "trial_0", [row])  # and then the process was killed

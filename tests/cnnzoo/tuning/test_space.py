@@ -101,7 +101,7 @@ def test_defaults_of_hyperparameters_are_those_of_toggles():
         assert level in (toggles[name].default, low)
 
 
-def test_integer_at_the_end_of_a_scale_stays_in_its_range():
+def test_integer_at_a_limit_stays_in_range():
     space = make_space("downsampling", {"filters": (8, 32)})
     assert fill(space, iter([1.0])).values == {"filters": 33}  # KerasTuner's own doing
     assert space.read(fill(space, iter([1.0]))) == {"filters": 32}

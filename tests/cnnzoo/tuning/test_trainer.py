@@ -41,7 +41,7 @@ def test_seeds_of_a_warm_model_give_the_numbers_of_train(recipe):
         assert found == expected("batch_norm", recipe, seed, filters=4, **fixed)
 
 
-def test_a_model_is_reused_for_other_recipes_and_data_with_the_same_numbers(monkeypatch):
+def test_reused_model_gives_the_same_numbers(monkeypatch):
     tuned = cnnzoo.hypermodel(
         "mlp",
         search=["batch_size", "schedule", "class_weight", "augment", "label_noise"],

@@ -279,7 +279,7 @@ def test_tuner_class_of_kerastuner_proposes(searched, stub_training, tmp_path):
     assert summary(by_class) == summary(by_name)
 
 
-def test_recently_used_data_sets_stay_in_memory_up_to_a_limit(monkeypatch):
+def test_recently_used_data_sets_stay_in_memory(monkeypatch):
     tuned = cnnzoo.hypermodel("mlp", search=["units"], train_size=50)
     trainer = module.Trainer(tuned, "digits", "val_accuracy")
     first = trainer.load({}, 0)

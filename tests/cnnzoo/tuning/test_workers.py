@@ -110,9 +110,7 @@ def test_an_ended_search_can_be_resumed_and_its_workers_end(tmp_path, end):
     assert {path: path.read_bytes() for path in done} == done
 
 
-def test_a_search_that_is_killed_often_ends_like_an_uninterrupted_one(
-    searched, stub_training, tmp_path
-):
+def test_killed_search_ends_like_an_uninterrupted_one(searched, stub_training, tmp_path):
     directory, gate = tmp_path / "search", tmp_path / "gate"
     stub_training(lambda levels, seed: levels["number"] / 100 + seed / 1000)
     options = {**TINY, "trials": 12, "seeds": 2, "directory": tmp_path / "whole"}

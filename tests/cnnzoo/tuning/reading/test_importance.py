@@ -44,7 +44,7 @@ def test_the_toggles_are_ranked_as_the_formula_weighs_them(seed):
     assert table.attrs["predicted"][0] > 0.6
 
 
-def test_the_direction_and_one_diverged_training_do_not_change_the_order():
+def test_direction_and_a_diverged_training_keep_the_order():
     settings, scores = response(120, 0)
     table = importance(settings, scores)
     for other in (-scores, scores.where(scores > scores.min(), -1e9)):
