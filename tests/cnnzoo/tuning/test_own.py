@@ -137,9 +137,9 @@ def test_a_search_resumes_only_with_the_same_loaded_weights(
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched(model, "digits", trials=3, seed=3)
     assert str(refusal.value) == (
-        f"The scores in {tmp_path / 'search'} do not compare with new ones, because weights was "
-        f"{weights_of('search')!r} and is {weights_of('retrained')!r} now. Restore it, or choose "
-        "another directory. cnnzoo.open_search still reads this one."
+        f"The scores in {tmp_path / 'search'} do not compare with new ones, because of a "
+        f"change of weights from {weights_of('search')} to {weights_of('retrained')}. Restore "
+        "it, or choose another directory. cnnzoo.open_search still reads this one."
     )
     assert weights_of("search") != weights_of("retrained")
     assert len(trials_of(tmp_path / "search")) == 2
