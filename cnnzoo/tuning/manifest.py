@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.builders import code_of, kind_of, path_of
+from cnnzoo.builders import find_builder, kind_of, path_of
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.runtime.code_version import difference, trial_versions
 from cnnzoo.runtime.files import LockedError, lock
@@ -84,9 +84,8 @@ def versions_of(model: Any, weights: str = "") -> dict[str, str]:
         The versions of `cnnzoo.runtime.code_version.trial_versions`, with the version of a custom
         model's code under its name, and ``weights`` if its builder loads any.
     """
-    return trial_versions(
-        RUN_TRIAL, PACKAGES, **{path_of(model): code_of(model), "weights": weights}
-    )
+    others = {path_of(model): find_builder(model).version, "weights": weights}
+    return trial_versions(RUN_TRIAL, PACKAGES, **others)
 
 
 def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
