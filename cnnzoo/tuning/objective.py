@@ -108,7 +108,7 @@ def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str,
     trials
         KerasTuner's trials by name. They are not changed.
     direction
-        "min" or "max" of the objective.
+        The better direction of the objective.
 
     Returns
     -------
@@ -124,13 +124,13 @@ def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str,
     ...     "1": Trial(status="COMPLETED", score=0.75),
     ...     "2": Trial(status="FAILED", score=None),
     ... }
-    >>> [trial.score for trial in score_failures(trials, "min").values()]
+    >>> [trial.score for trial in score_failures(trials, Direction.MIN).values()]
     [0.25, 0.75, 0.75]
     """
     scores = [trial.score for trial in trials.values() if _is_scored(trial)]
     if not scores:
         return dict(trials)
-    worst = max(scores) if direction == "min" else min(scores)
+    worst = max(scores) if direction == Direction.MIN else min(scores)
     scored = {}
     for name, trial in trials.items():
         if trial.status in ("COMPLETED", "FAILED", "INVALID") and not _is_scored(trial):
