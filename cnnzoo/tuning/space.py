@@ -5,7 +5,7 @@ KerasTuner.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -88,7 +88,8 @@ class Space:
                 for parent, allowed in self.conditions(name)
             ):
                 value = hp.values.get(name, _default(toggle))
-                levels[name] = toggle.check(within(value, toggle), owner_of(name, self.owner))
+                level = at_most(value, name, hp.space)
+                levels[name] = toggle.check(level, owner_of(name, self.owner))
         return levels
 
     def conditions(self, name: str) -> tuple[tuple[str, tuple[Level, ...]], ...]:
@@ -130,16 +131,23 @@ class Space:
         }
 
 
-def within(value: Any, toggle: Toggle) -> Any:
-    """Return a proposed number, moved into its range.
+def at_most(value: Any, name: str, space: Iterable[Any]) -> Any:
+    """Return a proposed value of a hyperparameter, at most at the end of its range.
 
-    At the upper end of a logarithmic scale, KerasTuner 1.4.8 proposes integers that are one too
-    large.
+    KerasTuner's Bayesian oracle proposes ``max_value + 1`` for an ``Int`` on a logarithmic scale
+    (1.4.8, hp_types/int_hp.py).
+
+    Parameters
+    ----------
+    value
+        The proposed value.
+    name
+        Name of the hyperparameter.
+    space
+        KerasTuner's hyperparameters. Two of them may have one name under different conditions.
     """
-    if toggle.levels or isinstance(value, str):
-        return value
-    low, high = toggle.search_range
-    return toggle.type(min(max(value, low), high))
+    ends = [hp.max_value for hp in space if hp.name == name and hasattr(hp, "max_value")]
+    return min(value, max(ends)) if ends else value
 
 
 def _default(toggle: Toggle) -> Any:
