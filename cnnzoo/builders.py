@@ -72,8 +72,11 @@ class Builder:
 
     @property
     def has_own_fit(self) -> bool:
-        """Whether it is a HyperModel with a custom ``fit``."""
-        return has_own_fit(self.function)
+        """Whether it is a HyperModel with a custom ``fit``, which only KerasTuner's tuners call."""
+        if not is_hypermodel(self.function):
+            return False
+        owner = next(base for base in type(self.function).__mro__ if "fit" in vars(base))
+        return owner.__module__.partition(".")[0] != "keras_tuner"
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -235,20 +238,22 @@ def find_builder(model: Any) -> Builder:
     """
     if isinstance(model, str) and ":" not in model:
         return Builder(model, get_model(model).builder)
-    name, shown = path_of(model), repr(model if isinstance(model, str) else name_of(model))
+    name = path_of(model)
     function, module = _import(model) if isinstance(model, str) else (model, _module_of(model))
     if is_hypermodel(function):
-        return Builder(name, _hypermodel(function, shown), module, takes_hp=True)
-    if not (inspect.isroutine(function) or isinstance(function, partial)):
+        return Builder(name, _hypermodel(function, model), module, takes_hp=True)
+    is_named_partial = isinstance(function, partial) and function is not model
+    if not (inspect.isroutine(function) or is_named_partial):
         kind = function if isinstance(function, type) else type(function)
         noun = "the class" if function is kind else "an object of type"
         raise BuilderError(
-            "`model`: expected a function that returns a compiled keras.Model, KerasTuner's "
-            f"build(hp) or a keras_tuner.HyperModel; got {shown}, {noun} {kind.__name__}."
+            "`model`: expected the name of a zoo model, a function that returns a compiled "
+            "keras.Model, KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
+            f"{model!r}, {noun} {kind.__name__}."
         )
     if takes_hp(function):
         return Builder(name, function, module, takes_hp=True)
-    check_names(inspect.signature(function).parameters, "parameter", name)
+    check_names(inspect.signature(function).parameters, "parameter", name_of(model))
     of_zoo = module.__name__.partition(".")[0] == __name__.partition(".")[0]
     return Builder(name, function, None if of_zoo else module)
 
@@ -274,12 +279,12 @@ def _module_of(model: Any) -> ModuleType:
     return sys.modules.get(getattr(model, "__module__", ""), sys.modules["__main__"])
 
 
-def _hypermodel(model: Any, shown: str) -> Any:
+def _hypermodel(function: Any, model: Any) -> Any:
     try:
-        return _created(model) if isinstance(model, type) else model
+        return _created(function) if isinstance(function, type) else function
     except TypeError as error:
         raise BuilderError(
-            f"`model`: the class {shown} cannot be created without arguments ({error}). Name an "
+            f"`model`: the class {model!r} cannot be created without arguments ({error}). Name an "
             "instance of it that is created at module level."
         ) from error
 
@@ -368,15 +373,31 @@ class ToggleGroups:
         ToggleError
             If there is none. The message names the nearest one.
         """
-        groups = {**self.model, **self.recipe, **self.data}
-        if name not in groups:
-            raise ToggleError(
-                f"`{name}`: expected a toggle of `{self.builder.name}`, its recipe or its data"
-                f"{did_you_mean(name, groups)} Toggles of the model: "
-                f"{', '.join(self.model) or 'none'}; of the recipe: {', '.join(self.recipe)}; of "
-                f"the data: {', '.join(self.data)}."
-            )
-        return groups[name]
+        if name not in self:
+            raise self.unknown(name)
+        return {**self.model, **self.recipe, **self.data}[name]
+
+    def unknown(
+        self, name: str, others: Iterable[str] = (), own_toggles: str = "none"
+    ) -> ToggleError:
+        """Return the error for a name without a toggle.
+
+        Parameters
+        ----------
+        name
+            The name.
+        others
+            Names that the error may suggest besides those of toggles.
+        own_toggles
+            What the error lists for a model without toggles.
+        """
+        known = [*self.model, *self.recipe, *self.data, *others]
+        return ToggleError(
+            f"`{name}`: expected a toggle of `{self.builder.name}`, its recipe or its data"
+            f"{did_you_mean(name, known)} Toggles of the model: "
+            f"{', '.join(self.model) or own_toggles}; of the recipe: {', '.join(self.recipe)}; of "
+            f"the data: {', '.join(self.data)}."
+        )
 
     def check(self, name: str, level: object) -> Level:
         """Return a level as its toggle takes it, such as 1.0 for 1.
@@ -468,35 +489,28 @@ def check_names(names: Iterable[str], noun: str, owner: str) -> None:
             )
 
 
-def check_model(model: Any) -> None:
-    """Raise ToggleError if a search cannot vary a model."""
+def check_model(model: Any) -> Builder:
+    """Return the builder of a model; raise ToggleError if a search cannot vary it."""
     if isinstance(model, str):
-        get_model(model)
-        return
+        return Builder(model, get_model(model).builder)
     name = name_of(model)
-    if is_hypermodel(model):
-        if isinstance(model, type):
-            raise BuilderError(
-                f"`model`: expected an instance of a HyperModel; got the class {name}. Write "
-                f"{name}()."
-            )
-        if has_own_fit(model):
-            raise BuilderError(
-                f"`model`: {name} has a custom `fit`, which would not be called because a recipe "
-                "trains every model. Search it with a tuner of KerasTuner, and open the result "
-                "with cnnzoo.open_search."
-            )
-        return
-    if not inspect.isroutine(model):
+    if isinstance(model, type) and is_hypermodel(model):
         raise BuilderError(
-            "`model`: expected the name of a zoo model, a function with annotated parameters, "
-            f"KerasTuner's build(hp) or a keras_tuner.HyperModel; got {model!r}."
+            f"`model`: expected an instance of a HyperModel; got the class {name}. Write {name}()."
         )
-    if not takes_hp(model) and not read_toggles(model):
+    builder = find_builder(model)
+    if builder.has_own_fit:
+        raise BuilderError(
+            f"`model`: {name} has a custom `fit`, which would not be called because a recipe "
+            "trains every model. Search it with a tuner of KerasTuner, and open the result with "
+            "cnnzoo.open_search."
+        )
+    if not builder.takes_hp and not read_toggles(model):
         raise BuilderError(
             f"`model`: `{name}` has nothing to vary. Annotate its parameters with toggles, or make "
             "`hp` of KerasTuner the first one."
         )
+    return builder
 
 
 def check_importable(model: Any, workers: int, *arguments: Any) -> None:
@@ -524,15 +538,6 @@ def is_hypermodel(model: Any) -> bool:
     return ("keras_tuner", "HyperModel") in {
         (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
     }
-
-
-def has_own_fit(model: Any) -> bool:
-    """Return whether a HyperModel has a custom ``fit``, which only KerasTuner's tuners call."""
-    if not is_hypermodel(model):
-        return False
-    kind = model if isinstance(model, type) else type(model)
-    owner = next(base for base in kind.__mro__ if "fit" in vars(base))
-    return owner.__module__.partition(".")[0] != "keras_tuner"
 
 
 def takes_hp(model: Any) -> bool:
@@ -582,8 +587,3 @@ def path_of(model: Any) -> str:
         return model
     function = model if inspect.isroutine(model) else type(model)
     return f"{function.__module__}:{function.__qualname__}"
-
-
-def code_of(model: Any) -> str:
-    """Return a digest of a custom builder's code, "" for the zoo; see `Builder.version`."""
-    return find_builder(model).version

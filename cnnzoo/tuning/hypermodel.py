@@ -82,7 +82,7 @@ def hypermodel(
     >>> tiny.build(hp).name, hp.values
     ('downsampling', {'pool_size': 2, 'filters': 4})
     """
-    if not isinstance(model, str) and takes_hp(model):
+    if takes_hp(model):
         raise ToggleError(
             "`model`: expected a name of the zoo or a builder with annotated parameters; got "
             f"`{name_of(model)}`, which is a hypermodel already. Give it to a tuner or to "

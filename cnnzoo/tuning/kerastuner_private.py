@@ -18,10 +18,9 @@ import keras_tuner
 import numpy as np
 
 from cnnzoo.runtime.seeding import stream
-from cnnzoo.toggle import Toggle
-from cnnzoo.tuning.objective import at_most, score_failures
+from cnnzoo.tuning.objective import score_failures
 from cnnzoo.tuning.records import ORACLE, TRIAL, TUNER, SearchError, write_json
-from cnnzoo.tuning.space import within
+from cnnzoo.tuning.space import at_most
 
 KNOWN_VERSIONS = ("1.4.8",)
 """Versions of KerasTuner that the tests of this package passed with."""
@@ -76,11 +75,10 @@ class ResumableOracle(keras_tuner.Oracle):
     """Mixin that lets an oracle of KerasTuner survive failing trials and killed processes.
 
     It changes how an oracle writes and reads its files, and never what it proposes. The only
-    exception: a number just outside its range is moved into it.
+    exception: a number above its range is moved to its end.
     """
 
     trials: dict[str, Any]
-    toggles: Mapping[str, Toggle]
     _files: dict[Path, Callable[[], Any]] | None = None
 
     def create_trial(self, tuner_id: str) -> Any:
@@ -89,7 +87,7 @@ class ResumableOracle(keras_tuner.Oracle):
             return super().create_trial(tuner_id)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Propose values. A number just outside of its range is moved into it."""
+        """Propose values. A number above its range is moved to its end."""
         if isinstance(self, keras_tuner.oracles.BayesianOptimizationOracle):
             # KerasTuner does not store the state of this stream
             self._random_state = np.random.RandomState(stream(self.seed, trial_id))
@@ -97,9 +95,7 @@ class ResumableOracle(keras_tuner.Oracle):
         values = response.get("values")
         if values:
             response["values"] = {
-                name: within(value, self.toggles[name])
-                if name in self.toggles
-                else at_most(value, name, self.hyperparameters.space)
+                name: at_most(value, name, self.hyperparameters.space)
                 for name, value in values.items()
             }
         return response
@@ -221,15 +217,13 @@ class ResumableOracle(keras_tuner.Oracle):
         return False
 
 
-def make_resumable(oracle: Any, toggles: Mapping[str, Toggle]) -> Any:
+def make_resumable(oracle: Any) -> Any:
     """Make an oracle of KerasTuner a `ResumableOracle` as well.
 
     Parameters
     ----------
     oracle
         The oracle, which is changed.
-    toggles
-        The searched toggles by name.
 
     Returns
     -------
@@ -244,7 +238,6 @@ def make_resumable(oracle: Any, toggles: Mapping[str, Toggle]) -> Any:
     check_surface(oracle)
     name = f"Resumable{type(oracle).__name__}"
     oracle.__class__ = type(name, (ResumableOracle, type(oracle)), {})
-    oracle.toggles = toggles
     oracle.verbose = 0
     oracle.max_consecutive_failed_trials = math.inf
     return oracle

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.builders import code_of, kind_of, path_of
+from cnnzoo.builders import find_builder, kind_of, path_of
 from cnnzoo.data.dataset import DataInfo
-from cnnzoo.runtime.code_version import trial_versions
+from cnnzoo.runtime.code_version import difference, trial_versions
 from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.tuning.oracle import settings_of
 from cnnzoo.tuning.records import ORACLE, SEARCH, SearchError, write_json
@@ -84,9 +84,8 @@ def versions_of(model: Any, weights: str = "") -> dict[str, str]:
         The versions of `cnnzoo.runtime.code_version.trial_versions`, with the version of a custom
         model's code under its name, and ``weights`` if its builder loads any.
     """
-    return trial_versions(
-        RUN_TRIAL, PACKAGES, **{path_of(model): code_of(model), "weights": weights}
-    )
+    others = {path_of(model): find_builder(model).version, "weights": weights}
+    return trial_versions(RUN_TRIAL, PACKAGES, **others)
 
 
 def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -116,33 +115,18 @@ def begin(directory: Path, description: Mapping[str, Any], versions: Mapping[str
         write_json(path, {**plain, "versions": dict(versions)})
         return
     before = json.loads(path.read_text(encoding="utf-8"))
-    different = [change for name in plain for change in _changes(name, before, plain)]
-    if different:
+    earlier = before.pop("versions", {})
+    if changed := difference(before, plain):
         raise SearchError(
-            f"{directory} holds another search: {'; '.join(different)}. Choose another directory."
+            f"{directory} holds another search; this one changes {changed}. Choose another "
+            "directory."
         )
-    changed = _changes("versions", before, {"versions": dict(versions)})
-    if changed:
+    if changed := difference(earlier, versions):
         raise SearchError(
-            f"The scores in {directory} do not compare with new ones, because "
-            f"{'; '.join(changed).replace('versions: ', '')}. Restore it, or choose another "
-            "directory. cnnzoo.open_search still reads this one."
+            f"The scores in {directory} do not compare with new ones, because of a change of "
+            f"{changed}. Restore it, or choose another directory. cnnzoo.open_search still reads "
+            "this one."
         )
-
-
-def _changes(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Describe how an entry changed; only the changed settings if it is a mapping."""
-    one, other = before.get(name), now.get(name)
-    if one == other:
-        return []
-    if isinstance(one, dict) and isinstance(other, dict):
-        inner = [change for key in {**one, **other} for change in _changes(key, one, other)]
-        return [f"{name}: {change}" for change in inner]
-    if name not in now:
-        return [f"{name} was {one!r} and is missing now"]
-    return [
-        f"{name} was {one!r} and is {other!r} now" if name in before else f"{name} is {other!r} now"
-    ]
 
 
 def check_directory(directory: Any) -> Path:

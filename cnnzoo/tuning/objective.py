@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cnnzoo.data.dataset import Task
@@ -108,7 +108,7 @@ def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str,
     trials
         KerasTuner's trials by name. They are not changed.
     direction
-        "min" or "max" of the objective.
+        The better direction of the objective.
 
     Returns
     -------
@@ -124,13 +124,13 @@ def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str,
     ...     "1": Trial(status="COMPLETED", score=0.75),
     ...     "2": Trial(status="FAILED", score=None),
     ... }
-    >>> [trial.score for trial in score_failures(trials, "min").values()]
+    >>> [trial.score for trial in score_failures(trials, Direction.MIN).values()]
     [0.25, 0.75, 0.75]
     """
     scores = [trial.score for trial in trials.values() if _is_scored(trial)]
     if not scores:
         return dict(trials)
-    worst = max(scores) if direction == "min" else min(scores)
+    worst = max(scores) if direction == Direction.MIN else min(scores)
     scored = {}
     for name, trial in trials.items():
         if trial.status in ("COMPLETED", "FAILED", "INVALID") and not _is_scored(trial):
@@ -142,25 +142,6 @@ def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str,
 
 def _is_scored(trial: Any) -> bool:
     return trial.status == "COMPLETED" and trial.score is not None and math.isfinite(trial.score)
-
-
-def at_most(value: Any, name: str, space: Iterable[Any]) -> Any:
-    """Return a proposed value of a hyperparameter, at most at the end of its range.
-
-    KerasTuner's Bayesian oracle proposes ``max_value + 1`` for an ``Int`` on a logarithmic scale
-    (1.4.8, hp_types/int_hp.py).
-
-    Parameters
-    ----------
-    value
-        The proposed value.
-    name
-        Name of the hyperparameter.
-    space
-        KerasTuner's hyperparameters. Two of them may have one name under different conditions.
-    """
-    ends = [hp.max_value for hp in space if hp.name == name and hasattr(hp, "max_value")]
-    return min(value, max(ends)) if ends else value
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnzoo.runtime.progress import Progress
-from cnnzoo.tuning.records import Execution, Objective
+from cnnzoo.tuning.records import Execution, Objective, TrialStatus
 
 
 class SearchProgress(Progress):
@@ -53,7 +53,7 @@ class SearchProgress(Progress):
         """Return the best score, and the number of failed and invalid trials."""
         best = min if self.objective.lower else max
         words = f"best {best(self._scores):.4f}" if self._scores else "no score yet"
-        counts = {"failed": self.failed, "invalid": self._invalid}
+        counts = {TrialStatus.FAILED: self.failed, TrialStatus.INVALID: self._invalid}
         return ", ".join([words, *(f"{count} {name}" for name, count in counts.items() if count)])
 
     def _note(self, trial: Any) -> bool:

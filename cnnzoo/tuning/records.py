@@ -6,6 +6,7 @@ The names of KerasTuner's own files stand here too, because `reading` must not l
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,26 @@ from cnnzoo.runtime.files import write_atomically
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
 
+
+class TrialStatus(StrEnum):
+    """State of a trial of a search, or of one of its executions."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INVALID = "invalid"
+    UNFINISHED = "unfinished"
+    UNREADABLE = "unreadable"
+
+    __repr__ = str.__repr__
+
+
 STATUSES = {
-    "COMPLETED": "done",
-    "FAILED": "failed",
-    "INVALID": "invalid",
-    "RUNNING": "unfinished",
-    "IDLE": "unfinished",
-    "STOPPED": "unfinished",
+    "COMPLETED": TrialStatus.DONE,
+    "FAILED": TrialStatus.FAILED,
+    "INVALID": TrialStatus.INVALID,
+    **dict.fromkeys(("RUNNING", "IDLE", "STOPPED"), TrialStatus.UNFINISHED),
 }
-"""Status of a trial by KerasTuner's name for it. A trial may also be "unreadable"."""
+"""Status of a trial by KerasTuner's name for it."""
 
 OWN = "tuner/"
 """Prefix of the values that Hyperband stores among the hyperparameters."""
@@ -105,7 +117,7 @@ class Execution:
     Parameters
     ----------
     status
-        "done", "failed", "invalid", "unfinished" or "unreadable".
+        State of the execution.
     score
         Value of the objective; None if there is none.
     metrics
@@ -118,7 +130,7 @@ class Execution:
         Index among the executions of its trial, from 0; None if it stands for the whole trial.
     """
 
-    status: str
+    status: TrialStatus
     score: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None
@@ -137,7 +149,7 @@ class SearchTrial:
     name
         KerasTuner's id of the trial.
     status
-        As in `Execution`.
+        State of the trial.
     levels
         Levels of the active hyperparameters.
     executions
@@ -149,7 +161,7 @@ class SearchTrial:
     """
 
     name: str
-    status: str
+    status: TrialStatus
     levels: Mapping[str, Level] = field(default_factory=dict)
     executions: tuple[Execution, ...] = ()
     budget: int | None = None
@@ -207,7 +219,10 @@ def read_executions(folder: Path) -> list[Execution]:
     if not path.exists():
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Execution(**row, number=number) for number, row in enumerate(rows)]
+    return [
+        Execution(TrialStatus(row.pop("status")), **row, number=number)
+        for number, row in enumerate(rows)
+    ]
 
 
 def write_executions(folder: Path, executions: Sequence[Execution]) -> None:

@@ -14,13 +14,14 @@ from cnnzoo.tuning.records import (
     STATUSES,
     Execution,
     SearchError,
+    TrialStatus,
     read_executions,
     trial_folder,
     write_executions,
 )
 from cnnzoo.tuning.trainer import Plan, SeedResult, SeedRun
 
-STATUS = {ours: theirs for theirs, ours in STATUSES.items() if ours != "unfinished"}
+STATUS: dict[TrialStatus, str] = {ours: theirs for theirs, ours in STATUSES.items()}
 """KerasTuner's name of a status, by the status of an execution."""
 
 MAX_DEATHS = 3
@@ -105,7 +106,7 @@ class TrialScheduler:
             running.declared = outcome.result.declared
         else:
             execution = Execution(
-                "failed", seed=item.seed, reason=outcome.reason, seconds=0.0, epochs=0
+                TrialStatus.FAILED, seed=item.seed, reason=outcome.reason, seconds=0.0, epochs=0
             )
             self._deaths += outcome.worker_died
         running.executions.append(execution)
@@ -133,13 +134,14 @@ class TrialScheduler:
             if not self._is_over(running.executions):
                 self._open[worker] = running
                 return True
-            # the last run was killed after the last seed of this trial
-            if running.executions[-1].status != "failed":  # a build may have killed its worker
+            # The last run was killed after the last seed of this trial. If that failed, the build
+            # may have killed its worker.
+            if running.executions[-1].status != TrialStatus.FAILED:
                 running.declared = self._hypermodel.declare_by_building(trial.hyperparameters)
             self._end(running)
 
     def _is_over(self, executions: Sequence[Execution]) -> bool:
-        has_failed = any(execution.status != "done" for execution in executions)
+        has_failed = any(execution.status != TrialStatus.DONE for execution in executions)
         return has_failed or len(executions) == len(self._plan.seeds)
 
     def _end(self, running: _OpenTrial) -> None:
@@ -159,7 +161,8 @@ def mean_metrics(executions: Sequence[Execution]) -> dict[str, float]:
 
     Examples
     --------
-    >>> mean_metrics([Execution("done", metrics={"val_loss": loss}) for loss in (1.0, 2.0)])
+    >>> done = TrialStatus.DONE
+    >>> mean_metrics([Execution(done, metrics={"val_loss": loss}) for loss in (1.0, 2.0)])
     {'val_loss': 1.5}
     """
     names = list(executions[0].metrics) if executions else []

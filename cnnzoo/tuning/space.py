@@ -5,31 +5,21 @@ KerasTuner.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cnnzoo.builders import (
+    ToggleGroups,
     check_model,
-    check_names,
     data_toggles,
     name_of,
     owner_of,
     recipe_toggles,
-    takes_hp,
 )
-from cnnzoo.toggle import (
-    Level,
-    Toggle,
-    ToggleError,
-    did_you_mean,
-    listed,
-    read_toggles,
-    switched_off_by,
-)
+from cnnzoo.toggle import Level, Toggle, ToggleError, listed, read_toggles, switched_off_by
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.zoo import get_model
 
 Levels = dict[str, Level]
 
@@ -98,7 +88,8 @@ class Space:
                 for parent, allowed in self.conditions(name)
             ):
                 value = hp.values.get(name, _default(toggle))
-                levels[name] = toggle.check(within(value, toggle), owner_of(name, self.owner))
+                level = at_most(value, name, hp.space)
+                levels[name] = toggle.check(level, owner_of(name, self.owner))
         return levels
 
     def conditions(self, name: str) -> tuple[tuple[str, tuple[Level, ...]], ...]:
@@ -140,16 +131,23 @@ class Space:
         }
 
 
-def within(value: Any, toggle: Toggle) -> Any:
-    """Return a proposed number, moved into its range.
+def at_most(value: Any, name: str, space: Iterable[Any]) -> Any:
+    """Return a proposed value of a hyperparameter, at most at the end of its range.
 
-    At the upper end of a logarithmic scale, KerasTuner 1.4.8 proposes integers that are one too
-    large.
+    KerasTuner's Bayesian oracle proposes ``max_value + 1`` for an ``Int`` on a logarithmic scale
+    (1.4.8, hp_types/int_hp.py).
+
+    Parameters
+    ----------
+    value
+        The proposed value.
+    name
+        Name of the hyperparameter.
+    space
+        KerasTuner's hyperparameters. Two of them may have one name under different conditions.
     """
-    if toggle.levels or isinstance(value, str):
-        return value
-    low, high = toggle.search_range
-    return toggle.type(min(max(value, low), high))
+    ends = [hp.max_value for hp in space if hp.name == name and hasattr(hp, "max_value")]
+    return min(value, max(ends)) if ends else value
 
 
 def _default(toggle: Toggle) -> Any:
@@ -209,67 +207,61 @@ def make_space(
     ToggleError
         If a name is unknown, a level is not allowed, or a toggle cannot have an effect.
     """
-    check_model(model)
+    builder, owner = check_model(model), name_of(model)
     recipe = Recipe() if recipe is None else recipe
     if not isinstance(recipe, Recipe):
         raise ToggleError(f"`recipe`: expected a cnnzoo.Recipe; got {recipe!r}.")
-    builder = get_model(model).builder if isinstance(model, str) else model
-    is_custom, owner = takes_hp(model), name_of(model)
-    if not is_custom:
-        check_names(inspect.signature(builder).parameters, "parameter", owner)
-    groups = _groups(_no_toggles if is_custom else builder, recipe)
-    toggles = {name: toggle for group in groups for name, toggle in group.items()}
-    parameters = set() if is_custom else _other_parameters(builder, toggles)
+    groups = ToggleGroups(
+        replace(builder, name=owner),
+        {} if builder.takes_hp else read_toggles(builder.function),
+        _with_defaults(recipe_toggles(), recipe),
+        data_toggles(),
+    )
+    parameters = set() if builder.takes_hp else _other_parameters(builder.function, groups)
     held = dict(fixed or {})
     others = {name: held.pop(name) for name in [*held] if name in parameters}
     search = _check_search(search, owner)
-    wanted = [n for n in groups[0] if n not in held] if search is None else search
+    wanted = [n for n in groups.model if n not in held] if search is None else search
     for name in (*wanted, *held):
-        if name not in toggles:
-            known = parameters | {*(keywords if name in held else ())}
-            raise ToggleError(_unknown(name, owner, groups, known))
+        if name not in groups:
+            known = sorted(parameters | {*(keywords if name in held else ())})
+            raise groups.unknown(name, known, "those of KerasTuner, all searched")
     for name in wanted:
         if name in held:
             raise ToggleError(
                 f"`{name}` of `{owner_of(name, owner)}` is both searched and fixed to "
                 f"{held[name]!r}. Remove one of them."
             )
-    held = {name: toggles[name].check(value, owner_of(name, owner)) for name, value in held.items()}
+    held = {name: groups.check(name, value) for name, value in held.items()}
     _check_recipe(recipe, held)
-    narrowed = {
-        name: _narrow(toggles[name], wanted[name] if isinstance(wanted, Mapping) else None, owner)
-        for name in wanted
-    }
+    levels = wanted if isinstance(wanted, Mapping) else dict.fromkeys(wanted)
+    narrowed = {name: _narrow(groups.toggle(name), levels[name], owner) for name in wanted}
     if search is None:
-        narrowed = _comparable(narrowed, groups[0])
-    blocked = {name: _blocked(name, groups[0], narrowed, held) for name in (*narrowed, *held)}
+        narrowed = _comparable(narrowed, groups.model)
+    blocked = {name: _blocked(name, groups.model, narrowed, held) for name in (*narrowed, *held)}
     if search is None:
         narrowed = {name: toggle for name, toggle in narrowed.items() if not blocked[name]}
     for name in (*narrowed, *held):
         blocker = blocked[name]
-        if not blocker or held.get(name) == toggles[name].default:
+        if not blocker or held.get(name) == groups.toggle(name).default:
             continue
         got = f"{name}={held[name]!r}" if name in held else f"`{name}` to search"
         raise ToggleError(
             f"`{name}` of `{owner_of(name, owner)}` has no effect unless "
-            f"{toggles[name].condition}; got {got} with {blocker}."
+            f"{groups.toggle(name).condition}; got {got} with {blocker}."
         )
     searched: dict[str, Toggle] = {}
     for name in narrowed:
         _add(name, narrowed, searched)
-    if not searched and not is_custom:
+    if not searched and not builder.takes_hp:
         raise ToggleError(f"`search` of `{owner}`: expected at least one toggle; got none.")
-    return Space(owner, *groups, searched, held, others)
+    return Space(owner, groups.model, groups.recipe, groups.data, searched, held, others)
 
 
 def keywords_of(function: Callable[..., Any]) -> list[str]:
     """Return the names of a function's parameters."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
-
-
-def _no_toggles() -> None:
-    """Take the place of a custom build(hp), whose hyperparameters are not toggles."""
 
 
 def _check_search(search: Any, owner: str) -> Search:
@@ -295,22 +287,13 @@ def _check_recipe(recipe: Recipe, held: Mapping[str, Level]) -> None:
             )
 
 
-def _groups(
-    builder: Callable[..., Any], recipe: Recipe
-) -> tuple[Mapping[str, Toggle], Mapping[str, Toggle], Mapping[str, Toggle]]:
-    start = {
-        name: value
-        for name, value in asdict(recipe).items()
-        if isinstance(value, bool | int | float | str)
-    }
-    recipes = {
-        name: replace(toggle, default=start.get(name, toggle.default))
-        for name, toggle in recipe_toggles().items()
-    }
-    return read_toggles(builder), recipes, data_toggles()
+def _with_defaults(toggles: Mapping[str, Toggle], recipe: Recipe) -> dict[str, Toggle]:
+    """Return toggles of recipes with the levels of a recipe as defaults, where it has levels."""
+    levels = {n: level for n, level in asdict(recipe).items() if isinstance(level, Level)}
+    return {n: replace(each, default=levels.get(n, each.default)) for n, each in toggles.items()}
 
 
-def _other_parameters(builder: Callable[..., Any], toggles: Mapping[str, Toggle]) -> set[str]:
+def _other_parameters(builder: Callable[..., Any], toggles: ToggleGroups) -> set[str]:
     """Return the other parameters of a builder, except those that the search itself sets."""
     return {
         name
@@ -328,18 +311,6 @@ def _comparable(searched: Mapping[str, Toggle], group: Mapping[str, Toggle]) -> 
         for name, toggle in searched.items()
         if "loss" not in (name, (group[name].when or ("",))[0])
     }
-
-
-def _unknown(
-    name: str, owner: str, groups: Sequence[Mapping[str, Toggle]], parameters: set[str]
-) -> str:
-    known = [*(known for group in groups for known in group), *sorted(parameters)]
-    names = [", ".join(group) or "those of KerasTuner, all searched" for group in groups]
-    return (
-        f"`{name}`: expected a toggle of `{owner}`, its recipe or its data"
-        f"{did_you_mean(name, known)} Toggles of the model: {names[0]}; of the recipe: {names[1]}; "
-        f"of the data: {names[2]}."
-    )
 
 
 def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:

@@ -20,7 +20,7 @@ from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import fit
 from cnnzoo.training.warm import WarmModel
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
-from cnnzoo.tuning.records import OWN, Execution, Objective
+from cnnzoo.tuning.records import OWN, Execution, Objective, TrialStatus
 from cnnzoo.tuning.space import Space
 
 KEPT_BYTES = 2**29
@@ -154,10 +154,10 @@ class Trainer:
                 levels = self.hypermodel.read(hp)
                 training = self._train(levels, run.seed, epochs, run.save_to)
         except REFUSALS as error:
-            training = {"status": "invalid", "reason": line_of(error)}
+            training = {"status": TrialStatus.INVALID, "reason": line_of(error)}
         except (Exception, SystemExit) as error:  # any error of a builder, or of memory
-            training = {"status": "failed", "reason": reason_of(error)}
-        if training["status"] != "done":
+            training = {"status": TrialStatus.FAILED, "reason": reason_of(error)}
+        if training["status"] != TrialStatus.DONE:
             self._warm.clear()
         seconds = time.perf_counter() - start
         execution = Execution(**{"epochs": 0, **training}, seed=run.seed, seconds=seconds)
@@ -196,10 +196,11 @@ class Trainer:
                 f"{broken[0]} is not a finite number after epoch {training['epochs']} of "
                 f"{recipe.epochs}"
             )
-            return {**training, "status": "failed", "reason": reason}
+            return {**training, "status": TrialStatus.FAILED, "reason": reason}
         if self.objective not in finite:  # only the likelihood can be missing
-            return {**training, "status": "failed", "reason": f"{check_likelihood(model, metrics)}"}
-        return {**training, "status": "done", "score": finite[self.objective]}
+            reason = str(check_likelihood(model, metrics))
+            return {**training, "status": TrialStatus.FAILED, "reason": reason}
+        return {**training, "status": TrialStatus.DONE, "score": finite[self.objective]}
 
     def _fitted_data(self, data: Data, recipe: Recipe) -> Data:
         """Return the data without the validation split, unless the fit needs it.

@@ -180,7 +180,7 @@ def tune(
     epochs = hypermodel.space.complete(plan.recipe, {}).epochs
     oracle = make_oracle(tuner, goal, trials, epochs, seed, hypermodel)
     check_epochs(oracle, hypermodel.space)
-    make_resumable(oracle, hypermodel.space.searched)
+    make_resumable(oracle)
     with locked(place), lost_interruptions() as raise_lost:
         versions = versions_of(plan.model, hypermodel.weights)
         begin(place, describe(plan, info, tuner, oracle), versions)

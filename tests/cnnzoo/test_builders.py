@@ -311,8 +311,8 @@ def test_partial_function():
 
 
 EXPECTED = (
-    "`model`: expected a function that returns a compiled keras.Model, KerasTuner's build(hp) or a "
-    "keras_tuner.HyperModel; got "
+    "`model`: expected the name of a zoo model, a function that returns a compiled keras.Model, "
+    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
 )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ablations.report.study.contents import PATH_STEPS, ReportContents
 from ablations.report.wording import metric_words
-from cnnzoo.tuning.records import Hyperparameter
+from cnnzoo.tuning.records import Hyperparameter, TrialStatus
 
 VARIED_NOTHING = "The search varied nothing, so there are no choices to compare."
 
@@ -90,7 +90,7 @@ class SearchContents:
     @property
     def without_score(self) -> pd.DataFrame:
         """The executions without a score."""
-        return self.trials[self.trials["status"] != "done"]
+        return self.trials[self.trials["status"] != TrialStatus.DONE]
 
 
 def choices_title(metric: str) -> str:

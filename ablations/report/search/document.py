@@ -33,6 +33,7 @@ from ablations.report.table import NOTES, Table, rows_of
 from ablations.report.theme import PAGE
 from ablations.report.wording import metric_words
 from ablations.stats.verdicts import Verdict
+from cnnzoo.tuning.records import TrialStatus
 
 IMPORTANCE = (
     "Share of the differences between scores that each choice explains, over all configurations "
@@ -109,10 +110,10 @@ def _values(contents: SearchContents) -> dict[str, Any]:
 
 def _cards(contents: SearchContents) -> list[Card]:
     by_trial = contents.trials.groupby("trial", sort=False)["status"]
-    finished = int(by_trial.agg(lambda statuses: set(statuses) == {"done"}).sum())
+    finished = int(by_trial.agg(lambda statuses: set(statuses) == {TrialStatus.DONE}).sum())
     count = int(contents.trials["trial"].nunique())
     unfinished = contents.without_score.groupby("status", sort=False)["trial"].nunique()
-    failed = int(unfinished.get("failed", 0)) + int(unfinished.get("unreadable", 0))
+    failed = sum(unfinished.get(s, 0) for s in (TrialStatus.FAILED, TrialStatus.UNREADABLE))
     decisive = contents.importance[contents.importance["ci_low"] > 0]
     if contents.too_few or not len(decisive):
         most = Card("Most important", "unknown", _why_unknown(contents))

@@ -7,7 +7,7 @@ import pandas as pd
 from ablations.report.figure import Spec, quantitative
 from ablations.report.numbers import brief, is_number
 from ablations.report.search.contents import SearchContents
-from cnnzoo.tuning.records import Hyperparameter
+from cnnzoo.tuning.records import Hyperparameter, TrialStatus
 
 FAR = 3
 """Interquartile ranges beyond the quartile from which bad scores are drawn at the edge."""
@@ -34,7 +34,7 @@ def score_axis(contents: SearchContents, scores: list[float]) -> tuple[Spec, str
 
 def scored_trials(contents: SearchContents) -> pd.DataFrame:
     """Return one row per trial with its mean score, in the order of the search."""
-    trials = contents.trials[contents.trials["status"] == "done"].dropna(subset="score")
+    trials = contents.trials[contents.trials["status"] == TrialStatus.DONE].dropna(subset="score")
     means = trials.groupby("trial", sort=False)["score"].mean()
     firsts = trials.drop_duplicates("trial").set_index("trial")
     names = dict.fromkeys(contents.trials["trial"])

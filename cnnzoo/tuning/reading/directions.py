@@ -26,7 +26,7 @@ WRONGLY_MINIMIZED = (
 )
 """Metrics that KerasTuner minimizes by default although higher is better."""
 
-WORDS = {"min": "lower", "max": "higher"}
+WORDS = {Direction.MIN: "lower", Direction.MAX: "higher"}
 
 
 def read_direction(objective: Objective, states: Sequence[State]) -> tuple[Objective, str]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
-from cnnzoo.tuning.records import STATUSES, TRIAL, Hyperparameter
+from cnnzoo.tuning.records import STATUSES, TRIAL, Hyperparameter, TrialStatus
 
 Kind = TypeVar("Kind")
 
@@ -34,7 +34,7 @@ class Metric:
     Parameters
     ----------
     direction
-        "min" or "max".
+        The better direction.
     steps
         Value of each execution, by step.
     """
@@ -87,7 +87,7 @@ class State:
         Metrics by name.
     """
 
-    status: str
+    status: TrialStatus
     score: float | None
     message: str
     best_step: int
@@ -195,10 +195,10 @@ def _state(content: Any) -> State:
 
 
 def _metric(content: Any) -> Metric:
-    if content["direction"] not in ("min", "max"):
+    if content["direction"] not in list(Direction):
         raise ValueError(f"expected the direction 'min' or 'max'; got {content['direction']!r}")
     return Metric(
-        content["direction"],
+        Direction(content["direction"]),
         {
             _check(seen["step"], int): tuple(float(_check(v, int | float)) for v in seen["value"])
             for seen in content["observations"]

@@ -40,6 +40,7 @@ from cnnzoo.tuning.records import (
     Project,
     SearchError,
     SearchTrial,
+    TrialStatus,
     trial_folder,
 )
 
@@ -107,8 +108,8 @@ def read_project(directory: str | Path) -> Project:
             trials.append(_read_trial(folder, states[name], hyperparameters, objective))
         else:
             reason = unreadable.get(name, "its folder is missing")
-            execution = Execution("unreadable", reason=reason)
-            trials.append(SearchTrial(name, "unreadable", executions=(execution,)))
+            execution = Execution(TrialStatus.UNREADABLE, reason=reason)
+            trials.append(SearchTrial(name, TrialStatus.UNREADABLE, executions=(execution,)))
     budgets = [trial.budget for trial in trials if trial.budget is not None]
     max_epochs = oracle.get("max_epochs")
     full_budget = max_epochs if type(max_epochs) is int else max(budgets, default=None)
@@ -183,7 +184,7 @@ def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:
 def _objective(stored: Any, states: Sequence[State]) -> Objective | None:
     """Return the objective: the stored one, else the metric whose best values are the scores."""
     if isinstance(stored, dict):
-        return Objective(stored["name"], stored["direction"])
+        return Objective(stored["name"], Direction(stored["direction"]))
     candidates: dict[str, Direction] | None = None
     for state in states:
         if state.score is None:
@@ -221,10 +222,10 @@ def _read_trial(
     budget, bracket, round_ = (stored.get(OWN + name) for name in ("epochs", "bracket", "round"))
     status, reason = state.status, _last_error(state.message)
     if reason.startswith(REFUSED):
-        status, reason = "invalid", reason.removeprefix(REFUSED)
-    if status == "done" and state.score is None:
-        status = "failed"
-    if status == "failed" and not reason:
+        status, reason = TrialStatus.INVALID, reason.removeprefix(REFUSED)
+    if status == TrialStatus.DONE and state.score is None:
+        status = TrialStatus.FAILED
+    if status == TrialStatus.FAILED and not reason:
         reason = NO_SCORE
     return SearchTrial(
         folder.name.removeprefix("trial_"),
@@ -252,7 +253,7 @@ def _last_error(message: str) -> str:
 
 
 def _executions(
-    folder: Path, state: State, objective: Objective | None, status: str, reason: str
+    folder: Path, state: State, objective: Objective | None, status: TrialStatus, reason: str
 ) -> tuple[Execution, ...]:
     """Return the stored executions, and one for the trial if none of them has its status."""
     note = ""
@@ -264,20 +265,21 @@ def _executions(
         except UnreadableError as error:
             note = str(error)
     stored = stored or _reported_executions(state, objective, status)
-    if stored and status in ("done", *(execution.status for execution in stored)):
+    if stored and status in (TrialStatus.DONE, *(execution.status for execution in stored)):
         return tuple(stored)
     reason = "; ".join(filter(None, (reason, note)))
-    return (*stored, Execution(status, state.score if status == "done" else None, reason=reason))
+    score = state.score if status == TrialStatus.DONE else None
+    return (*stored, Execution(status, score, reason=reason))
 
 
 def _execution(row: Any, index: int) -> Execution:
     score, status = number(row["score"]), row["status"]
     if status not in STATUSES.values():
         raise ValueError(f"expected a known status; got {status!r}")
-    has_no_score = status == "done" and score is None
+    has_no_score = status == TrialStatus.DONE and score is None
     return Execution(
-        "failed" if has_no_score else status,
-        score if status == "done" else None,
+        TrialStatus.FAILED if has_no_score else TrialStatus(status),
+        score if status == TrialStatus.DONE else None,
         {
             name: metric
             for name, value in (row.get("metrics") or {}).items()
@@ -291,21 +293,23 @@ def _execution(row: Any, index: int) -> Execution:
     )
 
 
-def _reported_executions(state: State, objective: Objective | None, status: str) -> list[Execution]:
+def _reported_executions(
+    state: State, objective: Objective | None, status: TrialStatus
+) -> list[Execution]:
     """Return the executions in ``trial.json``: one, unless the user reported several."""
     reported = {name: metric.at(state.best_step) for name, metric in state.metrics.items()}
     scores = reported.get(objective.name, ()) if objective else ()
     if len(scores) < 2:
         metrics = {name: values[0] for name, values in reported.items() if values}
-        return [Execution(status, state.score, metrics)] if status == "done" else []
+        return [Execution(status, state.score, metrics)] if status == TrialStatus.DONE else []
     complete = {name: values for name, values in reported.items() if len(values) == len(scores)}
     executions = []
     for index, score in enumerate(scores):
         metrics = {name: values[index] for name, values in complete.items()}
         if math.isfinite(score):
-            executions.append(Execution("done", score, metrics, number=index))
+            executions.append(Execution(TrialStatus.DONE, score, metrics, number=index))
         else:
-            failed = Execution("failed", None, metrics, reason=NO_SCORE, number=index)
+            failed = Execution(TrialStatus.FAILED, None, metrics, reason=NO_SCORE, number=index)
             executions.append(failed)
     return executions
 

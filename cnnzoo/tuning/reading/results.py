@@ -9,7 +9,7 @@ from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.caveats import foreign_notes
 from cnnzoo.tuning.reading.project import read_project
-from cnnzoo.tuning.records import Objective, SearchError, SearchTrial
+from cnnzoo.tuning.records import Objective, SearchError, SearchTrial, TrialStatus
 from cnnzoo.zoo import get_model
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class SearchResults:
         completed = [
             trial
             for trial in self.project.trials
-            if {trial.status, *(e.status for e in trial.executions)} == {"done"}
+            if {trial.status, *(e.status for e in trial.executions)} == {TrialStatus.DONE}
         ]
         longest = max((trial.budget or 0 for trial in completed), default=0)
         return tuple(trial for trial in completed if (trial.budget or 0) == longest)
@@ -142,7 +142,7 @@ class SearchResults:
     def stopped_early(self) -> tuple[SearchTrial, ...]:
         """The completed trials with fewer epochs of Hyperband than the comparable ones."""
         longest = max((trial.budget or 0 for trial in self.comparable), default=0)
-        completed = (trial for trial in self.project.trials if trial.status == "done")
+        completed = (trial for trial in self.project.trials if trial.status == TrialStatus.DONE)
         return tuple(trial for trial in completed if (trial.budget or 0) < longest)
 
     @property

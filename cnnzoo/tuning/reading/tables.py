@@ -42,7 +42,7 @@ def trials_frame(project: Project) -> pd.DataFrame:
             "trial": trial.name,
             "execution": execution.number,
             "seed": execution.seed,
-            "status": execution.status,
+            "status": str(execution.status),
             "score": execution.score,
             **_settings(trial),
             **_metrics(execution, (*FIRST, *LAST, *searched)),

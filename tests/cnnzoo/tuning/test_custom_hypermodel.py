@@ -137,9 +137,9 @@ def test_a_search_resumes_only_with_the_same_loaded_weights(
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched(model, "digits", trials=3, seed=3)
     assert str(refusal.value) == (
-        f"The scores in {tmp_path / 'search'} do not compare with new ones, because weights was "
-        f"{weights_of('search')!r} and is {weights_of('retrained')!r} now. Restore it, or choose "
-        "another directory. cnnzoo.open_search still reads this one."
+        f"The scores in {tmp_path / 'search'} do not compare with new ones, because of a "
+        f"change of weights from {weights_of('search')} to {weights_of('retrained')}. Restore "
+        "it, or choose another directory. cnnzoo.open_search still reads this one."
     )
     assert weights_of("search") != weights_of("retrained")
     assert len(trials_of(tmp_path / "search")) == 2
@@ -199,7 +199,7 @@ def test_hypermodel_with_another_setting_is_another_search(searched, stub_traini
     searched(own.Hyper(9), "digits", trials=1)
     searched(own.Hyper(9), "digits", trials=2)
     assert len(trials_of(tmp_path / "search")) == 2
-    with pytest.raises(cnnzoo.SearchError, match=r"helpers\.search_hyperparameters:Hyper was "):
+    with pytest.raises(cnnzoo.SearchError, match=r"helpers\.search_hyperparameters:Hyper from "):
         searched(own.Hyper(20), "digits", trials=2)
 
 
@@ -218,16 +218,16 @@ def test_result_of_cnnzoo_hypermodel_has_its_own_search(searched, stub_training)
 
 
 KINDS = (
-    "`model`: expected the name of a zoo model, a function with annotated parameters, KerasTuner's "
-    "build(hp) or a keras_tuner.HyperModel; got "
+    "`model`: expected the name of a zoo model, a function that returns a compiled keras.Model, "
+    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
 )
 
 
 @pytest.mark.parametrize(
     ("model", "options", "sentence"),
     [
-        (None, {}, f"{KINDS}None."),
-        (3, {}, f"{KINDS}3."),
+        (None, {}, f"{KINDS}None, an object of type NoneType."),
+        (3, {}, f"{KINDS}3, an object of type int."),
         (
             own.Hyper,
             {},

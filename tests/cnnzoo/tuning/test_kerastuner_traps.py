@@ -8,7 +8,8 @@ from helpers.project_files import states
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.objective import at_most, score_failures
+from cnnzoo.tuning.objective import score_failures
+from cnnzoo.tuning.space import at_most
 
 LIMIT = 0.1
 """Learning rate above which the stub training diverges."""

@@ -24,7 +24,7 @@ def schedule(tmp_path):
 
     def make(oracle, seeds=1):
         hypermodel = cnnzoo.hypermodel("mlp", search={"units": [4, 8, 16, 32]})
-        make_resumable(oracle, hypermodel.space.searched)
+        make_resumable(oracle)
         open_project(oracle, tmp_path / "search", hypermodel)
         plan = Plan(
             model="mlp",

@@ -248,14 +248,14 @@ def test_another_search_in_the_same_directory_is_refused(searched, stub_training
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=1, seeds=2)
     assert str(refusal.value) == (
-        f"{tmp_path / 'search'} holds another search: seeds was [0] and is [0, 1] now. Choose "
-        "another directory."
+        f"{tmp_path / 'search'} holds another search; this one changes seeds from [0] to [0, 1]. "
+        "Choose another directory."
     )
     with pytest.raises(cnnzoo.SearchError) as refusal:
         searched("mlp", "digits", SPACE, trials=1, recipe=Recipe(epochs=3))
     assert str(refusal.value) == (
-        f"{tmp_path / 'search'} holds another search: recipe: epochs was 10 and is 3 now. Choose "
-        "another directory."
+        f"{tmp_path / 'search'} holds another search; this one changes recipe.epochs from 10 to "
+        "3. Choose another directory."
     )
 
 
