@@ -5,7 +5,7 @@
 #   garbage collection of the process, also if the user has switched collection off by gc.disable(). A
 #   full collection visits every object that Python tracks, so the time of a call grows with what is loaded.
 # Who is hurt: who adjusts p-values in a loop or a simulation, in a process that holds many objects, such as
-#   a notebook with TensorFlow. 1000 adjustments took minutes instead of 0.01 s (times below).
+#   a notebook with TensorFlow. At the times below, 1000 adjustments take minutes instead of 0.01 s.
 # Source: statsmodels/stats/multitest.py, multipletests (`gc.collect()` in the branch of "holm"). A pull
 #   request that removes it was closed without a merge; it reports more than 400 times the other methods' time:
 #   github.com/statsmodels/statsmodels/pull/8671.
