@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from benchmarks.simulation.sequential_p import sequential_p
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from ablations.stats import StatisticsError, boundaries, looks
 from ablations.stats.paired_t import paired_t
-from ablations.stats.sequential import LOOKS, sequential_p
+from ablations.stats.sequential import LOOKS
 from ablations.stats.verdicts import holm
 
 nan = float("nan")

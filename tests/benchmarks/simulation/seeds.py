@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from ablations.stats import looks
 from ablations.stats.paired_t import paired_t
-from ablations.stats.sequential import sequential_p
 from ablations.stats.verdicts import holm
 from simulation.draws import ALPHA, DISTRIBUTIONS, FEW, Array, rng_of
+from simulation.sequential_p import sequential_p
 from simulation.tables import Report, percent
 
 
