@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from cnnzoo.data.dataset import DataError
 from cnnzoo.data.source import Source
@@ -11,6 +12,14 @@ from cnnzoo.data.sources.packaged import digits, mnist1d, mnist5k, rotation
 from cnnzoo.data.sources.tfds import from_tfds
 from cnnzoo.toggle import did_you_mean, listed
 
+
+class DataSource(Protocol):
+    """Loads data from the part of a spec after its prefix: a name or a path."""
+
+    def __call__(self, name: str, /) -> Source:
+        """Return the data unchecked, or raise DataError."""
+
+
 PACKAGED: Mapping[str, Callable[[], Source]] = {
     "mnist5k": mnist5k,
     "digits": digits,
@@ -19,7 +28,7 @@ PACKAGED: Mapping[str, Callable[[], Source]] = {
 }
 """Data that comes with installed packages, by name: nothing is downloaded."""
 
-PREFIXES: Mapping[str, tuple[str, Callable[[str], Source]]] = {
+PREFIXES: Mapping[str, tuple[str, DataSource]] = {
     "tfds": ("NAME", from_tfds),
     "folder": ("PATH", from_folder),
     "npz": ("PATH", from_npz),
