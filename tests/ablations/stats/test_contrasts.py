@@ -60,7 +60,9 @@ def test_factor_is_tested_against_its_variation_between_seeds():
     theirs = anova_rm(trials, "ab")
     for term in ("a", "b", "a x b"):
         assert table.loc[term, "F"] == pytest.approx(theirs.loc[term, "F Value"], abs=1e-10)
-        assert table.loc[term, "p"] == pytest.approx(theirs.loc[term, "Pr > F"], abs=1e-10)
+        # at F = 0 the slope of p is infinite: F = 6e-13 of another NumPy has p = 0.9999994
+        close = 1e-10 if table.loc[term, "F"] > 1e-9 else 1e-5
+        assert table.loc[term, "p"] == pytest.approx(theirs.loc[term, "Pr > F"], abs=close)
 
 
 def test_term_of_three_levels_has_one_error():
