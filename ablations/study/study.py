@@ -46,9 +46,8 @@ class Study:
         "package.module:function". The factors of a custom builder are its parameters with a
         default; ``input_shape``, ``classes`` and ``seed`` are passed if it takes them. A function
         whose first parameter is called ``hp`` or annotated as ``HyperParameters`` is KerasTuner's
-        ``build(hp)``. Its hyperparameters are the factors, found by ``cnnzoo.hp_discovery``; a
-        ``HyperModel`` class works too. Changed code makes new trials:
-        ``cnnzoo.runtime.code_version`` describes what is watched.
+        ``build(hp)``. Its hyperparameters are the factors; a ``HyperModel`` class works too.
+        Changed code makes new trials, also if it is imported from the same package or folder.
     data
         Data spec of ``cnnzoo.load_data``.
     factors
@@ -57,9 +56,9 @@ class Study:
         Levels by toggle, of factors or others, that replace the defaults in the baseline and in
         every variant that does not change them.
     design
-        How variants are made of factors; see ``ablations.designs.DESIGNS``. The designs
-        "leave-one-out" and "add-one-in" need to know which of two levels is on: see
-        ``ablations.designs.switching``, or set `baseline`.
+        "one-at-a-time", "leave-one-out", "add-one-in", "full-factorial", "fractional-factorial",
+        "plackett-burman", "path", or "list" for the variants in `variants`. If the toggles do not
+        tell which level of a factor is off, `baseline` does ("leave-one-out", "add-one-in").
     variants
         Levels that each variant changes, for the design "list".
     seeds
