@@ -25,7 +25,7 @@ class Layout:
         Effects that the design cannot separate: pairs such as ("a", "b:c") with the correlation of
         their columns, which is 1 or -1 for complete aliases.
     crossed
-        Whether the design combines levels of several factors, as a factorial does.
+        True for designs that combine levels of several factors, such as factorials.
     grow
         Function that returns the variants to train next from the losses so far, by name of the
         variant (lower is better). It returns none if the design is complete.

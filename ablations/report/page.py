@@ -32,7 +32,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Warnings:
-    """What a reader must know before the numbers."""
+    """Warnings at the top of a page."""
 
     texts: Sequence[str]
 
@@ -178,7 +178,7 @@ class Document:
     about
         Line that names it in a figure that stands alone.
     warnings
-        What a reader must know before the numbers.
+        Warnings at the top of the page.
     page
         Returns the page, for HTML and Markdown.
     figures

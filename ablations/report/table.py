@@ -89,7 +89,7 @@ class Table:
 
     @cached_property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers, which are right-aligned."""
+        """Return True for each column of numbers; they are right-aligned."""
         return tuple(
             bool(self.rows) and all(isinstance(row[at].value, float) for row in self.rows)
             for at in range(len(self.headers))

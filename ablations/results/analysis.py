@@ -107,7 +107,7 @@ class Analysis:
 
     @property
     def exploratory(self) -> bool:
-        """Whether there are too few seeds for verdicts so far."""
+        """True if the study has too few seeds for verdicts."""
         done = set(self._trials.loc[self._trials["status"] == Status.DONE, "seed"])
         return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
@@ -204,7 +204,7 @@ class Analysis:
 
     @property
     def crossed(self) -> bool:
-        """Whether the design combines factors, as a factorial does."""
+        """True for designs that combine levels of several factors, such as factorials."""
         return self._layout.crossed
 
     @property

@@ -139,7 +139,7 @@ class Rounds:
 
     @property
     def _grows(self) -> bool:
-        """Whether results may lead to further trials."""
+        """Return True if further trials may be planned from the results."""
         return self._planner.study.seeds == AUTO or self._planner.study.design == PATH
 
     def _left_out(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from helpers import stub_study
 from helpers.stub_study import PROGRAMS
-from helpers.waiting import alive, wait_until
+from helpers.waiting import is_alive, wait_until
 
 from ablations import open_results
 from ablations.designs.planner import Planner
@@ -78,11 +78,11 @@ def workers(pid):
 
 
 def met(process):
-    """Wait for a worker of a coordinator that is alive, and return those that were seen.
+    """Wait for a worker of a coordinator that is is_alive, and return those that were seen.
 
     One that was killed stays among the children until it is missed, and is none of them.
     """
-    return wait_until(lambda: [pid for pid in workers(process.pid) if alive(pid)])
+    return wait_until(lambda: [pid for pid in workers(process.pid) if is_alive(pid)])
 
 
 def rows(directory):
@@ -159,7 +159,7 @@ def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_w
             else:
                 pid = draw.choice(met(process))
                 os.kill(pid, signal.SIGKILL)
-                wait_until(lambda pid=pid: not alive(pid))
+                wait_until(lambda pid=pid: not is_alive(pid))
                 assert process.poll() is None
             before = check(directory, before, keys)
             assert {row[1] for row in before} < keys
@@ -249,7 +249,7 @@ def check_stopped(process, running):
     told = "Stopped. Finished trials are saved; run the study again to resume."
     assert told in " ".join(err.split())
     assert err.splitlines()[-1] == "KeyboardInterrupt"
-    wait_until(lambda: not any(map(alive, running)))
+    wait_until(lambda: not any(map(is_alive, running)))
 
 
 def test_no_worker_outlives_a_killed_coordinator(tmp_path):
@@ -258,4 +258,4 @@ def test_no_worker_outlives_a_killed_coordinator(tmp_path):
     orphans = [*children(process.pid), *workers(process.pid)]
     process.kill()
     end(process)
-    wait_until(lambda: not any(map(alive, orphans)))
+    wait_until(lambda: not any(map(is_alive, orphans)))

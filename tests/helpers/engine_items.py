@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnzoo.engine import Limits, WorkerSetup, start_engine
+from helpers.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,3 @@ def exit_in_preparation():
 
 def raise_in_counting():
     raise RuntimeError("no driver")
-
-
-def wait_until(condition, seconds=600):
-    deadline = time.monotonic() + seconds
-    while not (seen := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return seen
-
-
-def is_alive(pid):
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"

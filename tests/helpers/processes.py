@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("search_script.py")
@@ -32,14 +31,6 @@ def kill(process):
     process.communicate()
 
 
-def wait_for(condition, seconds=600):
-    limit = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < limit, "the condition never became true"
-        time.sleep(0.02)
-    return found
-
-
 def children(pid):
     """All descendants of a process."""
     try:
@@ -59,11 +50,3 @@ def workers_of(pid):
             return ""
 
     return sorted(child for child in children(pid) if log_of(child) == "workers.log")
-
-
-def alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in "ZX"

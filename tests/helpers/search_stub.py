@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from cnnzoo.tuning.trainer import Trainer
-from helpers.processes import wait_for
 from helpers.search_builders import Number, tiny
+from helpers.waiting import wait_until
 
 SECONDS = 0.1
 
@@ -28,7 +28,7 @@ def run_in_turn(trainer, run):
     """Wait until the file that GATE names holds a number above that of the trial."""
     gate = os.environ.get("GATE")
     if gate:
-        wait_for(lambda: int(run.trial) < int(Path(gate).read_text() or 0), seconds=3600)
+        wait_until(lambda: int(run.trial) < int(Path(gate).read_text() or 0), seconds=3600)
     return original_run(trainer, run)
 
 

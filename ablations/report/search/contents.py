@@ -35,7 +35,7 @@ class SearchContents:
     compared
         Ids of the trials whose scores are comparable.
     warnings
-        What a reader must know before the numbers.
+        Warnings at the top of the page.
     optimism
         Table of `SearchAblation.optimism`; empty if the best trials were not trained again.
     seeds_note
@@ -84,7 +84,7 @@ class SearchContents:
 
     @property
     def too_few(self) -> bool:
-        """Whether there are too few trials to rank the choices."""
+        """True if there are too few trials to rank the hyperparameters by importance."""
         return bool(self.importance["note"].str.startswith("too few").any())
 
     @property

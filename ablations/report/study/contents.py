@@ -140,7 +140,7 @@ class ReportContents:
 
     @property
     def looked(self) -> bool:
-        """Whether seeds were added where a verdict was open."""
+        """True if seeds were added to variants with an open verdict."""
         return "look" in self.deltas
 
     def deltas_of(self, metric: str) -> pd.DataFrame:

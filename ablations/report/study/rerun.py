@@ -1,4 +1,4 @@
-"""How to run a study again: the Python code, and the command of a built-in study."""
+"""Write the Python code, or the command of a built-in study, that runs a study again."""
 
 import json
 import shlex

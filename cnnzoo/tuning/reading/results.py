@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from cnnzoo.toggle import Level, Toggle, ToggleError
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning.reading.caveats import foreign_notes
 from cnnzoo.tuning.reading.project import read_project
+from cnnzoo.tuning.reading.score_notes import foreign_notes
 from cnnzoo.tuning.records import Objective, SearchError, SearchTrial, TrialStatus
 from cnnzoo.zoo import get_model
 

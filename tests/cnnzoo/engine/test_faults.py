@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import reasons, run, wait_until
+from helpers.engine_items import reasons, run
+from helpers.waiting import wait_until
 from pebble.pool.process import TaskManager
 
 from cnnzoo.engine import Limits, WorkerSetup, start_engine

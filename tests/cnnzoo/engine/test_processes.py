@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import is_alive, pids, run, wait_until
+from helpers.engine_items import pids, run
+from helpers.waiting import is_alive, wait_until
 
 from cnnzoo.engine import Limits, WorkerSetup, processes, start_engine
 

@@ -8,8 +8,9 @@ import time
 
 import pytest
 from helpers import search_builders
-from helpers.processes import alive, children, finish, kill, start, wait_for, workers_of
+from helpers.processes import children, finish, kill, start, workers_of
 from helpers.search_files import trials_of
+from helpers.waiting import is_alive, wait_until
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe
@@ -53,10 +54,10 @@ def test_killed_workers_are_replaced_and_no_score_is_lost(tmp_path):
     search = start(directory, 2, 20, "stub", GATE=str(gate))
     killed, begun = [], []
     for ended in (1, 6, 11):
-        wait_for(lambda: len([*directory.glob("trial_*/executions.json")]) > ended)  # noqa: B023
-        wait_for(lambda: all(map(has_ended, begun)))  # noqa: B023, if its worker dies twice it fails
+        wait_until(lambda: len([*directory.glob("trial_*/executions.json")]) > ended)  # noqa: B023
+        wait_until(lambda: all(map(has_ended, begun)))  # noqa: B023, if its worker dies twice it fails
         time.sleep(moment.uniform(0, 0.3))
-        killed.append(wait_for(lambda: workers_of(search.pid))[0])
+        killed.append(wait_until(lambda: workers_of(search.pid))[0])
         os.kill(killed[-1], signal.SIGKILL)
         begun = [*directory.glob("trial_*")]
         gate.write_text(str(ended + 9))
@@ -93,12 +94,12 @@ def test_an_ended_search_can_be_resumed_and_its_workers_end(tmp_path, end):
     gate = tmp_path / "gate"
     gate.write_text("10")
     search = start(directory, 2, 20, "stub", GATE=str(gate))
-    wait_for(lambda: len([*directory.glob("trial_*/executions.json")]) >= 5)
+    wait_until(lambda: len([*directory.glob("trial_*/executions.json")]) >= 5)
     below = children(search.pid)
     search.send_signal(end)
     search.communicate()
     assert search.returncode == -end
-    wait_for(lambda: not any(map(alive, below)))
+    wait_until(lambda: not any(map(is_alive, below)))
     over = [folder for folder in directory.glob("trial_*") if has_ended(folder)]
     done = {path: path.read_bytes() for path in (folder / "executions.json" for folder in over)}
     assert 3 <= len(done) < 20
@@ -119,7 +120,7 @@ def test_killed_search_ends_like_an_uninterrupted_one(searched, stub_training, t
         before = len([*directory.glob("trial_*")])
         gate.write_text(str(before + 2))
         search = start(directory, 1, 12, "stub", GATE=str(gate))
-        wait_for(lambda: len([*directory.glob("trial_*")]) > before)  # noqa: B023
+        wait_until(lambda: len([*directory.glob("trial_*")]) > before)  # noqa: B023
         time.sleep(0.013 * number)
         kill(search)
     assert len([*directory.glob("trial_*")]) < 12
