@@ -1,12 +1,26 @@
 """A finding of the doctor: a diagnosis with its evidence and remedy."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+
+import pandas as pd
 
 AT_CHANCE = "at-chance"
 """Code for a model that is not better than a constant answer."""
 
 DIVERGED = "diverged"
 """Code for a model that training left far worse than a constant answer."""
+
+
+class Severity(StrEnum):
+    """How sure it is that a finding matters, the most serious first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    __repr__ = str.__repr__
 
 
 @dataclass(frozen=True)
@@ -16,19 +30,58 @@ class Finding:
     Parameters
     ----------
     code
-        Identifier for programs, such as "at-chance".
+        Identifier for programs, such as "at-chance"; `cnnzoo.doctor.codes` defines them.
     name
         The diagnosis as a phrase.
     evidence
         The observed numbers.
     remedy
         What to change.
+    severity
+        "error" if training cannot work, "warning" if it explains a bad result, "note" otherwise.
+    layer
+        Name of the layer; empty if the finding is about the whole model or the data.
+    epoch
+        Epoch, from 1, that first showed it; None if it was seen before or after training.
+    source
+        Publication of the threshold or of the diagnosis; empty if it is arithmetic.
     """
 
     code: str
     name: str
     evidence: str
     remedy: str
+    severity: Severity = Severity.WARNING
+    layer: str = ""
+    epoch: int | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "severity", Severity(self.severity))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.evidence}. {self.remedy}."
+
+
+COLUMNS = ("code", "severity", "layer", "epoch", "evidence", "remedy", "source", "name")
+"""Columns of a table of findings."""
+
+
+def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return findings as a table, the most serious first, else in the given order.
+
+    Examples
+    --------
+    >>> finding = Finding("wide", "Too wide", "8 units", "Trim", severity=Severity.NOTE)
+    >>> findings_table([finding])[["code", "severity", "evidence"]]
+       code severity evidence
+    0  wide     note  8 units
+    """
+    order = list(Severity)
+    rows = sorted(findings, key=lambda finding: order.index(finding.severity))
+    table = pd.DataFrame(
+        [asdict(finding) for finding in rows], columns=[f.name for f in fields(Finding)]
+    )
+    table["severity"] = table["severity"].map(str)
+    table["epoch"] = table["epoch"].astype("Int64")
+    return table[list(COLUMNS)]
