@@ -179,15 +179,15 @@ class Builder:
         from cnnzoo.models.initialization import fresh_names
 
         with isolated():
+            fresh_names()  # not in the graph below: Keras cannot clear its session there
             if keras.config.backend() == "tensorflow":
                 import tensorflow as tf
 
                 # in a graph, operations that need values fail, such as setting weights
                 with contextlib.suppress(Exception), tf.Graph().as_default():
-                    fresh_names()
                     self._call(hp)
                     return
-            fresh_names()
+                fresh_names()
             self._call(hp)
 
     def _call(self, hp: Any) -> Any:

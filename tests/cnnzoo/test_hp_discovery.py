@@ -144,7 +144,9 @@ def test_scopes_only_leaves_out_what_an_if_hides():
 
 
 def test_discovery_allocates_no_weights():
-    assert list(find_builder("helpers.stub_builders:vast").toggles()) == ["units", "deep"]
+    builder = find_builder("helpers.stub_builders:vast")
+    assert all(call.error is None for call in explore(builder.try_hp))
+    assert list(builder.toggles()) == ["units", "deep"]
 
 
 def test_discovery_of_a_builder_that_sets_weights():
