@@ -53,19 +53,11 @@ def list_command(
             raise ToggleError(
                 f"No model matches {pattern!r}. The models are {', '.join(list_models())}."
             )
-        with console.status("building the models"):
-            load_keras()
-            rows = [
-                (
-                    model.name,
-                    model.document,
-                    f"{model.blank(compile=False).count_params():,}",
-                    model.summary,
-                )
-                for model in models
-            ]
+    rows = [
+        (model.name, model.document, f"{model.parameters:,}", model.summary) for model in models
+    ]
     columns = ("model", "document", "parameters", "description")
-    count = 4 if console.width >= 120 else 3
+    count = 4 if console.width >= 80 else 3
     console.print(table(columns[:count], [row[:count] for row in rows], right=("parameters",)))
     documents = documents_of(model.document for model in models)
     console.print(legend("documents that describe the models", documents))

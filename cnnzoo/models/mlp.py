@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import keras
 
 
-@register("003 step 1")
+@register("003 step 1", parameters=101_770)
 def mlp(*, units: Units = 128, depth: HiddenLayers = 1, **shared: Unpack[Shared]) -> "keras.Model":
     """Multilayer perceptron: dense layers on the flattened input."""
     import keras

@@ -64,34 +64,50 @@ def plain(
     return net.model(inputs, x, head)
 
 
-@preset(plain, "000 ex. 1")
+@preset(plain, "000 ex. 1", parameters=96_266)
 def downsampling() -> None:
     """Two convolutions with max pooling between them, to measure the cost of downsampling."""
 
 
-@preset(plain, "000 ex. 2", filters=16, growth=1.0, pool="none")
+@preset(plain, "000 ex. 2", parameters=94_650, filters=16, growth=1.0, pool="none")
 def feature_maps() -> None:
     """Two convolutions with few filters, to measure the benefit of more feature maps."""
 
 
-@preset(plain, "000 ex. 3", pool="none", normalization="batch", norm_position="after")
+@preset(
+    plain,
+    "000 ex. 3",
+    parameters=387_850,
+    pool="none",
+    normalization="batch",
+    norm_position="after",
+)
 def batch_norm() -> None:
     """Two convolutions with normalization after the activation, to measure its benefit."""
 
 
-@preset(plain, "002", filters=16, padding="same", pool_stages=2)
+@preset(plain, "002", parameters=20_490, filters=16, padding="same", pool_stages=2)
 def loss_choice() -> None:
     """Small CNN to compare losses; its head, labels and metrics follow the loss."""
 
 
 @preset(
-    plain, "003", input_shape=(32, 32, 3), depth=3, padding="same", pool_stages=2, head="average"
+    plain,
+    "003",
+    parameters=94_538,
+    input_shape=(32, 32, 3),
+    depth=3,
+    padding="same",
+    pool_stages=2,
+    head="average",
 )
 def classic() -> None:
     """Classic CNN: the map shrinks from stage to stage while the number of channels grows."""
 
 
-@preset(plain, "004", input_shape=(32, 32, 3), filters=16, depth=1, padding="same")
+@preset(
+    plain, "004", parameters=41_418, input_shape=(32, 32, 3), filters=16, depth=1, padding="same"
+)
 def simple_cnn() -> None:
     """One convolution, one pooling layer and one linear layer."""
 
@@ -99,6 +115,7 @@ def simple_cnn() -> None:
 @preset(
     plain,
     "001 ex. 3",
+    parameters=3_082,
     input_shape=(64, 64, 32),
     filters=64,
     depth=1,
@@ -112,7 +129,7 @@ def depthwise_separable() -> None:
     """One depthwise separable convolution with two biases and no activation."""
 
 
-@register("001 ex. 1-2", input_shape=(64, 64, 3), activation="linear")
+@register("001 ex. 1-2", parameters=5_418, input_shape=(64, 64, 3), activation="linear")
 def conv_stack(
     *,
     filters: Filters = 16,

@@ -42,7 +42,7 @@ Unfreeze = Annotated[
 ]
 
 
-@register("003 step 7", input_shape=(32, 32, 3))
+@register("003 step 7", parameters=2_270_794, input_shape=(32, 32, 3))
 def transfer(
     *,
     backbone: Backbone = "mobilenet_v2",

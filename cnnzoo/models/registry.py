@@ -31,11 +31,15 @@ EXAMPLE = """Examples
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model: its builder, and where its architecture is from."""
+    """A registered model: its builder, where its architecture is from, and its size.
+
+    ``parameters`` is the number of parameters at the defaults, or None if it is not declared.
+    """
 
     name: str
     document: str
     builder: Callable[..., Any]
+    parameters: int | None = None
 
     @property
     def toggles(self) -> dict[str, Toggle]:
@@ -58,13 +62,17 @@ MODELS: dict[str, Model] = {}
 """Registered models by name."""
 
 
-def register(document: str, **defaults: object) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def register(
+    document: str, *, parameters: int | None = None, **defaults: object
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that registers a family under its own name.
 
     Parameters
     ----------
     document
         Document in which the architecture is described.
+    parameters
+        Number of parameters at the defaults, so that a list of models needs no build.
     **defaults
         Defaults that differ from those of the shared toggles.
 
@@ -81,13 +89,13 @@ def register(document: str, **defaults: object) -> Callable[[Callable[P, R]], Ca
     """
 
     def decorate(family: Callable[P, R]) -> Callable[P, R]:
-        return _add(family, family, document, defaults)
+        return _add(family, family, document, parameters, defaults)
 
     return decorate
 
 
 def preset(
-    family: Callable[P, R], document: str, **defaults: object
+    family: Callable[P, R], document: str, *, parameters: int | None = None, **defaults: object
 ) -> Callable[[Callable[[], object]], Callable[P, R]]:
     """Return a decorator that registers a family under another name with other defaults.
 
@@ -95,7 +103,7 @@ def preset(
     ----------
     family
         Function that builds the model, registered or not.
-    document, **defaults
+    document, parameters, **defaults
         See `register`.
 
     Returns
@@ -105,7 +113,7 @@ def preset(
     """
 
     def decorate(named: Callable[[], object]) -> Callable[P, R]:
-        return _add(inspect.unwrap(family), named, document, defaults)
+        return _add(inspect.unwrap(family), named, document, parameters, defaults)
 
     return decorate
 
@@ -114,6 +122,7 @@ def _add(
     family: Callable[P, R],
     named: Callable[..., object],
     document: str,
+    parameters: int | None,
     defaults: Mapping[str, object],
 ) -> Callable[P, R]:
     name = named.__name__
@@ -151,5 +160,5 @@ def _add(
         classes=signature.parameters["classes"].default,
     )
     builder.__doc__ = f"{description}\n\n{example}"
-    MODELS[name] = Model(name=name, document=document, builder=builder)
+    MODELS[name] = Model(name, document, builder, parameters)
     return build_checked

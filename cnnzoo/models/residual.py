@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 @register(
     "003, 001",
+    parameters=271_098,
     input_shape=(32, 32, 3),
     normalization="batch",
     norm_momentum=0.9,

@@ -38,6 +38,7 @@ EFFICIENTNET = (
 
 @register(
     "001",
+    parameters=223_850,
     input_shape=(32, 32, 3),
     normalization="batch",
     norm_momentum=0.9,
@@ -76,6 +77,7 @@ def mobilenet(
 
 @register(
     "001",
+    parameters=92_180,
     input_shape=(32, 32, 3),
     activation="silu",
     normalization="batch",

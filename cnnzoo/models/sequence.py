@@ -7,6 +7,7 @@ from cnnzoo.models.registry import preset
 @preset(
     plain,
     "001",
+    parameters=19_402,
     input_shape=(40, 1),
     filters=16,
     depth=3,

@@ -27,7 +27,7 @@ CONVOLUTIONS = {  # per stage, by depth: columns A, B, D and E of table 1 in the
 WIDTHS = (1, 2, 4, 8, 8)  # of the stages, relative to the first
 
 
-@register("001", input_shape=(32, 32, 3))
+@register("001", parameters=578_410, input_shape=(32, 32, 3))
 def vgg(
     *,
     filters: Filters = 16,

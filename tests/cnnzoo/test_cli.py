@@ -68,6 +68,11 @@ def test_wide_list_describes_each_model(listings):
     assert unfolded(get_model("downsampling").summary) not in unfolded(listings[60].text)
 
 
+def test_list_of_80_columns_describes_each_model():
+    words = run("list", "downsampling", columns=80).text.split()
+    assert "downsampling." in words
+
+
 def test_list_has_the_parameters_of_the_documents(listings):
     lines = {line[0]: line for line in rows(listings[160].text) if line}
     assert "96,266" in lines["downsampling"]

@@ -67,6 +67,10 @@ class TestEveryModel:
             assert toggle.check(toggle.default, name) == toggle.default
             assert toggle.meaning
 
+    def test_declared_parameters_are_those_of_the_model(self, name):
+        model = get_model(name)
+        assert model.blank(compile=False).count_params() == model.parameters
+
     def test_conditions_name_its_toggles_and_levels(self, name):
         choices = cnnzoo.toggles(name)
         for toggle in choices.values():
