@@ -1,3 +1,8 @@
+from .analysis.class_activation import ClassActivation as ClassActivation
+from .analysis.class_activation import class_activation as class_activation
+from .analysis.feature_maps import FeatureMaps as FeatureMaps
+from .analysis.filters import Filters as Filters
+from .analysis.filters import filters as filters
 from .analysis.shapes import describe as describe
 from .data import Data as Data
 from .data import DataError as DataError

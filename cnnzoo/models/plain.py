@@ -71,7 +71,11 @@ def downsampling() -> None:
 
 @preset(plain, "000 ex. 2", parameters=94_650, filters=16, growth=1.0, pool="none")
 def feature_maps() -> None:
-    """Two convolutions with few filters, to measure the benefit of more feature maps."""
+    """Two convolutions with few filters, to measure the benefit of more feature maps.
+
+    With a built model and an image, ``cnnzoo.feature_maps(model, image)`` returns the outputs of
+    that model's layers; see `cnnzoo.analysis.feature_maps.maps_of`.
+    """
 
 
 @preset(

@@ -7,8 +7,10 @@ Keras is loaded by the first build.
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cnnzoo.signature import check_arguments, complete_signature, describe_parameters
@@ -60,6 +62,12 @@ class Model:
 
 MODELS: dict[str, Model] = {}
 """Registered models by name."""
+
+INSPECTIONS = {"feature_maps": "cnnzoo.analysis.feature_maps:maps_of"}
+"""Functions of a built model that share the name of a model of the zoo.
+
+A builder takes keyword arguments only, so ``cnnzoo.feature_maps(model, image)`` is unambiguous.
+"""
 
 
 def register(
@@ -118,6 +126,12 @@ def preset(
     return decorate
 
 
+def is_keras_model(value: object) -> bool:
+    """Tell whether a value is a Keras model, without loading Keras."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Model)
+
+
 def _add(
     family: Callable[P, R],
     named: Callable[..., object],
@@ -132,6 +146,9 @@ def _add(
 
     @functools.wraps(family)
     def build_checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if args and name in INSPECTIONS and is_keras_model(args[0]):
+            module, _, function = INSPECTIONS[name].partition(":")
+            return getattr(import_module(module), function)(*args, **kwargs)  # type: ignore[no-any-return]
         if args:
             raise ToggleError(f"`{name}`: expected keyword arguments only; got {args[0]!r}.")
         return family(**check_arguments(name, signature, known, kwargs))  # type: ignore[call-arg]
