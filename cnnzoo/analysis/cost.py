@@ -1,18 +1,21 @@
 """Multiply-accumulates of a model, of its layers and of the calls that it makes of them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers
 
-KERAS = "keras.src."
-"""Prefix of the modules whose ``call`` is known."""
-
-FIRST_ARGUMENTS = ("inputs", "sequences", "query", "x1", "x")
-"""Names that Keras gives the first argument of a layer or an operation."""
+from cnnzoo.analysis.graph import (
+    Call,
+    GraphError,
+    expand,
+    graph_of,
+    has_keras_call,
+    is_graph,
+    is_symbolic,
+)
 
 UNCOUNTED_OPERATIONS = (
     "Conv",
@@ -56,50 +59,6 @@ class Count(NamedTuple):
     name: str
     macs: int | None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a layer or an operation in a graph.
-
-    Parameters
-    ----------
-    layer
-        The layer, or the operation of ``keras.ops``.
-    args, kwargs
-        Arguments of the call; tensors are ``keras.KerasTensor``.
-    outputs
-        Flattened outputs.
-    """
-
-    layer: keras.Operation
-    args: Sequence[Any]
-    outputs: Sequence[Any]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def inputs(self) -> Any:
-        """The first argument, positional or by name."""
-        if self.args:
-            return self.args[0]
-        named = (self.kwargs[name] for name in FIRST_ARGUMENTS if self.kwargs.get(name) is not None)
-        return next(named, next(iter(self.kwargs.values())))
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """The shape of the first input."""
-        return tuple(keras.tree.flatten(self.inputs)[0].shape)
-
-    @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """The shape of the first output."""
-        return tuple(self.outputs[0].shape)
-
-    def inside(self, layer: keras.Layer, shape: Sequence[int | None]) -> "Call":
-        """Return the call of an inner layer with an input of another shape."""
-        given = keras.KerasTensor(tuple(shape), dtype=layer.compute_dtype)
-        output = keras.KerasTensor(tuple(layer.compute_output_shape(given.shape)))
-        return Call(layer, (given,), (output,))
 
 
 def macs(model: keras.Model) -> int | None:
@@ -181,14 +140,14 @@ def count_call(call: Call) -> int:
     >>> count_call(Call(lstm, (sequence,), (lstm(sequence),)))  # 18 steps of 4 * 5 * (4 + 5)
     3240
     """
-    if isinstance(call.layer, keras.Model | keras.Function):
+    if is_graph(call.layer):
         return _count_graph(call)
     return _count_layer(call) if isinstance(call.layer, keras.Layer) else _count_operation(call)
 
 
 def _count_graph(call: Call) -> int:
     inputs = keras.tree.flatten(call.inputs)
-    shapes = [tuple(tensor.shape) for tensor in inputs if _is_symbolic(tensor)]
+    shapes = [tuple(tensor.shape) for tensor in inputs if is_symbolic(tensor)]
     total = 0
     for inner in _calls(call.layer, shapes):
         if inner.macs is None:
@@ -208,7 +167,7 @@ def _count_operation(call: Call) -> int:
 
 def _count_layer(call: Call) -> int:
     layer = call.layer
-    if isinstance(layer, layers.Lambda) or not _has_keras_call(layer):
+    if not has_keras_call(layer):
         return _count_custom_call(call)
     rule = next((rule for kind, rule in RULES.items() if isinstance(layer, kind)), None)
     if rule is not None:
@@ -224,67 +183,21 @@ def _count_layer(call: Call) -> int:
 
 def _count_custom_call(call: Call) -> int:
     """Count the layers and operations that a custom ``call`` consists of."""
-    args, kwargs = keras.tree.map_structure(_unconnected, (call.args, dict(call.kwargs)))
-    inputs = [value for value in keras.tree.flatten((args, kwargs)) if _is_symbolic(value)]
-    inner_layers = call.layer._flatten_layers(include_self=False)
-    nodes = [n for layer in inner_layers for n in (layer._inbound_nodes, layer._outbound_nodes)]
-    nodes_before = [list(layer_nodes) for layer_nodes in nodes]
     try:
-        with keras.StatelessScope():  # `call` may assign to variables
-            graph = keras.Function(inputs, call.layer.call(*args, **kwargs))
-        return _count_graph(Call(graph, (inputs,), graph.outputs))
-    except UncountedError:
-        raise
-    except Exception:  # TensorFlow functions and `add_loss` raise several types
-        raise UncountedError("its custom `call` accepts no symbolic tensors") from None
-    finally:
-        for layer_nodes, before in zip(nodes, nodes_before, strict=True):
-            layer_nodes[:] = before
-
-
-def _unconnected(value: Any) -> Any:
-    """Return a tensor of the same shape that belongs to no graph."""
-    symbolic = _is_symbolic(value)
-    return keras.Input(batch_shape=value.shape, dtype=value.dtype) if symbolic else value
-
-
-def _is_symbolic(value: object) -> bool:
-    return isinstance(value, keras.KerasTensor)
+        function = expand(call)
+    except GraphError as error:
+        raise UncountedError(str(error)) from None
+    return _count_graph(Call(function, (function.inputs,), function.outputs))
 
 
 def _calls(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) -> Iterator[Count]:
-    """Yield the count of every call in a model's graph.
-
-    Parameters
-    ----------
-    model
-        A ``keras.Model``.
-    shapes
-        Shapes of its inputs, if they differ from those that it was built with.
-    """
-    graph = getattr(model, "_functional", None) or model
-    nodes = getattr(graph, "_nodes_by_depth", None)
-    if nodes is None or not type(model).call.__module__.startswith("keras.src."):
+    """Yield the count of every call in a model's graph, with inputs of the given shapes."""
+    try:
+        graph = graph_of(model, shapes)
+    except GraphError:
         yield Count(model.name, None, "only functional and sequential models can be counted")
         return
-    tensors = {id(tensor): tensor for tensor in graph.inputs}
-    reshaped = bool(shapes) and any(
-        tuple(tensor.shape) != shape for tensor, shape in zip(graph.inputs, shapes, strict=False)
-    )
-    if reshaped:
-        for tensor, shape in zip(graph.inputs, shapes, strict=True):
-            tensors[id(tensor)] = keras.KerasTensor(shape, dtype=tensor.dtype)
-    for depth in sorted(nodes, reverse=True):
-        for node in nodes[depth]:
-            if node.is_input:
-                continue
-            args, kwargs, outputs = node.arguments.args, node.arguments.kwargs, node.outputs
-            if reshaped:
-                args, kwargs = node.arguments.fill_in(tensors)
-                specs = node.operation.compute_output_spec(*args, **kwargs)
-                outputs = keras.tree.flatten(specs)
-                tensors |= {id(old): new for old, new in zip(node.outputs, outputs, strict=True)}
-            yield _count_or_reason(Call(node.operation, args, outputs, kwargs))
+    yield from map(_count_or_reason, graph.calls)
 
 
 def _count_or_reason(call: Call) -> Count:
@@ -359,10 +272,10 @@ def _recurrent(call: Call) -> int:
 
 def _cell(cell: keras.Layer) -> int:
     """Return the multiply-accumulates of one step."""
-    if isinstance(cell, layers.StackedRNNCells) and _has_keras_call(cell):
+    if isinstance(cell, layers.StackedRNNCells) and has_keras_call(cell):
         return sum(map(_cell, cell.cells))
     known_cells = (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)
-    if not (isinstance(cell, known_cells) and _has_keras_call(cell)):
+    if not (isinstance(cell, known_cells) and has_keras_call(cell)):
         raise UncountedError(f"the cell {type(cell).__name__} is unknown")
     return _weights(cell.kernel, cell.recurrent_kernel)
 
@@ -469,9 +382,3 @@ ELEMENTWISE_LAYERS = (
 
 UNCOUNTED_LAYERS = (layers.MelSpectrogram, layers.STFTSpectrogram)
 """Layers that multiply and are not counted."""
-
-
-def _has_keras_call(layer: keras.Layer) -> bool:
-    """Return whether a layer's ``call`` is Keras's, even if the layer's class is not."""
-    owner = next(kind for kind in type(layer).__mro__ if "call" in vars(kind))
-    return owner.__module__.startswith(KERAS)
