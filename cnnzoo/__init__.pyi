@@ -1,4 +1,7 @@
-from .analysis.shapes import describe as describe
+from .analysis.description import describe as describe
+from .analysis.receptive_field import LayerError as LayerError
+from .analysis.receptive_field import ReceptiveField as ReceptiveField
+from .analysis.receptive_field import receptive_field as receptive_field
 from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data

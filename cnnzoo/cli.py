@@ -91,7 +91,7 @@ def describe_command(
         settings = parse_choices(choices or [], entry.toggles, model)
         with console.status("building the model"):
             load_keras()
-            from cnnzoo.analysis.shapes import describe
+            from cnnzoo.analysis.description import describe
 
             built = entry.blank(**settings)
         layers = describe(built)
