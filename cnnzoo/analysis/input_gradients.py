@@ -20,6 +20,10 @@ MAX_POSITIONS = 256
 """Longest axis that is measured."""
 
 
+NO_TABLE = np.empty((0, 2), np.int64)
+"""Table of a reading without a regular pattern."""
+
+
 class MeasureError(Exception):
     """Raised if the gradients of a layer cannot be measured; the message says why."""
 
@@ -64,11 +68,22 @@ def measured_reading(call: Call, number: int, output: int, axes: Sequence[int]) 
         if len(moving) > 1:
             raise MeasureError("its output spreads an axis over several")
         if moving:
-            exact = extents[moving[0]]
-            moves[axis] = Move(moving[0], Reading(np.array([[0]]), exact=exact))
+            moves[axis] = Move(moving[0], _regular(extents[moving[0]]))
         else:
-            moves[axis] = Move(None, Reading(np.array([[0]]), exact=extents[1][:1]))
+            moves[axis] = Move(None, Reading(NO_TABLE, exact=extents[1][:1]))
     return moves
+
+
+def _regular(exact: Positions) -> Reading:
+    """Return a reading whose table follows the middle third, if that has a regular pattern."""
+    length = len(exact)
+    middle = exact[length // 3 : length - length // 3]
+    steps = np.unique(np.diff(middle, axis=0))
+    if len(middle) < 3 or len(steps) != 1 or (middle < NOTHING // 2).any():
+        return Reading(NO_TABLE, exact=exact)
+    step = int(steps[0])
+    table = middle[:1] - step * (length // 3)
+    return Reading(table, step, exact=exact)
 
 
 def _regions(call: Call, number: int, output: int, target: int, axes: Sequence[int]) -> Positions:

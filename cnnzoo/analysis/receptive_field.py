@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import keras
-import numpy as np
 
 from cnnzoo.analysis.graph import GraphError
 from cnnzoo.analysis.tracing import Tracer, position_axes, sources
@@ -203,12 +202,8 @@ def field_of(tracer: Tracer, layer: str | None = None) -> ReceptiveField:
         size=tuple(trace.size for trace in traces),
         jump=tuple(None if w is None else w.jump for w in known),
         offset=tuple(None if w is None else w.offset for w in known),
-        padding_in_view=tuple(
-            trace.zeros if trace.seen is None else bool(trace.seen.padded.any()) for trace in traces
-        ),
-        padded_share=tuple(
-            None if trace.seen is None else float(np.mean(trace.seen.padded)) for trace in traces
-        ),
+        padding_in_view=tuple(trace.zeros_in_view for trace in traces),
+        padded_share=tuple(trace.padded_share for trace in traces),
         global_by=next((trace.global_by for trace in traces if trace.sees_all), ""),
         note=next((note for note in notes if note), ""),
         _traces=tuple(traces),

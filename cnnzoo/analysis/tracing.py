@@ -110,7 +110,7 @@ class Tracer:
             self._meet(layer, len(tensor.shape), state)
         if is_graph(layer):
             return self._run(inner_graph(call), given, None if name is None else f"{name}/")
-        if all(not _moves(trace) for state in given for trace in state.values()):
+        if all(trace.axis is None for state in given for trace in state.values()):
             return [_everywhere(given) for _ in call.outputs]
         if _is_custom(layer):
             return self._run(inner_graph(call), given, None)
@@ -136,8 +136,13 @@ class Tracer:
         for number in {number for number, _ in state}:
             if channels is None or number in self.channels:
                 continue
-            found = [a for (n, a), trace in state.items() if n == number and trace.axis == channels]
-            self.channels[number] = found[0] if len(found) == 1 else None
+            axes = {axis: trace.axis for (n, axis), trace in state.items() if n == number}
+            found = [axis for axis, place in axes.items() if place == channels]
+            usual = usual_channels(len(self.shapes[number]))
+            if len(found) == 1:
+                self.channels[number] = found[0]
+            else:  # a reshape may have dropped them, or added an axis of channels to images
+                self.channels[number] = usual if axes.get(usual or 0, 0) is None else None
 
     def _time_distributed(self, call: Call, given: Sequence[State]) -> list[State]:
         batch, _, *rest = call.shape
@@ -158,6 +163,8 @@ class Tracer:
         self, call: Call, given: Sequence[State], name: str | None, reason: str
     ) -> list[State]:
         """Return states from the gradients of one layer, which are a lower bound."""
+        if all(not _moves(trace) for state in given for trace in state.values()):
+            return [_everywhere(given) for _ in call.outputs]
         results: list[dict[Source, Trace]] = [{} for _ in call.outputs]
         try:
             for number, state in enumerate(given):
@@ -294,10 +301,12 @@ def position_axes(
     an input with one axis has no channels.
     """
     rank = len(shape)
-    if number in channels:
-        channel = channels[number]
-    elif rank < 3:
-        channel = None
-    else:
-        channel = 1 if keras.config.image_data_format() == "channels_first" else rank - 1
+    channel = channels[number] if number in channels else usual_channels(rank)
     return tuple(axis for axis in range(1, rank) if axis != channel)
+
+
+def usual_channels(rank: int) -> int | None:
+    """Return the axis of the channels by Keras's image data format; None if there is none."""
+    if rank < 3:
+        return None
+    return 1 if keras.config.image_data_format() == "channels_first" else rank - 1

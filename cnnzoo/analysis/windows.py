@@ -29,6 +29,7 @@ class Reading:
     ----------
     table
         Positions read for the first outputs, one row per output; NOTHING fills short rows.
+        Without rows, the positions follow no regular pattern.
     step
         The positions move by so many from one repetition of the table to the next.
     zeros
@@ -124,7 +125,9 @@ class Windows:
         return self.first[rows] + moved, self.last[rows] + moved
 
     def read(self, reading: Reading) -> "Windows | None":
-        """Return the windows after an operation; None if their period is too long."""
+        """Return the windows after an operation; None if they have no pattern or a long one."""
+        if not len(reading.table):
+            return None
         repeats = self.period // math.gcd(self.period, reading.step)
         period = len(reading.table) * repeats
         if period > MAX_PERIOD:
@@ -254,6 +257,18 @@ class Trace:
         if self.seen is None:
             return None
         return max(int((self.seen.last - self.seen.first).max()) + 1, 0)
+
+    @property
+    def zeros_in_view(self) -> bool:
+        """Whether a position has zero padding in view, or may have if the length is unknown."""
+        return self.zeros if self.seen is None else bool(np.count_nonzero(self.seen.padded))
+
+    @property
+    def padded_share(self) -> float | None:
+        """Share of the positions with zero padding in view; None if the length is unknown."""
+        if self.seen is None:
+            return None
+        return int(np.count_nonzero(self.seen.padded)) / len(self.seen.padded)
 
     def lost(self, note: str) -> "Trace":
         """Return a trace that knows nothing any more."""
