@@ -1,4 +1,10 @@
 from .analysis.description import describe as describe
+from .analysis.effective_receptive_field import (
+    EffectiveReceptiveField as EffectiveReceptiveField,
+)
+from .analysis.effective_receptive_field import (
+    effective_receptive_field as effective_receptive_field,
+)
 from .analysis.receptive_field import LayerError as LayerError
 from .analysis.receptive_field import ReceptiveField as ReceptiveField
 from .analysis.receptive_field import receptive_field as receptive_field

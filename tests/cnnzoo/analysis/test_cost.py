@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.profiler import profiled_macs
 from keras import layers
 
 import cnnzoo
@@ -362,3 +363,20 @@ def test_three_of_many_uncounted_layers_are_named():
 
 def test_subclass_with_inherited_call_is_counted():
     assert macs(of_layer(lambda: Scaled(5), (4,))) == 4 * 5
+
+
+PROFILED = {
+    "efficientnet": lambda: cnnzoo.build(
+        "efficientnet", depth=1, filters=8, input_shape=(16, 16, 3)
+    ),
+    "sequence": lambda: cnnzoo.build("sequence", filters=4),
+    "MobileNetV3Small": lambda: keras.applications.MobileNetV3Small(
+        weights=None, input_shape=(32, 32, 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROFILED)
+def test_macs_are_half_of_the_profiled_operations(name):
+    model = PROFILED[name]()
+    assert macs(model) == profiled_macs(model)

@@ -118,7 +118,8 @@ def concatenated(x, make, size):
 
 def gated(x, *_):
     squeezed = layers.GlobalAveragePooling1D(keepdims=True)(x)
-    return layers.Multiply()([x, layers.Dense(x.shape[-1], use_bias=False)(squeezed)])
+    gate = layers.Dense(x.shape[-1], use_bias=False)(squeezed)
+    return layers.Multiply()([x + 1.0, gate])  # of a zero, the product has no derivative
 
 
 def shifted(x, *_):
