@@ -3,7 +3,16 @@ from .analysis.class_activation import class_activation as class_activation
 from .analysis.feature_maps import FeatureMaps as FeatureMaps
 from .analysis.filters import Filters as Filters
 from .analysis.filters import filters as filters
-from .analysis.shapes import describe as describe
+from .analysis.description import describe as describe
+from .analysis.effective_receptive_field import (
+    EffectiveReceptiveField as EffectiveReceptiveField,
+)
+from .analysis.effective_receptive_field import (
+    effective_receptive_field as effective_receptive_field,
+)
+from .analysis.receptive_field import LayerError as LayerError
+from .analysis.receptive_field import ReceptiveField as ReceptiveField
+from .analysis.receptive_field import receptive_field as receptive_field
 from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data

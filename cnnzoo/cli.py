@@ -24,6 +24,39 @@ MAX_ROWS = 5
 DEFAULT_EPOCHS = 3
 """Default number of epochs of `cnnzoo tune`."""
 
+DESCRIBE_COLUMNS = (
+    "layer",
+    "kind",
+    "output_shape",
+    "params",
+    "macs",
+    "receptive_field",
+    "jump",
+    "padding_in_view",
+    "activation_bytes",
+    "offset",
+)
+"""Columns of `cnnzoo describe`, the most important first."""
+
+DESCRIBE_HEADINGS = {
+    "output_shape": "output",
+    "params": "parameters",
+    "macs": "MACs",
+    "receptive_field": "sees",
+    "padding_in_view": "padding",
+    "activation_bytes": "bytes",
+}
+"""Headings of columns that differ from their names."""
+
+LEGEND = (
+    "sees: pixels in view of a unit; jump: pixels between adjacent units, 0 if all see the same; "
+    "padding: units see padded zeros; MACs and bytes: of one example, k = 1,000"
+)
+"""Explanation below the table of layers."""
+
+WIDTHS = ((120, 10), (88, 9), (0, 4))
+"""Least widths of a terminal, and the number of columns that `cnnzoo describe` shows there."""
+
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
     no_args_is_help=True,
@@ -70,7 +103,7 @@ def describe_command(
         list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
     ] = None,
 ) -> None:
-    """Show the layers of a model with shapes and parameters, and its toggles."""
+    """Show the layers of a model with shapes, cost and receptive fields, and its toggles."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
@@ -83,17 +116,20 @@ def describe_command(
         settings = parse_choices(choices or [], entry.toggles, model)
         with console.status("building the model"):
             load_keras()
-            from cnnzoo.analysis.shapes import describe
+            from cnnzoo.analysis.description import describe
 
             built = entry.blank(**settings)
         layers = describe(built)
-    rows = [
-        (row.layer, row.kind, _times(row.output_shape), f"{row.params:,}")
-        for row in layers.itertuples()
-    ]
+    columns = DESCRIBE_COLUMNS[: next(n for width, n in WIDTHS if console.width >= width)]
+    rows = [[_cell(row, name) for name in columns] for row in layers.to_dict("records")]
     title = f"{model} (document {entry.document}): {built.count_params():,} parameters"
-    columns = ("layer", "kind", "output", "parameters")
-    console.print(table(columns, rows, right=("parameters",), title=title))
+    headings = [DESCRIBE_HEADINGS.get(name, name) for name in columns]
+    right = [heading for heading in headings if heading not in ("layer", "kind", "output")]
+    console.print(table(headings, rows, right=right, title=title))
+    if len(columns) > 4:
+        console.print(LEGEND, style="dim", highlight=False)
+    for row in layers[layers["note"] != ""].itertuples():
+        console.print(f"{row.layer}: {row.note}", markup=False, highlight=False)
     console.print("toggles", style="bold")
     for toggle in entry.toggles.values():
         value = settings.get(toggle.name, toggle.default)
@@ -234,8 +270,42 @@ def _level(level: Any) -> str:
     return f"{level:.4g}" if isinstance(level, float) else str(level)
 
 
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    """Return the text of a cell of the table of layers."""
+    import pandas as pd
+
+    value = row[name]
+    if name in ("macs", "activation_bytes"):
+        return "?" if pd.isna(value) else _with_unit(float(value))
+    if name == "params":
+        return f"{value:,}"
+    if name == "padding_in_view":
+        return "yes" if value else ""
+    return _times(value)
+
+
+def _with_unit(number: float) -> str:
+    """Return a number with three digits and a unit.
+
+    Examples
+    --------
+    >>> _with_unit(0), _with_unit(999), _with_unit(1_234), _with_unit(118_013_952)
+    ('0', '999', '1.23 k', '118 M')
+    """
+    for unit, size in ((" G", 1e9), (" M", 1e6), (" k", 1e3)):
+        if number >= 0.9995 * size:
+            scaled = number / size
+            return f"{scaled:.{max(0, 2 - (scaled >= 9.995) - (scaled >= 99.95))}f}{unit}"
+    return f"{number:.0f}"
+
+
 def _times(shape: object) -> str:
-    return "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+    if not isinstance(shape, tuple):
+        return "?" if shape is None else str(shape)
+    return "x".join(
+        "?" if side is None else f"{side:g}" if isinstance(side, float) else str(side)
+        for side in shape
+    )
 
 
 def parse_choices(

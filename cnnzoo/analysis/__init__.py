@@ -1,1 +1,1 @@
-"""Analysis of models without training: shapes and cost."""
+"""Analysis of models: their layers, cost and receptive fields."""

@@ -10,11 +10,10 @@ from keras import layers
 from cnnzoo.analysis.graph import (
     Call,
     GraphError,
-    expand,
     graph_of,
     has_keras_call,
+    inner_graph,
     is_graph,
-    is_symbolic,
 )
 
 UNCOUNTED_OPERATIONS = (
@@ -141,15 +140,18 @@ def count_call(call: Call) -> int:
     3240
     """
     if is_graph(call.layer):
-        return _count_graph(call)
+        return _count_inside(call)
     return _count_layer(call) if isinstance(call.layer, keras.Layer) else _count_operation(call)
 
 
-def _count_graph(call: Call) -> int:
-    inputs = keras.tree.flatten(call.inputs)
-    shapes = [tuple(tensor.shape) for tensor in inputs if is_symbolic(tensor)]
+def _count_inside(call: Call) -> int:
+    """Count the calls that a call of a model or of a custom layer consists of."""
+    try:
+        graph = inner_graph(call)
+    except GraphError as error:
+        raise UncountedError(str(error)) from None
     total = 0
-    for inner in _calls(call.layer, shapes):
+    for inner in map(_count_or_reason, graph.calls):
         if inner.macs is None:
             raise UncountedError(f"in its layer `{inner.name}`, {inner.reason}")
         total += inner.macs
@@ -168,7 +170,7 @@ def _count_operation(call: Call) -> int:
 def _count_layer(call: Call) -> int:
     layer = call.layer
     if not has_keras_call(layer):
-        return _count_custom_call(call)
+        return _count_inside(call)
     rule = next((rule for kind, rule in RULES.items() if isinstance(layer, kind)), None)
     if rule is not None:
         if getattr(layer, "lora_enabled", False):
@@ -181,19 +183,10 @@ def _count_layer(call: Call) -> int:
     return 0
 
 
-def _count_custom_call(call: Call) -> int:
-    """Count the layers and operations that a custom ``call`` consists of."""
+def _calls(model: keras.Model) -> Iterator[Count]:
+    """Yield the count of every call in a model's graph."""
     try:
-        function = expand(call)
-    except GraphError as error:
-        raise UncountedError(str(error)) from None
-    return _count_graph(Call(function, (function.inputs,), function.outputs))
-
-
-def _calls(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) -> Iterator[Count]:
-    """Yield the count of every call in a model's graph, with inputs of the given shapes."""
-    try:
-        graph = graph_of(model, shapes)
+        graph = graph_of(model)
     except GraphError:
         yield Count(model.name, None, "only functional and sequential models can be counted")
         return

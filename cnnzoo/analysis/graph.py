@@ -160,6 +160,26 @@ def expand(call: Call) -> keras.Function:
             layer_nodes[:] = before
 
 
+def inner_graph(call: Call) -> Graph:
+    """Return the calls that a call of a model or of a custom layer consists of.
+
+    Raises
+    ------
+    GraphError
+        If they are unknown.
+
+    Examples
+    --------
+    >>> half = layers.Lambda(lambda x: x / 2)
+    >>> series = keras.KerasTensor((None, 8, 2))
+    >>> [inner.layer.name for inner in inner_graph(Call(half, (series,), (half(series),))).calls]
+    ['true_divide']
+    """
+    if is_graph(call.layer) and type(call.layer).call.__module__.startswith(KERAS):
+        return graph_of(call.layer, [tuple(tensor.shape) for tensor in call.tensors])
+    return graph_of(expand(call))
+
+
 def is_graph(layer: keras.Operation) -> bool:
     """Return whether a layer is a model with calls of its own."""
     return isinstance(layer, keras.Model | keras.Function)

@@ -103,6 +103,19 @@ def test_describe_shows_the_layers(columns):
         assert line[1:4] == [type(layer).__name__, shape, f"{layer.count_params():,}"]
 
 
+def test_describe_shows_cost_and_receptive_fields_in_100_columns():
+    result = run("describe", "downsampling", "padding=same", columns=100)
+    lines = {line[0]: line for line in rows(result.text) if line}
+    headings = next(line for name, line in lines.items() if name.startswith("layer"))
+    assert headings[3:] == ["parameters", "MACs", "sees", "jump", "padding", "bytes"]
+    # 3 * 3 * 32 * 64 weights at 14 * 14 positions; float32 values at 14 * 14 * 64
+    assert lines["stage2_conv"][3:] == ["18,496", "3.61", "M", "8x8", "2x2", "yes", "50.2", "k"]
+    assert lines["stage1_pool"][3:] == ["0", "0", "4x4", "2x2", "yes", "25.1", "k"]
+    assert lines["head"][3:] == ["125,450", "125", "k", "28x28", "0x0", "yes", "40"]
+    assert "jump: pixels between adjacent units" in " ".join(result.text.split())
+    assert all(len(line) <= 100 for line in result.text.splitlines())
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_describe_shows_every_toggle(columns):
     result = run("describe", "downsampling", "pool_size=3", "filters=8", columns=columns)

@@ -142,14 +142,17 @@ def test_only_files_of_a_trial_count(packages):
 def test_imported_module_becomes_part_of_a_trial(packages):
     before = imported_files(RUN_TRIAL, packages)
     added = packages / "cnnzoo" / "models" / "mine.py"
-    added.write_text("import cnnzoo.analysis.shapes\n")
+    added.write_text("import cnnzoo.analysis.description\n")
     assert imported_files(RUN_TRIAL, packages) == before
     importing = packages / "cnnzoo" / "training" / "train.py"
     importing.write_text(
         f"{importing.read_text()}\n\ndef later():\n    import cnnzoo.models.mine\n"
     )
     after = imported_files(RUN_TRIAL, packages)
-    assert after.keys() - before.keys() == {"cnnzoo/analysis/shapes.py", "cnnzoo/models/mine.py"}
+    assert after.keys() - before.keys() == {
+        "cnnzoo.analysis.description.py",
+        "cnnzoo/models/mine.py",
+    }
 
 
 def test_unknown_entry_raises(packages):

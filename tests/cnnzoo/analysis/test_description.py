@@ -113,3 +113,56 @@ def test_describing_changes_no_weights():
     cnnzoo.describe(model)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_columns_hold_cost_memory_and_receptive_fields():
+    table = cnnzoo.describe(cnnzoo.build("downsampling", padding="same"))
+    assert list(table.columns) == [
+        "layer",
+        "kind",
+        "output_shape",
+        "params",
+        "macs",
+        "receptive_field",
+        "jump",
+        "activation_bytes",
+        "offset",
+        "padding_in_view",
+        "note",
+    ]
+    row = table.set_index("layer").loc["stage2_conv"]
+    assert row["macs"] == 14 * 14 * 64 * (3 * 3 * 32)
+    assert (row["receptive_field"], row["jump"], row["offset"]) == ((8, 8), (2, 2), (0.5, 0.5))
+    assert row["activation_bytes"] == 14 * 14 * 64 * 4
+    assert row["padding_in_view"]
+    assert not table.set_index("layer").loc["input", "padding_in_view"]
+    assert set(table["note"]) == {""}
+
+
+def test_activation_bytes_count_calls_nested_layers_and_dtypes():
+    inputs = keras.Input((4,), dtype="float16")
+    shared = keras.layers.Dense(4, name="shared", dtype="float16")
+    inner = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(2)], name="inner"
+    )
+    table = cnnzoo.describe(keras.Model(inputs, inner(shared(shared(inputs)))))
+    assert table["activation_bytes"].to_list() == [4 * 2, 2 * 4 * 2, (3 + 2) * 4]
+
+
+def test_subclassed_model_is_refused():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.dense = keras.layers.Dense(2, name="dense")
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    model = Own()
+    model(np.zeros((1, 3), "float32"))
+    with pytest.raises(TypeError) as error:
+        cnnzoo.describe(model)
+    assert str(error.value) == (
+        "`describe`: expected a built functional or sequential keras.Model; got `own`, whose layer "
+        "`dense` has no output. Build it with keras.Model(inputs, outputs)."
+    )
