@@ -1,8 +1,5 @@
 from .analysis.class_activation import ClassActivation as ClassActivation
 from .analysis.class_activation import class_activation as class_activation
-from .analysis.feature_maps import FeatureMaps as FeatureMaps
-from .analysis.filters import Filters as Filters
-from .analysis.filters import filters as filters
 from .analysis.description import describe as describe
 from .analysis.effective_receptive_field import (
     EffectiveReceptiveField as EffectiveReceptiveField,
@@ -10,6 +7,11 @@ from .analysis.effective_receptive_field import (
 from .analysis.effective_receptive_field import (
     effective_receptive_field as effective_receptive_field,
 )
+from .analysis.equivariance import Equivariance as Equivariance
+from .analysis.equivariance import equivariance as equivariance
+from .analysis.feature_maps import FeatureMaps as FeatureMaps
+from .analysis.filters import Filters as Filters
+from .analysis.filters import filters as filters
 from .analysis.receptive_field import LayerError as LayerError
 from .analysis.receptive_field import ReceptiveField as ReceptiveField
 from .analysis.receptive_field import receptive_field as receptive_field

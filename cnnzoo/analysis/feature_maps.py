@@ -158,7 +158,7 @@ class FeatureMaps(Mapping[str, Array]):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in self.items())
         return f"<FeatureMaps: {shapes}>"
 
-    def plot(self, layer: str | None = None, *, most: int = 16) -> Any:
+    def plot(self, layer: str | None = None, *, most: int = 15) -> Any:
         """Draw the image and the channels of a layer, each scaled by itself.
 
         Parameters

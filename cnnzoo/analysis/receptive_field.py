@@ -6,7 +6,7 @@ import keras
 
 from cnnzoo.analysis.graph import GraphError
 from cnnzoo.analysis.tracing import Tracer, position_axes, sources
-from cnnzoo.analysis.windows import Trace
+from cnnzoo.analysis.windows import Flags, Positions, Trace
 from cnnzoo.toggle import did_you_mean
 
 
@@ -98,6 +98,40 @@ class ReceptiveField:
                 index = 0
             result.append((int(trace.seen.first[index]), int(trace.seen.last[index])))
         return tuple(result)
+
+    def views(self, axis: int) -> tuple[Positions, Positions, Flags]:
+        """Return what all positions of the layer depend on along an axis.
+
+        Parameters
+        ----------
+        axis
+            Axis of positions of the input, from 0.
+
+        Returns
+        -------
+        tuple
+            First and last input position of each unit, and whether it has zero padding in view.
+
+        Raises
+        ------
+        LayerError
+            If the layer's size is unknown.
+
+        Examples
+        --------
+        >>> import cnnzoo
+        >>> field = receptive_field(cnnzoo.build("simple_cnn"), "stage1_conv")
+        >>> first, last, padded = field.views(0)
+        >>> first[:3].tolist(), last[:3].tolist(), padded[:3].tolist()
+        ([0, 0, 1], [1, 2, 3], [True, False, False])
+        """
+        seen = self._traces[axis].seen
+        if seen is None:
+            raise LayerError(
+                f"`views`: the size of `{self.layer}` is unknown. Build the model with an input "
+                "shape without None."
+            )
+        return seen.first, seen.last, seen.padded
 
 
 def receptive_field(model: keras.Model, layer: str | None = None) -> ReceptiveField:

@@ -146,10 +146,13 @@ def tiles(
         y=alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False)),
     )
     pictures = base.mark_image(width=side, height=side).encode(url="url:N")
+    edges = base.mark_point(
+        shape="square", size=side**2, color=TEXT, strokeWidth=1, opacity=0.4, filled=False
+    )
     labels = base.mark_text(dy=-side / 2 - 8, color=TEXT, fontSize=11).encode(text="label:N")
     heading = alt.TitleParams(title, anchor="start", color=TEXT, fontSize=14, fontWeight=600)
     return (
-        alt.layer(pictures, labels, title=heading)
+        alt.layer(pictures, edges, labels, title=heading)
         .properties(width=width, height=height, background="transparent")
         .configure_view(stroke=None)
     )
