@@ -27,14 +27,14 @@ def layer_outputs(
     model
         A built functional or sequential model with one input. A nested model is one layer.
     inputs
-        Batch of the shape (batch, *input_shape).
+        Batch of the shape (batch, height, width, channels).
     names
         Names of layers; all that have one output if left out.
 
     Returns
     -------
     dict
-        Array of the shape (batch, *output_shape) by name, in the order of the model.
+        Array with the batch axis first, by name, in the order of the model.
 
     Raises
     ------
