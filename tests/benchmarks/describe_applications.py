@@ -30,11 +30,12 @@ REPETITIONS = 5
 
 HEADER = """# Models of keras.applications, described
 
-`cnnzoo.describe` on every model of keras.applications without weights, by
-`tests/benchmarks/describe_applications.py`: median of {repetitions} calls after building, with the
-first one. MACs are compared with half of the floating-point operations of TensorFlow's profiler.
-The receptive field is that of the last layer whose units see different parts of the input, or of
-the last map. {machine}; load at the end {load:.1f}. Keras {keras}.
+`cnnzoo.describe` on models of keras.applications without weights, by
+`tests/benchmarks/describe_applications.py`: processor time of {repetitions} calls after building,
+the median and the first. MACs are compared with half of the floating-point operations of
+TensorFlow's profiler, which leaves out operations whose shapes are not constant in the graph, such
+as dense layers on maps. The receptive field is that of the last layer whose units see different
+parts of the image, or of the last map. {machine}; load at the end {load:.1f}. Keras {keras}.
 
 | model | layers | ms, median | ms, first | MACs | profiler | last map | receptive field | notes |
 | --- | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |
@@ -55,9 +56,9 @@ def row(name, build, *, profiler):
     model = build(weights=None)
     times = []
     for _ in range(REPETITIONS):
-        start = time.perf_counter()
+        start = time.process_time()
         table = cnnzoo.describe(model)
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.process_time() - start))
     macs = int(table["macs"].sum())
     profiled = profiled_macs(model) if profiler else None
     maps = table[[len(shape) == 3 for shape in table["output_shape"]]]
