@@ -118,7 +118,7 @@ def effective_receptive_field(
     layer
         Name of the layer; by default the model's output.
     images
-        Images with the shape (batch, *input_shape); by default 16 images of uniform noise in
+        Images with the shape (batch, ...) of the input; by default 16 images of uniform noise in
         [0, 1].
     seed
         Seed of the noise and the signs.

@@ -141,7 +141,7 @@ def test_windows_are_where_derivatives_are_not_zero(length, steps):
         if 4 <= x.shape[1] <= 60:
             x = join(x, make, size)
     model = positive(keras.Model(inputs, x))
-    assert cnnzoo.receptive_field(model).note == ""
+    assert cnnzoo.receptive_field(model).note.partition(" of ")[0] in ("", "paths with jumps")
     assert windows(model) == extents(seen(model))
 
 
