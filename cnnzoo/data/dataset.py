@@ -57,6 +57,8 @@ class DataInfo:
         training examples lie within 0 to 1).
     sizes
         Examples in each split.
+    pool
+        Number of examples from which every seed draws its test split; 0 if the source defines it.
     fingerprint
         SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
         and toggle.
@@ -73,6 +75,7 @@ class DataInfo:
     offset: tuple[float, ...]
     scale: tuple[float, ...]
     sizes: Sizes
+    pool: int
     fingerprint: str
     notes: tuple[str, ...] = ()
 
@@ -88,6 +91,16 @@ class DataInfo:
 class Data:
     """Data ready to train on: `train`, `validation`, `test` (each a `Split`) and `info`.
 
+    Attributes
+    ----------
+    train, validation, test
+        The splits.
+    info
+        Description of the data.
+    test_indices
+        Place of each test example in the source: in its test split if it defines one, else in the
+        pool of examples from which every seed draws its splits.
+
     Examples
     --------
     >>> import numpy as np
@@ -100,6 +113,7 @@ class Data:
     validation: Split
     test: Split
     info: DataInfo
+    test_indices: Indices
 
     def __repr__(self) -> str:
         return f"<Data {'; '.join([str(self.info), *self.info.notes])}>"
