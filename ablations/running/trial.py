@@ -15,10 +15,12 @@ from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
+from cnnzoo.training.outcomes import pack
 from cnnzoo.training.warm import WarmModel
 
 _WARM = WarmModel()
@@ -148,6 +150,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         fingerprint=data.info.fingerprint,
         loss=_loss_kind(model),
         findings=_findings(model, trained, data, trial),
+        held_out=HeldOut(data.info.sizes.test, data.info.pool),
+        outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,
     )
 

@@ -1,6 +1,6 @@
 """Data: three splits and their description, as `load_data` returns them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -99,7 +99,7 @@ class Data:
         Description of the data.
     test_indices
         Place of each test example in the source: in its test split if it defines one, else in the
-        pool of examples from which every seed draws its splits.
+        pool of examples from which every seed draws its splits. Empty if unknown.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Data:
     validation: Split
     test: Split
     info: DataInfo
-    test_indices: Indices
+    test_indices: Indices = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __repr__(self) -> str:
         return f"<Data {'; '.join([str(self.info), *self.info.notes])}>"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError, Indices
-from cnnzoo.data.folds import count_folds, fold_of
 from cnnzoo.data.source import Examples
+from cnnzoo.folds import count_folds, fold_of
 from cnnzoo.runtime.seeding import stream
 
 
