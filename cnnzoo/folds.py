@@ -38,15 +38,18 @@ class HeldOut:
     pool
         Number of examples from which each seed draws its splits; 0 if the source defines the test
         split, which is then the same for every seed.
+    train
+        Number of training examples of each seed, before toggles such as `train_size` change them.
 
     Examples
     --------
-    >>> HeldOut(size=500, pool=5000).folds
+    >>> HeldOut(size=500, pool=5000, train=4000).folds
     10
     """
 
     size: int
     pool: int
+    train: int
 
     @property
     def is_fixed(self) -> bool:

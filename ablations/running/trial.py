@@ -15,7 +15,6 @@ from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -150,7 +149,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         fingerprint=data.info.fingerprint,
         loss=_loss_kind(model),
         findings=_findings(model, trained, data, trial),
-        held_out=HeldOut(data.info.sizes.test, data.info.pool),
+        held_out=data.info.held_out,
         outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,
     )

@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 CREATE TABLE IF NOT EXISTS outcomes (
     result INTEGER PRIMARY KEY REFERENCES results (id), size INTEGER NOT NULL,
-    pool INTEGER NOT NULL, packed BLOB NOT NULL
+    pool INTEGER NOT NULL, train INTEGER NOT NULL, packed BLOB NOT NULL
 );
 """
 
@@ -55,12 +55,12 @@ OUTCOMES = "outcomes"
 
 RESULTS = """
 SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    findings, machine, size, pool, packed
+    findings, machine, size, pool, train, packed
 FROM results LEFT JOIN outcomes ON result = id WHERE context = ? ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
 
-WITHOUT_OUTCOMES = RESULTS.replace("size, pool, packed", "NULL AS size").replace(
+WITHOUT_OUTCOMES = RESULTS.replace("size, pool, train, packed", "NULL AS size").replace(
     "LEFT JOIN outcomes ON result = id", ""
 )
 """The same from a store without the table of outcomes."""
@@ -232,8 +232,8 @@ class Store:
             )
             if result.held_out is not None:
                 self._connection.execute(
-                    "INSERT INTO outcomes VALUES (?, ?, ?, ?)",
-                    (added.lastrowid, result.held_out.size, result.held_out.pool, result.outcomes),
+                    "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?)",
+                    (added.lastrowid, *astuple(result.held_out), result.outcomes),
                 )
 
     def plan(self) -> list[Planned]:
@@ -280,6 +280,7 @@ class Store:
 
     def _result_of(self, row: sqlite3.Row) -> TrialResult:
         values = json.loads(row["trial"])
+        known = row["size"] is not None  # whether the outcomes are
         try:
             settings, recipe = Settings(values["settings"]), Recipe(**values["recipe"])
             trial = Trial(values["model"], values["data"], settings, recipe, values["seed"])
@@ -288,8 +289,8 @@ class Store:
                 metrics=json.loads(row["metrics"]),
                 history=json.loads(row["history"]),
                 findings=tuple(Finding(**finding) for finding in json.loads(row["findings"])),
-                held_out=HeldOut(row["size"], row["pool"]) if row["size"] is not None else None,
-                outcomes=row["packed"] if row["size"] is not None else b"",
+                held_out=HeldOut(row["size"], row["pool"], row["train"]) if known else None,
+                outcomes=row["packed"] if known else b"",
                 **{name: row[name] for name in PLAIN},
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -304,7 +304,7 @@ class TrialResult:
     findings
         Findings of the doctor.
     held_out
-        Size of the test split and of the pool that it was drawn from; None if unknown.
+        Sizes of the test split and of what it was drawn from; None if unknown.
     outcomes
         Outcomes of the test examples, packed by `cnnzoo.training.outcomes`; empty if unknown. The
         examples are those of `cnnzoo.data.Data.test_indices`, in their order.

@@ -6,6 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cnnzoo.folds import HeldOut
+
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
 Task = Literal["classification", "regression"]
@@ -57,8 +59,8 @@ class DataInfo:
         training examples lie within 0 to 1).
     sizes
         Examples in each split.
-    pool
-        Number of examples from which every seed draws its test split; 0 if the source defines it.
+    held_out
+        Size of the test split, and from how many examples every seed draws it.
     fingerprint
         SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
         and toggle.
@@ -75,7 +77,7 @@ class DataInfo:
     offset: tuple[float, ...]
     scale: tuple[float, ...]
     sizes: Sizes
-    pool: int
+    held_out: HeldOut
     fingerprint: str
     notes: tuple[str, ...] = ()
 

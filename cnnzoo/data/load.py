@@ -9,6 +9,7 @@ from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.data.training_split import change_classes, size_of
+from cnnzoo.folds import HeldOut
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import (
@@ -158,7 +159,11 @@ def load_data(
         offset=tuple(offset.tolist()),
         scale=tuple(scale.tolist()),
         sizes=Sizes(*(len(splits[split].y) for split in SPLITS)),
-        pool=0 if "test" in examples.parts else len(examples.parts["train"].y),
+        held_out=HeldOut(
+            size=len(splits["test"].y),
+            pool=0 if "test" in examples.parts else len(examples.parts["train"].y),
+            train=len(pieces["train"][1]),
+        ),
         fingerprint=examples.fingerprint,
         notes=examples.notes,
     )

@@ -51,7 +51,7 @@ def test_trial_is_measured_on_every_split():
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
     assert 0 < result.fit_seconds < result.seconds
-    assert result.held_out == HeldOut(size=180, pool=1797)
+    assert result.held_out == HeldOut(size=180, pool=1797, train=1437)
     outcomes = unpack(result.outcomes)
     assert outcomes["correct"].shape == (180,)
     assert outcomes["correct"].mean() == pytest.approx(result.metrics["test_accuracy"])

@@ -91,7 +91,7 @@ def test_study_stored_by_an_earlier_commit_opens(tmp_path):
         context = store.context
         old = store.results(context)
         assert {result.outcomes for result in old.values()} == {b""}
-        store.add(result(held_out=HeldOut(2, 20), outcomes=b"packed"), context, {})
+        store.add(result(held_out=HeldOut(2, 20, 16), outcomes=b"packed"), context, {})
         assert store.results(context)[trial().key].outcomes == b"packed"
         assert store.results(context).items() >= old.items()
 

@@ -36,7 +36,7 @@ def test_stored_result_equals_the_added_one(store):
         macs=8,
         fingerprint="f",
         findings=(Finding("one", "One", "1", "Do"), Finding("two", "Two", "2", "Do not")),
-        held_out=HeldOut(size=3, pool=30),
+        held_out=HeldOut(size=3, pool=30, train=24),
         outcomes=pack({"correct": [True, False, True]}),
         reason="",
     )

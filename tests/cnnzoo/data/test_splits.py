@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnzoo.data import DataError, load_data
+from cnnzoo.folds import HeldOut
 
 COUNTS = st.lists(st.integers(10, 60), min_size=2, max_size=6)
 SEEDS = st.integers(0, 2**40)
@@ -118,7 +119,7 @@ def test_validation_parts_are_disjoint_where_the_test_split_is_fixed():
     loaded = [load_data(source, seed=seed, normalize="none") for seed in range(10)]
     validated = np.concatenate([origins(data.validation) for data in loaded])
     np.testing.assert_array_equal(np.sort(validated), np.arange(100))
-    assert [data.info.pool for data in loaded] == [0] * 10
+    assert {data.info.held_out for data in loaded} == {HeldOut(size=4, pool=0, train=90)}
     np.testing.assert_array_equal(loaded[3].test_indices, np.arange(4))
 
 
@@ -126,7 +127,8 @@ def test_validation_parts_are_disjoint_where_the_test_split_is_fixed():
 def test_test_indices_are_the_places_in_the_pool(counts, seed):
     data = load_data(images(counts), seed=seed, normalize="none")
     np.testing.assert_array_equal(data.test_indices, origins(data.test))
-    assert data.info.pool == sum(counts)
+    assert data.info.held_out.pool == sum(counts)
+    assert data.info.held_out.train == data.info.sizes.train
 
 
 def test_seed_0_is_a_seed_like_any_other():
