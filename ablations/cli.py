@@ -233,12 +233,11 @@ def _show(results: "Results") -> None:
     from rich.console import Console
 
     from ablations.report.study.conclusions import answers
-    from ablations.report.study.new_data import about, reaches_zero
+    from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
-    from ablations.stats.verdicts import Verdict
     from ablations.study import BASELINE
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
@@ -261,14 +260,8 @@ def _show(results: "Results") -> None:
         console.print(deltas_table(rows, trials, title))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
-    if deltas["verdict"].ne("").any():
-        say(about(results.held_out))
-        for row in deltas[deltas["verdict"].isin([Verdict.BETTER, Verdict.WORSE])].to_dict(
-            "records"
-        ):
-            if reaches_zero(row):
-                where = str(row["metric"]).replace("_", " ")
-                say(f"{row['variant']}: for new data the interval of {where} includes 0.")
+    for note in what_verdicts_are_about(deltas, results.held_out):
+        say(note)
     for answer in answers(contents_of(results)):
         say(f"{answer.text}.")
     if trials["variant"].eq(BASELINE).all():

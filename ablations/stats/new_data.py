@@ -222,7 +222,7 @@ def new_data(
     held_out
         The test split; None if it is unknown.
     packed
-        Outcomes of the test examples by key of the trial, as `cnnzoo.training.outcomes` packs
+        Outcomes of the test examples by key of the trial, as ``cnnzoo.training.outcomes`` packs
         them.
     confidence
         Confidence of each interval.
@@ -233,9 +233,33 @@ def new_data(
     Returns
     -------
     DataFrame
-        The columns `NEW_DATA` for each row: the ends of the interval, the p of the delta 0, and
-        the method: "corrected t" where the test split is redrawn, "seeds x examples" where it is
-        fixed, or "none: " and the reason.
+        One row per row of ``table``: ``new_data_low`` and ``new_data_high``, the ends of the
+        interval; ``new_data_p``, the p of the delta 0; and ``new_data_method``: "corrected t" where
+        the test split is redrawn, "seeds x examples" where it is fixed, or "none: " and the reason.
+
+    References
+    ----------
+    Nadeau and Bengio (2003), "Inference for the generalization error", Machine Learning 52; Roe and
+    Metz (1997), "Variance-component modeling in the analysis of receiver operating characteristic
+    index estimates", Academic Radiology 4.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline"] * 6 + ["pool_size=4"] * 6,
+    ...         "seed": [0, 1, 2, 3, 4, 5] * 2,
+    ...         "status": "done",
+    ...         "key": [f"trial {number}" for number in range(12)],
+    ...         "test_loss": [0.2, 0.3, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.3, 0.3, 0.4, 0.4],
+    ...     }
+    ... )
+    >>> table = pd.DataFrame(
+    ...     {"variant": ["pool_size=4"], "metric": ["test_loss"], "delta": [0.133]}
+    ... )
+    >>> new_data(table, trials, HeldOut(size=500, pool=5000, train=4000), {}).round(3)
+       new_data_low  new_data_high  new_data_p new_data_method
+    0          0.07          0.196       0.003     corrected t
     """
     values = cache(lambda metric: by_seed(trials, metric))
     ran = sorted(set(trials.loc[trials["status"].isin(ENDED), "seed"]))

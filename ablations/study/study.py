@@ -306,8 +306,8 @@ class TrialResult:
     held_out
         Sizes of the test split and of what it was drawn from; None if unknown.
     outcomes
-        Outcomes of the test examples, packed by `cnnzoo.training.outcomes`; empty if unknown. The
-        examples are those of `cnnzoo.data.Data.test_indices`, in their order.
+        Outcomes of the test examples, packed by ``cnnzoo.training.outcomes``; empty if unknown.
+        The examples are those of ``cnnzoo.load_data(...).test_indices``, in their order.
     reason
         The error in one line, if the trial failed.
     unrestored

@@ -1,7 +1,10 @@
 """What the verdicts of a study are about: seeds or new data."""
 
-from ablations.report.wording import Row
+import pandas as pd
+
+from ablations.report.wording import Row, metric_words
 from ablations.stats.new_data import NO_METHOD
+from ablations.stats.verdicts import Verdict
 from cnnzoo.folds import HeldOut
 
 NEW_SAMPLE = "another sample of this size"
@@ -36,6 +39,28 @@ def reaches_zero(row: Row) -> bool:
     """
     low, high = row.get("new_data_low"), row.get("new_data_high")
     return low is not None and high is not None and bool(low <= 0 <= high)  # False for NaN
+
+
+def what_verdicts_are_about(deltas: pd.DataFrame, held_out: HeldOut | None) -> list[str]:
+    """Return the notes below the deltas in a terminal; none without verdicts.
+
+    They say what the verdicts are about, and which claims new data may change.
+
+    Examples
+    --------
+    >>> row = {"variant": "units=4", "metric": "test_loss", "verdict": "better"}
+    >>> row |= {"new_data_low": -0.3, "new_data_high": 0.1}
+    >>> what_verdicts_are_about(pd.DataFrame([row]), None)[1]
+    'For new data the interval includes 0: units=4 (test loss).'
+    """
+    if not deltas["verdict"].astype(bool).any():
+        return []
+    claims = deltas[deltas["verdict"].isin([Verdict.BETTER, Verdict.WORSE])].to_dict("records")
+    open_claims = [
+        f"{row['variant']} ({metric_words(row['metric'])})" for row in claims if reaches_zero(row)
+    ]
+    but = f"For new data the interval includes 0: {', '.join(open_claims)}."
+    return [about(held_out), *([but] if open_claims else [])]
 
 
 def missing(rows: list[dict[str, object]]) -> str:

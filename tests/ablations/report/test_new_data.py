@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ablations.report.study.document import study_document
-from ablations.report.study.new_data import about, missing
+from ablations.report.study.new_data import about, missing, what_verdicts_are_about
 from ablations.report.study.summary import sentence, summary
 from ablations.report.study.tables import statistics_table
 from cnnzoo.folds import HeldOut
@@ -74,6 +75,25 @@ def test_summary_names_only_claims_that_new_data_may_change(with_new_data):
         one for many in summary(with_new_data).values() for one in many if "new data" in one.text
     ]
     assert len(said) == (settled & zero).sum()
+
+
+def test_terminal_names_the_claims_that_new_data_may_change():
+    columns = ["variant", "metric", "verdict", "new_data_low", "new_data_high"]
+    rows = [
+        ("units=4", "test_loss", "worse", -0.1, 0.3),
+        ("units=4", "test_accuracy", "worse", -0.3, -0.1),
+        ("units=8", "test_accuracy", "better", -0.1, 0.1),
+        ("units=16", "test_loss", "inconclusive", -0.1, 0.1),
+        ("units=32", "test_loss", "better", np.nan, np.nan),
+    ]
+    held_out = HeldOut(size=10, pool=0, train=90)
+    notes = what_verdicts_are_about(pd.DataFrame(rows, columns=columns), held_out)
+    assert notes == [
+        about(held_out),
+        "For new data the interval includes 0: units=4 (test loss), units=8 (test accuracy).",
+    ]
+    none = pd.DataFrame([("units=4", "test_loss", "", -0.1, 0.3)], columns=columns)
+    assert what_verdicts_are_about(none, held_out) == []
 
 
 def test_further_statistics_have_the_interval_for_new_data(with_new_data):

@@ -222,8 +222,8 @@ def crossed_bootstrap(report: Report, examples: int = 200) -> None:
     report.add(
         "Seeds x examples: the variance in closed form against a bootstrap of both",
         f"Coverage of 95% intervals of a mean of normal outcomes of {examples} examples, whose own "
-        f"effects and interactions with the seeds have a standard deviation of 1; at least 94%. The "
-        f"bootstrap, of {RESAMPLES} resamples of seeds and examples in {repetitions:,} "
+        f"effects and interactions with the seeds have a standard deviation of 1; at least 94%. "
+        f"The bootstrap, of {RESAMPLES} resamples of seeds and examples in {repetitions:,} "
         "repetitions, misses with few seeds whose spread matters.",
         rows,
     )
