@@ -233,6 +233,7 @@ def _show(results: "Results") -> None:
     from rich.console import Console
 
     from ablations.report.study.conclusions import answers
+    from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
@@ -259,6 +260,8 @@ def _show(results: "Results") -> None:
         console.print(deltas_table(rows, trials, title))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
+    for note in what_verdicts_are_about(deltas, results.held_out):
+        say(note)
     for answer in answers(contents_of(results)):
         say(f"{answer.text}.")
     if trials["variant"].eq(BASELINE).all():

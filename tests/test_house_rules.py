@@ -38,6 +38,7 @@ ROOMS = (
     "cnnzoo.vocabulary",
     "cnnzoo.toggle",
     "cnnzoo.kinds",
+    "cnnzoo.folds",
 )
 """Rooms from the top down: a module imports from its own room and from lower ones only."""
 

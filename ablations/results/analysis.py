@@ -24,8 +24,9 @@ from ablations.stats.metrics import Better
 from ablations.store import Store
 from ablations.store.provenance import all_machines
 from ablations.study import Status, Study
-from ablations.study.checks import EXPLORATORY_BELOW
+from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 from ablations.study.errors import StudyError, check_known
+from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 
@@ -111,6 +112,12 @@ class Analysis:
         done = set(self._trials.loc[self._trials["status"] == Status.DONE, "seed"])
         return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
 
+    @property
+    def held_out(self) -> HeldOut | None:
+        """The test split: its size, and what each seed draws it from; None if it is unknown."""
+        known = (result.held_out for result in self._results.values())
+        return next((held_out for held_out in known if held_out is not None), None)
+
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
         """Return the columns of the trials that variants are compared on.
 
@@ -155,7 +162,10 @@ class Analysis:
         -------
         pandas.DataFrame
             One row per variant and metric: see `ablations.stats.deltas`, or `sequential` for a
-            study whose seeds are "auto".
+            study whose seeds are "auto". The interval ``ci_low`` to ``ci_high`` is about other
+            seeds on the same data. Beside it stands the one for new data, ``new_data_low`` to
+            ``new_data_high``, with ``new_data_p`` and ``new_data_method``: see
+            `ablations.stats.new_data`.
 
         Raises
         ------
@@ -164,7 +174,11 @@ class Analysis:
         """
         names = tuple(self.compared(metrics))
         if names not in self._deltas:
-            self._deltas[names] = compare(self.study, self._trials, names, self._loss_kinds)
+            table = compare(self.study, self._trials, names, self._loss_kinds)
+            packed = {key: result.outcomes for key, result in self._results.items()}
+            looks = stats.looks(self.study.max_seeds) if self.study.seeds == AUTO else ()
+            beside = stats.new_data(table, self._trials, self.held_out, packed, at=looks)
+            self._deltas[names] = table.join(beside)
         return self._deltas[names].copy()
 
     def losses(self) -> dict[str, float]:

@@ -73,6 +73,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         beside=both_deltas(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
+        held_out=results.held_out,
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,

@@ -19,6 +19,7 @@ from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
+from cnnzoo.training.outcomes import pack
 from cnnzoo.training.warm import WarmModel
 
 _WARM = WarmModel()
@@ -148,6 +149,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         fingerprint=data.info.fingerprint,
         loss=_loss_kind(model),
         findings=_findings(model, trained, data, trial),
+        held_out=data.info.held_out,
+        outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,
     )
 

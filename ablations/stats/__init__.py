@@ -7,6 +7,7 @@ from ablations.stats.convergence import convergence
 from ablations.stats.deltas import deltas
 from ablations.stats.factorial import effects
 from ablations.stats.metrics import common_metrics, direction
+from ablations.stats.new_data import new_data
 from ablations.stats.pairs import StatisticsError
 from ablations.stats.pareto import pareto
 from ablations.stats.path_steps import steps
@@ -23,6 +24,7 @@ __all__ = [
     "direction",
     "effects",
     "looks",
+    "new_data",
     "open_variants",
     "pareto",
     "sequential",

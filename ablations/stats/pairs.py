@@ -129,6 +129,10 @@ class Pairs:
     level: Array
     missing: int
 
+    def at(self, chosen: NDArray[np.bool_]) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.seeds[chosen], self.baseline[chosen], self.level[chosen], self.missing)
+
     @property
     def deltas(self) -> Array:
         """Variant minus baseline."""

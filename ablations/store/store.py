@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ablations.study import Settings, Study, Trial, TrialResult
 from ablations.study.errors import StudyError
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
@@ -41,16 +42,28 @@ CREATE TABLE IF NOT EXISTS results (
     loss TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
+CREATE TABLE IF NOT EXISTS outcomes (
+    result INTEGER PRIMARY KEY REFERENCES results (id), size INTEGER NOT NULL,
+    pool INTEGER NOT NULL, train INTEGER NOT NULL, packed BLOB NOT NULL
+);
 """
 
 TABLES = "SELECT name FROM sqlite_master"
 
+OUTCOMES = "outcomes"
+"""Table that studies of earlier versions do not have."""
+
 RESULTS = """
 SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    findings, machine
-FROM results WHERE context = ? ORDER BY status = 'done', id
+    findings, machine, size, pool, train, packed
+FROM results LEFT JOIN outcomes ON result = id WHERE context = ? ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
+
+WITHOUT_OUTCOMES = RESULTS.replace("size, pool, train, packed", "NULL AS size").replace(
+    "LEFT JOIN outcomes ON result = id", ""
+)
+"""The same from a store without the table of outcomes."""
 
 JSON = ("changes", "level", "baseline")
 """Columns of the plan that hold JSON."""
@@ -211,10 +224,17 @@ class Store:
             **{name: getattr(result, name) for name in PLAIN},
         }
         columns, places = ", ".join(values), ", ".join("?" for _ in values)
-        self._connection.execute(
-            f"INSERT INTO results ({columns}) VALUES ({places})",  # noqa: S608  (names of ours)
-            tuple(values.values()),
-        )
+        with self._connection:  # both rows or none
+            self._connection.execute("BEGIN IMMEDIATE")
+            added = self._connection.execute(
+                f"INSERT INTO results ({columns}) VALUES ({places})",  # noqa: S608  (names of ours)
+                tuple(values.values()),
+            )
+            if result.held_out is not None:
+                self._connection.execute(
+                    "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?)",
+                    (added.lastrowid, *astuple(result.held_out), result.outcomes),
+                )
 
     def plan(self) -> list[Planned]:
         """Read the plan of the last run."""
@@ -238,7 +258,9 @@ class Store:
         return [json.loads(row["context"]) for row in rows]
 
     def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
-        return {row["key"]: row for row in self._read(RESULTS, _canonical(context))}
+        tables = {row["name"] for row in self._read(TABLES)}
+        query = RESULTS if OUTCOMES in tables else WITHOUT_OUTCOMES
+        return {row["key"]: row for row in self._read(query, _canonical(context))}
 
     def _read(self, query: str, *values: str) -> list[sqlite3.Row]:
         try:
@@ -258,6 +280,7 @@ class Store:
 
     def _result_of(self, row: sqlite3.Row) -> TrialResult:
         values = json.loads(row["trial"])
+        known = row["size"] is not None  # whether the outcomes are
         try:
             settings, recipe = Settings(values["settings"]), Recipe(**values["recipe"])
             trial = Trial(values["model"], values["data"], settings, recipe, values["seed"])
@@ -266,6 +289,8 @@ class Store:
                 metrics=json.loads(row["metrics"]),
                 history=json.loads(row["history"]),
                 findings=tuple(Finding(**finding) for finding in json.loads(row["findings"])),
+                held_out=HeldOut(row["size"], row["pool"], row["train"]) if known else None,
+                outcomes=row["packed"] if known else b"",
                 **{name: row[name] for name in PLAIN},
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -26,6 +26,7 @@ from ablations.study.checks import (
 )
 from ablations.study.errors import StudyError, check_known, digest
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Level
@@ -302,6 +303,11 @@ class TrialResult:
         "focal, gamma=3.0".
     findings
         Findings of the doctor.
+    held_out
+        Sizes of the test split and of what it was drawn from; None if unknown.
+    outcomes
+        Outcomes of the test examples, packed by ``cnnzoo.training.outcomes``; empty if unknown.
+        The examples are those of ``cnnzoo.load_data(...).test_indices``, in their order.
     reason
         The error in one line, if the trial failed.
     unrestored
@@ -323,5 +329,7 @@ class TrialResult:
     weights: str = ""
     loss: str = ""
     findings: Sequence[Finding] = ()
+    held_out: HeldOut | None = None
+    outcomes: bytes = b""
     reason: str = ""
     unrestored: Sequence[str] = ()

@@ -1,10 +1,12 @@
 """Data: three splits and their description, as `load_data` returns them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from cnnzoo.folds import HeldOut
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
@@ -57,6 +59,8 @@ class DataInfo:
         training examples lie within 0 to 1).
     sizes
         Examples in each split.
+    held_out
+        Size of the test split, and from how many examples every seed draws it.
     fingerprint
         SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
         and toggle.
@@ -73,6 +77,7 @@ class DataInfo:
     offset: tuple[float, ...]
     scale: tuple[float, ...]
     sizes: Sizes
+    held_out: HeldOut
     fingerprint: str
     notes: tuple[str, ...] = ()
 
@@ -88,6 +93,16 @@ class DataInfo:
 class Data:
     """Data ready to train on: `train`, `validation`, `test` (each a `Split`) and `info`.
 
+    Attributes
+    ----------
+    train, validation, test
+        The splits.
+    info
+        Description of the data.
+    test_indices
+        Place of each test example in the source: in its test split if it defines one, else in the
+        pool of examples from which every seed draws its splits. Empty if unknown.
+
     Examples
     --------
     >>> import numpy as np
@@ -100,6 +115,7 @@ class Data:
     validation: Split
     test: Split
     info: DataInfo
+    test_indices: Indices = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
     def __repr__(self) -> str:
         return f"<Data {'; '.join([str(self.info), *self.info.notes])}>"

@@ -9,6 +9,7 @@ from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.data.training_split import change_classes, size_of
+from cnnzoo.folds import HeldOut
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import (
@@ -64,7 +65,9 @@ def load_data(
         - a `Data` object, which is returned unchanged; only `seed` may be given with it.
     seed
         Seed of the splits, which depend on nothing else: equal seeds have the same test examples,
-        whatever the toggles.
+        whatever the toggles. Unless the source defines the test split, successive seeds have
+        disjoint test examples, as in cross-validation: of 5,000 examples and with the default
+        share of 0.1, seeds 0 to 9 test each once, and seeds 10 to 19 once more in new parts.
     normalize
         "unit" scales pixels to 0..1: uint8 is divided by 255; other numbers are unchanged if they
         lie within 0..1, and otherwise the range of the training split becomes 0..1. "standardize"
@@ -156,10 +159,15 @@ def load_data(
         offset=tuple(offset.tolist()),
         scale=tuple(scale.tolist()),
         sizes=Sizes(*(len(splits[split].y) for split in SPLITS)),
+        held_out=HeldOut(
+            size=len(splits["test"].y),
+            pool=0 if "test" in examples.parts else len(examples.parts["train"].y),
+            train=len(pieces["train"][1]),
+        ),
         fingerprint=examples.fingerprint,
         notes=examples.notes,
     )
-    return Data(**splits, info=info)
+    return Data(**splits, info=info, test_indices=pieces["test"][1])
 
 
 def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:

@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError, Indices
 from cnnzoo.data.source import Examples
+from cnnzoo.folds import count_folds, fold_of
 from cnnzoo.runtime.seeding import stream
 
 
@@ -59,6 +60,12 @@ def cut(
 ) -> dict[str, tuple[str, Indices]]:
     """Return, for train, validation and test, the part of the source and the indices in it.
 
+    The test parts of successive seeds are disjoint as far as they go: with k disjoint parts of
+    this size, seed s has part s mod k of an order of the examples that is drawn for s // k. If the
+    source defines the test split, the same holds for the validation parts. Otherwise the
+    validation part consists of the examples of each class that come just before the test part, so
+    that those of successive seeds hardly overlap either.
+
     Parameters
     ----------
     examples
@@ -80,16 +87,27 @@ def cut(
         if part not in examples.parts
     }
     _check_cuts(examples, cuts, {"test": test, "validation": validation})
-    order = np.random.default_rng(stream(seed, "split")).permutation(len(y))
-    if examples.task == "classification":
+    drawn = [(part, count) for part, count in cuts.items() if count]
+    held_out = drawn[0][1] if drawn else 0  # of the test part, unless the source defines it
+    repetition, fold = fold_of(seed, count_folds(len(y), held_out))
+    order = np.random.default_rng(stream(repetition, "split")).permutation(len(y))
+    stratified = examples.task == "classification"
+    if stratified:
         order = order[interleave(y[order])]
+    order = np.roll(order, -fold * held_out)
+    held, order = order[:held_out], order[held_out:]
+    if stratified:
+        order = order[interleave(y[order], every_class_first=True)]
     pieces = {
         part: (part, np.arange(len(split.y)))
         for part, split in examples.parts.items()
         if part != "train"
     }
-    for part, count in cuts.items():
-        pieces[part], order = ("train", order[:count]), order[count:]
+    pieces |= dict.fromkeys(cuts, ("train", order[:0]))
+    for part, count in drawn[1:]:
+        order, pieces[part] = order[:-count], ("train", order[-count:])
+    if drawn:
+        pieces[drawn[0][0]] = ("train", held)
     _check_classes_left(examples, order)
     return {"train": ("train", order)} | pieces
 

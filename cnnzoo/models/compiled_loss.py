@@ -100,6 +100,19 @@ class CompiledLoss:
         Keras clips probabilities at 1e-7, but not in training, where it has the logits. So the
         logits are recovered first.
         """
+        function, outputs = self._as_trained(outputs)
+        return float(function(targets, outputs))
+
+    def measure_each(self, targets: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the loss of each example, the mean of which `measure` returns."""
+        function, outputs = self._as_trained(outputs)
+        tensors = (keras.ops.convert_to_tensor(each, "float32") for each in (targets, outputs))
+        each = keras.ops.convert_to_numpy(function.call(*tensors))
+        losses: NDArray[np.float64] = np.asarray(each, dtype=float).reshape(len(outputs), -1)
+        return np.asarray(losses.mean(axis=1))
+
+    def _as_trained(self, outputs: NDArray[Any]) -> tuple[keras.losses.Loss, NDArray[Any]]:
+        """Return the loss as Keras computes it in training, and what it takes."""
         function = self.function
         softmax = self.choice.name == "focal" and self.head == "softmax" and not self.declared
         if self.uses_kept_logits or softmax:
@@ -111,7 +124,7 @@ class CompiledLoss:
                 outputs = np.log(outputs) - np.log1p(-outputs)
             else:
                 outputs = np.log(outputs)
-        return float(function(targets, outputs))
+        return function, outputs
 
     def _shares(self, targets: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the probabilities that the loss depends on."""

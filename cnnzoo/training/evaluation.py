@@ -11,6 +11,7 @@ from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
 from cnnzoo.training.batches import validation_stream
+from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, SAME
 from cnnzoo.training.penalties import WithoutPenalties
 
 PREDICTION_BATCH = 256
@@ -51,6 +52,28 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
     >>> list(evaluate(model, *digits.test))
     ['loss', 'accuracy', 'macro_f1', 'nll']
     """
+    return evaluate_each(model, x, labels)[0]
+
+
+def evaluate_each(
+    model: keras.Model, x: NDArray[Any], labels: NDArray[Any], *, outcomes: bool = False
+) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
+    """Evaluate a compiled model, and return the outcome of each example too.
+
+    Parameters
+    ----------
+    model, x, labels
+        See `evaluate`.
+    outcomes
+        Whether to return outcomes.
+
+    Returns
+    -------
+    tuple
+        The metrics of `evaluate`, and the outcomes by name, as `cnnzoo.training.outcomes` names
+        them: "correct" and, if there is an "nll", "nll"; or "error" for a regression; and "loss"
+        if it is the mean of the examples' losses. None if an output is not finite.
+    """
     loss = loss_of(model)
     if not len(x) == len(labels) > 0:
         raise LabelError(
@@ -63,23 +86,34 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
     measured = {
         "loss": loss.measure(targets, outputs) if follows else _keras_loss(model, x, targets)
     }
+    each: dict[str, NDArray[Any]] = {}
     if loss.classes == 1:
         errors = outputs.astype("float64") - targets
         measured["mae"] = float(np.abs(errors).mean())
         measured["rmse"] = float(np.sqrt(np.square(errors).mean()))
-        return measured
-    probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
-    ids = targets.argmax(1) if loss.choice.labels == "one-hot" else targets.ravel().astype("int64")
-    predicted = probabilities.argmax(1)
-    # the largest of numbers that include NaN is the first NaN, so the class 0
-    told = not np.isnan(probabilities).any()
-    measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
-    measured["macro_f1"] = _macro_f1(ids, predicted) if told else math.nan
-    if loss.tells_probabilities(outputs):
-        likelihoods = probabilities[np.arange(len(ids)), ids]
-        smallest = np.finfo("float32").tiny
-        measured["nll"] = float(-np.log(np.maximum(likelihoods, smallest)).mean())
-    return measured
+        each[ERROR] = errors.ravel()
+    else:
+        probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
+        one_hot = loss.choice.labels == "one-hot"
+        ids = targets.argmax(1) if one_hot else targets.ravel().astype("int64")
+        predicted = probabilities.argmax(1)
+        # the largest of numbers that include NaN is the first NaN, so the class 0
+        told = not np.isnan(probabilities).any()
+        measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
+        measured["macro_f1"] = _macro_f1(ids, predicted) if told else math.nan
+        each[CORRECT] = predicted == ids
+        if loss.tells_probabilities(outputs):
+            likelihoods = probabilities[np.arange(len(ids)), ids]
+            smallest = np.finfo("float32").tiny
+            each[NLL] = -np.log(np.maximum(likelihoods, smallest))
+            measured["nll"] = float(each[NLL].mean())
+    if not outcomes or not np.isfinite(outputs).all():
+        return measured, {}
+    if follows:
+        each[LOSS] = loss.measure_each(targets, outputs)
+    elif NLL in each and math.isclose(measured["loss"], measured["nll"], rel_tol=SAME):
+        each[LOSS] = each[NLL]
+    return measured, each
 
 
 def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> float:

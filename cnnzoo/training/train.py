@@ -3,11 +3,12 @@
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnzoo.data import Data, DataError
 from cnnzoo.kinds import AXES, may_be_grey
@@ -21,7 +22,7 @@ from cnnzoo.training.augmentation import check_augmentation
 from cnnzoo.training.batches import batch_stream, validation_stream
 from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.training.class_weights import check_class_weight, class_weights
-from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate
+from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.zoo import build
@@ -45,12 +46,17 @@ class Trained:
     seconds
         Duration of the fit: with validation, and with tracing if the model was not fitted before;
         without building, loading and the final evaluation.
+    outcomes
+        Outcome of each test example by name, in the order of the test split: "correct" and "nll"
+        (negative log-likelihood), or "error" (output minus target) for a regression, and "loss".
+        An outcome that is unknown is missing.
     """
 
     model: keras.Model
     history: dict[str, list[float]]
     metrics: dict[str, float]
     seconds: float
+    outcomes: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def train(
@@ -129,13 +135,14 @@ def train(
         steps_per_execution=steps_per_execution,
     )
     seconds = time.perf_counter() - start
-    metrics = {
-        f"{name}_{metric}": value
-        for name in ("train", "validation", "test")
-        if len(getattr(data, name).x)
-        for metric, value in evaluate(model, *getattr(data, name)).items()
-    }
-    return Trained(model=model, history=history, metrics=metrics, seconds=seconds)
+    metrics: dict[str, float] = {}
+    outcomes: dict[str, NDArray[Any]] = {}
+    for name in ("train", "validation", "test"):
+        split = getattr(data, name)
+        if len(split.x):
+            measured, outcomes = evaluate_each(model, *split, outcomes=name == "test")
+            metrics |= {f"{name}_{metric}": value for metric, value in measured.items()}
+    return Trained(model, history, metrics, seconds, outcomes)
 
 
 def fit(

@@ -16,6 +16,7 @@ from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
+from simulation.new_data import crossed_bootstrap, fixed_test_sets, redrawn_splits
 from simulation.seeds import added_seeds
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
@@ -41,6 +42,9 @@ SECTIONS = (
     holes,
     fractions,
     levels,
+    redrawn_splits,
+    fixed_test_sets,
+    crossed_bootstrap,
 )
 
 

@@ -13,6 +13,7 @@ from ablations.report.page import ReportError
 from ablations.report.wording import MOST_OF_A_REASON, Row
 from ablations.stats.deltas import CONTRACT
 from ablations.study import Status
+from cnnzoo.folds import HeldOut
 
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
@@ -75,6 +76,8 @@ class ReportContents:
         Names of both studies in that table; either may have no row in it.
     aliases
         Table of `Results.aliases`.
+    held_out
+        The test split, if it is known.
     made
         Date of the report.
     versions, machine
@@ -101,6 +104,7 @@ class ReportContents:
     beside: pd.DataFrame | None = None
     beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
+    held_out: HeldOut | None = None
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)

@@ -31,6 +31,7 @@ from ablations.report.study.costs import costs, costs_table
 from ablations.report.study.curves import curves
 from ablations.report.study.forest import forest, pairs
 from ablations.report.study.interactions import interactions
+from ablations.report.study.new_data import about
 from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
@@ -172,7 +173,9 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "warnings": warnings(contents),
         "findings": {name: list(texts) for name, texts in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
-        "notes": [note for note in (unseen, how_likely(sentences)) if note],
+        "notes": [
+            note for note in (unseen, how_likely(sentences), about(contents.held_out)) if note
+        ],
         "trials": rows_of(contents.trials),
         "history": rows_of(contents.history),
         "changes": contents.changes,
@@ -349,7 +352,7 @@ def _how_to_read(contents: ReportContents) -> str:
             " It is better or worse if p, Holm-corrected over the comparisons of one metric, is "
             f"below {1 - CONFIDENCE:.4g}{margin}. Inconclusive does not mean \u201cno "
             f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. The "
-            f"{CI}s are not corrected for multiple comparisons."
+            f"{CI}s are not corrected for multiple comparisons. {about(contents.held_out)}"
         )
     if contents.looked:
         text += (

@@ -6,6 +6,7 @@ from typing import Any
 from ablations.report.numbers import estimate, is_number, p_words, usual_decimals
 from ablations.report.page import Sentence
 from ablations.report.study.contents import ReportContents
+from ablations.report.study.new_data import reaches_zero
 from ablations.report.table import rows_of
 from ablations.report.wording import Row, comparison, count_of, metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
@@ -55,7 +56,8 @@ def sentence(row: Row, usual: int | None = None) -> str:
     delta, low, high = float(row["delta"]), float(row["ci_low"]), float(row["ci_high"])
     seeds = count_of(n, "seed")
     if verdict in (Verdict.BETTER, Verdict.WORSE):
-        return f"{variant} {change_words(row, seeds, usual=usual)}: {verdict}"
+        but = "; for new data the interval includes 0" if reaches_zero(row) else ""
+        return f"{variant} {change_words(row, seeds, usual=usual)}: {verdict}{but}"
     size = estimate(delta, low, high, seeds, usual=usual)
     if verdict == "equivalent":
         return (

@@ -26,6 +26,7 @@ from ablations.report.study.contents import (
     TRENDS,
     ReportContents,
 )
+from ablations.report.study.new_data import missing
 from ablations.report.table import (
     NOTE_BREAK,
     NOTES,
@@ -59,6 +60,9 @@ STATISTICS = {
     "sd": "SD of deltas",
     "bca_low": "BCa low",
     "bca_high": "BCa high",
+    "new_data_low": "New data low",
+    "new_data_high": "New data high",
+    "new_data_p": "p (new data)",
     "detectable": "Detectable with 80% power",
     "seeds_needed": "Seeds to settle it",
 }
@@ -137,13 +141,14 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
         for row in rows_of(frame)
     )
     headers = ("Variant", *(STATISTICS[name] for name in columns))
-    return Table(f"Further statistics of {metric_words(metric)}", headers, rows)
+    title = f"Further statistics of {metric_words(metric)}"
+    return Table(title, headers, rows, below=missing(rows_of(frame)))
 
 
 def _statistic(name: str, value: Any) -> Cell:
     if name == "p_better":  # a share, in spite of its name
         return share_cell(value)
-    return p_cell(value) if name[:2] == "p_" or name == "p" else number_cell(value)
+    return p_cell(value) if name[:2] == "p_" or name in ("p", "new_data_p") else number_cell(value)
 
 
 def failures_table(contents: ReportContents) -> Table:

@@ -14,7 +14,9 @@ from ablations.running import trial as module
 from ablations.running.trial import forget, measure_trial, run_trial
 from cnnzoo import Recipe
 from cnnzoo.doctor.likelihood import NO_LIKELIHOOD
+from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.determinism import fix_arithmetic
+from cnnzoo.training.outcomes import unpack
 
 TINY = {"units": 8, "train_size": 100.0}
 
@@ -49,6 +51,12 @@ def test_trial_is_measured_on_every_split():
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
     assert 0 < result.fit_seconds < result.seconds
+    assert result.held_out == HeldOut(size=180, pool=1797, train=1437)
+    outcomes = unpack(result.outcomes)
+    assert outcomes["correct"].shape == (180,)
+    assert outcomes["correct"].mean() == pytest.approx(result.metrics["test_accuracy"])
+    assert outcomes["nll"].mean() == pytest.approx(result.metrics["test_nll"], rel=1e-3)
+    assert outcomes["loss"].mean() == pytest.approx(result.metrics["test_loss"], rel=1e-3)
 
 
 @pytest.mark.parametrize(

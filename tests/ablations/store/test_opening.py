@@ -16,6 +16,7 @@ from helpers.stub_trials import STUDY
 from ablations import StudyError, open_results
 from ablations.store import FILE, LOCK, Planned, Store
 from ablations.study.built_in import get_study
+from cnnzoo.folds import HeldOut
 
 
 def refusal(directory):
@@ -86,6 +87,13 @@ def test_study_stored_by_an_earlier_commit_opens(tmp_path):
     deltas = (0.2228061407804489 - 0.19175538420677185, 0.13508744537830353 - 0.1076892539858818)
     assert results.deltas("loss")["delta"].tolist() == pytest.approx([sum(deltas) / 2])
     assert results.report(tmp_path / "report.md").is_file()
+    with Store(tmp_path, write=True) as store:  # adds the table of outcomes
+        context = store.context
+        old = store.results(context)
+        assert {result.outcomes for result in old.values()} == {b""}
+        store.add(result(held_out=HeldOut(2, 20, 16), outcomes=b"packed"), context, {})
+        assert store.results(context)[trial().key].outcomes == b"packed"
+        assert store.results(context).items() >= old.items()
 
 
 def spoiled(directory, statement):

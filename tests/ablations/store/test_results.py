@@ -11,6 +11,8 @@ from helpers.stub_trials import STUDY
 from ablations import TrialResult
 from ablations.store import FILE, Store
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.folds import HeldOut
+from cnnzoo.training.outcomes import pack
 
 
 def test_readers_see_a_result_as_soon_as_it_is_added(store):
@@ -34,6 +36,8 @@ def test_stored_result_equals_the_added_one(store):
         macs=8,
         fingerprint="f",
         findings=(Finding("one", "One", "1", "Do"), Finding("two", "Two", "2", "Do not")),
+        held_out=HeldOut(size=3, pool=30, train=24),
+        outcomes=pack({"correct": [True, False, True]}),
         reason="",
     )
     store.add(given, CONTEXT, {"python": "3"})

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnzoo.data import DataError, load_data
+from cnnzoo.folds import HeldOut
 
 COUNTS = st.lists(st.integers(10, 60), min_size=2, max_size=6)
 SEEDS = st.integers(0, 2**40)
@@ -51,6 +52,83 @@ def test_the_splits_are_a_function_of_the_seed(seed, other):
     )
     np.testing.assert_array_equal(first.train.x, again.train.x)
     assert (seed == other) == np.array_equal(first.train.x, different.train.x)
+
+
+@given(
+    counts=COUNTS,
+    test=st.floats(0.1, 0.6),
+    validation=st.sampled_from([0, 0.1, 0.35]),
+    repetition=st.integers(-3, 2**40),
+)
+def test_test_parts_of_successive_seeds_are_disjoint(counts, test, validation, repetition):
+    source, n = images(counts), sum(counts)
+    size = int(test * n + 0.5)
+    folds = n // size
+    parts = [
+        load_data(
+            source,
+            seed=repetition * folds + fold,
+            normalize="none",
+            test=test,
+            validation=validation,
+        ).test
+        for fold in range(folds)
+    ]
+    tested = np.concatenate([origins(part) for part in parts])
+    assert len(np.unique(tested)) == len(tested) == folds * size
+    for part in parts:
+        per_class = np.bincount(part.y, minlength=len(counts))
+        assert np.abs(per_class - np.array(counts) * size / n).max() <= 2
+
+
+def test_all_examples_are_tested_once_in_each_repetition():
+    source = images([50, 30, 20])
+    tests = [load_data(source, seed=seed).test_indices for seed in range(30)]
+    for start in (0, 10, 20):
+        tested = np.concatenate(tests[start : start + 10])
+        np.testing.assert_array_equal(np.sort(tested), np.arange(100))
+    # 10 of 100 in both of two independent draws: 1 expected, 10 if they were the same
+    shared = [len(np.intersect1d(tests[fold], tests[10 + fold])) for fold in range(10)]
+    assert max(shared) < 6
+
+
+def test_examples_beyond_the_last_fold_are_not_tested():
+    source = images([57, 46])  # 103 examples: ten parts of 10, and 3 that are left over
+    tests = [load_data(source, seed=seed).test_indices for seed in range(20)]
+    for start in (0, 10):
+        assert len(np.unique(np.concatenate(tests[start : start + 10]))) == 100
+
+
+def test_one_of_two_examples_of_a_class_is_tested_at_a_time():
+    source = images([98, 2])
+    splits = [load_data(source, seed=seed) for seed in range(10)]
+    tested = [int((data.test.y == 1).sum()) for data in splits]
+    assert sorted(tested) == [0] * 8 + [1, 1]
+    assert all((data.train.y == 1).any() for data in splits)
+
+
+def test_validation_parts_of_successive_seeds_hardly_overlap():
+    parts = [load_data("mnist5k", seed=seed, normalize="none").validation.x for seed in range(10)]
+    images_of = [{image.tobytes() for image in part} for part in parts]
+    assert len(set.union(*images_of)) >= 4900  # of 10 times 500; independent draws have 3,257
+
+
+def test_validation_parts_are_disjoint_where_the_test_split_is_fixed():
+    x, y = images([50, 50])
+    source = {"train": (x, y), "test": (x[:4], y[:4])}
+    loaded = [load_data(source, seed=seed, normalize="none") for seed in range(10)]
+    validated = np.concatenate([origins(data.validation) for data in loaded])
+    np.testing.assert_array_equal(np.sort(validated), np.arange(100))
+    assert {data.info.held_out for data in loaded} == {HeldOut(size=4, pool=0, train=90)}
+    np.testing.assert_array_equal(loaded[3].test_indices, np.arange(4))
+
+
+@given(counts=COUNTS, seed=SEEDS)
+def test_test_indices_are_the_places_in_the_pool(counts, seed):
+    data = load_data(images(counts), seed=seed, normalize="none")
+    np.testing.assert_array_equal(data.test_indices, origins(data.test))
+    assert data.info.held_out.pool == sum(counts)
+    assert data.info.held_out.train == data.info.sizes.train
 
 
 def test_seed_0_is_a_seed_like_any_other():
@@ -134,7 +212,7 @@ def test_complete_sources_and_shares_of_0_are_not_split():
         ),
         (
             [20, 2],
-            {"validation": 0.4, "test": 0.4},
+            {"validation": 0.1, "test": 0.8},
             "`validation` and `test` leave no training example of class '1' in 'arrays'; give "
             "smaller shares.",
         ),
