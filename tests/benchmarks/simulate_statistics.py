@@ -15,8 +15,10 @@ from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
+from simulation.importances import importance_intervals
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.seeds import added_seeds
+from simulation.stopping import settled_on_both
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
 from simulation.trends import trends
@@ -33,6 +35,7 @@ SECTIONS = (
     same_twice,
     equivalence,
     added_seeds,
+    settled_on_both,
     directions,
     best_variants,
     path_steps,
@@ -41,6 +44,7 @@ SECTIONS = (
     holes,
     fractions,
     levels,
+    importance_intervals,
 )
 
 
