@@ -15,11 +15,11 @@ CHOICES = ("rate", "kind", "skip", "aside")
 
 
 def importance_intervals(report: Report) -> None:
-    repetitions = max(20, report.repetitions // 100)
+    repetitions = max(20, report.repetitions // 200)
     rows = []
     for place, noise in enumerate((0.005, 0.03)):
         true = _true_shares(rng_of(23, place), noise)
-        for count in (30, 60, 120):
+        for count in (30, 60):
             rng = rng_of(24, place, count)
             inside = dict.fromkeys(CHOICES, 0)
             shares = dict.fromkeys(CHOICES, 0.0)
