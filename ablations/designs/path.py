@@ -33,7 +33,8 @@ def path(factors: Factors, baseline: Settings) -> Layout:
     """Change one factor after the other, at each step the one that helps most.
 
     Fawcett and Hoos (2016), "Analysing differences between algorithm configurations through
-    ablation". The variants of a step depend on the results of the step before.
+    ablation". The variants of a step depend on the results of the step before, on the validation
+    split if there is one.
 
     Parameters
     ----------

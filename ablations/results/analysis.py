@@ -10,7 +10,7 @@ from ablations import stats
 from ablations.designs import design
 from ablations.designs.layout import Layout
 from ablations.designs.orthogonality import lost_orthogonality
-from ablations.results.choice import losses_of, path_table
+from ablations.results.choice import choosing_metric, losses_of, path_table
 from ablations.results.rules import (
     changed_rules,
     comparable,
@@ -181,22 +181,46 @@ class Analysis:
             self._deltas[names] = table.join(beside)
         return self._deltas[names].copy()
 
+    @property
+    def chosen_by(self) -> str:
+        """The column of the trials that variants are chosen by.
+
+        The first metric on the validation split, such as "validation_loss". If the done trials
+        have none, because the study has no validation split, it is the metric on the test split.
+        """
+        return choosing_metric(self._trials, self.compared()[0])
+
     def losses(self) -> dict[str, float]:
-        """Return the mean of the first metric by variant, as the steps of a path compare it."""
-        return losses_of(self._trials, self.compared()[0], self.changes)
+        """Return the mean of `chosen_by` by variant, as the steps of a path compare it.
+
+        Lower is better, whatever the metric is.
+        """
+        return losses_of(self._trials, self.chosen_by, self.changes)
 
     def open_variants(self) -> dict[str, int]:
         """Return the variants without a final verdict, with the number of seed blocks to run next.
 
-        By the rule of `deltas` for a study whose seeds are "auto", on the first metric.
+        By the rule of `deltas` for a study whose seeds are "auto", on the first metric. A variant
+        gets more seed blocks until its verdict is final on the validation split and on the test
+        split.
         """
-        return stats.open_variants(
-            self._trials,
-            self.compared()[0],
-            stats.looks(self.study.max_seeds),
-            margins=margins_of(self.study),
-            loss_kinds=self._loss_kinds,
-        )
+        first = self.compared()[0]
+        wanted: dict[str, int] = {}
+        for metric in dict.fromkeys((self.chosen_by, first)):
+            margins = margins_of(self.study)
+            if first in margins:
+                margins[metric] = margins[first]
+            waiting = stats.open_variants(
+                self._trials,
+                metric,
+                stats.looks(self.study.max_seeds),
+                margins=margins,
+                loss_kinds=self._loss_kinds,
+            )
+            wanted = {name: max(count, wanted.get(name, 0)) for name, count in waiting.items()} | {
+                name: count for name, count in wanted.items() if name not in waiting
+            }
+        return wanted
 
     def aliases(self) -> pd.DataFrame:
         """Return the effects that the design cannot separate, or only partly.
@@ -238,8 +262,10 @@ class Analysis:
     def path(self, metric: str | None = None) -> pd.DataFrame:
         """Return the steps of a study with the design "path".
 
-        Each step changes the factor that improves the study's first metric most. Its delta is
-        optimistic, because the same trials chose it.
+        Each step changes the factor that improves the study's first metric most on the validation
+        split; see `chosen_by`. Its delta is measured on the test split and corrected for this
+        choice: the chosen variant was also lucky, which makes its own step look too good and the
+        next step too bad. See `ablations.stats.steps`.
 
         Parameters
         ----------
@@ -251,19 +277,20 @@ class Analysis:
         pandas.DataFrame
             One row per step so far, from 0 for the start: ``step``, ``factor``, ``from_level``,
             ``to_level``, ``metric``, ``mean`` after the step over the seed blocks that all steps
-            share, ``delta`` from the step before, paired by seed, with ``ci_low``, ``ci_high``,
-            ``p`` and ``p_adjusted`` for all changes that were tried, ``n_pairs``, ``share`` of
-            the change so far, ``runner_up`` (the second best factor) with ``runner_up_mean`` of
-            the first metric over the seeds that the step was chosen by, ``variant``, and
-            ``notes``, which say why a step has no verdict.
+            share, ``delta`` from the step before, paired by seed and corrected for the choice,
+            ``uncorrected`` delta, ``ci_low`` and ``ci_high``, which hold for all steps at once
+            with 95%, ``p`` and ``p_adjusted`` for all changes that were tried, ``n_pairs``,
+            ``share`` of the change so far, ``runner_up`` (the second best factor) with its mean
+            ``runner_up_mean`` over the seeds that the step was chosen by, ``variant``,
+            ``chosen_by``, and ``notes``, which say why a step has no verdict.
 
         Raises
         ------
         StudyError
             If the study has another design.
         """
-        shown, deciding = self.compared(metric)[0], self.compared()[0]
-        return path_table(self.study, self._trials, self.changes, shown, deciding)
+        shown = self.compared(metric)[0]
+        return path_table(self.study, self._trials, self.changes, shown, self.chosen_by)
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
         """Test for a trend over the ordered levels of each factor, with Holm's correction.

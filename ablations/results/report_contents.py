@@ -16,10 +16,15 @@ from ablations.report.study.contents import (
 from ablations.report.study.rerun import command
 from ablations.report.wording import listed
 from ablations.results.analysis import Analysis
-from ablations.results.choice import PATH
+from ablations.results.choice import PATH, best_table
 from ablations.results.side_by_side import both_deltas, both_names, differences
 from ablations.study import BASELINE, Status
+from ablations.study.checks import EXPLORATORY_BELOW
+from ablations.study.errors import StudyError
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
+
+FEWEST_TO_CHOOSE = 2
+"""Number of variants, with the baseline, up to which the deltas say which one is the best."""
 
 MOST_ALIASES = 12
 """Pairs of aliased effects that a sentence lists."""
@@ -74,11 +79,25 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
         held_out=results.held_out,
+        best=_best(results) if metrics else pd.DataFrame(),
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,
         rerun=command(study, results.directory),
     )
+
+
+def _best(results: Analysis) -> pd.DataFrame:
+    """Return what the best variant is worth in the first metric, if it is one of several."""
+    trials = results.trials
+    if results.study.design == PATH or results.exploratory or _all_at_chance(trials):
+        return pd.DataFrame()
+    try:
+        best = best_table(trials, results.compared()[:1], results.chosen_by)
+    except StudyError:  # the variants share no seed block
+        return pd.DataFrame()
+    enough = (best["n_variants"] > FEWEST_TO_CHOOSE) & (best["n_seeds"] >= EXPLORATORY_BELOW)
+    return best[enough & best["delta"].notna()]
 
 
 def _trends(results: Analysis) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.results.analysis import Analysis
-from ablations.results.choice import best_variant
+from ablations.results.choice import best_table, best_variant
 from ablations.study import Status
 from ablations.study.errors import StudyError
 from ablations.study.space import Space
@@ -15,6 +15,7 @@ from cnnzoo.toggle import did_you_mean, listed
 
 if TYPE_CHECKING:
     import altair
+    import pandas as pd
 
 GROUPS = ["model", "recipe", "data"]
 
@@ -45,22 +46,62 @@ class Results(Analysis):
         self.interrupted = self.stop_asked = False
 
     def best_variant(self) -> str:
-        """Return the name of the variant with the best mean of the first metric.
+        """Return the name of the variant with the best mean of the first metric on validation.
 
         The mean is over the seed blocks in which every compared variant is done. A variant that
-        is done in less than half of its seeds is not compared.
+        is done in less than half of its seeds is not compared. In a study without a validation
+        split the test metric chooses; see `chosen_by`.
 
         Raises
         ------
         StudyError
             If no trial is done, or no seed block is complete.
         """
+        self._check_done()
+        return best_variant(self._trials, self.chosen_by)
+
+    def best_delta(self, metrics: str | Sequence[str] | None = None) -> "pd.DataFrame":
+        """Compare the best variant with the baseline, corrected for its choice.
+
+        The best of several variants looks better than it is, because it was also lucky. So each
+        seed block is measured with the variant that is the best in the other blocks, and
+        ``delta`` is the mean of these deltas. It says what choosing the best variant is worth,
+        also on average over studies in which the baseline is the best. The interval is that of
+        the bootstrap bias correction (Tsamardinos, Greasidou and Borboudakis 2018); see
+        ``ablations.stats.selection.held_out``.
+
+        Parameters
+        ----------
+        metrics
+            One or several metrics on the test split, such as "loss"; the study's own if left out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per metric: ``variant``; ``metric``; ``chosen_by``, the metric that chose it;
+            ``n_variants`` that it was chosen from, with the baseline; ``n_seeds`` that all of
+            these have; ``uncorrected``, its mean delta; ``delta`` after the correction, with its
+            95% interval ``ci_low`` and ``ci_high``, NaN for fewer than 6 seed blocks;
+            ``chosen_again``, the share of resamples of the seed blocks that choose it again; and
+            ``notes``, such as that the study has no validation split.
+
+        Raises
+        ------
+        StudyError
+            As `best_variant`, or if there is no such metric.
+        """
+        self._check_done()
+        return best_table(self._trials, self.compared(metrics), self.chosen_by)
+
+    def _check_done(self) -> None:
         if not (self._trials["status"] == Status.DONE).any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
-        return best_variant(self._trials, self.compared()[0])
 
     def best(self, group: str = "model") -> dict[str, Any]:
         """Return the levels of the best variant, as keyword arguments.
+
+        The variant is chosen by the first metric on the validation split, see `best_variant`.
+        `best_delta` says what it is worth on the test split.
 
         Parameters
         ----------

@@ -35,9 +35,10 @@ def from_search(
     """Make studies of how good a search's winner is, and which of its choices matter.
 
     The best of many noisy scores is too good on average, because the winner was also lucky. So
-    the winner and its rivals are trained again, on seeds that the search did not use. Then the
-    winner is ablated: one choice at a time is set to its default, and a path leads from the
-    defaults to the winner.
+    the winner and its rivals, chosen by the scores of the search, are trained again on seeds that
+    the search did not use. Then the winner is ablated: one choice at a time is set to its default,
+    and a path leads from the defaults to the winner. In these studies validation metrics choose
+    and test metrics measure.
 
     Parameters
     ----------

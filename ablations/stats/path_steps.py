@@ -12,7 +12,7 @@ from ablations.stats.shared_blocks import shared_blocks
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STEPS = (
-    *("step", "variant", "metric", "mean", "n_pairs", "delta", "ci_low", "ci_high"),
+    *("step", "variant", "metric", "mean", "n_pairs", "delta", "uncorrected", "ci_low", "ci_high"),
     *("p", "p_adjusted", "share", "notes"),
 )
 
@@ -23,15 +23,24 @@ def steps(
     metric: str,
     *,
     choices: Sequence[int] = (),
+    lucks: Sequence[float] = (),
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the paired delta of each variant of a sequence to the one before it.
 
-    The delta of a step that is the best of several tried variants is optimistic, because the same
-    trials chose it. ``p_adjusted`` corrects for this: p times the number of variants tried in all
-    steps (Bonferroni). Choosing from c variants multiplies the chance that the step seems better
-    and that the next step seems worse by c; each of these is one-sided, half of p. So the chance
-    that any step without effect has a ``p_adjusted`` below alpha is at most alpha.
+    A variant that is the best of several tried ones was also lucky, because the same seed blocks
+    chose it. This makes its own step look too good, and the next step too bad; the last step, which
+    has no choice, suffers most. ``lucks`` removes this: the luck of a variant is subtracted from
+    its mean, and so from the delta of its step and added to that of the next one. The sum of all
+    deltas is the same, because neither the start nor the end of a path is chosen. The luck of a
+    variant counts as gone in the next step. If variants of a seed block share it, the next step is
+    corrected too much, but is still nearer to the truth on average.
+
+    The intervals hold for all steps at once: the error 1 - ``confidence`` is divided by the number
+    of variants tried in all steps (Bonferroni), because choosing from c variants multiplies the
+    chance that a step seems better, and that the next step seems worse, by c. ``p_adjusted`` is p
+    times this number, so it is below 1 - ``confidence`` exactly if the interval excludes 0. The
+    chance that any step without effect has such a p is at most 1 - ``confidence``.
 
     Parameters
     ----------
@@ -43,16 +52,20 @@ def steps(
         Column of ``trials``.
     choices
         Number of variants that each step is chosen from, including future steps. Default: 1 each.
+    lucks
+        By how much the mean of each variant is too low or too high because it was chosen, in the
+        order of ``names``; see ``ablations.stats.selection.luck``. Default: 0 each.
     confidence
-        Confidence of the t interval of each step.
+        Confidence of the intervals of all steps together.
 
     Returns
     -------
     DataFrame
         One row per variant with the columns `STEPS`: ``mean`` over the seed blocks that all steps
         share (see `shared_blocks`; NaN for a step that is left out), ``delta`` over the seed blocks
-        shared with the step before, ``share`` of the sum of all deltas (NaN if a delta is unknown
-        or the sum is 0), and ``notes`` with the reason why a step has no verdict.
+        shared with the step before, both corrected, ``uncorrected`` delta, ``share`` of the sum of
+        all deltas (NaN if a delta is unknown or the sum is 0), and ``notes`` with the reason why a
+        step has no verdict.
 
     References
     ----------
@@ -79,15 +92,20 @@ def steps(
     check_trials(trials, [metric])
     table, marks = by_seed(trials, metric), marks_of(trials)
     means = shared_blocks(trials[trials["variant"].isin(names)], metric).table.mean()
+    tried = sum(choices) or max(len(names) - 1, 1)
     rows = []
     for step, name in enumerate(names):
-        mean = means.get(name, np.nan)
+        luck = lucks[step] if lucks else 0.0
+        mean = means.get(name, np.nan) - luck
         row = {"step": step, "variant": name, "metric": metric, "mean": mean, "n_pairs": 0}
         row["notes"] = ""
         if step:
             pairs = pair(table, name, 0, names[step - 1])
-            result = paired_t(pairs.deltas, confidence, pairs.noise)
+            too_much = luck - lucks[step - 1] if lucks else 0.0
+            level = 1 - (1 - confidence) / tried
+            result = paired_t(pairs.deltas - too_much, level, pairs.noise)
             row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
+            row["uncorrected"] = float(result.delta) + too_much
             row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
             row["p"] = float(result.p)
             few = [FEW_PAIRS] if 0 < len(pairs.seeds) < EXPLORATORY_BELOW else []
@@ -97,7 +115,6 @@ def steps(
     frame = pd.DataFrame(rows, columns=list(STEPS))
     numbers = dict.fromkeys(STEPS[3:-1], float) | {"n_pairs": int}
     frame = frame.astype(numbers)
-    tried = sum(choices) or len(names) - 1
     frame["p_adjusted"] = (frame["p"] * tried).clip(upper=1)
     total = frame["delta"].iloc[1:].sum(skipna=False)
     if len(frame) > 1 and total != 0:

@@ -122,7 +122,8 @@ def sequential(
 
     Delta, interval, p and verdict come from the same look, so they agree: the interval of a
     "better" or "worse" excludes 0. The result of an earlier look does not count if later seeds do
-    not confirm it. A closed verdict stays closed, because its variant gets no more seeds.
+    not confirm it. A closed verdict stays closed unless its variant gets more seeds for another
+    reason, such as an open verdict on the validation split; then that of the last look counts.
 
     Parameters
     ----------

@@ -40,6 +40,9 @@ SLOPE_SHOWN = "the trend is not significant, although the slope's interval exclu
 SLOPE_OPPOSED = "the trend is significant, but the slope's interval is on the other side of 0"
 """Notes for a trend whose test and slope do not agree."""
 
+UNCERTAIN = (SLOPE_OPEN, SLOPE_OPPOSED)
+"""Notes for a significant trend that has no word, because its slope does not confirm it."""
+
 
 def trend(
     trials: pd.DataFrame,
@@ -62,12 +65,13 @@ def trend(
     a family, like the deltas of one metric and the terms of `effects`. ``slope`` is the mean over
     blocks of the least-squares slope, in metric per unit of level, with its t interval over blocks.
 
-    The test decides on the trend; the slope only gives its size along a straight line. The test
-    uses nothing but the order within each block, so it errs in at most 5% for any distribution of
-    the values, if no level changes the distribution. Calling a trend if either of the two shows one
-    would err more often. A level that changes only the spread can look like a trend, especially
-    with skewed values: then the order changes, not the mean. Test and slope differ if a metric
-    moves a little in the same order in most blocks and much in a few. ``notes`` says so.
+    ``trend`` is "rises" or "falls" only if both agree: the corrected test is significant, and the
+    interval of the slope excludes 0 on the same side. The test uses nothing but the order within
+    each block, so it errs in at most 5% for any distribution of the values, if no level changes the
+    distribution. But a level that changes only the spread can look like a trend, especially with
+    skewed values: then the order changes, not the mean. The slope is about the mean. Test and slope
+    differ if a metric moves a little in the same order in most blocks and much in a few. ``notes``
+    says so.
 
     Parameters
     ----------
@@ -78,8 +82,7 @@ def trend(
     metric
         Column of ``trials``.
     confidence
-        Confidence of the interval; ``trend`` is "rises" or "falls" if p_adjusted is below
-        1 - confidence.
+        Confidence of the interval; the test is significant if p_adjusted is below 1 - confidence.
 
     Returns
     -------
@@ -116,21 +119,25 @@ def trend(
     alpha = 1 - confidence
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_adjusted"] = adjusted
-        if adjusted < alpha:
-            row["trend"] = "rises" if row["p_rises"] < row["p_falls"] else "falls"
         row["notes"] = row["notes"] or _beside(row, alpha)
+        if adjusted < alpha and row["notes"] not in UNCERTAIN:
+            row["trend"] = "rises" if row["p_rises"] < row["p_falls"] else "falls"
     return pd.DataFrame(rows, columns=list(TREND))
 
 
 def _beside(row: dict[str, Any], alpha: float) -> str:
     """Return a note if the slope's interval and the test do not agree."""
-    if not np.isfinite(row["slope_low"]):
+    significant, rises = row["p_adjusted"] < alpha, row["p_rises"] < row["p_falls"]
+    ends = row["slope_low"], row["slope_high"]
+    if not np.isfinite(ends[0]):  # the same slope in all blocks
+        ends = row["slope"], row["slope"]
+    if not np.isfinite(ends[0]):
         return ""
-    if row["slope_low"] <= 0 <= row["slope_high"]:
-        return SLOPE_OPEN if row["trend"] else ""
-    if row["trend"]:
-        return SLOPE_OPPOSED if (row["slope"] > 0) != (row["trend"] == "rises") else ""
-    return SLOPE_SHOWN if row["p"] >= alpha else ""
+    if ends[0] <= 0 <= ends[1]:
+        return SLOPE_OPEN if significant else ""
+    if significant:
+        return SLOPE_OPPOSED if (row["slope"] > 0) != rises else ""
+    return SLOPE_SHOWN if row["p"] >= alpha and np.isfinite(row["slope_low"]) else ""
 
 
 def _of_factor(trials: pd.DataFrame, factor: str, metric: str, confidence: float) -> dict[str, Any]:

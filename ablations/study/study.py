@@ -64,12 +64,12 @@ class Study:
         Levels that each variant changes, for the design "list".
     seeds
         Number of seed blocks, which start at seed 0; a list of seeds; or "auto", which adds
-        blocks while a verdict is open.
+        blocks while a verdict is open on the validation or the test split.
     recipe
         How every trial is trained.
     metrics
-        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split. The first
-        one decides where the design or the seeds depend on results.
+        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split. Where the
+        design or the seeds depend on results, the first one decides, on the validation split.
     margins
         By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
     timeout

@@ -15,9 +15,11 @@ from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
+from simulation.importances import importance_intervals
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
 from simulation.new_data import crossed_bootstrap, fixed_test_sets, redrawn_splits
 from simulation.seeds import added_seeds
+from simulation.stopping import settled_on_both
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
 from simulation.trends import trends
@@ -34,6 +36,7 @@ SECTIONS = (
     same_twice,
     equivalence,
     added_seeds,
+    settled_on_both,
     directions,
     best_variants,
     path_steps,
@@ -45,6 +48,7 @@ SECTIONS = (
     redrawn_splits,
     fixed_test_sets,
     crossed_bootstrap,
+    importance_intervals,
 )
 
 

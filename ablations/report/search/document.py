@@ -37,7 +37,9 @@ from cnnzoo.tuning.records import TrialStatus
 
 IMPORTANCE = (
     "Share of the differences between scores that each choice explains, over all configurations "
-    "tried. An ablation study shows which choices matter near the best configuration."
+    "tried, as far as a random forest finds it. From few trials the forest finds too little, so "
+    "use the order of the choices rather than the size. An ablation study shows which choices "
+    "matter near the best configuration."
 )
 
 
@@ -114,7 +116,7 @@ def _cards(contents: SearchContents) -> list[Card]:
     count = int(contents.trials["trial"].nunique())
     unfinished = contents.without_score.groupby("status", sort=False)["trial"].nunique()
     failed = sum(unfinished.get(s, 0) for s in (TrialStatus.FAILED, TrialStatus.UNREADABLE))
-    decisive = contents.importance[contents.importance["ci_low"] > 0]
+    decisive = contents.importance[contents.importance["low"] > 0]
     if contents.too_few or not len(decisive):
         most = Card("Most important", "unknown", _why_unknown(contents))
     else:

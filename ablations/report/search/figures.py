@@ -13,7 +13,7 @@ from ablations.report.figure import (
     with_distinct_names,
     zero_line,
 )
-from ablations.report.numbers import CI, is_number
+from ablations.report.numbers import is_number
 from ablations.report.search.contents import SearchContents
 from ablations.report.search.parallel import parallel
 from ablations.report.search.score_axis import ordered, score_axis, scored_trials
@@ -107,18 +107,18 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     if measured.empty:
         return None
     rows = [
-        {**row, "sure": row["ci_low"] > 0 and not contents.too_few}
+        {**row, "sure": row["low"] > 0 and not contents.too_few}
         for row in rows_of(measured.drop(columns="note"))
     ]
     for row in rows:
-        row["meaning"] = "its interval is above 0" if row["sure"] else "it may not matter"
+        row["meaning"] = "its line is above 0" if row["sure"] else "it may not matter"
     base = {
         "y": nominal(
             "toggle", sort=[row["toggle"] for row in rows], title=None, axis={"labelLimit": 220}
         ),
         "tooltip": [
             nominal("toggle"),
-            *(quantitative(name, format=".1%") for name in ("importance", "ci_low", "ci_high")),
+            *(quantitative(name, format=".1%") for name in ("importance", "low", "high")),
             nominal("meaning"),
         ],
         "color": _if_sure(theme["accent"], theme["inconclusive"]),
@@ -126,7 +126,7 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     # padding keeps the marks off the names
     axis = {"axis": {"format": "%"}, "scale": {"zero": True, "nice": True, "padding": 10}}
     axis |= {"title": "share of the variance of scores"}
-    ends = {"x": quantitative("ci_low", **axis), "x2": {"field": "ci_high"}}
+    ends = {"x": quantitative("low", **axis), "x2": {"field": "high"}}
     points = {
         "x": quantitative("importance", **axis),
         "fill": _if_sure(theme["accent"], theme["surface"]),
@@ -141,8 +141,9 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
         "importance",
         "Importance of each choice",
         "Share of the variance of scores in which a choice has a part, alone or with others: how "
-        "much shuffling it worsens a random forest's predictions of unseen scores, with its "
-        f"{CI}. A choice with a hollow mark may not matter at all.{note}",
+        "much shuffling it worsens a random forest's predictions of unseen scores. The line says "
+        "how far this depends on the folds; it is no confidence interval of the true share. A "
+        f"choice with a hollow mark may not matter at all.{note}",
         "importance",
         contents.objective,
         chart_of(layers, 34 * len(rows) + 16),

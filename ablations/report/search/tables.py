@@ -57,14 +57,14 @@ def failures_table(contents: SearchContents) -> Table:
 
 
 def importance_table(contents: SearchContents) -> Table:
-    """Return the importance of each choice with its interval."""
+    """Return the importance of each choice, and how far it depends on the folds."""
     rows = tuple(map(_importance_cells, rows_of(contents.importance)))
-    headers = ("Choice", "Importance", CI, "Levels tried", NOTES)
+    headers = ("Choice", "Importance", "By the folds", "Levels tried", NOTES)
     return Table("Importance", headers, rows).without_empty(*headers)
 
 
 def _importance_cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
-    low, high = row["ci_low"], row["ci_high"]
+    low, high = row["low"], row["high"]
     ends = f"[{share_words(low)}, {share_words(high)}]" if is_number(low) else ""
     return (
         text_cell(row["toggle"]),

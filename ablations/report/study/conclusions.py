@@ -15,7 +15,12 @@ from ablations.report.numbers import (
 from ablations.report.page import Card, Sentence
 from ablations.report.study.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
 from ablations.report.study.summary import change_words
-from ablations.report.study.tables import is_exploratory, is_significant, step_verdict
+from ablations.report.study.tables import (
+    chosen_words,
+    is_exploratory,
+    is_significant,
+    step_verdict,
+)
 from ablations.report.table import rows_of
 from ablations.report.wording import (
     Row,
@@ -27,8 +32,9 @@ from ablations.report.wording import (
     metric_words,
 )
 from ablations.stats.contrasts import TOGETHER
-from ablations.stats.trends import SLOPE_OPEN, SLOPE_OPPOSED
+from ablations.stats.trends import UNCERTAIN
 from ablations.stats.verdicts import Verdict
+from ablations.study import BASELINE
 from ablations.study.checks import EXPLORATORY_BELOW
 
 MOST_LISTED = 3
@@ -37,13 +43,15 @@ MOST_LISTED = 3
 MOST_LEVELS = 8
 """Number of levels of a trend that are listed."""
 
+LAST_STEP = "; the last step is no choice, so its delta may be pessimistic"
+
 TOO_FEW = f"fewer than {EXPLORATORY_BELOW} seed blocks"
 FEW = f"no verdict with {TOO_FEW}"
 
 
 def answers(contents: ReportContents) -> list[Sentence]:
-    """Return a sentence for each step of a path, each effect and each trend."""
-    return [*_path(contents), *_effects(contents), *_trends(contents)]
+    """Return a sentence for the best variant, each step of a path, each effect and each trend."""
+    return [*_best(contents), *_path(contents), *_effects(contents), *_trends(contents)]
 
 
 def headline(contents: ReportContents) -> Card | None:
@@ -78,21 +86,17 @@ def _effect_card(contents: ReportContents) -> Card | None:
 
 
 def _trend_card(contents: ReportContents) -> Card | None:
-    trends = [row for row in _rows(contents, TRENDS) if row["trend"] and not is_exploratory(row)]
+    trends = [
+        row
+        for row in _rows(contents, TRENDS)
+        if row["trend"] and row["notes"] not in UNCERTAIN and not is_exploratory(row)
+    ]
     if not trends:
         return None
-    # a slope whose interval includes 0 is shown only if there is no other
-    row = next((row for row in trends if not row["notes"]), trends[0])
-    metric, factor = metric_words(row["metric"]), row["factor"]
-    if row["notes"] == SLOPE_OPPOSED:
-        more, size = (
-            f"rank correlation of {metric} with {factor}",
-            fixed(row["rho"], 2, signed=True),
-        )
-    else:
-        decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
-        more, size = f"{metric} per unit of {factor}", fixed(row["slope"], decimals, signed=True)
-        more += " (its interval includes 0)" if row["notes"] == SLOPE_OPEN else ""
+    row = trends[0]
+    decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
+    more = f"{metric_words(row['metric'])} per unit of {row['factor']}"
+    size = fixed(row["slope"], decimals, signed=True)
     return Card(f"Trend: {row['trend']}", size, more, _trend_verdict(row))
 
 
@@ -101,8 +105,9 @@ def _path(contents: ReportContents) -> list[Sentence]:
     sentences = []
     if _measured_steps(contents):
         rest = (
-            f" changes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; the deltas "
-            "of its steps are optimistic because the trials that measure them also chose them"
+            f" changes {metric_words(rows[-1]['metric'])} {_ends(rows[0], rows[-1])}; its steps "
+            f"are chosen {chosen_words(rows[-1])}and their deltas are corrected for this choice; "
+            "the intervals hold for all steps at once"
         )
         sentences.append(Sentence("", _path_name(contents), rest))
     whole = "whole change" if _is_complete(contents) else "change so far"
@@ -122,8 +127,34 @@ def _path(contents: ReportContents) -> list[Sentence]:
             rest += ", although no other remaining change did less harm"
         else:
             rest += f", {share} of the {whole}" if share else ""
+        if row["step"] == len(contents.study["factors"]):
+            rest += LAST_STEP
         sentences.append(Sentence(verdict, subject, rest))
     return sentences
+
+
+def _best(contents: ReportContents) -> list[Sentence]:
+    """Say what the best of several variants is worth, corrected for its choice."""
+    sentences = []
+    for row in rows_of(contents.best):
+        chosen = f"{row['n_variants']} variants {chosen_words(row)}".rstrip()
+        if row["variant"] == BASELINE:
+            rest = f" has the best mean of {chosen}"
+            return [Sentence("", "The baseline", rest)]
+        decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+        size = estimate(row["delta"], row["ci_low"], row["ci_high"], *_seeds(row))
+        again = f"; {share_words(row['chosen_again'])} of resamples choose it again"
+        rest = (
+            f" is the best of {chosen}: difference in {metric_words(row['metric'])} {size}, "
+            f"corrected for this choice (uncorrected "
+            f"{fixed(row['uncorrected'], decimals, signed=True)}{again})"
+        )
+        sentences.append(Sentence("", str(row["variant"]), rest))
+    return sentences
+
+
+def _seeds(row: Row) -> list[str]:
+    return [count_of(int(row["n_seeds"]), "seed")]
 
 
 def _undecided(row: Row) -> str:
@@ -239,6 +270,12 @@ def _trends(contents: ReportContents) -> list[Sentence]:
         note = f"; {row['notes']}" if row["notes"] else ""
         if is_exploratory(row):
             sentences.append(Sentence("", factor, f": slope of {metric} {test}, {FEW}"))
+            continue
+        if row["notes"] in UNCERTAIN:
+            verb = "increases" if row["rho"] > 0 else "decreases"
+            order = f": {metric} {verb} in the order of the levels, slope uncertain"
+            rest = f"{order}: {test}{note}"
+            sentences.append(Sentence(Verdict.INCONCLUSIVE, factor, rest))
             continue
         if not row["trend"]:
             once = " after correction for the other factors" if row["p"] < 1 - CONFIDENCE else ""

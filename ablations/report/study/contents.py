@@ -78,6 +78,8 @@ class ReportContents:
         Table of `Results.aliases`.
     held_out
         The test split, if it is known.
+    best
+        Table of `Results.best_delta`; empty if there is no choice to report.
     made
         Date of the report.
     versions, machine
@@ -105,6 +107,7 @@ class ReportContents:
     beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
     held_out: HeldOut | None = None
+    best: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)

@@ -180,6 +180,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "history": rows_of(contents.history),
         "changes": contents.changes,
         "aliases": rows_of(contents.aliases),
+        "best": rows_of(contents.best),
         "costs": None if contents.costs is None else rows_of(contents.costs),
         "beside": None if contents.beside is None else rows_of(contents.beside),
         "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},

@@ -46,6 +46,7 @@ from ablations.report.table import (
 from ablations.report.wording import JOINED, Row, better_or_worse, joined, listed, metric_words
 from ablations.stats.barring import barred
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.trends import UNCERTAIN
 from ablations.stats.verdicts import Verdict
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
@@ -222,7 +223,8 @@ SHAPES = {
         ),
         "Page's test over complete seed blocks: does the metric rise or fall in the order of the "
         "levels? p is Holm-corrected over the trends of one metric. The slope is that of a "
-        "straight line, with its own interval.",
+        "straight line, with its own interval. A trend rises or falls only if this interval also "
+        "excludes 0.",
     ),
     PATH_STEPS: Shape(
         (
@@ -240,10 +242,11 @@ SHAPES = {
             Column("Mean of next best", "runner_up_mean"),
             Column(NOTES, "notes", "text"),
         ),
-        "Each step is the change that helped most among those left. The trials that measure a step "
-        "also chose it, so its delta is optimistic. Intervals are not corrected; p is corrected "
-        "for all changes that were tried, and the verdict follows p. Means are over the "
-        "seed blocks that all steps share.",
+        "Each step is the change that helped most {chosen}among those left. Deltas and means are "
+        "corrected for this choice by seeds that did not make it; the last step, which has no "
+        "choice, can still look too bad. The intervals hold for all steps at once, with p "
+        "corrected for all changes that were tried. Means are over the seed blocks that all steps "
+        "share.",
     ),
     EFFECTS: Shape(
         (
@@ -329,11 +332,18 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
             write = WRITERS[column.kind]
             columns.append([write(row[column.source]) for row in rows])
     lead = shape.lead.format(
-        metric=joined(dict.fromkeys(metric_words(row["metric"]) for row in rows))
+        metric=joined(dict.fromkeys(metric_words(row["metric"]) for row in rows)),
+        chosen="".join(dict.fromkeys(chosen_words(row) for row in rows)),
     )
     if contents.looked and any(header.startswith("p ") for header in headers):
         lead += f" {LOOKED}"
     return Table(title, tuple(headers), tuple(zip(*columns, strict=True)), lead=lead)
+
+
+def chosen_words(row: Row) -> str:
+    """Return the words on what a choice was made by, such as "by validation loss "; else ""."""
+    metric = row.get("chosen_by") or ""
+    return f"by {metric_words(metric)} " if metric else ""
 
 
 def _has_values(rows: list[dict[str, Any]], name: str) -> bool:
@@ -348,6 +358,8 @@ def _conclusion(title: str, row: Row) -> dict[str, Any]:
         return {"significant": "yes" if is_significant(row) else "no"}
     if title == TRENDS and is_exploratory(row):
         return {"trend": "no verdict"}
+    if title == TRENDS and row["notes"] in UNCERTAIN:
+        return {"trend": "slope uncertain"}
     if title == PATH_STEPS and row["step"]:
         return {"verdict": step_verdict(row) or ("none" if _is_barred(row) else "")}
     if title == PATH_STEPS:

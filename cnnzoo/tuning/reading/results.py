@@ -246,8 +246,10 @@ class SearchResults:
         -------
         pandas.DataFrame
             One row per hyperparameter, the most important first: ``toggle``, ``importance`` (its
-            share of the scores' variance), ``ci_low``, ``ci_high``, ``levels_tried`` and ``note``.
-            The numbers are missing for fewer than 20 configurations.
+            share of the scores' variance), ``low``, ``high``, ``levels_tried`` and ``note``. The
+            numbers are missing for fewer than 20 configurations. ``low`` and ``high`` say how far
+            the share depends on the folds of the estimate; they are no confidence interval of the
+            true share.
         """
         from cnnzoo.tuning.reading.importance import importance
         from cnnzoo.tuning.reading.tables import column_of

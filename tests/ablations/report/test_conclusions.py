@@ -78,11 +78,11 @@ def with_table(contents, title, rows, **study):
             "0.058",
         ),
         (
-            {"slope_low": -0.0044, "notes": SLOPE_OPEN},
-            "worse",
-            f"Raising pool_size increases test loss: slope +0.016 per unit (95% CI {MINUS}0.004 to "
-            "0.026, 6 seeds), levels 1, 2, 3 and 4, Page's trend test p (Holm) = 0.004: worse; "
-            + SLOPE_OPEN,
+            {"trend": "", "slope_low": -0.0044, "notes": SLOPE_OPEN},
+            "inconclusive",
+            "pool_size: test loss increases in the order of the levels, slope uncertain: +0.016 "
+            f"per unit (95% CI {MINUS}0.004 to 0.026, 6 seeds), levels 1, 2, 3 and 4, Page's trend "
+            "test p (Holm) = 0.004; the trend is significant, but the slope's interval includes 0",
         ),
         (
             {"trend": "", "p": 0.21, "p_adjusted": 0.42, "notes": SLOPE_SHOWN},
@@ -242,6 +242,7 @@ STEPS = pd.DataFrame(
         "runner_up": ["", "filters", ""],
         "runner_up_mean": [np.nan, 2.205, np.nan],
         "variant": ["baseline", "pool_size=1", "pool_size=1, skip=True"],
+        "chosen_by": "validation_loss",
     }
 ).astype({"from_level": object, "to_level": object})
 
@@ -257,8 +258,9 @@ def test_path_sentences(path):
     assert [(one.verdict, one.text) for one in answers(path)] == [
         (
             "",
-            "The whole path changes test loss from 2.27 to 2.25; the deltas of its steps are "
-            "optimistic because the trials that measure them also chose them",
+            "The whole path changes test loss from 2.27 to 2.25; its steps are chosen by "
+            "validation loss and their deltas are corrected for this choice; the intervals hold "
+            "for all steps at once",
         ),
         (
             "better",
@@ -268,7 +270,8 @@ def test_path_sentences(path):
         (
             "worse",
             "Step 2, skip=True (before: False), increases test loss by 0.18 (95% CI 0.10 to 0.27, "
-            f"6 seeds): worse, {MINUS}66% of the whole change",
+            f"6 seeds): worse, {MINUS}66% of the whole change; the last step is no choice, so its "
+            "delta may be pessimistic",
         ),
     ]
 
@@ -325,7 +328,11 @@ def test_effects_of_few_seed_blocks_are_not_significant(contents):
 
 def test_path_table_has_verdicts(path):
     table = shaped_table(path, PATH_STEPS, path.tables[PATH_STEPS])
-    assert "optimistic" in table.lead
+    assert table.lead.startswith(
+        "Each step is the change that helped most by validation loss among those left. Deltas and "
+        "means are corrected for this choice by seeds that did not make it; the last step, which "
+        "has no choice, can still look too bad. The intervals hold for all steps at once"
+    )
     assert table.headers == (
         *("Step", "Factor", "From", "To", "Verdict", "Delta", "95% CI"),
         *("p (corrected)", "Share", "Mean after step", "Pairs", "Next best", "Mean of next best"),
@@ -395,21 +402,51 @@ def test_path_without_a_mean_at_its_end_has_no_card(contents, at):
     assert all("path" not in one.subject for one in answers(shown))
 
 
-def test_card_prefers_a_slope_whose_interval_excludes_0(contents):
-    open_one = TREND_ROW | {"slope_low": -0.0044, "notes": SLOPE_OPEN}
-    alone = headline(with_table(contents, TRENDS, [open_one]))
-    assert alone.more == "test loss per unit of pool_size (its interval includes 0)"
-    both = headline(with_table(contents, TRENDS, [open_one, TREND_ROW | {"factor": "filters"}]))
-    assert both.more == "test loss per unit of filters"
+@pytest.mark.parametrize("note", [SLOPE_OPEN, SLOPE_OPPOSED])
+def test_uncertain_slope_has_no_card_and_no_verdict(contents, note):
+    uncertain = TREND_ROW | {"trend": "", "slope_low": -0.0044, "notes": note}
+    alone = with_table(contents, TRENDS, [uncertain])
+    assert headline(alone) is None
+    assert answers(alone)[0].verdict == "inconclusive"
+    table = shaped_table(alone, TRENDS, alone.tables[TRENDS])
+    assert table.rows[0][table.headers.index("Trend")].text == "slope uncertain"
+    both = headline(with_table(contents, TRENDS, [uncertain, TREND_ROW | {"factor": "filters"}]))
+    assert (both.word, both.more) == ("Trend: rises", "test loss per unit of filters")
 
 
-def test_card_shows_rank_correlation_if_the_slope_contradicts(contents):
-    opposed = TREND_ROW | {"slope": -0.02, "slope_high": -0.01, "notes": SLOPE_OPPOSED}
-    card = headline(with_table(contents, TRENDS, [opposed]))
-    assert (card.number, card.more) == (
-        "+0.67",
-        "rank correlation of test loss with pool_size",
-    )
+BEST = {
+    "variant": "pool_size=1",
+    "metric": "test_loss",
+    "chosen_by": "validation_loss",
+    "n_variants": 11,
+    "n_seeds": 10,
+    "uncorrected": -0.08,
+    "delta": -0.052,
+    "ci_low": -0.094,
+    "ci_high": 0.013,
+    "chosen_again": 0.42,
+    "notes": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        (
+            {},
+            "pool_size=1 is the best of 11 variants by validation loss: difference in test loss "
+            f"{MINUS}0.05 (95% CI {MINUS}0.09 to 0.01, 10 seeds), corrected for this choice "
+            f"(uncorrected {MINUS}0.08; 42% of resamples choose it again)",
+        ),
+        (
+            {"variant": "baseline", "delta": 0.01},
+            "The baseline has the best mean of 11 variants by validation loss",
+        ),
+    ],
+)
+def test_best_variant_is_reported_without_verdict(contents, changed, text):
+    (one,) = answers(replace(contents, best=pd.DataFrame([BEST | changed])))
+    assert (one.verdict, one.text) == ("", text)
 
 
 def test_significant_effects_come_before_folded_ones(contents, tmp_path):

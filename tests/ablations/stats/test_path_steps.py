@@ -28,7 +28,7 @@ def test_step_is_paired_with_the_one_before(seed, n):
     assert table["mean"].to_numpy() == pytest.approx([values[n].mean() for n in NAMES], abs=1e-10)
     for place in (1, 2, 3):
         theirs = scipy_stats.ttest_rel(values[NAMES[place]], values[NAMES[place - 1]])
-        interval = theirs.confidence_interval()
+        interval = tuple(theirs.confidence_interval(1 - 0.05 / 3))  # all three steps at once
         row = table.iloc[place]
         assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval, rel=1e-10, abs=1e-10)
     total = values[NAMES[-1]].mean() - values["baseline"].mean()
@@ -78,3 +78,26 @@ def test_unknown_delta_removes_the_shares():
     assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()
     trials = trials_of({"baseline": [1.0, 2.0], "a": [2.0, 3.0], "a, b": [1.0, 2.0]})
     assert steps(trials, NAMES[:3], "test_loss")["share"].isna().all()
+
+
+def test_luck_is_moved_to_the_next_step():
+    rng = np.random.default_rng(1)
+    values = {name: rng.normal(size=8) for name in NAMES[:3]}
+    plain = steps(trials_of(values), NAMES[:3], "test_loss")
+    table = steps(trials_of(values), NAMES[:3], "test_loss", lucks=[0.0, -0.25, 0.0])
+    assert (table["mean"] - plain["mean"]).tolist() == pytest.approx([0, 0.25, 0])
+    assert (table["delta"] - plain["delta"]).tolist()[1:] == pytest.approx([0.25, -0.25])
+    assert table["uncorrected"].tolist()[1:] == pytest.approx(plain["delta"].tolist()[1:])
+    for end in ("ci_low", "ci_high"):  # the interval moves with the delta
+        assert (table[end] - plain[end]).tolist()[1:] == pytest.approx([0.25, -0.25])
+    assert table["delta"].sum() == pytest.approx(plain["delta"].sum())
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(6, 12), st.floats(-2, 2))
+def test_step_is_significant_exactly_if_its_interval_excludes_0(seed, n, shift):
+    rng = np.random.default_rng(seed)
+    values = {name: rng.normal(size=n) + place * shift for place, name in enumerate(NAMES)}
+    options = {"choices": [3, 2, 1], "lucks": [0.0, -0.2, 0.1, 0.0]}
+    table = steps(trials_of(values), NAMES, "test_loss", **options).iloc[1:]
+    excludes = (table["ci_low"] > 0) | (table["ci_high"] < 0)
+    assert (excludes == (table["p_adjusted"] < 0.05)).all()

@@ -26,6 +26,13 @@ class Report:
         slack = max(0.0, 2 * math.sqrt(0.05 * 0.95 / self.repetitions) - 0.0044)
         return self._judge(what, share, low - slack <= share <= high + slack)
 
+    def within(self, what: str, bias: float, error: float, bound: float = 0.05) -> str:
+        """Return a bias in standard deviations of a trial; it must be within the bound."""
+        holds = abs(bias) <= bound + 2 * error
+        if not holds:
+            self.broken.append(f"{what}: {bias:+.3f}")
+        return signed(bias) if holds else f"**{signed(bias)}**"
+
     def add(self, title: str, text: str, rows: list[Row]) -> None:
         table = pd.DataFrame(rows).fillna("")
         head = "| " + " | ".join(table.columns) + " |"
@@ -43,3 +50,7 @@ class Report:
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
+
+
+def signed(value: float) -> str:
+    return f"{value:+.2f}"

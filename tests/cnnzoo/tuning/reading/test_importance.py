@@ -33,13 +33,13 @@ def test_the_toggles_are_ranked_as_the_formula_weighs_them(seed):
     settings, scores = response(150, seed)
     table = importance(settings, scores).set_index("toggle")
     assert list(table.index[:3]) == ["rate", "kind", "skip"]
-    assert (table.loc[["rate", "kind", "skip"], "ci_low"] > 0).all()
+    assert (table.loc[["rate", "kind", "skip"], "low"] > 0).all()
     shares = {"rate": 0.00192, "kind": 0.0006, "skip": 0.0001}  # the terms' variances
     for name, variance in shares.items():
         share = variance / (sum(shares.values()) + 0.005**2)
         assert table.loc[name, "importance"] == pytest.approx(share, abs=0.2)
     for name in ("aside", "also_aside"):
-        assert table.loc[name, "ci_low"] <= 0 <= table.loc[name, "ci_high"]
+        assert table.loc[name, "low"] <= 0 <= table.loc[name, "high"]
     assert set(table["note"]) == {""}
     assert table.attrs["predicted"][0] > 0.6
 
@@ -54,7 +54,7 @@ def test_direction_and_a_diverged_training_keep_the_order():
 def test_scores_of_nothing_but_noise_show_nothing():
     settings, _ = response(40, 1)
     table = importance(settings, np.random.default_rng(1).normal(size=40))
-    assert (table["ci_low"] <= 0).all()
+    assert (table["low"] <= 0).all()
     assert set(table["note"]) == {
         "too few trials: from the others' scores, those of held-out configurations cannot be "
         "predicted yet"
@@ -93,7 +93,7 @@ def test_switching_off_is_counted_for_the_toggle_that_does_it():
     scores = (pool == "max") * 1.0 + random.normal(0, 0.01, 100)
     table = importance(settings, scores).set_index("toggle")
     assert table["importance"]["pool"] == pytest.approx(1, abs=0.3)
-    assert table["ci_low"]["pool_size"] <= 0.01
+    assert table["low"]["pool_size"] <= 0.01
     assert table["importance"]["pool_size"] < 0.03
 
 
