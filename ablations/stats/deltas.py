@@ -37,8 +37,9 @@ def deltas(
     """Return the deltas of all variants against the baseline, paired by seed.
 
     A pair is a seed for which both the baseline and the variant are done and both values are
-    finite. Missing values are not filled in. ``p`` is from the paired t test, ``p_adjusted`` from
-    Holm's correction over all variants for one metric. With alpha = 1 - confidence the verdict is
+    finite. Missing values are not filled in. ``p`` is from the paired t test, which is modified for
+    deltas that count as skewed (see ``ablations.stats.skew``), ``p_adjusted`` from Holm's
+    correction over all variants for one metric. With alpha = 1 - confidence the verdict is
 
     0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, or
        if a trial of a pair diverged; see ``notes``. These comparisons still count in Holm's
@@ -73,8 +74,8 @@ def deltas(
     DataFrame
         One row per variant and metric with the columns `CONTRACT` and `FURTHER`. ``level`` keeps
         its type. ``n_failed``: trials of the variant without a pair. ``sd``: standard deviation of
-        the deltas. ``ci_method``: "t", or "" if there is no interval. ``bca_low``, ``bca_high``:
-        bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in which the variant is
+        the deltas. ``ci_method``: "t", "modified t", or "" if there is no interval. ``bca_low``,
+        ``bca_high``: bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in which the variant is
         better. ``detectable``: smallest delta that this many pairs show with 80% power at the
         comparison's level in Holm's correction. ``seeds_needed``: number of pairs that settles the
         verdict with 80% power if delta and sd stay the same; n_pairs if it is settled. ``notes``:
@@ -145,7 +146,7 @@ def deltas(
 
 def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool) -> dict[str, Any]:
     values, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
-    result = student.paired_t(values, confidence, noise)
+    result = student.paired_t(values, confidence, noise, modified=True)
     bca = bca_interval(values, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
     return {
         "baseline_mean": pairs.baseline.mean() if n else np.nan,
@@ -157,7 +158,7 @@ def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool)
         "n_pairs": n,
         "n_failed": pairs.missing,
         "sd": float(result.sd),
-        "ci_method": "t" if n > 1 and result.sd > 0 else "",
+        "ci_method": _method(result),
         "bca_low": bca[0],
         "bca_high": bca[1],
         "p_sign_flip": signs.sign_flip_p(values, noise) if n > 1 else np.nan,
@@ -165,9 +166,15 @@ def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool)
         "p_better": signs.p_better(values, lower, noise),
         "p_equivalence": np.nan
         if margin is None
-        else float(student.equivalence_p(values, margin, noise)),
+        else float(student.equivalence_p(values, margin, noise, modified=True)),
         "notes": notes.notes_of(pairs, result, 1 - confidence),
     }
+
+
+def _method(result: student.PairedT) -> str:
+    if not result.sd > 0:
+        return ""
+    return MODIFIED_T if result.gamma else STUDENT_T
 
 
 def _judge(
@@ -236,6 +243,9 @@ def _check_numbers(confidence: float, margins: Mapping[str, float]) -> None:
                 f"that matters; got {margin!r}."
             )
 
+
+STUDENT_T, MODIFIED_T = "t", "modified t"
+"""Methods of an interval and its p values; see `ablations.stats.skew` for the second."""
 
 CONTRACT = (
     "factor",

@@ -15,7 +15,7 @@ from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
-from simulation.intervals import bca_coverage, skew_notes, t_coverage
+from simulation.intervals import bca_coverage, modified_power, skewed_samples, t_coverage
 from simulation.seeds import added_seeds
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
@@ -24,7 +24,8 @@ from simulation.turns import directions
 
 SECTIONS = (
     t_coverage,
-    skew_notes,
+    skewed_samples,
+    modified_power,
     bca_coverage,
     type_one,
     family,

@@ -50,6 +50,7 @@ from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STATISTICS = {
+    "ci_method": "Interval and p",
     "p": "p (paired t)",
     "p_adjusted": "p (Holm)",
     "p_sign_flip": "p (sign flips)",
@@ -143,6 +144,8 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
 def _statistic(name: str, value: Any) -> Cell:
     if name == "p_better":  # a share, in spite of its name
         return share_cell(value)
+    if name == "ci_method":
+        return text_cell(value)
     return p_cell(value) if name[:2] == "p_" or name == "p" else number_cell(value)
 
 
