@@ -14,10 +14,11 @@ from ablations.report.study.contents import (
     ReportContents,
 )
 from ablations.report.study.rerun import command
-from ablations.report.wording import listed
+from ablations.report.wording import count_of, listed, metric_words
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
 from ablations.results.side_by_side import both_deltas, both_names, differences
+from ablations.stats.page_claims import Claims, page_wide
 from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
@@ -35,15 +36,8 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     """
     trials = results.trials
     metrics = [name for name in results.compared() if trials[name].notna().any()]
-    tables: dict[str, pd.DataFrame] = {}
+    claims, tables = claims_of(results)
     if metrics:
-        learned = not _all_at_chance(trials)
-        if results.study.factors and learned:  # a list of variants has no factors
-            tables[TRENDS] = _trends(results)
-        if results.study.design == PATH:
-            tables[PATH_STEPS] = results.path()
-        if results.crossed and learned:
-            tables[EFFECTS] = results.effects()
         stability = results.stability()
         if stability["n"].max() > 1:  # one seed has no spread
             tables[STABILITY] = stability
@@ -54,7 +48,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     study = results.study.to_dict()
     return ReportContents(
         study=study,
-        deltas=results.deltas(),
+        deltas=claims.deltas,
         trials=trials,
         history=history,
         directory=results.directory,
@@ -77,6 +71,68 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         versions=results.versions,
         machine=results.machine,
         rerun=command(study, results.directory),
+        secondary=tuple(name for name in metrics if name != claims.metric),
+        error_rate=error_rate(claims),
+    )
+
+
+def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
+    """Return the claims of a report, corrected together, and the tables that make them by title.
+
+    Trends and effects of a study that adds seeds claim nothing, because their p values do not
+    account for its looks.
+    """
+    trials, deltas, metric = results.trials, results.deltas(), results.compared()[0]
+    tables: dict[str, pd.DataFrame] = {}
+    if not trials[metric].notna().any():
+        return Claims(deltas, metric), tables
+    learned = not _all_at_chance(trials)
+    if results.study.factors and learned:  # a list of variants has no factors
+        tables[TRENDS] = _trends(results)
+    if results.study.design == PATH:
+        tables[PATH_STEPS] = results.path()
+    if results.crossed and learned:
+        tables[EFFECTS] = results.effects()
+    looked = "look" in deltas
+    claims = page_wide(
+        Claims(
+            deltas,
+            metric,
+            None if looked else tables.get(TRENDS),
+            None if looked else tables.get(EFFECTS),
+            tables.get(PATH_STEPS),
+        )
+    )
+    corrected = {TRENDS: claims.trends, EFFECTS: claims.effects, PATH_STEPS: claims.steps}
+    tables |= {title: table for title, table in corrected.items() if table is not None}
+    return claims, {title: table for title, table in tables.items() if len(table)}
+
+
+def error_rate(claims: Claims) -> str:
+    """Return a sentence on how often a page with these claims makes a false one.
+
+    Examples
+    --------
+    >>> print(error_rate(Claims(pd.DataFrame(), "test_loss", counts={"delta": 3, "trend": 1})))
+    Of studies in which nothing has an effect, at most 5% have a page with any "better", "worse",
+    trend or effect: its 4 primary claims (3 deltas and 1 trend of test loss) are corrected
+    together. Other metrics are secondary: they have intervals and p values, and no verdict in the
+    summary.
+    """
+    if not claims.counts:
+        return ""
+    listed_counts = [count_of(count, kind) for kind, count in claims.counts.items()]
+    words = " and ".join(
+        [", ".join(listed_counts[:-1]), listed_counts[-1]] if listed_counts[1:] else listed_counts
+    )
+    total = sum(claims.counts.values())
+    primary = "primary claims" if total > 1 else "primary claim"
+    verb = "are corrected together" if total > 1 else "has an error of 5%"
+    return (
+        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
+        f'"worse", trend or effect: its {total:,} {primary} ({words} of '
+        f"{metric_words(claims.metric)}) {verb}. Other metrics are secondary: they have intervals "
+        "and p values, and no verdict in the summary."
     )
 
 

@@ -75,11 +75,11 @@ def deltas(
         One row per variant and metric with the columns `CONTRACT` and `FURTHER`. ``level`` keeps
         its type. ``n_failed``: trials of the variant without a pair. ``sd``: standard deviation of
         the deltas. ``ci_method``: "t", "modified t", or "" if there is no interval. ``bca_low``,
-        ``bca_high``: bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in which the variant is
-        better. ``detectable``: smallest delta that this many pairs show with 80% power at the
-        comparison's level in Holm's correction. ``seeds_needed``: number of pairs that settles the
-        verdict with 80% power if delta and sd stay the same; n_pairs if it is settled. ``notes``:
-        sentences joined by "; ".
+        ``bca_high``: bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in
+        which the variant is better. ``detectable``: smallest delta that this many pairs show with
+        80% power at the comparison's level in Holm's correction. ``seeds_needed``: number of pairs
+        that settles the verdict with 80% power if delta and sd stay the same; n_pairs if it is
+        settled. ``notes``: sentences joined by "; ".
 
     Raises
     ------

@@ -90,9 +90,9 @@ def lower_tail(t: ArrayLike, gamma: ArrayLike, df: float) -> Array:
     r"""Return the chance of a t statistic as low as this, for deltas of a skewness.
 
     With Johnson's expansion :math:`t + \gamma (t^2 / 3 + 1 / 6)`, whose tails are those of
-    Student's t. Where skew makes low t more frequent (:math:`\gamma > 0`), the expansion with 5 gamma is
-    inverted, so that the chance is never below Student's and falls at any t. Where it makes them
-    rarer, the expansion itself is used with gamma / 4. At gamma = 0 this is Student's t.
+    Student's t. Where skew makes low t more frequent (:math:`\gamma > 0`), the expansion with 5
+    gamma is inverted, so that the chance is never below Student's and falls at any t. Where it
+    makes them rarer, the expansion itself is used with gamma / 4. At gamma = 0 this is Student's t.
 
     Parameters
     ----------

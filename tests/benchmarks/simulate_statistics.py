@@ -16,6 +16,7 @@ from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, modified_power, skewed_samples, t_coverage
+from simulation.pages import pages
 from simulation.seeds import added_seeds
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
@@ -42,6 +43,7 @@ SECTIONS = (
     holes,
     fractions,
     levels,
+    pages,
 )
 
 

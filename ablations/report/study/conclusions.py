@@ -66,7 +66,10 @@ def _effect_card(contents: ReportContents) -> Card | None:
     mains = [
         row
         for row in _rows(contents, EFFECTS)
-        if row["kind"] == "main" and is_significant(row) and is_number(row["delta"])
+        if row["kind"] == "main"
+        and is_significant(row)
+        and is_number(row["delta"])
+        and contents.claims(row)
     ]
     if not mains:
         return None
@@ -78,7 +81,11 @@ def _effect_card(contents: ReportContents) -> Card | None:
 
 
 def _trend_card(contents: ReportContents) -> Card | None:
-    trends = [row for row in _rows(contents, TRENDS) if row["trend"] and not is_exploratory(row)]
+    trends = [
+        row
+        for row in _rows(contents, TRENDS)
+        if row["trend"] and not is_exploratory(row) and contents.claims(row)
+    ]
     if not trends:
         return None
     # a slope whose interval includes 0 is shown only if there is no other
@@ -154,7 +161,11 @@ def _ends(first: Row, last: Row) -> str:
 
 
 def _effects(contents: ReportContents) -> list[Sentence]:
-    rows = [row for row in _rows(contents, EFFECTS) if is_number(row["p_adjusted"])]
+    rows = [
+        row
+        for row in _rows(contents, EFFECTS)
+        if is_number(row["p_adjusted"]) and contents.claims(row)
+    ]
     sentences = []
     for metric in dict.fromkeys(row["metric"] for row in rows):
         for kind, write in (("main", _main), ("interaction", _interaction)):
@@ -225,7 +236,7 @@ def _interaction(contents: ReportContents, row: Row) -> Sentence:
 
 def _trends(contents: ReportContents) -> list[Sentence]:
     sentences = []
-    for row in _rows(contents, TRENDS):
+    for row in filter(contents.claims, _rows(contents, TRENDS)):
         metric, factor = metric_words(row["metric"]), row["factor"]
         levels = str(row["levels"]).split(", ")
         among = (

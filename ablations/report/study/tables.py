@@ -101,6 +101,7 @@ def _delta_cells(
     decimals = decimals_of(delta, low, high, usual, abs(row["baseline_mean"]) / 10)
     unfinished = contents.unfinished.get(str(row["variant"]))
     verdict = row["verdict"] or (unfinished.status if unfinished else "none")
+    written = f"{verdict} (secondary)" if row["metric"] in contents.secondary else verdict
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
@@ -111,7 +112,7 @@ def _delta_cells(
     notes += [SEE_FINDING] if contents.has_finding(row) else []
     return (
         *((text_cell(row["variant"]),) if several else changed),
-        Cell(verdict, verdict, verdict=True),
+        Cell(written, verdict, verdict=written == verdict),
         Cell(fixed(delta, decimals, signed=True), sort_key(delta)),
         Cell(bracket(low, high, decimals), sort_key(low)),
         *(() if several else (level_cell(row["baseline"]),)),
@@ -309,7 +310,7 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
     if title == STABILITY:
         # the table of failed trials has the others
         frame = frame[~frame["variant"].isin(contents.unfinished)]
-    rows = [row | _conclusion(title, row) for row in rows_of(frame)]
+    rows = [row | _conclusion(contents, title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
     for column in shape.columns:
@@ -338,8 +339,11 @@ def _has_values(rows: list[dict[str, Any]], name: str) -> bool:
     return any(brief(row.get(name)) for row in rows)
 
 
-def _conclusion(title: str, row: Row) -> dict[str, Any]:
+def _conclusion(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return the columns of a row that the report concludes from the others."""
+    if title in (EFFECTS, TRENDS) and is_number(row["p_adjusted"]) and not contents.claims(row):
+        word = "secondary" if row["metric"] in contents.secondary else "no verdict"
+        return {"significant": word, "trend": word}
     if title == EFFECTS and is_number(row["p_adjusted"]):
         if is_exploratory(row):
             return {"significant": "no verdict"}
