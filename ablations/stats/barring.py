@@ -67,7 +67,7 @@ def notes_of_marks(
     return notes
 
 
-def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
+def barred(notes: Iterable[str], but: tuple[str, ...] = ()) -> NDArray[np.bool_]:
     """Return which comparisons have no verdict, according to their notes.
 
     Parameters
@@ -75,7 +75,7 @@ def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
     notes
         One text per comparison: notes joined by "; ".
     but
-        Reason to ignore.
+        Beginnings of the reasons to ignore.
 
     Examples
     --------
@@ -84,7 +84,10 @@ def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
     """
     return np.array(
         [
-            any(note.startswith(NO_VERDICT) and note != but for note in text.split("; "))
+            any(
+                note.startswith(NO_VERDICT) and not note.startswith(but)
+                for note in text.split("; ")
+            )
             for text in notes
         ],
         dtype=bool,

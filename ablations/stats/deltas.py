@@ -10,6 +10,7 @@ from ablations.stats import caveats as notes
 from ablations.stats import paired_t as student
 from ablations.stats import resampling as signs
 from ablations.stats.barring import barred, marks_of, notes_of_marks
+from ablations.stats.lost_seeds import ended_seeds, notes_of_lost
 from ablations.stats.metrics import Better, common_metrics, direction
 from ablations.stats.pairs import (
     Pairs,
@@ -41,8 +42,9 @@ def deltas(
     deltas that count as skewed (see ``ablations.stats.skew``), ``p_adjusted`` from Holm's
     correction over all variants for one metric. With alpha = 1 - confidence the verdict is
 
-    0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, or
-       if a trial of a pair diverged; see ``notes``. These comparisons still count in Holm's
+    0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, if
+       a trial of a pair diverged, or if trials failed in seeds that are not like those of the
+       pairs; see ``notes``. These comparisons still count in Holm's
        correction, because the reason is seen in the trials.
     1. "equivalent" if the metric has a margin and the Holm-adjusted p of TOST is below alpha: the
        delta is shown to lie within the margin. This rule comes before rule 2, because a difference
@@ -110,7 +112,7 @@ def deltas(
     names = variants(trials)
     reasons = _not_comparable(trials, metrics, loss_kinds)
     infeasible = set(trials.loc[trials["status"] == Status.INFEASIBLE, "variant"])
-    planned, marks = ended(trials), marks_of(trials)
+    planned, marks, ran = ended(trials), marks_of(trials), ended_seeds(trials)
     first = trials.drop_duplicates("variant")
     labels = {
         key: dict(zip(first["variant"], first[key], strict=True))
@@ -131,7 +133,11 @@ def deltas(
             margin = (margins or {}).get(metric)
             row = _compare(pairs, confidence, margin, better[metric] == Better.LOWER)
             row["notes"] = reason or "; ".join(
-                [*row["notes"], *notes_of_marks(marks, name, pairs.seeds)]
+                [
+                    *row["notes"],
+                    *notes_of_marks(marks, name, pairs.seeds),
+                    *(notes_of_lost(table, name, ran) if pairs.missing else ()),
+                ]
             )
             rows.append(label | {"metric": metric, "variant": name} | row)
         if rows:

@@ -14,6 +14,7 @@ from pathlib import Path
 from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
+from simulation.failures import failures
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, modified_power, skewed_samples, t_coverage
 from simulation.pages import pages
@@ -43,6 +44,7 @@ SECTIONS = (
     holes,
     fractions,
     levels,
+    failures,
     pages,
 )
 
