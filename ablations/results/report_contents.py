@@ -9,6 +9,7 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    SO_FAR,
     STABILITY,
     TRENDS,
     ReportContents,
@@ -17,7 +18,9 @@ from ablations.report.study.rerun import command
 from ablations.report.wording import count_of, listed, metric_words
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
+from ablations.results.rules import running_verdicts
 from ablations.results.side_by_side import both_deltas, both_names, differences
+from ablations.stats.barring import UNFINISHED
 from ablations.stats.page_claims import Claims, page_wide
 from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
@@ -94,6 +97,11 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
     if results.crossed and learned:
         tables[EFFECTS] = results.effects()
     looked = "look" in deltas
+    by_now = running_verdicts(results.study, trials, metric)
+    if by_now is not None and by_now["n_pairs"].any():
+        deltas, tables[SO_FAR] = _unfinished(deltas), by_now
+        if PATH_STEPS in tables:
+            tables[PATH_STEPS] = tables[PATH_STEPS].assign(notes=UNFINISHED)
     claims = page_wide(
         Claims(
             deltas,
@@ -106,6 +114,16 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
     corrected = {TRENDS: claims.trends, EFFECTS: claims.effects, PATH_STEPS: claims.steps}
     tables |= {title: table for title, table in corrected.items() if table is not None}
     return claims, {title: table for title, table in tables.items() if len(table)}
+
+
+def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
+    """Bar the verdicts of a study with pending trials, because it may be looked at repeatedly."""
+    has_verdict = deltas["verdict"] != ""
+    notes = [f"{note}; {UNFINISHED}" if note else UNFINISHED for note in deltas["notes"]]
+    return deltas.assign(
+        verdict=deltas["verdict"].mask(has_verdict, ""),
+        notes=deltas["notes"].where(~has_verdict, pd.Series(notes, deltas.index)),
+    )
 
 
 def error_rate(claims: Claims) -> str:

@@ -16,6 +16,8 @@ NO_VERDICT = "no verdict: "
 FEW_PAIRS = f"{NO_VERDICT}fewer than {EXPLORATORY_BELOW} pairs"
 BOTH_AT_CHANCE = f"{NO_VERDICT}in every pair both trials are at chance level"
 
+UNFINISHED = f"{NO_VERDICT}the study is not finished"
+
 Marks = Mapping[str, Mapping[str, Collection[object]]]
 """Seeds of the trials that have a finding, by code of the finding and by variant."""
 

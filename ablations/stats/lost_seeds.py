@@ -53,18 +53,11 @@ def rank_sum_p(lost: ArrayLike, kept: ArrayLike) -> float:
     count, total, chosen = len(values), int(ranks.sum()), len(first)
     observed = int(ranks[:chosen].sum())
     if count > EXACT_TO:
-        expected = chosen * total / count
-        spread = (
-            chosen
-            * (count - chosen)
-            / (count * (count - 1))
-            * float(((ranks - total / count) ** 2).sum())
-        )
-        return (
-            float(2 * special.ndtr(-abs(observed - expected) / math.sqrt(spread)))
-            if spread
-            else 1.0
-        )
+        share = chosen / count
+        squares = float(((ranks - total / count) ** 2).sum())
+        spread = math.sqrt(share * (count - chosen) / (count - 1) * squares)
+        gap = abs(observed - share * total)
+        return float(2 * special.ndtr(-gap / spread)) if spread else 1.0
     # Number of choices by size and sum; sums of up to 60 doubled ranks need no more than 3,661.
     ways = np.zeros((chosen + 1, total + 1))
     ways[0, 0] = 1
@@ -122,7 +115,7 @@ def notes_of_lost(
         p = rank_sum_p(lost, kept)
         if p < LEVEL:
             notes.append(
-                f"{reason}: there {other_words} has a mean of {lost.mean():.4g}, in the {len(kept)} seeds of the "
-                f"pairs {kept.mean():.4g} (rank-sum p = {p:.2g})"
+                f"{reason}: there {other_words} has a mean of {lost.mean():.4g}, in the "
+                f"{len(kept)} seeds of the pairs {kept.mean():.4g} (rank-sum p = {p:.2g})"
             )
     return notes

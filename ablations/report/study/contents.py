@@ -21,6 +21,7 @@ PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
 EPOCHS = "Epochs to reach the baseline"
+SO_FAR = "Verdicts so far"
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,10 @@ class ReportContents:
     def claims(self, row: Row) -> bool:
         """Tell whether a row of trends or effects may carry a verdict.
 
-        Not on a secondary metric, and not in a study that added seeds while verdicts were open,
-        because these p values do not account for it.
+        Not on a secondary metric, and neither in a study that added seeds while verdicts were
+        open nor in one that is not finished, because these p values do not account for it.
         """
-        return row["metric"] not in self.secondary and not self.looked
+        return row["metric"] not in self.secondary and not self.looked and SO_FAR not in self.tables
 
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""

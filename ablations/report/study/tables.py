@@ -22,6 +22,7 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    SO_FAR,
     STABILITY,
     TRENDS,
     ReportContents,
@@ -280,6 +281,20 @@ SHAPES = {
         "How much a result depends on the seed, over the seed blocks that all variants finished. "
         "The ratio and p use each variant's own pairs with the baseline. p tests equal variances "
         "(Pitman-Morgan) and assumes normal values.",
+    ),
+    SO_FAR: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Verdict", "verdict", "verdict"),
+            Column("Delta", "delta"),
+            Column("Anytime p (Holm)", "p_adjusted", "p"),
+            Column("e-value", "e_value"),
+            Column("Pairs", "n_pairs"),
+        ),
+        "The study is not finished, so its verdicts are by an e-process of the t test: however "
+        "often it is looked at, at most 5% of studies without any effect ever have one. Pairs "
+        "count up to the first seed with a pending trial.",
     ),
     EPOCHS: Shape(
         (

@@ -63,7 +63,8 @@ def failures(report: Report) -> None:
     report.add(
         "A variant without effect that fails in its worst quarter of seeds",
         "How often it is called better (2.5% if nothing fails), without and with the rule that "
-        "bars a verdict if the baseline differs between lost and kept seeds. At most 5% where seeds "
+        "bars a verdict if the baseline differs between lost and kept seeds. At most 5% where "
+        "seeds "
         f"matter by {BOUNDED_FROM} standard deviations of a trial or more; where they matter less, "
         "the baseline cannot show which seeds are hard for the variant. Beside it, how often the "
         "rule bars a verdict where failures are at random.",
