@@ -17,6 +17,7 @@ from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.failures import failures
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, modified_power, skewed_samples, t_coverage
+from simulation.looking import looking
 from simulation.pages import pages
 from simulation.seeds import added_seeds
 from simulation.tables import Report
@@ -45,6 +46,7 @@ SECTIONS = (
     fractions,
     levels,
     failures,
+    looking,
     pages,
 )
 

@@ -72,7 +72,7 @@ def page_of(study: Study, values: Values) -> ReportContents:
     counts = {variant.name: at for variant in variants}
     while True:
         results = _results(study, variants, counts, start, values)
-        grown = list(layout.grow(results.losses()))
+        grown = list(layout.grow(results.losses())) if study.design == "path" else []
         variants += grown
         counts |= {variant.name: at for variant in grown}
         if study.seeds == "auto" and (wanted := results.open_variants()):
