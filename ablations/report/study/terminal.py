@@ -28,8 +28,8 @@ def deltas_table(
     """Return the deltas of one metric as a table of rich.
 
     With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts have
-    a column, and the others are still to come, because testing them repeatedly would err more
-    often.
+    a column instead of p, and the others are still to come, because testing them repeatedly would
+    err more often.
 
     On a narrow terminal only the names of variants wrap. If variants have their pairs in different
     seeds, the baseline's mean in the same seeds stands beside each mean.
@@ -48,14 +48,15 @@ def deltas_table(
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
-                p_value(row.p_adjusted),
+                *([p_value(row.p_adjusted)] if by_now is None else []),
                 row.n_pairs,
                 *_verdict_cells(row, unfinished, by_now),
             )
         )
+    p_column = ("p (Holm)",) if by_now is None else ()
     verdict_columns = ("verdict",) if by_now is None else ("anytime p", "anytime", "verdict")
     means = ("baseline", "mean") if apart else ("mean",)
-    columns = ("variant", *means, "delta", CI, "p (Holm)", "pairs", *verdict_columns)
+    columns = ("variant", *means, "delta", CI, *p_column, "pairs", *verdict_columns)
     right = [name for name in columns[1:-1] if name != "anytime"]
     laid_out = table(columns, cells, right=right, title=title)
     for column in laid_out.columns:
