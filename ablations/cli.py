@@ -238,6 +238,7 @@ def _show(results: "Results") -> None:
     from ablations.report.wording import ends_words, failure_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
+    from ablations.results.rules import running_verdicts
     from ablations.study import BASELINE
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW
 
@@ -257,7 +258,8 @@ def _show(results: "Results") -> None:
             means = [baseline[metric].mean()]
         if len(means) == 1:  # otherwise the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
-        console.print(deltas_table(rows, trials, title))
+        by_now = running_verdicts(results.study, trials, str(metric))
+        console.print(deltas_table(rows, trials, title, by_now))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for note in what_verdicts_are_about(deltas, results.held_out):

@@ -9,15 +9,19 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    SO_FAR,
     STABILITY,
     TRENDS,
     ReportContents,
 )
 from ablations.report.study.rerun import command
-from ablations.report.wording import listed
+from ablations.report.wording import count_of, listed, metric_words
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH, best_table
+from ablations.results.rules import running_verdicts
 from ablations.results.side_by_side import both_deltas, both_names, differences
+from ablations.stats.barring import UNFINISHED
+from ablations.stats.page_claims import Claims, page_wide
 from ablations.study import BASELINE, Status
 from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.errors import StudyError
@@ -40,15 +44,8 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     """
     trials = results.trials
     metrics = [name for name in results.compared() if trials[name].notna().any()]
-    tables: dict[str, pd.DataFrame] = {}
+    claims, tables = claims_of(results)
     if metrics:
-        learned = not _all_at_chance(trials)
-        if results.study.factors and learned:  # a list of variants has no factors
-            tables[TRENDS] = _trends(results)
-        if results.study.design == PATH:
-            tables[PATH_STEPS] = results.path()
-        if results.crossed and learned:
-            tables[EFFECTS] = results.effects()
         stability = results.stability()
         if stability["n"].max() > 1:  # one seed has no spread
             tables[STABILITY] = stability
@@ -59,7 +56,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     study = results.study.to_dict()
     return ReportContents(
         study=study,
-        deltas=results.deltas(),
+        deltas=claims.deltas,
         trials=trials,
         history=history,
         directory=results.directory,
@@ -84,6 +81,83 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         versions=results.versions,
         machine=results.machine,
         rerun=command(study, results.directory),
+        secondary=tuple(name for name in metrics if name != claims.metric),
+        error_rate=error_rate(claims),
+    )
+
+
+def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
+    """Return the claims of a report, corrected together, and the tables that make them by title.
+
+    Trends and effects of a study that adds seeds claim nothing, because their p values do not
+    account for its looks.
+    """
+    trials, deltas, metric = results.trials, results.deltas(), results.compared()[0]
+    tables: dict[str, pd.DataFrame] = {}
+    if not trials[metric].notna().any():
+        return Claims(deltas, metric), tables
+    learned = not _all_at_chance(trials)
+    if results.study.factors and learned:  # a list of variants has no factors
+        tables[TRENDS] = _trends(results)
+    if results.study.design == PATH:
+        tables[PATH_STEPS] = results.path()
+    if results.crossed and learned:
+        tables[EFFECTS] = results.effects()
+    looked = "look" in deltas
+    by_now = running_verdicts(results.study, trials, metric)
+    if by_now is not None and by_now["n_pairs"].any():
+        deltas, tables[SO_FAR] = _unfinished(deltas), by_now
+        if PATH_STEPS in tables:
+            tables[PATH_STEPS] = tables[PATH_STEPS].assign(notes=UNFINISHED)
+    claims = page_wide(
+        Claims(
+            deltas,
+            metric,
+            None if looked else tables.get(TRENDS),
+            None if looked else tables.get(EFFECTS),
+            tables.get(PATH_STEPS),
+        )
+    )
+    corrected = {TRENDS: claims.trends, EFFECTS: claims.effects, PATH_STEPS: claims.steps}
+    tables |= {title: table for title, table in corrected.items() if table is not None}
+    return claims, {title: table for title, table in tables.items() if len(table)}
+
+
+def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
+    """Bar the verdicts of a study with pending trials, because it may be looked at repeatedly."""
+    has_verdict = deltas["verdict"] != ""
+    notes = [f"{note}; {UNFINISHED}" if note else UNFINISHED for note in deltas["notes"]]
+    return deltas.assign(
+        verdict=deltas["verdict"].mask(has_verdict, ""),
+        notes=deltas["notes"].where(~has_verdict, pd.Series(notes, deltas.index)),
+    )
+
+
+def error_rate(claims: Claims) -> str:
+    """Return a sentence on how often a page with these claims makes a false one.
+
+    Examples
+    --------
+    >>> print(error_rate(Claims(pd.DataFrame(), "test_loss", counts={"delta": 3, "trend": 1})))
+    Of studies in which nothing has an effect, at most 5% have a page with any "better", "worse",
+    trend or effect: its 4 primary claims (3 deltas and 1 trend of test loss) are corrected
+    together. Other metrics are secondary: they have intervals and p values, and no verdict in the
+    summary.
+    """
+    if not claims.counts:
+        return ""
+    listed_counts = [count_of(count, kind) for kind, count in claims.counts.items()]
+    words = " and ".join(
+        [", ".join(listed_counts[:-1]), listed_counts[-1]] if listed_counts[1:] else listed_counts
+    )
+    total = sum(claims.counts.values())
+    primary = "primary claims" if total > 1 else "primary claim"
+    verb = "are corrected together" if total > 1 else "has an error of 5%"
+    return (
+        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
+        f'"worse", trend or effect: its {total:,} {primary} ({words} of '
+        f"{metric_words(claims.metric)}) {verb}. Other metrics are secondary: they have intervals "
+        "and p values, and no verdict in the summary."
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ablations import stats
 from ablations.results.choice import PATH
+from ablations.stats.anytime import anytime
 from ablations.study import BASELINE, Status, Study
 from ablations.study.checks import AUTO
 from cnnzoo.toggle import Level
@@ -38,6 +39,16 @@ def compare(
         looks = stats.looks(study.max_seeds)
         return stats.sequential(trials, metrics, looks, margins=margins, loss_kinds=loss_kinds)
     return stats.deltas(trials, metrics, margins=margins, loss_kinds=loss_kinds)
+
+
+def running_verdicts(study: Study, trials: pd.DataFrame, metric: str) -> pd.DataFrame | None:
+    """Return the anytime-valid verdicts of a study with pending trials; None if it has none.
+
+    Verdicts of a study whose seeds are "auto" hold at each of its looks, so it needs no others.
+    """
+    if study.seeds == AUTO or not (trials["status"] == Status.PENDING).any():
+        return None
+    return anytime(trials, metric)
 
 
 def margins_of(study: Study) -> dict[str, float]:

@@ -11,7 +11,13 @@ from types import TracebackType
 from rich.console import RenderableType
 from rich.text import Text
 
-from ablations.results.rules import comparable, compare, loss_kinds, measured
+from ablations.results.rules import (
+    comparable,
+    compare,
+    loss_kinds,
+    measured,
+    running_verdicts,
+)
 from ablations.results.trials import trials_table
 from ablations.store import Planned
 from ablations.study import Status, Study, Trial, TrialResult
@@ -124,7 +130,9 @@ class StudyProgress(Progress):
         (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, measured(trials))
         if trials[metric].notna().any():
             deltas = compare(self.study, trials, [metric], kinds)
-            self._deltas = deltas_table(deltas, trials, f"{metric_words(metric)}: deltas so far")
+            title = f"{metric_words(metric)}: deltas so far"
+            by_now = running_verdicts(self.study, trials, metric)
+            self._deltas = deltas_table(deltas, trials, title, by_now)
         self._drawn = self._clock()
 
     def _running(self) -> list[str]:

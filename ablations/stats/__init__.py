@@ -3,6 +3,7 @@
 Nothing here trains, plots or stores. ``trials`` has one row per trial.
 """
 
+from ablations.stats.anytime import anytime
 from ablations.stats.convergence import convergence
 from ablations.stats.deltas import deltas
 from ablations.stats.factorial import effects
@@ -17,6 +18,7 @@ from ablations.stats.trends import trend
 
 __all__ = [
     "StatisticsError",
+    "anytime",
     "boundaries",
     "common_metrics",
     "convergence",

@@ -16,6 +16,8 @@ NO_VERDICT = "no verdict: "
 FEW_PAIRS = f"{NO_VERDICT}fewer than {EXPLORATORY_BELOW} pairs"
 BOTH_AT_CHANCE = f"{NO_VERDICT}in every pair both trials are at chance level"
 
+UNFINISHED = f"{NO_VERDICT}the study is not finished"
+
 Marks = Mapping[str, Mapping[str, Collection[object]]]
 """Seeds of the trials that have a finding, by code of the finding and by variant."""
 
@@ -67,7 +69,7 @@ def notes_of_marks(
     return notes
 
 
-def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
+def barred(notes: Iterable[str], but: tuple[str, ...] = ()) -> NDArray[np.bool_]:
     """Return which comparisons have no verdict, according to their notes.
 
     Parameters
@@ -75,7 +77,7 @@ def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
     notes
         One text per comparison: notes joined by "; ".
     but
-        Reason to ignore.
+        Beginnings of the reasons to ignore.
 
     Examples
     --------
@@ -84,7 +86,10 @@ def barred(notes: Iterable[str], but: str = "") -> NDArray[np.bool_]:
     """
     return np.array(
         [
-            any(note.startswith(NO_VERDICT) and note != but for note in text.split("; "))
+            any(
+                note.startswith(NO_VERDICT) and not note.startswith(but)
+                for note in text.split("; ")
+            )
             for text in notes
         ],
         dtype=bool,

@@ -10,6 +10,7 @@ from ablations.stats import caveats as notes
 from ablations.stats import paired_t as student
 from ablations.stats import resampling as signs
 from ablations.stats.barring import barred, marks_of, notes_of_marks
+from ablations.stats.lost_seeds import ended_seeds, notes_of_lost
 from ablations.stats.metrics import Better, common_metrics, direction
 from ablations.stats.pairs import (
     Pairs,
@@ -37,11 +38,13 @@ def deltas(
     """Return the deltas of all variants against the baseline, paired by seed.
 
     A pair is a seed for which both the baseline and the variant are done and both values are
-    finite. Missing values are not filled in. ``p`` is from the paired t test, ``p_adjusted`` from
-    Holm's correction over all variants for one metric. With alpha = 1 - confidence the verdict is
+    finite. Missing values are not filled in. ``p`` is from the paired t test, which is modified for
+    deltas that count as skewed (see ``ablations.stats.skew``), ``p_adjusted`` from Holm's
+    correction over all variants for one metric. With alpha = 1 - confidence the verdict is
 
-    0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, or
-       if a trial of a pair diverged; see ``notes``. These comparisons still count in Holm's
+    0. "" if there are fewer than six pairs, if both trials are at chance level in every pair, if
+       a trial of a pair diverged, or if trials failed in seeds that are not like those of the
+       pairs; see ``notes``. These comparisons still count in Holm's
        correction, because the reason is seen in the trials.
     1. "equivalent" if the metric has a margin and the Holm-adjusted p of TOST is below alpha: the
        delta is shown to lie within the margin. This rule comes before rule 2, because a difference
@@ -73,12 +76,12 @@ def deltas(
     DataFrame
         One row per variant and metric with the columns `CONTRACT` and `FURTHER`. ``level`` keeps
         its type. ``n_failed``: trials of the variant without a pair. ``sd``: standard deviation of
-        the deltas. ``ci_method``: "t", or "" if there is no interval. ``bca_low``, ``bca_high``:
-        bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in which the variant is
-        better. ``detectable``: smallest delta that this many pairs show with 80% power at the
-        comparison's level in Holm's correction. ``seeds_needed``: number of pairs that settles the
-        verdict with 80% power if delta and sd stay the same; n_pairs if it is settled. ``notes``:
-        sentences joined by "; ".
+        the deltas. ``ci_method``: "t", "modified t", or "" if there is no interval. ``bca_low``,
+        ``bca_high``: bootstrap interval, from 20 pairs on. ``p_better``: share of pairs in
+        which the variant is better. ``detectable``: smallest delta that this many pairs show with
+        80% power at the comparison's level in Holm's correction. ``seeds_needed``: number of pairs
+        that settles the verdict with 80% power if delta and sd stay the same; n_pairs if it is
+        settled. ``notes``: sentences joined by "; ".
 
     Raises
     ------
@@ -109,7 +112,7 @@ def deltas(
     names = variants(trials)
     reasons = _not_comparable(trials, metrics, loss_kinds)
     infeasible = set(trials.loc[trials["status"] == Status.INFEASIBLE, "variant"])
-    planned, marks = ended(trials), marks_of(trials)
+    planned, marks, ran = ended(trials), marks_of(trials), ended_seeds(trials)
     first = trials.drop_duplicates("variant")
     labels = {
         key: dict(zip(first["variant"], first[key], strict=True))
@@ -130,7 +133,11 @@ def deltas(
             margin = (margins or {}).get(metric)
             row = _compare(pairs, confidence, margin, better[metric] == Better.LOWER)
             row["notes"] = reason or "; ".join(
-                [*row["notes"], *notes_of_marks(marks, name, pairs.seeds)]
+                [
+                    *row["notes"],
+                    *notes_of_marks(marks, name, pairs.seeds),
+                    *(notes_of_lost(table, name, ran) if pairs.missing else ()),
+                ]
             )
             rows.append(label | {"metric": metric, "variant": name} | row)
         if rows:
@@ -145,7 +152,7 @@ def deltas(
 
 def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool) -> dict[str, Any]:
     values, n, noise = pairs.deltas, len(pairs.deltas), pairs.noise
-    result = student.paired_t(values, confidence, noise)
+    result = student.paired_t(values, confidence, noise, modified=True)
     bca = bca_interval(values, confidence) if n >= BCA_FROM and result.sd > 0 else NO_INTERVAL
     return {
         "baseline_mean": pairs.baseline.mean() if n else np.nan,
@@ -157,7 +164,7 @@ def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool)
         "n_pairs": n,
         "n_failed": pairs.missing,
         "sd": float(result.sd),
-        "ci_method": "t" if n > 1 and result.sd > 0 else "",
+        "ci_method": _method(result),
         "bca_low": bca[0],
         "bca_high": bca[1],
         "p_sign_flip": signs.sign_flip_p(values, noise) if n > 1 else np.nan,
@@ -165,9 +172,15 @@ def _compare(pairs: Pairs, confidence: float, margin: float | None, lower: bool)
         "p_better": signs.p_better(values, lower, noise),
         "p_equivalence": np.nan
         if margin is None
-        else float(student.equivalence_p(values, margin, noise)),
+        else float(student.equivalence_p(values, margin, noise, modified=True)),
         "notes": notes.notes_of(pairs, result, 1 - confidence),
     }
+
+
+def _method(result: student.PairedT) -> str:
+    if not result.sd > 0:
+        return ""
+    return MODIFIED_T if result.gamma else STUDENT_T
 
 
 def _judge(
@@ -236,6 +249,9 @@ def _check_numbers(confidence: float, margins: Mapping[str, float]) -> None:
                 f"that matters; got {margin!r}."
             )
 
+
+STUDENT_T, MODIFIED_T = "t", "modified t"
+"""Methods of an interval and its p values; see `ablations.stats.skew` for the second."""
 
 CONTRACT = (
     "factor",

@@ -1,4 +1,4 @@
-"""Student's t for paired deltas: interval, test, equivalence and power.
+"""Student's and the modified t for paired deltas: interval, test, equivalence and power.
 
 Intervals and tests work along the last axis of an array, so the simulations that validate the
 statistics run the same code as a report.
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ablations.stats.pairs import Array, all_alike
+from ablations.stats.skew import correction, highest_t, lower_tail, lowest_t, upper_tail
 
 POWER = 0.8
 """Chance to show a difference that is called "detectable"."""
@@ -31,6 +32,8 @@ class PairedT:
         Ends of the interval; NaN if the deltas have no spread.
     p
         Two-sided p for a mean of 0.
+    gamma
+        Skewness by which t is modified, in units of sqrt(n); 0 for Student's t.
     """
 
     delta: Array
@@ -38,9 +41,16 @@ class PairedT:
     low: Array
     high: Array
     p: Array
+    gamma: Array
 
 
-def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0) -> PairedT:
+def paired_t(
+    deltas: ArrayLike,
+    confidence: float = 0.95,
+    noise: ArrayLike = 0.0,
+    *,
+    modified: bool = False,
+) -> PairedT:
     r"""Return the paired t interval and test along the last axis.
 
     .. math:: \bar d \pm t_{n-1,\,1-\alpha/2}\, s / \sqrt n, \qquad t = \bar d \sqrt n / s
@@ -58,10 +68,15 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
         Confidence of the interval.
     noise
         Rounding noise of each delta, or one number for all; see `ablations.stats.pairs.noise_of`.
+    modified
+        Whether deltas that count as skewed get the modified t of `ablations.stats.skew`. Interval
+        and p agree: p is below 1 - confidence if and only if the interval excludes 0.
 
     References
     ----------
     Student (1908), "The probable error of a mean", Biometrika 6.
+    Johnson (1978), "Modified t tests and confidence intervals for asymmetrical populations", JASA
+    73.
 
     Examples
     --------
@@ -76,26 +91,37 @@ def paired_t(deltas: ArrayLike, confidence: float = 0.95, noise: ArrayLike = 0.0
     if n < 2:
         delta = values.sum(axis=-1) if n else np.full(values.shape[:-1], np.nan)
         nan = np.full(values.shape[:-1], np.nan)
-        return PairedT(delta, nan, nan, nan, nan)
+        return PairedT(delta, nan, nan, nan, nan, np.zeros(values.shape[:-1]))
     delta = values.mean(axis=-1)
     nonzero = (np.abs(values) > noise).sum(axis=-1)
     alike = all_alike(values, noise)
     sd = np.where(alike, 0.0, values.std(axis=-1, ddof=1))
     error = np.where(alike, np.nan, sd / math.sqrt(n))
-    half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
-    p = 2 * special.stdtr(n - 1, -np.abs(delta) / error)
+    critical = special.stdtrit(n - 1, (1 + confidence) / 2)
+    gamma = np.where(alike, 0.0, correction(values)) if modified else np.zeros(delta.shape)
+    if gamma.any():
+        low, high = (delta - t(critical, gamma) * error for t in (highest_t, lowest_t))
+        t = delta / error
+        tails = np.minimum(lower_tail(t, gamma, n - 1), upper_tail(t, gamma, n - 1))
+        p = np.minimum(2 * tails, 1.0)
+    else:
+        low, high = delta - critical * error, delta + critical * error
+        p = 2 * special.stdtr(n - 1, -np.abs(delta) / error)
     p = np.where(alike, np.minimum(1.0, 2.0 ** (1 - nonzero)), p)
-    return PairedT(delta, sd, delta - half, delta + half, p)
+    return PairedT(delta, sd, low, high, p, gamma)
 
 
-def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> Array:
+def equivalence_p(
+    deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0, *, modified: bool = False
+) -> Array:
     r"""Return the p of two one-sided paired t tests (TOST) along the last axis.
 
     .. math:: p = \max\{P(T > (\bar d + m)\sqrt n / s),\; P(T < (\bar d - m)\sqrt n / s)\}
 
     with n - 1 degrees of freedom: small if the mean delta is shown to be within the margin m. For
     equal deltas p is that of one-sided sign flips about the margin: 2**-n if the deltas are within
-    the margin by more than rounding, else 1.
+    the margin by more than rounding, else 1. With ``modified``, both tests are by the modified t,
+    as in `paired_t`.
 
     References
     ----------
@@ -111,10 +137,12 @@ def equivalence_p(deltas: ArrayLike, margin: float, noise: ArrayLike = 0.0) -> A
     n = values.shape[-1]
     if n < 2:
         return np.full(values.shape[:-1], np.nan)
-    result = paired_t(values, noise=noise)
+    result = paired_t(values, noise=noise, modified=modified)
     alike = result.sd == 0
     error = np.where(alike, np.nan, result.sd / math.sqrt(n))
-    p = special.stdtr(n - 1, (np.abs(result.delta) - margin) / error)
+    below = lower_tail((result.delta - margin) / error, result.gamma, n - 1)
+    above = upper_tail((result.delta + margin) / error, result.gamma, n - 1)
+    p = np.maximum(below, above)
     reach = np.broadcast_to(noise, values.shape).mean(axis=-1)
     exact = np.where(np.abs(result.delta) + reach < margin, 2.0**-n, 1.0)
     return np.asarray(np.where(alike, exact, p))

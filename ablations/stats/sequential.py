@@ -10,6 +10,7 @@ from scipy import special
 from ablations.stats import caveats as notes
 from ablations.stats.barring import FEW_PAIRS, barred
 from ablations.stats.deltas import CONTRACT, FURTHER, SEQUENTIAL, deltas
+from ablations.stats.lost_seeds import LOST
 from ablations.stats.metrics import Better, direction
 from ablations.stats.pairs import Array, StatisticsError, check_trials
 from ablations.stats.verdicts import Verdict, holm, verdicts
@@ -196,7 +197,7 @@ def sequential(
     now["notes"] = now["notes"].mask(waiting, f"before the first look, at {blocks[0]} seed blocks")
     ended = (now["look"] == len(blocks)) | ((now["look"] > 0) & (now["n_pairs"] == 0))
     now["seeds_needed"] = now["seeds_needed"].where(~settled, now["n_pairs"].astype(float))
-    ended |= barred(now["notes"], but=FEW_PAIRS)  # more seeds would not change that
+    ended |= barred(now["notes"], but=(FEW_PAIRS, *LOST))  # more seeds would not change the others
     now["open"] = compared & ~settled & ~ended
     now["next_blocks"] = np.where(now["open"], np.append(blocks, 0)[now["look"]], 0)
     return now[[*CONTRACT, *FURTHER, *SEQUENTIAL]]

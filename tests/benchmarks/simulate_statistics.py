@@ -14,10 +14,13 @@ from pathlib import Path
 from simulation.choices import best_variants, path_steps
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
+from simulation.failures import failures
 from simulation.fronts import pareto_fronts
 from simulation.importances import importance_intervals
-from simulation.intervals import bca_coverage, skew_notes, t_coverage
+from simulation.intervals import bca_coverage, modified_power, skewed_samples, t_coverage
+from simulation.looking import looking
 from simulation.new_data import crossed_bootstrap, fixed_test_sets, redrawn_splits
+from simulation.pages import pages
 from simulation.seeds import added_seeds
 from simulation.stopping import settled_on_both
 from simulation.tables import Report
@@ -27,7 +30,8 @@ from simulation.turns import directions
 
 SECTIONS = (
     t_coverage,
-    skew_notes,
+    skewed_samples,
+    modified_power,
     bca_coverage,
     type_one,
     family,
@@ -49,6 +53,9 @@ SECTIONS = (
     fixed_test_sets,
     crossed_bootstrap,
     importance_intervals,
+    failures,
+    looking,
+    pages,
 )
 
 

@@ -119,7 +119,7 @@ def study_tables(contents: SearchContents) -> list[Table]:
     if path and PATH_STEPS in path.tables:
         frame = path.tables[PATH_STEPS]
         steps = shaped_table(path, PATH_STEPS, frame)
-        below = unseen_skew(frame["n_pairs"])
+        below = unseen_skew(frame["n_pairs"], modified=False)
         tables.append(replace(steps, title=path_title(path), below=below))
     return tables
 

@@ -74,7 +74,10 @@ def _effect_card(contents: ReportContents) -> Card | None:
     mains = [
         row
         for row in _rows(contents, EFFECTS)
-        if row["kind"] == "main" and is_significant(row) and is_number(row["delta"])
+        if row["kind"] == "main"
+        and is_significant(row)
+        and is_number(row["delta"])
+        and contents.claims(row)
     ]
     if not mains:
         return None
@@ -89,7 +92,10 @@ def _trend_card(contents: ReportContents) -> Card | None:
     trends = [
         row
         for row in _rows(contents, TRENDS)
-        if row["trend"] and row["notes"] not in UNCERTAIN and not is_exploratory(row)
+        if row["trend"]
+        and row["notes"] not in UNCERTAIN
+        and not is_exploratory(row)
+        and contents.claims(row)
     ]
     if not trends:
         return None
@@ -185,7 +191,11 @@ def _ends(first: Row, last: Row) -> str:
 
 
 def _effects(contents: ReportContents) -> list[Sentence]:
-    rows = [row for row in _rows(contents, EFFECTS) if is_number(row["p_adjusted"])]
+    rows = [
+        row
+        for row in _rows(contents, EFFECTS)
+        if is_number(row["p_adjusted"]) and contents.claims(row)
+    ]
     sentences = []
     for metric in dict.fromkeys(row["metric"] for row in rows):
         for kind, write in (("main", _main), ("interaction", _interaction)):
@@ -256,7 +266,7 @@ def _interaction(contents: ReportContents, row: Row) -> Sentence:
 
 def _trends(contents: ReportContents) -> list[Sentence]:
     sentences = []
-    for row in _rows(contents, TRENDS):
+    for row in filter(contents.claims, _rows(contents, TRENDS)):
         metric, factor = metric_words(row["metric"]), row["factor"]
         levels = str(row["levels"]).split(", ")
         among = (

@@ -22,6 +22,7 @@ PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
 EPOCHS = "Epochs to reach the baseline"
+SO_FAR = "Verdicts so far"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class ReportContents:
         The software and the computer that ran the trials.
     rerun
         Shell commands that run the study again, if there are any.
+    secondary
+        Metrics without verdict in the sentences. Those of the others are corrected together.
+    error_rate
+        Sentence on how often a page like this one makes a false claim.
 
     Raises
     ------
@@ -112,6 +117,8 @@ class ReportContents:
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     rerun: str = ""
+    secondary: Sequence[str] = ()
+    error_rate: str = ""
 
     def __post_init__(self) -> None:
         needed = {"deltas": (*CONTRACT, "variant"), "trials": TRIAL_COLUMNS}
@@ -149,6 +156,19 @@ class ReportContents:
     def looked(self) -> bool:
         """True if seeds were added to variants with an open verdict."""
         return "look" in self.deltas
+
+    @property
+    def primary(self) -> pd.DataFrame:
+        """Deltas of the metrics that carry the verdicts."""
+        return self.deltas[~self.deltas["metric"].isin(self.secondary)]
+
+    def claims(self, row: Row) -> bool:
+        """Tell whether a row of trends or effects may carry a verdict.
+
+        Not on a secondary metric, and neither in a study that added seeds while verdicts were
+        open nor in one that is not finished, because these p values do not account for it.
+        """
+        return row["metric"] not in self.secondary and not self.looked and SO_FAR not in self.tables
 
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""

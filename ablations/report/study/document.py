@@ -150,10 +150,11 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
             if texts:
                 notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
         table = deltas_table(contents, metric)
+        whole = contents.error_rate and metric not in contents.secondary
         caption = (
             f"{table.title}. {about}; baseline: {baseline}. {ends}{' ' * bool(ends)}The {CI}s "
             f"{kind} and are not corrected for multiple comparisons; p is Holm-corrected over the "
-            "table."
+            f"{'claims of the report' if whole else 'table'}."
         )
         tables.append(PaperTable(table, notes, caption))
     return tables
@@ -174,7 +175,14 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "findings": {name: list(texts) for name, texts in contents.variant_findings.items()},
         "deltas": rows_of(contents.deltas),
         "notes": [
-            note for note in (unseen, how_likely(sentences), about(contents.held_out)) if note
+            note
+            for note in (
+                unseen,
+                how_likely(sentences),
+                contents.error_rate,
+                about(contents.held_out),
+            )
+            if note
         ],
         "trials": rows_of(contents.trials),
         "history": rows_of(contents.history),
@@ -253,7 +261,7 @@ def _cards(contents: ReportContents) -> list[Card]:
     )
     planned = len(contents.trials) - infeasible
     seeds = contents.with_status(Status.DONE)["seed"].nunique()
-    compared = contents.deltas[contents.deltas["n_pairs"] > 0]
+    compared = contents.primary[contents.primary["n_pairs"] > 0]
     settled = int(compared["verdict"].isin(SETTLED).sum())
     lost = ((Status.FAILED, failed), (Status.PENDING, pending), (Status.INFEASIBLE, infeasible))
     rest = [f"{count:,} {word}" for word, count in lost if count or word == Status.FAILED]
@@ -298,10 +306,13 @@ def _summary(contents: ReportContents) -> list[Part]:
             ordered = of_metric
             if len(of_metric) > MOST_SENTENCES:
                 ordered = sorted(of_metric, key=_settled_first)
-            parts.append(Heading(metric_words(metric).capitalize()))
+            kind = " (secondary)" if metric in contents.secondary else ""
+            parts.append(Heading(metric_words(metric).capitalize() + kind))
             parts.append(Sentences(ordered, MOST_SENTENCES, "more comparisons"))
     if caution := how_likely(sentences):
         parts.append(Text(caution, small=True))
+    if contents.error_rate:
+        parts.append(Text(contents.error_rate, small=True))
     if contents.variant_findings:
         findings = [
             Sentence("finding", variant, f": {text.removesuffix('.')}")
@@ -340,6 +351,15 @@ def _deltas(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
     return parts
 
 
+def _corrected_over(contents: ReportContents) -> str:
+    if not contents.error_rate:
+        return "the comparisons of one metric"
+    primary = metric_words(
+        next(name for name in contents.metrics if name not in contents.secondary)
+    )
+    return f"all claims of this page on {primary}, or over the comparisons of a secondary metric"
+
+
 def _how_to_read(contents: ReportContents) -> str:
     text = (
         "A delta is the variant minus the baseline with the same seed: the same split, order of "
@@ -350,7 +370,7 @@ def _how_to_read(contents: ReportContents) -> str:
         if contents.study.get("margins"):
             margin = ", and equivalent if it is shown to lie within the margin"
         text += (
-            " It is better or worse if p, Holm-corrected over the comparisons of one metric, is "
+            f" It is better or worse if p, Holm-corrected over {_corrected_over(contents)}, is "
             f"below {1 - CONFIDENCE:.4g}{margin}. Inconclusive does not mean \u201cno "
             f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. The "
             f"{CI}s are not corrected for multiple comparisons. {about(contents.held_out)}"

@@ -107,6 +107,9 @@ def summary(contents: ReportContents) -> dict[str, list[Sentence]]:
                     Sentence(unfinished.status, subject, f": {unfinished.why}")
                 )
             continue
+        if metric in contents.secondary:
+            sentences[metric].append(_secondary(contents, row, usual[metric]))
+            continue
         rest = sentence(row, usual[metric]).removeprefix(subject).rstrip(".")
         if few == compared:
             rest = rest.removesuffix(FEW)
@@ -121,6 +124,20 @@ def summary(contents: ReportContents) -> dict[str, list[Sentence]]:
         size = abs(row["delta"]) if is_number(row["delta"]) else 0.0
         sentences[metric].append(Sentence(str(row["verdict"]), subject, rest, notes, finding, size))
     return sentences
+
+
+def _secondary(contents: ReportContents, row: Row, usual: int) -> Sentence:
+    """Give the size of a delta on a secondary metric, with its p and without verdict."""
+    subject, n = comparison(row), int(row["n_pairs"])
+    if n < 2:
+        return Sentence("", subject, sentence(row, usual).removeprefix(subject).rstrip("."))
+    how_sure = [count_of(n, "seed")]
+    if is_number(row["p_adjusted"]):
+        how_sure.append(p_words(row["p_adjusted"]))
+    size = estimate(row["delta"], row["ci_low"], row["ci_high"], *how_sure, usual=usual)
+    missing = [note for note in contents.notes_of(row) if "missing" in note]
+    rest = f": difference in {metric_words(row['metric'])} {size}"
+    return Sentence("", subject, rest, tuple(missing), size=abs(float(row["delta"])))
 
 
 def how_likely(sentences: dict[str, list[Sentence]]) -> str:
@@ -150,6 +167,8 @@ def largest(contents: ReportContents) -> dict[str, Any] | None:
     A variant with a finding is returned only if there is no other.
     """
     for metric in contents.metrics:
+        if metric in contents.secondary:
+            continue
         table = contents.deltas_of(metric)
         settled = rows_of(table[table["verdict"].isin([Verdict.BETTER, Verdict.WORSE])])
         if settled:

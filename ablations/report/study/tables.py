@@ -22,6 +22,7 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    SO_FAR,
     STABILITY,
     TRENDS,
     ReportContents,
@@ -52,6 +53,7 @@ from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STATISTICS = {
+    "ci_method": "Interval and p",
     "p": "p (paired t)",
     "p_adjusted": "p (Holm)",
     "p_sign_flip": "p (sign flips)",
@@ -105,6 +107,7 @@ def _delta_cells(
     decimals = decimals_of(delta, low, high, usual, abs(row["baseline_mean"]) / 10)
     unfinished = contents.unfinished.get(str(row["variant"]))
     verdict = row["verdict"] or (unfinished.status if unfinished else "none")
+    written = f"{verdict} (secondary)" if row["metric"] in contents.secondary else verdict
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
@@ -115,7 +118,7 @@ def _delta_cells(
     notes += [SEE_FINDING] if contents.has_finding(row) else []
     return (
         *((text_cell(row["variant"]),) if several else changed),
-        Cell(verdict, verdict, verdict=True),
+        Cell(written, verdict, verdict=written == verdict),
         Cell(fixed(delta, decimals, signed=True), sort_key(delta)),
         Cell(bracket(low, high, decimals), sort_key(low)),
         *(() if several else (level_cell(row["baseline"]),)),
@@ -149,6 +152,8 @@ def statistics_table(contents: ReportContents, metric: str) -> Table:
 def _statistic(name: str, value: Any) -> Cell:
     if name == "p_better":  # a share, in spite of its name
         return share_cell(value)
+    if name == "ci_method":
+        return text_cell(value)
     return p_cell(value) if name[:2] == "p_" or name in ("p", "new_data_p") else number_cell(value)
 
 
@@ -285,6 +290,20 @@ SHAPES = {
         "The ratio and p use each variant's own pairs with the baseline. p tests equal variances "
         "(Pitman-Morgan) and assumes normal values.",
     ),
+    SO_FAR: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Verdict", "verdict", "verdict"),
+            Column("Delta", "delta"),
+            Column("Anytime p (Holm)", "p_adjusted", "p"),
+            Column("e-value", "e_value"),
+            Column("Pairs", "n_pairs"),
+        ),
+        "The study is not finished, so its verdicts are by an e-process of the t test: however "
+        "often it is looked at, at most 5% of studies without any effect ever have one. Pairs "
+        "count up to the first seed with a pending trial.",
+    ),
     EPOCHS: Shape(
         (
             Column("Variant", "variant", "text"),
@@ -314,7 +333,7 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
     if title == STABILITY:
         # the table of failed trials has the others
         frame = frame[~frame["variant"].isin(contents.unfinished)]
-    rows = [row | _conclusion(title, row) for row in rows_of(frame)]
+    rows = [row | _conclusion(contents, title, row) for row in rows_of(frame)]
     headers: list[str] = []
     columns: list[list[Cell]] = []
     for column in shape.columns:
@@ -350,8 +369,11 @@ def _has_values(rows: list[dict[str, Any]], name: str) -> bool:
     return any(brief(row.get(name)) for row in rows)
 
 
-def _conclusion(title: str, row: Row) -> dict[str, Any]:
+def _conclusion(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return the columns of a row that the report concludes from the others."""
+    if title in (EFFECTS, TRENDS) and is_number(row["p_adjusted"]) and not contents.claims(row):
+        word = "secondary" if row["metric"] in contents.secondary else "no verdict"
+        return {"significant": word, "trend": word}
     if title == EFFECTS and is_number(row["p_adjusted"]):
         if is_exploratory(row):
             return {"significant": "no verdict"}

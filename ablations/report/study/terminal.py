@@ -12,18 +12,31 @@ from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
 from cnnzoo.runtime.console import table
 
+AT_THE_END = "at the end"
+"""Stands for a verdict that is not tested while a study runs."""
+
 UNLIMITED = 10_000
 """Width in characters if the output is no terminal: wide enough for any table."""
 
 
-def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") -> Any:
+def deltas_table(
+    deltas: pd.DataFrame,
+    trials: pd.DataFrame,
+    title: str = "",
+    anytime: pd.DataFrame | None = None,
+) -> Any:
     """Return the deltas of one metric as a table of rich.
+
+    With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts have
+    a column instead of p, and the others are still to come, because testing them repeatedly would
+    err more often.
 
     On a narrow terminal only the names of variants wrap. If variants have their pairs in different
     seeds, the baseline's mean in the same seeds stands beside each mean.
     """
     apart = len(set(deltas["baseline_mean"].dropna())) > 1
     usual, unfinished = usual_decimals(deltas), unfinished_variants(trials)
+    by_now = None if anytime is None else anytime.set_index("variant")
     cells = []
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
@@ -35,14 +48,17 @@ def deltas_table(deltas: pd.DataFrame, trials: pd.DataFrame, title: str = "") ->
                 fixed(row.level_mean, decimals),
                 fixed(row.delta, decimals, signed=True),
                 bracket(row.ci_low, row.ci_high, decimals),
-                p_value(row.p_adjusted),
+                *([p_value(row.p_adjusted)] if by_now is None else []),
                 row.n_pairs,
-                row.verdict or _without_verdict(row, unfinished),
+                *_verdict_cells(row, unfinished, by_now),
             )
         )
+    p_column = ("p (Holm)",) if by_now is None else ()
+    verdict_columns = ("verdict",) if by_now is None else ("anytime p", "anytime", "verdict")
     means = ("baseline", "mean") if apart else ("mean",)
-    columns = ("variant", *means, "delta", CI, "p (Holm)", "pairs", "verdict")
-    laid_out = table(columns, cells, right=columns[1:-1], title=title)
+    columns = ("variant", *means, "delta", CI, *p_column, "pairs", *verdict_columns)
+    right = [name for name in columns[1:-1] if name != "anytime"]
+    laid_out = table(columns, cells, right=right, title=title)
     for column in laid_out.columns:
         column.no_wrap = column.header != "variant"
     return laid_out
@@ -82,6 +98,19 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
         subject = variant if every else f"{variant} ({', '.join(map(metric_words, of_metrics))})"
         variants.setdefault(note, []).append(subject)
     return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
+
+
+def _verdict_cells(
+    row: Any, unfinished: Mapping[str, Unfinished], by_now: pd.DataFrame | None
+) -> tuple[str, ...]:
+    """Return the verdict, or while a study runs the anytime-valid one with its p."""
+    verdict = row.verdict or _without_verdict(row, unfinished)
+    if by_now is None:
+        return (verdict,)
+    now = by_now.loc[row.variant]
+    p = p_value(now["p_adjusted"]) if now["verdict"] else ""
+    final = AT_THE_END if row.verdict else verdict
+    return p, now["verdict"], final
 
 
 def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:

@@ -154,12 +154,12 @@ def skewed(seeds, factors, tmp_path, monkeypatch):
     return results.report(tmp_path / "report.md").read_text().splitlines()
 
 
-def test_strong_skew_is_noted_beside_its_interval(stubbed, tmp_path, monkeypatch):
+def test_modified_t_of_a_skewed_variant_is_named(stubbed, tmp_path, monkeypatch):
     lines = skewed(10, {"units": [128, 8, 16]}, tmp_path, monkeypatch)
-    (row,) = [line for line in lines if line.startswith("| units | 8 |")]
-    assert notes.SKEWED in row
-    (row,) = [line for line in lines if line.startswith("| units | 16 |")]
-    assert notes.SKEWED not in row
+    eight, *_ = [line for line in lines if line.startswith("| units=8 | ")]
+    sixteen, *_ = [line for line in lines if line.startswith("| units=16 | ")]
+    assert eight.startswith("| units=8 | modified t |")
+    assert sixteen.startswith("| units=16 | t |")
 
 
 @pytest.mark.parametrize("levels", [[128, 8], [128, 16], [128, 8, 16]])
@@ -167,7 +167,7 @@ def test_five_seeds_are_too_few_to_see_skew(stubbed, tmp_path, monkeypatch, leve
     lines = skewed(5, {"units": levels}, tmp_path, monkeypatch)
     rows = [line for line in lines if re.match(r"\| units \| \d+ \| \w+ \|", line)]
     assert len(rows) == len(levels) - 1
-    assert all(notes.TOO_FEW_TO_SEE_SKEW in row or notes.SKEWED in row for row in rows)
+    assert all(notes.TOO_FEW_TO_SEE_SKEW in row for row in rows)
     assert any(
         "exploratory and have no verdict: they have fewer than 6 paired seeds" in line
         for line in lines

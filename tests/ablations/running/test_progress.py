@@ -179,6 +179,29 @@ def test_terminal_shows_counts_running_trials_and_deltas(terminal):
     assert "+0.25" in text
 
 
+def test_running_study_has_anytime_verdicts_only(terminal):
+    shown, _ = terminal
+    shown.study = replace(STUDY, seeds=12)
+    rows = rows_of(shown.study)
+    shown.start_round(rows, {}, [trial for _, trial in rows])
+
+    def run(pairs):
+        for row, trial in rows:
+            if trial.seed in pairs:
+                loss = (row.variant != "baseline") + 0.01 * (trial.seed * 7 % 5)
+                shown.ended(done(trial, loss + 0.02 * (row.variant != "baseline") * trial.seed))
+        shown._drawn = -1e9
+        shown._tabulate()
+        return next(line for line in rendered(shown).splitlines() if "units=8" in line).split()
+
+    assert run(range(5))[-2:] == ["5", "none"]
+    assert run(range(5, 8))[-6:] == ["8", "<0.001", "worse", "at", "the", "end"]
+    assert "p (Holm)" not in rendered(shown)
+    assert run(range(8, 12))[-2:] == ["12", "worse"]
+    assert "p (Holm)" in rendered(shown)
+    assert "anytime" not in rendered(shown)
+
+
 def test_deltas_of_auto_seeds_are_corrected_for_the_looks(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, seeds="auto", max_seeds=12)

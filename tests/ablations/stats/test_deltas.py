@@ -212,12 +212,14 @@ def test_five_seeds_cannot_reach_5_percent_by_sign_flips(trials_of):
     assert more["notes"] == ""
 
 
-def test_strong_skew_is_noted(trials_of):
+def test_skewed_deltas_have_the_modified_t(trials_of):
     skewed = np.array([0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.2, 0.1, 0.3, 9.0])
     row = deltas(trials_of({"baseline": np.zeros(10), 3: skewed}), ["test_loss"]).iloc[0]
-    assert row["notes"] == (
-        "the deltas are strongly skewed: the interval holds the true delta less often than it says"
-    )
+    usual = stats.t.interval(0.95, 9, skewed.mean(), stats.sem(skewed))
+    assert row["ci_method"] == "modified t"
+    assert row["ci_low"] > usual[0]
+    assert row["ci_high"] > usual[1] + 1
+    assert row["notes"] == ""
 
 
 def test_bca_interval_needs_20_pairs_and_is_reproducible(trials_of):

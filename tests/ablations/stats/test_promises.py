@@ -64,7 +64,8 @@ def test_equal_configurations_differ_at_the_stated_rate(margin, least):
         assert found["inconclusive"] == STUDIES - different
         assert binomtest(different, STUDIES, 1 - least).pvalue > 0.001
     else:
-        assert found["equivalent"] > 0.99 * STUDIES
+        # 99.99% by Student's t; the modified t of samples that look skewed finds 98%
+        assert found["equivalent"] > 0.96 * STUDIES
 
 
 def test_delta_at_the_margin_errs_in_at_most_5_percent():

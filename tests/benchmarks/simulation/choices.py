@@ -33,7 +33,7 @@ def best_variants(report: Report) -> None:
             deltas = deltas - deltas[:, :, :1]
             best = losses.mean(axis=1).argmin(axis=1)
             true = effects[best]
-            plain = paired_t(np.moveaxis(deltas, 1, 2)[:, 1:])
+            plain = paired_t(np.moveaxis(deltas, 1, 2)[:, 1:], modified=True)
             at = np.maximum(best - 1, 0)
             low, high, p = (each[every, at] for each in (plain.low, plain.high, holm(plain.p)))
             chosen = best > 0  # else the baseline is the best

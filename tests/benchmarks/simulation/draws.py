@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -17,6 +20,32 @@ def _accuracy(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return (rng.binomial(200, 0.95, shape) - rng.binomial(200, 0.95, shape)) / 200
 
 
+RESIDUALS = Path(__file__).parents[1] / "data" / "residuals.csv"
+"""Written by real_residuals.py."""
+
+
+@cache
+def real_residuals() -> list[Array]:
+    """Return the residuals of real trials: per study and metric, one row per variant."""
+    table = pd.read_csv(RESIDUALS).groupby(["study", "metric"], sort=False)
+    return [rows.drop(columns=["study", "metric", "variant"]).to_numpy(float) for _, rows in table]
+
+
+@cache
+def _real_deltas() -> list[Array]:
+    """Return the deltas of each real variant, with mean 0 and a standard deviation of 1."""
+    deltas = [one - rows[0] for rows in real_residuals() for one in rows[1:]]
+    centred = [one - one.mean() for one in deltas]
+    return [one / one.std() for one in centred]
+
+
+def _real(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw seeds with replacement from one real variant for each sample along the last axis."""
+    pool = np.stack(_real_deltas())
+    variant = rng.integers(len(pool), size=shape[:-1])
+    return pool[variant[..., None], rng.integers(pool.shape[1], size=shape)]
+
+
 # Name, draw of deltas with mean 0, and what of it is bounded at n = 10.
 DISTRIBUTIONS: dict[str, tuple[Draw, str]] = {
     "normal": (lambda rng, shape: rng.normal(size=shape), "normal"),
@@ -28,12 +57,14 @@ DISTRIBUTIONS: dict[str, tuple[Draw, str]] = {
         "robust",
     ),
     "accuracies of 200 images": (_accuracy, "robust"),
+    "residuals of real studies": (_real, "robust"),
     "exponential (skewness 2)": (lambda rng, shape: rng.exponential(size=shape) - 1, ""),
     "lognormal (skewness 6)": (
         lambda rng, shape: rng.lognormal(size=shape) - math.exp(0.5),
         "",
     ),
 }
+SKEWED = "lognormal (skewness 6)"
 FEW = ("normal", "t with 3 df", "gamma, shape 4 (skewness 1)", "lognormal (skewness 6)")
 
 

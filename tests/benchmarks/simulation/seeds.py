@@ -17,7 +17,7 @@ def adaptive(values: Array, at: tuple[int, ...]) -> tuple[NDArray[np.bool_], Arr
     closed = np.zeros(values.shape[:-1], dtype=bool)
     blocks = np.zeros(values.shape[:-1])
     for k, n in enumerate(at):
-        p[..., k] = np.where(closed, np.nan, paired_t(values[..., :n]).p)
+        p[..., k] = np.where(closed, np.nan, paired_t(values[..., :n], modified=True).p)
         blocks[~closed] = n
         closed |= holm(sequential_p(p, at)) < ALPHA
     return closed, blocks
@@ -31,10 +31,10 @@ def added_seeds(report: Report, count: int = 10) -> None:
         single = draw(rng, (report.repetitions, 1, at[-1]))
         many = draw(rng, (report.repetitions, count, at[-1]))
         many = many - draw(rng, (report.repetitions, 1, at[-1]))
-        fixed = np.stack([paired_t(single[:, 0, :n]).p for n in at]) < ALPHA
+        fixed = np.stack([paired_t(single[:, 0, :n], modified=True).p for n in at]) < ALPHA
         held = np.ones(report.repetitions, dtype=bool)
         for n, new in zip(at, np.diff(at, prepend=0), strict=True):
-            found = paired_t(single[:, 0, :n], 1 - ALPHA * new / at[-1])
+            found = paired_t(single[:, 0, :n], 1 - ALPHA * new / at[-1], modified=True)
             held &= (found.low <= 0) & (found.high >= 0)
         one = float(adaptive(single, at)[0].mean())
         any_of = float(adaptive(many, at)[0].any(axis=1).mean())
@@ -68,8 +68,12 @@ def added_seeds(report: Report, count: int = 10) -> None:
                 "effect, in sds of a delta": effect,
                 "closed": percent(closed.mean()),
                 "mean blocks": f"{blocks.mean():.1f}",
-                "10 blocks fixed": percent((paired_t(values[:, 0, :10]).p < ALPHA).mean()),
-                "30 blocks fixed": percent((paired_t(values[:, 0, :]).p < ALPHA).mean()),
+                "10 blocks fixed": percent(
+                    (paired_t(values[:, 0, :10], modified=True).p < ALPHA).mean()
+                ),
+                "30 blocks fixed": percent(
+                    (paired_t(values[:, 0, :], modified=True).p < ALPHA).mean()
+                ),
             }
         )
     report.add(

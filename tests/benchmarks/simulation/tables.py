@@ -17,8 +17,10 @@ class Report:
         self.parts: list[str] = []
         self.broken: list[str] = []
 
-    def at_most(self, what: str, share: float, bound: float = ALPHA) -> str:
-        slack = 2 * math.sqrt(bound * (1 - bound) / self.repetitions)
+    def at_most(
+        self, what: str, share: float, bound: float = ALPHA, repetitions: int | None = None
+    ) -> str:
+        slack = 2 * math.sqrt(bound * (1 - bound) / (repetitions or self.repetitions))
         return self._judge(what, share, share <= bound + slack)
 
     def covers(self, what: str, share: float, low: float, high: float = 1.0) -> str:

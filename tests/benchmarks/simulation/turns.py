@@ -49,6 +49,7 @@ def at_last_look(values: Array, blocks: Array, at: tuple[int, ...]) -> tuple[Arr
     """Return delta and interval of each variant as its table shows them: at its last look."""
     delta, low, high = (np.full(values.shape[:-1], np.nan) for _ in range(3))
     for n, new in zip(at, np.diff(at, prepend=0), strict=True):
-        found, here = paired_t(values[..., :n], 1 - ALPHA * new / at[-1]), blocks == n
+        found = paired_t(values[..., :n], 1 - ALPHA * new / at[-1], modified=True)
+        here = blocks == n
         delta[here], low[here], high[here] = found.delta[here], found.low[here], found.high[here]
     return delta, low, high
