@@ -119,6 +119,8 @@ def _regions(call: Call, number: int, output: int, target: int, axes: Sequence[i
             with tf.GradientTape() as tape:
                 tape.watch(batch[number])
                 result = _evaluate(call, batch, output)
+                if tuple(result.shape)[1:] != shape:
+                    raise MeasureError("its output has another shape than the graph says")
                 if not result.dtype.is_floating:
                     raise MeasureError("its output consists of integers")
                 total = tf.reduce_sum(result * tf.cast(select, result.dtype))

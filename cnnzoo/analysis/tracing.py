@@ -1,10 +1,11 @@
 """Trace how every map of a model depends on the model's inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from cnnzoo.analysis.graph import (
@@ -28,7 +29,7 @@ from cnnzoo.analysis.readings import (
     channel_axis,
     plan_of,
 )
-from cnnzoo.analysis.windows import Trace
+from cnnzoo.analysis.windows import Seen, Trace
 
 TRACED_LAYERS = (
     *KNOWN_LAYERS,
@@ -122,7 +123,7 @@ class Tracer:
         if isinstance(layer, MERGES) or type(layer).__name__ in ELEMENTWISE_OPERATIONS:
             return [_merged(call, given)]
         if isinstance(layer, layers.Concatenate) or type(layer).__name__ == "Concatenate":
-            return [_concatenated(call, given)]
+            return [_concatenated(call, given, self._is_channels)]
         if isinstance(layer, ATTENTION):
             return [_attended(call, given) for _ in call.outputs]
         if len(given) > 1 and any(given[1:]):
@@ -143,6 +144,12 @@ class Tracer:
                 self.channels[number] = found[0]
             else:  # a reshape may have dropped them, or added an axis of channels to images
                 self.channels[number] = usual if axes.get(usual or 0, 0) is None else None
+
+    def _is_channels(self, source: Source) -> bool:
+        """Return whether an axis of an input holds channels, as far as is known by now."""
+        number, axis = source
+        usual = usual_channels(len(self.shapes[number]))
+        return self.channels.get(number, usual) == axis
 
     def _time_distributed(self, call: Call, given: Sequence[State]) -> list[State]:
         batch, _, *rest = call.shape
@@ -176,7 +183,7 @@ class Tracer:
                     for key, trace in moved.items():
                         result[key] = _joined(result.get(key), trace, shape)
             note = f"measured by the gradients of this layer: {reason}"
-        except MeasureError as error:
+        except (MeasureError, UntracedError) as error:
             note = f"not traced: {reason}; not measured: {error}"
             lost = {k: t.lost(note) for state in given for k, t in state.items()}
             results = [lost for _ in call.outputs]
@@ -262,18 +269,51 @@ def _merged(call: Call, given: Sequence[State]) -> State:
     return result
 
 
-def _concatenated(call: Call, given: Sequence[State]) -> State:
+def _concatenated(
+    call: Call, given: Sequence[State], is_channels: Callable[[Source], bool]
+) -> State:
+    """Return the state of maps joined along an axis; channels and vectors see all of it."""
     shape = call.output_shape
-    rank = len(shape)
-    axis = call.layer.axis % rank
+    axis = call.layer.axis % len(shape)
+    keys = dict.fromkeys(key for state in given for key in state)
     result: dict[Source, Trace] = {}
-    for state in given:
-        for key, trace in state.items():
-            if trace.axis == axis and not trace.sees_all:
-                raise UntracedError("it joins maps along an axis of positions")
-            same = trace.pooled(trace.global_by) if trace.axis == axis else trace
-            result[key] = _joined(result.get(key), same, shape)
+    for key in keys:
+        traces = [state.get(key) for state in given]
+        if any(trace is not None and trace.axis == axis for trace in traces):
+            if not (is_channels(key) or len(shape) == 2):
+                lengths = [tensor.shape[axis] for tensor in call.tensors]
+                result[key] = _end_to_end(traces, lengths, axis)
+                continue
+            traces = [trace and trace.pooled(trace.global_by) for trace in traces]
+        for trace in traces:
+            if trace is not None:
+                result[key] = _joined(result.get(key), trace, shape)
     return result
+
+
+def _end_to_end(traces: Sequence[Trace | None], lengths: Sequence[int | None], axis: int) -> Trace:
+    """Return the trace of maps whose positions follow each other on an axis."""
+    parts = []
+    for trace, length in zip(traces, lengths, strict=True):
+        if length is None:
+            raise UntracedError("it joins maps of unknown size along an axis of positions")
+        if trace is None:
+            parts.append(Seen.nothing(length))
+        elif trace.is_unknown or trace.seen is None or trace.axis not in (axis, None):
+            raise UntracedError("it joins maps along an axis of positions")
+        else:
+            parts.append(trace.seen if trace.axis == axis else trace.seen.pooled(length))
+    known = [trace for trace in traces if trace is not None]
+    seen = Seen(
+        np.concatenate([part.first for part in parts]),
+        np.concatenate([part.last for part in parts]),
+        np.concatenate([part.padded for part in parts]),
+    )
+    note = "positions of several maps follow each other"
+    if all(trace is not None and trace.sees_all for trace in traces):
+        return replace(known[0], axis=axis, seen=seen)
+    zeros = any(trace.zeros for trace in known)
+    return Trace(known[0].input_length, axis, None, seen, zeros, note=note)
 
 
 def _attended(call: Call, given: Sequence[State]) -> State:

@@ -169,6 +169,11 @@ class Seen:
     last: Positions
     padded: Flags
 
+    @classmethod
+    def nothing(cls, length: int) -> "Seen":
+        """Return what positions see that do not depend on the input."""
+        return cls(np.full(length, FAR), np.full(length, -FAR), np.zeros(length, bool))
+
     def read(self, reading: Reading, length: int) -> "Seen":
         """Return what is seen after an operation whose output has a given length."""
         positions = reading.at(np.arange(length)) if reading.exact is None else reading.exact

@@ -367,6 +367,33 @@ def test_paths_with_other_jumps_are_named():
     assert field.note == "paths with jumps of 2 and 1 meet"
 
 
+def test_positions_of_several_maps_follow_each_other():
+    inputs = keras.Input((9, 1))
+    token = layers.GlobalAveragePooling1D(keepdims=True)(inputs)
+    joined = layers.Concatenate(axis=1)([token, layers.Conv1D(1, 3, use_bias=False)(inputs)])
+    model = positive(keras.Model(inputs, joined))
+    assert windows(model) == extents(seen(model))
+    field = cnnzoo.receptive_field(model)
+    assert (field.size, field.jump) == ((9,), (None,))
+    assert field.note == "positions of several maps follow each other"
+
+
+def test_an_axis_that_meets_itself_is_unknown():
+    inputs = keras.Input((7, 7, 1))
+    model = keras.Model(inputs, layers.Add()([inputs, layers.Permute((2, 1, 3))(inputs)]))
+    field = cnnzoo.receptive_field(model)
+    assert field.size == (None, None)
+    assert field.note.startswith("not traced: an axis of the input meets itself on two axes; ")
+
+
+def test_split_channels_keep_their_windows():
+    inputs = keras.Input((8, 8, 4))
+    left, right = ops.split(inputs, 2, axis=-1)
+    outputs = layers.Concatenate()([left, layers.Conv2D(2, 3, padding="same")(right)])
+    field = cnnzoo.receptive_field(keras.Model(inputs, outputs))
+    assert (field.size, field.note) == ((3, 3), "")
+
+
 class Reverse(layers.Layer):
     def call(self, inputs):
         return tf.reverse(inputs, axis=[1])
