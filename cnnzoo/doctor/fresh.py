@@ -37,7 +37,7 @@ def is_fresh(layer: keras.Layer) -> bool | None:
     >>> layer.build((None, 20))
     >>> is_fresh(layer)
     True
-    >>> layer.kernel.assign(layer.kernel * 3)
+    >>> layer.set_weights([layer.get_weights()[0] * 3, layer.get_weights()[1]])
     >>> is_fresh(layer)
     False
     """
