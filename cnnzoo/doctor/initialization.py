@@ -25,7 +25,7 @@ SATURATED = 5.0
 SATURATED_SHARE = 0.5
 """Share of such values in a layer that is too large (DeepDiagnosis)."""
 
-BATCH = 16
+BATCH = 8
 """Examples that activations are computed for."""
 
 
@@ -133,9 +133,10 @@ def _check_growth(plan: TrainingPlan, x: np.ndarray[Any, Any]) -> Iterator[Findi
     if len(weighted) < 3:
         return
     first, last = weighted[0], weighted[-1]
-    (outputs,) = graph.values([first], x, training=True)
-    (inputs,) = graph.values([last], x, inputs=True, training=True)
-    start, end = (float(np.std(keras.ops.convert_to_numpy(v))) for v in (outputs, inputs))
+    if not graph.before(last):
+        return
+    values = graph.values([first, *graph.before(last)[:1]], x, training=True)
+    start, end = (float(np.std(keras.ops.convert_to_numpy(v))) for v in values)
     if not start or not np.isfinite([start, end]).all():
         return
     ratio = end / start

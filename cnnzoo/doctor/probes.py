@@ -367,7 +367,7 @@ def check_course(probes: Probes, found: list[Finding]) -> list[Finding]:
             return found
     words = f"{len(course.losses)} steps on {size} examples take the loss from {course.start:.3g}"
     end = "a number that is not finite" if math.isinf(course.end) else f"{course.end:.3g}"
-    if course.fall < STUCK:
+    if course.fall < STUCK or course.losses.max() > DIVERGES * course.start:
         for factor in DOWN:
             slower = probes.run(factor)
             if probes.is_fitted(slower):

@@ -159,3 +159,21 @@ def test_large_models_get_fewer_steps():
     probes = make_probes(make_plan(built, (np.zeros((8, 512, 512, 3), "uint8"), Y[:8])))
     assert probes.steps * len(probes.batch[0]) * 3 * 2.466e9 <= MAX_MACS
     assert probes.steps == 3
+
+
+def test_rate_after_whose_jump_the_loss_stays_at_chance_is_high():
+    digits = cnnzoo.load_data("digits")
+    keras.utils.set_random_seed(1)
+    built = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    built.compile(Adam(1.0), "sparse_categorical_crossentropy")
+    table = findings(built, *digits.train)
+    assert codes(table) == ["rate-high"]
+    assert table["remedy"].tolist() == ["Set the learning rate to 0.1"]
