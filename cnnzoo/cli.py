@@ -1,7 +1,9 @@
-"""Command line of the zoo: list, describe and tune models."""
+"""Command line of the zoo: list, describe, check and tune models."""
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -136,6 +138,67 @@ def describe_command(
         console.print(f"  {toggle.name}={value}", style="bold", markup=False, highlight=False)
         description = Text(toggle.describe(entry.toggles))
         console.print(Padding(description, (0, 0, 0, 6)), highlight=False)
+
+
+@app.command("check")
+def check_command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|MODULE:BUILD",
+            help="Name of a model, or a function that returns a compiled keras.Model.",
+        ),
+    ],
+    choices: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
+    ] = None,
+    *,
+    data: Annotated[
+        str, typer.Option(help="Name of the data, as in `cnnzoo.load_data`.")
+    ] = "mnist5k",
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Planned epochs; without them the steps are not judged."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 32,
+    range_test: Annotated[
+        bool, typer.Option("--range-test", help="Find the place of the learning rate.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the data.")] = 0,
+) -> None:
+    """Look for faults of a model and its data before training; exit with 1 if there is an error."""
+    from rich.console import Console
+
+    from cnnzoo.builders import ToggleGroups, find_builder
+    from cnnzoo.data.load import load_data
+
+    console = Console()
+    with one_line_errors():
+        if str(Path.cwd()) not in sys.path:  # where `python` looks for modules
+            sys.path.insert(0, str(Path.cwd()))
+        toggles = ToggleGroups.of(model).model
+        settings: Any = parse_choices(choices or [], toggles, model)
+        with console.status("checking"):
+            load_keras()
+            from cnnzoo.doctor.check import check
+
+            loaded = load_data(data, seed=seed)
+            built = find_builder(model).build(
+                settings, loaded.info.input_shape, loaded.info.classes, seed
+            )
+            findings = check(
+                built, loaded, epochs=epochs, batch_size=batch_size, range_test=range_test
+            )
+    console.print(f"{model} on {loaded.info}", style="bold", highlight=False, markup=False)
+    if findings.empty:
+        console.print("No findings.")
+        return
+    rows = [
+        (row.severity, row.code, f"{row.evidence}. {row.remedy}.") for row in findings.itertuples()
+    ]
+    console.print(table(("severity", "code", "evidence and remedy"), rows))
+    if (findings["severity"] == "error").any():
+        raise typer.Exit(1)
 
 
 @app.command("tune")
