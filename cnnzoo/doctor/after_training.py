@@ -22,7 +22,7 @@ from cnnzoo.doctor.record import Record, is_bad
 from cnnzoo.doctor.stopping import check_stopping
 from cnnzoo.doctor.units import check_dead_units, check_saturation
 
-RESULTS = (check_nonfinite, check_curves_divergence, check_metric_chance, check_instability)
+RESULTS = (check_nonfinite, check_metric_chance, check_instability)
 """Diagnoses that tell of a bad result."""
 
 CAUSES = (
@@ -43,7 +43,9 @@ SYMPTOMS = {"dead-units", "saturated", "gradient-vanishing"}
 """States of layers, which another cause may have led to during the training."""
 
 
-def diagnose_record(record: Record, known: Sequence[Finding] = ()) -> list[Finding]:
+def diagnose_record(
+    record: Record, known: Sequence[Finding] = (), *, evaluated: bool = False
+) -> list[Finding]:
     """Return the findings of a training: its results, their causes, and weaknesses.
 
     A cause is looked for only if there is something to explain: a result at chance level, a loss
@@ -57,6 +59,9 @@ def diagnose_record(record: Record, known: Sequence[Finding] = ()) -> list[Findi
     known
         Findings that are already known, from an evaluation of the trained model. Their codes are
         not given a second time.
+    evaluated
+        Whether they come from an evaluation, so that the curves need not tell whether the model is
+        at chance level or diverged.
 
     Returns
     -------
@@ -72,7 +77,9 @@ def diagnose_record(record: Record, known: Sequence[Finding] = ()) -> list[Findi
     """
     findings = list(known)
     _add(findings, (check(record) for check in RESULTS))
-    if not is_bad(findings):
+    if not evaluated:
+        _add(findings, [check_curves_divergence(record)])
+    if not evaluated and not is_bad(findings):
         _add(findings, [check_curves_chance(record)])
     bad = is_bad(findings)
     if bad or record.is_poor:

@@ -7,6 +7,7 @@ averages, seed states, metrics. The optimizer's update is made by a copy on copi
 import contextlib
 import math
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,8 +63,10 @@ class Probe:
         trained = model.trainable_variables
         values = [*map(_value, trained)]
         seen: dict[int, tuple[Any, dict[str, float]]] = {}
-        with _kept_streams(), _watching(model, seen, _states):
-            loss, penalty, gradients, scope = self._gradients(values, {})
+        with _kept_streams():
+            with _watching(model, seen, _states):
+                loss, penalty, gradients, scope = self._gradients(values, {})
+            inference_loss = self._inference_loss() if self._normalizes else math.nan
         norms = [_norm(gradient) for gradient in gradients]
         updated, kept = self._update(values, gradients, Change(), copy_state=True)
         layers = []
@@ -90,7 +93,7 @@ class Probe:
             step=step,
             epoch=epoch,
             loss=loss - penalty,
-            inference_loss=self._inference_loss() if self._normalizes else math.nan,
+            inference_loss=inference_loss,
             penalty=penalty,
             rate=rate_of(model.optimizer),
             gradient=math.sqrt(sum(norm**2 for norm in norms)),
@@ -207,7 +210,8 @@ class Probe:
 
         model = self.model
         mapping = [*zip(model.trainable_variables, values, strict=True)]
-        mapping += [(v, state[id(v)]) for v in model.non_trainable_variables if id(v) in state]
+        # a regularizer reads its variable from the scope
+        mapping += [(v, state.get(id(v), v)) for v in model.non_trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             with keras.StatelessScope(mapping, collect_losses=True) as scope:
@@ -224,7 +228,7 @@ class Probe:
 
     def _inference_loss(self) -> float:
         model = self.model
-        with keras.StatelessScope(collect_losses=True):
+        with keras.StatelessScope([(v, v) for v in model.variables], collect_losses=True):
             outputs = model(self.x, **self._mode(False))
             loss = model.compute_loss(self.x, self.y, outputs, self.weights)
             penalty = sum((ops.sum(one) for one in model.losses), ops.zeros(()))
@@ -384,10 +388,15 @@ def _finite(value: Any) -> bool:
 
 @contextlib.contextmanager
 def _kept_streams() -> Iterator[None]:
-    """Restore the global random streams of Python and NumPy, which custom layers may draw from."""
+    """Restore the random streams of Python and NumPy, which custom layers may draw from.
+
+    Warnings are ignored: the training itself gives them.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002

@@ -54,11 +54,15 @@ def test_trial_is_measured_on_every_split():
 @pytest.mark.parametrize(
     ("levels", "codes", "said"),
     [
-        ({"learning_rate": 0.01, "units": 32}, [], ""),
-        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        ({"learning_rate": 0.01, "units": 32}, ["stopped-early"], ""),
+        (
+            {"learning_rate": 1e-6},
+            ["at-chance", "rate-low"],
+            "accuracy is 0.111 (a constant answer: 0.1)",
+        ),
         (
             {"learning_rate": 100.0, "optimizer": "sgd"},
-            ["diverged", "at-chance"],
+            ["diverged", "at-chance", "rate-high", "dead-units"],
             "where a constant answer has 2.3",
         ),
     ],
@@ -68,6 +72,9 @@ def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
     assert result.status == "done"
     assert [finding.code for finding in result.findings] == codes
     assert said in " ".join(map(str, result.findings))
+    # that it stopped early follows from the recipe, and that units died from the rate
+    notes = {finding.code for finding in result.findings if finding.severity == "note"}
+    assert notes == {"stopped-early", "dead-units"} & {*codes}
 
 
 @pytest.mark.parametrize(
