@@ -91,12 +91,16 @@ def findings_of_trial(
         check_chance(Constant.of(labels, classes), by_split[split], split),
         check_likelihood(model, metrics),
     ]
+    record, losses = doctor.record, None
     if "loss" in by_split["train"]:
-        steps = len(history["loss"]) * math.ceil(data.info.sizes.train / recipe.batch_size)
         losses = history["loss"][-1], by_split["train"]["loss"]
+    elif record.last is not None and math.isfinite(record.last.inference_loss):
+        losses = record.last.loss, record.last.inference_loss
+    if losses is not None:
+        steps = len(history["loss"]) * math.ceil(data.info.sizes.train / recipe.batch_size)
         known.insert(2, check_moving_averages(model, *losses, steps))
     record = replace(
-        doctor.record,
+        record,
         constant=Constant.of(data.train.y, classes),
         validation_constant=Constant.of(data.validation.y, classes)
         if len(data.validation.y)
