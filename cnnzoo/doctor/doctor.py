@@ -29,7 +29,7 @@ BUDGET = 0.02
 SPACING = 1.05
 """Smallest ratio of the times of two measurements, which bounds their number."""
 
-CADENCES = ("time", "epochs")
+CADENCES = ("time", "epochs", "ends")
 
 
 class Doctor(keras.callbacks.Callback):
@@ -46,19 +46,20 @@ class Doctor(keras.callbacks.Callback):
         Probe batch: a tuple (x, y) or (x, y, example weights) as the model trains on them, best
         16 to 64 training examples. If left out, 32 evenly spaced examples are taken from the
         arrays that ``fit`` was given. From a data set or a generator nothing is taken, because
-        reading it could change it; only the curves are watched then, and `watched` says so. A
+        reading it could change it; only the curves are watched then, and ``watched`` says so. A
         batch of a ``tf.data.Dataset`` is ``next(iter(dataset))``.
     cadence
         "time": measure as often as 2% of the training time allow, at least before and after the
         training. "epochs": measure before training, after epochs 1, 2, 4, 8, ... and after
-        training, so that the measurements are a function of the training.
+        training, so that the measurements are a function of the training. "ends": measure nothing
+        until `measure_ends` is called.
 
     Attributes
     ----------
     watched
         What is watched, in words.
     record
-        The `cnnzoo.doctor.record.Record` of the last training.
+        The record of the last training, which the diagnoses read.
     seconds
         Time that the doctor took.
 
@@ -93,7 +94,7 @@ class Doctor(keras.callbacks.Callback):
             )
         if cadence not in CADENCES:
             raise ToggleError(
-                f"`cadence` of `Doctor`: expected 'time' or 'epochs'; got {cadence!r}."
+                f"`cadence` of `Doctor`: expected 'time', 'epochs' or 'ends'; got {cadence!r}."
             )
         self._given, self._cadence = probe, cadence
         self.watched = "nothing yet"
@@ -128,7 +129,8 @@ class Doctor(keras.callbacks.Callback):
         self._optimizer = _settings_of(self.model.optimizer)
         self._read_targets()
         self._take_probe()
-        self._measure()
+        if self._cadence != "ends":
+            self._measure()
         self._begin = start
         self.seconds = time.perf_counter() - start
 
@@ -164,7 +166,8 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Measure the trained model."""
-        if self._broken is None and (not self._measured or self._measured[-1].step < self._steps):
+        is_new = not self._measured or self._measured[-1].step < self._steps
+        if self._cadence != "ends" and self._broken is None and is_new:
             self._timed_measure()
 
     # Results
@@ -189,7 +192,7 @@ class Doctor(keras.callbacks.Callback):
         )
 
     def diagnose(self) -> list[Finding]:
-        """Return the findings of the last training as objects; see `findings`.
+        """Return the findings of the last training as objects; see ``findings``.
 
         If the result is bad, the first call trains a copy of the model for some steps on the probe
         batch with other learning rates, to tell causes apart.
@@ -203,6 +206,18 @@ class Doctor(keras.callbacks.Callback):
                 )
             self._findings = diagnose_record(record, [it for it in more if it is not None])
         return self._findings
+
+    def measure_ends(self) -> None:
+        """Measure the initial model, and the trained one if its loss is finite.
+
+        With the cadence "ends" a training without anything to explain takes no time for
+        measurements. The model must not have been changed since its training.
+        """
+        if self._measured:
+            return
+        self._measure(initial=True)
+        if self._broken is None:
+            self._measure()
 
     def findings(self) -> pd.DataFrame:
         """Return the findings of the last training, the most serious first.
@@ -317,12 +332,13 @@ class Doctor(keras.callbacks.Callback):
         self.seconds += self._cost
         self._measured_at = start - self._begin
 
-    def _measure(self) -> None:
+    def _measure(self, *, initial: bool = False) -> None:
         self._measured_at = 0.0
         if self._probe is None:
             return
+        when = (0, 0) if initial else (self._steps, self._epoch)
         try:
-            self._measured.append(self._probe.measure(self._steps, self._epoch))
+            self._measured.append(self._probe.measure(*when, initial=initial))
         except Exception as error:  # a diagnosis must not end a training
             self._probe = None
             self.watched = (

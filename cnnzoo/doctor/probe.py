@@ -51,24 +51,29 @@ class Probe:
             for layer in _leaves(model)
         )
 
-    def measure(self, step: int, epoch: int) -> Measurement:
+    def measure(self, step: int, epoch: int, *, initial: bool = False) -> Measurement:
         """Measure losses, gradients, updates and units.
 
         Parameters
         ----------
         step, epoch
             Training steps and epochs so far.
+        initial
+            Whether to measure the model as it was when the probe was made.
         """
         model = self.model
         trained = model.trainable_variables
-        values = [*map(_value, trained)]
+        state = self._initial_state() if initial else {}
+        values = [state.pop(id(v)) for v in trained] if initial else [*map(_value, trained)]
         seen: dict[int, tuple[Any, dict[str, float]]] = {}
         with _kept_streams():
             with _watching(model, seen, _states):
-                loss, penalty, gradients, scope = self._gradients(values, {})
-            inference_loss = self._inference_loss() if self._normalizes else math.nan
+                loss, penalty, gradients, scope = self._gradients(values, state)
+            inference_loss = math.nan
+            if self._normalizes:
+                inference_loss = self._inference_loss(values, state)
         norms = [_norm(gradient) for gradient in gradients]
-        updated, kept = self._update(values, gradients, Change(), copy_state=True)
+        updated, kept = self._update(values, gradients, Change(), copy_state=not initial)
         layers = []
         owners = {id(layer): layer for layer in _leaves(model)}
         order = [*seen, *(key for key in owners if key not in seen)]
@@ -86,7 +91,7 @@ class Probe:
                     if weight > 0:
                         states["update"] = _norm(updated[place] - values[place]) / weight
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-                states["shift"] = _shift(layer, scope)
+                states["shift"] = _shift(layer, scope, state)
             if states:
                 layers.append(LayerState(layer.name, type(layer).__name__, **states))
         return Measurement(
@@ -226,9 +231,11 @@ class Probe:
     def _mode(self, training: bool) -> dict[str, bool]:
         return {"training": training} if self.model._call_has_training_arg else {}
 
-    def _inference_loss(self) -> float:
+    def _inference_loss(self, values: Sequence[Any], state: Mapping[int, Any]) -> float:
         model = self.model
-        with keras.StatelessScope([(v, v) for v in model.variables], collect_losses=True):
+        mapping = [*zip(model.trainable_variables, values, strict=True)]
+        mapping += [(v, state.get(id(v), v)) for v in model.non_trainable_variables]
+        with keras.StatelessScope(mapping, collect_losses=True):
             outputs = model(self.x, **self._mode(False))
             loss = model.compute_loss(self.x, self.y, outputs, self.weights)
             penalty = sum((ops.sum(one) for one in model.losses), ops.zeros(()))
@@ -338,7 +345,7 @@ def _states(layer: Any, output: Any) -> dict[str, float]:
     return {}
 
 
-def _shift(layer: keras.layers.BatchNormalization, scope: Any) -> float:
+def _shift(layer: keras.layers.BatchNormalization, scope: Any, state: Mapping[int, Any]) -> float:
     """Return how far the moving mean is from the batch mean, in batch standard deviations.
 
     The batch statistics follow from the update of the averages, which the scope caught.
@@ -348,7 +355,7 @@ def _shift(layer: keras.layers.BatchNormalization, scope: Any) -> float:
         return math.nan
     pairs = []
     for variable in (layer.moving_mean, layer.moving_variance):
-        before = variable.numpy().astype("float64")
+        before = np.asarray(state.get(id(variable), variable.value), "float64")
         after = np.asarray(scope.get_current_value(variable), "float64")
         pairs.append((before, (after - momentum * before) / (1 - momentum)))
     (moving, mean), (_, variance) = pairs

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fit_call import PROBE_EXAMPLES
 from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.doctor.moving_averages import check_moving_averages
+from cnnzoo.doctor.record import is_bad
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.initialization import complete
@@ -45,11 +47,11 @@ def doctor_of(model: keras.Model, data: Data, recipe: Recipe) -> Doctor:
         targets = loss.encode(labels)[places]
         weights = class_weights(recipe, labels, loss.classes)
     except (ToggleError, LabelError):  # which the training raises with its remedy
-        return Doctor(cadence="epochs")
+        return Doctor(cadence="ends")
     probe = [oriented(x[places]), targets]
     if weights is not None:
         probe.append(np.asarray(example_weights(targets, weights)))
-    return Doctor(tuple(probe), cadence="epochs")
+    return Doctor(tuple(probe), cadence="ends")
 
 
 def findings_of_trial(
@@ -91,22 +93,27 @@ def findings_of_trial(
         check_chance(Constant.of(labels, classes), by_split[split], split),
         check_likelihood(model, metrics),
     ]
-    record, losses = doctor.record, None
+    losses = None
     if "loss" in by_split["train"]:
         losses = history["loss"][-1], by_split["train"]["loss"]
-    elif record.last is not None and math.isfinite(record.last.inference_loss):
-        losses = record.last.loss, record.last.inference_loss
+    elif any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
+        doctor.measure_ends()
+        last = doctor.record.last
+        if last is not None and last.step:
+            losses = last.loss, last.inference_loss
     if losses is not None:
         steps = len(history["loss"]) * math.ceil(data.info.sizes.train / recipe.batch_size)
         known.insert(2, check_moving_averages(model, *losses, steps))
-    record = replace(
-        record,
-        constant=Constant.of(data.train.y, classes),
-        validation_constant=Constant.of(data.validation.y, classes)
-        if len(data.validation.y)
-        else None,
-    )
-    findings = diagnose_record(record, [it for it in known if it is not None], evaluated=True)
+    results = [finding for finding in known if finding is not None]
+    constants: dict[str, Any] = {"constant": Constant.of(data.train.y, classes)}
+    if len(data.validation.y):
+        constants["validation_constant"] = Constant.of(data.validation.y, classes)
+    record = replace(doctor.record, **constants)
+    findings = diagnose_record(record, results, evaluated=True)
+    if is_bad(findings) or record.is_poor:  # which the measurements may explain
+        doctor.measure_ends()
+        record = replace(doctor.record, **constants)
+        findings = diagnose_record(record, results, evaluated=True)
     return tuple(
         replace(one, severity=Severity.NOTE)
         if one.code in OF_THE_RECIPE and one.severity == Severity.WARNING

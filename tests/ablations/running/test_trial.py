@@ -60,6 +60,7 @@ def test_trial_is_measured_on_every_split():
             ["at-chance", "rate-low"],
             "accuracy is 0.111 (a constant answer: 0.1)",
         ),
+        ({"learning_rate": 1.0}, ["at-chance", "rate-high", "dead-units"], "at rate 1, and to"),
         (
             {"learning_rate": 100.0, "optimizer": "sgd"},
             ["diverged", "at-chance", "rate-high", "dead-units"],
@@ -172,6 +173,11 @@ def test_nan_loss_ends_the_trial_as_failed():
     assert result.status == "failed"
     assert result.reason == "train_loss is not a finite number after epoch 1 of 2"
     assert len(result.history["loss"]) == 1
+    found = {finding.code: finding for finding in result.findings}
+    broken = found["loss-nonfinite"]
+    assert (broken.severity, broken.epoch) == ("error", 1)
+    assert f"`{broken.layer}` is the first" in broken.evidence
+    assert "rate-high" in found
 
 
 def test_outputs_without_a_likelihood_are_a_finding():

@@ -6,6 +6,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnnzoo import Doctor, ToggleError
@@ -175,7 +176,10 @@ def test_probe_that_does_not_fit_ends_no_training():
             {"probe": X},
             "`probe` of `Doctor`: expected a tuple (x, y) or (x, y, example weights); got ndarray.",
         ),
-        ({"cadence": "hours"}, "`cadence` of `Doctor`: expected 'time' or 'epochs'; got 'hours'."),
+        (
+            {"cadence": "hours"},
+            "`cadence` of `Doctor`: expected 'time', 'epochs' or 'ends'; got 'hours'.",
+        ),
     ],
 )
 def test_invalid_arguments_are_refused(options, message):
@@ -268,3 +272,16 @@ def test_batch_normalization_with_unconverged_averages_is_named():
     layers = [keras.layers.BatchNormalization(), *dense(16, "relu"), head()]
     found, _ = diagnosed(layers, keras.optimizers.Adam(0.03), x=X * 5 + 50, epochs=12)
     assert found["modes-differ"].name == ("BatchNormalization's moving averages have not converged")
+
+
+def test_measuring_the_ends_later_is_the_same():
+    ends = []
+    for cadence in ("epochs", "ends"):
+        model, doctor = model_of(optimizer=keras.optimizers.Adam(0.02)), Doctor(cadence=cadence)
+        model.fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=[doctor])
+        if cadence == "ends":
+            assert not len(doctor.measurements())
+            doctor.measure_ends()
+        table = doctor.measurements()
+        ends.append(table[table["step"].isin([0, 6])].reset_index(drop=True))
+    pd.testing.assert_frame_equal(*ends, rtol=1e-5)
