@@ -19,7 +19,7 @@ from ablations.results.rules import (
     margins_of,
     measured,
 )
-from ablations.results.trials import history_table, trials_table
+from ablations.results.trials import all_findings, history_table, trials_table
 from ablations.stats.metrics import Better
 from ablations.store import Store
 from ablations.store.provenance import all_machines
@@ -79,13 +79,23 @@ class Analysis:
         Columns: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``status`` ("done",
         "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds`` of the whole trial
         and ``fit_seconds`` of its training alone, then every metric by split ("test_loss"),
-        ``findings`` of the doctor, their ``codes`` separated by blanks, ``reason`` and ``key``.
+        ``findings`` of the doctor without its notes, their ``codes`` separated by blanks,
+        ``reason`` and ``key``.
         """
         return self._trials.copy()
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
         return trials_table(self._plan, self._results, self.study.metrics)
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """One row per finding of the doctor, notes included.
+
+        Columns: ``variant``, ``seed``, ``code``, ``severity`` ("error", "warning" or "note"),
+        ``layer``, ``epoch``, ``evidence``, ``remedy``, ``source`` and ``name``.
+        """
+        return all_findings(self._plan, self._results)
 
     @property
     def history(self) -> pd.DataFrame:

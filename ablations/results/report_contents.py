@@ -1,6 +1,8 @@
 """The contents of a study's report, gathered from its results."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +27,7 @@ from ablations.stats.page_claims import Claims, page_wide
 from ablations.study import BASELINE, Status
 from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.errors import StudyError
-from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
+from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Severity
 
 FEWEST_TO_CHOOSE = 2
 """Number of variants, with the baseline, up to which the deltas say which one is the best."""
@@ -52,7 +54,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     history = results.history
     if len(history) and history["epoch"].max() > 1:
         tables[EPOCHS] = results.convergence()
-    findings = _findings(trials)
+    common, findings = _findings(trials, results.findings)
     study = results.study.to_dict()
     return ReportContents(
         study=study,
@@ -66,6 +68,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
             *_of_costs(trials),
             *_of_chance(trials),
             *(differences(results, beside) if beside is not None else ()),
+            *common,
             *(f"Baseline: {finding}" for finding in findings.pop(BASELINE, [])),
         ],
         variant_findings=findings,
@@ -181,18 +184,51 @@ def _trends(results: Analysis) -> pd.DataFrame:
     return trends[trends["p"].notna()]
 
 
-def _findings(trials: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the doctor's findings by variant, with the number of trials and an example."""
-    counts = _done(trials).groupby("variant").size()
-    findings = {}
-    for variant, rows in trials[trials["findings"] != ""].groupby("variant", sort=False):
+def _findings(trials: pd.DataFrame, found: pd.DataFrame) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the doctor's findings: sentences on those that all variants share, and by variant.
+
+    Each gives the number of trials and an example. A finding is shared if most trials of every
+    variant have its code; notes are given only if they are shared. Chance level and divergence stay
+    with the variants, whose verdicts they bar.
+    """
+    counts = trials[trials["status"].isin([Status.DONE, Status.FAILED])].groupby("variant").size()
+    shared = _shared(found, counts)
+    sentences = []
+    for code in shared:
+        rows = found[found["code"] == code].drop_duplicates(["variant", "seed"])
         first = rows.iloc[0]
-        example = "" if len(set(rows["findings"])) == 1 else f", for instance seed {first['seed']}"
+        sentences.append(
+            f"All variants, {len(rows):,} of {counts.sum():,} trials, for instance "
+            f"{first['variant']} with seed {first['seed']}: {_text(first)}"
+        )
+    by_variant = {}
+    own = found[~found["code"].isin(shared) & (found["severity"] != Severity.NOTE)]
+    texts = [_text(row) for row in own.to_dict("records")]
+    table = own.assign(text=texts).groupby(["variant", "seed"], sort=False)["text"].agg(" ".join)
+    for variant, rows in table.groupby(level="variant", sort=False):
+        seed, text = rows.index[0][1], rows.iloc[0]
+        example = "" if len(set(rows)) == 1 else f", for instance seed {seed}"
         count = counts.get(variant, len(rows))
         plural = "" if count == 1 else "s"
-        text = f"{len(rows)} of {count} trial{plural}{example}: {first['findings']}"
-        findings[str(variant)] = [text]
-    return findings
+        by_variant[str(variant)] = [f"{len(rows)} of {count} trial{plural}{example}: {text}"]
+    return sentences, by_variant
+
+
+def _shared(found: pd.DataFrame, counts: pd.Series) -> list[str]:
+    """Return the codes that most trials of every variant have, if there are several variants."""
+    if len(counts) < 2:
+        return []
+    seeds = found.drop_duplicates(["code", "variant", "seed"]).groupby(["code", "variant"]).size()
+    return [
+        code
+        for code in dict.fromkeys(found["code"])
+        if code not in (AT_CHANCE, DIVERGED)
+        and all(2 * seeds.get((code, variant), 0) > count for variant, count in counts.items())
+    ]
+
+
+def _text(row: Mapping[str, Any] | pd.Series) -> str:
+    return f"{row['name']}: {row['evidence']}. {row['remedy']}."
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ablations.store import Planned
 from ablations.study import Status, TrialResult
+from cnnzoo.doctor.finding import COLUMNS, Severity, findings_table
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
@@ -47,6 +48,21 @@ def history_table(plan: Sequence[Planned], results: Mapping[str, TrialResult]) -
     return pd.DataFrame(rows, columns=None if rows else ["variant", "seed", "epoch"])
 
 
+def all_findings(plan: Sequence[Planned], results: Mapping[str, TrialResult]) -> pd.DataFrame:
+    """Return one row per finding of each trial; see `Results.findings`."""
+    tables = [
+        findings_table(results[planned.key].findings).assign(
+            variant=planned.variant, seed=planned.seed
+        )
+        for planned in plan
+        if planned.key in results and results[planned.key].findings
+    ]
+    columns = ["variant", "seed", *COLUMNS]
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )
+
+
 def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
     row = {
         "variant": planned.variant,
@@ -65,8 +81,9 @@ def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
         row |= {name: getattr(result, name) for name in ("reason", *COSTS)}
         row |= result.metrics
         row["status"] = str(result.status)
-        row["findings"] = " ".join(map(str, result.findings))
-        row["codes"] = " ".join(dict.fromkeys(finding.code for finding in result.findings))
+        findings = [one for one in result.findings if one.severity != Severity.NOTE]
+        row["findings"] = " ".join(map(str, findings))
+        row["codes"] = " ".join(dict.fromkeys(finding.code for finding in findings))
     if planned.infeasible:
         row |= {"status": str(Status.INFEASIBLE), "reason": planned.infeasible}
     return row

@@ -15,6 +15,7 @@ from ablations.store.provenance import changes, context_of, describe_machine
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO
 from cnnzoo.data import load_data
+from cnnzoo.doctor.finding import Severity
 from cnnzoo.runtime.interrupts import Interruption
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]
@@ -169,7 +170,8 @@ class Rounds:
         rows = planner.rows(self._variants, self._blocks, infeasible(self._measured))
         self._shown.say_once(planner.orthogonality([row for row, _ in rows]))
         for finding in dict.fromkeys(f for one in self._measured.values() for f in one.findings):
-            self._shown.say_once(str(finding))
+            if finding.severity != Severity.NOTE:
+                self._shown.say_once(str(finding))
         factors = planner.space.factors(planner.study)
         study = replace(planner.study, factors=factors, baseline=planner.layout.baseline)
         self._store.begin(study, self._context, [row for row, _ in rows], self._weights)

@@ -106,6 +106,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     import keras
 
     from cnnzoo.analysis.cost import macs
+    from cnnzoo.doctor.trial_doctor import doctor_of, findings_of_trial
     from cnnzoo.training.train import train
 
     toggles, data_toggles = by_group(trial.settings)
@@ -117,7 +118,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         trial.seed,
         keep=builder.reusable,
     )
-    callbacks = []
+    doctor = doctor_of(model, data, trial.recipe)
+    callbacks: list[Any] = [doctor]
     if report_to is not None:
         callbacks.append(
             keras.callbacks.LambdaCallback(
@@ -148,7 +150,9 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         macs=macs(model),
         fingerprint=data.info.fingerprint,
         loss=_loss_kind(model),
-        findings=_findings(model, trained, data, trial),
+        findings=findings_of_trial(
+            doctor, model, data, trial.recipe, trained.metrics, trained.history
+        ),
         held_out=data.info.held_out,
         outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,
@@ -178,31 +182,6 @@ def _loss_kind(model: Any) -> str:
         if name not in NOT_OF_THE_KIND and str(value) != str(default.get(name))
     ]
     return ", ".join([loss.choice.name, *options])
-
-
-def _findings(model: Any, trained: Any, data: Data, trial: Trial) -> tuple[Finding, ...]:
-    from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
-    from cnnzoo.doctor.likelihood import check_likelihood
-    from cnnzoo.doctor.moving_averages import check_moving_averages
-
-    epochs, classes = trained.history["loss"], data.info.classes
-    steps = len(epochs) * math.ceil(data.info.sizes.train / trial.recipe.batch_size)
-    split = next(name for name in ("test", "validation", "train") if len(getattr(data, name).y))
-    split_metrics, train_metrics = (
-        {
-            name.removeprefix(f"{prefix}_"): value
-            for name, value in trained.metrics.items()
-            if name.startswith(f"{prefix}_")
-        }
-        for prefix in (split, "train")
-    )
-    findings = (
-        check_divergence(data.train.y, classes, train_metrics, trained.history),
-        check_chance(Constant.of(getattr(data, split).y, classes), split_metrics, split),
-        check_moving_averages(model, epochs[-1], trained.metrics["train_loss"], steps),
-        check_likelihood(model, trained.metrics),
-    )
-    return tuple(finding for finding in findings if finding is not None)
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from ablations.report.wording import level_words, metric_words, seed_words, sett
 from ablations.results import Results
 from ablations.results.report_contents import contents_of as study_contents
 from ablations.study import Status
+from cnnzoo.doctor.codes import CODES
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.reading.tables import column_of
 from cnnzoo.tuning.records import Hyperparameter, Objective
@@ -68,6 +69,7 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
         warnings=(
             *search.notes,
             *(() if search.hyperparameters else (VARIED_NOTHING,)),
+            *_findings(search.trials),
             *_optimism_words(search, optimism),
         ),
         in_order=search.project.in_order,
@@ -81,6 +83,21 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
         versions=search.project.search.get("versions", {}),
         directory=search.directory,
     )
+
+
+def _findings(trials: pd.DataFrame) -> list[str]:
+    """Return one sentence per code of the doctor's findings, with an example."""
+    sentences = []
+    codes = trials["codes"].str.split()
+    for code in dict.fromkeys(code for row in codes for code in row):
+        marked = trials[[code in row for row in codes]]
+        first = marked.iloc[0]
+        what = CODES[code].name if code in CODES else code
+        sentences.append(
+            f"{what} in {len(marked):,} of {len(trials):,} trainings, for instance trial "
+            f"{first['trial']}: {first['findings']}"
+        )
+    return sentences
 
 
 def _metric(objective: Objective | None) -> str:

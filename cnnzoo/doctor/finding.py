@@ -3,14 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 AT_CHANCE = "at-chance"
 """Code for a model that is not better than a constant answer."""
 
 DIVERGED = "diverged"
 """Code for a model that training left far worse than a constant answer."""
+
+
+MODES_DIFFER = "modes-differ"
+"""Code for a model whose losses in training and inference mode differ."""
 
 
 class Severity(StrEnum):
@@ -67,7 +73,7 @@ COLUMNS = ("code", "severity", "layer", "epoch", "evidence", "remedy", "source",
 """Columns of a table of findings."""
 
 
-def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
+def findings_table(findings: Iterable[Finding]) -> "pd.DataFrame":
     """Return findings as a table, the most serious first, else in the given order.
 
     Examples
@@ -77,6 +83,8 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
        code severity evidence
     0  wide     note  8 units
     """
+    import pandas as pd  # slow to import, which every worker of a study would
+
     order = list(Severity)
     rows = sorted(findings, key=lambda finding: order.index(finding.severity))
     table = pd.DataFrame(

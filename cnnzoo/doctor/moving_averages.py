@@ -4,13 +4,10 @@ from collections.abc import Iterator
 
 import keras
 
-from cnnzoo.doctor.finding import Finding
+from cnnzoo.doctor.finding import MODES_DIFFER, Finding
 
 RATIO, DIFFERENCE = 2.0, 0.1
 """Ratio and difference by which the inference loss must exceed the training loss."""
-
-MODES_DIFFER = "modes-differ"
-"""Code for a model whose losses in training and inference mode differ."""
 
 INITIAL_SHARE = 0.05
 """Share of the initial values in the averages from which those are named as the cause."""

@@ -4,12 +4,13 @@ The names of KerasTuner's own files stand here too, because `reading` must not l
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.runtime.files import write_atomically
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import Direction
@@ -128,6 +129,8 @@ class Execution:
         Why it is not done.
     number
         Index among the executions of its trial, from 0; None if it stands for the whole trial.
+    findings
+        Findings of the doctor.
     """
 
     status: TrialStatus
@@ -138,6 +141,7 @@ class Execution:
     epochs: int | None = None
     reason: str = ""
     number: int | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -220,9 +224,19 @@ def read_executions(folder: Path) -> list[Execution]:
         return []
     rows = json.loads(path.read_text(encoding="utf-8"))
     return [
-        Execution(TrialStatus(row.pop("status")), **row, number=number)
+        Execution(
+            TrialStatus(row.pop("status")),
+            findings=findings_of(row.pop("findings", ())),
+            **row,
+            number=number,
+        )
         for number, row in enumerate(rows)
     ]
+
+
+def findings_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Return stored findings; TypeError or ValueError if they are invalid."""
+    return tuple(Finding(**row) for row in rows)
 
 
 def write_executions(folder: Path, executions: Sequence[Execution]) -> None:

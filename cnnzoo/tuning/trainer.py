@@ -11,6 +11,7 @@ import keras_tuner
 
 from cnnzoo.data import Data
 from cnnzoo.doctor.likelihood import check_likelihood
+from cnnzoo.doctor.trial_doctor import doctor_of, findings_of_trial
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, fix_arithmetic
 from cnnzoo.runtime.error_text import line_of, reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -175,21 +176,26 @@ class Trainer:
             recipe = replace(recipe, epochs=epochs)
         data = self.load(levels, seed)
         model = self._model(levels, data, seed)
+        doctor = doctor_of(model, data, recipe)
         history = fit(
             model,
             self._fitted_data(data, recipe),
             recipe,
             seed=seed,
+            callbacks=[doctor],
             steps_per_execution=STEPS_PER_EXECUTION,
         )
         if save_to is not None:
             model.save(save_to)
+        curves = dict(history)
         history.pop("learning_rate", None)  # not a result
         last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
         validation = evaluate(model, *data.validation)
         metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        training = {"metrics": finite, "epochs": len(history["loss"])}
+        evaluated = {f"validation_{name}": value for name, value in validation.items()}
+        findings = findings_of_trial(doctor, model, data, recipe, evaluated, curves)
+        training = {"metrics": finite, "epochs": len(history["loss"]), "findings": findings}
         broken = [name for name in metrics if name not in finite]
         if broken:
             reason = (

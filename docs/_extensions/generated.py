@@ -17,6 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 from typer.testing import CliRunner
 
 import cnnzoo
+from cnnzoo.doctor.codes import CODES
 
 
 def list_table(header: Iterable[str], rows: Iterable[Iterable[str]], widths: str) -> str:
@@ -79,6 +80,25 @@ def model_rows() -> Iterable[tuple[str, str, str]]:
         else:
             who = f"all but {', '.join(missing)}" if missing else "all"
         yield f"``{name}``", description, who
+
+
+class CodeTable(SphinxDirective):
+    """A table with one row per code of a finding."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        rows = [
+            (
+                f"``{code.code}``",
+                code.definition,
+                str(code.severity),
+                ", ".join(map(str, code.stages)),
+                code.source or " ",
+            )
+            for code in CODES.values()
+        ]
+        header = ("code", "meaning", "severity", "known", "source")
+        return self.parse_text_to_nodes(list_table(header, rows, "18 42 10 12 18"))
 
 
 class CommandHelp(SphinxDirective):
@@ -144,5 +164,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", link_measurements)
     app.add_directive("model-table", ModelTable)
     app.add_directive("toggle-table", ToggleTable)
+    app.add_directive("code-table", CodeTable)
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

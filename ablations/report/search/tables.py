@@ -38,7 +38,7 @@ def trials_table(contents: SearchContents) -> Table:
     """Return all trials without empty columns; another table has the reasons of failures."""
     trials = contents.trials
     same = [name for name in ("execution", "seed") if trials[name].nunique() < 2]
-    return _named("All trials", trials.drop(columns=[*same, "reason"]), contents)
+    return _named("All trials", trials.drop(columns=[*same, "reason", "findings"]), contents)
 
 
 def failures_table(contents: SearchContents) -> Table:
@@ -126,7 +126,7 @@ def study_tables(contents: SearchContents) -> list[Table]:
 
 def _named(title: str, frame: pd.DataFrame, contents: SearchContents) -> Table:
     """Return a table without empty columns; hyperparameters keep their names."""
-    optional = ("reason", "partial")
+    optional = ("reason", "partial", "codes")
     kept = [
         name
         for name in frame

@@ -41,6 +41,7 @@ from cnnzoo.tuning.records import (
     SearchError,
     SearchTrial,
     TrialStatus,
+    findings_of,
     trial_folder,
 )
 
@@ -290,6 +291,7 @@ def _execution(row: Any, index: int) -> Execution:
         integer(row.get("epochs")),
         NO_SCORE if has_no_score else one_line(row.get("reason") or ""),
         index,
+        findings_of(row.get("findings") or ()),
     )
 
 

@@ -114,7 +114,8 @@ class SearchResults:
         "unreadable"), ``score``, one column per hyperparameter (empty if another one switches it
         off), one column per metric, ``seconds``, ``trained_epochs``, and for Hyperband
         ``bracket``, ``round`` and ``partial``: whether the trial had fewer epochs than a full
-        training, so that its score is not comparable.
+        training, so that its score is not comparable. ``findings`` of the doctor without its
+        notes, and their ``codes`` separated by blanks, are empty if none were stored.
 
         A hyperparameter or metric with the name of another column gets the prefix "hp:" or
         "metric:".

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from cnnzoo.doctor.finding import Severity
 from cnnzoo.tuning.records import Execution, Project, SearchTrial
 
 FIRST = ("trial", "execution", "seed", "status", "score")
-LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "reason")
+LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "findings", "codes", "reason")
 PREFIX, METRIC = "hp:", "metric:"
 """Prefixes of a hyperparameter or metric that has the name of another column."""
 
@@ -51,6 +52,7 @@ def trials_frame(project: Project) -> pd.DataFrame:
             "bracket": trial.bracket,
             "round": trial.round,
             "partial": is_partial(trial, project),
+            **_findings(execution),
             "reason": execution.reason,
         }
         for trial in project.trials
@@ -59,6 +61,13 @@ def trials_frame(project: Project) -> pd.DataFrame:
     names = dict.fromkeys(name for row in rows for name in row)
     metrics = [name for name in names if name not in (*FIRST, *searched, *LAST)]
     return _table(rows, [*FIRST, *searched, *metrics, *LAST])
+
+
+def _findings(execution: Execution) -> dict[str, str]:
+    """Return the texts and the codes of the findings, without notes."""
+    findings = [one for one in execution.findings if one.severity != Severity.NOTE]
+    codes = dict.fromkeys(finding.code for finding in findings)
+    return {"findings": " ".join(map(str, findings)), "codes": " ".join(codes)}
 
 
 def configurations_frame(

@@ -45,15 +45,18 @@ def test_findings_are_in_the_report(stubbed, tmp_path, monkeypatch, suffix):
     study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=2)
     results = run(study, tmp_path / "study", engine="serial", progress=False)
     page = results.report(tmp_path / f"report.{suffix}").read_text()
-    assert f"Baseline: 2 of 2 trials: {FINDING}" in page
-    assert page.count(FINDING) == 2  # and in full once for the variant, of both metrics
+    words = "All variants, 4 of 4 trials, for instance baseline with seed 0: "
+    assert f"{words}{FINDING}: it. Wait." in page
+    assert page.count(FINDING) == 1
 
 
 def test_differing_findings_are_shown_by_an_example(stubbed, tmp_path, monkeypatch):
     train = runner.run_trial
 
     def told(trial, *args, **more):
-        return replace(train(trial, *args, **more), findings=[finding(trial.seed + 0.25)])
+        found = [finding(trial.seed + 0.25)] if trial.settings.get("units") == 8 else []
+        note = replace(finding("all the same"), code="wide", severity="note")
+        return replace(train(trial, *args, **more), findings=[*found, note])
 
     monkeypatch.setattr(runner, "run_trial", told)
     study = Study("mlp", "digits", factors={"units": [128, 8]}, seeds=3)
@@ -61,6 +64,8 @@ def test_differing_findings_are_shown_by_an_example(stubbed, tmp_path, monkeypat
     assert contents_of(results).variant_findings == {
         "units=8": [f"3 of 3 trials, for instance seed 0: {FINDING}: 0.25. Wait."]
     }
+    assert set(results.trials["codes"]) == {"", "modes-differ"}
+    assert results.findings["severity"].value_counts().to_dict() == {"note": 6, "warning": 3}
 
 
 def test_path_must_start_at_the_baseline():

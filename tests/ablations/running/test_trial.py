@@ -62,11 +62,16 @@ def test_trial_is_measured_on_every_split():
 @pytest.mark.parametrize(
     ("levels", "codes", "said"),
     [
-        ({"learning_rate": 0.01, "units": 32}, [], ""),
-        ({"learning_rate": 1e-6}, ["at-chance"], "accuracy is 0.111 (a constant answer: 0.1)"),
+        ({"learning_rate": 0.01, "units": 32}, ["stopped-early"], ""),
+        (
+            {"learning_rate": 1e-6},
+            ["at-chance", "rate-low"],
+            "accuracy is 0.111 (a constant answer: 0.1)",
+        ),
+        ({"learning_rate": 1.0}, ["at-chance", "rate-high", "dead-units"], "at rate 1, and to"),
         (
             {"learning_rate": 100.0, "optimizer": "sgd"},
-            ["diverged", "at-chance"],
+            ["diverged", "at-chance", "rate-high", "dead-units"],
             "where a constant answer has 2.3",
         ),
     ],
@@ -76,6 +81,9 @@ def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
     assert result.status == "done"
     assert [finding.code for finding in result.findings] == codes
     assert said in " ".join(map(str, result.findings))
+    # that it stopped early follows from the recipe, and that units died from the rate
+    notes = {finding.code for finding in result.findings if finding.severity == "note"}
+    assert notes == {"stopped-early", "dead-units"} & {*codes}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +181,11 @@ def test_nan_loss_ends_the_trial_as_failed():
     assert result.status == "failed"
     assert result.reason == "train_loss is not a finite number after epoch 1 of 2"
     assert len(result.history["loss"]) == 1
+    found = {finding.code: finding for finding in result.findings}
+    broken = found["loss-nonfinite"]
+    assert (broken.severity, broken.epoch) == ("error", 1)
+    assert f"`{broken.layer}` is the first" in broken.evidence
+    assert "rate-high" in found
 
 
 def test_outputs_without_a_likelihood_are_a_finding():

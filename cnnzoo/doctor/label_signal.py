@@ -1,0 +1,40 @@
+"""Diagnosis of labels that can be memorized and not predicted."""
+
+from cnnzoo.doctor.chance import check_chance
+from cnnzoo.doctor.codes import CODES
+from cnnzoo.doctor.finding import Finding
+from cnnzoo.doctor.record import POOR, Record
+
+
+def check_label_signal(record: Record) -> Finding | None:
+    """Return a finding if the model fits the training data and is at chance on validation data.
+
+    Parameters
+    ----------
+    record
+        The record.
+
+    Examples
+    --------
+    >>> from cnnzoo.doctor.chance import Constant
+    >>> guess = Constant(count=500, accuracy=0.1, nll=2.303)
+    >>> curves = {"loss": [2.2, 0.3], "accuracy": [0.2, 0.95],
+    ...           "val_loss": [2.4, 4.1], "val_accuracy": [0.1, 0.104]}
+    >>> record = Record(curves, constant=guess, validation_constant=guess)
+    >>> check_label_signal(record).evidence
+    'accuracy is 0.95 on the training data, and 0.104 on the 500 validation examples (a constant \
+answer: 0.1)'
+    """
+    constant, name = record.validation_constant, record.accuracy
+    if constant is None or not name or not record.explained > POOR:
+        return None
+    validated = record.curve(f"val_{name}")
+    if not validated or check_chance(constant, {"accuracy": validated[-1]}, "validation") is None:
+        return None
+    return CODES["labels-no-signal"].finding(
+        f"{name} is {record.curve(name)[-1]:.3g} on the training data, and {validated[-1]:.3g} on "
+        f"the {constant.count:,} validation examples (a constant answer: {constant.accuracy:.3g})",
+        "Check that inputs and labels are paired (shuffled together, no row dropped from one), in "
+        "the validation data first: if the training accuracy of a model fitted to the validation "
+        "data is as high, the labels of both splits cannot be predicted",
+    )

@@ -1,0 +1,122 @@
+"""The doctor of a trial: of one training in a study or a search."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnzoo.data import Data
+from cnnzoo.doctor.after_training import diagnose_record
+from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
+from cnnzoo.doctor.doctor import Doctor
+from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.fit_call import PROBE_EXAMPLES
+from cnnzoo.doctor.likelihood import check_likelihood
+from cnnzoo.doctor.moving_averages import check_moving_averages
+from cnnzoo.doctor.record import is_bad
+from cnnzoo.models.compiled_loss import loss_of
+from cnnzoo.models.image_format import oriented
+from cnnzoo.models.initialization import complete
+from cnnzoo.models.losses import LabelError
+from cnnzoo.toggle import ToggleError
+from cnnzoo.training.class_weights import class_weights, example_weights
+from cnnzoo.training.recipe import Recipe
+
+OF_THE_RECIPE = {"stopped-early"}
+"""Codes that tell of the number of epochs, which all trials of a study share: notes in a trial."""
+
+
+def doctor_of(model: keras.Model, data: Data, recipe: Recipe) -> Doctor:
+    """Return a doctor whose findings are a function of the trial: of settings, data and seed.
+
+    Parameters
+    ----------
+    model
+        The compiled model.
+    data, recipe
+        See `cnnzoo.train`. The probe batch are evenly spaced training examples, not augmented.
+    """
+    complete(model, data.info.input_shape)
+    x, labels = data.train
+    places = np.unique(np.linspace(0, len(x) - 1, PROBE_EXAMPLES).astype(int))
+    try:
+        loss = loss_of(model)
+        targets = loss.encode(labels)[places]
+        weights = class_weights(recipe, labels, loss.classes)
+    except (ToggleError, LabelError):  # which the training raises with its remedy
+        return Doctor(cadence="ends")
+    probe = [oriented(x[places]), targets]
+    if weights is not None:
+        probe.append(np.asarray(example_weights(targets, weights)))
+    return Doctor(tuple(probe), cadence="ends")
+
+
+def findings_of_trial(
+    doctor: Doctor,
+    model: keras.Model,
+    data: Data,
+    recipe: Recipe,
+    metrics: Mapping[str, float],
+    history: Mapping[str, Sequence[float]],
+) -> tuple[Finding, ...]:
+    """Return the findings of a trial.
+
+    Parameters
+    ----------
+    doctor
+        The doctor that watched the training.
+    model
+        The trained model.
+    data, recipe
+        What it was trained with.
+    metrics
+        Metrics of the trained model on at least one split, such as "test_accuracy".
+    history
+        Values of each epoch.
+    """
+    classes = data.info.classes
+    by_split = {
+        split: {
+            name.removeprefix(f"{split}_"): value
+            for name, value in metrics.items()
+            if name.startswith(f"{split}_")
+        }
+        for split in ("train", "validation", "test")
+    }
+    split = next(name for name in ("test", "validation", "train") if by_split[name])
+    labels = getattr(data, split).y
+    known = [
+        check_divergence(data.train.y, classes, by_split["train"], history),
+        check_chance(Constant.of(labels, classes), by_split[split], split),
+        check_likelihood(model, metrics),
+    ]
+    losses = None
+    if "loss" in by_split["train"]:
+        losses = history["loss"][-1], by_split["train"]["loss"]
+    elif any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
+        doctor.measure_ends()
+        last = doctor.record.last
+        if last is not None and last.step:
+            losses = last.loss, last.inference_loss
+    if losses is not None:
+        steps = len(history["loss"]) * math.ceil(data.info.sizes.train / recipe.batch_size)
+        known.insert(2, check_moving_averages(model, *losses, steps))
+    results = [finding for finding in known if finding is not None]
+    constants: dict[str, Any] = {"constant": Constant.of(data.train.y, classes)}
+    if len(data.validation.y):
+        constants["validation_constant"] = Constant.of(data.validation.y, classes)
+    record = replace(doctor.record, **constants)
+    findings = diagnose_record(record, results, evaluated=True)
+    if is_bad(findings) or record.is_poor:  # which the measurements may explain
+        doctor.measure_ends()
+        record = replace(doctor.record, **constants)
+        findings = diagnose_record(record, results, evaluated=True)
+    return tuple(
+        replace(one, severity=Severity.NOTE)
+        if one.code in OF_THE_RECIPE and one.severity == Severity.WARNING
+        else one
+        for one in findings
+    )
