@@ -20,6 +20,8 @@ from .data import DataError as DataError
 from .data import list_data as list_data
 from .data import load_data as load_data
 from .doctor.check import check as check
+from .doctor.diagnose import Diagnosis as Diagnosis
+from .doctor.diagnose import diagnose as diagnose
 from .doctor.doctor import Doctor as Doctor
 from .models.compiled_loss import encode_labels as encode_labels
 from .models.losses import LabelError as LabelError

@@ -97,7 +97,7 @@ def check(
     >>> check(cnnzoo.mlp(input_shape=(8, 8, 1)), (x, y + 1), probes=False)["code"].tolist()
     ['labels-out-of-range']
     """
-    plan = _plan(
+    plan = plan_of(
         model,
         data,
         toggles,
@@ -138,7 +138,7 @@ def find(plan: TrainingPlan, *, probes: bool = True, range_test: bool = False) -
         random.setstate(random_state)
 
 
-def _plan(
+def plan_of(
     model: Any, data: Any, settings: Mapping[str, Any], *, batch_size: int, **given: Any
 ) -> TrainingPlan:
     """Return the plan of the arguments of `check`, after checking them."""

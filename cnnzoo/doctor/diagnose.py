@@ -1,0 +1,378 @@
+"""The likeliest causes of a bad training, each with the experiment that confirms it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cnnzoo.doctor.check import find, plan_of
+from cnnzoo.doctor.codes import CODES
+from cnnzoo.doctor.counterfactual import Change, Effect, changes_for, try_changes
+from cnnzoo.doctor.doctor import Doctor
+from cnnzoo.doctor.experiment import ExperimentError, copy_optimizer
+from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.plan import DEFAULT_BATCH, TrainingPlan
+from cnnzoo.doctor.record import BAD
+
+RESULTS = frozenset(BAD)
+"""Codes that tell of a bad result and name no cause."""
+
+MOST_STEPS = 200
+"""Most steps of the monitored run."""
+
+SUSPECTED_GAIN = 0.03
+"""Gain above which the remedy of a cause that has other evidence too comes before untried ones."""
+
+SYMPTOMS = frozenset({"batch-not-fitted", "initial-loss", "gradient-exploding"})
+"""Codes that tell of a training that cannot work, with several possible causes."""
+
+FIX_SEEDS = 6
+"""Orders of the examples over which a remedy is compared."""
+
+COLUMNS = (
+    "rank",
+    "code",
+    "severity",
+    "name",
+    "layer",
+    "evidence",
+    "remedy",
+    "experiment",
+    "confirmed",
+    "gain",
+)
+
+EXPERIMENTS = {
+    "softmax-of-one": "replace the head by one sigmoid unit and compare the accuracy",
+    "head-loss": "make head and loss agree and compare the accuracy",
+    "head-units": "give the head one unit per class and compare the accuracy",
+    "head-range": "end the model in a linear layer and compare the loss",
+    "loss-for-numbers": "train with a crossentropy and compare the accuracy",
+    "labels-out-of-range": "count the labels outside the range, and train without them",
+    "labels-no-signal": "shuffle the labels: the validation loss stays the same",
+    "inputs-nonfinite": "train without the rows that are not finite",
+    "inputs-constant": "look at a few rows of the inputs",
+    "dead-units": "train with leaky_relu and compare the loss",
+    "gradient-vanishing": "train with batch normalization and compare the first gradient",
+    "overfit": "train with a third of the epochs and compare the validation loss",
+    "too-small": "train with four times the filters and compare the training loss",
+    "stopped-early": "train for twice the epochs and compare the validation loss",
+    "few-steps": "train for ten times the epochs and compare the loss",
+    "modes-differ": "evaluate the training data in training mode and compare the losses",
+    "leak": "remove the duplicates and compare the validation loss",
+    "imbalance": "train with class weights and compare the recall of the rare classes",
+}
+"""Experiments for causes that no experiment of this module can mend on a copy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """Results and likeliest causes of a training.
+
+    Parameters
+    ----------
+    results
+        Findings that tell what is bad about the result; empty if nothing is.
+    causes
+        Table of the causes, the likeliest first; see `diagnose`.
+    fixes
+        Table of the remedies that were tried; None if none were.
+    """
+
+    results: Sequence[Finding]
+    causes: pd.DataFrame
+    fixes: pd.DataFrame | None = field(default=None)
+
+    def __str__(self) -> str:
+        lines = [str(finding) for finding in self.results] or ["Nothing is wrong with the result."]
+        for row in self.causes.to_dict("records"):
+            place = f" (`{row['layer']}`)" if row["layer"] else ""
+            lines.append(f"{row['rank']}. {row['name']}{place}: {row['evidence']}.")
+            lines.append(f"   {row['remedy']}.")
+            if row["experiment"]:
+                verb = {True: "Confirmed", False: "Not confirmed"}.get(
+                    row["confirmed"], "To confirm"
+                )
+                lines.append(f"   {verb}: {row['experiment']}.")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return str(self.causes._repr_html_())
+
+
+def diagnose(
+    model: str | keras.Model,
+    data: Any,
+    *,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    batch_size: int = DEFAULT_BATCH,
+    epochs: int | None = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    fix: bool = False,
+    **toggles: Any,
+) -> Diagnosis:
+    """Find the likeliest causes of a loss that does not fall.
+
+    The model and its data are checked as by `cnnzoo.check`, with a range test. A copy is trained
+    for at most 200 steps under a `cnnzoo.Doctor`. If the result is bad or a cause is suspected,
+    copies are trained for 40 steps with one thing mended: another learning rate, standardized
+    inputs, the right head, default initial weights, no clipping, no penalties, shuffled examples.
+    Causes whose remedy moves the loss come before those whose remedy does not.
+
+    Parameters
+    ----------
+    model, data, validation_data, validation_split, batch_size, epochs, shuffle, class_weight, \
+**toggles
+        As of `cnnzoo.check`. The model's weights, optimizer and random streams are not changed.
+    fix
+        Whether to compare each confirmed remedy with the training as it is over six orders of the
+        examples, paired by order.
+
+    Returns
+    -------
+    Diagnosis
+        ``results``: findings that tell what is bad. ``causes``: one row per cause, the likeliest
+        first, with ``rank``, ``code``, ``severity``, ``name``, ``layer``, ``evidence``,
+        ``remedy``, ``experiment`` (what confirms it, with the losses if it was done here),
+        ``confirmed`` (missing if it was not done) and ``gain`` (loss that the remedy removed, as a
+        share of a constant answer's). ``fixes``: one row per remedy with the mean difference of
+        the loss, its 95% interval and whether it helped; None without `fix`.
+
+    Raises
+    ------
+    DataError, ToggleError, TypeError
+        As of `cnnzoo.check`.
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> digits = cnnzoo.load_data("digits")
+    >>> model = cnnzoo.mlp(input_shape=(8, 8, 1), learning_rate=1e-6, seed=0)
+    >>> diagnose(model, digits).causes["code"][0]
+    'rate-low'
+    """
+    plan = plan_of(
+        model,
+        data,
+        toggles,
+        validation_data=validation_data,
+        validation_split=validation_split,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        class_weight=class_weight,
+    )
+    found = find(plan, range_test=True)
+    is_broken = any(finding.severity == Severity.ERROR for finding in found)
+    watched = [] if _cannot_train(found) else _monitored(plan)
+    results = [finding for finding in watched if finding.code in RESULTS]
+    causes = _merge([f for f in (*found, *watched) if f.code not in RESULTS])
+    if not results and not is_broken:
+        causes = [finding for finding in causes if finding.severity != Severity.NOTE]
+    effects: list[Effect] = []
+    if results or causes:
+        effects = _effects(plan, [finding.code for finding in causes], bool(results))
+    if not results and not is_broken:
+        refuted = {effect.change.code for effect in effects if not effect.confirmed}
+        refuted -= {effect.change.code for effect in effects if effect.confirmed}
+        causes = [finding for finding in causes if finding.code not in refuted]
+    table = _rank(plan, causes, effects, bool(results))
+    fixes = _fixes(plan, effects) if fix else None
+    return Diagnosis(results, table, fixes)
+
+
+def _cannot_train(found: Sequence[Finding]) -> bool:
+    codes = {finding.code for finding in found if finding.severity == Severity.ERROR}
+    return bool(codes & {"labels-out-of-range", "inputs-nonfinite"})
+
+
+def _monitored(plan: TrainingPlan) -> list[Finding]:
+    """Train a copy under a doctor and return its findings; empty if a copy cannot be made."""
+    try:
+        copy = keras.models.clone_model(plan.model)
+        copy.set_weights(plan.model.get_weights())
+        metrics = [_new_metric(metric) for _, metric in plan.metrics]
+        optimizer = copy_optimizer(plan.model.optimizer)
+        copy.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)
+    except Exception:  # custom layers without a configuration
+        return []
+    steps_per_epoch = plan.steps_per_epoch
+    epochs = plan.epochs or 3
+    count = len(plan.x)
+    if steps_per_epoch * epochs > MOST_STEPS:
+        epochs = max(1, min(epochs, MOST_STEPS // steps_per_epoch))
+        count = min(count, MOST_STEPS // epochs * plan.batch_size)
+    splits = plan.splits
+    validation = None
+    if splits.x_val is not None and len(splits.x_val):
+        validation = (splits.x_val[:count], splits.y_val[:count])  # type: ignore[index]
+    doctor = Doctor(cadence="epochs")
+    try:
+        copy.fit(
+            plan.x[:count],
+            plan.y[:count],
+            batch_size=plan.batch_size,
+            epochs=epochs,
+            shuffle=plan.shuffle,
+            class_weight=dict(plan.class_weight) if plan.class_weight else None,
+            validation_data=validation,
+            callbacks=[doctor],
+            verbose=0,
+        )
+    except Exception:  # the checks say why it does not train
+        return []
+    return doctor.diagnose()
+
+
+def _new_metric(metric: Any) -> Any:
+    """Return an unused metric with the settings of another; names and functions as they are."""
+    if isinstance(metric, keras.metrics.Metric):
+        return type(metric).from_config(metric.get_config())
+    return metric
+
+
+def _merge(findings: Sequence[Finding]) -> list[Finding]:
+    """Keep one finding per code and layer, the most serious one."""
+    order = list(Severity)
+    merged: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.code, finding.layer)
+        known = merged.get(key)
+        if known is None or order.index(finding.severity) < order.index(known.severity):
+            merged[key] = finding
+    return list(merged.values())
+
+
+def _effects(plan: TrainingPlan, codes: Sequence[str], is_bad: bool) -> list[Effect]:
+    changes = changes_for(plan, codes)
+    if not is_bad:
+        changes = [change for change in changes if change.code in codes]
+    try:
+        return try_changes(plan, changes) if changes else []
+    except ExperimentError:
+        return []
+    except Exception:  # a layer or a loss of the user may raise anything
+        return []
+
+
+def _rank(
+    plan: TrainingPlan, causes: Sequence[Finding], effects: Sequence[Effect], is_bad: bool
+) -> pd.DataFrame:
+    """Return the table of causes, the likeliest first."""
+    best: dict[str, Effect] = {}
+    for effect in effects:
+        code = effect.change.code
+        if code not in best or effect.gain > best[code].gain:
+            best[code] = effect
+    causes = [*causes]
+    known = {finding.code for finding in causes}
+    if is_bad:
+        for code, effect in best.items():
+            if code not in known and effect.confirmed:
+                causes.append(CODES[code].finding(str(effect), _remedy(plan, effect.change)))
+    rows = []
+    for number, finding in enumerate(causes):
+        tried = best.get(finding.code) or best.get(ALIASES.get(finding.code, ""))
+        rows.append((_order(finding, tried), number, finding, tried))
+    rows.sort(key=lambda row: row[:2])
+    records = [
+        {
+            "rank": rank,
+            "code": finding.code,
+            "severity": str(finding.severity),
+            "name": finding.name,
+            "layer": finding.layer,
+            "evidence": finding.evidence,
+            "remedy": finding.remedy,
+            "experiment": str(tried) if tried else EXPERIMENTS.get(finding.code, ""),
+            "confirmed": tried.confirmed if tried else None,
+            "gain": tried.gain if tried else math.nan,
+        }
+        for rank, (_, _, finding, tried) in enumerate(rows, 1)
+    ]
+    table = pd.DataFrame(records, columns=list(COLUMNS))
+    return table.astype({"confirmed": "boolean", "gain": float})
+
+
+ALIASES = {
+    "equal-weights": "init-scale",
+    "gradient-missing": "init-scale",
+    "initial-loss": "init-scale",
+    "saturated": "init-scale",
+}
+"""Codes whose remedy is tried under another code."""
+
+
+def _order(finding: Finding, tried: Effect | None) -> tuple[int, float]:
+    """Return what causes are sorted by.
+
+    First what cannot work and what explains by itself that training and inference differ, then
+    remedies that moved the loss, the largest gain first, then what was not tried, then symptoms and
+    remedies without effect.
+    """
+    if finding.severity == Severity.ERROR:
+        return 0, 0.0
+    if finding.code == "modes-differ" and finding.severity == Severity.WARNING:
+        return 1, 0.0
+    if tried is not None:
+        return (2, -tried.gain) if tried.gain > SUSPECTED_GAIN else (5, -tried.gain)
+    if finding.code in SYMPTOMS:
+        return 4, 0.0
+    return (3 if finding.severity == Severity.WARNING else 6), 0.0
+
+
+def _remedy(plan: TrainingPlan, change: Change) -> str:
+    if change.rate != 1:
+        name = plan.where("learning_rate", "the learning rate")
+        return f"Multiply {name} by {change.rate:g}"
+    return f"Train with {change.words}"
+
+
+def _fixes(plan: TrainingPlan, effects: Sequence[Effect]) -> pd.DataFrame:
+    """Compare the mended trainings with the training as it is, paired by seed."""
+    from scipy import stats
+
+    columns = ["code", "change", "loss", "mended_loss", "delta", "ci_low", "ci_high", "helped"]
+    changes = [effect.change for effect in effects if effect.confirmed]
+    if not changes:
+        return pd.DataFrame(columns=columns)
+    pairs: dict[int, list[tuple[float, float]]] = {number: [] for number in range(len(changes))}
+    for seed in range(1, FIX_SEEDS + 1):
+        for number, effect in enumerate(try_changes(plan, changes, seed=seed)):
+            pairs[number].append((effect.before, effect.after))
+    rows = []
+    for number, change in enumerate(changes):
+        before, after = (np.array(column) for column in zip(*pairs[number], strict=True))
+        with np.errstate(invalid="ignore"):
+            deltas = after - before
+        delta, low, high = math.nan, math.nan, math.nan
+        if np.isfinite(deltas).all():
+            delta = float(deltas.mean())
+            interval = stats.t.interval(0.95, len(deltas) - 1, delta, stats.sem(deltas))
+            low, high = (float(end) for end in interval)
+        helped = (
+            bool(high < 0)
+            if math.isfinite(high)
+            else bool(np.isfinite(after).all() and not np.isfinite(before).all())
+        )
+        rows.append(
+            {
+                "code": change.code,
+                "change": change.words,
+                "loss": float(before.mean()),
+                "mended_loss": float(after.mean()),
+                "delta": delta,
+                "ci_low": low,
+                "ci_high": high,
+                "helped": helped,
+            }
+        )
+    return pd.DataFrame(rows, columns=columns)
