@@ -69,10 +69,8 @@ def fingerprint(case: Any, *, mended: bool) -> int:
 
 
 def offered(function: Callable[..., Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return the keywords that a function takes."""
+    """Return the keywords that a function names; further ones may be toggles of the model."""
     parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return keywords
     return {name: value for name, value in keywords.items() if name in parameters}
 
 

@@ -271,7 +271,7 @@ def tiny_weights_in_seven_layers(faulty):
 
 
 @fault(
-    "gradient-vanishes", "gradient-vanishing init-scale hidden-activation", chance(0.1), above(0.85)
+    "gradient-vanishes", "gradient-vanishing init-scale hidden-activation", chance(0.1), above(0.8)
 )
 def tanh_with_tiny_weights_of_waves(faulty):
     start = initializers.RandomNormal(stddev=0.02) if faulty else "glorot_uniform"
