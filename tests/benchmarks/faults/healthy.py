@@ -100,7 +100,11 @@ healthy(
         "conv_stack", data.mnist(), 8, activation="relu", strides=1, head="flatten", filters=8
     ),
 )
-healthy("zoo-classic", lambda: zoo("classic", data.mnist(800, 28), 4), 0.75)
+healthy(
+    "zoo-classic",
+    lambda: zoo("classic", data.mnist(800, 28), 6, learning_rate=0.004),
+    0.75,
+)
 healthy("zoo-sequence", lambda: zoo("sequence", data.waves(), 6, classes=3))
 healthy(
     "zoo-sequence-norm",
@@ -110,13 +114,13 @@ healthy("zoo-downsampling", lambda: zoo("downsampling", data.mnist(), 6), 0.7)
 healthy("zoo-feature-maps", lambda: zoo("feature_maps", data.mnist(), 6), 0.7)
 healthy(
     "zoo-depthwise-separable",
-    lambda: zoo("depthwise_separable", data.mnist(), 8, learning_rate=0.005),
+    lambda: zoo("depthwise_separable", data.digits(), 10, learning_rate=0.02),
     0.7,
 )
 
 # Own models on images
 
-healthy("lenet-like", lambda: run(cnn((14, 14, 1), 8, 16, dense=(48,)), data.mnist()))
+healthy("lenet-like", lambda: run(cnn((14, 14, 1), 8, 16, dense=(48,)), data.mnist(), epochs=8))
 healthy("wide-first-layer", lambda: run(cnn((8, 8, 1), 64), data.digits(), epochs=4))
 healthy("three-channels", lambda: run(cnn((8, 8, 3), 16, 16), data.colored(), epochs=8))
 healthy(
