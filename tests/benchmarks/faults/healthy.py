@@ -112,11 +112,6 @@ healthy(
 )
 healthy("zoo-downsampling", lambda: zoo("downsampling", data.mnist(), 6), 0.7)
 healthy("zoo-feature-maps", lambda: zoo("feature_maps", data.mnist(), 6), 0.7)
-healthy(
-    "zoo-depthwise-separable",
-    lambda: zoo("depthwise_separable", data.digits(), 10, learning_rate=0.02),
-    0.7,
-)
 
 # Own models on images
 

@@ -331,22 +331,17 @@ def penalty_of_a_small_layer(faulty):
     above(0.8),
 )
 def chairs_and_lamps(faulty):
-    (x, y), held = data.pair(64, 3, 8)
-    momentum = 0.99 if faulty else 0.5
-    model = keras.Sequential(
-        [
-            keras.Input((14, 14, 1)),
-            layers.Conv2D(5, 4, strides=2, padding="same"),
-            layers.LeakyReLU(0.2),
-            layers.Conv2D(10, 4, padding="same"),
-            layers.BatchNormalization(momentum=momentum),
-            layers.LeakyReLU(0.2),
-            layers.Flatten(),
-            layers.Dense(1, "sigmoid"),
-        ]
-    )
-    split = (((x - 0.8) * 20, y), ((held[0] - 0.8) * 20, held[1]))
-    return run(model, split, BINARY, optimizers.Adam(0.02), task="binary", batch_size=8, epochs=5)
+    train, held = data.pair(64, 3, 8)
+    images = [(255 * x, y) for x, y in (train, held)]
+    momentum = 0.999 if faulty else 0.5
+    inputs = x = keras.Input((14, 14, 1))
+    for n, strides in ((8, 2), (12, 1), (12, 1)):
+        x = layers.Conv2D(n, 4, strides=strides, padding="same")(x)
+        x = layers.BatchNormalization(momentum=momentum)(x)
+        x = layers.LeakyReLU(0.2)(x)
+    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Flatten()(x)))
+    optimizer = optimizers.Adam(0.02)
+    return run(model, images, BINARY, optimizer, task="binary", batch_size=8, epochs=4)
 
 
 @question(
