@@ -14,9 +14,10 @@ def measure(run: Run) -> dict[str, Any]:
 
     Keys: `finite` (losses and predictions), `score` and `train_score` (accuracy, or R2 for
     numbers; in inference mode), `training_mode_score`, `constant` (score of the best constant
-    answer), `least_recall`, first and last losses, `rises` (share of epochs with a rising training
-    loss), `metric` (last value of the model's own metric), `shared_rows` (validation rows that are
-    training rows too), `error` and `seconds`.
+    answer), `least_recall`, first and last losses, `inference_loss` (of the training rows),
+    `rises` (share of epochs with a rising training loss), `metric` (last value of the model's own
+    metric), `shared_rows` (share of validation rows that are training rows too), `error` and
+    `seconds`.
     """
     start = time.perf_counter()
     measured: dict[str, Any] = {"error": "", "finite": True}
@@ -46,6 +47,7 @@ def measure(run: Run) -> dict[str, Any]:
         "least_recall": least_recall(y, predicted, run.task),
         "loss_first": losses[0],
         "loss": losses[-1],
+        "inference_loss": inference_loss(run, fitted_x, fitted_y),
         "val_loss": history["val_loss"][-1],
         "val_loss_best": min(history["val_loss"]),
         "rises": float(np.mean(np.diff(losses) > 0)) if len(losses) > 1 else 0.0,
@@ -124,6 +126,11 @@ def training_mode_score(run: Run, x: np.ndarray, y: np.ndarray) -> float:
     parts = [run.model(x[end - size : end], training=True) for end in ends]
     predicted = keras.ops.convert_to_numpy(keras.ops.concatenate(parts))
     return score(y[: len(predicted)], predicted, run.task)
+
+
+def inference_loss(run: Run, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the model's loss in inference mode."""
+    return float(run.model.evaluate(x, y, batch_size=256, verbose=0, return_dict=True)["loss"])
 
 
 def shared_rows(train: np.ndarray, validation: np.ndarray) -> float:
