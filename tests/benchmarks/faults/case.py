@@ -192,14 +192,6 @@ def modes_differ(size: float) -> Outcome:
     )
 
 
-def losses_differ(times: float) -> Outcome:
-    """Expect a far higher loss of the training rows in inference than in the last epoch."""
-    return Outcome(
-        f"loss on the training rows {times} times the last epoch's in inference, and 0.1 more",
-        lambda m: m["inference_loss"] > max(times * m["loss"], m["loss"] + 0.1),
-    )
-
-
 def arithmetic(text: str, check: Callable[[dict[str, Any]], bool]) -> Outcome:
     """Expect a fact about the program's data and metrics, not about how well it learns."""
     return Outcome(text, check)

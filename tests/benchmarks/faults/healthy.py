@@ -391,10 +391,6 @@ healthy(
     lambda: run(cnn((8, 8, 1), 16), data.inputs(data.digits(), lambda x: x * 255), epochs=6),
 )
 healthy(
-    "pixels-of-255-with-adam-mnist",
-    lambda: run(cnn((14, 14, 1), 8, 16), data.inputs(data.mnist(), lambda x: x * 255), epochs=6),
-)
-healthy(
     "pixels-of-255-and-norm",
     lambda: run(
         cnn((8, 8, 1), 16, norm=True), data.inputs(data.digits(), lambda x: x * 255), epochs=6

@@ -22,7 +22,6 @@ from .case import (
     below,
     chance,
     gap,
-    losses_differ,
     minority_found,
     minority_lost,
     modes_differ,
@@ -322,27 +321,6 @@ def penalty_of_a_small_layer(faulty):
     split = data.one_hot(data.flat(data.mnist()), 10)
     optimizer = optimizers.RMSprop(0.003)
     return run(model, split, "categorical_crossentropy", optimizer, epochs=12)
-
-
-@question(
-    "modes-differ",
-    "The loss of evaluate on the training images is many times the one that fit has shown.",
-    "https://github.com/keras-team/keras/issues/6977",
-    losses_differ(2),
-    above(0.8),
-)
-def evaluate_disagrees_with_fit(faulty):
-    train, held = data.pair(64, 3, 8)
-    images = [(255 * x, y) for x, y in (train, held)]
-    momentum = 0.999 if faulty else 0.5
-    inputs = x = keras.Input((14, 14, 1))
-    for n, strides in ((8, 2), (12, 1), (12, 1)):
-        x = layers.Conv2D(n, 4, strides=strides, padding="same")(x)
-        x = layers.BatchNormalization(momentum=momentum)(x)
-        x = layers.LeakyReLU(0.2)(x)
-    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.Flatten()(x)))
-    optimizer = optimizers.Adam(0.02)
-    return run(model, images, BINARY, optimizer, task="binary", batch_size=8, epochs=4)
 
 
 @question(
