@@ -134,7 +134,6 @@ def work(task: Task) -> dict[str, Any]:
 
     case = cases()[task.suite][task.name]
     record: dict[str, Any] = {"key": task.key}
-    record["fingerprint"] = fingerprint(case, mended=task.mended)
     start = time.perf_counter()
     if task.verify:
         measured = measure(case.make(mended=task.mended))
@@ -164,11 +163,11 @@ def run_all(tasks: list[Task], path: Path, jobs: int, limit: float) -> dict[str,
 
     known = cases()
     records = read_records(path)
+    prints = {
+        task.key: fingerprint(known[task.suite][task.name], mended=task.mended) for task in tasks
+    }
     missing = [
-        task
-        for task in tasks
-        if records.get(task.key, {}).get("fingerprint")
-        != fingerprint(known[task.suite][task.name], mended=task.mended)
+        task for task in tasks if records.get(task.key, {}).get("fingerprint") != prints[task.key]
     ]
     print(f"{len(tasks) - len(missing)} of {len(tasks)} programs have run already.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +176,7 @@ def run_all(tasks: list[Task], path: Path, jobs: int, limit: float) -> dict[str,
         futures = [(task, pool.schedule(work, args=(task,), timeout=limit)) for task in missing]
         for task, future in futures:
             try:
-                record = future.result()
+                record = future.result() | {"fingerprint": prints[task.key]}
             except Exception as error:  # a worker that died or took too long
                 print(f"{task.key}: {type(error).__name__}: {error}")
                 continue
@@ -345,13 +344,14 @@ def questions_report(known: dict[str, Any], records: dict[str, Any]) -> str:
 
 def outcomes_report(known: dict[str, Any], records: dict[str, Any]) -> str:
     """Return what every program did, beside what its label claims."""
-    sections, failed = [], []
+    sections, failed, missing = [], [], []
     for suite, group in known.items():
         lines = []
         for name, case in group.items():
             for mended in (False, True):
                 record = records.get(f"{suite}/{name}{'/mended' if mended else ''}")
                 if record is None:
+                    missing += [] if mended and case.mended is None else [label_of(name, mended)]
                     continue
                 measured, outcome = (
                     record["measured"],
@@ -385,7 +385,14 @@ def outcomes_report(known: dict[str, Any], records: dict[str, Any]) -> str:
         if lines:
             sections.append(f"## {suite.capitalize()}\n\n{table(pd.DataFrame(lines))}")
     held = f"Of {len(records)} programs, {len(records) - len(failed)} do what their label claims."
+    if missing:
+        held += f" Not run: {', '.join(missing)}."
     return "\n\n".join([held, *([f"Not so: {', '.join(failed)}."] if failed else []), *sections])
+
+
+def label_of(name: str, mended: bool) -> str:
+    """Return a program's name in a list."""
+    return f"{name} (mended)" if mended else name
 
 
 def number(value: Any, digits: int = 3) -> str:

@@ -353,13 +353,16 @@ def dropout_of_nine_tenths(faulty):
     return run(model, data.digits(), SPARSE, epochs=10)
 
 
-@fault("dropout-too-high", "dropout-high", below(0.6), above(0.8))
-def dropout_zoo(faulty):
-    rate = 0.99 if faulty else 0.1
-    model = cnnzoo.build(
-        "simple_cnn", input_shape=(14, 14, 1), filters=8, depth=2, dropout=rate, compile=False
-    )
-    return run(model, data.mnist(), SPARSE, epochs=6)
+@fault("dropout-too-high", "dropout-high", below(0.6), above(0.75))
+def dropout_after_every_convolution(faulty):
+    inputs = x = keras.Input((14, 14, 1))
+    rate = 0.95 if faulty else 0.1
+    for n in (8, 16):
+        x = layers.Conv2D(n, 3, padding="same", activation="relu")(x)
+        x = layers.Dropout(rate)(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(24, "relu")(layers.Flatten()(x))
+    model = keras.Model(inputs, layers.Dense(10, "softmax")(layers.Dropout(rate)(x)))
+    return run(model, data.mnist(), SPARSE, optimizers.Adam(0.002), epochs=6)
 
 
 @fault("nothing-trainable", "not-trainable", chance(0.25), above(0.8))
