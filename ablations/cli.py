@@ -197,6 +197,44 @@ def report_command(
                 typer.echo(path)
 
 
+@app.command("power")
+def power_command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory of the pilot study's results.")
+    ],
+    effect: Annotated[
+        float | None, typer.Option(metavar="X", help="Delta of interest, in units of the metric.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(metavar="X", help="Largest delta that does not matter.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Metric on the test split; default: first.")
+    ] = None,
+    comparisons: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Number of variants to compare; default: the pilot's."),
+    ] = None,
+) -> None:
+    """Tell how many seeds show an effect of interest."""
+    from rich.console import Console
+
+    with one_line_errors():
+        from ablations.report.study.sample_size import enough_words, power_table
+        from ablations.report.study.terminal import UNLIMITED
+        from ablations.results.power import power
+
+        found = power(
+            directory, effect=effect, margin=margin, metric=metric, comparisons=comparisons
+        )
+        console = Console()
+        if not console.is_terminal:
+            console.width = UNLIMITED
+        console.print(power_table(found))
+        for sentence in enough_words(found, effect=effect, margin=margin):
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 def _import_from(*folders: Path) -> None:
     """Put folders first on the import path, as `python` does with the folder of a program."""
     places = dict.fromkeys(str(folder.resolve()) for folder in folders)

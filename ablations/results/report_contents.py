@@ -17,6 +17,7 @@ from ablations.report.study.rerun import command
 from ablations.report.wording import listed
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
+from ablations.results.power import planned_seeds
 from ablations.results.side_by_side import both_deltas, both_names, differences
 from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
@@ -73,6 +74,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         beside=both_deltas(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
+        sample_size=planned_seeds(results, metrics),
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,

@@ -75,6 +75,8 @@ class ReportContents:
         Names of both studies in that table; either may have no row in it.
     aliases
         Table of `Results.aliases`.
+    sample_size
+        Tables of `ablations.power` for one or more metrics, with a column "metric".
     made
         Date of the report.
     versions, machine
@@ -101,6 +103,7 @@ class ReportContents:
     beside: pd.DataFrame | None = None
     beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)

@@ -33,6 +33,7 @@ from ablations.report.study.forest import forest, pairs
 from ablations.report.study.interactions import interactions
 from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
+from ablations.report.study.sample_size import sample_size_figures, sample_size_legend
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
 from ablations.report.study.summary import SETTLED, how_likely, largest, summary, warnings
 from ablations.report.study.tables import (
@@ -118,6 +119,11 @@ def study_page(contents: ReportContents) -> Page:
                     *filled(costs_table(contents)),
                 ],
             ),
+            Section(
+                "seeds",
+                "Number of seeds",
+                drawn_in(drawn, "seeds", "columns", sample_size_legend()),
+            ),
             *(
                 Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
                 for anchor, (title, frame) in further
@@ -177,6 +183,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "history": rows_of(contents.history),
         "changes": contents.changes,
         "aliases": rows_of(contents.aliases),
+        "sample_size": rows_of(contents.sample_size),
         "costs": None if contents.costs is None else rows_of(contents.costs),
         "beside": None if contents.beside is None else rows_of(contents.beside),
         "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
@@ -194,6 +201,7 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     drawn += curves(contents, colours, theme)
     drawn += interactions(contents, theme)
     drawn += costs(contents, colours, theme)
+    drawn += sample_size_figures(contents, theme)
     drawn += [beside_figure(contents, metric, theme) for metric in beside_metrics(contents)]
     return with_distinct_names(figure for figure in drawn if figure is not None)
 
