@@ -167,6 +167,25 @@ class Analysis:
             self._deltas[names] = compare(self.study, self._trials, names, self._loss_kinds)
         return self._deltas[names].copy()
 
+    def posterior(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the deltas after partial pooling, with the probability of each conclusion.
+
+        The largest of many deltas is too large on average; the pooled one is not. With a margin,
+        the table has the probabilities that a variant is better or worse by more than the margin
+        and that it is equivalent.
+
+        Parameters
+        ----------
+        metrics
+            As for `deltas`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ablations.stats.posterior`.
+        """
+        return stats.posterior(self._trials, self.compared(metrics), margins=margins_of(self.study))
+
     def losses(self) -> dict[str, float]:
         """Return the mean of the first metric by variant, as the steps of a path compare it."""
         return losses_of(self._trials, self.compared()[0], self.changes)

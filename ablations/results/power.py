@@ -157,7 +157,7 @@ def _opened(pilot: Any) -> Analysis:
         raise StudyError(
             f"`pilot`: expected the results of a study or their directory; got {pilot!r}."
         )
-    return Analysis(pilot)
+    return Analysis(Path(pilot))
 
 
 def _spread(results: Analysis, column: str) -> Spread:

@@ -9,6 +9,7 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    POSTERIOR,
     STABILITY,
     TRENDS,
     ReportContents,
@@ -37,7 +38,10 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     trials = results.trials
     metrics = [name for name in results.compared() if trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
+    posterior = pd.DataFrame()
     if metrics:
+        posterior = results.posterior()
+        tables[POSTERIOR] = posterior[posterior["p_equivalent"].notna()]
         learned = not _all_at_chance(trials)
         if results.study.factors and learned:  # a list of variants has no factors
             tables[TRENDS] = _trends(results)
@@ -74,6 +78,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         beside=both_deltas(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
+        posterior=posterior,
         sample_size=planned_seeds(results, metrics),
         made=date.today().isoformat(),
         versions=results.versions,

@@ -10,6 +10,7 @@ from ablations.stats.metrics import common_metrics, direction
 from ablations.stats.pairs import StatisticsError
 from ablations.stats.pareto import pareto
 from ablations.stats.path_steps import steps
+from ablations.stats.pooling import posterior
 from ablations.stats.sequential import boundaries, looks, open_variants, sequential
 from ablations.stats.stability import stability
 from ablations.stats.trends import trend
@@ -25,6 +26,7 @@ __all__ = [
     "looks",
     "open_variants",
     "pareto",
+    "posterior",
     "sequential",
     "stability",
     "steps",

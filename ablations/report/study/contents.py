@@ -20,6 +20,7 @@ TRENDS = "Trends over ordered levels"
 PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
+POSTERIOR = "Probability of each conclusion"
 EPOCHS = "Epochs to reach the baseline"
 
 
@@ -75,6 +76,8 @@ class ReportContents:
         Names of both studies in that table; either may have no row in it.
     aliases
         Table of `Results.aliases`.
+    posterior
+        Table of `Results.posterior`.
     sample_size
         Tables of `ablations.power` for one or more metrics, with a column "metric".
     made
@@ -103,6 +106,7 @@ class ReportContents:
     beside: pd.DataFrame | None = None
     beside_names: tuple[str, str] | None = None
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
+    posterior: pd.DataFrame = field(default_factory=pd.DataFrame)
     sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
@@ -149,6 +153,14 @@ class ReportContents:
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""
         return self.deltas[self.deltas["metric"] == metric]
+
+    def pooled(self, row: Row) -> tuple[float, int] | None:
+        """Return the pooled estimate of one delta and the number of deltas; None if unknown."""
+        if not len(self.posterior):
+            return None
+        of_metric = self.posterior[self.posterior["metric"] == row["metric"]]
+        values = of_metric.loc[of_metric["variant"] == row["variant"], "pooled"].tolist()
+        return (values[0], len(of_metric)) if values else None
 
     def with_status(self, status: str) -> pd.DataFrame:
         """Return the trials with a status: "done", "failed", "infeasible" or "pending"."""

@@ -35,7 +35,14 @@ from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
 from ablations.report.study.sample_size import sample_size_figures, sample_size_legend
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
-from ablations.report.study.summary import SETTLED, how_likely, largest, summary, warnings
+from ablations.report.study.summary import (
+    SETTLED,
+    how_likely,
+    largest,
+    pooled_words,
+    summary,
+    warnings,
+)
 from ablations.report.study.tables import (
     deltas_table,
     failures_table,
@@ -183,6 +190,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "history": rows_of(contents.history),
         "changes": contents.changes,
         "aliases": rows_of(contents.aliases),
+        "posterior": rows_of(contents.posterior),
         "sample_size": rows_of(contents.sample_size),
         "costs": None if contents.costs is None else rows_of(contents.costs),
         "beside": None if contents.beside is None else rows_of(contents.beside),
@@ -283,6 +291,8 @@ def _largest_card(contents: ReportContents) -> Card:
     decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
     size = fixed(row["delta"], decimals, signed=True)
     what = f"{metric_words(row['metric'])}, {row['variant']}"
+    if pooled := contents.pooled(row):
+        what += f"; {pooled_words(row, *pooled)}"
     what += f", but {SEE_FINDING}" if contents.has_finding(row) else ""
     verdict = str(row["verdict"])
     return Card(f"Largest effect: {verdict}", size, what, verdict)

@@ -22,6 +22,7 @@ from ablations.report.study.contents import (
     EFFECTS,
     EPOCHS,
     PATH_STEPS,
+    POSTERIOR,
     STABILITY,
     TRENDS,
     ReportContents,
@@ -258,6 +259,22 @@ SHAPES = {
         "averaged over the levels of the other factors. The delta of an interaction is the change "
         "of one factor's delta when the other factor changes its level. p is Holm-corrected over "
         "the terms of one metric.",
+    ),
+    POSTERIOR: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Better", "p_better", "share"),
+            Column("Equivalent", "p_equivalent", "share"),
+            Column("Worse", "p_worse", "share"),
+            Column("Pooled delta", "pooled", "delta", ("pooled_low", "pooled_high")),
+            Column("Delta", "delta"),
+            Column("Pairs", "n_pairs"),
+        ),
+        "The probability that the true delta is better or worse by more than the margin, or within "
+        "it, after partial pooling: each delta is shrunk towards 0 by as much as all deltas of the "
+        "metric and their spread over seeds tell. The interval holds the true delta with a "
+        "probability of 95%. These are no verdicts; verdicts follow p.",
     ),
     STABILITY: Shape(
         (
