@@ -44,7 +44,7 @@ def list_command() -> None:
         (
             name,
             study.model_name,
-            study.data,
+            ", ".join(study.data_sets),
             len(study.seed_blocks),
             CLAIMS[name],
             "\n".join(f"{word}: {levels}" for word, levels in _choices(study)),
@@ -272,7 +272,7 @@ def _show(results: "Results") -> None:
 
     from ablations.report.study.conclusions import answers
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
-    from ablations.report.wording import ends_words, failure_words
+    from ablations.report.wording import data_words, ends_words, failure_words, metric_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
     from ablations.study import BASELINE
@@ -282,19 +282,24 @@ def _show(results: "Results") -> None:
     if not console.is_terminal:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    trials = results.trials
+    trials = results.overall_trials
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study.to_dict()):
         say(ends)
-    deltas = results.deltas()
+    deltas = results.overall_deltas()
+    every = results.deltas() if results.several_data else deltas
     for metric, rows in deltas.groupby("metric", sort=False):
-        title = f"{str(metric).replace('_', ' ')} on {results.study.data}: deltas"
+        title = f"{metric_words(str(metric))} on {data_words(results.study.data)}: deltas"
         means = rows["baseline_mean"].dropna().unique()
         if len(baseline) and not len(means):  # no variant is paired yet
             means = [baseline[metric].mean()]
         if len(means) == 1:  # otherwise the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         console.print(deltas_table(rows, trials, title))
+        for data in results.study.data_sets if results.several_data else ():
+            of_data = every[(every["metric"] == metric) & (every["data"] == data)]
+            title = f"{metric_words(str(metric))} on {data} alone: deltas"
+            console.print(deltas_table(of_data, trials, title))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for answer in answers(contents_of(results)):

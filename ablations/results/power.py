@@ -113,7 +113,7 @@ def power(
         column = results.compared(metric)[0]
         spread = _spread(results, column)
         if comparisons is None:
-            comparisons = max(1, len(set(results.trials["variant"])) - 1)
+            comparisons = max(1, len(set(results.overall_trials["variant"])) - 1)
     return sample_size(
         spread,
         effect=effect,
@@ -139,7 +139,7 @@ def planned_seeds(results: Analysis, metrics: Sequence[str]) -> pd.DataFrame:
     pandas.DataFrame
         Tables of `power` with a further column ``metric``.
     """
-    trials = results.trials
+    trials = results.overall_trials
     count = max(1, trials["variant"].nunique() - 1)
     spreads = {metric: spread_of(trials, metric) for metric in metrics}
     tables = [
@@ -161,7 +161,7 @@ def _opened(pilot: Any) -> Analysis:
 
 
 def _spread(results: Analysis, column: str) -> Spread:
-    trials = results.trials
+    trials = results.overall_trials
     spread = spread_of(trials, column) if column in trials else None
     if spread is None:
         raise StudyError(

@@ -6,8 +6,10 @@ import pandas as pd
 
 from ablations import stats
 from ablations.report.study.contents import (
+    BY_DATA,
     EFFECTS,
     EPOCHS,
+    NEW_DATA,
     PATH_STEPS,
     POSTERIOR,
     STABILITY,
@@ -15,11 +17,12 @@ from ablations.report.study.contents import (
     ReportContents,
 )
 from ablations.report.study.rerun import command
-from ablations.report.wording import listed
+from ablations.report.wording import joined, listed
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH
 from ablations.results.power import planned_seeds
 from ablations.results.side_by_side import both_deltas, both_names, differences
+from ablations.stats.several_data import ALL_DATA
 from ablations.study import BASELINE, Status
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED
 
@@ -35,7 +38,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     ReportError
         If both studies are the same.
     """
-    trials = results.trials
+    trials = results.overall_trials
     metrics = [name for name in results.compared() if trials[name].notna().any()]
     tables: dict[str, pd.DataFrame] = {}
     posterior = pd.DataFrame()
@@ -47,19 +50,23 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
             tables[TRENDS] = _trends(results)
         if results.study.design == PATH:
             tables[PATH_STEPS] = results.path()
+        if results.several_data:
+            deltas = results.deltas()
+            tables[BY_DATA] = deltas[deltas["data"] != ALL_DATA]
+            tables[NEW_DATA] = results.heterogeneity()
         if results.crossed and learned:
             tables[EFFECTS] = results.effects()
         stability = results.stability()
         if stability["n"].max() > 1:  # one seed has no spread
             tables[STABILITY] = stability
-    history = results.history
+    history = results.overall_history
     if len(history) and history["epoch"].max() > 1:
         tables[EPOCHS] = results.convergence()
     findings = _findings(trials)
     study = results.study.to_dict()
     return ReportContents(
         study=study,
-        deltas=results.deltas(),
+        deltas=results.overall_deltas(),
         trials=trials,
         history=history,
         directory=results.directory,
@@ -67,6 +74,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
             *results.changed_rules,
             *_of_design(results),
             *_of_costs(trials),
+            *_of_data(results),
             *_of_chance(trials),
             *(differences(results, beside) if beside is not None else ()),
             *(f"Baseline: {finding}" for finding in findings.pop(BASELINE, [])),
@@ -138,6 +146,18 @@ def _of_chance(trials: pd.DataFrame) -> list[str]:
             "No trends or effects are reported, because every trial is at chance level."
         )
     return sentences
+
+
+def _of_data(results: Analysis) -> list[str]:
+    """Return a sentence on what the deltas are of, if there are several data sets."""
+    if not results.several_data:
+        return []
+    names = joined(results.study.data_sets)
+    return [
+        f"All values are means over the data sets {names}, with the same seeds on each; verdicts "
+        "are about this mean and these data sets. Below are the deltas of each data set, and what "
+        "to expect of a new one."
+    ]
 
 
 def _of_costs(trials: pd.DataFrame) -> list[str]:

@@ -57,7 +57,7 @@ class Results(Analysis):
         """
         if not (self._trials["status"] == Status.DONE).any():
             raise StudyError(f"No trial of the study in {self.directory} is done.")
-        return best_variant(self._trials, self.compared()[0])
+        return best_variant(self._overall, self.compared()[0])
 
     def best(self, group: str = "model") -> dict[str, Any]:
         """Return the levels of the best variant, as keyword arguments.

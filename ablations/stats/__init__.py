@@ -12,6 +12,7 @@ from ablations.stats.pareto import pareto
 from ablations.stats.path_steps import steps
 from ablations.stats.pooling import posterior
 from ablations.stats.sequential import boundaries, looks, open_variants, sequential
+from ablations.stats.several_data import heterogeneity
 from ablations.stats.stability import stability
 from ablations.stats.trends import trend
 
@@ -23,6 +24,7 @@ __all__ = [
     "deltas",
     "direction",
     "effects",
+    "heterogeneity",
     "looks",
     "open_variants",
     "pareto",

@@ -1,7 +1,7 @@
 """Partial pooling: deltas shrunk by what all variants show, and the probabilities of verdicts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,48 +104,114 @@ def pool(deltas: ArrayLike, sds: ArrayLike, counts: ArrayLike, shared: float = 0
     n = np.asarray(counts, dtype=float)
     # in proportion, because the difference of two uncertain variances may be near 0
     own = variances * (1 - min(shared / float(variances.mean()), MOST_SHARED))
-    df = n - 1
-    # the error variance of each variant at each node: own / n * df / chi2
-    shares = (np.arange(SD_NODES) + 0.5) / SD_NODES
-    errors = (own / n * df)[:, None] / special.chdtri(df[:, None], shares)
     base = shared / float(n.mean())
-    tau, prior = _tau_grid(means, variances, n)
-    # the shift -(u_0 + e_0) given tau, from a normal approximation, wide enough to be safe
-    precision = 1 / (tau[:, None] ** 2 + own / n)
-    shift_precision = 1 / (tau**2 + base) + precision.sum(axis=1)
-    centre = (precision * means).sum(axis=1) / shift_precision
-    z = np.linspace(-REACH, REACH, SHIFT_NODES)
-    shift = centre[:, None] + z / np.sqrt(shift_precision)[:, None]
-    log_prior = (
-        np.log(prior)[:, None]
-        - shift**2 / (2 * (tau**2 + base))[:, None]
-        - 0.5 * np.log((tau**2 + base) * shift_precision)[:, None]
-    )
-    # densities by variant, tau, shift and node of the standard deviation
-    total = tau[:, None] ** 2 + errors[:, None, :]
-    gaps = means[:, None, None] - shift
-    density = np.exp(-(gaps[..., None] ** 2) / (2 * total[:, :, None, :]))
-    density /= np.sqrt(total)[:, :, None, :]
-    averaged = density.mean(axis=-1)
-    with np.errstate(divide="ignore"):
-        log_weights = log_prior + np.log(averaged).sum(axis=0)
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
-    kept = weights > NEGLIGIBLE * weights.max()
-    base_part = tau**2 / (tau**2 + base)
+    grid = _Grid.of(means, own, n, variances, lambda tau: 1 / (tau**2 + base))
+    kept = grid.weights > NEGLIGIBLE * grid.weights.max()
+    base_part = grid.tau**2 / (grid.tau**2 + base)
+    base_mean = (base_part[:, None] * grid.shift)[..., None]
     result = []
     for at in range(len(means)):
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = density[at] / (SD_NODES * averaged[at][..., None])
-        own_part = (tau**2)[:, None] / total[at]
-        mean = own_part[:, None, :] * gaps[at][..., None] + (base_part[:, None] * shift)[..., None]
-        variance = own_part * errors[at] + (base_part * base)[:, None]
+            share = grid.density[at] / grid.density[at].sum(axis=-1, keepdims=True)
+        own_part = (grid.tau**2)[:, None] / (grid.tau[:, None] ** 2 + grid.errors[at])
+        mean = own_part[:, None, :] * (means[at] - grid.shift)[..., None] + base_mean
+        variance = own_part * grid.errors[at] + (base_part * base)[:, None]
         sd = np.broadcast_to(np.sqrt(variance)[:, None, :], mean.shape)
-        mixture = weights[kept][:, None] * share[kept]
-        some = mixture > NEGLIGIBLE * mixture.max()
-        part = mixture[some]
-        result.append(Pooled(part / part.sum(), mean[kept][some], sd[kept][some]))
+        result.append(_mixture(grid.weights[kept][:, None] * share[kept], mean[kept], sd[kept]))
     return result
+
+
+def pool_data_sets(deltas: ArrayLike, sds: ArrayLike, counts: ArrayLike) -> Pooled:
+    r"""Return the posterior of a variant's true delta on a new data set like these.
+
+    The true deltas of the data sets scatter normally around an unknown mean:
+    :math:`\theta_j \sim N(\mu, \tau^2)`, with a flat prior of :math:`\mu` and the priors of `pool`
+    for :math:`\tau` and the standard deviations. The new data set is one more draw. With two data
+    sets little is known about :math:`\tau`, and the interval is wide.
+
+    Parameters
+    ----------
+    deltas, sds
+        Mean and standard deviation (n - 1) of the variant's deltas on each data set.
+    counts
+        Number of pairs on each data set, at least 2.
+
+    Examples
+    --------
+    >>> new = pool_data_sets([0.2, 0.25, 0.22, 0.3], [0.1] * 4, [10] * 4)
+    >>> round(new.mean, 2), round(new.below(0), 3)
+    (0.24, 0.005)
+    """
+    means = np.asarray(deltas, dtype=float)
+    variances = np.asarray(sds, dtype=float) ** 2
+    n = np.asarray(counts, dtype=float)
+    grid = _Grid.of(means, variances, n, variances, np.zeros_like)
+    return _mixture(grid.weights, grid.shift, np.broadcast_to(grid.tau[:, None], grid.shift.shape))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Weights of tau and of a shift c, where delta i is normal around c given both.
+
+    Parameters
+    ----------
+    tau
+        Values of tau.
+    shift
+        Values of c: one row per tau.
+    weights
+        Posterior weights of both.
+    errors
+        Error variance of each delta: one row per delta, one column per node.
+    density
+        Density of each delta: by delta, tau, shift and node.
+    """
+
+    tau: Array
+    shift: Array
+    weights: Array
+    errors: Array
+    density: Array
+
+    @classmethod
+    def of(
+        cls,
+        means: Array,
+        own: Array,
+        n: Array,
+        variances: Array,
+        prior_precision: Callable[[Array], Array],
+    ) -> "_Grid":
+        """Return the grid; c is normal around 0 beforehand, with a precision that tau gives."""
+        df = n - 1
+        # the error variance at each node: own / n * df / chi2
+        shares = (np.arange(SD_NODES) + 0.5) / SD_NODES
+        errors = (own / n * df)[:, None] / special.chdtri(df[:, None], shares)
+        tau, prior = _tau_grid(means, variances, n)
+        # c given tau, from a normal approximation, wide enough to be safe
+        precision = 1 / (tau[:, None] ** 2 + own / n)
+        before = prior_precision(tau)
+        after = before + precision.sum(axis=1)
+        centre = (precision * means).sum(axis=1) / after
+        z = np.linspace(-REACH, REACH, SHIFT_NODES)
+        shift = centre[:, None] + z / np.sqrt(after)[:, None]
+        height = np.where(before > 0, before, 1.0) / after
+        log_prior = (np.log(prior) + 0.5 * np.log(height))[:, None] - shift**2 * before[:, None] / 2
+        total = tau[:, None] ** 2 + errors[:, None, :]
+        gaps = means[:, None, None] - shift
+        density = np.exp(-(gaps[..., None] ** 2) / (2 * total[:, :, None, :]))
+        density /= np.sqrt(total)[:, :, None, :]
+        with np.errstate(divide="ignore"):
+            log_weights = log_prior + np.log(density.mean(axis=-1)).sum(axis=0)
+        weights = np.exp(log_weights - log_weights.max())
+        return cls(tau, shift, weights / weights.sum(), errors, density)
+
+
+def _mixture(weights: Array, means: Array, sds: Array) -> Pooled:
+    """Return a mixture without its negligible parts."""
+    some = weights > NEGLIGIBLE * weights.max()
+    part = weights[some]
+    return Pooled(part / part.sum(), means[some], sds[some])
 
 
 def _tau_grid(means: Array, variances: Array, n: Array) -> tuple[Array, Array]:
@@ -234,7 +300,7 @@ def posterior(
             [float(each.delta) for each in results],
             [float(each.sd) for each in results],
             [len(each) for each in values],
-            _shared_variance(pd.DataFrame(kept)),
+            shared_variance(pd.DataFrame(kept)),
         )
         for name, each, result, own in zip(names, values, results, pooled, strict=True):
             reach = margin or 0.0
@@ -288,7 +354,7 @@ def _differ(deltas: pd.Series) -> bool:
     return bool(sd_of(deltas.to_numpy()) > 0)
 
 
-def _shared_variance(deltas: pd.DataFrame) -> float:
+def shared_variance(deltas: pd.DataFrame) -> float:
     """Return the mean covariance of two variants' deltas, between 0 and the median variance."""
     covariance = deltas.cov().to_numpy()
     count = len(covariance)

@@ -16,6 +16,7 @@ from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.fronts import pareto_fronts
 from simulation.intervals import bca_coverage, skew_notes, t_coverage
+from simulation.pooled import largest_deltas, new_data_sets, pilots, probabilities
 from simulation.seeds import added_seeds
 from simulation.tables import Report
 from simulation.tied_ranks import tied_trends
@@ -37,6 +38,10 @@ SECTIONS = (
     best_variants,
     path_steps,
     pareto_fronts,
+    largest_deltas,
+    probabilities,
+    new_data_sets,
+    pilots,
     own_errors,
     holes,
     fractions,

@@ -20,6 +20,8 @@ TRENDS = "Trends over ordered levels"
 PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
+BY_DATA = "Deltas by data set"
+NEW_DATA = "Differences between data sets"
 POSTERIOR = "Probability of each conclusion"
 EPOCHS = "Epochs to reach the baseline"
 

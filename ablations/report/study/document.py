@@ -55,6 +55,7 @@ from ablations.report.table import SEE_FINDING, rows_of
 from ablations.report.theme import LIGHT, PAGE
 from ablations.report.wording import (
     about_study,
+    data_words,
     ends_words,
     level_words,
     metric_words,
@@ -242,7 +243,7 @@ def facts(contents: ReportContents) -> dict[str, str]:
     recipe, baseline = study.get("recipe", {}), study.get("baseline", {})
     values = {
         "Model": study.get("model"),
-        "Data": study.get("data"),
+        "Data": data_words(study.get("data", "")),
         "Design": study.get("design"),
         "Seeds": seed_words(study),
         "Factors": "; ".join(

@@ -19,8 +19,10 @@ from ablations.report.numbers import (
     usual_decimals,
 )
 from ablations.report.study.contents import (
+    BY_DATA,
     EFFECTS,
     EPOCHS,
+    NEW_DATA,
     PATH_STEPS,
     POSTERIOR,
     STABILITY,
@@ -259,6 +261,37 @@ SHAPES = {
         "averaged over the levels of the other factors. The delta of an interaction is the change "
         "of one factor's delta when the other factor changes its level. p is Holm-corrected over "
         "the terms of one metric.",
+    ),
+    BY_DATA: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Data", "data", "text"),
+            Column("Verdict", "verdict", "verdict"),
+            Column("Delta", "delta", "delta"),
+            Column("p (Holm)", "p_adjusted", "p"),
+            Column("Pairs", "n_pairs"),
+            Column("Baseline mean", "baseline_mean"),
+            Column("Level mean", "level_mean"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "Each data set by itself. p is Holm-corrected over all variants and data sets of one "
+        "metric.",
+    ),
+    NEW_DATA: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("SD between data sets", "tau"),
+            Column("Not due to seeds (I\N{SUPERSCRIPT TWO})", "i2", "share"),
+            Column("p (Welch)", "p_heterogeneity", "p"),
+            Column("Delta on new data", "new_mean", "delta", ("new_low", "new_high")),
+            Column("Better on new data", "p_better_new", "share"),
+            Column("Data sets", "data_sets"),
+        ),
+        "Does a variant have the same delta on all data sets? p is for the same delta and is not "
+        "corrected. The delta on new data is that expected on one more data set like these, with "
+        "an interval that holds it with a probability of 95%; with few data sets it is wide.",
     ),
     POSTERIOR: Shape(
         (
