@@ -224,7 +224,8 @@ def heterogeneity(
             means = np.array([float(each.delta) for each in found])
             sds = np.array([float(each.sd) for each in found])
             counts = np.array([len(each) for each in samples])
-            combined = combine_effects(means, sds**2 / counts, method_re="iterated")
+            with np.errstate(divide="ignore"):  # equal deltas have q = 0, and no share of it
+                combined = combine_effects(means, sds**2 / counts, method_re="iterated")
             new = pool_data_sets(means, sds, counts)
             below = new.below(0.0)
             rows.append(

@@ -290,8 +290,8 @@ SHAPES = {
             Column("Data sets", "data_sets"),
         ),
         "Does a variant have the same delta on all data sets? p is for the same delta and is not "
-        "corrected. The delta on new data is that expected on one more data set like these, with "
-        "an interval that holds it with a probability of 95%; with few data sets it is wide.",
+        "corrected. The delta on new data is that expected on one more data set like these, with a "
+        "95% prediction interval; with few data sets it is wide.",
     ),
     POSTERIOR: Shape(
         (
@@ -306,8 +306,8 @@ SHAPES = {
         ),
         "The probability that the true delta is better or worse by more than the margin, or within "
         "it, after partial pooling: each delta is shrunk towards 0 by as much as all deltas of the "
-        "metric and their spread over seeds tell. The interval holds the true delta with a "
-        "probability of 95%. These are no verdicts; verdicts follow p.",
+        "metric and their spread over seeds tell. The interval is a 95% credible interval. "
+        "These are no verdicts; verdicts follow p.",
     ),
     STABILITY: Shape(
         (

@@ -1,5 +1,7 @@
 """A study of several data sets: from the plan to the report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import stub_trials
@@ -99,6 +101,13 @@ def test_heterogeneity_is_that_of_welch_and_cochran(results):
     assert (w * (deltas.mean(axis=1) - centre) ** 2).sum() == pytest.approx(2, rel=1e-3)
     assert found["new_low"] < 0 < found["new_mean"] < found["new_high"]
     assert 0.02 < found["p_better_new"] < 0.2
+
+
+def test_equal_deltas_have_no_heterogeneity(outcome):
+    found = outcome(STUDY, lambda trial: told(replace(trial, data="digits"))).heterogeneity("loss")
+    assert found["i2"].tolist() == [0, 0]
+    assert found["tau"].tolist() == pytest.approx([0, 0], abs=1e-9)
+    assert found["p_heterogeneity"].tolist() == pytest.approx([1, 1])
 
 
 def test_new_data_set_follows_brute_force_integration():
@@ -255,8 +264,6 @@ def test_wrong_data_is_refused(options, message):
 
 
 def test_infeasible_variant_names_its_data_set_only(stubbed, monkeypatch):
-    from dataclasses import replace
-
     from ablations.running import run as runner
 
     def measure(trial):

@@ -49,7 +49,7 @@ def largest_deltas(report: Report) -> None:
         "The largest delta, shown and pooled",
         "The largest delta of a study is too large; the pooled one is nearly right on average "
         "where variants have effects. Where none has any effect, a third to a half of the bias is "
-        "left.",
+        f"left. {_repetitions(report):,} studies each.",
         rows,
     )
 
@@ -67,7 +67,8 @@ def probabilities(report: Report) -> None:
     report.add(
         "Probabilities after pooling, 8 variants, n = 10",
         "P(better or worse by more than a margin of half a standard deviation of a trial), over "
-        f"studies whose true means scatter by {', '.join(map(str, SCATTERS))}: how often it is so.",
+        f"studies whose true means scatter by {', '.join(map(str, SCATTERS))}: how often it is so. "
+        f"{_repetitions(report):,} studies.",
         rows,
     )
 
@@ -87,7 +88,8 @@ def new_data_sets(report: Report) -> None:
         rows.append(row)
     report.add(
         "The delta on a new data set, n = 10",
-        "How often the interval holds the true delta on one more data set of the same kind.",
+        "How often the interval holds the true delta on one more data set of the same kind. "
+        f"{_repetitions(report):,} studies each.",
         rows,
     )
 
