@@ -234,10 +234,15 @@ def test_file_of_a_study_lists_data_sets(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"data": []}, "`data`: expected a data spec or a list of them, as texts; got []."),
+        (
+            {"data": []},
+            "`data`: expected a str that `load_data` takes, or a list of them; got []. To study "
+            "arrays, save them with numpy.savez and give 'npz:PATH'.",
+        ),
         (
             {"data": ["digits", 3]},
-            "`data`: expected a data spec or a list of them, as texts; got ['digits', 3].",
+            "`data`: expected a str that `load_data` takes, or a list of them; got ['digits', 3]. "
+            "To study arrays, save them with numpy.savez and give 'npz:PATH'.",
         ),
         (
             {"data": ["digits"] * 2},
