@@ -71,8 +71,8 @@ def check_data(data: object) -> str | tuple[str, ...]:
         specs = tuple(data)
         if not specs or not all(isinstance(spec, str) for spec in specs):
             raise StudyError(
-                f"`data`: expected a str that `load_data` takes, or a list of them; got {data!r}. To "
-                "study arrays, save them with numpy.savez and give 'npz:PATH'."
+                f"`data`: expected a str that `load_data` takes, or a list of them; got {data!r}. "
+                "To study arrays, save them with numpy.savez and give 'npz:PATH'."
             )
         if len(set(specs)) < len(specs):
             raise StudyError(f"`data`: expected different data sets; got {list(specs)}.")
