@@ -193,8 +193,8 @@ def heterogeneity(
         share of the variation that is not due to the seeds, and Cochran's ``q``;
         ``p_heterogeneity``, of Welch's test that all data sets have one delta; ``new_mean``, the
         expected delta on a new data set like these, its 95% interval ``new_low``, ``new_high`` and
-        ``p_better_new``, the probability that it is better than the baseline; see
-        `ablations.stats.pooling.pool_data_sets`. The p is not corrected.
+        ``p_better_new``, the probability that it is better than the baseline. The p is not
+        corrected.
 
     References
     ----------
