@@ -1,5 +1,6 @@
 from .results import Results as Results
 from .results import open_results as open_results
+from .results.power import power as power
 from .running.run import plan as plan
 from .running.run import run as run
 from .search.from_search import from_search as from_search

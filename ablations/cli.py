@@ -44,7 +44,7 @@ def list_command() -> None:
         (
             name,
             study.model_name,
-            study.data,
+            ", ".join(study.data_sets),
             len(study.seed_blocks),
             CLAIMS[name],
             "\n".join(f"{word}: {levels}" for word, levels in _choices(study)),
@@ -197,6 +197,44 @@ def report_command(
                 typer.echo(path)
 
 
+@app.command("power")
+def power_command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory of the pilot study's results.")
+    ],
+    effect: Annotated[
+        float | None, typer.Option(metavar="X", help="Delta of interest, in units of the metric.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(metavar="X", help="Largest delta that does not matter.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Metric on the test split; default: first.")
+    ] = None,
+    comparisons: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Number of variants to compare; default: the pilot's."),
+    ] = None,
+) -> None:
+    """Tell how many seeds show an effect of interest."""
+    from rich.console import Console
+
+    with one_line_errors():
+        from ablations.report.study.sample_size import enough_words, power_table
+        from ablations.report.study.terminal import UNLIMITED
+        from ablations.results.power import power
+
+        found = power(
+            directory, effect=effect, margin=margin, metric=metric, comparisons=comparisons
+        )
+        console = Console()
+        if not console.is_terminal:
+            console.width = UNLIMITED
+        console.print(power_table(found))
+        for sentence in enough_words(found, effect=effect, margin=margin):
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 def _import_from(*folders: Path) -> None:
     """Put folders first on the import path, as `python` does with the folder of a program."""
     places = dict.fromkeys(str(folder.resolve()) for folder in folders)
@@ -235,7 +273,7 @@ def _show(results: "Results") -> None:
     from ablations.report.study.conclusions import answers
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
-    from ablations.report.wording import ends_words, failure_words
+    from ablations.report.wording import data_words, ends_words, failure_words, metric_words
     from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
     from ablations.results.rules import running_verdicts
@@ -246,13 +284,14 @@ def _show(results: "Results") -> None:
     if not console.is_terminal:
         console.width = UNLIMITED
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    trials = results.trials
+    trials = results.overall_trials
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study.to_dict()):
         say(ends)
-    deltas = results.deltas()
+    deltas = results.overall_deltas()
+    every = results.deltas() if results.several_data else deltas
     for metric, rows in deltas.groupby("metric", sort=False):
-        title = f"{str(metric).replace('_', ' ')} on {results.study.data}: deltas"
+        title = f"{metric_words(str(metric))} on {data_words(results.study.data)}: deltas"
         means = rows["baseline_mean"].dropna().unique()
         if len(baseline) and not len(means):  # no variant is paired yet
             means = [baseline[metric].mean()]
@@ -260,6 +299,10 @@ def _show(results: "Results") -> None:
             title += f" from the baseline's {means[0]:.4f}"
         by_now = running_verdicts(results.study, trials, str(metric))
         console.print(deltas_table(rows, trials, title, by_now))
+        for data in results.study.data_sets if results.several_data else ():
+            of_data = every[(every["metric"] == metric) & (every["data"] == data)]
+            title = f"{metric_words(str(metric))} on {data} alone: deltas"
+            console.print(deltas_table(of_data, trials, title))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for note in what_verdicts_are_about(deltas, results.held_out):

@@ -72,17 +72,25 @@ class Planner:
         blocks
             Seeds by variant; the study's own for those left out.
         infeasible
-            By variant, why it cannot be built.
+            Why a variant cannot be built, by `Planned.label`.
         """
         rows = []
+        several = len(self.study.data_sets) > 1
         for variant in variants:
             levels = self._levels(variant)
-            for seed in blocks.get(variant.name, self.study.seed_blocks):
-                trial = self.space.trial(self.study, levels, seed)
-                row = planned(variant, self.layout.baseline, trial)
-                reason = infeasible.get(variant.name) or self._clash(trial)
-                rows.append((replace(row, infeasible=reason), trial))
+            for data in self.study.data_sets:
+                for seed in blocks.get(variant.name, self.study.seed_blocks):
+                    trial = self.space.trial(self.study, levels, seed, data)
+                    row = planned(variant, self.layout.baseline, trial)
+                    row = replace(row, data=data if several else "")
+                    reason = infeasible.get(row.label) or self._clash(trial)
+                    rows.append((replace(row, infeasible=reason), trial))
         return rows
+
+    def labels(self, variant: Variant) -> list[str]:
+        """Return the labels of a variant's rows, one per data set."""
+        rows = self.rows([variant], {variant.name: self.study.seed_blocks[:1]}, {})
+        return [row.label for row, _ in rows]
 
     def orthogonality(self, rows: Sequence[Planned]) -> str:
         """Say what the rows that cannot be built do to main effects; empty if nothing."""

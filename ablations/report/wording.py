@@ -144,6 +144,17 @@ def seed_words(study: Mapping[str, Any]) -> str:
     return f"{len(listed):,} ({', '.join(map(str, listed))})"
 
 
+def data_words(data: str | Sequence[str]) -> str:
+    """Name the data sets of a study.
+
+    Examples
+    --------
+    >>> data_words("mnist5k"), data_words(["mnist5k", "digits"])
+    ('mnist5k', 'mnist5k and digits')
+    """
+    return data if isinstance(data, str) else joined(data)
+
+
 def about_study(study: Mapping[str, Any]) -> str:
     """Name a study with its data and its seeds.
 
@@ -154,7 +165,7 @@ def about_study(study: Mapping[str, Any]) -> str:
     """
     seeds = seed_words(study)
     name = study.get("name") or study.get("model") or "without a name"
-    data = f" on {study['data']}" if study.get("data") else ""
+    data = f" on {data_words(study['data'])}" if study.get("data") else ""
     return f"Study {name}{data}" + (f", seeds: {seeds}" if seeds else "")
 
 

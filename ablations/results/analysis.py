@@ -21,6 +21,7 @@ from ablations.results.rules import (
 )
 from ablations.results.trials import all_findings, history_table, trials_table
 from ablations.stats.metrics import Better
+from ablations.stats.several_data import ALL_DATA, deltas_by_data, over_data
 from ablations.store import Store
 from ablations.store.provenance import all_machines
 from ablations.study import Status, Study
@@ -80,7 +81,7 @@ class Analysis:
         "failed", "infeasible", "pending"), ``params``, ``macs``, ``seconds`` of the whole trial
         and ``fit_seconds`` of its training alone, then every metric by split ("test_loss"),
         ``findings`` of the doctor without its notes, their ``codes`` separated by blanks,
-        ``reason`` and ``key``.
+        ``reason`` and ``key``. With several data sets, ``data`` is the one of the trial.
         """
         return self._trials.copy()
 
@@ -98,9 +99,36 @@ class Analysis:
         return all_findings(self._plan, self._results)
 
     @property
+    def overall_trials(self) -> pd.DataFrame:
+        """The trials that variants are compared on: means over the data sets, if there are several.
+
+        The same as ``trials`` for a study of one data set.
+        """
+        return self._overall.copy()
+
+    @cached_property
+    def _overall(self) -> pd.DataFrame:
+        return over_data(self._trials) if self.several_data else self._trials
+
+    @property
+    def several_data(self) -> bool:
+        """True if the study has several data sets."""
+        return len(self.study.data_sets) > 1
+
+    @property
     def history(self) -> pd.DataFrame:
         """The training curves, one row per epoch: ``variant``, ``seed``, ``epoch``, the metrics."""
         return self._history.copy()
+
+    @property
+    def overall_history(self) -> pd.DataFrame:
+        """The training curves as means over the data sets, in the epochs that all of them have."""
+        history = self.history
+        if not self.several_data or not len(history):
+            return history
+        groups = history.drop(columns="data").groupby(["variant", "seed", "epoch"], sort=False)
+        complete = (groups.size() == len(self.study.data_sets)).to_numpy()
+        return groups.mean().reset_index()[complete].reset_index(drop=True)
 
     @cached_property
     def _history(self) -> pd.DataFrame:
@@ -124,7 +152,12 @@ class Analysis:
 
     @property
     def held_out(self) -> HeldOut | None:
-        """The test split: its size, and what each seed draws it from; None if it is unknown."""
+        """The test split: its size, and what each seed draws it from.
+
+        None if it is unknown, or if the study has several data sets.
+        """
+        if self.several_data:
+            return None
         known = (result.held_out for result in self._results.values())
         return next((held_out for held_out in known if held_out is not None), None)
 
@@ -175,19 +208,37 @@ class Analysis:
             study whose seeds are "auto". The interval ``ci_low`` to ``ci_high`` is about other
             seeds on the same data. Beside it stands the one for new data, ``new_data_low`` to
             ``new_data_high``, with ``new_data_p`` and ``new_data_method``: see
-            `ablations.stats.new_data`.
+            `ablations.stats.new_data`. With several data sets there is a further column ``data``:
+            rows with "all" compare the means over the data sets, with the same seeds on each; the
+            others compare one data set, with Holm's correction over all variants and data sets.
+            Then `heterogeneity` tells what to expect of new data.
 
         Raises
         ------
         StudyError
             If there is no such metric; the message suggests the nearest one.
         """
+        overall = self.overall_deltas(metrics)
+        if not self.several_data:
+            return overall
+        names = self.compared(metrics)
+        each = deltas_by_data(
+            self._trials,
+            lambda trials: compare(self.study, trials, names, self._loss_kinds),
+            margins=margins_of(self.study),
+        )
+        table = pd.concat([overall.assign(data=ALL_DATA), each], ignore_index=True)
+        table["new_data_method"] = table["new_data_method"].fillna("none: several data sets")
+        return table
+
+    def overall_deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the deltas of `overall_trials`: the rows of `deltas` for all data sets."""
         names = tuple(self.compared(metrics))
         if names not in self._deltas:
-            table = compare(self.study, self._trials, names, self._loss_kinds)
+            table = compare(self.study, self._overall, names, self._loss_kinds)
             packed = {key: result.outcomes for key, result in self._results.items()}
             looks = stats.looks(self.study.max_seeds) if self.study.seeds == AUTO else ()
-            beside = stats.new_data(table, self._trials, self.held_out, packed, at=looks)
+            beside = stats.new_data(table, self._overall, self.held_out, packed, at=looks)
             self._deltas[names] = table.join(beside)
         return self._deltas[names].copy()
 
@@ -198,14 +249,60 @@ class Analysis:
         The first metric on the validation split, such as "validation_loss". If the done trials
         have none, because the study has no validation split, it is the metric on the test split.
         """
-        return choosing_metric(self._trials, self.compared()[0])
+        return choosing_metric(self._overall, self.compared()[0])
 
     def losses(self) -> dict[str, float]:
         """Return the mean of `chosen_by` by variant, as the steps of a path compare it.
 
         Lower is better, whatever the metric is.
         """
-        return losses_of(self._trials, self.chosen_by, self.changes)
+        return losses_of(self._overall, self.chosen_by, self.changes)
+
+    def heterogeneity(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return how much deltas differ between data sets, and the delta on a new data set.
+
+        Parameters
+        ----------
+        metrics
+            As for `deltas`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ablations.stats.heterogeneity`.
+
+        Raises
+        ------
+        StudyError
+            If the study has one data set.
+        """
+        if not self.several_data:
+            raise StudyError(
+                f"`heterogeneity`: expected a study with several data sets; {self.study.name} has "
+                f"one, {self.study.data}. Give `data` a list."
+            )
+        return stats.heterogeneity(self._trials, self.compared(metrics))
+
+    def posterior(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the deltas after partial pooling, with the probability of each conclusion.
+
+        The largest of many deltas is too large on average; the pooled one is not. With a margin,
+        the table has the probabilities that a variant is better or worse by more than the margin
+        and that it is equivalent.
+
+        Parameters
+        ----------
+        metrics
+            As for `deltas`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `ablations.stats.posterior`.
+        """
+        return stats.posterior(
+            self._overall, self.compared(metrics), margins=margins_of(self.study)
+        )
 
     def open_variants(self) -> dict[str, int]:
         """Return the variants without a final verdict, with the number of seed blocks to run next.
@@ -221,7 +318,7 @@ class Analysis:
             if first in margins:
                 margins[metric] = margins[first]
             waiting = stats.open_variants(
-                self._trials,
+                self._overall,
                 metric,
                 stats.looks(self.study.max_seeds),
                 margins=margins,
@@ -300,18 +397,18 @@ class Analysis:
             If the study has another design.
         """
         shown = self.compared(metric)[0]
-        return path_table(self.study, self._trials, self.changes, shown, self.chosen_by)
+        return path_table(self.study, self._overall, self.changes, shown, self.chosen_by)
 
     def trend(self, metric: str | None = None) -> pd.DataFrame:
         """Test for a trend over the ordered levels of each factor, with Holm's correction.
 
         See `ablations.stats.trend`.
         """
-        return stats.trend(self._trials, list(self.study.factors), self.compared(metric)[0])
+        return stats.trend(self._overall, list(self.study.factors), self.compared(metric)[0])
 
     def effects(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`."""
-        trials, changes = self.trials, self.changes
+        trials, changes = self.overall_trials, self.changes
         for factor in self.study.factors:
             usual = self.study.baseline[factor]
             levels = [changes[variant].get(factor, usual) for variant in trials["variant"]]
@@ -320,7 +417,7 @@ class Analysis:
 
     def stability(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
-        return stats.stability(self._trials, self.compared(metrics))
+        return stats.stability(self._overall, self.compared(metrics))
 
     def convergence(self) -> pd.DataFrame:
         """Count the epochs to the baseline's final value; see `ablations.stats.convergence`.
@@ -330,7 +427,7 @@ class Analysis:
         regression, the root mean squared error; without these the table is empty. The column
         ``metric`` names it.
         """
-        history = self._history
+        history = self.overall_history
         one_loss = len(set(self._loss_kinds.values())) == 1
         names = ("loss",) if one_loss else ("accuracy", "rmse", "mae")
         columns = [name for each in names for name in (f"val_{each}", each) if name in history]
@@ -341,4 +438,4 @@ class Analysis:
 
     def costs(self) -> pd.DataFrame:
         """Compare the first metric with its cost; see `ablations.stats.pareto`."""
-        return stats.pareto(self._trials, self.compared()[0])
+        return stats.pareto(self._overall, self.compared()[0])

@@ -8,22 +8,27 @@ import pandas as pd
 
 from ablations import stats
 from ablations.report.study.contents import (
+    BY_DATA,
     EFFECTS,
     EPOCHS,
+    NEW_DATA,
     PATH_STEPS,
+    POSTERIOR,
     SO_FAR,
     STABILITY,
     TRENDS,
     ReportContents,
 )
 from ablations.report.study.rerun import command
-from ablations.report.wording import count_of, listed, metric_words
+from ablations.report.wording import count_of, joined, listed, metric_words
 from ablations.results.analysis import Analysis
 from ablations.results.choice import PATH, best_table
+from ablations.results.power import planned_seeds
 from ablations.results.rules import running_verdicts
 from ablations.results.side_by_side import both_deltas, both_names, differences
 from ablations.stats.barring import UNFINISHED
 from ablations.stats.page_claims import Claims, page_wide
+from ablations.stats.several_data import ALL_DATA
 from ablations.study import BASELINE, Status
 from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.errors import StudyError
@@ -44,14 +49,21 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
     ReportError
         If both studies are the same.
     """
-    trials = results.trials
+    trials = results.overall_trials
     metrics = [name for name in results.compared() if trials[name].notna().any()]
     claims, tables = claims_of(results)
+    posterior = pd.DataFrame()
     if metrics:
+        posterior = results.posterior()
+        tables[POSTERIOR] = posterior[posterior["p_equivalent"].notna()]
+        if results.several_data:
+            deltas = results.deltas()
+            tables[BY_DATA] = deltas[deltas["data"] != ALL_DATA]
+            tables[NEW_DATA] = results.heterogeneity()
         stability = results.stability()
         if stability["n"].max() > 1:  # one seed has no spread
             tables[STABILITY] = stability
-    history = results.history
+    history = results.overall_history
     if len(history) and history["epoch"].max() > 1:
         tables[EPOCHS] = results.convergence()
     common, findings = _findings(trials, results.findings)
@@ -66,6 +78,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
             *results.changed_rules,
             *_of_design(results),
             *_of_costs(trials),
+            *_of_data(results),
             *_of_chance(trials),
             *(differences(results, beside) if beside is not None else ()),
             *common,
@@ -80,6 +93,8 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         aliases=results.aliases(),
         held_out=results.held_out,
         best=_best(results) if metrics else pd.DataFrame(),
+        posterior=posterior,
+        sample_size=planned_seeds(results, metrics),
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,
@@ -95,7 +110,8 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
     Trends and effects of a study that adds seeds claim nothing, because their p values do not
     account for its looks.
     """
-    trials, deltas, metric = results.trials, results.deltas(), results.compared()[0]
+    trials, deltas = results.overall_trials, results.overall_deltas()
+    metric = results.compared()[0]
     tables: dict[str, pd.DataFrame] = {}
     if not trials[metric].notna().any():
         return Claims(deltas, metric), tables
@@ -261,6 +277,18 @@ def _of_chance(trials: pd.DataFrame) -> list[str]:
             "No trends or effects are reported, because every trial is at chance level."
         )
     return sentences
+
+
+def _of_data(results: Analysis) -> list[str]:
+    """Return a sentence on what the deltas are of, if there are several data sets."""
+    if not results.several_data:
+        return []
+    names = joined(results.study.data_sets)
+    return [
+        f"All values are means over the data sets {names}, with the same seeds on each; verdicts "
+        "are about this mean and these data sets. Below are the deltas of each data set, and what "
+        "to expect of a new one."
+    ]
 
 
 def _of_costs(trials: pd.DataFrame) -> list[str]:

@@ -58,7 +58,7 @@ class Results(Analysis):
             If no trial is done, or no seed block is complete.
         """
         self._check_done()
-        return best_variant(self._trials, self.chosen_by)
+        return best_variant(self._overall, self.chosen_by)
 
     def best_delta(self, metrics: str | Sequence[str] | None = None) -> "pd.DataFrame":
         """Compare the best variant with the baseline, corrected for its choice.
@@ -91,7 +91,7 @@ class Results(Analysis):
             As `best_variant`, or if there is no such metric.
         """
         self._check_done()
-        return best_table(self._trials, self.compared(metrics), self.chosen_by)
+        return best_table(self._overall, self.compared(metrics), self.chosen_by)
 
     def _check_done(self) -> None:
         if not (self._trials["status"] == Status.DONE).any():

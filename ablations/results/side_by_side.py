@@ -46,8 +46,8 @@ def both_deltas(first: Analysis, second: Analysis) -> pd.DataFrame:
         )
     tables = []
     for results, name in zip((first, second), both_names(first, second), strict=True):
-        deltas = results.deltas()
-        unfinished = unfinished_variants(results.trials)
+        deltas = results.overall_deltas()
+        unfinished = unfinished_variants(results.overall_trials)
         # variants that did not run have no verdict, and readers ask why
         status = [unfinished[row].status if row in unfinished else "" for row in deltas["variant"]]
         tables.append(deltas.assign(study=name, status=status)[COLUMNS])

@@ -9,7 +9,7 @@ from ablations.study import Status, TrialResult
 from cnnzoo.doctor.finding import COLUMNS, Severity, findings_table
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
-FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "seed", "status", *COSTS]
+FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "data", "seed", "status", *COSTS]
 LAST_COLUMNS = ["findings", "codes", "reason", "key"]
 
 
@@ -18,11 +18,13 @@ def trials_table(
 ) -> pd.DataFrame:
     """Return one row per planned trial; see `Results.trials`.
 
-    The study's metrics on the test split are columns even before a trial is done.
+    The study's metrics on the test split are columns even before a trial is done. A column ``data``
+    is there only if the study has several data sets.
     """
     rows = [_row(planned, results.get(planned.key)) for planned in plan]
     measures = dict.fromkeys(name for row in rows for name in row)
     measures |= dict.fromkeys(f"test_{name}" for name in metrics)
+    first = [name for name in FIRST_COLUMNS if name != "data" or name in measures]
     names = [name for name in measures if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
     return pd.DataFrame(
         {
@@ -30,7 +32,7 @@ def trials_table(
             name: pd.Series([row.get(name) for row in rows], dtype=object)
             if name in ("factor", "level", "baseline")
             else [row.get(name, float("nan")) for row in rows]
-            for name in (*FIRST_COLUMNS, *names, *LAST_COLUMNS)
+            for name in (*first, *names, *LAST_COLUMNS)
         }
     )
 
@@ -41,7 +43,9 @@ def history_table(plan: Sequence[Planned], results: Mapping[str, TrialResult]) -
     for planned in plan:
         history = results[planned.key].history if planned.key in results else {}
         rows += [
-            {"variant": planned.variant, "seed": planned.seed, "epoch": epoch + 1}
+            {"variant": planned.variant}
+            | ({"data": planned.data} if planned.data else {})
+            | {"seed": planned.seed, "epoch": epoch + 1}
             | {name: values[epoch] for name, values in history.items()}
             for epoch in range(max(map(len, history.values()), default=0))
         ]
@@ -77,6 +81,8 @@ def _row(planned: Planned, result: TrialResult | None) -> dict[str, object]:
         "reason": "",
         "key": planned.key,
     }
+    if planned.data:
+        row["data"] = planned.data
     if result is not None:
         row |= {name: getattr(result, name) for name in ("reason", *COSTS)}
         row |= result.metrics

@@ -21,7 +21,7 @@ def measured(
     measure: Measure,
     refused: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, TrialResult]:
-    """Build a model of each variant, and return its cost or why it cannot be built.
+    """Build a model of each variant, and return its cost or why it cannot be built, by label.
 
     Trials that are known to be infeasible, by `refused`, are not built again.
 
@@ -37,7 +37,7 @@ def measured(
             raise StudyError(f"The baseline of the study cannot be trained: {row.infeasible}")
         if trial.seed == planner.study.seed_blocks[0] and not row.infeasible:
             trials[trial.key] = trial
-            names.setdefault(trial.key, []).append(row.variant)
+            names.setdefault(trial.key, []).append(row.label)
     results = [
         TrialResult(trial, Status.INFEASIBLE, reason=refused[key])
         for key, trial in trials.items()
@@ -45,21 +45,22 @@ def measured(
     ]
     results += measure([trial for key, trial in trials.items() if key not in refused])
     measurements = {name: result for result in results for name in names[result.trial.key]}
-    baseline = measurements.get(BASELINE)
-    if baseline is not None:
-        if baseline.status != Status.DONE:
-            raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
-        check_task(planner.study, baseline.metrics["classes"])
+    for label in planner.labels(Variant()):
+        baseline = measurements.get(label)
+        if baseline is not None:
+            if baseline.status != Status.DONE:
+                raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
+            check_task(planner.study, baseline.trial.data, baseline.metrics["classes"])
     return measurements
 
 
-def check_task(study: Study, classes: float) -> None:
-    """Raise StudyError if a metric does not fit the task of the data."""
+def check_task(study: Study, data: str, classes: float) -> None:
+    """Raise StudyError if a metric does not fit the task of a data set."""
     task = "regression" if classes == 1 else "classification"
     for name in study.metrics:
         if name not in METRICS_OF[task]:
             raise StudyError(
-                f"`metrics`: expected any of {', '.join(METRICS_OF[task])}, because {study.data} "
+                f"`metrics`: expected any of {', '.join(METRICS_OF[task])}, because {data} "
                 f"is a {task} task; got {name}."
             )
 

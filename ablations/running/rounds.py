@@ -113,7 +113,7 @@ class Rounds:
         fingerprints: list[str] = []
         for result in self._train(trials, lambda: bool(fingerprints) or interruption.asked()):
             self._tried.add(result.trial.key)
-            if result.fingerprint in ("", data):
+            if result.fingerprint in ("", *data.split()):
                 self._store.add(result, self._context, self._machine)
                 self._shown.ended(result)
             else:  # files changed since the study was checked
@@ -161,7 +161,7 @@ class Rounds:
         unknown = [
             variant
             for variant in self._variants
-            if variant.name not in self._measured
+            if not self._measured.keys() >= {*planner.labels(variant)}
             and not any(row.key in stored for row, _ in planner.rows([variant], self._blocks, {}))
         ]
         measurements = measured(planner, unknown, self._measure, self._refused)
@@ -183,13 +183,14 @@ class Rounds:
         if context is None:
             variants = self._to_measure()
             self._measured = measured(self._planner, variants, self._measure)
-            baseline = self._measured[BASELINE]
-            for note in baseline.data_notes:
-                self._shown.say(f"{self._planner.study.data}: {note}.")
+            baselines = [self._measured[label] for label in self._planner.labels(Variant())]
+            for baseline in baselines:
+                for note in baseline.data_notes:
+                    self._shown.say(f"{baseline.trial.data}: {note}.")
             context = context_of(
                 self._planner.study.model_name,
-                baseline.fingerprint,
-                baseline.arithmetic,
+                " ".join(baseline.fingerprint for baseline in baselines),
+                baselines[0].arithmetic,
                 self._weights_version(_weights_of(self._measured)),
             )
         return context
@@ -234,20 +235,22 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
     study, stored = planner.study, store.results(store.context)
     rows = planner.rows(planner.layout.variants, {}, {})
     over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
-    if not all(over) or study.data.startswith("tfds:"):  # which TensorFlow reads
+    if not all(over) or any(data.startswith("tfds:") for data in study.data_sets):  # by TensorFlow
         return None
     if store.weights:  # only the builder knows their files
         return None
     try:
-        info = load_data(study.data).info
+        infos = {data: load_data(data).info for data in study.data_sets}
     except (ValueError, OSError):  # a worker will report it with the baseline's trial
         return None
     # no process computes anything, so its arithmetic does not matter
     arithmetic = store.context.get("arithmetic", "")
-    context = context_of(study.model_name, info.fingerprint, arithmetic)
+    fingerprints = " ".join(info.fingerprint for info in infos.values())
+    context = context_of(study.model_name, fingerprints, arithmetic)
     if context != store.context:
         return None
-    check_task(study, info.classes)
+    for data, info in infos.items():
+        check_task(study, data, info.classes)
     return context
 
 

@@ -65,8 +65,8 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
         One row per trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
         ``macs`` (multiply-accumulates of a forward pass; missing if those of a layer are
         unknown), ``seconds`` (a rough estimate of the training on one core), ``infeasible`` (why
-        it cannot be built; empty if it can) and ``key``. If the design or the seeds depend on
-        results, only the first trials.
+        it cannot be built; empty if it can) and ``key``; with several data sets also ``data``.
+        If the design or the seeds depend on results, only the first trials.
 
     Raises
     ------
@@ -93,10 +93,12 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
         costs = measured(planner, planner.layout.variants, measure)
     rows = []
     for row, trial in planner.rows(planner.layout.variants, {}, infeasible(costs)):
-        cost = costs.get(row.variant)
+        cost = costs.get(row.label)
         known = {"params": cost.params, "macs": cost.macs} if cost else {}
         rows.append({**vars(row), **known, "seconds": estimate(cost, trial)})
     columns = ["variant", "factor", "level", "baseline", "seed", "params", "macs", "seconds"]
+    if len(study.data_sets) > 1:
+        columns.insert(4, "data")
     return pd.DataFrame(rows, dtype=object)[[*columns, "infeasible", "key"]].infer_objects()
 
 

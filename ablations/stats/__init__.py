@@ -12,7 +12,9 @@ from ablations.stats.new_data import new_data
 from ablations.stats.pairs import StatisticsError
 from ablations.stats.pareto import pareto
 from ablations.stats.path_steps import steps
+from ablations.stats.pooling import posterior
 from ablations.stats.sequential import boundaries, looks, open_variants, sequential
+from ablations.stats.several_data import heterogeneity
 from ablations.stats.stability import stability
 from ablations.stats.trends import trend
 
@@ -25,10 +27,12 @@ __all__ = [
     "deltas",
     "direction",
     "effects",
+    "heterogeneity",
     "looks",
     "new_data",
     "open_variants",
     "pareto",
+    "posterior",
     "sequential",
     "stability",
     "steps",

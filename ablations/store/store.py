@@ -48,6 +48,16 @@ CREATE TABLE IF NOT EXISTS outcomes (
 );
 """
 
+SEVERAL_DATA = (
+    "DROP TABLE plan",
+    """CREATE TABLE plan (
+    variant TEXT NOT NULL, changes TEXT NOT NULL, factor TEXT, level TEXT, baseline TEXT,
+    seed INTEGER NOT NULL, key TEXT NOT NULL, infeasible TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (variant, data, seed)
+)""",
+)
+"""Statements that replace the plan of one data set by that of several."""
+
 TABLES = "SELECT name FROM sqlite_master"
 
 OUTCOMES = "outcomes"
@@ -87,6 +97,8 @@ class Planned:
         The trial's seed and digest.
     infeasible
         Why the model cannot be built; empty if it can.
+    data
+        Data set of the trial, if the study has several; else empty.
     """
 
     variant: str
@@ -97,6 +109,12 @@ class Planned:
     seed: int
     key: str
     infeasible: str = ""
+    data: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name of the variant, with the data set if the study has several."""
+        return f"{self.variant} on {self.data}" if self.data else self.variant
 
 
 class Store:
@@ -191,7 +209,11 @@ class Store:
     ) -> None:
         """Store the study that is about to run; its plan replaces the last run's."""
         rows = [
-            [json.dumps(value) if name in JSON else value for name, value in vars(row).items()]
+            {
+                name: json.dumps(value) if name in JSON else value
+                for name, value in vars(row).items()
+                if name != "data" or value
+            }
             for row in plan
         ]
         values = study.to_dict() | ({"weights": dict(weights)} if weights else {})
@@ -206,7 +228,15 @@ class Store:
             "INSERT OR REPLACE INTO study VALUES (1, ?, ?)", (spec, _canonical(context))
         )
         self._connection.execute("DELETE FROM plan")
-        self._connection.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        if any("data" in row for row in rows):
+            for statement in SEVERAL_DATA:
+                self._connection.execute(statement)
+        for columns in dict.fromkeys(tuple(row) for row in rows):
+            places = ", ".join("?" for _ in columns)
+            self._connection.executemany(
+                f"INSERT INTO plan ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  (ours)
+                [tuple(row.values()) for row in rows],
+            )
         self._connection.execute("COMMIT")
 
     def add(

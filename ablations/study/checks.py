@@ -40,6 +40,9 @@ DESIGN_NAMES = (
 LIST = "list"
 """Design whose variants the user lists."""
 
+DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
+"""Designs that may have several data sets."""
+
 METRICS_OF = {
     "classification": ("loss", "accuracy", "macro_f1", "nll"),
     "regression": ("loss", "mae", "rmse"),
@@ -62,14 +65,35 @@ def check_model(model: object) -> str:
     return name if module.startswith("cnnzoo.models.") else f"{module}:{name}"
 
 
-def check_data(data: object) -> str:
-    """Return the data spec."""
+def check_data(data: object) -> str | tuple[str, ...]:
+    """Return the data spec, or several different ones."""
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        specs = tuple(data)
+        if not specs or not all(isinstance(spec, str) for spec in specs):
+            raise StudyError(
+                f"`data`: expected a str that `load_data` takes, or a list of them; got {data!r}. "
+                "To study arrays, save them with numpy.savez and give 'npz:PATH'."
+            )
+        if len(set(specs)) < len(specs):
+            raise StudyError(f"`data`: expected different data sets; got {list(specs)}.")
+        return specs[0] if len(specs) == 1 else specs
     if not isinstance(data, str):
         raise StudyError(
             f"`data`: expected a str that `load_data` takes; got {type(data).__name__}. To study "
             "arrays, save them with numpy.savez and give 'npz:PATH'."
         )
     return data
+
+
+def check_several_data(data: object, design: str, seeds: object) -> None:
+    """Check that several data sets are studied by a design that does not depend on results."""
+    if isinstance(data, str) or (design in DESIGNS_OF_SEVERAL_DATA and seeds != AUTO):
+        return
+    raise StudyError(
+        "`data`: expected one data set, because several need a fixed number of seeds and one of "
+        f"the designs {', '.join(DESIGNS_OF_SEVERAL_DATA)}; got {design} with "
+        f"{'seeds ' + repr(AUTO) if seeds == AUTO else 'fixed seeds'}."
+    )
 
 
 def check_recipe(recipe: object) -> Recipe:

@@ -124,8 +124,10 @@ class Space(ToggleGroups):
             for changes in study.variants
         )
 
-    def trial(self, study: Study, levels: Mapping[str, Level], seed: int) -> Trial:
-        """Return the trial with these levels and this seed.
+    def trial(
+        self, study: Study, levels: Mapping[str, Level], seed: int, data: str | None = None
+    ) -> Trial:
+        """Return the trial with these levels and this seed, on the first data set if left out.
 
         Levels that equal a default are left out, so that equal configurations are one trial.
         """
@@ -136,7 +138,8 @@ class Space(ToggleGroups):
             for name, level in levels.items()
             if name not in self.recipe and not same(level, self.default(name))
         }
-        return Trial(study.model_name, study.data, Settings(settings), Recipe(**recipe), seed)
+        data = study.data_sets[0] if data is None else data
+        return Trial(study.model_name, data, Settings(settings), Recipe(**recipe), seed)
 
     def check_trial(self, trial: Trial) -> None:
         """Raise ToggleError if a setting has no effect because another one switches it off."""

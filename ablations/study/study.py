@@ -21,6 +21,7 @@ from ablations.study.checks import (
     check_name,
     check_recipe,
     check_seeds,
+    check_several_data,
     check_timeout,
     check_variants,
 )
@@ -50,7 +51,9 @@ class Study:
         ``build(hp)``. Its hyperparameters are the factors; a ``HyperModel`` class works too.
         Changed code makes new trials, also if it is imported from the same package or folder.
     data
-        Data spec of ``cnnzoo.load_data``.
+        Data spec of ``cnnzoo.load_data``, or a list of them. With several, every variant is
+        trained on each of them, and the deltas are those of the mean over the data sets, and of
+        each data set.
     factors
         Levels by toggle of the model, the recipe or the data.
     baseline
@@ -96,7 +99,7 @@ class Study:
     """
 
     model: str | Callable[..., Any]
-    data: str = "mnist5k"
+    data: str | Sequence[str] = "mnist5k"
     factors: Mapping[str, Sequence[Level]] = field(default_factory=dict)
     baseline: Mapping[str, Level] = field(default_factory=dict)
     design: str = "one-at-a-time"
@@ -126,6 +129,7 @@ class Study:
             "retries": check_count(self.retries, 0, "`retries`"),
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
+        check_several_data(checked["data"], checked["design"], checked["seeds"])
         checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -146,6 +150,11 @@ class Study:
         return str(self.model)
 
     @property
+    def data_sets(self) -> tuple[str, ...]:
+        """The data specs; most studies have one."""
+        return (self.data,) if isinstance(self.data, str) else tuple(self.data)
+
+    @property
     def seed_blocks(self) -> tuple[int, ...]:
         """Seeds of the blocks that are planned before there are results."""
         if self.seeds == AUTO:
@@ -154,9 +163,11 @@ class Study:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the study as JSON values, which TOML can hold too."""
-        plain = ("name", "model", "data", "design", "max_seeds", "timeout", "retries")
+        plain = ("name", "model", "design", "max_seeds", "timeout", "retries")
         return {
-            **{name: getattr(self, name) for name in plain},
+            **{name: getattr(self, name) for name in plain[:2]},
+            "data": self.data if isinstance(self.data, str) else list(self.data),
+            **{name: getattr(self, name) for name in plain[2:]},
             "factors": {name: list(levels) for name, levels in self.factors.items()},
             "baseline": dict(self.baseline),
             "variants": [dict(changes) for changes in self.variants],

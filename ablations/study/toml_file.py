@@ -14,6 +14,7 @@ name = "{name}"  # name of its folder and title of its report
 model = "downsampling"  # a model of `cnnzoo list`, or "module:function" for a custom builder in a
 # module that is installed, beside this file, or in the current folder
 data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
+# data = ["mnist5k", "digits"]  # several: every variant on each of them
 
 # How variants are made of the factors: one-at-a-time, leave-one-out, add-one-in, full-factorial,
 # fractional-factorial, plackett-burman or path; or "list", with [[variants]] instead of [factors].

@@ -21,6 +21,7 @@ from simulation.intervals import bca_coverage, modified_power, skewed_samples, t
 from simulation.looking import looking
 from simulation.new_data import crossed_bootstrap, fixed_test_sets, redrawn_splits
 from simulation.pages import pages
+from simulation.pooled import largest_deltas, new_data_sets, pilots, probabilities
 from simulation.seeds import added_seeds
 from simulation.stopping import settled_on_both
 from simulation.tables import Report
@@ -45,6 +46,10 @@ SECTIONS = (
     best_variants,
     path_steps,
     pareto_fronts,
+    largest_deltas,
+    probabilities,
+    new_data_sets,
+    pilots,
     own_errors,
     holes,
     fractions,

@@ -21,6 +21,9 @@ TRENDS = "Trends over ordered levels"
 PATH_STEPS = "The path, step by step"
 EFFECTS = "Main effects and interactions"
 STABILITY = "Stability over seeds"
+BY_DATA = "Deltas by data set"
+NEW_DATA = "Differences between data sets"
+POSTERIOR = "Probability of each conclusion"
 EPOCHS = "Epochs to reach the baseline"
 SO_FAR = "Verdicts so far"
 
@@ -81,6 +84,10 @@ class ReportContents:
         The test split, if it is known.
     best
         Table of `Results.best_delta`; empty if there is no choice to report.
+    posterior
+        Table of `Results.posterior`.
+    sample_size
+        Tables of `ablations.power` for one or more metrics, with a column "metric".
     made
         Date of the report.
     versions, machine
@@ -113,6 +120,8 @@ class ReportContents:
     aliases: pd.DataFrame = field(default_factory=pd.DataFrame)
     held_out: HeldOut | None = None
     best: pd.DataFrame = field(default_factory=pd.DataFrame)
+    posterior: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
@@ -173,6 +182,14 @@ class ReportContents:
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""
         return self.deltas[self.deltas["metric"] == metric]
+
+    def pooled(self, row: Row) -> tuple[float, int] | None:
+        """Return the pooled estimate of one delta and the number of deltas; None if unknown."""
+        if not len(self.posterior):
+            return None
+        of_metric = self.posterior[self.posterior["metric"] == row["metric"]]
+        values = of_metric.loc[of_metric["variant"] == row["variant"], "pooled"].tolist()
+        return (values[0], len(of_metric)) if values else None
 
     def with_status(self, status: str) -> pd.DataFrame:
         """Return the trials with a status: "done", "failed", "infeasible" or "pending"."""

@@ -34,8 +34,16 @@ from ablations.report.study.interactions import interactions
 from ablations.report.study.new_data import about
 from ablations.report.study.palette import palette
 from ablations.report.study.rerun import snippet
+from ablations.report.study.sample_size import sample_size_figures, sample_size_legend
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
-from ablations.report.study.summary import SETTLED, how_likely, largest, summary, warnings
+from ablations.report.study.summary import (
+    SETTLED,
+    how_likely,
+    largest,
+    pooled_words,
+    summary,
+    warnings,
+)
 from ablations.report.study.tables import (
     deltas_table,
     failures_table,
@@ -48,6 +56,7 @@ from ablations.report.table import SEE_FINDING, rows_of
 from ablations.report.theme import LIGHT, PAGE
 from ablations.report.wording import (
     about_study,
+    data_words,
     ends_words,
     level_words,
     metric_words,
@@ -119,6 +128,11 @@ def study_page(contents: ReportContents) -> Page:
                     *filled(costs_table(contents)),
                 ],
             ),
+            Section(
+                "seeds",
+                "Number of seeds",
+                drawn_in(drawn, "seeds", "columns", sample_size_legend()),
+            ),
             *(
                 Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
                 for anchor, (title, frame) in further
@@ -189,6 +203,8 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "changes": contents.changes,
         "aliases": rows_of(contents.aliases),
         "best": rows_of(contents.best),
+        "posterior": rows_of(contents.posterior),
+        "sample_size": rows_of(contents.sample_size),
         "costs": None if contents.costs is None else rows_of(contents.costs),
         "beside": None if contents.beside is None else rows_of(contents.beside),
         "tables": {title: rows_of(frame) for title, frame in contents.tables.items()},
@@ -206,6 +222,7 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     drawn += curves(contents, colours, theme)
     drawn += interactions(contents, theme)
     drawn += costs(contents, colours, theme)
+    drawn += sample_size_figures(contents, theme)
     drawn += [beside_figure(contents, metric, theme) for metric in beside_metrics(contents)]
     return with_distinct_names(figure for figure in drawn if figure is not None)
 
@@ -238,7 +255,7 @@ def facts(contents: ReportContents) -> dict[str, str]:
     recipe, baseline = study.get("recipe", {}), study.get("baseline", {})
     values = {
         "Model": study.get("model"),
-        "Data": study.get("data"),
+        "Data": data_words(study.get("data", "")),
         "Design": study.get("design"),
         "Seeds": seed_words(study),
         "Factors": "; ".join(
@@ -287,6 +304,8 @@ def _largest_card(contents: ReportContents) -> Card:
     decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
     size = fixed(row["delta"], decimals, signed=True)
     what = f"{metric_words(row['metric'])}, {row['variant']}"
+    if pooled := contents.pooled(row):
+        what += f"; {pooled_words(row, *pooled)}"
     what += f", but {SEE_FINDING}" if contents.has_finding(row) else ""
     verdict = str(row["verdict"])
     return Card(f"Largest effect: {verdict}", size, what, verdict)

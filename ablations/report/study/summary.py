@@ -3,7 +3,14 @@
 import math
 from typing import Any
 
-from ablations.report.numbers import estimate, is_number, p_words, usual_decimals
+from ablations.report.numbers import (
+    decimals_of,
+    estimate,
+    fixed,
+    is_number,
+    p_words,
+    usual_decimals,
+)
 from ablations.report.page import Sentence
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.new_data import reaches_zero
@@ -175,6 +182,20 @@ def largest(contents: ReportContents) -> dict[str, Any] | None:
             clean = [row for row in settled if not contents.has_finding(row)]
             return max(clean or settled, key=lambda row: abs(row["delta"]))
     return None
+
+
+def pooled_words(row: Row, pooled: float, count: int) -> str:
+    """Say what is left of the largest delta after partial pooling.
+
+    Examples
+    --------
+    >>> row = {"delta": 0.8, "ci_low": 0.3, "ci_high": 1.3}
+    >>> pooled_words(row, 0.36, 10), pooled_words(row, 0.7, 1)
+    ('shrunk to +0.36 as the largest of 10', 'shrunk to +0.70')
+    """
+    decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+    among = f" as the largest of {count:,}" if count > 1 else ""
+    return f"shrunk to {fixed(pooled, max(decimals, 2), signed=True)}{among}"
 
 
 def warnings(contents: ReportContents) -> list[str]:

@@ -19,9 +19,12 @@ from ablations.report.numbers import (
     usual_decimals,
 )
 from ablations.report.study.contents import (
+    BY_DATA,
     EFFECTS,
     EPOCHS,
+    NEW_DATA,
     PATH_STEPS,
+    POSTERIOR,
     SO_FAR,
     STABILITY,
     TRENDS,
@@ -271,6 +274,53 @@ SHAPES = {
         "averaged over the levels of the other factors. The delta of an interaction is the change "
         "of one factor's delta when the other factor changes its level. p is Holm-corrected over "
         "the terms of one metric.",
+    ),
+    BY_DATA: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Data", "data", "text"),
+            Column("Verdict", "verdict", "verdict"),
+            Column("Delta", "delta", "delta"),
+            Column("p (Holm)", "p_adjusted", "p"),
+            Column("Pairs", "n_pairs"),
+            Column("Baseline mean", "baseline_mean"),
+            Column("Level mean", "level_mean"),
+            Column(NOTES, "notes", "text"),
+        ),
+        "Each data set by itself. p is Holm-corrected over all variants and data sets of one "
+        "metric.",
+    ),
+    NEW_DATA: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("SD between data sets", "tau"),
+            Column("Not due to seeds (I\N{SUPERSCRIPT TWO})", "i2", "share"),
+            Column("p (Welch)", "p_heterogeneity", "p"),
+            Column("Delta on new data", "new_mean", "delta", ("new_low", "new_high")),
+            Column("Better on new data", "p_better_new", "share"),
+            Column("Data sets", "data_sets"),
+        ),
+        "Does a variant have the same delta on all data sets? p is for the same delta and is not "
+        "corrected. The delta on new data is that expected on one more data set like these, with a "
+        "95% prediction interval; with few data sets it is wide.",
+    ),
+    POSTERIOR: Shape(
+        (
+            Column("Variant", "variant", "text"),
+            METRIC,
+            Column("Better", "p_better", "share"),
+            Column("Equivalent", "p_equivalent", "share"),
+            Column("Worse", "p_worse", "share"),
+            Column("Pooled delta", "pooled", "delta", ("pooled_low", "pooled_high")),
+            Column("Delta", "delta"),
+            Column("Pairs", "n_pairs"),
+        ),
+        "The probability that the true delta is better or worse by more than the margin, or within "
+        "it, after partial pooling: each delta is shrunk towards 0 by as much as all deltas of the "
+        "metric and their spread over seeds tell. The interval is a 95% credible interval. "
+        "These are no verdicts; verdicts follow p.",
     ),
     STABILITY: Shape(
         (

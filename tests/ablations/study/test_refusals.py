@@ -139,8 +139,8 @@ REFUSED = [
     ({"design": 3}, "`design`: expected a str; got 3."),
     (
         {"data": [1, 2]},
-        "`data`: expected a str that `load_data` takes; got list. To study arrays, save them with "
-        "numpy.savez and give 'npz:PATH'.",
+        "`data`: expected a str that `load_data` takes, or a list of them; got [1, 2]. To study "
+        "arrays, save them with numpy.savez and give 'npz:PATH'.",
     ),
     ({"recipe": {"epochs": 3}}, "`recipe`: expected a Recipe; got {'epochs': 3}."),
     (
