@@ -779,9 +779,9 @@ healthy(
     0.75,
 )
 healthy(
-    "diabetes",
+    "noisy-line-without-hidden-layers",
     lambda: run(
-        mlp(10, 16), data.diabetes(), "mse", optimizers.Adam(0.003), task="numbers", epochs=10
+        mlp(8), data.line(800, noise=0.7), "mse", optimizers.Adam(0.01), task="numbers", epochs=15
     ),
     0.3,
 )
