@@ -4,6 +4,7 @@ The benchmark simulation/pages.py counts 1,000 pages of each design; here are fe
 whose tables would claim something without the correction over the page.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,21 @@ def test_page_says_how_often_it_errs(pages):
         "corrected together. Other metrics are secondary: they have intervals and p values, and no "
         "verdict in the summary."
     )
+
+
+def test_unfinished_study_has_verdicts_so_far_only(pages):
+    """With two seeds of one variant pending, deltas and trends claim nothing."""
+    from ablations.report.study.contents import SO_FAR
+
+    shown = page(pages, "one factor of 4 levels", 1, effect=4.0)
+    study = replace(pages.STUDIES["one factor of 4 levels"], baseline={"units": 8})
+    trials = shown.trials.copy()
+    later = (trials["variant"] == "units=64") & (trials["seed"] > 7)
+    trials["status"] = trials["status"].mask(later, "pending")
+    results = pages.Made(study, [], trials)
+    contents = pages._contents(results)
+    assert pages.sentences_with_claims(contents) == []
+    so_far = contents.tables[SO_FAR].set_index("variant")
+    assert so_far["n_pairs"].to_dict() == {"units=16": 10, "units=32": 10, "units=64": 8}
+    assert so_far["verdict"].tolist() == ["worse"] * 3
+    assert contents.deltas["notes"].str.contains("no verdict: the study is not finished").any()
