@@ -182,7 +182,7 @@ def error_rate(claims: Claims) -> str:
 
 def _best(results: Analysis) -> pd.DataFrame:
     """Return what the best variant is worth in the first metric, if it is one of several."""
-    trials = results.trials
+    trials = results.overall_trials
     if results.study.design == PATH or results.exploratory or _all_at_chance(trials):
         return pd.DataFrame()
     try:
