@@ -1,14 +1,18 @@
 """What the statistics promise, tried on data of which the truth is known.
 
-    python tests/benchmarks/simulate_statistics.py [--repetitions 10000] [--markdown PATH]
+    python tests/benchmarks/simulate_statistics.py [--repetitions 10000] [--jobs 2]
+        [--markdown PATH]
 
 Prints a table a promise, and ends with 1 if one is broken. A share of 10,000 repetitions has a
 standard error of 0.22% where 5% are expected: a bound counts as broken beyond two of them.
 """
 
 import argparse
+import functools
 import math
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from simulation.choices import best_variants, path_steps
@@ -67,27 +71,46 @@ SECTIONS = (
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--repetitions", type=int, default=10_000)
+    parser.add_argument("--jobs", type=int, default=1, help="sections to run at the same time")
     parser.add_argument("--markdown", type=Path, help="where to write the tables")
     chosen = parser.parse_args(arguments)
-    report = Report(chosen.repetitions)
-    for section in SECTIONS:
-        section(report)
-    verdict = (
-        "Every bound holds."
-        if not report.broken
-        else "Broken, and in bold above: " + "; ".join(report.broken) + "."
-    )
-    print(verdict)
+    run = functools.partial(run_section, repetitions=chosen.repetitions)
+    if chosen.jobs == 1:
+        results = [run(section) for section in SECTIONS]
+    else:
+        with ProcessPoolExecutor(chosen.jobs) as pool:
+            results = list(pool.map(run, SECTIONS))
+    parts = [part for found, _ in results for part in found]
+    broken = [sentence for _, found in results for sentence in found]
+    print(verdict_of(broken))
     if chosen.markdown:
-        head = (
-            "# The statistics, by simulation\n\n"
-            f"{chosen.repetitions:,} repetitions each, from fixed seeds, by "
-            "`tests/benchmarks/simulate_statistics.py`. A share near 5% has a standard error of "
-            f"{100 * math.sqrt(0.0475 / chosen.repetitions):.2f}%; a bound counts as broken beyond "
-            "two of them.\n"
-        )
-        chosen.markdown.write_text("\n".join([head, *report.parts, verdict, ""]))
-    return 1 if report.broken else 0
+        chosen.markdown.write_text(document(parts, broken, chosen.repetitions))
+    return 1 if broken else 0
+
+
+def run_section(section: Callable[[Report], None], repetitions: int) -> tuple[list[str], list[str]]:
+    """Return the tables of a section, and the bounds that it breaks."""
+    report = Report(repetitions)
+    section(report)
+    return report.parts, report.broken
+
+
+def verdict_of(broken: Sequence[str]) -> str:
+    if broken:
+        return "Broken, and in bold above: " + "; ".join(broken) + "."
+    return "Every bound holds."
+
+
+def document(parts: Sequence[str], broken: Sequence[str], repetitions: int) -> str:
+    """Return the tables of all sections as a Markdown page."""
+    head = (
+        "# The statistics, by simulation\n\n"
+        f"{repetitions:,} repetitions each, from fixed seeds, by "
+        "`tests/benchmarks/simulate_statistics.py`. A share near 5% has a standard error of "
+        f"{100 * math.sqrt(0.0475 / repetitions):.2f}%; a bound counts as broken beyond two of "
+        "them.\n"
+    )
+    return "\n".join([head, *parts, verdict_of(broken), ""])
 
 
 if __name__ == "__main__":
