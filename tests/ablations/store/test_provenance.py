@@ -143,7 +143,7 @@ def test_only_files_of_a_trial_count(packages):
 def test_imported_module_becomes_part_of_a_trial(packages):
     before = imported_files(RUN_TRIAL, packages)
     added = packages / "cnnzoo" / "models" / "mine.py"
-    added.write_text("import cnnzoo.analysis.description\n")
+    added.write_text("import cnnzoo.analysis.tiles\n")
     assert imported_files(RUN_TRIAL, packages) == before
     importing = packages / "cnnzoo" / "training" / "train.py"
     importing.write_text(
@@ -151,7 +151,7 @@ def test_imported_module_becomes_part_of_a_trial(packages):
     )
     after = imported_files(RUN_TRIAL, packages)
     assert after.keys() - before.keys() == {
-        "cnnzoo.analysis.description.py",
+        "cnnzoo/analysis/tiles.py",
         "cnnzoo/models/mine.py",
     }
 
