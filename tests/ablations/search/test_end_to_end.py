@@ -9,6 +9,7 @@ import keras_tuner
 import numpy as np
 import pytest
 from helpers.stub_builders import tutorial
+from pandas.testing import assert_frame_equal
 
 import ablations
 import cnnzoo
@@ -154,7 +155,9 @@ def test_search_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
         "The path from the defaults to the winner, step by step: test accuracy"
     ]
     steps = found.path.path()
-    assert shown.equals(steps[list(shown.columns)])
+    # the steps of a page share the error with its other claims, so their p is doubled
+    expected = steps.assign(p_adjusted=(2 * steps["p_adjusted"]).clip(upper=1))
+    assert_frame_equal(shown, expected[list(shown.columns)])
     assert shown["factor"].tolist() == ["", *steps["factor"][1:]]
     assert {"share", "runner_up", "delta"} < {*shown.columns}
     told = found.report(tmp_path / "search.md").read_text()
