@@ -126,7 +126,7 @@ def test_search_leads_to_an_ablation(builder, data, tmp_path, monkeypatch):
     tuner = search_by_kerastuner(
         keras_tuner.RandomSearch, builder, tmp_path / "tuned" / "mine", x, y, trials=3
     )
-    best = tuner.get_best_hyperparameters()[0].values
+    best = tuner.get_best_hyperparameters()[0].values  # noqa: PD011
     search = cnnzoo.open_search(tmp_path / "tuned" / "mine")
     assert search.best() == best
     assert {name: type(level) for name, level in search.best().items()} == {
@@ -186,7 +186,7 @@ def test_builder_of_the_keras_tuner_guide_works(tmp_path, monkeypatch):
     assert len(studies.contenders) == len(configurations) == 6
     for levels, contender in zip(tried, studies.contenders, strict=True):
         asked = keras_tuner.HyperParameters()
-        asked.values.update(contender.levels)
+        asked.values.update(contender.levels)  # noqa: PD011
         tutorial(asked)
         wanted = {hp.name: contender.levels[hp.name] for hp in asked.space}
         assert {name: levels[name] for name in wanted} == wanted
