@@ -1,4 +1,4 @@
-"""The scripts of `examples` and the examples of the tutorial run and print what the docs show."""
+"""The scripts of `examples` and the examples of the guides run and print what the docs show."""
 
 import doctest
 import re
@@ -47,14 +47,15 @@ def test_every_example_is_in_the_gallery():
         assert f"../examples/output/{name}.txt" in page
 
 
-def test_tutorial_shows_what_its_examples_return(tmp_path, monkeypatch):
+@pytest.mark.parametrize("guide", ["tutorial", "insight"])
+def test_guide_shows_what_its_examples_return(guide, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    page = (ROOT / "docs" / "tutorial.md").read_text()
-    (module,) = re.findall(r"```python\n(# my_build\.py\n.*?)```", page, re.DOTALL)
-    Path("my_build.py").write_text(module)
+    page = (ROOT / "docs" / f"{guide}.md").read_text()
+    for module in re.findall(r"```python\n(# my_build\.py\n.*?)```", page, re.DOTALL):
+        Path("my_build.py").write_text(module)
     text = re.sub(r"^```.*$", "", page, flags=re.MULTILINE)
-    examples = doctest.DocTestParser().get_doctest(text, {}, "tutorial", "tutorial.md", 0)
+    examples = doctest.DocTestParser().get_doctest(text, {}, guide, f"{guide}.md", 0)
     options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     outcome = doctest.DocTestRunner(optionflags=options).run(examples)
     assert outcome.attempted > 20

@@ -93,8 +93,8 @@ class EffectiveReceptiveField:
         sizes = " x ".join(str(last - first + 1) for first, last in self.window)
         sentences = (
             f"Blue: receptive field inside of the input, {sizes} {unit}.",
-            f"Orange: gradients of {self.images} images; {self.area:,} {unit} ({self.share:.0%}) "
-            "exceed 4.55% of the maximum.",
+            f"Orange: mean gradients of {self.images} images.",
+            f"{self.area:,} {unit} ({self.share:.0%}) exceed 4.55% of the maximum.",
         )
         shown = self._sample if image is None else image
         title = f"What the centre of {self.layer} sees"
