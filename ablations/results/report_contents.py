@@ -88,7 +88,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         changes=results.changes,
         costs=pd.concat([stats.pareto(trials, name) for name in metrics]) if metrics else None,
         tables={title: table for title, table in tables.items() if len(table)},
-        beside=both_deltas(results, beside) if beside is not None else None,
+        beside=_side_by_side(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
         held_out=results.held_out,
@@ -142,6 +142,13 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
     return claims, {title: table for title, table in tables.items() if len(table)}
 
 
+def _side_by_side(first: Analysis, second: Analysis) -> pd.DataFrame:
+    """Return the deltas of two studies, with the verdicts of their reports."""
+    both = both_deltas(first, second)
+    verdicts = [claims_of(each)[0].deltas["verdict"] for each in (first, second)]
+    return both.assign(verdict=pd.concat(verdicts, ignore_index=True))
+
+
 def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
     """Bar the verdicts of a study with pending trials, because it may be looked at repeatedly."""
     has_verdict = deltas["verdict"] != ""
@@ -159,9 +166,9 @@ def error_rate(claims: Claims) -> str:
     --------
     >>> print(error_rate(Claims(pd.DataFrame(), "test_loss", counts={"delta": 3, "trend": 1})))
     Of studies in which nothing has an effect, at most 5% have a page with any "better", "worse",
-    trend or effect: its 4 primary claims (3 deltas and 1 trend of test loss) are corrected
-    together. Other metrics are secondary: they have intervals and p values, and no verdict in the
-    summary.
+    trend or effect of test loss: its 4 primary claims (3 deltas and 1 trend) are corrected
+    together. Other metrics are secondary: their p values are corrected apart, and they have no
+    verdict in the summary.
     """
     if not claims.counts:
         return ""
@@ -174,15 +181,15 @@ def error_rate(claims: Claims) -> str:
     verb = "are corrected together" if total > 1 else "has an error of 5%"
     return (
         'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
-        f'"worse", trend or effect: its {total:,} {primary} ({words} of '
-        f"{metric_words(claims.metric)}) {verb}. Other metrics are secondary: they have intervals "
-        "and p values, and no verdict in the summary."
+        f'"worse", trend or effect of {metric_words(claims.metric)}: its {total:,} {primary} '
+        f"({words}) {verb}. Other metrics are secondary: their p values are corrected apart, and "
+        "they have no verdict in the summary."
     )
 
 
 def _best(results: Analysis) -> pd.DataFrame:
     """Return what the best variant is worth in the first metric, if it is one of several."""
-    trials = results.trials
+    trials = results.overall_trials
     if results.study.design == PATH or results.exploratory or _all_at_chance(trials):
         return pd.DataFrame()
     try:

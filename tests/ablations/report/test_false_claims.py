@@ -85,9 +85,9 @@ def test_secondary_metrics_have_p_and_no_verdict(pages):
 def test_page_says_how_often_it_errs(pages):
     assert page(pages, "full factorial, 2^3", 1).error_rate == (
         'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
-        '"worse", trend or effect: its 13 primary claims (7 deltas and 6 effects of test loss) are '
-        "corrected together. Other metrics are secondary: they have intervals and p values, and no "
-        "verdict in the summary."
+        '"worse", trend or effect of test loss: its 13 primary claims (7 deltas and 6 effects) are '
+        "corrected together. Other metrics are secondary: their p values are corrected apart, and "
+        "they have no verdict in the summary."
     )
 
 
