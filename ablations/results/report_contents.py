@@ -177,13 +177,11 @@ def error_rate(claims: Claims) -> str:
         [", ".join(listed_counts[:-1]), listed_counts[-1]] if listed_counts[1:] else listed_counts
     )
     total = sum(claims.counts.values())
-    primary = "primary claims" if total > 1 else "primary claim"
-    verb = "are corrected together" if total > 1 else "has an error of 5%"
+    how = f": its {total:,} primary claims ({words}) are corrected together" if total > 1 else ""
     return (
         'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
-        f'"worse", trend or effect of {metric_words(claims.metric)}: its {total:,} {primary} '
-        f"({words}) {verb}. Other metrics are secondary: their p values are corrected apart, and "
-        "they have no verdict in the summary."
+        f'"worse", trend or effect of {metric_words(claims.metric)}{how}. Other metrics are '
+        "secondary: their p values are corrected apart, and they have no verdict in the summary."
     )
 
 
@@ -232,8 +230,8 @@ def _findings(trials: pd.DataFrame, found: pd.DataFrame) -> tuple[list[str], dic
         seed, text = rows.index[0][1], rows.iloc[0]
         example = "" if len(set(rows)) == 1 else f", for instance seed {seed}"
         count = counts.get(variant, len(rows))
-        plural = "" if count == 1 else "s"
-        by_variant[str(variant)] = [f"{len(rows)} of {count} trial{plural}{example}: {text}"]
+        runs = count_of(int(count), "seed" if "data" in found else "trial")
+        by_variant[str(variant)] = [f"{len(rows)} of {runs}{example}: {text}"]
     return sentences, by_variant
 
 
@@ -251,7 +249,8 @@ def _shared(found: pd.DataFrame, counts: pd.Series) -> list[str]:
 
 
 def _text(row: Mapping[str, Any] | pd.Series) -> str:
-    return f"{row['name']}: {row['evidence']}. {row['remedy']}."
+    on = f"On {row['data']}: " if "data" in row else ""
+    return f"{on}{row['name']}: {row['evidence']}. {row['remedy']}."
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def test_statistics_error_is_printed_in_one_line(tell, tiny, serially, monkeypat
     def refuse(self, metrics=None):
         raise StatisticsError("there is no such thing.")
 
-    monkeypatch.setattr(Results, "deltas", refuse)
+    monkeypatch.setattr(Results, "overall_deltas", refuse)
     answer = tell("run", tiny)
     assert answer.exit_code == 2
     assert answer.stderr.splitlines()[-1] == "StatisticsError: there is no such thing."

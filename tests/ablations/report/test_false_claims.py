@@ -8,8 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
+
+from ablations.results.report_contents import error_rate
+from ablations.stats.page_claims import Claims
 
 DESIGNS = {
     "one factor of 4 levels": [16, 21, 30, 49, 50],
@@ -88,6 +92,34 @@ def test_page_says_how_often_it_errs(pages):
         '"worse", trend or effect of test loss: its 13 primary claims (7 deltas and 6 effects) are '
         "corrected together. Other metrics are secondary: their p values are corrected apart, and "
         "they have no verdict in the summary."
+    )
+
+
+def test_verdicts_of_secondary_metrics_look_secondary(pages):
+    """An effect on both metrics has its word on the first one; figures show the other alike."""
+    from ablations.report.study.forest import forest, pairs
+    from ablations.report.study.tables import deltas_table
+    from ablations.report.theme import LIGHT
+
+    contents = page(pages, "one factor of 4 levels", 1, effect=4.0)
+    moved = contents.deltas.assign(verdict="worse")
+    contents = replace(contents, deltas=moved)
+    for draw in (forest, pairs):
+        assert draw(contents, "test_loss", LIGHT).verdicts == ["worse"]
+        assert draw(contents, "test_accuracy", LIGHT).verdicts == ["secondary"]
+    words = {
+        metric: {row[2].text for row in deltas_table(contents, metric).rows}
+        for metric in contents.metrics
+    }
+    assert words == {"test_loss": {"worse"}, "test_accuracy": {"worse (secondary)"}}
+
+
+def test_page_with_one_claim_needs_no_correction():
+    claims = Claims(pd.DataFrame(), "test_loss", counts={"delta": 1})
+    assert error_rate(claims) == (
+        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
+        '"worse", trend or effect of test loss. Other metrics are secondary: their p values are '
+        "corrected apart, and they have no verdict in the summary."
     )
 
 

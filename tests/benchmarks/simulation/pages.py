@@ -184,7 +184,7 @@ def pages(report: Report, most: int = 1000) -> None:
                 f"page, {name}, {kind}", false / count, repetitions=count
             )
         first = page_of(study, without_effect(rng_of(17, place, 2)))
-        row["primary claims"] = re.findall(r"its ([\d,]+) primary", first.error_rate)[0]
+        row["primary claims"] = (*re.findall(r"its ([\d,]+) primary", first.error_rate), "1")[0]
         rows.append(row)
     report.add(
         f"Pages of studies without any effect, {count:,} of each design",
