@@ -100,7 +100,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         machine=results.machine,
         rerun=command(study, results.directory),
         secondary=tuple(name for name in metrics if name != claims.metric),
-        error_rate=error_rate(claims),
+        error_rate=error_rate(claims, finished=SO_FAR not in tables),
     )
 
 
@@ -159,7 +159,7 @@ def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def error_rate(claims: Claims) -> str:
+def error_rate(claims: Claims, *, finished: bool = True) -> str:
     """Return a sentence on how often a page with these claims makes a false one.
 
     Examples
@@ -178,8 +178,9 @@ def error_rate(claims: Claims) -> str:
     )
     total = sum(claims.counts.values())
     how = f": its {total:,} primary claims ({words}) are corrected together" if total > 1 else ""
+    studies = "studies" if finished else "finished studies"
     return (
-        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
+        f'Of {studies} in which nothing has an effect, at most 5% have a page with any "better", '
         f'"worse", trend or effect of {metric_words(claims.metric)}{how}. Other metrics are '
         "secondary: their p values are corrected apart, and they have no verdict in the summary."
     )

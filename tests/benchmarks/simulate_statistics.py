@@ -11,7 +11,7 @@ import math
 import sys
 from pathlib import Path
 
-from simulation.choices import best_variants, path_steps
+from simulation.choices import best_variants, path_steps, skewed_paths
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.failures import failures
@@ -45,6 +45,7 @@ SECTIONS = (
     directions,
     best_variants,
     path_steps,
+    skewed_paths,
     pareto_fronts,
     largest_deltas,
     probabilities,

@@ -119,7 +119,8 @@ def _verdict_cells(
     now = by_now.loc[row.variant]
     p = p_value(now["p_adjusted"]) if now["verdict"] else ""
     final = AT_THE_END if row.verdict else verdict
-    return p, now["verdict"], final
+    shown = marked(now["verdict"]) if secondary and now["verdict"] else now["verdict"]
+    return p, shown, final
 
 
 def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:

@@ -139,3 +139,12 @@ def test_unfinished_study_has_verdicts_so_far_only(pages):
     assert so_far["n_pairs"].to_dict() == {"units=16": 10, "units=32": 10, "units=64": 8}
     assert so_far["verdict"].tolist() == ["worse"] * 3
     assert contents.deltas["notes"].str.contains("no verdict: the study is not finished").any()
+    from ablations.report.study.summary import summary
+
+    assert not any("p (Holm)" in one.text for one in summary(contents)["test_accuracy"])
+
+
+def test_error_rate_of_an_unfinished_study_is_about_finished_ones(pages):
+    claims = Claims(pd.DataFrame(), "test_loss", counts={"delta": 2})
+    sentence = error_rate(claims, finished=False)
+    assert sentence.startswith("Of finished studies in which nothing has an effect, at most 5% ")
