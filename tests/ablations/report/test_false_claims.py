@@ -20,6 +20,9 @@ DESIGNS = {
     "two factors of 3 levels": [12, 32, 47],
     "full factorial, 2^3": [17, 24, 27],
     "fraction, 2^(4-1)": [0, 11],
+    "leave-one-out of 3": [],
+    "add-one-in of 3": [],
+    "Plackett-Burman of 5": [],
 }
 """Studies of each design of which a table alone shows an effect on some metric."""
 
@@ -61,7 +64,13 @@ def test_pages_without_effect_claim_nothing(pages):
     assert len(claims) <= binom.ppf(0.999, further, 0.05)
 
 
-@pytest.mark.parametrize("name", ["path of 3", 'one factor of 4 levels, seeds="auto"'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "path of 3",
+        'one factor of 4 levels, seeds="auto"',
+    ],
+)
 def test_adaptive_pages_without_effect_claim_nothing(pages, name):
     claims = [pages.sentences_with_claims(page(pages, name, number)) for number in range(2)]
     assert claims == [[], []]

@@ -34,6 +34,11 @@ STUDIES = {
     'one factor of 4 levels, seeds="auto"': Study(
         "mlp", factors={"units": [8, 16, 32, 64]}, seeds="auto"
     ),
+    "leave-one-out of 3": Study("mlp", factors=TWO, design="leave-one-out"),
+    "add-one-in of 3": Study("mlp", factors=TWO, design="add-one-in"),
+    "Plackett-Burman of 5": Study(
+        "mlp", factors={**TWO, "depth": [1, 2], "width": [1, 2]}, design="plackett-burman"
+    ),
 }
 """A study of each design, with ten seeds, on loss and accuracy."""
 
