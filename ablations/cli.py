@@ -271,6 +271,7 @@ def _show(results: "Results") -> None:
     from rich.console import Console
 
     from ablations.report.study.conclusions import answers
+    from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
     from ablations.report.wording import data_words, ends_words, failure_words, metric_words
@@ -288,7 +289,9 @@ def _show(results: "Results") -> None:
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study.to_dict()):
         say(ends)
-    deltas = results.overall_deltas()
+    contents = contents_of(results)
+    so_far = SO_FAR in contents.tables
+    deltas = results.overall_deltas() if so_far else contents.deltas
     every = results.deltas() if results.several_data else deltas
     for metric, rows in deltas.groupby("metric", sort=False):
         title = f"{metric_words(str(metric))} on {data_words(results.study.data)}: deltas"
@@ -298,16 +301,17 @@ def _show(results: "Results") -> None:
         if len(means) == 1:  # otherwise the variants have pairs in different seeds
             title += f" from the baseline's {means[0]:.4f}"
         by_now = running_verdicts(results.study, trials, str(metric))
-        console.print(deltas_table(rows, trials, title, by_now))
+        other = metric in contents.secondary
+        console.print(deltas_table(rows, trials, title, by_now, secondary=other))
         for data in results.study.data_sets if results.several_data else ():
             of_data = every[(every["metric"] == metric) & (every["data"] == data)]
             title = f"{metric_words(str(metric))} on {data} alone: deltas"
-            console.print(deltas_table(of_data, trials, title))
+            console.print(deltas_table(of_data, trials, title, secondary=True))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for note in what_verdicts_are_about(deltas, results.held_out):
         say(note)
-    for answer in answers(contents_of(results)):
+    for answer in answers(contents):
         say(f"{answer.text}.")
     if trials["variant"].eq(BASELINE).all():
         say("There is nothing to compare the baseline with, because it is the only variant.")

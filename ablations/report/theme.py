@@ -60,6 +60,7 @@ VERDICTS = {
     "worse": "square",
     "equivalent": "diamond",
     "inconclusive": "triangle-up",
+    "secondary": "triangle-down",
     "none": "cross",
 }
 """Shape of each verdict, because not everyone sees colours."""

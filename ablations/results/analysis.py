@@ -94,7 +94,8 @@ class Analysis:
         """One row per finding of the doctor, notes included.
 
         Columns: ``variant``, ``seed``, ``code``, ``severity`` ("error", "warning" or "note"),
-        ``layer``, ``epoch``, ``evidence``, ``remedy``, ``source`` and ``name``.
+        ``layer``, ``epoch``, ``evidence``, ``remedy``, ``source`` and ``name``; also ``data`` if
+        there are several data sets.
         """
         return all_findings(self._plan, self._results)
 

@@ -88,7 +88,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         changes=results.changes,
         costs=pd.concat([stats.pareto(trials, name) for name in metrics]) if metrics else None,
         tables={title: table for title, table in tables.items() if len(table)},
-        beside=both_deltas(results, beside) if beside is not None else None,
+        beside=_side_by_side(results, beside) if beside is not None else None,
         beside_names=both_names(results, beside) if beside is not None else None,
         aliases=results.aliases(),
         held_out=results.held_out,
@@ -100,7 +100,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         machine=results.machine,
         rerun=command(study, results.directory),
         secondary=tuple(name for name in metrics if name != claims.metric),
-        error_rate=error_rate(claims),
+        error_rate=error_rate(claims, finished=SO_FAR not in tables),
     )
 
 
@@ -142,6 +142,13 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
     return claims, {title: table for title, table in tables.items() if len(table)}
 
 
+def _side_by_side(first: Analysis, second: Analysis) -> pd.DataFrame:
+    """Return the deltas of two studies, with the verdicts of their reports."""
+    both = both_deltas(first, second)
+    verdicts = [claims_of(each)[0].deltas["verdict"] for each in (first, second)]
+    return both.assign(verdict=pd.concat(verdicts, ignore_index=True))
+
+
 def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
     """Bar the verdicts of a study with pending trials, because it may be looked at repeatedly."""
     has_verdict = deltas["verdict"] != ""
@@ -152,16 +159,16 @@ def _unfinished(deltas: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def error_rate(claims: Claims) -> str:
+def error_rate(claims: Claims, *, finished: bool = True) -> str:
     """Return a sentence on how often a page with these claims makes a false one.
 
     Examples
     --------
     >>> print(error_rate(Claims(pd.DataFrame(), "test_loss", counts={"delta": 3, "trend": 1})))
     Of studies in which nothing has an effect, at most 5% have a page with any "better", "worse",
-    trend or effect: its 4 primary claims (3 deltas and 1 trend of test loss) are corrected
-    together. Other metrics are secondary: they have intervals and p values, and no verdict in the
-    summary.
+    trend or effect of test loss: its 4 primary claims (3 deltas and 1 trend) are corrected
+    together. Other metrics are secondary: their p values are corrected apart, and they have no
+    verdict in the summary.
     """
     if not claims.counts:
         return ""
@@ -170,13 +177,12 @@ def error_rate(claims: Claims) -> str:
         [", ".join(listed_counts[:-1]), listed_counts[-1]] if listed_counts[1:] else listed_counts
     )
     total = sum(claims.counts.values())
-    primary = "primary claims" if total > 1 else "primary claim"
-    verb = "are corrected together" if total > 1 else "has an error of 5%"
+    how = f": its {total:,} primary claims ({words}) are corrected together" if total > 1 else ""
+    studies = "studies" if finished else "finished studies"
     return (
-        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
-        f'"worse", trend or effect: its {total:,} {primary} ({words} of '
-        f"{metric_words(claims.metric)}) {verb}. Other metrics are secondary: they have intervals "
-        "and p values, and no verdict in the summary."
+        f'Of {studies} in which nothing has an effect, at most 5% have a page with any "better", '
+        f'"worse", trend or effect of {metric_words(claims.metric)}{how}. Other metrics are '
+        "secondary: their p values are corrected apart, and they have no verdict in the summary."
     )
 
 
@@ -225,8 +231,8 @@ def _findings(trials: pd.DataFrame, found: pd.DataFrame) -> tuple[list[str], dic
         seed, text = rows.index[0][1], rows.iloc[0]
         example = "" if len(set(rows)) == 1 else f", for instance seed {seed}"
         count = counts.get(variant, len(rows))
-        plural = "" if count == 1 else "s"
-        by_variant[str(variant)] = [f"{len(rows)} of {count} trial{plural}{example}: {text}"]
+        runs = count_of(int(count), "seed" if "data" in found else "trial")
+        by_variant[str(variant)] = [f"{len(rows)} of {runs}{example}: {text}"]
     return sentences, by_variant
 
 
@@ -244,7 +250,8 @@ def _shared(found: pd.DataFrame, counts: pd.Series) -> list[str]:
 
 
 def _text(row: Mapping[str, Any] | pd.Series) -> str:
-    return f"{row['name']}: {row['evidence']}. {row['remedy']}."
+    on = f"On {row['data']}: " if "data" in row else ""
+    return f"{on}{row['name']}: {row['evidence']}. {row['remedy']}."
 
 
 def _done(trials: pd.DataFrame) -> pd.DataFrame:

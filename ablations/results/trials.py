@@ -56,12 +56,13 @@ def all_findings(plan: Sequence[Planned], results: Mapping[str, TrialResult]) ->
     """Return one row per finding of each trial; see `Results.findings`."""
     tables = [
         findings_table(results[planned.key].findings).assign(
-            variant=planned.variant, seed=planned.seed
+            variant=planned.variant, data=planned.data, seed=planned.seed
         )
         for planned in plan
         if planned.key in results and results[planned.key].findings
     ]
-    columns = ["variant", "seed", *COLUMNS]
+    several = any(planned.data for planned in plan)
+    columns = ["variant", *(["data"] if several else []), "seed", *COLUMNS]
     return (
         pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
     )

@@ -49,7 +49,11 @@ def measured(
         baseline = measurements.get(label)
         if baseline is not None:
             if baseline.status != Status.DONE:
-                raise StudyError(f"The baseline of the study cannot be trained: {baseline.reason}")
+                several = len(planner.study.data_sets) > 1
+                on = f" on {baseline.trial.data}" if several else ""
+                raise StudyError(
+                    f"The baseline of the study cannot be trained{on}: {baseline.reason}"
+                )
             check_task(planner.study, baseline.trial.data, baseline.metrics["classes"])
     return measurements
 

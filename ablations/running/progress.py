@@ -19,6 +19,7 @@ from ablations.results.rules import (
     running_verdicts,
 )
 from ablations.results.trials import trials_table
+from ablations.stats.several_data import over_data
 from ablations.store import Planned
 from ablations.study import Status, Study, Trial, TrialResult
 from cnnzoo.runtime.progress import Progress
@@ -123,6 +124,8 @@ class StudyProgress(Progress):
 
         rows = [row for row, _ in self._rows.values()]
         trials = trials_table(rows, self._results, self.study.metrics)
+        if "data" in trials:
+            trials = over_data(trials)
         losses = {key: result.loss for key, result in self._results.items()}
         kinds = loss_kinds(
             self.study.baseline, [(row.variant, row.changes, losses.get(row.key)) for row in rows]

@@ -39,6 +39,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from ablations.stats.deltas import MODIFIED_T
 from ablations.stats.paired_t import paired_t
 from ablations.stats.pairs import Pairs, by_seed, pair
 from ablations.stats.sequential import shares_of
@@ -216,7 +217,8 @@ def new_data(
     Parameters
     ----------
     table
-        Deltas: variant, metric and delta; with looks, look and blocks too.
+        Deltas: variant, metric and delta; with looks, look and blocks too. Where ``ci_method`` is
+        "modified t", the interval for new data includes the one for seeds.
     trials
         One row per trial: variant, seed, status, key and the metrics.
     held_out
@@ -282,7 +284,11 @@ def new_data(
             seeds = pairs.seeds.tolist()
             low, high, p = corrected_t(pairs.deltas, seeds, held_out, level, pairs.noise)
             method = NO_SPREAD if math.isnan(low) else CORRECTED_T
-        rows.append((low, high, min(1.0, p / share) if math.isfinite(p) else p, method))
+        p = min(1.0, p / share) if math.isfinite(p) else p
+        if getattr(row, "ci_method", "") == MODIFIED_T and math.isfinite(low):
+            # it may reach further than the interval for new data, which is symmetric
+            low, high, p = min(low, row.ci_low), max(high, row.ci_high), max(p, row.p)
+        rows.append((low, high, p, method))
     frame = pd.DataFrame(rows, columns=[*NEW_DATA], index=table.index)
     return frame.astype(dict.fromkeys(NEW_DATA[:3], float) | {NEW_DATA[3]: "str"})
 

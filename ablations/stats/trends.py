@@ -63,7 +63,8 @@ def trend(
     Page's p given the ties, ``p_falls`` that of the levels in descending order, ``p`` twice the
     smaller one. ``p_adjusted`` is Holm's correction over the factors: the trends of one metric are
     a family, like the deltas of one metric and the terms of `effects`. ``slope`` is the mean over
-    blocks of the least-squares slope, in metric per unit of level, with its t interval over blocks.
+    blocks of the least-squares slope, in metric per unit of level, with its t interval over blocks,
+    by the modified t if the slopes count as skewed.
 
     ``trend`` is "rises" or "falls" only if both agree: the corrected test is significant, and the
     interval of the slope excludes 0 on the same side. The test uses nothing but the order within
@@ -187,7 +188,7 @@ def _page(values: Any, levels: Any, confidence: float) -> dict[str, Any]:
     centred = levels - levels.mean()
     slopes = values @ centred / (centred @ centred)
     slope_noise = noise @ np.abs(centred) / (centred @ centred) / 2
-    slope = paired_t(slopes, confidence, slope_noise)
+    slope = paired_t(slopes, confidence, slope_noise, modified=True)
     return {
         "page_l": statistic,
         "p_rises": p_rises,

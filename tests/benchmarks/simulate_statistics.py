@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from simulation.choices import best_variants, path_steps
+from simulation.choices import best_variants, path_steps, skewed_paths
 from simulation.errors import equivalence, family, same_twice, type_one
 from simulation.factorials import fractions, holes, levels, own_errors
 from simulation.failures import failures
@@ -49,6 +49,7 @@ SECTIONS = (
     directions,
     best_variants,
     path_steps,
+    skewed_paths,
     pareto_fronts,
     largest_deltas,
     probabilities,

@@ -56,6 +56,7 @@ from ablations.report.table import SEE_FINDING, rows_of
 from ablations.report.theme import LIGHT, PAGE
 from ablations.report.wording import (
     about_study,
+    count_of,
     data_words,
     ends_words,
     level_words,
@@ -282,16 +283,22 @@ def _cards(contents: ReportContents) -> list[Card]:
     settled = int(compared["verdict"].isin(SETTLED).sum())
     lost = ((Status.FAILED, failed), (Status.PENDING, pending), (Status.INFEASIBLE, infeasible))
     rest = [f"{count:,} {word}" for word, count in lost if count or word == Status.FAILED]
+    each = "" if isinstance(contents.study.get("data", ""), str) else " on each data set"
     answer = headline(contents)
     return [
         Card(
             "Trials finished",
             f"{counts.get('done', 0):,}",
-            f"of {planned:,} planned, {', '.join(rest)}",
+            f"of {planned:,} planned{each}, {', '.join(rest)}",
             Verdict.WORSE if failed else "",
         ),
         Card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
-        Card("Verdicts", f"{settled:,}", f"of {len(compared):,} comparisons are settled"),
+        Card(
+            "Verdicts",
+            f"{settled:,}",
+            f"of {count_of(len(compared), 'comparison')} {'is' if len(compared) == 1 else 'are'} "
+            "settled",
+        ),
         *([answer] if answer else []),
         _largest_card(contents),
     ]

@@ -65,7 +65,7 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
                 "delta": row["delta"],
                 "low": row["ci_low"],
                 "high": row["ci_high"],
-                "verdict": row["verdict"] or "none",
+                "verdict": _shown(contents, metric, row["verdict"]),
                 "size": size_words(row["delta"], row["ci_low"], row["ci_high"], usual),
                 "pairs": row["n_pairs"],
             }
@@ -237,7 +237,7 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
             "place": place,
             "from": before[at],
             "to": columns[name][at],
-            "verdict": verdicts[name] or "none",
+            "verdict": _shown(contents, metric, verdicts[name]),
         }
         for name in paired
         for place, at in enumerate(drawn.get(name, ()))
@@ -248,6 +248,11 @@ def _pairs(contents: ReportContents, metric: str) -> tuple[list[dict[str, Any]],
     if any(len(drawn[name]) < len(paired[name]) for name in drawn):
         note += f" Only the first {MOST_SEEDS_PER_VARIANT} seeds of each variant are drawn."
     return rows, note
+
+
+def _shown(contents: ReportContents, metric: str, verdict: str) -> str:
+    """Return the verdict that a mark shows; those of secondary metrics are not told apart."""
+    return "secondary" if verdict and metric in contents.secondary else verdict or "none"
 
 
 def _by_verdict(scale: Spec, theme: Theme) -> Spec:
@@ -274,4 +279,4 @@ def _fills(verdicts: Sequence[str], theme: Theme) -> Spec:
 
 
 def _colour(verdict: str, theme: Theme) -> str:
-    return theme[Verdict.INCONCLUSIVE if verdict == "none" else verdict]
+    return theme[verdict if verdict in tuple(Verdict) else Verdict.INCONCLUSIVE]

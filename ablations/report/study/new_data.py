@@ -12,21 +12,38 @@ NEW_TESTS = "other test examples of this number, with the same training data"
 
 
 def about(held_out: HeldOut | None) -> str:
-    """Say what the verdicts and intervals are about, and what the interval for new data is about.
+    """Say what the verdicts are about, and in a page what the interval for new data is about.
 
     Examples
     --------
-    >>> about(HeldOut(size=500, pool=5000, train=4000))[:70]
-    'Verdicts are about other seeds on the same 5,000 examples, 500 of whic'
+    >>> about(HeldOut(size=500, pool=5000, train=4000))[-67:]
+    'among the further statistics, is about another sample of this size.'
+    """
+    if held_out is None:
+        return about_seeds(held_out)
+    new = NEW_TESTS if held_out.is_fixed else NEW_SAMPLE
+    return (
+        f"{about_seeds(held_out)} The interval for new data, among the further statistics, is "
+        f"about {new}."
+    )
+
+
+def about_seeds(held_out: HeldOut | None) -> str:
+    """Say what the verdicts are about.
+
+    Examples
+    --------
+    >>> about_seeds(HeldOut(size=500, pool=0, train=4000))
+    'Verdicts are about other seeds with the same 500 test examples.'
     """
     if held_out is None:
         return "Verdicts are about other seeds on the same data, not about new data."
     if held_out.is_fixed:
-        same, new = f"with the same {held_out.size:,} test examples", NEW_TESTS
-    else:
-        drawn = f"{held_out.size:,} of which each seed draws as its test split"
-        same, new = f"on the same {held_out.pool:,} examples, {drawn}", NEW_SAMPLE
-    return f"Verdicts are about other seeds {same}. The interval for new data is about {new}."
+        return f"Verdicts are about other seeds with the same {held_out.size:,} test examples."
+    return (
+        f"Verdicts are about other seeds on the same {held_out.pool:,} examples, "
+        f"{held_out.size:,} of which each seed draws as its test split."
+    )
 
 
 def reaches_zero(row: Row) -> bool:
@@ -60,7 +77,7 @@ def what_verdicts_are_about(deltas: pd.DataFrame, held_out: HeldOut | None) -> l
         f"{row['variant']} ({metric_words(row['metric'])})" for row in claims if reaches_zero(row)
     ]
     but = f"For new data the interval includes 0: {', '.join(open_claims)}."
-    return [about(held_out), *([but] if open_claims else [])]
+    return [about_seeds(held_out), *([but] if open_claims else [])]
 
 
 def missing(rows: list[dict[str, object]]) -> str:

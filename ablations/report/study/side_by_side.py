@@ -19,6 +19,7 @@ from ablations.report.figure import (
 from ablations.report.numbers import CI, is_number, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.forest import ROW, delta_title
+from ablations.report.study.tables import secondary
 from ablations.report.table import Cell, Table, rows_of, sort_key, text_cell
 from ablations.report.wording import metric_words
 from ablations.stats.caveats import unseen_skew
@@ -44,7 +45,10 @@ def beside_table(contents: ReportContents, metric: str) -> Table:
     row_of = {(row["variant"], row["study"]): row for row in rows}
     cells = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
-        sides = (_cells(row_of.get((variant, name)), usual) for name in names)
+        sides = (
+            _cells(row_of.get((variant, name)), usual, marked=metric in contents.secondary)
+            for name in names
+        )
         cells.append((text_cell(variant), *(cell for three in sides for cell in three)))
     headers = [f"{word} {side}" for side in SIDES for word in ("Verdict", "Delta", "Pairs")]
     title = f"{metric_words(metric)}, here and there"
@@ -69,7 +73,7 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
             "low": row["ci_low"],
             "high": row["ci_high"],
             "size": _size(row, usual),
-            "verdict": row["verdict"] or "none",
+            "verdict": _verdict(row, marked=metric in contents.secondary),
         }
         for row in rows_of(of_metric)
     ]
@@ -114,15 +118,20 @@ def beside_figure(contents: ReportContents, metric: str, theme: Theme) -> Figure
     )
 
 
-def _cells(row: dict[str, Any] | None, usual: int) -> tuple[Cell, Cell, Cell]:
+def _cells(row: dict[str, Any] | None, usual: int, *, marked: bool) -> tuple[Cell, Cell, Cell]:
     if row is None:
         return text_cell("not in study"), text_cell(""), Cell("", sort_key(None))
-    verdict = row["verdict"] or row["status"] or "none"
+    verdict = _verdict(row, marked=marked)
     return (
-        Cell(verdict, verdict, verdict=True),
+        Cell(verdict, verdict, verdict=not marked),
         Cell(_size(row, usual), sort_key(row["delta"])),
         Cell(str(row["n_pairs"]), float(row["n_pairs"])),
     )
+
+
+def _verdict(row: dict[str, Any], *, marked: bool) -> str:
+    verdict = row["verdict"] or row["status"] or "none"
+    return secondary(verdict) if marked else verdict
 
 
 def _size(row: dict[str, Any], usual: int) -> str:

@@ -12,7 +12,7 @@ from ablations.report.numbers import (
     usual_decimals,
 )
 from ablations.report.page import Sentence
-from ablations.report.study.contents import ReportContents
+from ablations.report.study.contents import SO_FAR, ReportContents
 from ablations.report.study.new_data import reaches_zero
 from ablations.report.table import rows_of
 from ablations.report.wording import Row, comparison, count_of, metric_words
@@ -134,12 +134,15 @@ def summary(contents: ReportContents) -> dict[str, list[Sentence]]:
 
 
 def _secondary(contents: ReportContents, row: Row, usual: int) -> Sentence:
-    """Give the size of a delta on a secondary metric, with its p and without verdict."""
+    """Give the size of a delta on a secondary metric, without verdict.
+
+    It has its p only if the study is finished, because p does not hold at repeated looks.
+    """
     subject, n = comparison(row), int(row["n_pairs"])
     if n < 2:
         return Sentence("", subject, sentence(row, usual).removeprefix(subject).rstrip("."))
     how_sure = [count_of(n, "seed")]
-    if is_number(row["p_adjusted"]):
+    if is_number(row["p_adjusted"]) and SO_FAR not in contents.tables:
         how_sure.append(p_words(row["p_adjusted"]))
     size = estimate(row["delta"], row["ci_low"], row["ci_high"], *how_sure, usual=usual)
     missing = [note for note in contents.notes_of(row) if "missing" in note]

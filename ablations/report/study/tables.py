@@ -110,7 +110,7 @@ def _delta_cells(
     decimals = decimals_of(delta, low, high, usual, abs(row["baseline_mean"]) / 10)
     unfinished = contents.unfinished.get(str(row["variant"]))
     verdict = row["verdict"] or (unfinished.status if unfinished else "none")
-    written = f"{verdict} (secondary)" if row["metric"] in contents.secondary else verdict
+    written = secondary(verdict) if row["metric"] in contents.secondary else verdict
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
@@ -130,6 +130,17 @@ def _delta_cells(
         *(Cell(_mean(mean, decimals), sort_key(mean)) for mean in means),
         text_cell(NOTE_BREAK.join(notes)),
     )
+
+
+def secondary(verdict: str) -> str:
+    """Mark a verdict that the claims of the page do not include.
+
+    Examples
+    --------
+    >>> secondary("better"), secondary("")
+    ('better (secondary)', 'none')
+    """
+    return f"{verdict} (secondary)" if verdict in tuple(Verdict) else verdict or "none"
 
 
 def _mean(mean: float, decimals: int) -> str:
@@ -280,7 +291,7 @@ SHAPES = {
             Column("Variant", "variant", "text"),
             METRIC,
             Column("Data", "data", "text"),
-            Column("Verdict", "verdict", "verdict"),
+            Column("Verdict", "verdict", "text"),
             Column("Delta", "delta", "delta"),
             Column("p (Holm)", "p_adjusted", "p"),
             Column("Pairs", "n_pairs"),
@@ -288,8 +299,8 @@ SHAPES = {
             Column("Level mean", "level_mean"),
             Column(NOTES, "notes", "text"),
         ),
-        "Each data set by itself. p is Holm-corrected over all variants and data sets of one "
-        "metric.",
+        "Each data set by itself. These verdicts are secondary: their p is Holm-corrected over all "
+        "variants and data sets of one metric, and not with the claims of the page.",
     ),
     NEW_DATA: Shape(
         (
@@ -428,6 +439,8 @@ def _conclusion(contents: ReportContents, title: str, row: Row) -> dict[str, Any
         if is_exploratory(row):
             return {"significant": "no verdict"}
         return {"significant": "yes" if is_significant(row) else "no"}
+    if title == BY_DATA:
+        return {"verdict": secondary(row["verdict"])}
     if title == TRENDS and is_exploratory(row):
         return {"trend": "no verdict"}
     if title == TRENDS and row["notes"] in UNCERTAIN:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ablations.report.numbers import CI, bracket, decimals_of, fixed, p_value, usual_decimals
 from ablations.report.study.contents import Unfinished, unfinished_variants
+from ablations.report.study.tables import secondary as marked
 from ablations.report.wording import metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
@@ -24,12 +25,14 @@ def deltas_table(
     trials: pd.DataFrame,
     title: str = "",
     anytime: pd.DataFrame | None = None,
+    *,
+    secondary: bool = False,
 ) -> Any:
     """Return the deltas of one metric as a table of rich.
 
     With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts have
     a column instead of p, and the others are still to come, because testing them repeatedly would
-    err more often.
+    err more often. Verdicts that the claims of the report do not include are marked as secondary.
 
     On a narrow terminal only the names of variants wrap. If variants have their pairs in different
     seeds, the baseline's mean in the same seeds stands beside each mean.
@@ -50,7 +53,7 @@ def deltas_table(
                 bracket(row.ci_low, row.ci_high, decimals),
                 *([p_value(row.p_adjusted)] if by_now is None else []),
                 row.n_pairs,
-                *_verdict_cells(row, unfinished, by_now),
+                *_verdict_cells(row, unfinished, by_now, secondary=secondary),
             )
         )
     p_column = ("p (Holm)",) if by_now is None else ()
@@ -101,16 +104,23 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
 
 
 def _verdict_cells(
-    row: Any, unfinished: Mapping[str, Unfinished], by_now: pd.DataFrame | None
+    row: Any,
+    unfinished: Mapping[str, Unfinished],
+    by_now: pd.DataFrame | None,
+    *,
+    secondary: bool,
 ) -> tuple[str, ...]:
     """Return the verdict, or while a study runs the anytime-valid one with its p."""
     verdict = row.verdict or _without_verdict(row, unfinished)
+    if row.verdict and secondary:
+        verdict = marked(row.verdict)
     if by_now is None:
         return (verdict,)
     now = by_now.loc[row.variant]
     p = p_value(now["p_adjusted"]) if now["verdict"] else ""
     final = AT_THE_END if row.verdict else verdict
-    return p, now["verdict"], final
+    shown = marked(now["verdict"]) if secondary and now["verdict"] else now["verdict"]
+    return p, shown, final
 
 
 def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:

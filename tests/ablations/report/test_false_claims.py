@@ -8,14 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
+
+from ablations.results.report_contents import error_rate
+from ablations.stats.page_claims import Claims
 
 DESIGNS = {
     "one factor of 4 levels": [16, 21, 30, 49, 50],
     "two factors of 3 levels": [12, 32, 47],
     "full factorial, 2^3": [17, 24, 27],
     "fraction, 2^(4-1)": [0, 11],
+    "leave-one-out of 3": [],
+    "add-one-in of 3": [],
+    "Plackett-Burman of 5": [],
 }
 """Studies of each design of which a table alone shows an effect on some metric."""
 
@@ -57,7 +64,13 @@ def test_pages_without_effect_claim_nothing(pages):
     assert len(claims) <= binom.ppf(0.999, further, 0.05)
 
 
-@pytest.mark.parametrize("name", ["path of 3", 'one factor of 4 levels, seeds="auto"'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "path of 3",
+        'one factor of 4 levels, seeds="auto"',
+    ],
+)
 def test_adaptive_pages_without_effect_claim_nothing(pages, name):
     claims = [pages.sentences_with_claims(page(pages, name, number)) for number in range(2)]
     assert claims == [[], []]
@@ -85,9 +98,37 @@ def test_secondary_metrics_have_p_and_no_verdict(pages):
 def test_page_says_how_often_it_errs(pages):
     assert page(pages, "full factorial, 2^3", 1).error_rate == (
         'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
-        '"worse", trend or effect: its 13 primary claims (7 deltas and 6 effects of test loss) are '
-        "corrected together. Other metrics are secondary: they have intervals and p values, and no "
-        "verdict in the summary."
+        '"worse", trend or effect of test loss: its 13 primary claims (7 deltas and 6 effects) are '
+        "corrected together. Other metrics are secondary: their p values are corrected apart, and "
+        "they have no verdict in the summary."
+    )
+
+
+def test_verdicts_of_secondary_metrics_look_secondary(pages):
+    """An effect on both metrics has its word on the first one; figures show the other alike."""
+    from ablations.report.study.forest import forest, pairs
+    from ablations.report.study.tables import deltas_table
+    from ablations.report.theme import LIGHT
+
+    contents = page(pages, "one factor of 4 levels", 1, effect=4.0)
+    moved = contents.deltas.assign(verdict="worse")
+    contents = replace(contents, deltas=moved)
+    for draw in (forest, pairs):
+        assert draw(contents, "test_loss", LIGHT).verdicts == ["worse"]
+        assert draw(contents, "test_accuracy", LIGHT).verdicts == ["secondary"]
+    words = {
+        metric: {row[2].text for row in deltas_table(contents, metric).rows}
+        for metric in contents.metrics
+    }
+    assert words == {"test_loss": {"worse"}, "test_accuracy": {"worse (secondary)"}}
+
+
+def test_page_with_one_claim_needs_no_correction():
+    claims = Claims(pd.DataFrame(), "test_loss", counts={"delta": 1})
+    assert error_rate(claims) == (
+        'Of studies in which nothing has an effect, at most 5% have a page with any "better", '
+        '"worse", trend or effect of test loss. Other metrics are secondary: their p values are '
+        "corrected apart, and they have no verdict in the summary."
     )
 
 
@@ -107,3 +148,12 @@ def test_unfinished_study_has_verdicts_so_far_only(pages):
     assert so_far["n_pairs"].to_dict() == {"units=16": 10, "units=32": 10, "units=64": 8}
     assert so_far["verdict"].tolist() == ["worse"] * 3
     assert contents.deltas["notes"].str.contains("no verdict: the study is not finished").any()
+    from ablations.report.study.summary import summary
+
+    assert not any("p (Holm)" in one.text for one in summary(contents)["test_accuracy"])
+
+
+def test_error_rate_of_an_unfinished_study_is_about_finished_ones(pages):
+    claims = Claims(pd.DataFrame(), "test_loss", counts={"delta": 2})
+    sentence = error_rate(claims, finished=False)
+    assert sentence.startswith("Of finished studies in which nothing has an effect, at most 5% ")

@@ -35,13 +35,14 @@ def with_new_data(contents):
         (
             HeldOut(size=500, pool=5000, train=4000),
             "Verdicts are about other seeds on the same 5,000 examples, 500 of which each seed "
-            "draws as its test split. The interval for new data is about another sample of this "
-            "size.",
+            "draws as its test split. The interval for new data, among the further statistics, is "
+            "about another sample of this size.",
         ),
         (
             HeldOut(size=10_000, pool=0, train=54_000),
             "Verdicts are about other seeds with the same 10,000 test examples. The interval for "
-            "new data is about other test examples of this number, with the same training data.",
+            "new data, among the further statistics, is about other test examples of this number, "
+            "with the same training data.",
         ),
         (None, "Verdicts are about other seeds on the same data, not about new data."),
     ],
@@ -89,7 +90,7 @@ def test_terminal_names_the_claims_that_new_data_may_change():
     held_out = HeldOut(size=10, pool=0, train=90)
     notes = what_verdicts_are_about(pd.DataFrame(rows, columns=columns), held_out)
     assert notes == [
-        about(held_out),
+        "Verdicts are about other seeds with the same 10 test examples.",
         "For new data the interval includes 0: units=4 (test loss), units=8 (test accuracy).",
     ]
     none = pd.DataFrame([("units=4", "test_loss", "", -0.1, 0.3)], columns=columns)

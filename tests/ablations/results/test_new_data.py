@@ -21,6 +21,9 @@ STUDY = Study(
     metrics=["accuracy"],
 )
 
+EVEN = 2
+"""Number of the draws: their deltas do not count as skewed."""
+
 
 @pytest.fixture
 def ran(stubbed, monkeypatch, tmp_path):
@@ -28,7 +31,9 @@ def ran(stubbed, monkeypatch, tmp_path):
 
     def ran(held_out, study=STUDY):
         def told(trial, report_to=None):
-            correct = np.random.default_rng([trial.seed, trial.settings["units"]]).random(60) < 0.8
+            correct = (
+                np.random.default_rng([trial.seed, trial.settings["units"], EVEN]).random(60) < 0.8
+            )
             return TrialResult(
                 trial,
                 "done",
@@ -45,7 +50,7 @@ def ran(stubbed, monkeypatch, tmp_path):
 
 def outcome_deltas():
     shares = [
-        [np.random.default_rng([seed, units]).random(60) < 0.8 for seed in range(6)]
+        [np.random.default_rng([seed, units, EVEN]).random(60) < 0.8 for seed in range(6)]
         for units in (8, 16)
     ]
     return np.subtract(*np.array(shares, dtype=float)[::-1])

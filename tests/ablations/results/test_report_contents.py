@@ -8,12 +8,17 @@ import pytest
 
 from ablations import Study, StudyError, TrialResult, run
 from ablations.designs.planner import Planner
+from ablations.report.study.contents import BY_DATA
+from ablations.report.study.tables import shaped_table
 from ablations.results.report_contents import contents_of
 from ablations.running import run as runner
 from ablations.stats import caveats as notes
 from ablations.study.built_in import get_study
 from cnnzoo import Recipe
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Finding
+
+SHIFT = 0.015
+"""An effect that is significant among two deltas, and not among these and a trend."""
 
 FINDING = "the moving averages have not converged"
 
@@ -66,6 +71,51 @@ def test_differing_findings_are_shown_by_an_example(stubbed, tmp_path, monkeypat
     }
     assert set(results.trials["codes"]) == {"", "modes-differ"}
     assert results.findings["severity"].value_counts().to_dict() == {"note": 6, "warning": 3}
+
+
+def test_report_of_several_data_sets_tells_them_apart(outcome):
+    """A finding names its data set; verdicts on one data set are secondary."""
+    data = ["digits", "mnist1d"]
+    study = Study("mlp", data, factors={"units": [8, 64, 128]}, seeds=8)
+    spread = np.random.default_rng(3).normal(scale=0.01, size=(3, 8))
+
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        loss = 1.0 - 0.2 * (units == 64) + spread[(8, 64, 128).index(units), trial.seed]
+        return (loss + (trial.data == "mnist1d"), 0.5)
+
+    results = outcome(study, told)
+    assert set(results.findings["data"]) == set(data)
+    contents = contents_of(results)
+    texts = contents.variant_findings["units=8"]
+    assert all(text.startswith("8 of 8 seeds: On digits: ") for text in texts)
+    assert all(" On mnist1d: " in text for text in texts)
+    assert contents.best["variant"].tolist() == ["units=64"]
+    table = shaped_table(contents, BY_DATA, contents.tables[BY_DATA])
+    verdict = table.headers.index("Verdict")
+    of_units = {row[verdict].text for row in table.rows if row[0].text == "units=64"}
+    assert of_units == {"better (secondary)", "inconclusive (secondary)"}
+    assert not any(row[verdict].verdict for row in table.rows)
+
+
+def test_verdicts_side_by_side_are_those_of_the_reports(outcome):
+    """The correction over a page with a trend leaves no verdict; both tables must say so."""
+    levels = {8: 0.0, 64: 0.0, 128: 0.0}
+    spread = np.random.default_rng(21).normal(scale=0.01, size=(3, 8))
+
+    def told(trial):
+        units = trial.settings.get("units", 128)
+        return levels[units] + spread[list(levels).index(units), trial.seed] + 1.0, 0.5
+
+    study = Study("mlp", "digits", factors={"units": list(levels)}, seeds=8, baseline={"units": 8})
+    levels[64] = SHIFT
+    first = outcome(study, told)
+    second = outcome(replace(study, name="other"), told, "other")
+    alone, contents = first.deltas("loss"), contents_of(first, second)
+    assert alone["verdict"].tolist()[0] == "worse"
+    assert contents.deltas_of("test_loss")["verdict"].tolist()[0] == "inconclusive"
+    beside = contents.beside[contents.beside["metric"] == "test_loss"]
+    assert beside.loc[beside["variant"] == "units=64", "verdict"].tolist() == ["inconclusive"] * 2
 
 
 def test_path_must_start_at_the_baseline():

@@ -202,6 +202,20 @@ def test_running_study_has_anytime_verdicts_only(terminal):
     assert "anytime" not in rendered(shown)
 
 
+def test_live_deltas_of_several_data_sets_are_of_their_means(terminal):
+    shown, _ = terminal
+    shown.study = replace(STUDY, data=["digits", "mnist1d"])
+    rows = rows_of(shown.study)
+    shown.start_round(rows, {}, [trial for _, trial in rows])
+    losses = {("baseline", "digits"): 0.25, ("baseline", "mnist1d"): 0.5}
+    for row, trial in rows:
+        if trial.seed == 0:
+            shown.ended(done(trial, losses.get((row.variant, trial.data), 1.0)))
+    shown._drawn = -1e9
+    shown._tabulate()
+    assert "+0.62" in rendered(shown)  # 1 - (0.25 + 0.5) / 2
+
+
 def test_deltas_of_auto_seeds_are_corrected_for_the_looks(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, seeds="auto", max_seeds=12)

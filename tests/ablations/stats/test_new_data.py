@@ -112,6 +112,19 @@ def test_redrawn_split_has_the_corrected_interval_of_its_pairs(trials_of):
     assert row.new_data_high - row.new_data_low > table["ci_high"][0] - table["ci_low"][0]
 
 
+def test_interval_for_new_data_includes_that_of_skewed_deltas(trials_of):
+    base = [1.0, 1.1, 1.2, 1.3, 1.1, 1.3, 1.2, 1.0]
+    values = {"baseline": base, 3: np.add(base, [0.1, 0.11, 0.12, 0.1, 0.11, 0.12, 0.1, 0.6])}
+    table = deltas(trials_of(values), ["test_loss"])
+    assert table["ci_method"].tolist() == ["modified t"]
+    (row,) = new_data(table, with_keys(trials_of(values)), MNIST5K, {}).itertuples()
+    low, high, p = corrected_t(values[3] - np.array(base), range(8), MNIST5K)
+    assert high < table["ci_high"][0]  # the symmetric interval is shorter there
+    assert row.new_data_low == pytest.approx(min(low, table["ci_low"][0]))
+    assert row.new_data_high == table["ci_high"][0]
+    assert row.new_data_p == pytest.approx(max(p, table["p"][0]))
+
+
 def test_fixed_split_has_the_interval_of_its_outcomes(trials_of):
     rng = np.random.default_rng(0)
     correct = {

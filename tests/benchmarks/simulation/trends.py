@@ -77,5 +77,5 @@ def _trend_tests(values: Array) -> tuple[Array, Array, Array]:
     k = values.shape[-1]
     p = p_without_ties(2 * (values.argsort(axis=-1).argsort(axis=-1) + 1))
     centred = np.arange(k) - (k - 1) / 2
-    slope = paired_t(values @ centred / (centred @ centred))
+    slope = paired_t(values @ centred / (centred @ centred), modified=True)
     return p, slope.low, slope.high
