@@ -32,7 +32,7 @@ MIN_KEPT = 0.1
 """Smallest share of values that several layers of at least `MAX_DROPOUT` may keep (own choice)."""
 
 ONE_PIXEL_SHARE = 0.5
-"""Share of the spatial convolutions on maps of one pixel above which it is a warning (own)."""
+"""Share of the spatial convolutions on maps of one pixel from which it is a warning (own)."""
 
 FINE_TUNING_RATE = 3e-4
 """Learning rate of Adam above which pretrained weights are usually lost (own choice)."""
@@ -167,7 +167,7 @@ def check_map_sizes(plan: TrainingPlan) -> Iterator[Finding]:
         "Lower `pool_size` or `pool_stages`"
         if plan.of_zoo("pool_size")
         else "Use smaller pooling windows or strides, or larger images",
-        severity=Severity.WARNING if share > ONE_PIXEL_SHARE else Severity.NOTE,
+        severity=Severity.WARNING if share >= ONE_PIXEL_SHARE else Severity.NOTE,
         layer=tiny[0],
     )
 

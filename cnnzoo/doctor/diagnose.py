@@ -1,5 +1,6 @@
 """The likeliest causes of a bad training, each with the experiment that confirms it."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ def diagnose(
     epochs: int | None = None,
     shuffle: bool = True,
     class_weight: Mapping[int, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     fix: bool = False,
     **toggles: Any,
 ) -> Diagnosis:
@@ -132,6 +134,9 @@ def diagnose(
     model, data, validation_data, validation_split, batch_size, epochs, shuffle, class_weight, \
 **toggles
         As of `cnnzoo.check`. The model's weights, optimizer and random streams are not changed.
+    callbacks
+        As ``fit`` gets them. ``EarlyStopping`` is used in the monitored run; others, which may
+        write files or read the model, are not.
     fix
         Whether to compare each confirmed remedy with the training as it is over six orders of the
         examples, paired by order.
@@ -172,7 +177,7 @@ def diagnose(
     )
     found = find(plan, range_test=True)
     is_broken = any(finding.severity == Severity.ERROR for finding in found)
-    watched = [] if _cannot_train(found) else _monitored(plan)
+    watched = [] if _cannot_train(found) else _monitored(plan, callbacks)
     results = [finding for finding in watched if finding.code in RESULTS]
     causes = _merge([f for f in (*found, *watched) if f.code not in RESULTS])
     if not results and not is_broken:
@@ -194,14 +199,14 @@ def _cannot_train(found: Sequence[Finding]) -> bool:
     return bool(codes & {"labels-out-of-range", "inputs-nonfinite"})
 
 
-def _monitored(plan: TrainingPlan) -> list[Finding]:
+def _monitored(plan: TrainingPlan, callbacks: Sequence[keras.callbacks.Callback]) -> list[Finding]:
     """Train a copy under a doctor and return its findings; empty if a copy cannot be made."""
     try:
-        copy = keras.models.clone_model(plan.model)
-        copy.set_weights(plan.model.get_weights())
+        model = keras.models.clone_model(plan.model)
+        model.set_weights(plan.model.get_weights())
         metrics = [_new_metric(metric) for _, metric in plan.metrics]
         optimizer = copy_optimizer(plan.model.optimizer)
-        copy.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)
+        model.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)
     except Exception:  # custom layers without a configuration
         return []
     steps_per_epoch = plan.steps_per_epoch
@@ -215,8 +220,9 @@ def _monitored(plan: TrainingPlan) -> list[Finding]:
     if splits.x_val is not None and len(splits.x_val):
         validation = (splits.x_val[:count], splits.y_val[:count])  # type: ignore[index]
     doctor = Doctor(cadence="epochs")
+    stoppers = [copy.copy(it) for it in callbacks if isinstance(it, keras.callbacks.EarlyStopping)]
     try:
-        copy.fit(
+        model.fit(
             plan.x[:count],
             plan.y[:count],
             batch_size=plan.batch_size,
@@ -224,12 +230,17 @@ def _monitored(plan: TrainingPlan) -> list[Finding]:
             shuffle=plan.shuffle,
             class_weight=dict(plan.class_weight) if plan.class_weight else None,
             validation_data=validation,
-            callbacks=[doctor],
+            callbacks=[*stoppers, doctor],
             verbose=0,
         )
     except Exception:  # the checks say why it does not train
         return []
-    return doctor.diagnose()
+    found = doctor.diagnose()
+    if plan.epochs is not None and epochs == plan.epochs:
+        return found
+    # the monitored run itself is shorter than the training
+    is_shortened = doctor.record.early_stop is None or not doctor.record.early_stop.stopped
+    return [it for it in found if it.code != "stopped-early" or not is_shortened]
 
 
 def _new_metric(metric: Any) -> Any:
@@ -240,14 +251,13 @@ def _new_metric(metric: Any) -> Any:
 
 
 def _merge(findings: Sequence[Finding]) -> list[Finding]:
-    """Keep one finding per code and layer, the most serious one."""
+    """Keep one finding per code, the most serious one; of equals the one of the trained model."""
     order = list(Severity)
-    merged: dict[tuple[str, str], Finding] = {}
+    merged: dict[str, Finding] = {}
     for finding in findings:
-        key = (finding.code, finding.layer)
-        known = merged.get(key)
-        if known is None or order.index(finding.severity) < order.index(known.severity):
-            merged[key] = finding
+        known = merged.get(finding.code)
+        if known is None or order.index(finding.severity) <= order.index(known.severity):
+            merged[finding.code] = finding
     return list(merged.values())
 
 

@@ -13,11 +13,11 @@ import pandas as pd
 
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
-from cnnzoo.doctor.finding import Finding, findings_table
+from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity, findings_table
 from cnnzoo.doctor.fit_call import FitCall, constant_of
 from cnnzoo.doctor.moving_averages import check_moving_averages
 from cnnzoo.doctor.probe import Probe, clipping_of, rate_of
-from cnnzoo.doctor.record import Broken, Measurement, Optimizer, Record
+from cnnzoo.doctor.record import BAD, Broken, Measurement, Optimizer, Record
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.losses import LabelError
 from cnnzoo.runtime.error_text import reason_of
@@ -204,8 +204,18 @@ class Doctor(keras.callbacks.Callback):
                 more.append(
                     check_moving_averages(self.model, last.loss, last.inference_loss, self._steps)
                 )
-            self._findings = diagnose_record(record, [it for it in more if it is not None])
+            found = diagnose_record(record, [it for it in more if it is not None])
+            self._findings = self._explained(found) if _lacks_cause(record, found) else found
         return self._findings
+
+    def _explained(self, findings: list[Finding]) -> list[Finding]:
+        """Return the findings with faults of the layers that explain them."""
+        from cnnzoo.doctor.structure import explain_by_layers
+
+        try:
+            return explain_by_layers(self.model, findings)
+        except Exception:  # a model without a graph; a diagnosis must not end a training
+            return findings
 
     def measure_ends(self) -> None:
         """Measure the initial model, and the trained one if its loss is finite.
@@ -356,6 +366,13 @@ class Doctor(keras.callbacks.Callback):
                 layer = what = ""
         self._broken = Broken(self._epoch + 1, self._steps, layer, what, self._last_loss)
         self.seconds += time.perf_counter() - start
+
+
+def _lacks_cause(record: Record, findings: Sequence[Finding]) -> bool:
+    """Return whether a result is at chance, or poor, and no other cause explains it."""
+    causes = {it.code for it in findings if it.severity != Severity.NOTE} - {*BAD, "too-small"}
+    is_chance = AT_CHANCE in {finding.code for finding in findings}
+    return (is_chance or record.is_poor) and not causes
 
 
 def _settings_of(optimizer: Any) -> Optimizer:

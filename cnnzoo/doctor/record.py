@@ -270,17 +270,22 @@ class Record:
         loss, limit = self.curve("loss"), self.constant_loss
         if loss and limit > 0:
             return 1 - loss[-1] / limit
-        if self.accuracy:
-            accuracy = self.curve(self.accuracy)
-            chance = self.constant.accuracy if self.constant is not None else 0.0
-            if accuracy and chance < 1:
-                return (accuracy[-1] - chance) / (1 - chance)
-        return math.nan
+        return self.explained_by_accuracy
+
+    @property
+    def explained_by_accuracy(self) -> float:
+        """Share of the errors of a constant answer that the model avoids; NaN if unknown."""
+        accuracy = self.curve(self.accuracy) if self.accuracy else []
+        chance = self.constant.accuracy if self.constant is not None else 0.0
+        return (accuracy[-1] - chance) / (1 - chance) if accuracy and chance < 1 else math.nan
 
     @property
     def is_poor(self) -> bool:
-        """Whether the training data are explained so little that a cause is looked for."""
-        return self.explained < POOR
+        """Whether the training data are explained so little that a cause is looked for.
+
+        By the loss and, if it is measured, by the accuracy too.
+        """
+        return self.explained < POOR and not self.explained_by_accuracy >= POOR
 
     @property
     def first(self) -> Measurement | None:

@@ -285,3 +285,20 @@ def test_measuring_the_ends_later_is_the_same():
         table = doctor.measurements()
         ends.append(table[table["step"].isin([0, 6])].reset_index(drop=True))
     pd.testing.assert_frame_equal(*ends, rtol=1e-5)
+
+
+def test_linear_layers_explain_a_poor_result():
+    """A linear map gets at most three of the four corners of exclusive or."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], size=(400, 2)).astype("float32")
+    y = (x[:, 0] * x[:, 1] > 0).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(8), keras.layers.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    doctor = Doctor()
+    model.fit(x, y, epochs=8, callbacks=[doctor], verbose=0)
+    found = doctor.findings().set_index("code")["severity"]
+    assert found["no-nonlinearity"] == "warning"
+    assert "too-small" not in found
