@@ -10,7 +10,15 @@ from keras import layers
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import DROPOUT, LINEAR, NORMALIZATION, RESHAPING, Call, walk_layers
+from cnnzoo.doctor.graph import (
+    DROPOUT,
+    LINEAR,
+    NORMALIZATION,
+    POOLING,
+    RESHAPING,
+    Call,
+    walk_layers,
+)
 from cnnzoo.doctor.plan import TrainingPlan
 
 SATURATING = ("sigmoid", "hard_sigmoid", "tanh", "softsign")
@@ -54,8 +62,9 @@ def _named(paths: list[str]) -> str:
 
 
 def _passes(call: Call) -> bool:
-    """Return whether a call leaves values as they are or only drops or normalizes them."""
-    return isinstance(call.layer, (*RESHAPING, *DROPOUT, *NORMALIZATION, layers.Identity))
+    """Return whether a call leaves values as they are or only drops, normalizes or pools them."""
+    kept = (*RESHAPING, *DROPOUT, *NORMALIZATION, *POOLING, layers.Identity)
+    return isinstance(call.layer, kept)
 
 
 def check_hidden_activations(plan: TrainingPlan) -> Iterator[Finding]:

@@ -292,7 +292,7 @@ def _rank(
     for number, finding in enumerate(causes):
         tried = best.get(finding.code) or best.get(ALIASES.get(finding.code, ""))
         rows.append((_order(finding, tried), number, finding, tried))
-    rows.sort(key=lambda row: row[:2])
+    rows = _behind_causes(rows)
     records = [
         {
             "rank": rank,
@@ -310,6 +310,34 @@ def _rank(
     ]
     table = pd.DataFrame(records, columns=list(COLUMNS))
     return table.astype({"confirmed": "boolean", "gain": float})
+
+
+EXPLAINED_BY = {
+    "gradient-missing": {"dead-units", "saturated", "init-scale"},
+    "initial-loss": {"inputs-unscaled", "init-scale"},
+    "gradient-exploding": {"inputs-unscaled", "init-scale"},
+    "saturated": {"inputs-unscaled"},
+    "rate-low": {"dead-units", "gradient-missing", "gradient-vanishing", "not-trainable"},
+    "too-small": {"no-nonlinearity", "pooled-early", "dropout-high"},
+}
+"""Causes that lead to what looks like another cause."""
+
+Row = tuple[tuple[int, float], int, Finding, Effect | None]
+"""Order, number, finding and tried remedy of a cause."""
+
+
+def _behind_causes(rows: Sequence[Row]) -> list[Row]:
+    """Sort causes, so that one that another explains comes after that one."""
+    orders = {row[2].code: row[0] for row in rows}
+    seen = {row[2].code for row in rows if row[2].severity != Severity.NOTE}
+    explained = {code: EXPLAINED_BY.get(code, set()) & seen for code in orders}
+    for code, causes in explained.items():
+        for cause in causes:
+            orders[cause] = min(orders[cause], orders[code])
+    return sorted(
+        rows,
+        key=lambda row: (orders[row[2].code][0], bool(explained[row[2].code]), row[0], row[1]),
+    )
 
 
 ALIASES = {

@@ -17,10 +17,13 @@ import json
 import math
 import multiprocessing
 import os
+import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -173,6 +176,8 @@ def run_all(
     missing = [
         task for task in tasks if records.get(task.key, {}).get("fingerprint") != prints[task.key]
     ]
+    if minutes <= 0:
+        missing = []
     print(f"{len(tasks) - len(missing)} of {len(tasks)} programs have run already.")
     path.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
@@ -428,7 +433,16 @@ def chosen(asked: argparse.Namespace, known: dict[str, Any]) -> list[Task]:
             tasks.append(Task(suite, name, False, asked.verify, needs_causes))
             if case.mended is not None and (asked.verify or suite == "questions"):
                 tasks.append(Task(suite, name, True, asked.verify))
-    return sorted(tasks, key=lambda task: crc32(task.key.encode()))  # a part of them is a sample
+    # in an order in which a part of them is a sample
+    return sorted(tasks, key=lambda task: (task.mended, crc32(task.key.encode())))
+
+
+def versions() -> str:
+    """Return date, versions and machine of a run."""
+    names = ("keras", "tensorflow", "numpy")
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    cores = os.cpu_count()
+    return f"{date.today()}, Python {platform.python_version()}, {packages}, {cores} CPU cores."
 
 
 def main() -> None:
@@ -446,7 +460,12 @@ def main() -> None:
     parser.add_argument(
         "--diagnose", action="store_true", help="run `diagnose` on the planted suite, too"
     )
-    parser.add_argument("--minutes", type=float, default=math.inf, help="start no program later")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="start no program later; 0 for a report only",
+    )
     parser.add_argument("--markdown", type=Path, help="where to write the report")
     asked = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -464,6 +483,17 @@ def main() -> None:
             parts.append(planted_report(known, records, asked.half or "both"))
         if "planted" not in (asked.suite or ()) or len(asked.suite) > 1:
             parts.append(questions_report(known, records))
+        tasks = chosen(asked, known)
+        counts = [
+            f"{sum(task.key in records for task in some)} of {len(some)} {words}"
+            for words, some in (
+                ("planted and healthy programs", [t for t in tasks if t.suite != "questions"]),
+                ("questions", [t for t in tasks if t.suite == "questions" and not t.mended]),
+                ("mended twins of questions", [t for t in tasks if t.mended]),
+            )
+            if some
+        ]
+        parts.insert(0, f"Run: {', '.join(counts)}. {versions()}")
     command = "`tests/benchmarks/doctor_recall.py" + (" --verify`" if asked.verify else "`")
     path = asked.markdown or RESULTS / name
     path.write_text("\n\n".join([f"# {title}", f"By {command}.", *parts]) + "\n")
