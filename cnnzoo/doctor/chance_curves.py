@@ -64,6 +64,8 @@ def check_metric_chance(record: Record) -> Finding | None:
     'Perfect loss at chance accuracy'
     """
     constant, losses = record.constant, record.curve("loss")
+    if record.is_weighted:
+        return None
     if constant is None or not record.accuracy or not losses or not constant.nll > 0:
         return None
     accuracy = record.curve(record.accuracy)[-1]

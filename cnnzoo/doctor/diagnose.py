@@ -25,6 +25,9 @@ RESULTS = frozenset(BAD)
 MOST_STEPS = 200
 """Most steps of the monitored run."""
 
+LEARNED = frozenset({"labels-no-signal", "overfit", "modes-differ"})
+"""Codes that tell that the training data are learned, so no other learning rate is a cause."""
+
 SUSPECTED_GAIN = 0.03
 """Gain above which the remedy of a cause that has other evidence too comes before untried ones."""
 
@@ -284,14 +287,19 @@ def _rank(
             best[code] = effect
     causes = [*causes]
     known = {finding.code for finding in causes}
-    if is_bad:
+    added: set[str] = set()
+    if is_bad and not known & LEARNED:
         for code, effect in best.items():
             if code not in known and effect.confirmed:
                 causes.append(CODES[code].finding(str(effect), _remedy(plan, effect.change)))
+                added.add(code)
     rows = []
     for number, finding in enumerate(causes):
         tried = best.get(finding.code) or best.get(ALIASES.get(finding.code, ""))
-        rows.append((_order(finding, tried), number, finding, tried))
+        order = _order(finding, tried)
+        if finding.code in added:  # moves the loss of most trainings
+            order = max(order, (3, 1.0))
+        rows.append((order, number, finding, tried))
     rows = _behind_causes(rows)
     records = [
         {
@@ -318,6 +326,8 @@ EXPLAINED_BY = {
     "gradient-exploding": {"inputs-unscaled", "init-scale"},
     "saturated": {"inputs-unscaled"},
     "rate-low": {"dead-units", "gradient-missing", "gradient-vanishing", "not-trainable"},
+    "labels-no-signal": {"axes", "modes-differ", "not-shuffled", "validation-differs"},
+    "overfit": {"labels-no-signal", "not-shuffled", "validation-differs"},
     "too-small": {"no-nonlinearity", "pooled-early", "dropout-high"},
 }
 """Causes that lead to what looks like another cause."""

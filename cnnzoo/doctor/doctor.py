@@ -113,7 +113,7 @@ class Doctor(keras.callbacks.Callback):
         self._last_loss = math.nan
         self._cost = self.seconds = 0.0
         self._constants: tuple[Constant | None, Constant | None] = (None, None)
-        self._is_likelihood = self._is_square = False
+        self._is_likelihood = self._is_square = self._is_weighted = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Doctor":
         """Return an unused doctor of the same settings, as KerasTuner needs for each trial."""
@@ -186,6 +186,7 @@ class Doctor(keras.callbacks.Callback):
             optimizer=self._optimizer,
             is_likelihood=self._is_likelihood,
             is_square=self._is_square,
+            is_weighted=self._is_weighted,
             broken=self._broken,
             early_stop=self._call.early_stop(),
             experiment=self._probe.experiment if self._probe is not None else None,
@@ -286,6 +287,10 @@ class Doctor(keras.callbacks.Callback):
     # Measuring
 
     def _read_targets(self) -> None:
+        is_weighted = self._call.weights is not None or bool(self._call.class_weight)
+        if self._given is not None and len(self._given) > 2:
+            is_weighted = is_weighted or self._given[2] is not None
+        self._is_weighted = is_weighted
         try:
             loss = loss_of(self.model)
         except LabelError:
@@ -294,9 +299,6 @@ class Doctor(keras.callbacks.Callback):
         else:
             is_numbers = loss.classes == 1
             smoothed = bool(loss.function.get_config().get("label_smoothing"))
-            is_weighted = self._call.weights is not None or bool(self._call.class_weight)
-            if self._given is not None and len(self._given) > 2:
-                is_weighted = is_weighted or self._given[2] is not None
             crossentropy = loss.choice.name.endswith("_crossentropy")
             plain = loss.is_plain_mean and not smoothed and not is_weighted
             self._is_likelihood = crossentropy and plain

@@ -212,6 +212,8 @@ class Record:
         Whether the loss is the plain negative log-likelihood.
     is_square
         Whether the loss is the mean squared error.
+    is_weighted
+        Whether examples or classes have weights in the loss, which trade accuracy for recall.
     broken
         Where the loss became NaN or infinite.
     early_stop
@@ -234,6 +236,7 @@ class Record:
     optimizer: Optimizer = Optimizer()
     is_likelihood: bool = True
     is_square: bool = False
+    is_weighted: bool = False
     broken: Broken | None = None
     early_stop: EarlyStop | None = None
     experiment: Experiment | None = None
