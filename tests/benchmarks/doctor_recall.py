@@ -115,8 +115,18 @@ def examine(case: Any, *, mended: bool, with_diagnose: bool) -> dict[str, Any]:
     if with_diagnose:
         fresh = case.make(mended=mended)
         told = offered(cnnzoo.diagnose, keywords_of(fresh))
-        part("diagnose", lambda: cnnzoo.diagnose(fresh.model, fresh.train, **told).causes)
+        part("diagnose", lambda: diagnosed(fresh, told))
     return found
+
+
+def diagnosed(run: Any, told: dict[str, Any]) -> pd.DataFrame:
+    """Return the causes of a diagnosis in their order, then the results that they explain."""
+    from cnnzoo import diagnose
+    from cnnzoo.doctor.finding import findings_table
+
+    diagnosis = diagnose(run.model, run.train, **told)
+    results = findings_table(diagnosis.results)
+    return pd.concat([diagnosis.causes[KEPT_COLUMNS], results[KEPT_COLUMNS]])
 
 
 def watched(run: Any) -> pd.DataFrame:
