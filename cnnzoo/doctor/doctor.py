@@ -13,8 +13,9 @@ import pandas as pd
 
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
+from cnnzoo.doctor.class_recall import check_recall
 from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity, findings_table
-from cnnzoo.doctor.fit_call import FitCall, constant_of
+from cnnzoo.doctor.fit_call import FitCall, class_ids, constant_of
 from cnnzoo.doctor.moving_averages import check_moving_averages
 from cnnzoo.doctor.probe import Probe, clipping_of, rate_of
 from cnnzoo.doctor.record import BAD, Broken, Measurement, Optimizer, Record
@@ -205,6 +206,7 @@ class Doctor(keras.callbacks.Callback):
                 more.append(
                     check_moving_averages(self.model, last.loss, last.inference_loss, self._steps)
                 )
+            more.append(self._ignored_class())
             found = diagnose_record(record, [it for it in more if it is not None])
             self._findings = self._explained(found) if _lacks_cause(record, found) else found
         return self._findings
@@ -217,6 +219,18 @@ class Doctor(keras.callbacks.Callback):
             return explain_by_layers(self.model, findings)
         except Exception:  # a model without a graph; a diagnosis must not end a training
             return findings
+
+    def _ignored_class(self) -> Finding | None:
+        """Return a finding if the trained model never answers a rare class."""
+        x, ids = self._call.x, class_ids(self._call.y) if self._call.y is not None else None
+        if self._constants[0] is None or ids is None or not isinstance(x, np.ndarray):
+            return None
+        if math.isnan(self._constants[0].accuracy) or self._broken is not None or not self._steps:
+            return None
+        try:
+            return check_recall(self.model, x, ids, from_logits=loss_of(self.model).declared)
+        except Exception:  # a diagnosis must not end a training
+            return None
 
     def measure_ends(self) -> None:
         """Measure the initial model, and the trained one if its loss is finite.
