@@ -10,7 +10,15 @@ from keras import layers
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import DROPOUT, LINEAR, NORMALIZATION, RESHAPING, Call, walk_layers
+from cnnzoo.doctor.graph import (
+    DROPOUT,
+    LINEAR,
+    NORMALIZATION,
+    POOLING,
+    RESHAPING,
+    Call,
+    walk_layers,
+)
 from cnnzoo.doctor.plan import TrainingPlan
 
 SATURATING = ("sigmoid", "hard_sigmoid", "tanh", "softsign")
@@ -32,7 +40,7 @@ MIN_KEPT = 0.1
 """Smallest share of values that several layers of at least `MAX_DROPOUT` may keep (own choice)."""
 
 ONE_PIXEL_SHARE = 0.5
-"""Share of the spatial convolutions on maps of one pixel above which it is a warning (own)."""
+"""Share of the spatial convolutions on maps of one pixel from which it is a warning (own)."""
 
 FINE_TUNING_RATE = 3e-4
 """Learning rate of Adam above which pretrained weights are usually lost (own choice)."""
@@ -54,8 +62,9 @@ def _named(paths: list[str]) -> str:
 
 
 def _passes(call: Call) -> bool:
-    """Return whether a call leaves values as they are or only drops or normalizes them."""
-    return isinstance(call.layer, (*RESHAPING, *DROPOUT, *NORMALIZATION, layers.Identity))
+    """Return whether a call leaves values as they are or only drops, normalizes or pools them."""
+    kept = (*RESHAPING, *DROPOUT, *NORMALIZATION, *POOLING, layers.Identity)
+    return isinstance(call.layer, kept)
 
 
 def check_hidden_activations(plan: TrainingPlan) -> Iterator[Finding]:
@@ -167,7 +176,7 @@ def check_map_sizes(plan: TrainingPlan) -> Iterator[Finding]:
         "Lower `pool_size` or `pool_stages`"
         if plan.of_zoo("pool_size")
         else "Use smaller pooling windows or strides, or larger images",
-        severity=Severity.WARNING if share > ONE_PIXEL_SHARE else Severity.NOTE,
+        severity=Severity.WARNING if share >= ONE_PIXEL_SHARE else Severity.NOTE,
         layer=tiny[0],
     )
 

@@ -32,6 +32,11 @@ def check_curves_chance(record: Record) -> Finding | None:
     >>> check_curves_chance(Record(curves, constant=constant)).evidence
     'on the 1,000 training examples accuracy is 0.11 (a constant answer: 0.1) and nll 2.31 (2.3)'
     """
+    losses = record.curve("loss")
+    if record.is_weighted and losses:  # the accuracy may be below that of the largest class
+        start = record.first.loss if record.first is not None else losses[0]
+        if losses[-1] < FALLEN * start:
+            return None
     for prefix, constant, split in (
         ("val_", record.validation_constant, "validation"),
         ("", record.constant, "training"),
@@ -64,6 +69,8 @@ def check_metric_chance(record: Record) -> Finding | None:
     'Perfect loss at chance accuracy'
     """
     constant, losses = record.constant, record.curve("loss")
+    if record.is_weighted:
+        return None
     if constant is None or not record.accuracy or not losses or not constant.nll > 0:
         return None
     accuracy = record.curve(record.accuracy)[-1]

@@ -16,7 +16,7 @@ from cnnzoo.doctor.experiment import (
     default_weights,
     standardized,
 )
-from cnnzoo.doctor.plan import TrainingPlan
+from cnnzoo.doctor.plan import TrainingPlan, is_one_hot
 from cnnzoo.doctor.probes import constant_loss
 
 Array = NDArray[Any]
@@ -123,7 +123,8 @@ def changes_for(plan: TrainingPlan, codes: Sequence[str]) -> list[Change]:
         changes.append(Change("rate-high", "a thousandth of the learning rate", rate=1e-3))
     if plan.x.dtype.kind == "f" or plan.x.ndim > 2:
         changes.append(Change("inputs-unscaled", "standardized inputs", scale_inputs=True))
-    if plan.loss_name == "mean_squared_error" or plan.loss_name == "mean_absolute_error":
+    are_numbers = plan.loss_name in ("mean_squared_error", "mean_absolute_error")
+    if are_numbers and not plan.is_classification:
         changes.append(Change("targets-unscaled", "standardized targets", scale_targets=True))
     suspected = {
         "gradient-clipped": Change("gradient-clipped", "no clipping", clipping=False),
@@ -136,6 +137,10 @@ def changes_for(plan: TrainingPlan, codes: Sequence[str]) -> list[Change]:
         loss = _logits_loss(plan.loss_name)
         if loss is not None:
             suspected["head-loss"] = Change("head-loss", "from_logits=True", loss=loss)
+    if plan.head.activation == "softmax" and is_one_hot(plan.y):
+        loss = keras.losses.CategoricalCrossentropy()
+        change = Change("loss-for-numbers", "categorical_crossentropy", loss=loss)
+        suspected["loss-for-numbers"] = change
     for code in codes:
         if code in suspected and suspected[code] not in changes:
             changes.append(suspected[code])
@@ -192,6 +197,8 @@ def try_changes(
     for change in changes:
         course = course_of(change)
         own = 1.0 if change.scale_targets else unit
+        if change.code == "loss-for-numbers":
+            own = math.log(plan.y.shape[-1])
         gain = _remaining(base, unit) - _remaining(course, own)
         effects.append(Effect(change, steps, base.end, course.end, gain))
     return effects

@@ -1,5 +1,6 @@
 """The likeliest causes of a bad training, each with the experiment that confirms it."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ RESULTS = frozenset(BAD)
 
 MOST_STEPS = 200
 """Most steps of the monitored run."""
+
+LEARNED = frozenset({"labels-no-signal", "overfit", "modes-differ"})
+"""Codes that tell that the training data are learned, so no other learning rate is a cause."""
 
 SUSPECTED_GAIN = 0.03
 """Gain above which the remedy of a cause that has other evidence too comes before untried ones."""
@@ -116,6 +120,7 @@ def diagnose(
     epochs: int | None = None,
     shuffle: bool = True,
     class_weight: Mapping[int, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     fix: bool = False,
     **toggles: Any,
 ) -> Diagnosis:
@@ -132,6 +137,9 @@ def diagnose(
     model, data, validation_data, validation_split, batch_size, epochs, shuffle, class_weight, \
 **toggles
         As of `cnnzoo.check`. The model's weights, optimizer and random streams are not changed.
+    callbacks
+        As ``fit`` gets them. ``EarlyStopping`` is used in the monitored run; others, which may
+        write files or read the model, are not.
     fix
         Whether to compare each confirmed remedy with the training as it is over six orders of the
         examples, paired by order.
@@ -172,7 +180,7 @@ def diagnose(
     )
     found = find(plan, range_test=True)
     is_broken = any(finding.severity == Severity.ERROR for finding in found)
-    watched = [] if _cannot_train(found) else _monitored(plan)
+    watched = [] if _cannot_train(found) else _monitored(plan, callbacks)
     results = [finding for finding in watched if finding.code in RESULTS]
     causes = _merge([f for f in (*found, *watched) if f.code not in RESULTS])
     if not results and not is_broken:
@@ -194,14 +202,14 @@ def _cannot_train(found: Sequence[Finding]) -> bool:
     return bool(codes & {"labels-out-of-range", "inputs-nonfinite"})
 
 
-def _monitored(plan: TrainingPlan) -> list[Finding]:
+def _monitored(plan: TrainingPlan, callbacks: Sequence[keras.callbacks.Callback]) -> list[Finding]:
     """Train a copy under a doctor and return its findings; empty if a copy cannot be made."""
     try:
-        copy = keras.models.clone_model(plan.model)
-        copy.set_weights(plan.model.get_weights())
+        model = keras.models.clone_model(plan.model)
+        model.set_weights(plan.model.get_weights())
         metrics = [_new_metric(metric) for _, metric in plan.metrics]
         optimizer = copy_optimizer(plan.model.optimizer)
-        copy.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)
+        model.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)
     except Exception:  # custom layers without a configuration
         return []
     steps_per_epoch = plan.steps_per_epoch
@@ -215,8 +223,9 @@ def _monitored(plan: TrainingPlan) -> list[Finding]:
     if splits.x_val is not None and len(splits.x_val):
         validation = (splits.x_val[:count], splits.y_val[:count])  # type: ignore[index]
     doctor = Doctor(cadence="epochs")
+    stoppers = [copy.copy(it) for it in callbacks if isinstance(it, keras.callbacks.EarlyStopping)]
     try:
-        copy.fit(
+        model.fit(
             plan.x[:count],
             plan.y[:count],
             batch_size=plan.batch_size,
@@ -224,12 +233,17 @@ def _monitored(plan: TrainingPlan) -> list[Finding]:
             shuffle=plan.shuffle,
             class_weight=dict(plan.class_weight) if plan.class_weight else None,
             validation_data=validation,
-            callbacks=[doctor],
+            callbacks=[*stoppers, doctor],
             verbose=0,
         )
     except Exception:  # the checks say why it does not train
         return []
-    return doctor.diagnose()
+    found = doctor.diagnose()
+    if plan.epochs is not None and epochs == plan.epochs:
+        return found
+    # the monitored run itself is shorter than the training
+    is_shortened = doctor.record.early_stop is None or not doctor.record.early_stop.stopped
+    return [it for it in found if it.code != "stopped-early" or not is_shortened]
 
 
 def _new_metric(metric: Any) -> Any:
@@ -240,14 +254,13 @@ def _new_metric(metric: Any) -> Any:
 
 
 def _merge(findings: Sequence[Finding]) -> list[Finding]:
-    """Keep one finding per code and layer, the most serious one."""
+    """Keep one finding per code, the most serious one; of equals the one of the trained model."""
     order = list(Severity)
-    merged: dict[tuple[str, str], Finding] = {}
+    merged: dict[str, Finding] = {}
     for finding in findings:
-        key = (finding.code, finding.layer)
-        known = merged.get(key)
-        if known is None or order.index(finding.severity) < order.index(known.severity):
-            merged[key] = finding
+        known = merged.get(finding.code)
+        if known is None or order.index(finding.severity) <= order.index(known.severity):
+            merged[finding.code] = finding
     return list(merged.values())
 
 
@@ -274,15 +287,20 @@ def _rank(
             best[code] = effect
     causes = [*causes]
     known = {finding.code for finding in causes}
-    if is_bad:
+    added: set[str] = set()
+    if is_bad and not known & LEARNED:
         for code, effect in best.items():
             if code not in known and effect.confirmed:
                 causes.append(CODES[code].finding(str(effect), _remedy(plan, effect.change)))
+                added.add(code)
     rows = []
     for number, finding in enumerate(causes):
         tried = best.get(finding.code) or best.get(ALIASES.get(finding.code, ""))
-        rows.append((_order(finding, tried), number, finding, tried))
-    rows.sort(key=lambda row: row[:2])
+        order = _order(finding, tried)
+        if finding.code in added:  # moves the loss of most trainings
+            order = max(order, (3, 1.0))
+        rows.append((order, number, finding, tried))
+    rows = _behind_causes(rows)
     records = [
         {
             "rank": rank,
@@ -300,6 +318,42 @@ def _rank(
     ]
     table = pd.DataFrame(records, columns=list(COLUMNS))
     return table.astype({"confirmed": "boolean", "gain": float})
+
+
+EXPLAINED_BY = {
+    "gradient-missing": {"dead-units", "saturated", "init-scale"},
+    "initial-loss": {"inputs-unscaled", "init-scale"},
+    "gradient-exploding": {"inputs-unscaled", "init-scale"},
+    "saturated": {"inputs-unscaled"},
+    "rate-low": {
+        "dead-units",
+        "gradient-missing",
+        "gradient-vanishing",
+        "loss-for-numbers",
+        "not-trainable",
+    },
+    "labels-no-signal": {"axes", "modes-differ", "not-shuffled", "validation-differs"},
+    "overfit": {"labels-no-signal", "not-shuffled", "validation-differs"},
+    "too-small": {"no-nonlinearity", "pooled-early", "dropout-high"},
+}
+"""Causes that lead to what looks like another cause."""
+
+Row = tuple[tuple[int, float], int, Finding, Effect | None]
+"""Order, number, finding and tried remedy of a cause."""
+
+
+def _behind_causes(rows: Sequence[Row]) -> list[Row]:
+    """Sort causes, so that one that another explains comes after that one."""
+    orders = {row[2].code: row[0] for row in rows}
+    seen = {row[2].code for row in rows if row[2].severity != Severity.NOTE}
+    explained = {code: EXPLAINED_BY.get(code, set()) & seen for code in orders}
+    for code, causes in explained.items():
+        for cause in causes:
+            orders[cause] = min(orders[cause], orders[code])
+    return sorted(
+        rows,
+        key=lambda row: (orders[row[2].code][0], bool(explained[row[2].code]), row[0], row[1]),
+    )
 
 
 ALIASES = {

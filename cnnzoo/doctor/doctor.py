@@ -13,11 +13,12 @@ import pandas as pd
 
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
-from cnnzoo.doctor.finding import Finding, findings_table
-from cnnzoo.doctor.fit_call import FitCall, constant_of
+from cnnzoo.doctor.class_recall import check_recall
+from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity, findings_table
+from cnnzoo.doctor.fit_call import FitCall, class_ids, constant_of
 from cnnzoo.doctor.moving_averages import check_moving_averages
 from cnnzoo.doctor.probe import Probe, clipping_of, rate_of
-from cnnzoo.doctor.record import Broken, Measurement, Optimizer, Record
+from cnnzoo.doctor.record import BAD, Broken, Measurement, Optimizer, Record
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.losses import LabelError
 from cnnzoo.runtime.error_text import reason_of
@@ -113,7 +114,7 @@ class Doctor(keras.callbacks.Callback):
         self._last_loss = math.nan
         self._cost = self.seconds = 0.0
         self._constants: tuple[Constant | None, Constant | None] = (None, None)
-        self._is_likelihood = self._is_square = False
+        self._is_likelihood = self._is_square = self._is_weighted = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Doctor":
         """Return an unused doctor of the same settings, as KerasTuner needs for each trial."""
@@ -186,6 +187,7 @@ class Doctor(keras.callbacks.Callback):
             optimizer=self._optimizer,
             is_likelihood=self._is_likelihood,
             is_square=self._is_square,
+            is_weighted=self._is_weighted,
             broken=self._broken,
             early_stop=self._call.early_stop(),
             experiment=self._probe.experiment if self._probe is not None else None,
@@ -204,8 +206,31 @@ class Doctor(keras.callbacks.Callback):
                 more.append(
                     check_moving_averages(self.model, last.loss, last.inference_loss, self._steps)
                 )
-            self._findings = diagnose_record(record, [it for it in more if it is not None])
+            more.append(self._ignored_class())
+            found = diagnose_record(record, [it for it in more if it is not None])
+            self._findings = self._explained(found) if _lacks_cause(record, found) else found
         return self._findings
+
+    def _explained(self, findings: list[Finding]) -> list[Finding]:
+        """Return the findings with faults of the layers that explain them."""
+        from cnnzoo.doctor.structure import explain_by_layers
+
+        try:
+            return explain_by_layers(self.model, findings)
+        except Exception:  # a model without a graph; a diagnosis must not end a training
+            return findings
+
+    def _ignored_class(self) -> Finding | None:
+        """Return a finding if the trained model never answers a rare class."""
+        x, ids = self._call.x, class_ids(self._call.y) if self._call.y is not None else None
+        if self._constants[0] is None or ids is None or not isinstance(x, np.ndarray):
+            return None
+        if math.isnan(self._constants[0].accuracy) or self._broken is not None or not self._steps:
+            return None
+        try:
+            return check_recall(self.model, x, ids, from_logits=loss_of(self.model).declared)
+        except Exception:  # a diagnosis must not end a training
+            return None
 
     def measure_ends(self) -> None:
         """Measure the initial model, and the trained one if its loss is finite.
@@ -276,6 +301,10 @@ class Doctor(keras.callbacks.Callback):
     # Measuring
 
     def _read_targets(self) -> None:
+        is_weighted = self._call.weights is not None or bool(self._call.class_weight)
+        if self._given is not None and len(self._given) > 2:
+            is_weighted = is_weighted or self._given[2] is not None
+        self._is_weighted = is_weighted
         try:
             loss = loss_of(self.model)
         except LabelError:
@@ -284,9 +313,6 @@ class Doctor(keras.callbacks.Callback):
         else:
             is_numbers = loss.classes == 1
             smoothed = bool(loss.function.get_config().get("label_smoothing"))
-            is_weighted = self._call.weights is not None or bool(self._call.class_weight)
-            if self._given is not None and len(self._given) > 2:
-                is_weighted = is_weighted or self._given[2] is not None
             crossentropy = loss.choice.name.endswith("_crossentropy")
             plain = loss.is_plain_mean and not smoothed and not is_weighted
             self._is_likelihood = crossentropy and plain
@@ -356,6 +382,13 @@ class Doctor(keras.callbacks.Callback):
                 layer = what = ""
         self._broken = Broken(self._epoch + 1, self._steps, layer, what, self._last_loss)
         self.seconds += time.perf_counter() - start
+
+
+def _lacks_cause(record: Record, findings: Sequence[Finding]) -> bool:
+    """Return whether a result is at chance, or poor, and no other cause explains it."""
+    causes = {it.code for it in findings if it.severity != Severity.NOTE} - {*BAD, "too-small"}
+    is_chance = AT_CHANCE in {finding.code for finding in findings}
+    return (is_chance or record.is_poor) and not causes
 
 
 def _settings_of(optimizer: Any) -> Optimizer:

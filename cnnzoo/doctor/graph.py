@@ -48,6 +48,22 @@ DROPOUT = (
 RESHAPING = (layers.Flatten, layers.Reshape, layers.Permute, layers.RepeatVector)
 """Layers that keep all values and change their places."""
 
+POOLING = (
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.MaxPooling3D,
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+    layers.GlobalMaxPooling3D,
+    layers.AveragePooling1D,
+    layers.AveragePooling2D,
+    layers.AveragePooling3D,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalAveragePooling3D,
+)
+"""Layers that take the mean or the maximum of places."""
+
 LINEAR = (
     *RESHAPING,
     *DROPOUT,

@@ -203,11 +203,13 @@ def check_loss_for_numbers(plan: TrainingPlan) -> Iterator[Finding]:
     flat = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if is_one_hot(y) and y.ndim == 2:
         if head.activation == "softmax":
-            # squared error of probabilities trains well (Golik et al. 2013), only more slowly
+            # squared error of probabilities trains well (Golik et al. 2013), only more slowly;
+            # absolute error hardly does (Zhang and Sabuncu 2018)
+            is_square = name == "mean_squared_error"
             yield code.finding(
                 f"{name} compares the {units} outputs of a softmax with one-hot labels",
                 f"Use categorical_crossentropy{' (`loss`)' if 'loss' in plan.toggles else ''}",
-                severity=Severity.NOTE,
+                severity=Severity.NOTE if is_square else Severity.WARNING,
             )
         else:
             yield code.finding(

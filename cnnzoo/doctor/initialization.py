@@ -100,7 +100,7 @@ def check_activations(plan: TrainingPlan) -> Iterator[Finding]:
     if full:
         call, share = full[0]
         (entering,) = graph.values([call], x, inputs=True, training=True)
-        scale = float(np.std(keras.ops.convert_to_numpy(entering)))
+        scale = _deviation(entering)
         names = ", ".join(f"`{call.path}`" for call, _ in full[:3])
         yield CODES["saturated"].finding(
             f"{share:.0%} of the outputs of `{call.path}` ({call.activation}) are flat before any "
@@ -110,6 +110,11 @@ def check_activations(plan: TrainingPlan) -> Iterator[Finding]:
             "Scale what enters the layer" if scale > MAX_SCALE else "Use smaller initial weights",
             layer=call.path,
         )
+
+
+def _deviation(values: Any) -> float:
+    """Return the standard deviation, whose squares may be too large for float32."""
+    return float(np.std(np.asarray(keras.ops.convert_to_numpy(values), "float64")))
 
 
 def _saturated_share(activation: str, outputs: np.ndarray[Any, Any]) -> float:
@@ -136,7 +141,7 @@ def _check_growth(plan: TrainingPlan, x: np.ndarray[Any, Any]) -> Iterator[Findi
     if not graph.before(last):
         return
     values = graph.values([first, *graph.before(last)[:1]], x, training=True)
-    start, end = (float(np.std(keras.ops.convert_to_numpy(v))) for v in values)
+    start, end = map(_deviation, values)
     if not start or not np.isfinite([start, end]).all():
         return
     ratio = end / start

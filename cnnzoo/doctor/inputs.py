@@ -33,6 +33,9 @@ CONSTANT_SHARE = 0.99
 LEAK_SHARE = 0.01
 """Share of validation rows in the training data that matters (Deepchecks has 5% to 10%)."""
 
+LEAK_ROWS = 2
+"""Number of such rows that matters; one may be a chance repetition (own choice)."""
+
 DUPLICATE_SHARE = 0.1
 """Share of repeated training rows that is worth a note (Deepchecks)."""
 
@@ -224,7 +227,8 @@ def check_leaks(plan: TrainingPlan) -> Iterator[Finding]:
         return
     repeated = 1 - len(np.unique(training)) / len(training)
     # rows of few values repeat by chance, within the training data as well
-    severity = Severity.WARNING if share >= LEAK_SHARE and share > 2 * repeated else Severity.NOTE
+    is_many = share >= LEAK_SHARE and same.sum() >= LEAK_ROWS
+    severity = Severity.WARNING if is_many and share > 2 * repeated else Severity.NOTE
     rows = ", ".join(map(str, np.flatnonzero(same)[:3]))
     yield CODES["leak"].finding(
         f"{int(same.sum()):,} of the {len(held):,} validation examples ({share:.1%}) are in the "

@@ -3,6 +3,7 @@
 from cnnzoo.doctor.chance import check_chance
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.doctor.overfitting import GAP
 from cnnzoo.doctor.record import POOR, Record
 
 
@@ -26,10 +27,12 @@ def check_label_signal(record: Record) -> Finding | None:
 answer: 0.1)'
     """
     constant, name = record.validation_constant, record.accuracy
-    if constant is None or not name or not record.explained > POOR:
+    if constant is None or not name:
         return None
     validated = record.curve(f"val_{name}")
-    if not validated or check_chance(constant, {"accuracy": validated[-1]}, "validation") is None:
+    if not validated or not (record.explained > POOR or _is_memorized(record, validated[-1])):
+        return None
+    if check_chance(constant, {"accuracy": validated[-1]}, "validation") is None:
         return None
     return CODES["labels-no-signal"].finding(
         f"{name} is {record.curve(name)[-1]:.3g} on the training data, and {validated[-1]:.3g} on "
@@ -38,3 +41,12 @@ answer: 0.1)'
         "the validation data first: if the training accuracy of a model fitted to the validation "
         "data is as high, the labels of both splits cannot be predicted",
     )
+
+
+def _is_memorized(record: Record, validated: float) -> bool:
+    """Return whether the training data are predicted far better, and not by chance."""
+    if record.constant is None:
+        return False
+    accuracy = record.curve(record.accuracy)[-1]
+    by_chance = check_chance(record.constant, {"accuracy": accuracy}, "training") is not None
+    return accuracy - validated > GAP and not by_chance

@@ -58,7 +58,7 @@ weights on one batch the loss goes from 2.3 to 9 at rate 1, and to 1.1 at 0.01
     finding = None
     if not update < USUAL_UPDATE:
         finding = _too_high(record, record.experiment, losses, update)
-    if finding is None and update < USUAL_UPDATE:
+    if finding is None and 0 < update < USUAL_UPDATE:  # of a gradient of 0 no rate makes a step
         finding = _too_low(record, record.experiment, losses, update)
     return finding
 

@@ -212,6 +212,8 @@ class Record:
         Whether the loss is the plain negative log-likelihood.
     is_square
         Whether the loss is the mean squared error.
+    is_weighted
+        Whether examples or classes have weights in the loss, which trade accuracy for recall.
     broken
         Where the loss became NaN or infinite.
     early_stop
@@ -234,6 +236,7 @@ class Record:
     optimizer: Optimizer = Optimizer()
     is_likelihood: bool = True
     is_square: bool = False
+    is_weighted: bool = False
     broken: Broken | None = None
     early_stop: EarlyStop | None = None
     experiment: Experiment | None = None
@@ -270,17 +273,22 @@ class Record:
         loss, limit = self.curve("loss"), self.constant_loss
         if loss and limit > 0:
             return 1 - loss[-1] / limit
-        if self.accuracy:
-            accuracy = self.curve(self.accuracy)
-            chance = self.constant.accuracy if self.constant is not None else 0.0
-            if accuracy and chance < 1:
-                return (accuracy[-1] - chance) / (1 - chance)
-        return math.nan
+        return self.explained_by_accuracy
+
+    @property
+    def explained_by_accuracy(self) -> float:
+        """Share of the errors of a constant answer that the model avoids; NaN if unknown."""
+        accuracy = self.curve(self.accuracy) if self.accuracy else []
+        chance = self.constant.accuracy if self.constant is not None else 0.0
+        return (accuracy[-1] - chance) / (1 - chance) if accuracy and chance < 1 else math.nan
 
     @property
     def is_poor(self) -> bool:
-        """Whether the training data are explained so little that a cause is looked for."""
-        return self.explained < POOR
+        """Whether the training data are explained so little that a cause is looked for.
+
+        By the loss and, if it is measured, by the accuracy too.
+        """
+        return self.explained < POOR and not self.explained_by_accuracy >= POOR
 
     @property
     def first(self) -> Measurement | None:

@@ -14,7 +14,10 @@ from cnnzoo.training.callbacks import has_own_schedule
 
 MIN_STEPS_PER_EPOCH = 10
 MIN_STEPS = 100
-"""Fewer steps per epoch and in all hardly change a new model (own choice)."""
+"""Fewer steps per epoch and in all may be too few for a new model (own choice)."""
+
+HARDLY_STEPS = 50
+"""Fewer steps hardly change a new model (own choice)."""
 
 SMALL_BATCH = 4
 """Examples of a batch below which its statistics are too noisy (Wu and He 2018, figure 1)."""
@@ -47,6 +50,7 @@ def check_steps(plan: TrainingPlan) -> Iterator[Finding]:
             f"{plan.steps_per_epoch} steps per epoch, {steps} in {plan.epochs} "
             f"epoch{'s' * (plan.epochs != 1)}",
             "Use smaller batches or more epochs",
+            severity=Severity.WARNING if steps < HARDLY_STEPS else Severity.NOTE,
         )
 
 

@@ -4,7 +4,7 @@ import math
 
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
-from cnnzoo.doctor.record import Record
+from cnnzoo.doctor.record import POOR, Record
 
 GAIN = 0.05
 """Share of the remaining loss that the last epoch must have gained."""
@@ -48,8 +48,9 @@ def check_stopping(record: Record) -> Finding | None:
     evidence = f"in the last epoch the training loss fell from {train[-2]:.3g} to {train[-1]:.3g}"
     if validation:
         evidence += f" and the validation loss from {validation[-2]:.3g} to {validation[-1]:.3g}"
-    remedy = "Train for more epochs"
+    remedy, is_poor = "Train for more epochs", record.is_poor
     if stop is not None and stop.stopped:
+        is_poor = record.explained < POOR  # whatever the accuracy is, this was not meant
         evidence += (
             f", and EarlyStopping ended the training after epoch {stop.stopped} "
             f"(patience={stop.patience}, min_delta={stop.min_delta:g})"
@@ -58,7 +59,7 @@ def check_stopping(record: Record) -> Finding | None:
     return CODES["stopped-early"].finding(
         evidence,
         remedy,
-        severity=Severity.WARNING if record.is_poor else Severity.NOTE,
+        severity=Severity.WARNING if is_poor else Severity.NOTE,
         epoch=len(train),
     )
 

@@ -14,12 +14,16 @@ for another version of the doctor. Thresholds may be tuned on the half "developm
 import argparse
 import inspect
 import json
+import math
 import multiprocessing
 import os
+import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -43,6 +47,7 @@ class Task:
     name: str
     mended: bool
     verify: bool
+    diagnose: bool = False
 
     @property
     def key(self) -> str:
@@ -74,12 +79,13 @@ def offered(function: Callable[..., Any], keywords: dict[str, Any]) -> dict[str,
     return {name: value for name, value in keywords.items() if name in parameters}
 
 
+KEPT_COLUMNS = ["code", "severity", "layer", "evidence"]
+"""Columns of the findings that a record has."""
+
+
 def rows(findings: pd.DataFrame) -> list[dict[str, str]]:
-    """Return code and severity of findings in their order."""
-    return [
-        {"code": str(code), "severity": str(severity)}
-        for code, severity in zip(findings["code"], findings["severity"], strict=True)
-    ]
+    """Return what is kept of findings, in their order."""
+    return findings[KEPT_COLUMNS].astype(str).to_dict("records")
 
 
 def keywords_of(run: Any) -> dict[str, Any]:
@@ -87,8 +93,8 @@ def keywords_of(run: Any) -> dict[str, Any]:
     return {"validation_data": run.validation, **run.fit}
 
 
-def examine(case: Any, *, mended: bool) -> dict[str, Any]:
-    """Run all parts of the doctor that exist on a case; an error of the doctor is kept as text."""
+def examine(case: Any, *, mended: bool, with_diagnose: bool) -> dict[str, Any]:
+    """Run all parts of the doctor on a case; an error of the doctor is kept as text."""
     import cnnzoo
 
     found: dict[str, Any] = {"errors": []}
@@ -103,22 +109,31 @@ def examine(case: Any, *, mended: bool) -> dict[str, Any]:
         found[f"{name}_seconds"] = time.perf_counter() - start
 
     run = case.make(mended=mended)
-    check, doctor_class = getattr(cnnzoo, "check", None), getattr(cnnzoo, "Doctor", None)
-    if check is not None:
-        part("check", lambda: check(run.model, run.train, **offered(check, keywords_of(run))))
-    if doctor_class is not None:
-        part("doctor", lambda: watched(run, doctor_class))
-    diagnose = getattr(cnnzoo, "diagnose", None)
-    if diagnose is not None:
+    told = offered(cnnzoo.check, keywords_of(run))
+    part("check", lambda: cnnzoo.check(run.model, run.train, **told))
+    part("doctor", lambda: watched(run))
+    if with_diagnose:
         fresh = case.make(mended=mended)
-        ask = partial(diagnose, fresh.model, fresh.train)
-        part("diagnose", lambda: ask(**offered(diagnose, keywords_of(fresh))))
+        told = offered(cnnzoo.diagnose, keywords_of(fresh))
+        part("diagnose", lambda: diagnosed(fresh, told))
     return found
 
 
-def watched(run: Any, doctor_class: type) -> pd.DataFrame:
+def diagnosed(run: Any, told: dict[str, Any]) -> pd.DataFrame:
+    """Return the causes of a diagnosis in their order, then the results that they explain."""
+    from cnnzoo import diagnose
+    from cnnzoo.doctor.finding import findings_table
+
+    diagnosis = diagnose(run.model, run.train, **told)
+    results = findings_table(diagnosis.results)
+    return pd.concat([diagnosis.causes[KEPT_COLUMNS], results[KEPT_COLUMNS]])
+
+
+def watched(run: Any) -> pd.DataFrame:
     """Fit with the doctor as a callback and return its findings, whether `fit` fails or not."""
-    doctor = doctor_class()
+    from cnnzoo import Doctor
+
+    doctor = Doctor()
     watchers = [*run.fit.get("callbacks", []), doctor]
     keywords = {**keywords_of(run), "callbacks": watchers, "verbose": 0}
     try:
@@ -140,7 +155,7 @@ def work(task: Task) -> dict[str, Any]:
         outcome = case.mended_outcome if task.mended else case.outcome
         record |= {"holds": bool(outcome.check(measured)), "measured": measured}
     else:
-        record |= examine(case, mended=task.mended)
+        record |= examine(case, mended=task.mended, with_diagnose=task.diagnose)
     record["seconds"] = time.perf_counter() - start
     return record
 
@@ -157,7 +172,9 @@ def read_records(path: Path) -> dict[str, dict[str, Any]]:
     return records
 
 
-def run_all(tasks: list[Task], path: Path, jobs: int, limit: float) -> dict[str, dict[str, Any]]:
+def run_all(
+    tasks: list[Task], path: Path, jobs: int, limit: float, minutes: float
+) -> dict[str, dict[str, Any]]:
     """Run what has no valid record yet, each within a time limit, and return all records."""
     from pebble import ProcessPool
 
@@ -169,12 +186,18 @@ def run_all(tasks: list[Task], path: Path, jobs: int, limit: float) -> dict[str,
     missing = [
         task for task in tasks if records.get(task.key, {}).get("fingerprint") != prints[task.key]
     ]
+    if minutes <= 0:
+        missing = []
     print(f"{len(tasks) - len(missing)} of {len(tasks)} programs have run already.")
     path.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     with ProcessPool(jobs, max_tasks=30, context=context) as pool, path.open("a") as file:
         futures = [(task, pool.schedule(work, args=(task,), timeout=limit)) for task in missing]
+        end = time.monotonic() + 60 * minutes
         for task, future in futures:
+            if time.monotonic() > end and not future.running() and not future.done():
+                future.cancel()
+                continue
             try:
                 record = future.result() | {"fingerprint": prints[task.key]}
             except Exception as error:  # a worker that died or took too long
@@ -416,10 +439,20 @@ def chosen(asked: argparse.Namespace, known: dict[str, Any]) -> list[Task]:
                 continue
             if suite != "questions" and asked.half and half[name] != asked.half:
                 continue
-            tasks.append(Task(suite, name, False, asked.verify))
+            needs_causes = asked.diagnose or suite == "questions"
+            tasks.append(Task(suite, name, False, asked.verify, needs_causes))
             if case.mended is not None and (asked.verify or suite == "questions"):
                 tasks.append(Task(suite, name, True, asked.verify))
-    return tasks
+    # in an order in which a part of them is a sample
+    return sorted(tasks, key=lambda task: (task.mended, crc32(task.key.encode())))
+
+
+def versions() -> str:
+    """Return date, versions and machine of a run."""
+    names = ("keras", "tensorflow", "numpy")
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    cores = os.cpu_count()
+    return f"{date.today()}, Python {platform.python_version()}, {packages}, {cores} CPU cores."
 
 
 def main() -> None:
@@ -434,13 +467,22 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="part of a case's name")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     parser.add_argument("--limit", type=float, default=300, help="seconds for one program")
+    parser.add_argument(
+        "--diagnose", action="store_true", help="run `diagnose` on the planted suite, too"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="start no program later; 0 for a report only",
+    )
     parser.add_argument("--markdown", type=Path, help="where to write the report")
     asked = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     known = cases()
     file = asked.directory / ("outcomes.jsonl" if asked.verify else "findings.jsonl")
-    records = run_all(chosen(asked, known), file, asked.jobs, asked.limit)
+    records = run_all(chosen(asked, known), file, asked.jobs, asked.limit, asked.minutes)
     if asked.verify:
         name, title = "fault_outcomes.md", "Outcomes of the doctor's test programs"
         parts = [outcomes_report(known, records)]
@@ -451,6 +493,17 @@ def main() -> None:
             parts.append(planted_report(known, records, asked.half or "both"))
         if "planted" not in (asked.suite or ()) or len(asked.suite) > 1:
             parts.append(questions_report(known, records))
+        tasks = chosen(asked, known)
+        counts = [
+            f"{sum(task.key in records for task in some)} of {len(some)} {words}"
+            for words, some in (
+                ("planted and healthy programs", [t for t in tasks if t.suite != "questions"]),
+                ("questions", [t for t in tasks if t.suite == "questions" and not t.mended]),
+                ("mended twins of questions", [t for t in tasks if t.mended]),
+            )
+            if some
+        ]
+        parts.insert(0, f"Run: {', '.join(counts)}. {versions()}")
     command = "`tests/benchmarks/doctor_recall.py" + (" --verify`" if asked.verify else "`")
     path = asked.markdown or RESULTS / name
     path.write_text("\n\n".join([f"# {title}", f"By {command}.", *parts]) + "\n")

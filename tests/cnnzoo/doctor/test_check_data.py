@@ -152,6 +152,13 @@ def test_rows_in_both_splits_are_found():
     )
 
 
+def test_one_common_row_is_a_note():
+    x, y = table()
+    held, labels = table(20)
+    held[0] = x[50]
+    assert finding(model((4,)), ((x, y), (held, labels)), "leak")["severity"] == "note"
+
+
 def test_rows_of_few_values_are_no_leak():
     x = RNG.integers(0, 2, size=(600, 4)).astype("float32")
     y = x.sum(axis=1).astype(int) % 3

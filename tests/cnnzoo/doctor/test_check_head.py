@@ -187,3 +187,9 @@ def test_subclassed_models_are_judged_by_their_outputs():
     built = Custom()
     built.compile("adam", "sparse_categorical_crossentropy")
     assert codes(built, IDS) == ["head-loss"]
+
+
+@pytest.mark.parametrize(("loss", "severity"), [("mse", "note"), ("mae", "warning")])
+def test_absolute_error_of_probabilities_is_worse_than_squared_error(loss, severity):
+    found = first(model(loss=loss), ONE_HOT)
+    assert (found["code"], found["severity"]) == ("loss-for-numbers", severity)

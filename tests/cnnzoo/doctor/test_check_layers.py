@@ -71,6 +71,7 @@ def test_gates_and_attention_are_no_hidden_activation():
     ("hidden", "code"),
     [
         ([layers.Flatten(), dense("softmax")], "hidden-activation"),
+        ([conv(activation="softmax"), layers.MaxPooling2D(2), conv()], "hidden-activation"),
         ([layers.Flatten(), *[dense("sigmoid") for _ in range(6)]], "hidden-activation"),
         (
             [layers.Flatten(), *[dense("exponential") for _ in range(3)]],
@@ -206,7 +207,8 @@ NORM = (layers.Flatten(), dense(None), layers.BatchNormalization(name="norm"), l
         ({"batch_size": 59}, "norm-batch-small", "note"),
         ({"batch_size": 10, "epochs": 2}, "modes-differ", "warning"),
         ({"batch_size": 10, "epochs": 20}, "modes-differ", "note"),
-        ({"batch_size": 60, "epochs": 9}, "few-steps", "warning"),
+        ({"batch_size": 60, "epochs": 49}, "few-steps", "warning"),
+        ({"batch_size": 60, "epochs": 50}, "few-steps", "note"),
     ],
 )
 def test_steps_that_do_not_fit_are_found(how, code, severity):

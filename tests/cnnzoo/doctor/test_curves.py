@@ -1,6 +1,7 @@
 """Findings from training curves alone: the tables of documents 003 and 004."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -249,3 +250,44 @@ def test_first_place_that_is_not_finite_is_evidence(what, evidence):
     record = Record({"loss": [math.nan]}, broken=Broken(1, 7, "conv", what, 12.0))
     (finding,) = diagnose_record(record)
     assert finding.evidence == f"the loss was 12 before and is not finite after step 7; {evidence}"
+
+
+def test_weighted_classes_excuse_an_accuracy_below_the_largest_class():
+    rare = Constant(count=1000, accuracy=0.95, nll=0.2, macro_f1=0.5)
+    values = curves([0.7, 0.31, 0.3], [0.6, 0.31, 0.3], [0.6, 0.9, 0.92], [0.7, 0.9, 0.93])
+    known = {"constant": rare, "validation_constant": rare, "is_likelihood": False}
+    assert codes(Record(values, is_weighted=True, **known)) == []
+    assert "at-chance" in codes(Record(values, **known))
+    still = values | {"loss": [0.7, 0.7, 0.69]}
+    assert "at-chance" in codes(Record(still, is_weighted=True, **known))
+
+
+def test_training_data_that_are_memorized_slowly_have_no_signal():
+    record = bounded(
+        train=[2.3, 2.1, 1.9], validation=[2.3, 2.4, 2.5],
+        accuracy=[0.1, 0.2, 0.33], validated=[0.1, 0.11, 0.1],
+    )  # fmt: skip
+    assert codes(record) == ["at-chance", "labels-no-signal"]
+
+
+def test_many_right_answers_make_an_early_end_a_note():
+    falling = {"train": [2.2, 1.8, 1.5], "validation": [2.1, 1.7, 1.4]}
+    right = bounded(**falling, accuracy=[0.4, 0.6, 0.8], validated=[0.5, 0.7, 0.8])
+    wrong = bounded(**falling, accuracy=[0.2, 0.3, 0.4], validated=[0.2, 0.3, 0.4])
+    stopped = EarlyStop("val_loss", "min", stopped=3)
+    severities = [
+        [str(finding.severity) for finding in diagnose_record(record)]
+        for record in (right, wrong, replace(right, early_stop=stopped))
+    ]
+    assert severities == [["note"], ["warning"], ["warning"]]
+
+
+def test_no_rate_is_blamed_for_a_gradient_of_zero():
+    def experiment(change):
+        return [2.3, 2.3] if change.rate < 10 else [2.3, 1.0]
+
+    known = {"optimizer": Optimizer("SGD", rate=0.01), "experiment": experiment}
+    values = curves([2.3, 2.3], accuracy=[0.1, 0.1])
+    for update, expected in ((0.0, False), (1e-6, True)):
+        record = Record(values, constant=TEN, measured=measured(update), **known)
+        assert ("rate-low" in codes(record)) == expected

@@ -6,7 +6,10 @@ import pytest
 from keras import layers
 
 import cnnzoo
-from cnnzoo.doctor.counterfactual import Change, changes_for, try_changes
+from cnnzoo.doctor.codes import CODES
+from cnnzoo.doctor.counterfactual import Change, Effect, changes_for, try_changes
+from cnnzoo.doctor.diagnose import _merge, _rank
+from cnnzoo.doctor.finding import Severity
 from cnnzoo.doctor.plan import make_plan
 
 
@@ -92,3 +95,51 @@ def test_suspected_causes_are_tried(digits):
     plain = {change.words for change in changes_for(plan, [])}
     more = {change.words for change in changes_for(plan, ["head-loss", "penalty-high"])}
     assert more - plain == {"from_logits=True", "no penalties"}
+
+
+def finding(code, severity="warning", evidence="seen"):
+    return CODES[code].finding(evidence, "do", severity=Severity(severity))
+
+
+def test_one_finding_per_code_is_kept():
+    before = [finding("rate-low", "note", "range"), finding("penalty-high", evidence="before")]
+    watched = [finding("rate-low", evidence="watched"), finding("penalty-high", evidence="after")]
+    merged = _merge([*before, *watched])
+    assert [(one.code, one.evidence) for one in merged] == [
+        ("rate-low", "watched"),
+        ("penalty-high", "after"),
+    ]
+
+
+def ranks(causes, effects=(), is_bad=True):
+    return _rank(None, causes, effects, is_bad)["code"].tolist()
+
+
+def effect(code, gain):
+    return Effect(Change(code, "a change", rate=1.0), 40, 2.0, 2.0 - gain, gain)
+
+
+def test_causes_come_before_what_they_explain():
+    dead, gone = finding("dead-units"), finding("gradient-missing", "error")
+    assert ranks([gone, dead]) == ["dead-units", "gradient-missing"]
+    shifted = [finding("labels-no-signal"), finding("validation-differs")]
+    assert ranks(shifted) == ["validation-differs", "labels-no-signal"]
+    assert ranks([gone, finding("dead-units", "note")]) == ["gradient-missing", "dead-units"]
+
+
+def test_rate_that_nothing_else_points_at_comes_after_warnings():
+    faster = effect("inputs-unscaled", 0.5)
+    assert ranks([finding("pooled-early")], [faster]) == ["pooled-early", "inputs-unscaled"]
+    assert ranks([finding("few-steps", "note")], [faster]) == ["inputs-unscaled", "few-steps"]
+    # the training data are learned, so nothing has to make that faster
+    assert ranks([finding("overfit")], [faster]) == ["overfit"]
+
+
+def test_early_stopping_is_used_in_the_monitored_run(digits):
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=5.0)
+    found = cnnzoo.diagnose(
+        dense(5e-4), digits.train, validation_data=tuple(digits.validation), epochs=4,
+        callbacks=[stop],
+    )  # fmt: skip
+    assert "EarlyStopping ended the training after epoch 2" in str(found)
+    assert stop.stopped_epoch == 0

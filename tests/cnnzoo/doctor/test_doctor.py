@@ -285,3 +285,40 @@ def test_measuring_the_ends_later_is_the_same():
         table = doctor.measurements()
         ends.append(table[table["step"].isin([0, 6])].reset_index(drop=True))
     pd.testing.assert_frame_equal(*ends, rtol=1e-5)
+
+
+def test_linear_layers_explain_a_poor_result():
+    """A linear map gets at most three of the four corners of exclusive or."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], size=(400, 2)).astype("float32")
+    y = (x[:, 0] * x[:, 1] > 0).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(8), keras.layers.Dense(1, "sigmoid")]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    doctor = Doctor()
+    model.fit(x, y, epochs=8, callbacks=[doctor], verbose=0)
+    found = doctor.findings().set_index("code")["severity"]
+    assert found["no-nonlinearity"] == "warning"
+    assert "too-small" not in found
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.0, ["imbalance"]), (6.0, [])])
+def test_rare_class_that_is_never_answered_is_found(apart, expected):
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 20 == 0).astype("int64")
+    x = (rng.normal(size=(400, 2)) + apart * y[:, None]).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+    doctor = Doctor()
+    model.fit(x, y, epochs=20, callbacks=[doctor], verbose=0)
+    found = doctor.findings()
+    assert [code for code in found["code"] if code == "imbalance"] == expected
+    if expected:
+        evidence = found.set_index("code").loc["imbalance", "evidence"]
+        assert evidence == (
+            "of 20 training examples of class 1 the model answers 0 rightly; class 0 has 380 "
+            "examples"
+        )
