@@ -186,9 +186,9 @@ def run_all(
     missing = [
         task for task in tasks if records.get(task.key, {}).get("fingerprint") != prints[task.key]
     ]
+    print(f"{len(tasks) - len(missing)} of {len(tasks)} programs have run already.")
     if minutes <= 0:
         missing = []
-    print(f"{len(tasks) - len(missing)} of {len(tasks)} programs have run already.")
     path.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     with ProcessPool(jobs, max_tasks=30, context=context) as pool, path.open("a") as file:
