@@ -88,7 +88,8 @@ def diagnose_record(
     elif (unpredictable := check_label_signal(record)) is not None:
         findings.append(unpredictable)
     codes = {finding.code for finding in findings}
-    if not codes & {"loss-nonfinite", "diverged", "labels-no-signal"}:
+    # where the modes differ, accuracies of training and validation have different causes
+    if not codes & {"loss-nonfinite", "diverged", "labels-no-signal", "modes-differ"}:
         _add(findings, [check_overfitting(record)])
     if not bad and not codes & {"rate-low"}:
         stopping = check_stopping(record)

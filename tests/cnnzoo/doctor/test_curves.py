@@ -7,6 +7,7 @@ import pytest
 
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
+from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.record import (
     Broken,
     Change,
@@ -39,6 +40,17 @@ def bounded(**values) -> Record:
 
 
 # The table of document 003
+
+
+def test_gap_between_modes_is_no_overfitting():
+    record = bounded(
+        train=[1.5, 0.5, 0.2, 0.04],
+        validation=[2.0, 1.9, 1.8, 1.8],
+        accuracy=[0.5, 0.85, 0.95, 0.99],
+        validated=[0.2, 0.3, 0.35, 0.4],
+    )
+    differ = CODES["modes-differ"].finding("0.04 in training, 1.7 in inference", "Train longer")
+    assert [finding.code for finding in diagnose_record(record, [differ])] == ["modes-differ"]
 
 
 def test_train_99_validation_60_is_overfitting():
