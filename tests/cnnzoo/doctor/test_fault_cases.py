@@ -13,7 +13,7 @@ from benchmarks.faults.measure import constant_score, labels, least_recall, scor
 from cnnzoo.doctor.codes import CODES
 
 ALL = [*planted.CASES, *healthy.CASES, *questions.CASES]
-EVERY = 12
+EVERY = 24
 """One of so many cases is built here; the benchmark's `--verify` builds and trains all."""
 
 
