@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class ClassActivation:
-    """Where the evidence for a class is in an image.
+    """Map of the evidence for a class over an image.
 
     Parameters
     ----------

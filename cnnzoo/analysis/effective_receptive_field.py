@@ -30,7 +30,7 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class EffectiveReceptiveField:
-    """How strongly each position of the input changes the unit at the centre of a layer.
+    """Map of the gradients of the unit at the centre of a layer over the input.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ COLUMNS = ("layer", "kind", "property", "jump", "shift", "error", "interior_erro
 
 @dataclass(frozen=True, eq=False)
 class Equivariance:
-    """How layers respond to a shift of the input.
+    """Errors of a model's layers under shifts of the input.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ SAME = Reading.of_taps([0])
 
 
 class Move(NamedTuple):
-    """Where an axis of the input goes.
+    """The output axis that an input axis becomes, with the positions that are read.
 
     Parameters
     ----------

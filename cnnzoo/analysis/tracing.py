@@ -45,7 +45,7 @@ Source = tuple[int, int]
 """Number of an input of the model, and an axis of it."""
 
 State = Mapping[Source, Trace]
-"""How a map depends on the inputs; axes that it does not depend on are missing."""
+"""Traces of a map by input number and axis, without the axes it does not depend on."""
 
 
 class Tracer:
@@ -73,7 +73,7 @@ class Tracer:
         """States of the outputs of each layer by its name, one per call and output; the name of a
         layer in a nested model is behind that model's, with a slash."""
         self.notes: dict[str, str] = {}
-        """What is worth knowing about the tracing of a layer."""
+        """Note on the tracing of a layer; empty if its numbers are exact."""
         self.channels: dict[int, int | None] = {}
         """Axis of the channels of each input that has met a layer with channels."""
         self.name: str = model.name

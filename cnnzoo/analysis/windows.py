@@ -56,7 +56,7 @@ class Reading:
 
     @property
     def is_identity(self) -> bool:
-        """Whether each output position reads the input position with the same index."""
+        """True if each output position reads the input position with the same index."""
         plain = self.step == 1 and self.exact is None and not self.zeros
         return plain and self.table.tolist() == [[0]]
 
@@ -206,7 +206,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Trace:
-    """How a map depends on one axis of the model's input.
+    """The input positions that a map depends on along one axis of the model's input.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the verdicts of a study are about: seeds or new data."""
+"""Sentences that say whether verdicts hold for other seeds or for new data."""
 
 import pandas as pd
 

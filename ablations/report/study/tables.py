@@ -241,9 +241,9 @@ SHAPES = {
             Column(NOTES, "notes", "text"),
         ),
         "Page's test over complete seed blocks: does the metric rise or fall in the order of the "
-        "levels? p is Holm-corrected over the trends of one metric. The slope is that of a "
-        "straight line, with its own interval. A trend rises or falls only if this interval also "
-        "excludes 0.",
+        "levels? p is Holm-corrected over the trends and, unless seeds were added, over all claims "
+        "of this page. The slope is that of a straight line, with its own interval. A trend rises "
+        "or falls only if this interval also excludes 0.",
     ),
     PATH_STEPS: Shape(
         (
@@ -284,7 +284,7 @@ SHAPES = {
         "Each term is tested against its variation between seeds. The delta of a factor is "
         "averaged over the levels of the other factors. The delta of an interaction is the change "
         "of one factor's delta when the other factor changes its level. p is Holm-corrected over "
-        "the terms of one metric.",
+        "the terms of a secondary metric, and over all claims of this page for the primary one.",
     ),
     BY_DATA: Shape(
         (
