@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 ROOMS = (
     "ablations.cli",
+    "ablations.claims",
     "ablations.search",
     "ablations.running",
     "ablations.results",
