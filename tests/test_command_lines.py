@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from ablations.study.built_in import CLAIMED, CLAIMS
 from typer.testing import CliRunner
 
 import cnnzoo
-from ablations.study.built_in import CLAIMED, CLAIMS
 from cnnzoo.zoo import DOCUMENTS
 
 PROGRAMS = ("cnnzoo", "ablations")

@@ -1,9 +1,9 @@
 """Built-in studies."""
 
 import pytest
+from ablations.study.built_in import CLAIMS, STUDIES, get_study
 
 from ablations.designs.planner import Planner
-from ablations.study.built_in import CLAIMS, STUDIES, get_study
 from ablations.study.errors import StudyError
 
 

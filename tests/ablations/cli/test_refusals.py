@@ -1,11 +1,11 @@
 """Invalid input ends with status 2 and one line."""
 
 import pytest
+from ablations.study.built_in import STUDIES
 from helpers.tiny_study import TINY
 
 from ablations.results import Results
 from ablations.stats import StatisticsError
-from ablations.study.built_in import STUDIES
 
 
 @pytest.mark.parametrize(
