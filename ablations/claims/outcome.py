@@ -93,7 +93,7 @@ class ClaimOutcome:
     @property
     def seconds(self) -> float:
         """Sum of the durations of these trials."""
-        return sum(study.seconds for study in self.studies)
+        return sum((study.seconds for study in self.studies), 0.0)
 
     @property
     def seed_blocks(self) -> int:

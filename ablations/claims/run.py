@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -181,13 +181,19 @@ def asked(
             raise StudyError(f"None of the claims {', '.join(names)} is of document {document}.")
     if seeds is not None and (isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1):
         raise StudyError(f"`seeds`: expected a whole number from 1; got {seeds!r}.")
-    fixed = [claim for claim in chosen.values() if names and claim.fixed_data]
-    if data is not None and fixed:
-        raise StudyError(
-            f"`data`: {fixed[0].id} depends on its own data, which other data do not replace. "
-            "Run it without `data`."
-        )
+    if data is not None and names:
+        check_replaceable(chosen.values())
     return Request(tuple(chosen[name] for name in sorted(chosen)), quick, data, seeds)
+
+
+def check_replaceable(tested: Iterable[Claim]) -> None:
+    """Raise StudyError if a claim depends on its own data."""
+    for claim in tested:
+        if claim.fixed_data:
+            raise StudyError(
+                f"`data`: {claim.id} depends on its own data, which other data cannot replace; run "
+                "it without `data`."
+            )
 
 
 def command_of(request: Request, directory: Path) -> str:
@@ -271,7 +277,7 @@ class _Run:
             checks = import_module("ablations.claims.exact_checks")
             self._checked[claim.id] = tuple(getattr(checks, claim.check)())
         except Exception as error:
-            self._reasons[claim.id] = f"the check {claim.check} failed: {reason_of(error)}"
+            self._note(claim, f"the check {claim.check} failed: {reason_of(error)}")
 
     def _run_studies(self, claim: Claim) -> None:
         """Run the studies of a claim that have not run yet; if all have, decide the claim."""
@@ -292,10 +298,7 @@ class _Run:
                         progress=self._progress,
                     )
                 except Exception as error:
-                    failure = f"the study {study.name} failed: {reason_of(error)}"
-                    self._reasons[claim.id] = "; ".join(
-                        filter(None, [self._reasons.get(claim.id), failure])
-                    )
+                    self._note(claim, f"the study {study.name} failed: {reason_of(error)}")
                     continue
                 self._interrupted = ran.interrupted or ran.stop_asked
                 if ran.interrupted:
@@ -307,12 +310,22 @@ class _Run:
     def _end(self, claim: Claim, results: Mapping[str, Results] = MappingProxyType({})) -> None:
         """Decide a claim, store its outcome and show it."""
         reason = self._reasons.get(claim.id, "")
-        outcome = outcome_of(claim, results, self._checked.get(claim.id), reason)
+        try:
+            outcome = outcome_of(claim, results, self._checked.get(claim.id), reason)
+        except StudyError as error:
+            self._note(claim, f"no verdict: {error}")
+            stated = (claim.id, claim.name, claim.documents, claim.text)
+            outcome = ClaimOutcome(*stated, reason=self._reasons[claim.id])
         self._outcomes[claim.id] = outcome
         self.results.save()
         self._tested += 1
         position = f"{self._tested}/{len(self._request.claims)}"
         self._say(f"{position} {claim.id} {claim.name}: {outcome.verdict}. {outcome.found}")
+
+    def _note(self, claim: Claim, reason: str) -> None:
+        """Add a reason why a part of a claim was not tested."""
+        earlier = self._reasons.get(claim.id)
+        self._reasons[claim.id] = f"{earlier}; {reason}" if earlier else reason
 
     def _say(self, line: str) -> None:
         if self._progress:

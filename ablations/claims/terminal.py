@@ -54,7 +54,8 @@ def _tests(claim: Claim, first: str) -> Iterator[str]:
     if claim.check:
         yield f"- exact check {claim.check}"
     for study in claim.studies:
-        yield f"- study {study.name}: {factor_words(study)}"
+        baseline = f"; baseline {settings_words(study.baseline)}" if study.baseline else ""
+        yield f"- study {study.name}: {factor_words(study)}{baseline}"
     if not claim.check and not claim.studies:
         yield f"- a picture. {claim.data_needed}".rstrip()
 
