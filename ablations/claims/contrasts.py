@@ -89,7 +89,7 @@ def contrast_of(hypothesis: Hypothesis, results: Results) -> Contrast:
     notes, excluded = _not_run(trials), tuple[Verdict, ...]()
     if hypothesis.measure not in NO_QUALITY:
         diverged = _diverged(trials).reindex_like(table).fillna(False).astype(bool)
-        table, bound, excluded = _bounded(table, diverged, weights, hypothesis.measure)
+        table, bound, excluded = bounded(table, diverged, weights, hypothesis.measure)
         notes += [*bound, *_without_learning(trials, diverged)]
     complete = table.notna().all(axis=1)
     notes += _lost(table, trials)
@@ -127,7 +127,7 @@ def _diverged(trials: pd.DataFrame) -> pd.DataFrame:
     return _with_code(trials, DIVERGED) | _with_code(failed, NOT_FINITE)
 
 
-def _bounded(
+def bounded(
     table: pd.DataFrame, diverged: pd.DataFrame, weights: Mapping[str, float], measure: str
 ) -> tuple[pd.DataFrame, list[str], tuple[Verdict, ...]]:
     """Replace the values of diverged trials by the worst of the other trials."""

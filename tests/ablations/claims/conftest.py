@@ -1,23 +1,31 @@
 """Stored studies whose trials have the values that a test says."""
 
-import pytest
-from helpers.stub_trials import measure_trial
+from dataclasses import replace
 
-from ablations import TrialResult, run
-from ablations.running import run as runner
+import pytest
+
+from ablations import TrialResult, open_results
+from ablations.designs.planner import Planner
+from ablations.store import Store
 
 
 @pytest.fixture
-def stored(monkeypatch, tmp_path):
-    """Return a function that runs a study; each trial has the fields that a function returns."""
+def stored(tmp_path):
+    """Return a function that stores a study; each trial has the fields that a function returns.
+
+    A trial without fields is pending.
+    """
 
     def stored(study, told):
-        monkeypatch.setattr(runner, "measure_trial", measure_trial)
-        monkeypatch.setattr(
-            runner,
-            "run_trial",
-            lambda trial, report_to=None: TrialResult(trial, **{"status": "done", **told(trial)}),
-        )
-        return run(study, tmp_path / study.name, engine="serial", progress=False)
+        planner = Planner.of(study)
+        rows = planner.rows(planner.layout.variants, {}, {})
+        levels = dict(planner.layout.baseline)
+        with Store(tmp_path / study.name, write=True) as store:
+            store.begin(replace(study, baseline=levels), {}, [row for row, _ in rows])
+            for _, trial in rows:
+                fields = told(trial)
+                if fields is not None:
+                    store.add(TrialResult(trial, **{"status": "done", **fields}), {}, {})
+        return open_results(tmp_path / study.name)
 
     return stored
