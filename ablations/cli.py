@@ -74,7 +74,7 @@ def list_command(
 def _describe(name: str) -> None:
     """Print a claim in full."""
     from ablations.claims.catalogue import find_claim
-    from ablations.claims.run import DIRECTORY
+    from ablations.claims.request import DIRECTORY
     from ablations.claims.terminal import claim_lines
     from ablations.claims.times import seconds_per_trial
     from cnnzoo.engine.resources import default_workers
@@ -182,7 +182,7 @@ def run_command(
 def _check_replaceable(study: "Study") -> None:
     """Raise StudyError if a study tests a claim that depends on its own data."""
     from ablations.claims.catalogue import claims_of
-    from ablations.claims.run import check_replaceable
+    from ablations.claims.request import check_replaceable
 
     check_replaceable(claims_of(study.name))
 

@@ -31,11 +31,14 @@ CLAIMS = (
             ),
         ),
         hypotheses=(
-            increases("the loss increases with the size of max pooling", "test_loss", SIZES),
+            increases(
+                "the loss increases with the size of max pooling", "test_loss", SIZES, margin=0.01
+            ),
             increases(
                 "the loss increases with the size of average pooling",
                 "test_loss",
                 SIZES,
+                margin=0.01,
                 study="downsampling-average",
             ),
         ),
@@ -55,7 +58,9 @@ CLAIMS = (
                 name="feature-maps",
             ),
         ),
-        hypotheses=(lower("64 filters have a lower loss", "test_loss", {"filters": 64}),),
+        hypotheses=(
+            lower("64 filters have a lower loss", "test_loss", {"filters": 64}, margin=0.01),
+        ),
         quick={"epochs": 1},
     ),
     Claim(
@@ -75,7 +80,12 @@ CLAIMS = (
             ),
         ),
         hypotheses=(
-            lower("normalization lowers the loss", "test_loss", {"normalization": "batch"}),
+            lower(
+                "normalization lowers the loss",
+                "test_loss",
+                {"normalization": "batch"},
+                margin=0.01,
+            ),
         ),
         quick={"epochs": 1},
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations.claims.claim import Claim
-from ablations.claims.run import DIRECTORY, asked
+from ablations.claims.request import DIRECTORY, asked
 from ablations.claims.times import seconds_per_trial
 from ablations.designs.planner import Planner
 from ablations.report.wording import data_words, level_words

@@ -16,17 +16,6 @@ NOT_TESTED = "not tested"
 
 OUTCOMES = (*map(str, Verdict), NOT_TESTED)
 
-RULE = (
-    "A hypothesis is a contrast of a measure over variants, within each seed block, that the claim "
-    "says is positive. It is supported if the 95% interval of its mean over seed blocks, "
-    "simultaneous for all hypotheses of the claim (Bonferroni), is above 0; contradicted if the "
-    "interval is below the margin, the smallest contrast that matters; and otherwise inconclusive. "
-    "Fewer than 6 seed blocks give no verdict. A claim is supported if all its hypotheses are and "
-    "all its exact comparisons hold, contradicted if one of them is contradicted, and otherwise "
-    "inconclusive. Hypotheses, margins and numbers of seeds were fixed before the data were seen."
-)
-"""The rule of the verdicts, in words."""
-
 PICTURE = "no number decides this claim"
 
 

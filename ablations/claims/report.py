@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from ablations.claims.claim import Verdict
+from ablations.claims.claim import RULE, Verdict
 from ablations.claims.outcome import (
     NOT_TESTED,
-    RULE,
     ClaimOutcome,
     comparisons_words,
     explanation_words,
@@ -137,9 +136,7 @@ def warnings(results: ClaimsResults) -> list[str]:
     texts = []
     undecided = [one.id for one in results.outcomes if one.verdict == Verdict.INCONCLUSIVE]
     if results.run.quick:
-        left = (
-            f"It leaves undecided {joined(undecided)}." if undecided else "It decides all claims."
-        )
+        left = f"It leaves {joined(undecided)} undecided." if undecided else "It decides all."
         texts.append(
             f"This is a quick run, with smaller studies than the claims declare. {left} The full "
             "run, ablations claims, has more seeds, data or epochs."

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.claims.claim import Comparison
 from ablations.claims.outcome import OUTCOMES, ClaimOutcome, StudyOutcome
+from ablations.claims.request import FILE
 from ablations.claims.verdict import Explanation, HypothesisVerdict
 from ablations.study.errors import StudyError
 from cnnzoo.runtime.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FILE = "claims.json"
-"""Name of the file in the directory of a run."""
 
 FORMAT = 1
 """Version of the file's layout."""

@@ -6,84 +6,31 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ablations.claims.catalogue import claims, find_claim
+from ablations.claims.catalogue import claims
 from ablations.claims.claim import Claim, Comparison
 from ablations.claims.outcome import ClaimOutcome, outcome_of
-from ablations.claims.results import FILE, ClaimsResults, ClaimsRun, open_claims
+from ablations.claims.request import DIRECTORY, FILE, QUICK_DIRECTORY, Request, asked
+from ablations.claims.results import ClaimsResults, ClaimsRun, open_claims
 from ablations.study import Study
-from ablations.study.errors import StudyError, check_known
+from ablations.study.errors import StudyError
 from cnnzoo.runtime.console import load_keras, say
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.signature import refuse_unknown
-from cnnzoo.training.recipe import Recipe
-from cnnzoo.zoo import DOCUMENTS
 
 if TYPE_CHECKING:
     from ablations.results import Results
 
-DIRECTORY = Path("claims")
-QUICK_DIRECTORY = Path("claims-quick")
-"""Default directories of a full and of a quick run."""
-
 LOCK = "claims.lock"
 
 PACKAGES = ("cnnzoo", "keras", "tensorflow", "numpy")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a run of the claims is asked for, checked.
-
-    Parameters
-    ----------
-    claims
-        The claims to test.
-    quick, data, seeds
-        Changes of their studies; see `run_claims`.
-    """
-
-    claims: tuple[Claim, ...]
-    quick: bool = False
-    data: str | None = None
-    seeds: int | None = None
-
-    def studies_of(self, claim: Claim) -> tuple[Study, ...]:
-        """Return the studies of a claim with the changes that are asked for.
-
-        The changes of a quick run come first. A change of ``baseline`` adds to the study's own
-        baseline.
-
-        Raises
-        ------
-        StudyError
-            If the claim's ``quick`` names no field of a study or recipe.
-        """
-        return tuple(self._changed(study, claim) for study in claim.studies)
-
-    def _changed(self, study: Study, claim: Claim) -> Study:
-        of_study, of_recipe = ([each.name for each in fields(kind)] for kind in (Study, Recipe))
-        changes: dict[str, Any] = {}
-        recipe: dict[str, Any] = {}
-        for name, value in claim.quick.items() if self.quick else ():
-            check_known(name, [*of_study, *of_recipe], f"`quick` of {claim.id}: there is no field")
-            (changes if name in of_study else recipe)[name] = value
-        if "baseline" in changes:
-            changes["baseline"] = {**study.baseline, **changes["baseline"]}
-        if recipe:
-            changes["recipe"] = replace(changes.get("recipe", study.recipe), **recipe)
-        if self.seeds is not None:
-            changes["seeds"] = self.seeds
-        if self.data is not None and not claim.fixed_data:
-            changes["data"] = self.data
-        return replace(study, **changes)
 
 
 @refuse_unknown
@@ -151,68 +98,32 @@ def run_claims(
     return run.results
 
 
-def asked(
-    only: str | Sequence[str] = (),
-    *,
-    document: str | None = None,
-    quick: bool = False,
-    data: str | None = None,
-    seeds: int | None = None,
-) -> Request:
-    """Return a checked request; the arguments are those of `run_claims`.
-
-    Raises
-    ------
-    StudyError
-        If there is no such claim or document, the number of seeds is not allowed, or a claim among
-        `only` does not allow other data.
-
-    Examples
-    --------
-    >>> [claim.id for claim in asked(["c02"], quick=True).claims]
-    ['C02']
-    """
-    names = [only] if isinstance(only, str) else list(only)
-    chosen = {claim.id: claim for claim in map(find_claim, names)} if names else dict(claims())
-    if document is not None:
-        check_known(document, list(DOCUMENTS), "There is no document")
-        chosen = {name: claim for name, claim in chosen.items() if document in claim.documents}
-        if not chosen:
-            raise StudyError(f"None of the claims {', '.join(names)} is of document {document}.")
-    if seeds is not None and (isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1):
-        raise StudyError(f"`seeds`: expected a whole number from 1; got {seeds!r}.")
-    if data is not None and names:
-        check_replaceable(chosen.values())
-    return Request(tuple(chosen[name] for name in sorted(chosen)), quick, data, seeds)
-
-
-def check_replaceable(tested: Iterable[Claim]) -> None:
-    """Raise StudyError if a claim depends on its own data."""
-    for claim in tested:
-        if claim.fixed_data:
-            raise StudyError(
-                f"`data`: {claim.id} depends on its own data, which other data cannot replace; run "
-                "it without `data`."
-            )
-
-
-def command_of(request: Request, directory: Path) -> str:
+def command_of(tested: Iterable[str], run: ClaimsRun, directory: Path) -> str:
     """Return the command that repeats a run.
 
+    Parameters
+    ----------
+    tested
+        Ids of the claims.
+    run
+        Settings of the run.
+    directory
+        Its directory.
+
     Examples
     --------
-    >>> command_of(asked(["C02"], quick=True), Path("my claims"))
-    "ablations claims --only C02 --quick --to 'my claims'"
+    >>> command_of(["C02"], ClaimsRun(quick=True, seeds=8), Path("my claims"))
+    "ablations claims --only C02 --quick --seeds 8 --to 'my claims'"
     """
-    words = ["ablations", "claims"]
-    if len(request.claims) < len(claims()):
-        words += ["--only", ",".join(claim.id for claim in request.claims)]
-    if request.quick:
+    words, ids = ["ablations", "claims"], {*tested}
+    if not ids >= claims().keys():
+        words += ["--only", ",".join(sorted(ids))]
+    if run.quick:
         words.append("--quick")
-    if request.data is not None:
-        words += ["--data", request.data]
-    if request.seeds is not None:
-        words += ["--seeds", str(request.seeds)]
+    if run.data is not None:
+        words += ["--data", run.data]
+    if run.seeds is not None:
+        words += ["--seeds", str(run.seeds)]
     return shlex.join([*words, "--to", str(directory)])
 
 
@@ -251,7 +162,11 @@ class _Run:
         run = replace(
             self._settings,
             made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            command=command_of(self._request, self._directory),
+            command=command_of(
+                {*self._outcomes, *(claim.id for claim in self._request.claims)},
+                self._settings,
+                self._directory,
+            ),
             versions=_versions(),
             machine=describe_machine(),
         )
@@ -269,6 +184,8 @@ class _Run:
         for claim in self._request.claims:
             if claim.studies and not self._interrupted:
                 self._run_studies(claim)
+        if self._tested == len(self._request.claims):
+            self._interrupted = False
 
     def _check(self, claim: Claim) -> None:
         """Run the exact check of a claim."""

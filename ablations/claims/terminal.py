@@ -2,21 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablations.claims.catalogue import claims
-from ablations.claims.claim import Claim, Hypothesis
+from ablations.claims.claim import RULE, Claim, Hypothesis
 from ablations.claims.listing import count_trials, factor_words
-from ablations.claims.outcome import RULE, ClaimOutcome, explanation_words
-from ablations.claims.results import ClaimsResults
 from ablations.claims.times import duration_words
-from ablations.claims.verdict import HypothesisVerdict
 from ablations.report.numbers import CI, MINUS, bracket, brief, decimals_of, fixed
 from ablations.report.wording import count_of, data_words, metric_words, seed_words, settings_words
 from ablations.study import BASELINE, Study
 from cnnzoo.runtime.console import table
+
+if TYPE_CHECKING:
+    from ablations.claims.outcome import ClaimOutcome
+    from ablations.claims.results import ClaimsResults
+    from ablations.claims.verdict import HypothesisVerdict
 
 WIDE = 120
 """Width in characters from which the list has columns for names and data."""
@@ -110,7 +112,7 @@ def _hypothesis_lines(number: int, hypothesis: Hypothesis, claim: Claim) -> Iter
     yield f"Hypothesis {number}: {hypothesis.statement}"
     yield f"  measure: {metric_words(hypothesis.measure)} in the study {study}"
     yield f"  contrast, positive if the claim is right: {contrast_words(hypothesis)}"
-    yield f"  margin: {brief(hypothesis.margin)}"
+    yield f"  margin: {hypothesis.margin:g}"
 
 
 def contrast_words(hypothesis: Hypothesis) -> str:
@@ -133,7 +135,7 @@ def contrast_words(hypothesis: Hypothesis) -> str:
     return " ".join(terms)
 
 
-def hypotheses_table(hypotheses: Sequence[HypothesisVerdict], title: str = "") -> Any:
+def hypotheses_table(hypotheses: Sequence["HypothesisVerdict"], title: str = "") -> Any:
     """Return hypotheses with effect, interval, number of seed blocks and verdict."""
     rows = []
     for one in hypotheses:
@@ -151,8 +153,10 @@ def hypotheses_table(hypotheses: Sequence[HypothesisVerdict], title: str = "") -
     return table(columns, rows, right=("effect", CI, "n"), title=title)
 
 
-def outcome_lines(outcome: ClaimOutcome) -> Iterator[str]:
+def outcome_lines(outcome: "ClaimOutcome") -> Iterator[str]:
     """Yield the lines on an outcome that no table holds: comparisons, notes and findings."""
+    from ablations.claims.outcome import explanation_words
+
     for one in outcome.comparisons:
         sign = "=" if one.holds else "differs from"
         yield f"{one.statement}: {brief(one.computed)} {sign} {brief(one.expected)}"
@@ -165,7 +169,7 @@ def outcome_lines(outcome: ClaimOutcome) -> Iterator[str]:
         yield explanation_words(finding)
 
 
-def outcomes_table(results: ClaimsResults) -> Any:
+def outcomes_table(results: "ClaimsResults") -> Any:
     """Return one row per claim with its verdict, number of seed blocks and what was found."""
     rows = [
         (one.id, one.verdict, one.seed_blocks or "", f"{one.trials:,}", f"{one.text}. {one.found}")

@@ -15,8 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ablations.claims.results import open_claims
-from ablations.study.errors import StudyError
+from ablations.claims.request import FILE
 from cnnzoo.runtime.files import cache_folder, write_atomically
 
 TABLE = "seconds.json"
@@ -46,15 +45,15 @@ def seconds_per_trial(directory: Path | None = None) -> dict[str, float]:
 def measured_seconds(directory: Path) -> dict[str, float]:
     """Return the mean seconds of a trial in a stored run, by study; empty if there is none."""
     try:
-        results = open_claims(directory)
-    except (StudyError, OSError):
+        stored = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        studies = [study for claim in stored["claims"] for study in claim["studies"]]
+        return {
+            study["name"]: study["seconds"] / (study["done"] + study["failed"])
+            for study in studies
+            if study["done"] + study["failed"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {
-        study.name: study.seconds / (study.done + study.failed)
-        for outcome in results.outcomes
-        for study in outcome.studies
-        if study.done + study.failed
-    }
 
 
 def stored_table() -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
 """Invalid input ends with status 2 and one line."""
 
 import pytest
-from ablations.study.built_in import STUDIES
 from helpers.tiny_study import TINY
 
 from ablations.results import Results
@@ -61,8 +60,8 @@ def test_invalid_study_is_refused_in_one_line(tell, serially, tmp_path, text, li
     [
         (
             ("run", "downsamplin"),
-            "StudyError: There is no built-in study `downsamplin`; did you mean `downsampling`? "
-            f"Known: {', '.join(STUDIES)}.",
+            "StudyError: There is no claim or built-in study `downsamplin`; did you mean "
+            "`downsampling`? `ablations list` shows them.",
         ),
         (
             ("run", "missing.toml"),
