@@ -14,7 +14,7 @@ from ablations.claims.outcome import (
     comparisons_words,
     explanation_words,
 )
-from ablations.claims.results import ClaimsResults
+from ablations.claims.record import ClaimsRecord
 from ablations.claims.times import duration_words
 from ablations.report.figure import (
     Figure,
@@ -77,7 +77,7 @@ HOW_TO_READ = (
 )
 
 
-def claims_document(results: ClaimsResults, path: str | Path = "") -> Document:
+def claims_document(results: ClaimsRecord, path: str | Path = "") -> Document:
     """Return the report of a run of the claims.
 
     Parameters
@@ -100,7 +100,7 @@ def claims_document(results: ClaimsResults, path: str | Path = "") -> Document:
     )
 
 
-def claims_page(results: ClaimsResults, folder: Path) -> Page:
+def claims_page(results: ClaimsRecord, folder: Path) -> Page:
     """Return the page of a run of the claims, for a file in a folder."""
     run = results.run
     figure = effects_figure(results, PAGE)
@@ -131,7 +131,7 @@ def claims_page(results: ClaimsResults, folder: Path) -> Page:
     )
 
 
-def warnings(results: ClaimsResults) -> list[str]:
+def warnings(results: ClaimsRecord) -> list[str]:
     """Return what limits the whole report: a quick run, and parts of claims that failed."""
     texts = []
     undecided = [one.id for one in results.outcomes if one.verdict == Verdict.INCONCLUSIVE]
@@ -149,7 +149,7 @@ def warnings(results: ClaimsResults) -> list[str]:
     return texts
 
 
-def _cards(results: ClaimsResults) -> list[Card]:
+def _cards(results: ClaimsRecord) -> list[Card]:
     counts = results.counts
     exact = [one for one in results.outcomes if one.comparisons]
     held = sum(all(each.holds for each in one.comparisons) for one in exact)
@@ -163,7 +163,7 @@ def _cards(results: ClaimsResults) -> list[Card]:
     ]
 
 
-def _summary(results: ClaimsResults) -> list[Part]:
+def _summary(results: ClaimsRecord) -> list[Part]:
     """Return warnings, and the claims by verdict: contradicted ones first."""
     parts: list[Part] = []
     if texts := warnings(results):
@@ -180,7 +180,7 @@ def _summary(results: ClaimsResults) -> list[Part]:
     return parts or [Text("No claim is tested yet.")]
 
 
-def _claims(results: ClaimsResults) -> list[Part]:
+def _claims(results: ClaimsRecord) -> list[Part]:
     """Return a table of claims for each document."""
     parts: list[Part] = [Text(HOW_TO_READ)]
     for number, title in DOCUMENTS.items():
@@ -231,7 +231,7 @@ def _notes(one: ClaimOutcome) -> list[str]:
     return [text.replace(NOTE_BREAK, ", ") for text in texts]
 
 
-def hypotheses_table(results: ClaimsResults) -> Table:
+def hypotheses_table(results: ClaimsRecord) -> Table:
     """Return one row per hypothesis."""
     rows = []
     for one in results.outcomes:
@@ -259,7 +259,7 @@ def hypotheses_table(results: ClaimsResults) -> Table:
     return Table("Hypotheses", headers, tuple(rows))
 
 
-def comparisons_table(results: ClaimsResults) -> Table:
+def comparisons_table(results: ClaimsRecord) -> Table:
     """Return one row per comparison of the exact checks."""
     rows = tuple(
         (
@@ -277,7 +277,7 @@ def comparisons_table(results: ClaimsResults) -> Table:
     return Table("Exact checks", headers, rows)
 
 
-def studies_table(results: ClaimsResults, folder: Path) -> Table:
+def studies_table(results: ClaimsRecord, folder: Path) -> Table:
     """Return one row per study, with a link to its own report if there is one."""
     rows: dict[str, tuple[Cell, ...]] = {}
     users: dict[str, list[str]] = {}
@@ -298,7 +298,7 @@ def studies_table(results: ClaimsResults, folder: Path) -> Table:
     return Table("Studies", headers, tuple(rows.values()), below=below)
 
 
-def _link(results: ClaimsResults, study: str, folder: Path) -> str:
+def _link(results: ClaimsRecord, study: str, folder: Path) -> str:
     """Return the address of a study's report relative to a folder; "" if there is none."""
     page = results.directory / study / "report.html"
     if not page.is_file():
@@ -306,7 +306,7 @@ def _link(results: ClaimsResults, study: str, folder: Path) -> str:
     return quote(Path(os.path.relpath(page, folder)).as_posix())
 
 
-def effects_figure(results: ClaimsResults, theme: Theme) -> Figure | None:
+def effects_figure(results: ClaimsRecord, theme: Theme) -> Figure | None:
     """Draw the standardized effect of each hypothesis with its interval."""
     rows = []
     for one in results.outcomes:
@@ -378,7 +378,7 @@ def _by_verdict(verdicts: Sequence[str], values: Sequence[str], theme: Theme) ->
     return nominal("verdict", scale=scale, legend=legend_of(theme))
 
 
-def _rerun(results: ClaimsResults) -> list[Part]:
+def _rerun(results: ClaimsRecord) -> list[Part]:
     run = results.run
     parts: list[Part] = [
         Text("Stored trials are not trained again; an interrupted run resumes."),
@@ -391,7 +391,7 @@ def _rerun(results: ClaimsResults) -> list[Part]:
     return parts
 
 
-def _paper_tables(results: ClaimsResults) -> list[PaperTable]:
+def _paper_tables(results: ClaimsRecord) -> list[PaperTable]:
     """Return the tables of the claims and of their hypotheses, with the findings as notes."""
     claims = claims_table(results.outcomes, "Claims of the documents")
     notes = [f"{one.id}: {note}." for one in results.outcomes for note in _notes(one)]

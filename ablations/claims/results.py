@@ -1,59 +1,23 @@
-"""What a run of the claims found: outcomes, stored as JSON and read without Keras."""
+"""What a run of the claims found, stored as JSON, read without Keras and reported."""
 
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ablations.claims.claim import Comparison
-from ablations.claims.outcome import OUTCOMES, ClaimOutcome, StudyOutcome
+from ablations.claims.outcome import ClaimOutcome, StudyOutcome
+from ablations.claims.record import FORMAT, ClaimsRecord, ClaimsRun
 from ablations.claims.request import FILE
 from ablations.claims.verdict import Explanation, HypothesisVerdict
 from ablations.study.errors import StudyError
 from cnnzoo.runtime.files import write_atomically
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-FORMAT = 1
-"""Version of the file's layout."""
-
-
-@dataclass(frozen=True)
-class ClaimsRun:
-    """How the claims were run.
-
-    Parameters
-    ----------
-    quick, data, seeds
-        As of `ablations.run_claims`.
-    made
-        Date and time of the last change, in UTC.
-    command
-        Command that repeats the run.
-    versions, machine
-        Versions of packages and code, and the machine.
-    """
-
-    quick: bool = False
-    data: str | None = None
-    seeds: int | None = None
-    made: str = ""
-    command: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    machine: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What a run must have in common with the stored one that it resumes."""
-        return {"quick": self.quick, "data": self.data, "seeds": self.seeds}
-
-
-class ClaimsResults:
+class ClaimsResults(ClaimsRecord):
     """The results of a run of the claims: a verdict for each, with what it rests on.
 
     Parameters
@@ -72,76 +36,6 @@ class ClaimsResults:
     interrupted
         Whether Ctrl-C ended the run before all claims were tested; False for opened results.
     """
-
-    def __init__(
-        self, outcomes: Sequence[ClaimOutcome], run: ClaimsRun, directory: str | Path
-    ) -> None:
-        self.outcomes = tuple(sorted(outcomes, key=lambda one: one.id))
-        self.run = run
-        self.directory = Path(directory)
-        self.interrupted = False
-
-    def __repr__(self) -> str:
-        """Return the directory with the number of claims by verdict."""
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if count)
-        return f"<ClaimsResults in {self.directory}: {counts or 'no claims'}>"
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of claims by verdict."""
-        verdicts = [outcome.verdict for outcome in self.outcomes]
-        return {verdict: verdicts.count(verdict) for verdict in OUTCOMES}
-
-    @cached_property
-    def table(self) -> "pd.DataFrame":
-        """One row per claim.
-
-        Its columns are ``id``, ``name``, ``document``, ``claim`` (its text), ``found`` (effect,
-        interval and number of seed blocks, or exact comparisons, in words), ``verdict``, ``n``
-        (smallest number of seed blocks of its hypotheses), ``trials`` and ``seconds`` (of all
-        trials, one after the other), ``explanation`` (findings of the doctor) and ``reason`` (why
-        the claim was not tested).
-        """
-        return _frame(
-            (
-                *("id", "name", "document", "claim", "found", "verdict", "n", "trials"),
-                *("seconds", "explanation", "reason"),
-            ),
-            [
-                (
-                    *(one.id, one.name, ", ".join(one.documents), one.text, one.found),
-                    *(one.verdict, one.seed_blocks, one.trials, one.seconds),
-                    *(one.explained, one.reason),
-                )
-                for one in self.outcomes
-            ],
-        )
-
-    @cached_property
-    def hypotheses(self) -> "pd.DataFrame":
-        """One row per hypothesis: the claim's id, and the fields of `HypothesisVerdict`."""
-        names = [each.name for each in fields(HypothesisVerdict)]
-        return _frame(
-            ("id", *names),
-            [
-                (one.id, *(getattr(each, name) for name in names))
-                for one in self.outcomes
-                for each in one.hypotheses
-            ],
-        )
-
-    @cached_property
-    def comparisons(self) -> "pd.DataFrame":
-        """One row per comparison of an exact check: its claim, its fields, and ``holds``."""
-        names = [*(each.name for each in fields(Comparison)), "holds"]
-        return _frame(
-            ("id", *names),
-            [
-                (one.id, *(getattr(each, name) for name in names))
-                for one in self.outcomes
-                for each in one.comparisons
-            ],
-        )
 
     def report(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a report.
@@ -167,11 +61,6 @@ class ClaimsResults:
         from ablations.report.write import save_report
 
         return save_report(claims_document(self, path), path, overwrite=overwrite)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the results as JSON values; an unknown number is None."""
-        values = {"format": FORMAT, **asdict(self.run), "claims": list(map(asdict, self.outcomes))}
-        return _jsonable(values)  # type: ignore[no-any-return]
 
     def save(self) -> Path:
         """Write the results to ``claims.json`` in the directory, in one step."""
@@ -239,23 +128,3 @@ def _outcome(stored: Mapping[str, Any]) -> ClaimOutcome:
 def _numbers(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored values; None stands for a number that JSON cannot hold."""
     return {name: math.nan if value is None else value for name, value in stored.items()}
-
-
-def _jsonable(value: Any) -> Any:
-    """Return a value for JSON, in which None stands for NaN and infinity."""
-    if isinstance(value, Mapping):
-        return {str(name): _jsonable(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(each) for each in value]
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, bool | int) or value is None:
-        return value
-    number = float(value)  # also NumPy's
-    return number if math.isfinite(number) else None
-
-
-def _frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=list(columns))

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from ablations.claims.catalogue import claims
 from ablations.claims.claim import Claim, Comparison
 from ablations.claims.outcome import ClaimOutcome, outcome_of
+from ablations.claims.record import ClaimsRun
 from ablations.claims.request import DIRECTORY, FILE, QUICK_DIRECTORY, Request, asked
-from ablations.claims.results import ClaimsResults, ClaimsRun, open_claims
+from ablations.claims.results import ClaimsResults, open_claims
 from ablations.study import Study
 from ablations.study.errors import StudyError
 from cnnzoo.runtime.console import load_keras, say

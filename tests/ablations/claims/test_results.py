@@ -13,8 +13,9 @@ import ablations
 from ablations import StudyError, open_claims
 from ablations.claims.claim import RULE, Comparison
 from ablations.claims.outcome import ClaimOutcome, StudyOutcome
+from ablations.claims.record import ClaimsRun
 from ablations.claims.report import effects_figure
-from ablations.claims.results import ClaimsResults, ClaimsRun
+from ablations.claims.results import ClaimsResults
 from ablations.claims.verdict import Explanation, HypothesisVerdict
 from ablations.report.page import ReportError
 from ablations.report.theme import LIGHT
