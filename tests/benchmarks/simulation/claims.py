@@ -106,7 +106,7 @@ def _scenario(report: Report, section: int, title: str, effects: tuple[float, fl
             rows.append(row)
     text = (
         f"At most 5% are {false}. Cells: supported / contradicted / inconclusive, in percent; "
-        "*minus* marks contrasts with the long tail below their mean. Lognormal ones are not bounded "
+        "*minus* marks contrasts with the long tail below their mean. Lognormal ones have no bound "
         f"below n = {BOUNDED_FROM}; a dagger marks more than 5%."
     )
     report.add(title, text, rows)
