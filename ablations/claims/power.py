@@ -7,12 +7,11 @@ import pandas as pd
 
 from ablations.claims.claim import Claim
 from ablations.claims.contrasts import contrast_of
-from ablations.claims.verdict import ALPHA
+from ablations.claims.verdict import ALPHA, least_blocks
 from ablations.results import Results
 from ablations.stats.paired_t import POWER, detectable_effect, power
 from ablations.stats.pairs import sd_of
 from ablations.stats.sample_size import Spread
-from ablations.study.checks import EXPLORATORY_BELOW
 from ablations.study.errors import StudyError
 
 MOST_SEEDS = 1000
@@ -64,7 +63,7 @@ def claim_power(claim: Claim, pilots: Mapping[str, Results]) -> pd.DataFrame:
     Medicine 14.
     """
     studies = {study.name: study for study in claim.studies}
-    level = ALPHA / max(1, len(claim.hypotheses))
+    count = len(claim.hypotheses)
     rows = []
     for hypothesis in claim.hypotheses:
         name = hypothesis.study or claim.studies[0].name
@@ -78,13 +77,13 @@ def claim_power(claim: Claim, pilots: Mapping[str, Results]) -> pd.DataFrame:
                 f"planned a study cannot test it; both have {', '.join(map(str, shared))}."
             )
         contrast = contrast_of(hypothesis, pilots[name])
-        count = len(contrast.by_block)
-        if count < 2:
+        complete = len(contrast.by_block)
+        if complete < 2:
             raise StudyError(
                 f"`pilots`: expected at least two complete seed blocks of {name} for "
-                f"{hypothesis.statement!r}; got {count}."
+                f"{hypothesis.statement!r}; got {complete}."
             )
-        spread = Spread(float(sd_of(contrast.by_block)), count - 1)
+        spread = Spread(float(sd_of(contrast.by_block)), complete - 1)
         margin, n = hypothesis.margin, len(seeds)
         rows.append(
             {
@@ -93,42 +92,50 @@ def claim_power(claim: Claim, pilots: Mapping[str, Results]) -> pd.DataFrame:
                 "measure": hypothesis.measure,
                 "study": name,
                 "margin": margin,
-                "pilot_seeds": count,
+                "pilot_seeds": complete,
                 "pilot_effect": float(contrast.by_block.mean()),
                 "sd": spread.sd,
                 "sd_high": spread.high,
                 "seeds": n,
-                "level": level,
-                "power": _power(margin, spread.sd, n, level),
-                "power_low": _power(margin, spread.high, n, level),
-                "power_twice": _power(2 * margin, spread.sd, n, level),
-                "power_twice_low": _power(2 * margin, spread.high, n, level),
-                "detectable": spread.sd * detectable_effect(n, level),
-                "seeds_needed": seeds_needed(margin, spread.sd, level),
-                "seeds_needed_high": seeds_needed(margin, spread.high, level),
+                "level": ALPHA / count,
+                "power": _power(margin, spread.sd, n, count),
+                "power_low": _power(margin, spread.high, n, count),
+                "power_twice": _power(2 * margin, spread.sd, n, count),
+                "power_twice_low": _power(2 * margin, spread.high, n, count),
+                "detectable": spread.sd * detectable_effect(n, ALPHA / count),
+                "seeds_needed": seeds_needed(margin, spread.sd, count),
+                "seeds_needed_high": seeds_needed(margin, spread.high, count),
                 "note": "; ".join(contrast.notes),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def seeds_needed(effect: float, sd: float, level: float) -> float:
+def seeds_needed(effect: float, sd: float, hypotheses: int) -> float:
     """Return the number of seed blocks that show an effect with 80% power; infinite beyond 1,000.
+
+    Parameters
+    ----------
+    effect, sd
+        Mean and standard deviation of the contrast.
+    hypotheses
+        Number of hypotheses of the claim.
 
     Examples
     --------
-    >>> seeds_needed(0.01, 0.01, 0.05), seeds_needed(0.01, 0.001, 0.05)
+    >>> seeds_needed(0.01, 0.01, 1), seeds_needed(0.01, 0.001, 1)
     (10.0, 6.0)
     """
-    for n in range(EXPLORATORY_BELOW, MOST_SEEDS + 1):
-        if _power(effect, sd, n, level) >= POWER:
+    for n in range(least_blocks(hypotheses), MOST_SEEDS + 1):
+        if _power(effect, sd, n, hypotheses) >= POWER:
             return float(n)
     return math.inf
 
 
-def _power(effect: float, sd: float, n: int, level: float) -> float:
+def _power(effect: float, sd: float, n: int, hypotheses: int) -> float:
     """Return the power; 0 for fewer seed blocks than a verdict needs."""
-    if n < EXPLORATORY_BELOW or effect <= 0:
+    level = ALPHA / hypotheses
+    if n < least_blocks(hypotheses) or effect <= 0:
         return 0.0
     # Without spread the sign-flip p decides; see `ablations.claims.verdict.verdicts_of`.
     return power(effect / sd, n, level) if sd > 0 else float(2.0 ** (1 - n) < level)

@@ -20,7 +20,7 @@ from cnnzoo.doctor.finding import MODES_DIFFER, Severity
 ALPHA = 0.05
 """Largest chance of a false verdict on a claim."""
 
-FEW_BLOCKS = f"{NO_VERDICT}fewer than {EXPLORATORY_BELOW} complete seed blocks"
+FEW_BLOCKS = f"{NO_VERDICT}fewer than {{}} complete seed blocks"
 NO_RESULTS = f"{NO_VERDICT}the study {{}} has not run"
 ALIKE = "the contrast is the same in all seed blocks: no spread to form an interval from"
 
@@ -137,10 +137,10 @@ def decide(
 
     A hypothesis is supported if the simultaneous interval of its mean contrast is above 0; else
     contradicted if the interval is below the margin; else inconclusive. It is inconclusive too if
-    there are fewer than 6 complete seed blocks, if its study is not finished, if all trials are at
-    chance level, or if trials failed in seeds that are not like the others; see `contrast_of` for
-    trials that diverged. The claim is supported if all its hypotheses and comparisons are,
-    contradicted if one is, else inconclusive.
+    there are fewer complete seed blocks than `least_blocks`, if its study is not finished, if all
+    trials are at chance level, or if trials failed in seeds that are not like the others; see
+    `contrast_of` for trials that diverged. The claim is supported if all its hypotheses and
+    comparisons are, contradicted if one is, else inconclusive.
 
     For a claim that is false, because the contrast of one hypothesis is at most 0, the chance of
     "supported" is at most 2.5%. For a claim all of whose contrasts are at least their margins, so
@@ -198,6 +198,21 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.SUPPORTED if words == {Verdict.SUPPORTED} else Verdict.INCONCLUSIVE
 
 
+def least_blocks(hypotheses: int) -> int:
+    """Return the number of complete seed blocks that a verdict on a claim needs.
+
+    Six, as for all verdicts, or 2 m + 2 for m hypotheses: with each further one, the simultaneous
+    interval reaches further into the tails of the contrasts, which few seed blocks do not show.
+    Chosen by simulation, see tests/benchmarks/results/claims.md.
+
+    Examples
+    --------
+    >>> [least_blocks(count) for count in (1, 2, 3, 4)]
+    [6, 6, 8, 10]
+    """
+    return max(EXPLORATORY_BELOW, 2 * hypotheses + 2)
+
+
 def simultaneous(values: ArrayLike, hypotheses: int, noise: ArrayLike = 0.0) -> PairedT:
     """Return the interval and test of contrasts along the last axis, for one of some hypotheses.
 
@@ -207,7 +222,7 @@ def simultaneous(values: ArrayLike, hypotheses: int, noise: ArrayLike = 0.0) -> 
     --------
     >>> result = simultaneous([0.1, 0.3, 0.2, 0.2, 0.1, 0.3], 2)
     >>> round(float(result.low), 3), round(float(result.high), 3), round(float(result.p), 4)
-    (0.082, 0.318, 0.0051)
+    (0.084, 0.316, 0.0055)
     """
     found = paired_t(values, 1 - ALPHA / hypotheses, noise, modified=True)
     p = np.minimum(found.p * hypotheses, 1.0)
@@ -219,6 +234,7 @@ def verdicts_of(
 ) -> NDArray[np.str_]:
     """Return the verdicts on contrasts along the last axis, for one of some hypotheses.
 
+    All are inconclusive for fewer values than `least_blocks`.
     If all contrasts of a sample are equal, there is no interval. Then the sign-flip p of contrasts
     on one side of 0, or of the margin, takes its place.
 
@@ -230,7 +246,7 @@ def verdicts_of(
     """
     contrasts = np.asarray(values, dtype=float)
     n = contrasts.shape[-1]
-    if n < EXPLORATORY_BELOW:
+    if n < least_blocks(hypotheses):
         return np.full(contrasts.shape[:-1], Verdict.INCONCLUSIVE.value)
     found = simultaneous(contrasts, hypotheses, noise)
     reach = np.broadcast_to(noise, contrasts.shape).mean(axis=-1)
@@ -258,10 +274,11 @@ def _judge(
     notes = [*contrast.notes]
     if contrast.missing:
         notes.insert(0, f"{contrast.missing} of {n + contrast.missing} seed blocks are incomplete")
-    if n >= EXPLORATORY_BELOW and all_alike(values, contrast.noise):
+    least = least_blocks(hypotheses)
+    if n >= least and all_alike(values, contrast.noise):
         notes.append(ALIKE)
-    elif n < EXPLORATORY_BELOW and contrast.variants:
-        notes.append(FEW_BLOCKS)
+    elif n < least and contrast.variants:
+        notes.append(FEW_BLOCKS.format(least))
     return HypothesisVerdict(
         hypothesis.statement,
         hypothesis.measure,

@@ -3,7 +3,8 @@
     python tests/benchmarks/simulate_claims.py [--repetitions 10000] [--markdown PATH]
 
 Prints a table a kind of claim, and ends with 1 if more than 5% of the verdicts are false: supported
-where the claim is false, contradicted where it is true. The whole run takes about a minute.
+where the claim is false, contradicted where it is true. The whole run takes less
+than two minutes of a core.
 """
 
 import argparse
@@ -35,8 +36,9 @@ def document(report: Report) -> str:
     head = (
         "# The verdicts on claims, by simulation\n\n"
         f"{report.repetitions:,} claims each, from fixed seeds, by "
-        "`tests/benchmarks/simulate_claims.py`. A claim has one, two or four hypotheses with "
+        "`tests/benchmarks/simulate_claims.py`. A claim has one to four hypotheses with "
         "independent contrasts; the margin of each is one standard deviation of its contrast. "
+        "Three hypotheses need 8 seed blocks for a verdict, four need 10. "
         "Cells give the shares of the verdicts *supported*, *contradicted* and *inconclusive* in "
         "percent, by the number of seed blocks n. Bounded by 5% are the false ones: *supported* "
         "where the claim is false, *contradicted* where it is true. A share near 5% has a "

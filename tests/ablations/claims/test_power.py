@@ -72,7 +72,7 @@ def test_few_seeds_have_no_power(stored):
 
 
 def test_effect_too_small_for_any_number_of_seeds():
-    assert seeds_needed(0.001, 1.0, 0.05) == float("inf")
+    assert seeds_needed(0.001, 1.0, 1) == float("inf")
 
 
 def test_pilot_that_shares_seeds_with_the_study_is_refused(stored):

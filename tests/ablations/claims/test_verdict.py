@@ -105,6 +105,13 @@ def test_verdict_by_the_ends_of_the_interval(values, margin, verdict):
     assert str(verdicts_of(values, margin, 1)) == verdict
 
 
+def test_more_hypotheses_need_more_seed_blocks():
+    clear = np.resize([1.0, 1.1, 0.9], 20)
+    for hypotheses, least in ((1, 6), (2, 6), (3, 8), (4, 10)):
+        words = [str(verdicts_of(clear[:n], 1.0, hypotheses)) for n in (least - 1, least)]
+        assert words == ["inconclusive", "supported"], hypotheses
+
+
 def test_equal_contrasts_need_more_blocks_for_more_hypotheses():
     # two hypotheses: p = 2 * 2 / 2^6 = 0.0625, and 0.031 with one more block
     assert [str(verdicts_of([2.0] * n, 1.0, 2)) for n in (6, 7)] == ["inconclusive", "supported"]

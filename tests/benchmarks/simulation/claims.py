@@ -14,8 +14,8 @@ from ablations.stats.barring import NO_VERDICT
 from simulation.draws import ALPHA, DISTRIBUTIONS, SKEWED, Array, rng_of
 from simulation.tables import Report, Row
 
-SIZES = (6, 10, 20)
-COUNTS = (1, 2, 4)
+SIZES = (6, 8, 10, 20)
+COUNTS = (1, 2, 3, 4)
 """Hypotheses of a claim."""
 
 HEAVY, GAMMA, REAL = "t with 3 df", "gamma, shape 4 (skewness 1)", "residuals of real studies"
@@ -106,7 +106,7 @@ def _scenario(report: Report, section: int, title: str, effects: tuple[float, fl
             rows.append(row)
     text = (
         f"At most 5% are {false}. Cells: supported / contradicted / inconclusive, in percent; "
-        "*minus* marks contrasts with the long tail below their mean. Lognormal ones are not bounded "
+        "*minus* marks contrasts with the long tail below their mean. Lognormal ones have no bound "
         f"below n = {BOUNDED_FROM}; a dagger marks more than 5%."
     )
     report.add(title, text, rows)
