@@ -62,4 +62,4 @@ def test_gap_replaces_the_loss_gap_of_different_losses(outcome):
         seeds=2,
         metrics=["loss_gap", "loss"],
     )
-    assert outcome(losses, told).compared() == ["gap", "test_nll"]
+    assert outcome(losses, told).compared() == ["gap", "test_rmse"]
