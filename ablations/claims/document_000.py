@@ -143,9 +143,9 @@ CLAIMS: tuple[Claim, ...] = (
         ("000",),
         "Normalization steadies training and may lower the loss, the more so in deeper nets",
         studies=(
-            # About 100 steps are too few for Keras's default momentum of 0.99: the moving averages
-            # would still hold a third of their initial values, and the test loss would measure
-            # them instead of the claim.
+            # 96 steps are too few for Keras's default momentum of 0.99: 38% of the moving averages
+            # would still be their initial values, and the test loss would measure that instead of
+            # the claim.
             Study(
                 "batch_norm",
                 factors={"normalization": ["none", "batch"], "depth": [2, 8]},
