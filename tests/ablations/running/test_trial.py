@@ -46,7 +46,8 @@ def test_trial_is_measured_on_every_split():
     assert (result.trial, result.status, result.reason) == (asked, "done", "")
     names = {"loss", "accuracy", "macro_f1", "nll"}
     splits = ("train", "validation", "test")
-    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names}
+    gaps = {"gap", "loss_gap"}
+    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names} | gaps
     assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
@@ -108,7 +109,7 @@ def test_loss_is_read_from_the_compiled_model(asked, loss):
 def test_measuring_trains_nothing_and_agrees_with_training(plain):
     measured = measure_trial(trial())
     assert measured.status == "done"
-    assert measured.metrics == {"examples": 100, "classes": 10}
+    assert measured.metrics == {"examples": 100, "classes": 10, "rare_classes": 0}
     for name in ("params", "macs", "fingerprint", "loss"):
         assert getattr(measured, name) == getattr(plain, name)
     assert measured.arithmetic.startswith("threads: ")
