@@ -275,11 +275,10 @@ def _show(results: "Results") -> None:
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
     from ablations.report.wording import data_words, ends_words, failure_words, metric_words
-    from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
     from ablations.results.rules import running_verdicts
     from ablations.study import BASELINE
-    from ablations.study.checks import AUTO, EXPLORATORY_BELOW
+    from ablations.study.checks import AUTO, EXPLORATORY_BELOW, PATH
 
     console = Console()
     if not console.is_terminal:

@@ -12,6 +12,7 @@ from ablations.study.checks import (
     MAX_SEEDS,
     check_count,
     check_data,
+    check_deciding_metric,
     check_design,
     check_factors,
     check_levels,
@@ -71,7 +72,8 @@ class Study:
     recipe
         How every trial is trained.
     metrics
-        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split. Where the
+        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split, or "gap"
+        and "loss_gap" between the training and the validation split; see `cnnzoo.train`. Where the
         design or the seeds depend on results, the first one decides, on the validation split.
     margins
         By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
@@ -130,6 +132,7 @@ class Study:
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
         check_several_data(checked["data"], checked["design"], checked["seeds"])
+        check_deciding_metric(checked["metrics"], checked["design"], checked["seeds"])
         checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
         for name, value in checked.items():
             object.__setattr__(self, name, value)

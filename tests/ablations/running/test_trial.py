@@ -46,7 +46,8 @@ def test_trial_is_measured_on_every_split():
     assert (result.trial, result.status, result.reason) == (asked, "done", "")
     names = {"loss", "accuracy", "macro_f1", "nll"}
     splits = ("train", "validation", "test")
-    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names}
+    gaps = {"gap", "loss_gap"}
+    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names} | gaps
     assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
