@@ -9,7 +9,7 @@ from typing import Any
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import WITHOUT_SPLIT
+from cnnzoo.training.metric_names import MINORITY, WITHOUT_SPLIT
 from cnnzoo.training.recipe import Recipe
 
 AUTO = "auto"
@@ -48,7 +48,7 @@ DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 """Designs that may have several data sets."""
 
 METRICS_OF = {
-    "classification": ("loss", "accuracy", "macro_f1", "nll", "minority_f1", *WITHOUT_SPLIT),
+    "classification": ("loss", "accuracy", "macro_f1", MINORITY, "nll", *WITHOUT_SPLIT),
     "regression": ("loss", "mae", "rmse", *WITHOUT_SPLIT),
 }
 """Metrics of ``cnnzoo.train`` by task."""

@@ -72,9 +72,13 @@ class Study:
     recipe
         How every trial is trained.
     metrics
-        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split, or "gap"
-        and "loss_gap" between the training and the validation split; see `cnnzoo.train`. Where the
-        design or the seeds depend on results, the first one decides, on the validation split.
+        Metrics of the deltas: "loss", "accuracy", "macro_f1", "minority_f1", "nll", "mae" or
+        "rmse" on the test split; "gap" or "loss_gap" between the training and the validation
+        split, see `cnnzoo.train`; or what is measured on a batch of 32 training examples, by layers
+        with a trained kernel and a pass in training mode: "gradient_ratio", the gradient norm of
+        the first layer over that of the last one before training, and "dead_units", the share of
+        ReLU units that are 0 for every example after training. Where the design or the seeds
+        depend on results, the first metric decides, on the validation split.
     margins
         By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
     timeout
@@ -238,6 +242,8 @@ class Trial:
     seed
         Seed of the split, the initial weights, the data order and the augmentation, each with a
         random stream of its own.
+    measures
+        Metrics that are measured only on request, "gradient_ratio" and "dead_units".
     """
 
     model: str
@@ -245,6 +251,7 @@ class Trial:
     settings: Settings
     recipe: Recipe
     seed: int
+    measures: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -264,6 +271,7 @@ class Trial:
             "settings": dict(self.settings),
             "recipe": asdict(self.recipe),
             "seed": self.seed,
+            **({"measures": list(self.measures)} if self.measures else {}),
         }
 
 

@@ -12,6 +12,7 @@ from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
 from cnnzoo.training.batches import validation_stream
+from cnnzoo.training.metric_names import MINORITY
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, SAME
 from cnnzoo.training.penalties import WithoutPenalties
 
@@ -119,7 +120,7 @@ def evaluate_each(
             measured["nll"] = float(each[NLL].mean())
         rare = f1[[*minority]]
         if not np.isnan(rare).all():
-            measured["minority_f1"] = float(np.nanmean(rare)) if told else math.nan
+            measured[MINORITY] = float(np.nanmean(rare)) if told else math.nan
     if not outcomes or not np.isfinite(outputs).all():
         return measured, {}
     if follows:
@@ -162,8 +163,9 @@ def _f1_by_class(ids: NDArray[Any], predicted: NDArray[Any], classes: int) -> ND
     """Return the F1 of each class; NaN where it is neither among the labels nor predicted."""
     hits = np.bincount(ids[predicted == ids], minlength=classes)
     both = np.bincount(ids, minlength=classes) + np.bincount(predicted, minlength=classes)
-    f1 = np.full(len(both), np.nan)
-    return np.divide(2 * hits, both, out=f1, where=both > 0)
+    f1: NDArray[np.float64] = np.full(len(both), np.nan)
+    np.divide(2 * hits, both, out=f1, where=both > 0)
+    return f1
 
 
 def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(
         (
             *("loss", "nll", "mae", "mse", "rmse", "error"),
-            *("params", "macs", "seconds", "bytes", "epochs", "gap"),
+            *("params", "macs", "seconds", "bytes", "epochs", "gap", "dead_units"),
         ),
         Direction.MIN,
     ),
@@ -25,18 +25,26 @@ DIRECTIONS: dict[str, Direction] = {
             *("accuracy", "f1", "f1_score", "auc", "precision", "recall", "r2"),
             *("f_beta_score", "fbeta_score", "r2_score", "binary_io_u"),
             *("cosine_similarity", "concordance_correlation", "pearson_correlation"),
+            "gradient_ratio",
         ),
         Direction.MAX,
     ),
 }
 """Better direction by the end of a metric's name: "test_loss" ends in "loss".
 
-``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative.
+``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative. Of gradient
+ratios the higher one is better, because a ratio far below 1 is a gradient that vanishes.
 """
 
 
-WITHOUT_SPLIT = ("gap", "loss_gap")
-"""Metrics of a trained model that do not belong to one split."""
+MINORITY = "minority_f1"
+"""Metric that a trial has only if some classes are rare."""
+
+ON_REQUEST = ("gradient_ratio", "dead_units")
+"""Metrics that the doctor measures on its probe batch, only in studies that name them."""
+
+WITHOUT_SPLIT = ("gap", "loss_gap", *ON_REQUEST)
+"""Metrics of a trial that do not belong to one split."""
 
 TEST, VALIDATION = "test_", "validation_"
 """Beginnings of the names that metrics have on a split."""

@@ -26,8 +26,8 @@ from ablations.study.built_in import STUDIES
         ),
         (
             TINY.replace("seeds = 4", "metrics = 4"),
-            "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, "
-            "rmse; got 4.",
+            "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, "
+            "minority_f1, nll, gap, loss_gap, gradient_ratio, dead_units, mae, rmse; got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),

@@ -27,9 +27,9 @@ def test_unknown_direction_is_not_guessed():
         "`directions`: expected an entry for the metric bleu, because its name does not tell "
         "whether lower or higher is better. Pass directions={'bleu': 'lower'} or 'higher'; known "
         "are names that end in loss, nll, mae, mse, rmse, error, params, macs, seconds, bytes, "
-        "epochs, gap, accuracy, f1, f1_score, auc, precision, recall, r2, f_beta_score, "
-        "fbeta_score, r2_score, binary_io_u, cosine_similarity, concordance_correlation, "
-        "pearson_correlation."
+        "epochs, gap, dead_units, accuracy, f1, f1_score, auc, precision, recall, r2, "
+        "f_beta_score, fbeta_score, r2_score, binary_io_u, cosine_similarity, "
+        "concordance_correlation, pearson_correlation, gradient_ratio."
     )
 
 

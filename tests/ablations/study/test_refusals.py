@@ -56,7 +56,9 @@ def test_wrong_seeds(seeds):
     )
 
 
-METRICS = "loss, accuracy, macro_f1, nll, minority_f1, gap, loss_gap, mae, rmse"
+METRICS = "loss, accuracy, macro_f1, minority_f1, nll, gap, loss_gap, " + (
+    "gradient_ratio, dead_units, mae, rmse"
+)
 
 REFUSED = [
     (
@@ -147,7 +149,7 @@ REFUSED = [
     ({"recipe": {"epochs": 3}}, "`recipe`: expected a Recipe; got {'epochs': 3}."),
     (
         {"metrics": []},
-        "`metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, rmse; got [].",
+        f"`metrics`: expected at least one of {METRICS}; got [].",
     ),
     (
         {"metrics": 3},
