@@ -3,12 +3,18 @@
 from ablations.claims.claim import Claim, Hypothesis, higher, lower
 from ablations.study import Study
 from cnnzoo.levels import Settings
+from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
 
 GAP_METRICS = ("loss", "accuracy", "gap")
 
 # 20 digits a class, which the network can memorize: without a gap nothing can narrow it.
-FEW_DIGITS = {"filters": 8, "pool_stages": 3, "head": "flatten", "train_size": 200}
+FEW_DIGITS: dict[str, Level] = {
+    "filters": 8,
+    "pool_stages": 3,
+    "head": "flatten",
+    "train_size": 200,
+}
 
 AUGMENTATION = Study(
     "classic",

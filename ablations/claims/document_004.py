@@ -2,12 +2,13 @@
 
 from ablations.claims.claim import Claim, higher, increases, lower
 from ablations.study import Study
+from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
 
-SGD = {"optimizer": "sgd", "learning_rate": 0.01}
+SGD: dict[str, Level] = {"optimizer": "sgd", "learning_rate": 0.01}
 """Keras's default of SGD, as 0.001 is that of Adam."""
 
-RARE = {"imbalance": 50.0}
+RARE: dict[str, Level] = {"imbalance": 50.0}
 
 LEARNING_RATE = Study(
     "simple_cnn",
@@ -52,7 +53,7 @@ NORMALIZATION = Study(
 )
 
 # About 400 steps in all variants, so that fewer examples do not mean less training.
-SIZES = (
+SIZES: tuple[dict[str, Level], ...] = (
     {"train_size": 800, "epochs": 16},
     {"train_size": 400, "epochs": 31},
     {"train_size": 200, "epochs": 57},
