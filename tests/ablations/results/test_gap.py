@@ -50,7 +50,7 @@ def test_report_names_the_gap_in_words(outcome, tmp_path):
     results = outcome(STUDY, told)
     path = results.report(tmp_path / "report.md")
     text = path.read_text(encoding="utf-8")
-    assert "units=8 increases generalization gap by 0.2" in text
+    assert "units=8 (baseline: 128) increases generalization gap by 0.2010 (95% CI " in text
     assert "test gap" not in text
 
 

@@ -41,7 +41,8 @@ def test_requested_measures_are_stored_and_missing_ones_said(tmp_path):
     trials = results.trials.set_index("variant")
     assert trials["gradient_ratio"].notna().all()
     assert trials["dead_units"].between(0, 1).tolist() == [True, False]
-    assert list(trials["codes"]) == ["", "measure-missing"]
+    assert list(trials["codes"].str.contains("measure-missing")) == [False, True]
+    assert "no layer ends in a ReLU" in trials["findings"]["activation=tanh"]
     deltas = results.deltas(["gradient_ratio", "dead_units"])
     assert list(deltas["n_pairs"]) == [1, 0]
 

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -113,6 +114,15 @@ def test_measuring_trains_nothing_and_agrees_with_training(plain):
     for name in ("params", "macs", "fingerprint", "loss"):
         assert getattr(measured, name) == getattr(plain, name)
     assert measured.arithmetic.startswith("threads: ")
+
+
+def test_measures_on_request_change_nothing_else(plain):
+    asked = run_trial(replace(trial(), measures=("gradient_ratio", "dead_units")))
+    new = {name: asked.metrics[name] for name in asked.trial.measures}
+    assert asked.metrics == plain.metrics | new
+    assert asked.findings == plain.findings
+    assert 0 < new["gradient_ratio"] < 10
+    assert new["dead_units"] * 8 in range(9)
 
 
 def test_measurement_holds_notes_on_the_data(tmp_path):

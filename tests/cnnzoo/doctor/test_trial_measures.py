@@ -6,8 +6,6 @@ import pytest
 import tensorflow as tf
 from helpers.small_trainings import CLASSES, SHAPE, digits
 
-from ablations import Settings, Trial
-from ablations.running.trial import forget, run_trial
 from cnnzoo import Recipe
 from cnnzoo.doctor.trial_doctor import doctor_of, measures_of_trial, missing_measures
 from cnnzoo.training.train import train
@@ -78,21 +76,3 @@ def test_missing_measures_give_their_reason():
     assert unmeasured.evidence == (
         "gradient_ratio of `deep`: it could not be measured on the curves only"
     )
-
-
-@pytest.mark.parametrize(
-    ("activation", "known", "codes"),
-    [("relu", BOTH, []), ("tanh", BOTH[:1], ["measure-missing"])],
-)
-def test_trial_measures_only_what_is_asked(activation, known, codes):
-    forget()
-    settings = Settings({"units": 8, "train_size": 100.0, "activation": activation})
-    plain, asked = (
-        run_trial(Trial("mlp", "digits", settings, Recipe(epochs=1), 0, measures))
-        for measures in ((), BOTH)
-    )
-    assert asked.metrics.keys() - plain.metrics.keys() == {*known}
-    assert {**plain.metrics, **asked.metrics} == asked.metrics  # all others are equal
-    assert 0 < asked.metrics["gradient_ratio"] < 10
-    new = [finding.code for finding in asked.findings if finding not in plain.findings]
-    assert new == codes
