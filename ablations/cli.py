@@ -64,9 +64,11 @@ def list_command(
         console.print(claims_table(listed, console.width))
         console.print(legend("documents", documents_of(listed["document"])))
         total = duration_words(total_seconds(listed["seconds"]))
+        unknown = int(listed["seconds"].isna().sum())
+        more = f" without {unknown} of unknown time" if unknown else ""
         console.print(
             f"{len(listed)} claims, {_trials(int(listed['trials'].sum()))}, about {total} on this "
-            "machine. One in full: ablations list C01. Its test: ablations run C01.",
+            f"machine{more}. One in full: ablations list C01. Its test: ablations run C01.",
             highlight=False,
         )
 

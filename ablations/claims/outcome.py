@@ -16,7 +16,7 @@ NOT_TESTED = "not tested"
 
 OUTCOMES = (*map(str, Verdict), NOT_TESTED)
 
-PICTURE = "no number decides this claim"
+PICTURE = "no number decides this claim; the notebook of document {} shows it as a picture"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def outcome_of(
     decided = decide(claim, results, comparisons)
     tested = comparisons is not None or bool(results)
     if not tested and not reason:
-        reason = f"{PICTURE}: {claim.data_needed}" if claim.data_needed else PICTURE
+        reason = PICTURE.format(claim.documents[0])
     return ClaimOutcome(
         claim.id,
         claim.name,

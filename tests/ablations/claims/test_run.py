@@ -67,7 +67,9 @@ def test_each_claim_has_the_verdict_that_its_data_give(told):
 def test_failing_check_is_a_row_with_its_reason(told):
     reasons = {one.id: one.reason for one in run().outcomes}
     assert reasons["C10"] == "the check broken failed: ZeroDivisionError: nothing fits"
-    assert reasons["C28"] == ("no number decides this claim: see the notebook of document 003")
+    assert reasons["C28"] == (
+        "no number decides this claim; the notebook of document 003 shows it as a picture"
+    )
     assert reasons["C01"] == ""
 
 
@@ -225,8 +227,8 @@ def test_each_claim_has_a_progress_line(told, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "1/3 C09 size: supported. 2 of 2 exact comparisons hold",
         "2/3 C10 broken: not tested. the check broken failed: ZeroDivisionError: nothing fits",
-        "3/3 C28 filters: not tested. no number decides this claim: see the notebook of document "
-        "003",
+        "3/3 C28 filters: not tested. no number decides this claim; the notebook of document 003 "
+        "shows it as a picture",
     ]
 
 

@@ -41,7 +41,7 @@ def test_list_tells_what_tests_a_claim_and_what_it_costs(tell, declare):
     assert any(line.endswith("- study first: units 8, 128") for line in lines)
     assert any(line.endswith("- exact check size") for line in lines)
     assert any(line.endswith("- a picture. see the notebook of document 003") for line in lines)
-    assert "6 claims, 36 trials, about 0 s on this machine." in lines[-1]
+    assert "6 claims, 36 trials, about 0 s on this machine without 3 of unknown time." in lines[-1]
     (document,) = [line for line in lines if line.startswith("  003")]
     assert document == f"  003  {DOCUMENTS['003']}"
 
