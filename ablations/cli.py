@@ -1,18 +1,22 @@
-"""The command line `ablations`: list, write, run and report studies."""
+"""The command line `ablations`: list, test, write, run and report claims and studies."""
 
 import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ablations.study import Status
-from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, table, version_option
+from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, version_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ablations.claims.claim import Claim
+    from ablations.claims.results import ClaimsResults
     from ablations.results import Results
     from ablations.study import Study
 
@@ -33,34 +37,53 @@ def main(*, version: Annotated[bool, version_option("ablations")] = False) -> No
 
 
 @app.command("list")
-def list_command() -> None:
-    """List the built-in studies."""
+def list_command(
+    claim: Annotated[
+        str | None,
+        typer.Argument(metavar="[CLAIM]", help="Id or name of a claim to show in full."),
+    ] = None,
+    document: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Only a document's claims: 000 to 004."),
+    ] = None,
+) -> None:
+    """List the claims of the documents, or show one in full, with what tests it and how long."""
     from rich.console import Console
 
-    from ablations.study.built_in import CLAIMED, CLAIMS, STUDIES
-
     console = Console()
-    rows = [
-        (
-            name,
-            study.model_name,
-            ", ".join(study.data_sets),
-            len(study.seed_blocks),
-            CLAIMS[name],
-            "\n".join(f"{word}: {levels}" for word, levels in _choices(study)),
+    with one_line_errors():
+        if claim is not None:
+            _describe(claim)
+            return
+        from ablations.claims.listing import list_claims, total_seconds
+        from ablations.claims.terminal import claims_table
+        from ablations.claims.times import duration_words
+        from cnnzoo.zoo import documents_of
+
+        listed = list_claims(document)
+        console.print(claims_table(listed, console.width))
+        console.print(legend("documents", documents_of(listed["document"])))
+        total = duration_words(total_seconds(listed["seconds"]))
+        unknown = int(listed["seconds"].isna().sum())
+        more = f" without {unknown} of unknown time" if unknown else ""
+        console.print(
+            f"{len(listed)} claims, {_trials(int(listed['trials'].sum()))}, about {total} on this "
+            f"machine{more}. One in full: ablations list C01. Its test: ablations run C01.",
+            highlight=False,
         )
-        for name, study in STUDIES.items()
-    ]
-    columns = ("study", "model", "data", "seeds", "claim", "factors and baseline")
-    console.print(table(columns, rows, right=("seeds",)))
-    console.print(legend("claims of the documents that the studies test", CLAIMED))
 
 
-def _choices(study: "Study") -> list[tuple[str, str]]:
-    """Return the levels of each factor of a study, and the settings of its baseline."""
-    factors = [(name, ", ".join(map(str, levels))) for name, levels in study.factors.items()]
-    settings = [f"{name}={level}" for name, level in study.baseline.items()]
-    return [*factors, *([("baseline", ", ".join(settings))] if settings else [])]
+def _describe(name: str) -> None:
+    """Print a claim in full."""
+    from ablations.claims.catalogue import find_claim
+    from ablations.claims.request import DIRECTORY
+    from ablations.claims.terminal import claim_lines
+    from ablations.claims.times import seconds_per_trial
+    from cnnzoo.engine.resources import default_workers
+
+    console = _console()
+    for line in claim_lines(find_claim(name), seconds_per_trial(DIRECTORY), default_workers()):
+        console.print(line, markup=False, highlight=False)
 
 
 @app.command("new")
@@ -79,17 +102,24 @@ def new_command(
 
 @app.command("run")
 def run_command(
-    study: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|FILE.toml", help="Name of a built-in study, or file of a study."
+            metavar="NAME|FILE.toml",
+            help="Id or name of a claim, name of a built-in study, or file of a study.",
         ),
     ],
     directory: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="DIRECTORY", help="Directory of the results; default: studies/NAME."
+            "--to",
+            metavar="DIRECTORY",
+            help="Directory of the results; default: studies/NAME, or claims for a claim.",
         ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Data instead of the study's, as in cnnzoo.load_data."),
     ] = None,
     seeds: Annotated[
         str | None,
@@ -102,8 +132,11 @@ def run_command(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry failed trials.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run the smaller studies that the claim declares.")
+    ] = False,
 ) -> None:
-    """Run or resume a study, and show what each choice is worth.
+    """Run or resume a study, or the check and the studies of a claim, and show what they found.
 
     A custom builder, "module:function", is imported from the folder of FILE.toml or the working
     folder. The exit status is 130 if Ctrl-C stopped the run before all trials were done.
@@ -112,17 +145,29 @@ def run_command(
 
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
-        from ablations.study.built_in import STUDIES, get_study
+        from ablations.claims.catalogue import find, studies
+        from ablations.study import Study
         from ablations.study.errors import StudyError
         from ablations.study.toml_file import read_study
 
-        if study not in STUDIES and Path(study).is_file() and not study.endswith(".toml"):
-            raise StudyError(f"Expected a file name that ends in .toml; got {study!r}.")
-        declared = read_study(study) if study.endswith(".toml") else get_study(study)
+        if name not in studies() and Path(name).is_file() and not name.endswith(".toml"):
+            raise StudyError(f"Expected a file name that ends in .toml; got {name!r}.")
+        declared = read_study(name) if name.endswith(".toml") else find(name)
+        if not isinstance(declared, Study):
+            if isinstance(blocks, str):
+                raise StudyError(f"--seeds: expected a whole number for a claim; got {blocks}.")
+            options = {"workers": workers, "retry_failed": retry_failed, "quick": quick}
+            _run_claim(declared, directory, data=data, seeds=blocks, **options)
+            return
+        if quick:
+            raise StudyError(f"--quick: expected a claim; got the study {declared.name}.")
         if blocks is not None:
             declared = replace(declared, seeds=blocks)
-        if study.endswith(".toml"):
-            _import_from(Path(study).expanduser().parent, Path())
+        if data is not None:
+            _check_replaceable(declared)
+            declared = replace(declared, data=data)
+        if name.endswith(".toml"):
+            _import_from(Path(name).expanduser().parent, Path())
         if ":" in declared.model_name:  # its module will import Keras
             with quiet_stderr():
                 import_module("keras")
@@ -130,8 +175,128 @@ def run_command(
 
         results = run(declared, directory, workers=workers, retry_failed=retry_failed)
         _show(results)
+        if not name.endswith(".toml"):
+            _show_hypotheses(results)
     if results.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _check_replaceable(study: "Study") -> None:
+    """Raise StudyError if a study tests a claim that depends on its own data."""
+    from ablations.claims.catalogue import claims_of
+    from ablations.claims.request import check_replaceable
+
+    check_replaceable(claims_of(study.name))
+
+
+def _show_hypotheses(results: "Results") -> None:
+    """Print what a built-in study says about the hypotheses of its claims."""
+    from ablations.claims.catalogue import claims_of
+    from ablations.claims.terminal import hypotheses_table
+    from ablations.claims.verdict import decide
+
+    for claim in claims_of(results.study.name):
+        decided = decide(claim, {results.study.name: results})
+        tested = [one for one in decided.hypotheses if one.study == results.study.name]
+        if tested:
+            title = f"{claim.id}: {claim.text}"
+            _console().print(hypotheses_table(tested, title))
+
+
+def _run_claim(claim: "Claim", directory: Path | None, **options: Any) -> None:
+    """Test one claim and print its outcome."""
+    from ablations.claims.run import run_claims
+    from ablations.claims.terminal import hypotheses_table, outcome_lines
+
+    results = run_claims(claim.id, directory, **options)
+    console = _console()
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    if results.interrupted:
+        say(f"{claim.id} has trials to run; run the same command to resume.")
+        raise typer.Exit(INTERRUPTED)
+    (outcome,) = (one for one in results.outcomes if one.id == claim.id)
+    say(f"{outcome.id} {outcome.name}: {outcome.text}.")
+    if outcome.hypotheses:
+        console.print(hypotheses_table(outcome.hypotheses))
+    for line in outcome_lines(outcome):
+        say(line)
+    say(f"Verdict on {outcome.id}: {outcome.verdict}")
+    say(f"Results are in {results.directory}")
+    say(f"To write a report: ablations report {results.directory}")
+
+
+@app.command("claims")
+def claims_command(
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="DIRECTORY",
+            help="Directory of the results; default: claims, or claims-quick with --quick.",
+        ),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option(metavar="C01,C05,...", help="Ids or names of the claims; default: all."),
+    ] = "",
+    document: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Only a document's claims: 000 to 004.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="Data of the studies that allow another, as in cnnzoo.load_data."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of seeds; default: as each claim declares."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of parallel trials; default: by cores."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Retry failed trials.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run smaller studies, which leave more undecided.")
+    ] = False,
+) -> None:
+    """Test the documents' claims: exact checks, then the studies, and write one report.
+
+    The run resumes where an earlier one in the same directory ended. The exit status is 130 if
+    Ctrl-C stopped it before all claims were tested.
+    """
+    with one_line_errors():
+        from ablations.claims.run import run_claims
+
+        results = run_claims(
+            [name.strip() for name in only.split(",") if name.strip()],
+            directory,
+            document=document,
+            data=data,
+            seeds=seeds,
+            workers=workers,
+            retry_failed=retry_failed,
+            quick=quick,
+        )
+        _show_claims(results)
+    if results.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _show_claims(results: "ClaimsResults") -> None:
+    """Print the verdicts of a run, and write its report."""
+    from ablations.claims.terminal import outcomes_table
+
+    console = _console()
+    console.print(outcomes_table(results))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in results.counts.items() if count)
+    typer.echo(f"{len(results.outcomes)} claims: {counts or 'none is tested'}")
+    _replace(results.directory / "report.html", overwrite=False, write=results.report)
+    if results.interrupted:
+        typer.echo("Not all claims are tested; run the same command to resume.")
 
 
 @app.command("report")
@@ -139,7 +304,7 @@ def report_command(
     directory: Annotated[
         Path,
         typer.Argument(
-            metavar="DIRECTORY", help="Directory of the study's or the search's results."
+            metavar="DIRECTORY", help="Directory of the results of a study, a search or the claims."
         ),
     ],
     to: Annotated[
@@ -161,7 +326,7 @@ def report_command(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write the report of a stored study, or of a search.
+    """Write the report of a stored study, of a search, or of a run of the claims.
 
     A search's directory is not changed: by default its report is written beside the directory.
     """
@@ -183,6 +348,17 @@ def report_command(
             if figures is not None:
                 for path in search_figures(directory, figures, overwrite=overwrite):
                     typer.echo(path)
+            return
+        if (directory / "claims.json").is_file():
+            if beside is not None or figures is not None:
+                raise typer.BadParameter("DIRECTORY holds claims: expected only --to")
+            from ablations.claims.results import open_claims
+
+            tested = open_claims(directory)
+            for path in to or []:
+                typer.echo(tested.report(path, overwrite=overwrite))
+            if not to:
+                _replace(directory / "report.html", overwrite, tested.report)
             return
         from ablations.results import open_results
 
@@ -217,19 +393,14 @@ def power_command(
     ] = None,
 ) -> None:
     """Tell how many seeds show an effect of interest."""
-    from rich.console import Console
-
     with one_line_errors():
         from ablations.report.study.sample_size import enough_words, power_table
-        from ablations.report.study.terminal import UNLIMITED
         from ablations.results.power import power
 
         found = power(
             directory, effect=effect, margin=margin, metric=metric, comparisons=comparisons
         )
-        console = Console()
-        if not console.is_terminal:
-            console.width = UNLIMITED
+        console = _console()
         console.print(power_table(found))
         for sentence in enough_words(found, effect=effect, margin=margin):
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
@@ -262,28 +433,35 @@ def _seeds(text: str) -> int | str:
     return int(text)
 
 
+def _console() -> "Console":
+    """Return a console that does not cut lines where the output is no terminal."""
+    from rich.console import Console
+
+    from ablations.report.study.terminal import UNLIMITED
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    return console
+
+
 def _trials(count: int) -> str:
     return f"{count:,} trial" + "s" * (count != 1)
 
 
 def _show(results: "Results") -> None:
     """Print the deltas, the answers to the study's questions, and what is missing."""
-    from rich.console import Console
-
     from ablations.report.study.conclusions import answers
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
-    from ablations.report.study.terminal import UNLIMITED, deltas_table, missing_verdicts
+    from ablations.report.study.terminal import deltas_table, missing_verdicts
     from ablations.report.wording import data_words, ends_words, failure_words, metric_words
-    from ablations.results.choice import PATH
     from ablations.results.report_contents import contents_of
     from ablations.results.rules import running_verdicts
     from ablations.study import BASELINE
-    from ablations.study.checks import AUTO, EXPLORATORY_BELOW
+    from ablations.study.checks import AUTO, EXPLORATORY_BELOW, PATH
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = UNLIMITED
+    console = _console()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.overall_trials
     baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]

@@ -279,6 +279,16 @@ LabelNoise = Annotated[
     float,
     Toggle("share of the training labels replaced by another class", low=0.0, high=1.0, off=0.0),
 ]
+TargetOutliers = Annotated[
+    float,
+    Toggle(
+        "share of the training targets of a regression replaced by outliers",
+        low=0.0,
+        high=1.0,
+        search=(0.0, 0.2),
+        off=0.0,
+    ),
+]
 Imbalance = Annotated[
     float,
     Toggle(

@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 import cnnzoo
-from ablations.study.built_in import CLAIMED, CLAIMS
 from cnnzoo.zoo import DOCUMENTS
 
 PROGRAMS = ("cnnzoo", "ablations")
@@ -44,13 +43,6 @@ except SystemExit:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_without_a_command_shows_its_help(program):
     assert tell(program).output == tell(program, "--help").output
-
-
-def test_the_list_of_studies_says_what_its_claims_are():
-    lines = tell("ablations", "list").output.splitlines()
-    assert {*CLAIMED} == {*CLAIMS.values()}
-    for claim, said in CLAIMED.items():
-        assert f"  {claim}  {said}" in [line.rstrip() for line in lines]
 
 
 def test_the_list_of_models_says_which_documents_they_are_from():

@@ -22,6 +22,18 @@ class Verdict(StrEnum):
     __repr__ = str.__repr__
 
 
+RULE = (
+    "A hypothesis is a contrast of a measure over variants, within each seed block, that the claim "
+    "says is positive. It is supported if the 95% interval of its mean over seed blocks, "
+    "simultaneous for all hypotheses of the claim (Bonferroni), is above 0; contradicted if the "
+    "interval is below the margin, the smallest contrast that matters; and otherwise inconclusive. "
+    "Fewer than 6 seed blocks give no verdict. A claim is supported if all its hypotheses are and "
+    "all its exact comparisons hold, contradicted if one of them is contradicted, and otherwise "
+    "inconclusive. Hypotheses, margins and numbers of seeds were fixed before the data were seen."
+)
+"""The rule of the verdicts, in words."""
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     r"""A contrast of a measure over the variants of a study, which the claim says is positive.
@@ -183,7 +195,8 @@ class Claim:
     fixed_data
         Whether the claim depends on its own data, which ``--data`` does not replace.
     quick
-        Changes of the studies for a quick run, by name of a field of `Study` or `Recipe`.
+        Changes of the studies for a quick run, by name: a field of `Study` or `Recipe`, or a toggle
+        whose level replaces the default in the baseline, such as ``train_size``.
     """
 
     id: str

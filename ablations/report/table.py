@@ -49,12 +49,15 @@ class Cell:
         Whether the text is a verdict, which has a colour.
     mark
         Mark of a note below the table.
+    link
+        Relative address that the text leads to on a page; "" for none.
     """
 
     text: str
     value: float | str
     verdict: bool = False
     mark: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ SERIES = tuple(name for name in LIGHT if name.startswith("series"))
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [10, 3], [1, 3])
 
 VERDICTS = {
+    "supported": "circle",
+    "contradicted": "square",
     "better": "circle",
     "worse": "square",
     "equivalent": "diamond",

@@ -29,6 +29,9 @@ MOST_REASONS = 3
 
 DIGEST = re.compile("[0-9a-f]{32,}")
 
+WORDS = {"gap": "generalization gap", "loss_gap": "generalization gap of the loss"}
+"""Words for metrics whose names do not tell enough."""
+
 Row = Mapping[str, Any]
 
 
@@ -39,7 +42,11 @@ def metric_words(metric: str) -> str:
     --------
     >>> metric_words("test_loss"), metric_words("val_macro_f1")
     ('test loss', 'validation macro f1')
+    >>> metric_words("loss_gap")
+    'generalization gap of the loss'
     """
+    if metric in WORDS:
+        return WORDS[metric]
     return metric.replace("_", " ").replace("val ", "validation ", metric.startswith("val_"))
 
 

@@ -30,6 +30,7 @@ from ablations.study.errors import StudyError, check_known
 from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import TEST, WITHOUT_SPLIT, column_of, metric_of
 
 
 class Analysis:
@@ -166,7 +167,7 @@ class Analysis:
         """Return the columns of the trials that variants are compared on.
 
         If a factor changes the loss itself, test_loss is replaced by a metric that all variants
-        have: test_nll, else test_accuracy, or test_rmse for a regression.
+        have: test_nll, else test_accuracy, or test_rmse for a regression; and loss_gap by gap.
 
         Parameters
         ----------
@@ -179,11 +180,14 @@ class Analysis:
             If there is no such metric; the message suggests the nearest one.
         """
         names = [metrics] if isinstance(metrics, str) else [*(metrics or self.study.metrics)]
-        stored = [name.removeprefix("test_") for name in self._trials if name.startswith("test_")]
+        stored = [
+            metric_of(name)
+            for name in self._trials
+            if name.startswith(TEST) or name in WITHOUT_SPLIT
+        ]
         for name in names:
             check_known(name, stored, "The trials hold no metric")
-        columns = [f"test_{name}" for name in names]
-        return comparable(columns, self._loss_kinds, measured(self._trials))
+        return comparable([*map(column_of, names)], self._loss_kinds, measured(self._trials))
 
     @cached_property
     def _loss_kinds(self) -> dict[str, str]:
@@ -200,7 +204,8 @@ class Analysis:
         Parameters
         ----------
         metrics
-            One or several metrics on the test split, such as "loss"; the study's own if left out.
+            One or several metrics, such as "loss" (on the test split) or "gap"; the study's own if
+            left out.
 
         Returns
         -------
@@ -249,6 +254,11 @@ class Analysis:
 
         The first metric on the validation split, such as "validation_loss". If the done trials
         have none, because the study has no validation split, it is the metric on the test split.
+
+        Raises
+        ------
+        StudyError
+            If the first metric is not of a split, such as "gap".
         """
         return choosing_metric(self._overall, self.compared()[0])
 
@@ -378,7 +388,7 @@ class Analysis:
         Parameters
         ----------
         metric
-            Metric on the test split to show; the study's first if left out.
+            Metric to show; the study's first if left out.
 
         Returns
         -------

@@ -16,13 +16,10 @@ from ablations.stats.pairs import by_seed, noise_of, untied_sum
 from ablations.stats.selection import held_out, luck
 from ablations.stats.shared_blocks import compared_blocks, done_blocks, mostly_done
 from ablations.study import BASELINE, Status, Study
+from ablations.study.checks import PATH
 from ablations.study.errors import StudyError
 from cnnzoo.toggle import Level
-
-PATH = "path"
-
-TEST, VALIDATION = "test_", "validation_"
-"""Beginnings of the columns of metrics on each split."""
+from cnnzoo.training.metric_names import TEST, validation_column_of
 
 NO_VALIDATION = "chosen by {}, because the study has no validation split"
 """Note on a choice by the metric that also measures."""
@@ -73,6 +70,11 @@ def choosing_metric(trials: pd.DataFrame, metric: str) -> str:
     It is the test metric itself if a done trial has no validation metric, as in a study without a
     validation split.
 
+    Raises
+    ------
+    StudyError
+        If the metric is not of a split.
+
     Examples
     --------
     >>> trials = pd.DataFrame({"status": ["done"], "test_loss": [0.2], "validation_loss": [0.3]})
@@ -81,7 +83,12 @@ def choosing_metric(trials: pd.DataFrame, metric: str) -> str:
     >>> choosing_metric(trials.drop(columns="validation_loss"), "test_loss")
     'test_loss'
     """
-    name = f"{VALIDATION}{metric.removeprefix(TEST)}"
+    name = validation_column_of(metric)
+    if name is None:
+        raise StudyError(
+            f"`metrics`: expected a metric of the validation split first, such as loss, because it "
+            f"chooses the best variant; got {metric}, which is of no single split."
+        )
     done = trials["status"] == Status.DONE
     known = name in trials and done.any() and trials.loc[done, name].notna().all()
     return name if known else metric

@@ -43,7 +43,7 @@ def power(
         Largest delta that does not matter, in units of the metric: "equivalent" should be shown if
         a variant does not differ at all.
     metric
-        Metric on the test split; the pilot's first if left out.
+        Metric as of `Study.metrics`; the pilot's first if left out.
     comparisons
         Number of variants that the study compares with the baseline; those of the pilot, or 1, if
         left out. Holm's correction tests the first of them at (1 - confidence) / comparisons.

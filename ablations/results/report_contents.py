@@ -22,7 +22,7 @@ from ablations.report.study.contents import (
 from ablations.report.study.rerun import command
 from ablations.report.wording import count_of, joined, listed, metric_words
 from ablations.results.analysis import Analysis
-from ablations.results.choice import PATH, best_table
+from ablations.results.choice import best_table
 from ablations.results.power import planned_seeds
 from ablations.results.rules import running_verdicts
 from ablations.results.side_by_side import both_deltas, both_names, differences
@@ -30,7 +30,7 @@ from ablations.stats.barring import UNFINISHED
 from ablations.stats.page_claims import Claims, page_wide
 from ablations.stats.several_data import ALL_DATA
 from ablations.study import BASELINE, Status
-from ablations.study.checks import EXPLORATORY_BELOW
+from ablations.study.checks import EXPLORATORY_BELOW, PATH
 from ablations.study.errors import StudyError
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Severity
 
@@ -193,7 +193,7 @@ def _best(results: Analysis) -> pd.DataFrame:
         return pd.DataFrame()
     try:
         best = best_table(trials, results.compared()[:1], results.chosen_by)
-    except StudyError:  # the variants share no seed block
+    except StudyError:  # the variants share no seed block, or the first metric chooses none
         return pd.DataFrame()
     enough = (best["n_variants"] > FEWEST_TO_CHOOSE) & (best["n_seeds"] >= EXPLORATORY_BELOW)
     return best[enough & best["delta"].notna()]

@@ -55,7 +55,7 @@ class Results(Analysis):
         Raises
         ------
         StudyError
-            If no trial is done, or no seed block is complete.
+            If no trial is done, no seed block is complete, or the first metric is not of a split.
         """
         self._check_done()
         return best_variant(self._overall, self.chosen_by)
@@ -73,7 +73,8 @@ class Results(Analysis):
         Parameters
         ----------
         metrics
-            One or several metrics on the test split, such as "loss"; the study's own if left out.
+            One or several metrics, such as "loss" (on the test split) or "gap"; the study's own if
+            left out.
 
         Returns
         -------
@@ -168,7 +169,7 @@ class Results(Analysis):
         Parameters
         ----------
         metric
-            Metric on the test split; the study's first if left out.
+            Metric to show; the study's first if left out.
 
         Returns
         -------

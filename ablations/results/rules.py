@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import pandas as pd
 
 from ablations import stats
-from ablations.results.choice import PATH
 from ablations.stats.anytime import anytime
 from ablations.study import BASELINE, Status, Study
-from ablations.study.checks import AUTO
+from ablations.study.checks import AUTO, PATH
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import column_of
+
+LOSS, LOSS_GAP, GAP = "test_loss", "loss_gap", "gap"
 
 LOSS_FREE = ("test_rmse", "test_nll", "test_accuracy")
 """Metrics that replace the test loss where losses differ, the first available one."""
@@ -53,7 +55,7 @@ def running_verdicts(study: Study, trials: pd.DataFrame, metric: str) -> pd.Data
 
 def margins_of(study: Study) -> dict[str, float]:
     """Return the margins by column of the trials."""
-    return {f"test_{name}": float(margin) for name, margin in study.margins.items()}
+    return {column_of(name): float(margin) for name, margin in study.margins.items()}
 
 
 def loss_kinds(
@@ -100,7 +102,7 @@ def measured(trials: pd.DataFrame) -> list[str]:
 def comparable(
     metrics: Sequence[str], kinds: Mapping[str, str], available: Collection[str]
 ) -> list[str]:
-    """Replace test_loss by an available metric that means the same under every loss.
+    """Replace test_loss and loss_gap by available metrics that mean the same under every loss.
 
     Only if the losses differ, see `loss_kinds`. Available are the columns that all variants have,
     see `measured`.
@@ -112,8 +114,11 @@ def comparable(
     """
     if len(set(kinds.values())) <= 1:
         return list(dict.fromkeys(metrics))
-    common = next((name for name in LOSS_FREE if name in available), "test_loss")
-    return list(dict.fromkeys(common if name == "test_loss" else name for name in metrics))
+    instead = {
+        LOSS: next((name for name in LOSS_FREE if name in available), LOSS),
+        LOSS_GAP: GAP if GAP in available else LOSS_GAP,
+    }
+    return list(dict.fromkeys(instead.get(name, name) for name in metrics))
 
 
 def _declared_loss(levels: Mapping[str, Level]) -> str:

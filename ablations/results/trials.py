@@ -7,6 +7,7 @@ import pandas as pd
 from ablations.store import Planned
 from ablations.study import Status, TrialResult
 from cnnzoo.doctor.finding import COLUMNS, Severity, findings_table
+from cnnzoo.training.metric_names import column_of
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]
 FIRST_COLUMNS = ["variant", "factor", "level", "baseline", "data", "seed", "status", *COSTS]
@@ -18,12 +19,12 @@ def trials_table(
 ) -> pd.DataFrame:
     """Return one row per planned trial; see `Results.trials`.
 
-    The study's metrics on the test split are columns even before a trial is done. A column ``data``
+    The study's metrics are columns even before a trial is done. A column ``data``
     is there only if the study has several data sets.
     """
     rows = [_row(planned, results.get(planned.key)) for planned in plan]
     measures = dict.fromkeys(name for row in rows for name in row)
-    measures |= dict.fromkeys(f"test_{name}" for name in metrics)
+    measures |= dict.fromkeys(map(column_of, metrics))
     first = [name for name in FIRST_COLUMNS if name != "data" or name in measures]
     names = [name for name in measures if name not in (*FIRST_COLUMNS, *LAST_COLUMNS)]
     return pd.DataFrame(

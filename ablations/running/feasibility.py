@@ -7,6 +7,8 @@ from ablations.designs.planner import Planner
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import METRICS_OF
 from ablations.study.errors import StudyError
+from cnnzoo.doctor.finding import MEASURE_MISSING
+from cnnzoo.training.metric_names import MINORITY
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
@@ -55,6 +57,7 @@ def measured(
                     f"The baseline of the study cannot be trained{on}: {baseline.reason}"
                 )
             check_task(planner.study, baseline.trial.data, baseline.metrics["classes"])
+            check_measures(planner.study, baseline)
     return measurements
 
 
@@ -66,6 +69,22 @@ def check_task(study: Study, data: str, classes: float) -> None:
             raise StudyError(
                 f"`metrics`: expected any of {', '.join(METRICS_OF[task])}, because {data} "
                 f"is a {task} task; got {name}."
+            )
+
+
+def check_measures(study: Study, baseline: TrialResult) -> None:
+    """Raise StudyError if a metric of the study is not defined for the baseline."""
+    if MINORITY in study.metrics and not baseline.metrics["rare_classes"]:
+        raise StudyError(
+            f"`metrics`: expected metrics that the baseline has; got {MINORITY}, but no class of "
+            f"{baseline.trial.data} has less than half of the training examples of the most "
+            "frequent one. Leave it out, or set `imbalance` in `baseline`."
+        )
+    for finding in baseline.findings:
+        if finding.code == MEASURE_MISSING:
+            raise StudyError(
+                "`metrics`: expected metrics that the baseline's model has; got "
+                f"{finding.evidence}. {finding.remedy}."
             )
 
 

@@ -23,6 +23,7 @@ from ablations.stats.several_data import over_data
 from ablations.store import Planned
 from ablations.study import Status, Study, Trial, TrialResult
 from cnnzoo.runtime.progress import Progress
+from cnnzoo.training.metric_names import column_of
 
 REDRAW_AFTER = 2.0
 """Seconds between two tables of deltas."""
@@ -99,12 +100,17 @@ class StudyProgress(Progress):
             self._tabulate()
         if self.live and not failed:
             return
-        values = {name: result.metrics.get(f"test_{name}") for name in self.study.metrics}
+        from ablations.report.wording import metric_words
+
+        columns = map(column_of, self.study.metrics)
+        values = {name: result.metrics.get(name) for name in columns}
         outcome = (
             f": failed: {result.reason}"
             if failed
             else "".join(
-                f", test {n} {value:.4f}" for n, value in values.items() if value is not None
+                f", {metric_words(name)} {value:.4f}"
+                for name, value in values.items()
+                if value is not None
             )
             + f", {result.seconds:.1f} s"
         )
@@ -130,7 +136,7 @@ class StudyProgress(Progress):
         kinds = loss_kinds(
             self.study.baseline, [(row.variant, row.changes, losses.get(row.key)) for row in rows]
         )
-        (metric,) = comparable([f"test_{self.study.metrics[0]}"], kinds, measured(trials))
+        (metric,) = comparable([column_of(self.study.metrics[0])], kinds, measured(trials))
         if trials[metric].notna().any():
             deltas = compare(self.study, trials, [metric], kinds)
             title = f"{metric_words(metric)}: deltas so far"

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from ablations.designs.planner import Planner
 from ablations.results import Results, open_results
-from ablations.results.choice import PATH
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
 from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
 from ablations.store.provenance import changes, context_of, describe_machine
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
-from ablations.study.checks import AUTO
+from ablations.study.checks import AUTO, PATH
 from cnnzoo.data import load_data
 from cnnzoo.doctor.finding import Severity
 from cnnzoo.runtime.interrupts import Interruption
@@ -132,8 +131,9 @@ class Rounds:
     def _grow(self) -> bool:
         """Plan the trials that the results so far lead to; return whether there are any."""
         results = open_results(self._store.directory)
-        more = self._planner.layout.grow(results.losses())
-        wanted = _open_blocks(self._planner.study, results)
+        study = self._planner.study
+        more = self._planner.layout.grow(results.losses()) if study.design == PATH else []
+        wanted = _open_blocks(study, results)
         self._variants += more
         self._blocks |= wanted
         return bool(more or wanted)

@@ -69,11 +69,14 @@ def measure_trial(trial: Trial) -> TrialResult:
     Returns
     -------
     TrialResult
-        A done result with parameters and multiply-accumulates, and a finding if the latter are
-        missing; or an infeasible one with the builder's error.
+        A done result with parameters and multiply-accumulates, the numbers of training examples,
+        classes and rare classes as its metrics, and findings on what is missing; or an infeasible
+        one with the builder's error.
     """
     from cnnzoo.analysis.cost import macs
+    from cnnzoo.doctor.trial_doctor import missing_measures
     from cnnzoo.models.loaded_weights import loaded_digest
+    from cnnzoo.training.evaluation import minority_classes
     from cnnzoo.training.train import check_fit
 
     unrestored: Sequence[str] = ()
@@ -87,7 +90,11 @@ def measure_trial(trial: Trial) -> TrialResult:
             result = TrialResult(
                 trial,
                 Status.DONE,
-                metrics={"examples": data.info.sizes.train, "classes": data.info.classes},
+                metrics={
+                    "examples": data.info.sizes.train,
+                    "classes": data.info.classes,
+                    "rare_classes": len(minority_classes(data.train.y, data.info.classes)),
+                },
                 params=model.count_params(),
                 macs=macs(model),
                 fingerprint=data.info.fingerprint,
@@ -95,7 +102,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 arithmetic=arithmetic(),
                 weights=loaded_digest(model),
                 loss=_loss_kind(model),
-                findings=_uncounted(model),
+                findings=(*_uncounted(model), *missing_measures(model, trial.measures)),
             )
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
         result = TrialResult(trial, Status.INFEASIBLE, reason=reason_of(error))
@@ -106,7 +113,12 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     import keras
 
     from cnnzoo.analysis.cost import macs
-    from cnnzoo.doctor.trial_doctor import doctor_of, findings_of_trial
+    from cnnzoo.doctor.trial_doctor import (
+        doctor_of,
+        findings_of_trial,
+        measures_of_trial,
+        missing_measures,
+    )
     from cnnzoo.training.train import train
 
     toggles, data_toggles = by_group(trial.settings)
@@ -140,19 +152,24 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         epochs = len(trained.history["loss"])
         status = Status.FAILED
         reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
+    findings = findings_of_trial(
+        doctor, model, data, trial.recipe, trained.metrics, trained.history
+    )
+    # afterwards, because the findings must not depend on the study's metrics
+    measured = measures_of_trial(doctor, trial.measures)
+    if trial.measures:
+        findings += missing_measures(model, trial.measures, measured, doctor.watched)
     return TrialResult(
         trial,
         status,
-        metrics=trained.metrics,
+        metrics=trained.metrics | measured,
         history=trained.history,
         fit_seconds=trained.seconds,
         params=model.count_params(),
         macs=macs(model),
         fingerprint=data.info.fingerprint,
         loss=_loss_kind(model),
-        findings=findings_of_trial(
-            doctor, model, data, trial.recipe, trained.metrics, trained.history
-        ),
+        findings=findings,
         held_out=data.info.held_out,
         outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,

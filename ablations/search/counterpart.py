@@ -8,7 +8,13 @@ from ablations.study.checks import METRICS
 from cnnzoo.builders import by_group, find_builder
 from cnnzoo.runtime.error_text import line_of
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import ACCURACIES, NEAREST, SAME_NAME, Direction
+from cnnzoo.training.metric_names import (
+    ACCURACIES,
+    NEAREST,
+    SAME_NAME,
+    WITHOUT_SPLIT,
+    Direction,
+)
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective
@@ -63,7 +69,7 @@ def find_counterpart(
     if "objective" in search.project.search and plain in METRICS:
         return Counterpart(plain)  # a search of `cnnzoo.tune`, which measures as studies do
     ends = (metric for end, metric in NEAREST.items() if plain == end or plain.endswith(f"_{end}"))
-    near = plain if plain in METRICS else next(ends, "loss")
+    near = plain if plain in METRICS and plain not in WITHOUT_SPLIT else next(ends, "loss")
     if not name.startswith(VALIDATION):
         return Counterpart(near, f"{name} of the search is not a metric of Keras's validation data")
     if plain in SAME_NAME:

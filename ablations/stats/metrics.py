@@ -60,14 +60,14 @@ def direction(metric: str, directions: Mapping[str, str] | None = None) -> Bette
 
 
 def is_loss(metric: str) -> bool:
-    """Return whether a metric is the minimized loss, which is comparable only within one kind.
+    """Return whether a metric is of the minimized loss, which is comparable only within one kind.
 
     Examples
     --------
-    >>> is_loss("test_loss"), is_loss("test_nll")
-    (True, False)
+    >>> is_loss("test_loss"), is_loss("loss_gap"), is_loss("test_nll")
+    (True, True, False)
     """
-    return metric == "loss" or metric.endswith("_loss")
+    return metric in ("loss", "loss_gap") or metric.endswith("_loss")
 
 
 def common_metrics(

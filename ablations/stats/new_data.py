@@ -45,6 +45,7 @@ from ablations.stats.pairs import Pairs, by_seed, pair
 from ablations.stats.sequential import shares_of
 from ablations.study import BASELINE, ENDED
 from cnnzoo.folds import HeldOut, fold_of
+from cnnzoo.training.metric_names import WITHOUT_SPLIT, metric_of
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, unpack
 
 Array = NDArray[np.float64]
@@ -189,7 +190,7 @@ def outcomes_of(metric: str, outcomes: Mapping[str, Array]) -> Array | None:
     >>> float(outcomes_of("test_rmse", {"error": np.array([7.0, -1.0])}).mean())
     5.0
     """
-    name = metric.removeprefix("test_")
+    name = metric_of(metric)
     if name in (LOSS, NLL):
         return outcomes.get(name)
     if name == "accuracy":
@@ -276,6 +277,8 @@ def new_data(
         level = 1 - (1 - confidence) * share
         if len(pairs.seeds) < 2 or not math.isfinite(row.delta):
             low, high, p, method = *NOTHING, ""
+        elif row.metric in WITHOUT_SPLIT:
+            low, high, p, method = *NOTHING, f"{NO_METHOD}{row.metric} is not of the test split"
         elif held_out is None:
             low, high, p, method = *NOTHING, UNKNOWN
         elif held_out.is_fixed:

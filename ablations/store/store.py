@@ -313,7 +313,10 @@ class Store:
         known = row["size"] is not None  # whether the outcomes are
         try:
             settings, recipe = Settings(values["settings"]), Recipe(**values["recipe"])
-            trial = Trial(values["model"], values["data"], settings, recipe, values["seed"])
+            measures = tuple(values.get("measures", ()))
+            trial = Trial(
+                values["model"], values["data"], settings, recipe, values["seed"], measures
+            )
             return TrialResult(
                 trial,
                 metrics=json.loads(row["metrics"]),

@@ -9,6 +9,7 @@ from typing import Any
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import MINORITY, WITHOUT_SPLIT
 from cnnzoo.training.recipe import Recipe
 
 AUTO = "auto"
@@ -26,6 +27,9 @@ MOST_BLOCKS = 1_000_000
 SEED_BITS = 63
 """Maximum size of a seed, the largest whole number that SQLite can store."""
 
+PATH = "path"
+"""Design whose variants follow from results."""
+
 DESIGN_NAMES = (
     "one-at-a-time",
     "leave-one-out",
@@ -33,7 +37,7 @@ DESIGN_NAMES = (
     "full-factorial",
     "fractional-factorial",
     "plackett-burman",
-    "path",
+    PATH,
 )
 """Designs that make variants of factors; `ablations.designs` implements them."""
 
@@ -44,10 +48,10 @@ DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 """Designs that may have several data sets."""
 
 METRICS_OF = {
-    "classification": ("loss", "accuracy", "macro_f1", "nll"),
-    "regression": ("loss", "mae", "rmse"),
+    "classification": ("loss", "accuracy", "macro_f1", MINORITY, "nll", *WITHOUT_SPLIT),
+    "regression": ("loss", "mae", "rmse", *WITHOUT_SPLIT),
 }
-"""Metrics of ``cnnzoo.evaluate`` by task."""
+"""Metrics of ``cnnzoo.train`` by task."""
 
 METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
 
@@ -113,6 +117,16 @@ def check_metrics(metrics: object) -> tuple[str, ...]:
     for name in names:
         check_known(name, METRICS, "`metrics`: there is no metric")
     return tuple(dict.fromkeys(names))
+
+
+def check_deciding_metric(metrics: Sequence[str], design: str, seeds: object) -> None:
+    """Check that the first metric has a validation split, if results decide what is run."""
+    if metrics[0] in WITHOUT_SPLIT and (design == PATH or seeds == AUTO):
+        what = f"the design {PATH!r}" if design == PATH else f"seeds={AUTO!r}"
+        raise StudyError(
+            f"`metrics`: expected a metric of the validation split first, such as loss, because it "
+            f"decides what {what} runs next; got {metrics[0]}, which is of no single split."
+        )
 
 
 def check_levels(levels: object, field: str) -> Settings:

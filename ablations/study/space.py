@@ -10,6 +10,7 @@ from cnnzoo.builders import FROM_DATA, BuilderError, ToggleGroups
 from cnnzoo.data.load import load_data
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, listed
+from cnnzoo.training.metric_names import ON_REQUEST
 from cnnzoo.training.recipe import Recipe
 
 
@@ -139,7 +140,8 @@ class Space(ToggleGroups):
             if name not in self.recipe and not same(level, self.default(name))
         }
         data = study.data_sets[0] if data is None else data
-        return Trial(study.model_name, data, Settings(settings), Recipe(**recipe), seed)
+        measures = tuple(name for name in ON_REQUEST if name in study.metrics)
+        return Trial(study.model_name, data, Settings(settings), Recipe(**recipe), seed, measures)
 
     def check_trial(self, trial: Trial) -> None:
         """Raise ToggleError if a setting has no effect because another one switches it off."""

@@ -12,6 +12,7 @@ from ablations.study.checks import (
     MAX_SEEDS,
     check_count,
     check_data,
+    check_deciding_metric,
     check_design,
     check_factors,
     check_levels,
@@ -71,8 +72,13 @@ class Study:
     recipe
         How every trial is trained.
     metrics
-        Metrics of the deltas: names that ``cnnzoo.evaluate`` gives, on the test split. Where the
-        design or the seeds depend on results, the first one decides, on the validation split.
+        Metrics of the deltas: "loss", "accuracy", "macro_f1", "minority_f1", "nll", "mae" or
+        "rmse" on the test split; "gap" or "loss_gap" between the training and the validation
+        split, see `cnnzoo.train`; or what is measured on a batch of 32 training examples, by layers
+        with a trained kernel and a pass in training mode: "gradient_ratio", the gradient norm of
+        the first layer over that of the last one before training, and "dead_units", the share of
+        ReLU units that are 0 for every example after training. Where the design or the seeds
+        depend on results, the first metric decides, on the validation split.
     margins
         By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
     timeout
@@ -130,6 +136,7 @@ class Study:
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
         check_several_data(checked["data"], checked["design"], checked["seeds"])
+        check_deciding_metric(checked["metrics"], checked["design"], checked["seeds"])
         checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -235,6 +242,8 @@ class Trial:
     seed
         Seed of the split, the initial weights, the data order and the augmentation, each with a
         random stream of its own.
+    measures
+        Metrics that are measured only on request, "gradient_ratio" and "dead_units".
     """
 
     model: str
@@ -242,6 +251,7 @@ class Trial:
     settings: Settings
     recipe: Recipe
     seed: int
+    measures: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -261,6 +271,7 @@ class Trial:
             "settings": dict(self.settings),
             "recipe": asdict(self.recipe),
             "seed": self.seed,
+            **({"measures": list(self.measures)} if self.measures else {}),
         }
 
 

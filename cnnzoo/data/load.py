@@ -8,7 +8,7 @@ from cnnzoo.data.pixels import measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
-from cnnzoo.data.training_split import change_classes, size_of
+from cnnzoo.data.training_split import change_classes, change_targets
 from cnnzoo.folds import HeldOut
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.signature import refuse_unknown
@@ -20,7 +20,7 @@ from cnnzoo.toggle import (
     listed,
     read_toggles,
 )
-from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TrainSize
+from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TargetOutliers, TrainSize
 
 SHARES = {"validation": 0.1, "test": 0.1}
 """Default shares of the examples."""
@@ -34,6 +34,7 @@ def load_data(
     normalize: Normalize = "unit",
     train_size: TrainSize = 1.0,
     label_noise: LabelNoise = 0.0,
+    target_outliers: TargetOutliers = 0.0,
     imbalance: Imbalance = 1.0,
     validation: float = SHARES["validation"],
     test: float = SHARES["test"],
@@ -80,6 +81,10 @@ def load_data(
     label_noise
         Share of training labels replaced by another class, all others equally likely. A larger
         share replaces the same labels as a smaller one, and more.
+    target_outliers
+        Share of the training targets of a regression replaced by outliers: the target plus or
+        minus, equally likely, 10 standard deviations of the clean training targets. A larger share
+        replaces the same targets as a smaller one, and more.
     imbalance
         Ratio of the sizes of the most frequent and the rarest training class, with geometrically
         falling class sizes between them (Cui et al. 2019, arXiv:1901.05555); 1 changes nothing.
@@ -97,7 +102,7 @@ def load_data(
     -------
     Data
         `train`, `validation` and `test`, each (x, y), and `info`. Changes apply to train alone,
-        first `imbalance`, then `train_size`, then `label_noise`.
+        first `imbalance`, then `train_size`, then `label_noise` or `target_outliers`.
 
     Raises
     ------
@@ -122,6 +127,7 @@ def load_data(
             "normalize": normalize,
             "train_size": train_size,
             "label_noise": label_noise,
+            "target_outliers": target_outliers,
             "imbalance": imbalance,
         },
         "load_data",
@@ -173,7 +179,13 @@ def load_data(
 def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:
     """Return the training split, changed by the toggles."""
     numbers_of = {name: float(level) for name, level in settings.items() if name != "normalize"}
+    outliers = numbers_of.pop("target_outliers")
     if examples.task == "classification":
+        if outliers:
+            raise ToggleError(
+                f"`target_outliers`: expected 0.0 for {examples.name!r}, whose labels are classes; "
+                f"got {outliers:.12g}. Use `label_noise`, which replaces labels by other classes."
+            )
         kept, y = change_classes(train.y, len(examples.class_names), seed, **numbers_of)
         return Split(train.x[kept], y)
     for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
@@ -182,8 +194,8 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
                 f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "
                 f"classes; got {numbers_of[name]:.12g}."
             )
-    size = size_of(numbers_of["train_size"], len(train.y))
-    return Split(train.x[:size], train.y[:size])
+    y = change_targets(train.y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
+    return Split(train.x[: len(y)], y)
 
 
 def _check_seed(seed: object) -> None:

@@ -1,10 +1,10 @@
-"""Changes to the training split: fewer examples, rarer classes, wrong labels.
+"""Changes to the training split: fewer examples, rarer classes, wrong labels or targets.
 
 They are made in this order, each with its own stream of the seed:
 
 1. `imbalance` removes examples of some classes,
 2. `train_size` keeps a part of the rest, with the same proportions,
-3. `label_noise` replaces labels of the kept examples.
+3. `label_noise` replaces labels of the kept examples, or `target_outliers` their targets.
 """
 
 from typing import NoReturn
@@ -15,6 +15,9 @@ from cnnzoo.data.dataset import Array, Indices
 from cnnzoo.data.splits import interleave, rank_in_class, share_of
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
+
+OUTLIER = 10.0
+"""Distance of an outlier from its clean target, in standard deviations of the clean targets."""
 
 
 def change_classes(
@@ -60,6 +63,38 @@ def change_classes(
     wrong = np.argsort(turn)[: share_of(label_noise, len(kept))]
     labels[wrong] = (labels[wrong] + step[wrong]) % classes
     return kept, labels
+
+
+def change_targets(
+    y: Array, seed: int, *, train_size: float = 1.0, target_outliers: float = 0.0
+) -> Array:
+    """Return the targets of the training examples to keep, which are the first ones.
+
+    Parameters
+    ----------
+    y
+        Targets of the training split of a regression, in random order.
+    seed
+        Seed of the trial.
+    train_size, target_outliers
+        Toggles of `load_data`.
+
+    Raises
+    ------
+    ToggleError
+        If the training split is too small, or its targets are constant and get outliers.
+    """
+    size = size_of(train_size, len(y))
+    spread = float(y.std(dtype=float))
+    if target_outliers and not spread:
+        _refuse("target_outliers", "0 for constant targets, which have no spread", target_outliers)
+    # Drawn for every example, kept or not, as in `change_classes`.
+    rng = np.random.default_rng(stream(seed, "target_outliers"))
+    turn, sign = rng.random(len(y))[:size], rng.choice((-1.0, 1.0), len(y))[:size]
+    targets = y[:size].copy()
+    replaced = np.argsort(turn)[: share_of(target_outliers, size)]
+    targets[replaced] += (OUTLIER * spread * sign[replaced]).astype(targets.dtype)
+    return targets
 
 
 def thin_out(y: Array, imbalance: float) -> Indices:

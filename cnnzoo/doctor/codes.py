@@ -473,6 +473,13 @@ CODES = {
             (Stage.AFTER,),
         ),
         Code(
+            "measure-missing",
+            "A metric is missing",
+            "A metric that the study names is not defined for the model.",
+            Severity.WARNING,
+            (Stage.BEFORE, Stage.AFTER),
+        ),
+        Code(
             "macs-missing",
             "Multiplications are missing",
             "A layer's multiply-accumulates cannot be counted.",

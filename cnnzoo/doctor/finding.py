@@ -14,6 +14,8 @@ AT_CHANCE = "at-chance"
 DIVERGED = "diverged"
 """Code for a model that training left far worse than a constant answer."""
 
+MEASURE_MISSING = "measure-missing"
+"""Code for a requested metric that is not defined for the model."""
 
 MODES_DIFFER = "modes-differ"
 """Code for a model whose losses in training and inference mode differ."""

@@ -48,7 +48,7 @@ class Probe:
         self._initial = [variable.numpy() for variable in model.variables]
         self._normalizes = any(
             isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-            for layer in _leaves(model)
+            for layer in leaves(model)
         )
 
     def measure(self, step: int, epoch: int, *, initial: bool = False) -> Measurement:
@@ -75,7 +75,7 @@ class Probe:
         norms = [_norm(gradient) for gradient in gradients]
         updated, kept = self._update(values, gradients, Change(), copy_state=not initial)
         layers = []
-        owners = {id(layer): layer for layer in _leaves(model)}
+        owners = {id(layer): layer for layer in leaves(model)}
         order = [*seen, *(key for key in owners if key not in seen)]
         places = {id(variable): place for place, variable in enumerate(trained)}
         for key in order:
@@ -305,7 +305,7 @@ def _watching(
     read: Callable[[Any, Any], dict[str, float]],
 ) -> Iterator[None]:
     """Store what `read` returns for each layer and its output, in the order of the calls."""
-    watched = [*_leaves(model)]
+    watched = [*leaves(model)]
 
     def watch(layer: Any) -> None:
         call = layer.call
@@ -327,17 +327,22 @@ def _watching(
             vars(layer).pop("call", None)
 
 
+def is_relu(layer: Any) -> bool:
+    """Return whether a layer ends in a ReLU that is 0 for all negative inputs."""
+    if isinstance(layer, keras.layers.ReLU):
+        return not layer.negative_slope
+    return getattr(getattr(layer, "activation", None), "__name__", "") in ("relu", "relu6")
+
+
 def _states(layer: Any, output: Any) -> dict[str, float]:
     """Return the shares of dead and of saturated units of a layer's output."""
-    activation = getattr(layer, "activation", None)
-    name = getattr(activation, "__name__", "")
-    if isinstance(layer, keras.layers.ReLU) and not layer.negative_slope:
-        name = "relu"
-    if name in ("relu", "relu6"):
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    if is_relu(layer):
         axis = 1 if getattr(layer, "data_format", "") == "channels_first" else -1
         axes = [place for place in range(len(output.shape)) if place != axis % len(output.shape)]
         highest = ops.max(output, axis=axes)
-        return {"dead": float(ops.mean(ops.cast(highest <= 0, "float32")))}
+        dead = float(ops.mean(ops.cast(highest <= 0, "float32")))
+        return {"dead": dead, "units": math.prod(highest.shape)}
     if name in ENDS:
         low, high = ENDS[name]
         outside = ops.logical_or(output < low, output > high)
@@ -363,7 +368,7 @@ def _shift(layer: keras.layers.BatchNormalization, scope: Any, state: Mapping[in
     return float(np.mean(np.abs(moving - mean) / deviation))
 
 
-def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
+def leaves(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield the layers of a model that hold no layers, and each once."""
     for layer in model._flatten_layers(include_self=False):
         if not [*layer._flatten_layers(include_self=False)]:
@@ -371,7 +376,7 @@ def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def _owner(model: keras.Model, variable: Any) -> str:
-    names = (layer.name for layer in _leaves(model) if any(v is variable for v in layer.variables))
+    names = (layer.name for layer in leaves(model) if any(v is variable for v in layer.variables))
     return next(names, "")
 
 

@@ -30,6 +30,8 @@ class LayerState:
         Norm of the optimizer's next update of this kernel over the norm of the kernel.
     dead
         Share of units that are 0 for every example, if the layer ends in a ReLU; else NaN.
+    units
+        Number of these units; 0 for other layers.
     saturated
         Share of outputs at the ends of a sigmoid or tanh; NaN for other layers.
     shift
@@ -43,6 +45,7 @@ class LayerState:
     weight: float = math.nan
     update: float = math.nan
     dead: float = math.nan
+    units: float = 0.0
     saturated: float = math.nan
     shift: float = math.nan
 
@@ -93,6 +96,26 @@ class Measurement:
         if len(layers) < 2 or layers[-1].gradient == 0:
             return math.nan
         return layers[0].gradient / layers[-1].gradient
+
+    @property
+    def gradient_ratio(self) -> float:
+        """Gradient norm of the first layer with a kernel over that of the last; NaN if unknown.
+
+        Unlike in `first_to_last`, normalization layers do not count.
+        """
+        layers = [layer for layer in self.weighted if not math.isnan(layer.weight)]
+        if len(layers) < 2 or layers[-1].gradient == 0:
+            return math.nan
+        return layers[0].gradient / layers[-1].gradient
+
+    @property
+    def dead_units(self) -> float:
+        """Share of all ReLU units that are 0 for every example; NaN if there is no ReLU."""
+        layers = [layer for layer in self.layers if layer.units]
+        if not layers:
+            return math.nan
+        dead = sum(round(layer.dead * layer.units) for layer in layers)
+        return dead / sum(layer.units for layer in layers)
 
     @property
     def update(self) -> float:

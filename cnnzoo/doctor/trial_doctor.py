@@ -11,11 +11,13 @@ import numpy as np
 from cnnzoo.data import Data
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
+from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.doctor import Doctor
-from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.finding import MEASURE_MISSING, Finding, Severity
 from cnnzoo.doctor.fit_call import PROBE_EXAMPLES
 from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.doctor.moving_averages import check_moving_averages
+from cnnzoo.doctor.probe import is_relu, leaves
 from cnnzoo.doctor.record import is_bad
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
@@ -120,3 +122,77 @@ def findings_of_trial(
         else one
         for one in findings
     )
+
+
+def measures_of_trial(doctor: Doctor, measures: Sequence[str]) -> dict[str, float]:
+    """Return the metrics that are measured on the probe batch of a trial.
+
+    Parameters
+    ----------
+    doctor
+        The doctor that watched the training.
+    measures
+        Names of metrics: "gradient_ratio", the gradient norm of the first layer with a trained
+        kernel over that of the last one, at the initial weights; and "dead_units", the share of
+        all ReLU units that are 0 for every example, at the trained ones. Both are of a pass in
+        training mode.
+
+    Returns
+    -------
+    dict
+        Metrics by name. One that is unknown is left out; see `missing_measures`.
+    """
+    if not measures:
+        return {}
+    doctor.measure_ends()
+    measured = doctor.record.measured
+    if not measured:
+        return {}
+    values = {
+        "gradient_ratio": measured[0].gradient_ratio,
+        "dead_units": measured[-1].dead_units if len(measured) > 1 else math.nan,
+    }
+    return {name: values[name] for name in measures if math.isfinite(values[name])}
+
+
+def missing_measures(
+    model: keras.Model,
+    measures: Sequence[str],
+    known: Mapping[str, float] | None = None,
+    watched: str = "",
+) -> tuple[Finding, ...]:
+    """Return a finding for each requested metric that a trial does not have.
+
+    Parameters
+    ----------
+    model
+        The model.
+    measures
+        Names of the requested metrics.
+    known
+        Metrics of the trial; None before its training, when only the layers tell.
+    watched
+        What the trial's doctor watched.
+    """
+    kernels = sum(
+        any(len(variable.shape) > 1 for variable in layer.trainable_variables)
+        for layer in leaves(model)
+    )
+    has_relu = any(map(is_relu, leaves(model)))
+    lacking = {
+        "gradient_ratio": kernels < 2 and "fewer than two layers have a trained kernel",
+        "dead_units": not has_relu and "no layer ends in a ReLU",
+    }
+    findings = []
+    for name in measures:
+        reason = lacking[name]
+        if not reason and (known is None or name in known):
+            continue
+        reason = reason or f"it could not be measured on {watched or 'the probe batch'}"
+        findings.append(
+            CODES[MEASURE_MISSING].finding(
+                f"{name} of `{model.name}`: {reason}",
+                f"Leave {name} out of `metrics`, or vary the models that have it",
+            )
+        )
+    return tuple(findings)

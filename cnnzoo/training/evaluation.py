@@ -1,6 +1,7 @@
 """Evaluate a model: loss, accuracy, macro F1 and negative log-likelihood, or MAE and RMSE."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
 from cnnzoo.training.batches import validation_stream
+from cnnzoo.training.metric_names import MINORITY
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, SAME
 from cnnzoo.training.penalties import WithoutPenalties
 
@@ -56,7 +58,12 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
 
 
 def evaluate_each(
-    model: keras.Model, x: NDArray[Any], labels: NDArray[Any], *, outcomes: bool = False
+    model: keras.Model,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    outcomes: bool = False,
+    minority: Sequence[int] = (),
 ) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
     """Evaluate a compiled model, and return the outcome of each example too.
 
@@ -66,6 +73,9 @@ def evaluate_each(
         See `evaluate`.
     outcomes
         Whether to return outcomes.
+    minority
+        Ids of the rare classes, see `minority_classes`. If one of them occurs among the labels or
+        the predictions, there is a metric "minority_f1", the mean of the F1 of those that do.
 
     Returns
     -------
@@ -100,13 +110,17 @@ def evaluate_each(
         # the largest of numbers that include NaN is the first NaN, so the class 0
         told = not np.isnan(probabilities).any()
         measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
-        measured["macro_f1"] = _macro_f1(ids, predicted) if told else math.nan
+        f1 = _f1_by_class(ids, predicted, loss.classes)
+        measured["macro_f1"] = float(f1[~np.isnan(f1)].mean()) if told else math.nan
         each[CORRECT] = predicted == ids
         if loss.tells_probabilities(outputs):
             likelihoods = probabilities[np.arange(len(ids)), ids]
             smallest = np.finfo("float32").tiny
             each[NLL] = -np.log(np.maximum(likelihoods, smallest))
             measured["nll"] = float(each[NLL].mean())
+        rare = f1[[*minority]]
+        if not np.isnan(rare).all():
+            measured[MINORITY] = float(np.nanmean(rare)) if told else math.nan
     if not outcomes or not np.isfinite(outputs).all():
         return measured, {}
     if follows:
@@ -124,12 +138,34 @@ def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> f
     return float(total if without.tested is None else without.tested)
 
 
-def _macro_f1(ids: NDArray[Any], predicted: NDArray[Any]) -> float:
-    classes = int(max(ids.max(), predicted.max())) + 1
+def minority_classes(labels: NDArray[Any], classes: int) -> list[int]:
+    """Return the rare classes: with less than half of the examples of the most frequent class.
+
+    Parameters
+    ----------
+    labels
+        Class ids of the training split.
+    classes
+        Number of classes; 1 for a regression, which has no rare class.
+
+    Examples
+    --------
+    >>> minority_classes(np.array([0, 0, 0, 0, 1, 1, 2]), 3)
+    [2]
+    """
+    if classes == 1:
+        return []
+    counts = np.bincount(labels, minlength=classes)
+    return [int(rare) for rare in np.flatnonzero(2 * counts < counts.max())]
+
+
+def _f1_by_class(ids: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.float64]:
+    """Return the F1 of each class; NaN where it is neither among the labels nor predicted."""
     hits = np.bincount(ids[predicted == ids], minlength=classes)
     both = np.bincount(ids, minlength=classes) + np.bincount(predicted, minlength=classes)
-    seen = both > 0
-    return float((2 * hits[seen] / both[seen]).mean())
+    f1: NDArray[np.float64] = np.full(len(both), np.nan)
+    np.divide(2 * hits, both, out=f1, where=both > 0)
+    return f1
 
 
 def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:

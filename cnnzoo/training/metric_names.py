@@ -1,4 +1,4 @@
-"""Names of metrics: their better direction and their aliases in Keras."""
+"""Names of metrics: their columns, their better direction and their aliases in Keras."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(
         (
             *("loss", "nll", "mae", "mse", "rmse", "error"),
-            *("params", "macs", "seconds", "bytes", "epochs"),
+            *("params", "macs", "seconds", "bytes", "epochs", "gap", "dead_units"),
         ),
         Direction.MIN,
     ),
@@ -25,14 +25,62 @@ DIRECTIONS: dict[str, Direction] = {
             *("accuracy", "f1", "f1_score", "auc", "precision", "recall", "r2"),
             *("f_beta_score", "fbeta_score", "r2_score", "binary_io_u"),
             *("cosine_similarity", "concordance_correlation", "pearson_correlation"),
+            "gradient_ratio",
         ),
         Direction.MAX,
     ),
 }
 """Better direction by the end of a metric's name: "test_loss" ends in "loss".
 
-``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative.
+``cosine_similarity`` is Keras's metric; Keras's loss of that name is its negative. Of gradient
+ratios the higher one is better, because a ratio far below 1 is a gradient that vanishes.
 """
+
+
+MINORITY = "minority_f1"
+"""Metric that a trial has only if some classes are rare."""
+
+ON_REQUEST = ("gradient_ratio", "dead_units")
+"""Metrics that the doctor measures on its probe batch, only in studies that name them."""
+
+WITHOUT_SPLIT = ("gap", "loss_gap", *ON_REQUEST)
+"""Metrics of a trial that do not belong to one split."""
+
+TEST, VALIDATION = "test_", "validation_"
+"""Beginnings of the names that metrics have on a split."""
+
+
+def column_of(metric: str) -> str:
+    """Return the column of a table of trials in which a study reports a metric.
+
+    Examples
+    --------
+    >>> column_of("accuracy"), column_of("loss_gap")
+    ('test_accuracy', 'loss_gap')
+    """
+    return metric if metric in WITHOUT_SPLIT else f"{TEST}{metric}"
+
+
+def metric_of(column: str) -> str:
+    """Return the metric that a study reports in a column: the inverse of `column_of`.
+
+    Examples
+    --------
+    >>> metric_of("test_accuracy"), metric_of("loss_gap")
+    ('accuracy', 'loss_gap')
+    """
+    return column.removeprefix(TEST)
+
+
+def validation_column_of(column: str) -> str | None:
+    """Return the column with the same metric on the validation split; None if there is none.
+
+    Examples
+    --------
+    >>> validation_column_of("test_loss"), validation_column_of("loss_gap")
+    ('validation_loss', None)
+    """
+    return f"{VALIDATION}{metric_of(column)}" if column.startswith(TEST) else None
 
 
 def better_direction(metric: str) -> Direction | None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from cnnzoo.training.augmentation import check_augmentation
 from cnnzoo.training.batches import batch_stream, validation_stream
 from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.training.class_weights import check_class_weight, class_weights
-from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each
+from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each, minority_classes
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.zoo import build
@@ -42,7 +42,12 @@ class Trained:
         penalties, as in `evaluate`.
     metrics
         Metrics of `evaluate` after training, by split: "test_loss", "validation_accuracy" and so
-        on. Those of the training split are measured in inference mode.
+        on. Those of the training split are measured in inference mode. With a validation split
+        there are also "gap", the training accuracy minus the validation accuracy, or the
+        validation MAE minus the training MAE of a regression, and "loss_gap", the validation loss
+        minus the training loss: both are positive if the model fits the training split better. If
+        some classes have less than half of the training examples of the most frequent class, each
+        split has "minority_f1", the mean of their F1.
     seconds
         Duration of the fit: with validation, and with tracing if the model was not fitted before;
         without building, loading and the final evaluation.
@@ -137,12 +142,42 @@ def train(
     seconds = time.perf_counter() - start
     metrics: dict[str, float] = {}
     outcomes: dict[str, NDArray[Any]] = {}
+    minority = minority_classes(data.train.y, data.info.classes)
     for name in ("train", "validation", "test"):
         split = getattr(data, name)
         if len(split.x):
-            measured, outcomes = evaluate_each(model, *split, outcomes=name == "test")
+            measured, outcomes = evaluate_each(
+                model, *split, outcomes=name == "test", minority=minority
+            )
             metrics |= {f"{name}_{metric}": value for metric, value in measured.items()}
-    return Trained(model, history, metrics, seconds, outcomes)
+    return Trained(model, history, metrics | gaps(metrics), seconds, outcomes)
+
+
+def gaps(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much a model is better on the training split than on the validation split.
+
+    Parameters
+    ----------
+    metrics
+        Metrics by split.
+
+    Returns
+    -------
+    dict
+        "gap" and "loss_gap", as in `Trained`; empty without a validation split.
+
+    Examples
+    --------
+    >>> loss, mae = {"train_loss": 1.0, "validation_loss": 1.5}, {"train_mae": 1.0}
+    >>> gaps(loss | mae | {"validation_mae": 1.25})
+    {'gap': 0.25, 'loss_gap': 0.5}
+    """
+    result = {}
+    for name, metric, sign in (("gap", "accuracy", -1), ("gap", "mae", 1), ("loss_gap", "loss", 1)):
+        train, validation = f"train_{metric}", f"validation_{metric}"
+        if train in metrics and validation in metrics:
+            result[name] = sign * (metrics[validation] - metrics[train])
+    return result
 
 
 def fit(

@@ -1,11 +1,17 @@
 """Stub modules that workers can import, and stub trials in the place of training."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
-from helpers import stub_outcomes, stub_trials
+from helpers import declared_claims, stub_outcomes, stub_trials
 
 from ablations import TrialResult, run
+from ablations.claims import catalogue
+from ablations.claims import run as claims_runner
 from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.engine.serial import Serial
 
 FINDINGS = (
     Finding("slow", "Too slow", "9 s", "Wait"),
@@ -61,3 +67,29 @@ def outcome(stubbed, monkeypatch, tmp_path):
         return run(study, tmp_path / name, engine="serial", progress=False)
 
     return outcome
+
+
+@pytest.fixture
+def declare(stubbed, monkeypatch):
+    """Return a function that declares claims in place of the documents', with stub trials."""
+
+    def declare(*declared):
+        clear()
+        monkeypatch.setattr(catalogue, "DOCUMENTS", [SimpleNamespace(CLAIMS=declared)])
+
+    def clear():
+        catalogue.claims.cache_clear()
+        catalogue.studies.cache_clear()
+
+    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
+    monkeypatch.setattr(claims_runner, "load_keras", lambda: None)
+    monkeypatch.setitem(sys.modules, "ablations.claims.exact_checks", declared_claims)
+    yield declare
+    clear()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

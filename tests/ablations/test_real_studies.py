@@ -153,6 +153,6 @@ def test_metrics_of_another_task_are_refused_before_training(tmp_path):
     with pytest.raises(StudyError) as refusal:
         run(study, tmp_path, engine="serial", progress=False)
     assert str(refusal.value) == (
-        "`metrics`: expected any of loss, mae, rmse, because rotation is a regression task; got "
-        "accuracy."
+        "`metrics`: expected any of loss, mae, rmse, gap, loss_gap, gradient_ratio, dead_units, "
+        "because rotation is a regression task; got accuracy."
     )

@@ -14,7 +14,9 @@ import pandas as pd
 from variance_reduction import variance_reduction
 
 import ablations
-from ablations.study.built_in import STUDIES
+from ablations.claims.catalogue import find_study
+
+STUDIES = ("downsampling", "downsampling-average", "feature-maps", "batch-norm")
 
 
 def main():
@@ -27,7 +29,7 @@ def main():
     asked = parser.parse_args()
     tables = []
     for name in asked.study or STUDIES:
-        study = replace(STUDIES[name], seeds=asked.seeds)
+        study = replace(find_study(name), seeds=asked.seeds)
         results = ablations.run(study, asked.directory / name)
         for metric in study.metrics:
             table = variance_reduction(results.trials, f"test_{metric}")

@@ -16,7 +16,7 @@ import pandas as pd
 
 import ablations
 import cnnzoo
-from ablations.study.built_in import get_study
+from ablations.claims.catalogue import find_study
 
 FILE = Path(__file__).parent / "data" / "residuals.csv"
 
@@ -43,7 +43,7 @@ def main() -> None:
     chosen = parser.parse_args()
     frames = []
     for name in STUDIES:
-        built_in = get_study(name)
+        built_in = find_study(name)
         study = ablations.Study(
             built_in.model,
             data=built_in.data,

@@ -20,7 +20,7 @@ GROUPS = {
     "pool_size activation normalization norm_momentum norm_position skip dropout weight_decay "
     "kernel_initializer head loss label_smoothing optimizer learning_rate",
     "recipe": "epochs batch_size schedule augment class_weight early_stopping",
-    "data": "normalize train_size label_noise imbalance",
+    "data": "normalize train_size label_noise target_outliers imbalance",
 }
 
 

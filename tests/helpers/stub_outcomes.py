@@ -2,7 +2,7 @@
 
 from ablations import Study
 
-METRICS = ("test_loss", "test_accuracy", "test_nll", "test_rmse")
+METRICS = ("test_loss", "test_accuracy", "test_nll", "test_rmse", "gap", "loss_gap")
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 16, 128]}, seeds=3)
 

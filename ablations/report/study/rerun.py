@@ -34,15 +34,15 @@ def command(study: Mapping[str, Any], directory: str | Path) -> str:
 
     Examples
     --------
-    >>> from ablations.study.built_in import get_study
-    >>> stored = {**get_study("downsampling").to_dict(), "baseline": {"pool_size": 2}}
+    >>> from ablations.claims.catalogue import find_study
+    >>> stored = {**find_study("downsampling").to_dict(), "baseline": {"pool_size": 2}}
     >>> command({**stored, "seeds": [0, 1]}, "my studies/first")
     "ablations run downsampling --to 'my studies/first' --seeds 2"
     """
+    from ablations.claims.catalogue import studies
     from ablations.designs.planner import Planner
-    from ablations.study.built_in import STUDIES
 
-    built_in = STUDIES.get(study["name"])
+    built_in = studies().get(study["name"])
     if built_in is None:
         return ""
     planner = Planner.of(built_in)

@@ -25,6 +25,7 @@ from ablations.report.wording import count_of, metric_words
 from ablations.stats.paired_t import POWER
 from ablations.stats.sample_size import MOST_SEEDS, SURE
 from cnnzoo.runtime.console import table
+from cnnzoo.training.metric_names import metric_of
 
 DETECTABLE = f"delta shown with {POWER:.0%} power"
 HALF_WIDTH = f"half the width of the {CI}"
@@ -65,7 +66,7 @@ def sample_size_legend() -> list[Key]:
 
 def _figure(contents: ReportContents, metric: str, frame: pd.DataFrame, theme: Theme) -> Figure:
     words = metric_words(metric)
-    margin = contents.study.get("margins", {}).get(metric.removeprefix("test_"))
+    margin = contents.study.get("margins", {}).get(metric_of(metric))
     rows: list[dict[str, Any]] = []
     for row in thinned(rows_of(frame), MOST_ROWS):
         half = row["ci_width"] / 2

@@ -5,7 +5,6 @@ from helpers.tiny_study import TINY
 
 from ablations.results import Results
 from ablations.stats import StatisticsError
-from ablations.study.built_in import STUDIES
 
 
 @pytest.mark.parametrize(
@@ -26,8 +25,8 @@ from ablations.study.built_in import STUDIES
         ),
         (
             TINY.replace("seeds = 4", "metrics = 4"),
-            "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, "
-            "rmse; got 4.",
+            "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, "
+            "minority_f1, nll, gap, loss_gap, gradient_ratio, dead_units, mae, rmse; got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),
@@ -61,8 +60,8 @@ def test_invalid_study_is_refused_in_one_line(tell, serially, tmp_path, text, li
     [
         (
             ("run", "downsamplin"),
-            "StudyError: There is no built-in study `downsamplin`; did you mean `downsampling`? "
-            f"Known: {', '.join(STUDIES)}.",
+            "StudyError: There is no claim or built-in study `downsamplin`; did you mean "
+            "`downsampling`? `ablations list` shows them.",
         ),
         (
             ("run", "missing.toml"),

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ablations import Study, StudyError, TrialResult, run
+from ablations.claims.catalogue import find_study
 from ablations.designs.planner import Planner
 from ablations.report.study.contents import BY_DATA
 from ablations.report.study.tables import shaped_table
 from ablations.results.report_contents import contents_of
 from ablations.running import run as runner
 from ablations.stats import caveats as notes
-from ablations.study.built_in import get_study
 from cnnzoo import Recipe
 from cnnzoo.doctor.finding import AT_CHANCE, DIVERGED, Finding
 
@@ -145,7 +145,7 @@ def test_path_must_start_at_the_baseline():
 )
 def test_report_shows_the_command_of_a_built_in_study(stubbed, tmp_path, changes, more):
     directory = tmp_path / "my study"
-    study = replace(get_study("downsampling"), **changes)
+    study = replace(find_study("downsampling"), **changes)
     results = run(study, directory, engine="serial", progress=False)
     asked = "" if more is None else f"ablations run downsampling --to '{directory}'{more}"
     assert contents_of(results).rerun == asked

@@ -68,8 +68,8 @@ def test_finished_study_refuses_metrics_of_another_task(go, same_data):
     with pytest.raises(StudyError) as refused:
         go(dataclasses.replace(STUDY, metrics=["mae"]))
     assert str(refused.value) == (
-        "`metrics`: expected any of loss, accuracy, macro_f1, nll, because digits is a "
-        "classification task; got mae."
+        "`metrics`: expected any of loss, accuracy, macro_f1, minority_f1, nll, gap, loss_gap, "
+        "gradient_ratio, dead_units, because digits is a classification task; got mae."
     )
 
 

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -46,7 +47,8 @@ def test_trial_is_measured_on_every_split():
     assert (result.trial, result.status, result.reason) == (asked, "done", "")
     names = {"loss", "accuracy", "macro_f1", "nll"}
     splits = ("train", "validation", "test")
-    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names}
+    gaps = {"gap", "loss_gap"}
+    assert set(result.metrics) == {f"{split}_{name}" for split in splits for name in names} | gaps
     assert len(result.history["loss"]) == len(result.history["val_loss"]) == 2
     assert result.params == 64 * 8 + 8 + 8 * 10 + 10
     assert result.macs == 64 * 8 + 8 * 10
@@ -108,10 +110,19 @@ def test_loss_is_read_from_the_compiled_model(asked, loss):
 def test_measuring_trains_nothing_and_agrees_with_training(plain):
     measured = measure_trial(trial())
     assert measured.status == "done"
-    assert measured.metrics == {"examples": 100, "classes": 10}
+    assert measured.metrics == {"examples": 100, "classes": 10, "rare_classes": 0}
     for name in ("params", "macs", "fingerprint", "loss"):
         assert getattr(measured, name) == getattr(plain, name)
     assert measured.arithmetic.startswith("threads: ")
+
+
+def test_measures_on_request_change_nothing_else(plain):
+    asked = run_trial(replace(trial(), measures=("gradient_ratio", "dead_units")))
+    new = {name: asked.metrics[name] for name in asked.trial.measures}
+    assert asked.metrics == plain.metrics | new
+    assert asked.findings == plain.findings
+    assert 0 < new["gradient_ratio"] < 10
+    assert new["dead_units"] * 8 in range(9)
 
 
 def test_measurement_holds_notes_on_the_data(tmp_path):

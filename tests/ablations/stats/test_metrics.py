@@ -5,7 +5,7 @@ from ablations.stats import StatisticsError, common_metrics, direction
 
 
 @pytest.mark.parametrize(
-    "metric", ["loss", "test_loss", "test_nll", "val_mae", "params", "seconds"]
+    "metric", ["loss", "test_loss", "test_nll", "val_mae", "params", "seconds", "gap", "loss_gap"]
 )
 def test_lower_is_better(metric):
     assert direction(metric) == "lower"
@@ -27,8 +27,9 @@ def test_unknown_direction_is_not_guessed():
         "`directions`: expected an entry for the metric bleu, because its name does not tell "
         "whether lower or higher is better. Pass directions={'bleu': 'lower'} or 'higher'; known "
         "are names that end in loss, nll, mae, mse, rmse, error, params, macs, seconds, bytes, "
-        "epochs, accuracy, f1, f1_score, auc, precision, recall, r2, f_beta_score, fbeta_score, "
-        "r2_score, binary_io_u, cosine_similarity, concordance_correlation, pearson_correlation."
+        "epochs, gap, dead_units, accuracy, f1, f1_score, auc, precision, recall, r2, "
+        "f_beta_score, fbeta_score, r2_score, binary_io_u, cosine_similarity, "
+        "concordance_correlation, pearson_correlation, gradient_ratio."
     )
 
 
@@ -46,10 +47,10 @@ def test_only_the_end_of_a_name_counts():
 def test_only_losses_of_one_kind_are_compared():
     trials = pd.DataFrame({"variant": ["baseline", "a", "b", "c"]})
     kinds = {"baseline": "crossentropy", "a": "crossentropy", "b": "mse"}
-    table = common_metrics(trials, ["train_loss", "test_nll"], kinds)
+    table = common_metrics(trials, ["train_loss", "test_nll", "loss_gap", "gap"], kinds)
     apart = table[~table["comparable"]]
-    assert list(apart["variant"]) == ["b"]
-    assert list(apart["metric"]) == ["train_loss"]
+    assert list(apart["variant"]) == ["b", "b"]
+    assert list(apart["metric"]) == ["train_loss", "loss_gap"]
     assert set(table["variant"]) == {"a", "b", "c"}
 
 

@@ -56,6 +56,10 @@ def test_wrong_seeds(seeds):
     )
 
 
+METRICS = "loss, accuracy, macro_f1, minority_f1, nll, gap, loss_gap, " + (
+    "gradient_ratio, dead_units, mae, rmse"
+)
+
 REFUSED = [
     (
         {"factors": {}},
@@ -145,20 +149,29 @@ REFUSED = [
     ({"recipe": {"epochs": 3}}, "`recipe`: expected a Recipe; got {'epochs': 3}."),
     (
         {"metrics": []},
-        "`metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, rmse; got [].",
+        f"`metrics`: expected at least one of {METRICS}; got [].",
     ),
     (
         {"metrics": 3},
-        "`metrics`: expected at least one of loss, accuracy, macro_f1, nll, mae, rmse; got 3.",
+        f"`metrics`: expected at least one of {METRICS}; got 3.",
     ),
     (
         {"metrics": [1]},
-        "`metrics`: there is no metric `1`. Known: loss, accuracy, macro_f1, nll, mae, rmse.",
+        f"`metrics`: there is no metric `1`. Known: {METRICS}.",
     ),
     (
         {"metrics": ["acuracy"]},
-        "`metrics`: there is no metric `acuracy`; did you mean `accuracy`? Known: "
-        "loss, accuracy, macro_f1, nll, mae, rmse.",
+        f"`metrics`: there is no metric `acuracy`; did you mean `accuracy`? Known: {METRICS}.",
+    ),
+    (
+        {"metrics": ["gap", "loss"], "seeds": "auto"},
+        "`metrics`: expected a metric of the validation split first, such as loss, because it "
+        "decides what seeds='auto' runs next; got gap, which is of no single split.",
+    ),
+    (
+        {"metrics": ["loss_gap"], "design": "path"},
+        "`metrics`: expected a metric of the validation split first, such as loss, because it "
+        "decides what the design 'path' runs next; got loss_gap, which is of no single split.",
     ),
     (
         {"margins": {"nll": 0.1}},

@@ -68,7 +68,7 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
         load_data((X, Y), labelnoise=0.1)
     assert str(caught.value) == (
         "`load_data` takes no `labelnoise`; did you mean `label_noise`? It takes spec, seed, "
-        "normalize, train_size, label_noise, imbalance, validation, test, kind."
+        "normalize, train_size, label_noise, target_outliers, imbalance, validation, test, kind."
     )
 
 

@@ -140,6 +140,53 @@ def test_train_size_of_a_regression_keeps_the_beginning():
     np.testing.assert_array_equal(part.train.x, whole.train.x[:7])
 
 
+def targets(n=100, **options):
+    """Return the origins and the targets of the training split of a regression."""
+    y = np.random.default_rng(5).normal(3, 0.5, n).astype("float32")
+    x = np.arange(float(n)).reshape(-1, 1, 1, 1)
+    data = load_data((x, y), normalize="none", validation=0.0, test=0.0, **options)
+    at = data.train.x.ravel().astype(int)
+    return at, y[at], data.train.y
+
+
+@given(seed=SEEDS, share=st.floats(0, 1))
+def test_outliers_are_ten_deviations_from_their_targets(seed, share):
+    _, clean, y = targets(seed=seed, target_outliers=share)
+    distances = np.abs(y.astype(float) - clean) / np.std(clean.astype(float))
+    replaced = distances > 1
+    assert replaced.sum() == np.floor(100 * share + 0.5)
+    np.testing.assert_allclose(distances[replaced], 10, rtol=1e-5)
+    assert (distances[~replaced] == 0).all()
+    assert y.dtype == np.float32
+
+
+@given(seed=SEEDS, shares=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_larger_share_keeps_the_outliers_of_a_smaller_one(seed, shares):
+    (_, clean, few), (_, _, many) = (
+        targets(seed=seed, target_outliers=share) for share in sorted(shares)
+    )
+    np.testing.assert_array_equal(few[few != clean], many[few != clean])
+
+
+def test_outliers_lie_on_both_sides_equally_often():
+    _, clean, y = targets(10_000, target_outliers=1.0)
+    assert abs((y > clean).mean() - 0.5) < 4 * 0.5 / 100  # 4 standard deviations
+
+
+def test_outliers_do_not_depend_on_the_training_size():
+    _, _, few = targets(train_size=0.5, target_outliers=1.0)
+    _, _, every = targets(target_outliers=1.0)
+    np.testing.assert_array_equal(few, every[:50])
+
+
+def test_outliers_leave_the_other_splits_and_the_source_alone():
+    source = np.arange(100.0).reshape(-1, 1, 1, 1), np.linspace(0.5, 1, 100)
+    clean, changed = load_data(source), load_data(source, target_outliers=1.0)
+    for split in ("validation", "test"):
+        np.testing.assert_array_equal(getattr(clean, split).y, getattr(changed, split).y)
+    np.testing.assert_array_equal(source[1], np.linspace(0.5, 1, 100))
+
+
 @pytest.mark.parametrize(
     ("counts", "options", "sentence"),
     [
@@ -173,6 +220,12 @@ def test_train_size_of_a_regression_keeps_the_beginning():
         ),
         (
             [50, 50],
+            {"target_outliers": 0.1},
+            "`target_outliers`: expected 0.0 for 'arrays', whose labels are classes; got 0.1. Use "
+            "`label_noise`, which replaces labels by other classes.",
+        ),
+        (
+            [50, 50],
             {"normalize": "standardise"},
             "`normalize` of `load_data` must be one of 'unit', 'standardize', 'none'; got "
             "'standardise'; did you mean 'standardize'?",
@@ -183,6 +236,14 @@ def test_a_toggle_that_the_data_does_not_allow_is_refused(counts, options, sente
     with pytest.raises(ToggleError) as caught:
         train(counts, **options)
     assert str(caught.value) == sentence
+
+
+def test_constant_targets_get_no_outliers():
+    with pytest.raises(ToggleError) as caught:
+        load_data((np.zeros((10, 2, 2, 1)), np.full(10, 0.5)), target_outliers=0.1)
+    assert str(caught.value) == (
+        "`target_outliers`: expected 0 for constant targets, which have no spread; got 0.1."
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 import cnnzoo
 from cnnzoo import LabelError, evaluate
 from cnnzoo.models.losses import LOSSES
+from cnnzoo.training.evaluation import evaluate_each, minority_classes
 
 SHAPE = (4, 4, 1)
 RNG = np.random.default_rng(0)
@@ -166,6 +167,31 @@ def test_macro_f1_with_missing_classes_equals_scikit_learn(labels, predicted):
     outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[predicted]
     found = evaluate(echo(), outputs, np.array(labels))["macro_f1"]
     assert found == pytest.approx(f1_score(labels, predicted, average="macro", zero_division=0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "minority"),
+    [
+        ([0, 0, 1, 1, 3], [0, 3, 1, 0, 3], [1, 3]),
+        ([0, 0, 1, 3], [0, 0, 1, 1], [3]),  # never predicted
+        ([0, 0, 1, 1], [2, 0, 1, 1], [2, 1]),  # predicted alone
+    ],
+)
+def test_minority_f1_equals_scikit_learn(labels, predicted, minority):
+    outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[predicted]
+    found, _ = evaluate_each(echo(), outputs, np.array(labels), minority=minority)
+    expected = f1_score(labels, predicted, labels=minority, average="macro", zero_division=0)
+    assert found["minority_f1"] == pytest.approx(expected)
+
+
+def test_unseen_minority_has_no_f1():
+    outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[[0, 1]]
+    found, _ = evaluate_each(echo(), outputs, np.array([0, 1]), minority=[3])
+    assert "minority_f1" not in found
+
+
+def test_half_of_the_most_frequent_class_is_no_minority():
+    assert minority_classes(np.repeat([0, 1, 2, 3], [10, 5, 4, 7]), 4) == [2]
 
 
 def test_many_rare_classes_give_no_warning():

@@ -11,6 +11,7 @@ from helpers.small_trainings import (
     NOISY,
     RECIPE,
     SHAPE,
+    angles,
     assert_same,
     differ,
     digits,
@@ -20,6 +21,7 @@ from helpers.small_trainings import (
     weights_of,
 )
 from helpers.watched import watch
+from sklearn.metrics import f1_score
 from tensorflow.python.eager import context  # no public name tells the global seed
 
 import cnnzoo
@@ -174,7 +176,7 @@ def test_metrics_of_every_split_and_history_of_every_epoch():
         f"{split}_{metric}"
         for split in ("train", "validation", "test")
         for metric in ("loss", "accuracy", "macro_f1", "nll")
-    }
+    } | {"gap", "loss_gap"}
     assert set(trained.history) == {
         "loss",
         "accuracy",
@@ -194,6 +196,44 @@ def test_no_validation_metrics_without_validation_data():
     trained = train(quick(), data, Recipe(epochs=1), seed=0)
     assert set(trained.history) == {"loss", "accuracy", "learning_rate"}
     assert {name.partition("_")[0] for name in trained.metrics} == {"train"}
+
+
+def test_gap_is_between_training_and_validation():
+    trained = train(quick(), digits(), Recipe(epochs=3), seed=0)
+    loss, correct = {}, {}
+    for split in ("train", "validation"):
+        x, y = getattr(digits(), split)
+        outputs = trained.model.predict(x, verbose=0)
+        correct[split] = (outputs.argmax(1) == y).mean()
+        loss[split] = -np.log(outputs[np.arange(len(y)), y]).mean()
+    gap = correct["train"] - correct["validation"]
+    assert trained.metrics["gap"] == pytest.approx(gap)
+    expected = loss["validation"] - loss["train"]
+    assert trained.metrics["loss_gap"] == pytest.approx(expected, rel=1e-4)
+    assert gap != 0 != expected
+
+
+def test_gap_of_a_regression_is_of_absolute_errors():
+    model = cnnzoo.mlp(input_shape=SHAPE, classes=1, units=4, loss="mse", seed=0)
+    model.run_eagerly = True
+    trained = train(model, angles(), Recipe(epochs=1), seed=0)
+    train_mae, validation_mae = (
+        np.abs(model.predict(x, verbose=0)[:, 0] - y).mean()
+        for x, y in (angles().train, angles().validation)
+    )
+    assert trained.metrics["gap"] == pytest.approx(validation_mae - train_mae, rel=1e-4)
+
+
+def test_minority_f1_is_of_the_rare_training_classes():
+    x, y = examples(60)
+    common = (y == 0) | (np.arange(60) < 12)  # 20 examples of class 0, and 4 of each other
+    data = cnnzoo.load_data((x[common], y[common]), validation=0.25, test=0.25)
+    trained = train(quick(), data, Recipe(epochs=1), seed=0)
+    for split in ("train", "validation", "test"):
+        x, y = getattr(data, split)
+        predicted = trained.model.predict(x, verbose=0).argmax(1)
+        expected = f1_score(y, predicted, labels=[1, 2], average="macro", zero_division=0)
+        assert trained.metrics[f"{split}_minority_f1"] == pytest.approx(expected)
 
 
 def test_training_learns(capsys):

@@ -273,7 +273,7 @@ KINDS = (
             {},
             "`constant` declares no hyperparameters, and `search` is empty. Add toggles of the "
             "recipe or the data to `search`: epochs, batch_size, schedule, augment, class_weight, "
-            "early_stopping, normalize, train_size, label_noise, imbalance.",
+            "early_stopping, normalize, train_size, label_noise, target_outliers, imbalance.",
         ),
         (
             own.build,
@@ -281,7 +281,7 @@ KINDS = (
             "`rate`: expected a toggle of `build`, its recipe or its data. Toggles of the model: "
             "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
             "augment, class_weight, early_stopping; of the data: normalize, train_size, "
-            "label_noise, imbalance.",
+            "label_noise, target_outliers, imbalance.",
         ),
     ],
 )
