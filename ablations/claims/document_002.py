@@ -94,7 +94,7 @@ CLAIMS: tuple[Claim, ...] = (
                 factors={"loss": ["mse", "mae"], "target_outliers": [0.0, 0.1, 0.2]},
                 baseline={"loss": "mse", "target_outliers": 0.0, "filters": 8, "train_size": 2000},
                 design="full-factorial",
-                seeds=10,
+                seeds=20,
                 recipe=Recipe(epochs=5),
                 metrics=("mae", "rmse"),
                 name="outliers",
