@@ -90,15 +90,16 @@ def contrast_of(hypothesis: Hypothesis, results: Results) -> Contrast:
     if hypothesis.measure not in NO_QUALITY:
         diverged = _diverged(trials).reindex_like(table).fillna(False).astype(bool)
         table, bound, excluded = bounded(table, diverged, weights, hypothesis.measure)
-        notes += [*bound, *_without_learning(trials, diverged)]
-    complete = table.notna().all(axis=1)
+        complete = trials[trials["seed"].isin(table.index[table.notna().all(axis=1)])]
+        notes += [*bound, *_without_learning(complete, diverged)]
+    complete_blocks = table.notna().all(axis=1)
     notes += _lost(table, trials)
-    values = table[complete].to_numpy() * np.array(list(weights.values()))
+    values = table[complete_blocks].to_numpy() * np.array(list(weights.values()))
     return Contrast(
         values.sum(axis=1) - hypothesis.constant,
         np.max(noise_of(values), axis=1, initial=0.0),
         weights,
-        int((~complete).sum()),
+        int((~complete_blocks).sum()),
         tuple(notes),
         excluded,
     )
@@ -114,11 +115,12 @@ def _not_run(trials: pd.DataFrame) -> list[str]:
 
 
 def _with_code(trials: pd.DataFrame, *codes: str) -> pd.DataFrame:
-    """Return which trials that ran have one of some codes: a row per seed, a column per variant."""
+    """Return which trials have one of some codes: a row per seed, a column per variant."""
     ran = trials[trials["status"].isin(ENDED)]
     marked = [bool({*codes} & {*str(found).split()}) for found in ran["codes"]]
     tidy = ran[["seed", "variant"]].assign(marked=marked)
-    return tidy.pivot(index="seed", columns="variant", values="marked")  # noqa: PD010 no aggregation
+    table = tidy.pivot(index="seed", columns="variant", values="marked")  # noqa: PD010 no aggregation
+    return table.fillna(False).astype(bool)  # trials that have not run have no code
 
 
 def _diverged(trials: pd.DataFrame) -> pd.DataFrame:
@@ -155,10 +157,10 @@ def bounded(
 
 
 def _without_learning(trials: pd.DataFrame, diverged: pd.DataFrame) -> list[str]:
-    """Return the notes on seed blocks at chance level, and on artefacts of inference."""
-    chance = _with_code(trials, AT_CHANCE).reindex_like(diverged).fillna(False).astype(bool)
-    blocks, notes = len(diverged), []
-    idle = int((chance | diverged).all(axis=1).sum())
+    """Return the notes on complete seed blocks at chance level, and on artefacts of inference."""
+    chance = _with_code(trials, AT_CHANCE)
+    blocks, notes = len(chance), []
+    idle = int((chance | diverged.loc[chance.index]).all(axis=1).sum())
     if idle and idle == blocks:
         notes.append(ALL_AT_CHANCE)
     elif idle:
@@ -181,7 +183,8 @@ def _lost(table: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
     See `ablations.stats.lost_seeds`: the values that are left in the seed blocks with a failed
     trial are compared with those of the complete blocks.
     """
-    ended = _with_code(trials).notna().all(axis=1).reindex(table.index, fill_value=False)
+    ran = trials[trials["status"].isin(ENDED)].groupby("seed")["variant"].nunique()
+    ended = (ran == table.shape[1]).reindex(table.index, fill_value=False)
     complete = table.notna().all(axis=1)
     notes = []
     for name in table:

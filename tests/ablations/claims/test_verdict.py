@@ -172,6 +172,18 @@ def test_failures_in_hard_seeds_bar_the_verdict(stored):
     )
 
 
+def test_unfinished_study_has_no_verdict(stored):
+    def partly(trial):
+        if units_of(trial) == 16 and trial.seed == 7:
+            return None
+        return {**told(trial), "findings": (finding("modes-differ"),)}
+
+    row = one(higher("worse", "test_loss", {"units": 16}, margin=0.1), stored(STUDY, partly))
+    assert (row.n, row.verdict, row.low > 0) == (7, "inconclusive", True)
+    # In the complete blocks both trials have the finding, so that it explains no difference.
+    assert row.note == "1 of 8 seed blocks are incomplete; no verdict: the study is not finished"
+
+
 def test_fewer_than_six_blocks_have_no_verdict(stored):
     def failing(trial):
         failed = units_of(trial) == 16 and trial.seed in (0, 1, 7)
