@@ -10,7 +10,7 @@ from keras import layers
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import (
+from cnnzoo.doctor.layer_calls import (
     DROPOUT,
     LINEAR,
     NORMALIZATION,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data, DataError
-from cnnzoo.doctor.graph import Graph, Head, head_in
+from cnnzoo.doctor.layer_calls import Graph, Head, head_in
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError

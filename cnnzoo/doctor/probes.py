@@ -24,8 +24,8 @@ from cnnzoo.doctor.experiment import (
 )
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import walk_layers
 from cnnzoo.doctor.head import BINARY, CATEGORICAL
+from cnnzoo.doctor.layer_calls import walk_layers
 from cnnzoo.doctor.plan import TrainingPlan
 
 MAX_MACS = 1.0e11

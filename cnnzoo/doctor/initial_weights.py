@@ -10,8 +10,8 @@ from keras import layers
 from cnnzoo.doctor.architecture import SATURATING
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.doctor.graph import DEPTHWISE, Call
 from cnnzoo.doctor.inputs import MAX_SCALE
+from cnnzoo.doctor.layer_calls import DEPTHWISE, Call
 from cnnzoo.doctor.plan import TrainingPlan
 
 MAX_GROWTH = 100.0
