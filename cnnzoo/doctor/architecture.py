@@ -16,7 +16,7 @@ from cnnzoo.doctor.layer_calls import (
     NORMALIZATION,
     POOLING,
     RESHAPING,
-    Call,
+    LayerCall,
     walk_layers,
 )
 from cnnzoo.doctor.plan import TrainingPlan
@@ -61,7 +61,7 @@ def _named(paths: list[str]) -> str:
     return words + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
-def _passes(call: Call) -> bool:
+def _passes(call: LayerCall) -> bool:
     """Return whether a call leaves values as they are or only drops, normalizes or pools them."""
     kept = (*RESHAPING, *DROPOUT, *NORMALIZATION, *POOLING, layers.Identity)
     return isinstance(call.layer, kept)
@@ -150,19 +150,19 @@ def check_nonlinearity(plan: TrainingPlan) -> Iterator[Finding]:
         )
 
 
-def _is_plain(call: Call) -> bool:
+def _is_plain(call: LayerCall) -> bool:
     return not call.is_weighted and isinstance(call.layer, LINEAR) and call.activation == "linear"
 
 
 def check_map_sizes(plan: TrainingPlan) -> Iterator[Finding]:
     """Yield a finding if convolutions see maps of a single pixel."""
-    spatial: list[tuple[Call, int]] = []
+    spatial: list[tuple[LayerCall, int]] = []
     for call in plan.graph.calls:
         kernel = getattr(call.layer, "kernel_size", None)
         if not call.is_weighted or not kernel or max(kernel) == 1:
             continue
         first = getattr(call.layer, "data_format", "") == "channels_first"
-        sides = call.input_shape[2:] if first else call.input_shape[1:-1]
+        sides = call.shape[2:] if first else call.shape[1:-1]
         if None in sides:
             return
         spatial.append((call, math.prod(side or 1 for side in sides)))
