@@ -176,6 +176,8 @@ def check_command(
     with one_line_errors():
         if str(Path.cwd()) not in sys.path:  # where `python` looks for modules
             sys.path.insert(0, str(Path.cwd()))
+        if ":" in model:  # whose module may import Keras
+            load_keras()
         toggles = ToggleGroups.of(model).model
         settings: Any = parse_choices(choices or [], toggles, model)
         with console.status("checking"):

@@ -7,8 +7,14 @@ import keras
 import pandas as pd
 
 from cnnzoo.analysis.cost import macs_by_layer
-from cnnzoo.analysis.graph import GraphError, graph_of, inner_graph, is_graph
-from cnnzoo.analysis.receptive_field import ReceptiveField, field_of, refuse_other_models
+from cnnzoo.analysis.graph import (
+    GraphError,
+    graph_of,
+    inner_graph,
+    is_graph,
+    refuse_other_models,
+)
+from cnnzoo.analysis.receptive_field import ReceptiveField, field_of
 from cnnzoo.analysis.tracing import Tracer
 
 COLUMNS = (

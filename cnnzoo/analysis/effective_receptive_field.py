@@ -6,15 +6,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from cnnzoo.analysis.field_picture import picture
-from cnnzoo.analysis.graph import GraphError, graph_of
-from cnnzoo.analysis.receptive_field import (
-    LayerError,
-    ReceptiveField,
-    field_of,
-    refuse_other_models,
-)
+from cnnzoo.analysis.gradients import gradients
+from cnnzoo.analysis.graph import functional_graph
+from cnnzoo.analysis.receptive_field import LayerError, ReceptiveField, field_of
 from cnnzoo.analysis.tracing import Tracer, position_axes
 from cnnzoo.toggle import did_you_mean
 
@@ -68,7 +65,7 @@ class EffectiveReceptiveField:
         """The area as a share of the positions that the unit depends on."""
         return self.area / math.prod(last - first + 1 for first, last in self.window)
 
-    def plot(self, image: Any = None, *, dark: bool = False) -> Any:
+    def plot(self, image: Any = None) -> Any:
         """Draw the map and the theoretical receptive field over an image.
 
         Parameters
@@ -76,8 +73,6 @@ class EffectiveReceptiveField:
         image
             Image with the shape of the model's input; by default the first of those that were
             used, if there were any.
-        dark
-            Whether to draw for a dark page.
 
         Returns
         -------
@@ -98,7 +93,7 @@ class EffectiveReceptiveField:
         )
         shown = self._sample if image is None else image
         title = f"What the centre of {self.layer} sees"
-        return picture(self.map, self.window, shown, title, sentences, dark=dark)
+        return picture(self.map, self.window, shown, title, sentences)
 
 
 def effective_receptive_field(
@@ -153,14 +148,7 @@ def effective_receptive_field(
     (5, ((2, 6),))
     """
     name = "effective_receptive_field"
-    refuse_other_models(model, name)
-    try:
-        graph, tracer = graph_of(model), Tracer(model)
-    except GraphError as error:
-        raise TypeError(
-            f"`{name}`: expected a functional or sequential keras.Model; got `{model.name}`, and "
-            f"{error}. Build it with keras.Model(inputs, outputs)."
-        ) from None
+    graph, tracer = functional_graph(model, name), Tracer(model)
     shape = tuple(graph.inputs[0].shape)[1:]
     if len(graph.inputs) > 1 or None in shape:
         raise ValueError(
@@ -215,24 +203,21 @@ def _squared_gradients(
     model: keras.Model, tensor: Any, images: Any, moving: set[int], generator: np.random.Generator
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the mean square of the gradients of a map's central unit, per value of the input."""
-    import tensorflow as tf
-
     until = keras.Model(model.inputs, tensor)
+
+    def signed_sum(values: Any, signs: Any) -> Any:
+        return ops.sum(ops.cast(until(values, training=False), "float32") * signs)
+
     shape = tuple(tensor.shape)[1:]
     unit = tuple(n // 2 if axis in moving else slice(None) for axis, n in enumerate(shape, 1))
     total = np.zeros(images.shape[1:])
     for start in range(0, len(images), CHUNK):
-        batch = tf.constant(images[start : start + CHUNK])
+        batch = images[start : start + CHUNK]
         signs = np.zeros((len(batch), *shape), "float32")
         chosen = signs[(slice(None), *unit)]
         signs[(slice(None), *unit)] = generator.choice([-1.0, 1.0], chosen.shape)
-        with tf.GradientTape() as tape:
-            tape.watch(batch)
-            outputs = until(batch, training=False)
-            loss = tf.reduce_sum(tf.cast(outputs, "float32") * signs)
-        gradient = tape.gradient(loss, batch)
-        if gradient is not None:
-            total += np.square(gradient.numpy().astype("float64")).sum(axis=0)
+        gradient, _ = gradients(signed_sum, batch, signs)
+        total += np.square(gradient.astype("float64")).sum(axis=0)
     mean: np.ndarray[Any, np.dtype[np.float64]] = total / len(images)
     return mean
 

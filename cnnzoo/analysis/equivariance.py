@@ -47,7 +47,7 @@ class Equivariance:
         """
         import altair as alt
 
-        from cnnzoo.analysis.tiles import TEXT
+        from cnnzoo.analysis.tiles import TEXT, heading
 
         rows = self.table.assign(name=self.table["layer"] + " (" + self.table["property"] + ")")
         order = list(dict.fromkeys(rows["name"]))
@@ -73,7 +73,7 @@ class Equivariance:
                 width=alt.Step(52),
                 height=alt.Step(24),
                 background="transparent",
-                title=alt.TitleParams("Response to shifts", anchor="start", color=TEXT),
+                title=heading("Response to shifts"),
             )
             .configure_view(stroke=None)
             .configure_axis(**text, domain=False, ticks=False)
@@ -119,8 +119,10 @@ def equivariance(
 
     Raises
     ------
+    TypeError
+        If the model is not functional or sequential.
     InspectionError
-        If the model is not functional, or the images, shifts or the border do not fit.
+        If the images, shifts or the border do not fit.
 
     References
     ----------

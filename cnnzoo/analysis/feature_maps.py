@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnzoo.analysis.graph import functional_graph
 from cnnzoo.analysis.tiles import grey, tiles
 from cnnzoo.toggle import did_you_mean
 
@@ -38,8 +39,10 @@ def layer_outputs(
 
     Raises
     ------
+    TypeError
+        If the model is not functional or sequential.
     InspectionError
-        If the model is not functional, a layer is unknown, or the batch does not fit.
+        If a layer is unknown, or the batch does not fit.
 
     Examples
     --------
@@ -70,19 +73,12 @@ def inspectable(model: keras.Model) -> list[keras.Layer]:
 
     Raises
     ------
+    TypeError
+        If the model is not functional or sequential.
     InspectionError
-        If the model is not a functional or sequential one with one input.
+        If it has several inputs.
     """
-    if not isinstance(model, keras.Model):
-        received = type(model).__name__
-        if isinstance(model, str):
-            received = f"{model!r}. Build it first: cnnzoo.build({model!r})"
-        raise InspectionError(f"`model`: expected a keras.Model; got {received}.")
-    if not _inputs(model):
-        raise InspectionError(
-            f"`{model.name}`: expected a built functional or sequential model; got a "
-            f"{type(model).__name__}. Build it with keras.Model(inputs, outputs)."
-        )
+    functional_graph(model, "model")
     if len(model.inputs) != 1:
         raise InspectionError(
             f"`{model.name}`: expected a model with one input; got {len(model.inputs)}."
@@ -225,8 +221,10 @@ def maps_of(
 
     Raises
     ------
+    TypeError
+        If the model is not functional or sequential.
     InspectionError
-        If the model is not functional, a layer is unknown, or the image does not fit.
+        If a layer is unknown, or the image does not fit.
 
     Examples
     --------
@@ -238,13 +236,6 @@ def maps_of(
     batch = one_image(model, image)
     outputs = layer_outputs(model, batch, layers)
     return FeatureMaps(batch[0], {name: array[0] for name, array in outputs.items()})
-
-
-def _inputs(model: keras.Model) -> list[Any]:
-    try:
-        return list(model.inputs or [])
-    except (AttributeError, ValueError):  # not built
-        return []
 
 
 def _has_one_output(layer: keras.Layer) -> bool:

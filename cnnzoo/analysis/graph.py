@@ -18,7 +18,7 @@ class GraphError(Exception):
     """Raised if the calls of a model or a layer are unknown; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer or an operation in a graph.
 
@@ -98,7 +98,7 @@ def graph_of(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) 
     Raises
     ------
     GraphError
-        If `model` is a subclass of ``keras.Model`` with a custom ``call``.
+        If `model` is a subclass of ``keras.Model`` with a custom ``call``, or not built.
 
     Examples
     --------
@@ -111,7 +111,8 @@ def graph_of(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) 
     graph = getattr(model, "_functional", None) or model
     nodes = getattr(graph, "_nodes_by_depth", None)
     if nodes is None or not type(model).call.__module__.startswith(KERAS):
-        raise GraphError("its `call` is custom")
+        is_unbuilt = isinstance(model, keras.Sequential) and not model.built
+        raise GraphError("it is not built" if is_unbuilt else "its `call` is custom")
     tensors = {id(tensor): tensor for tensor in graph.inputs}
     reshaped = bool(shapes) and any(
         tuple(tensor.shape) != shape for tensor, shape in zip(graph.inputs, shapes, strict=False)
@@ -133,6 +134,40 @@ def graph_of(model: keras.Model, shapes: Sequence[tuple[int | None, ...]] = ()) 
                 tensors |= {id(old): new for old, new in zip(node.outputs, outputs, strict=True)}
             calls.append(Call(node.operation, args, outputs, kwargs))
     return Graph(inputs, [tensors.get(id(tensor), tensor) for tensor in graph.outputs], calls)
+
+
+def refuse_other_models(model: Any, name: str) -> None:
+    """Raise TypeError if `model` is no ``keras.Model``; its message begins with `name`."""
+    if not isinstance(model, keras.Model):
+        received = type(model).__name__
+        if isinstance(model, str):
+            received = f"{model!r}. Build it first: cnnzoo.build({model!r})"
+        raise TypeError(f"`{name}`: expected a keras.Model; got {received}.")
+
+
+def functional_graph(model: Any, name: str) -> Graph:
+    """Return the calls of a model that must be functional or sequential.
+
+    Parameters
+    ----------
+    model
+        The model.
+    name
+        Public function or parameter that an error names.
+
+    Raises
+    ------
+    TypeError
+        If it is no ``keras.Model``, has a custom ``call`` or is not built.
+    """
+    refuse_other_models(model, name)
+    try:
+        return graph_of(model)
+    except GraphError as error:
+        raise TypeError(
+            f"`{name}`: expected a functional or sequential keras.Model; got `{model.name}`, and "
+            f"{error}. Build it with keras.Model(inputs, outputs)."
+        ) from None
 
 
 def expand(call: Call) -> keras.Function:

@@ -5,7 +5,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
+from cnnzoo.analysis.gradients import gradients
 from cnnzoo.analysis.graph import Call, is_symbolic
 from cnnzoo.analysis.readings import Move
 from cnnzoo.analysis.windows import NOTHING, Positions, Reading
@@ -91,23 +93,21 @@ def _regions(call: Call, number: int, output: int, target: int, axes: Sequence[i
 
     The other axes of the output are at their centres; the result is (position, axis, 2).
     """
-    import tensorflow as tf
-
     shape = tuple(call.outputs[output].shape)[1:]
     length = shape[target - 1]
     if length > MAX_POSITIONS:
         raise MeasureError(f"its output has {length} positions on an axis")
     largest = max(int(np.prod(tuple(tensor.shape)[1:])) for tensor in call.tensors)
     chunk = max(1, MAX_VALUES // largest)
+    if not keras.backend.is_float_dtype(call.tensors[number].dtype):
+        raise MeasureError("its input consists of integers")
     touched = np.zeros((length, *(tuple(call.tensors[number].shape)[1:])), bool)
     generator = np.random.default_rng(0)
     for _ in range(DRAWS):
         values = [_draw(generator, tensor) for tensor in call.tensors]
         for start in range(0, length, chunk):
             positions = np.arange(start, min(start + chunk, length))
-            batch = [tf.repeat(value, len(positions), axis=0) for value in values]
-            if not batch[number].dtype.is_floating:
-                raise MeasureError("its input consists of integers")
+            batch = [np.repeat(value, len(positions), axis=0) for value in values]
             select = np.zeros((len(positions), *shape), "float32")
             index: list[Any] = [np.arange(len(positions))]
             for axis, size in enumerate(shape, 1):
@@ -116,17 +116,19 @@ def _regions(call: Call, number: int, output: int, target: int, axes: Sequence[i
             if target != len(shape) and len(shape) > 1:
                 index[-1] = slice(None)
             select[tuple(index)] = 1.0
-            with tf.GradientTape() as tape:
-                tape.watch(batch[number])
-                result = _evaluate(call, batch, output)
+
+            def selected(value: Any, batch: list[Any] = batch, select: Any = select) -> Any:
+                given = [*batch[:number], value, *batch[number + 1 :]]
+                result = _evaluate(call, given, output)
                 if tuple(result.shape)[1:] != shape:
                     raise MeasureError("its output has another shape than the graph says")
-                if not result.dtype.is_floating:
+                dtype = keras.backend.standardize_dtype(result.dtype)
+                if not keras.backend.is_float_dtype(dtype):
                     raise MeasureError("its output consists of integers")
-                total = tf.reduce_sum(result * tf.cast(select, result.dtype))
-            gradient = tape.gradient(total, batch[number])
-            if gradient is not None:
-                touched[positions] |= np.asarray(gradient) != 0
+                return ops.sum(result * ops.cast(select, dtype))
+
+            (gradient,) = gradients(selected, batch[number])
+            touched[positions] |= gradient != 0
     regions = np.full((length, len(axes), 2), NOTHING, np.int64)
     for place, axis in enumerate(axes):
         others = tuple(other for other in range(1, touched.ndim) if other != axis)
@@ -138,17 +140,14 @@ def _regions(call: Call, number: int, output: int, target: int, axes: Sequence[i
 
 
 def _draw(generator: np.random.Generator, tensor: Any) -> Any:
-    import tensorflow as tf
-
-    values = generator.uniform(0.1, 1.0, (1, *tuple(tensor.shape)[1:]))
-    return tf.cast(tf.constant(values), tensor.dtype)
+    return generator.uniform(0.1, 1.0, (1, *tuple(tensor.shape)[1:]))
 
 
 def _evaluate(call: Call, batch: Sequence[Any], output: int) -> Any:
     """Return an output of a call with other tensors, in inference mode."""
     values = iter(batch)
     args, kwargs = keras.tree.map_structure(
-        lambda value: next(values) if is_symbolic(value) else value,
+        lambda value: ops.cast(next(values), value.dtype) if is_symbolic(value) else value,
         (list(call.args), dict(call.kwargs)),
     )
     if isinstance(call.layer, keras.Layer) and call.layer._call_has_training_arg:

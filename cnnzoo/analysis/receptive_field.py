@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import keras
 
-from cnnzoo.analysis.graph import GraphError
+from cnnzoo.analysis.graph import functional_graph
 from cnnzoo.analysis.tracing import Tracer, position_axes, sources
 from cnnzoo.analysis.windows import Flags, Positions, Trace
 from cnnzoo.toggle import did_you_mean
@@ -183,27 +183,12 @@ def receptive_field(model: keras.Model, layer: str | None = None) -> ReceptiveFi
     >>> receptive_field(model, "conv0").size
     (3, 3)
     """
-    refuse_other_models(model, "receptive_field")
-    try:
-        tracer = Tracer(model)
-    except GraphError as error:
-        raise TypeError(
-            f"`receptive_field`: expected a functional or sequential keras.Model; got "
-            f"`{model.name}`, and {error}. Build it with keras.Model(inputs, outputs)."
-        ) from None
+    functional_graph(model, "receptive_field")
+    tracer = Tracer(model)
     if layer is not None and layer not in tracer.states:
         nearest = did_you_mean(layer, list(tracer.states))
         raise LayerError(f"`layer`: `{model.name}` has no layer `{layer}`{nearest}")
     return field_of(tracer, layer)
-
-
-def refuse_other_models(model: object, function: str) -> None:
-    """Raise TypeError in the name of a public function if `model` is no built ``keras.Model``."""
-    if not isinstance(model, keras.Model):
-        received = type(model).__name__
-        if isinstance(model, str):
-            received = f"{model!r}. Build it first: cnnzoo.build({model!r})"
-        raise TypeError(f"`{function}`: expected a keras.Model; got {received}.")
 
 
 def field_of(tracer: Tracer, layer: str | None = None) -> ReceptiveField:

@@ -93,6 +93,23 @@ def png_url(pixels: NDArray[np.uint8], side: int = 2 * TILE) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def heading(title: str, sentences: Sequence[str] = ()) -> Any:
+    """Return the title of a picture, with sentences below it."""
+    import altair as alt
+
+    return alt.TitleParams(
+        title,
+        subtitle=[*sentences],
+        anchor="start",
+        color=TEXT,
+        subtitleColor=TEXT,
+        fontSize=14,
+        fontWeight=600,
+        subtitleFontSize=12,
+        subtitlePadding=6,
+    )
+
+
 def tiles(
     images: Sequence[NDArray[np.uint8]],
     titles: Sequence[str],
@@ -150,9 +167,8 @@ def tiles(
         shape="square", size=side**2, color=TEXT, strokeWidth=1, opacity=0.4, filled=False
     )
     labels = base.mark_text(dy=-side / 2 - 8, color=TEXT, fontSize=11).encode(text="label:N")
-    heading = alt.TitleParams(title, anchor="start", color=TEXT, fontSize=14, fontWeight=600)
     return (
-        alt.layer(pictures, edges, labels, title=heading)
+        alt.layer(pictures, edges, labels, title=heading(title))
         .properties(width=width, height=height, background="transparent")
         .configure_view(stroke=None)
     )

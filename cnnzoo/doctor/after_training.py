@@ -11,7 +11,6 @@ from cnnzoo.doctor.chance_curves import (
 )
 from cnnzoo.doctor.clipping import check_clipping
 from cnnzoo.doctor.finding import Finding, Severity
-from cnnzoo.doctor.gradients import check_vanishing
 from cnnzoo.doctor.instability import check_instability
 from cnnzoo.doctor.label_signal import check_label_signal
 from cnnzoo.doctor.learning_rate import check_rate
@@ -21,6 +20,7 @@ from cnnzoo.doctor.penalty import check_penalty
 from cnnzoo.doctor.record import Record, is_bad
 from cnnzoo.doctor.stopping import check_stopping
 from cnnzoo.doctor.units import check_dead_units, check_saturation
+from cnnzoo.doctor.vanishing import check_vanishing
 
 RESULTS = (check_nonfinite, check_metric_chance, check_instability)
 """Diagnoses that tell of a bad result."""

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 from keras import layers
 
+from cnnzoo.analysis.receptive_field import field_of
+from cnnzoo.analysis.tracing import Tracer
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import (
+from cnnzoo.doctor.layer_calls import (
     DROPOUT,
     LINEAR,
     NORMALIZATION,
     POOLING,
     RESHAPING,
-    Call,
+    LayerCall,
     walk_layers,
 )
 from cnnzoo.doctor.plan import TrainingPlan
@@ -42,6 +44,13 @@ MIN_KEPT = 0.1
 ONE_PIXEL_SHARE = 0.5
 """Share of the spatial convolutions on maps of one pixel from which it is a warning (own)."""
 
+AVERAGES_OF_IMAGES = (layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D)
+"""Layers that average over all positions of an image or a volume."""
+
+SMALL_FIELD = 0.25
+"""Share of each side of the image below which a receptive field is small (own choice). Models of
+patches of a seventh still learn (Brendel and Bethge 2019), so it is a note."""
+
 FINE_TUNING_RATE = 3e-4
 """Learning rate of Adam above which pretrained weights are usually lost (own choice)."""
 
@@ -51,6 +60,7 @@ def check_architecture(plan: TrainingPlan) -> Iterator[Finding]:
     yield from check_hidden_activations(plan)
     yield from check_nonlinearity(plan)
     yield from check_map_sizes(plan)
+    yield from check_receptive_field(plan)
     yield from check_dropout(plan)
     yield from check_trainable(plan)
 
@@ -61,7 +71,7 @@ def _named(paths: list[str]) -> str:
     return words + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
-def _passes(call: Call) -> bool:
+def _passes(call: LayerCall) -> bool:
     """Return whether a call leaves values as they are or only drops, normalizes or pools them."""
     kept = (*RESHAPING, *DROPOUT, *NORMALIZATION, *POOLING, layers.Identity)
     return isinstance(call.layer, kept)
@@ -150,19 +160,23 @@ def check_nonlinearity(plan: TrainingPlan) -> Iterator[Finding]:
         )
 
 
-def _is_plain(call: Call) -> bool:
+def _is_plain(call: LayerCall) -> bool:
     return not call.is_weighted and isinstance(call.layer, LINEAR) and call.activation == "linear"
+
+
+def _spatial_convolutions(plan: TrainingPlan) -> Iterator[LayerCall]:
+    """Yield the convolutions that see more than one position."""
+    for call in plan.graph.weighted():
+        if max(getattr(call.layer, "kernel_size", None) or (1,)) > 1:
+            yield call
 
 
 def check_map_sizes(plan: TrainingPlan) -> Iterator[Finding]:
     """Yield a finding if convolutions see maps of a single pixel."""
-    spatial: list[tuple[Call, int]] = []
-    for call in plan.graph.calls:
-        kernel = getattr(call.layer, "kernel_size", None)
-        if not call.is_weighted or not kernel or max(kernel) == 1:
-            continue
+    spatial: list[tuple[LayerCall, int]] = []
+    for call in _spatial_convolutions(plan):
         first = getattr(call.layer, "data_format", "") == "channels_first"
-        sides = call.input_shape[2:] if first else call.input_shape[1:-1]
+        sides = call.shape[2:] if first else call.shape[1:-1]
         if None in sides:
             return
         spatial.append((call, math.prod(side or 1 for side in sides)))
@@ -178,6 +192,36 @@ def check_map_sizes(plan: TrainingPlan) -> Iterator[Finding]:
         else "Use smaller pooling windows or strides, or larger images",
         severity=Severity.WARNING if share >= ONE_PIXEL_SHARE else Severity.NOTE,
         layer=tiny[0],
+    )
+
+
+def check_receptive_field(plan: TrainingPlan) -> Iterator[Finding]:
+    """Yield a finding if a model of images averages units that see small patches of them.
+
+    Flatten and a dense layer see the whole image, as squeeze-and-excitation and attention do.
+    Models of sequences are left out, in which single words may decide, and models of a single
+    convolution, which see patches on purpose.
+    """
+    pools = [call for call in plan.graph.calls if isinstance(call.layer, AVERAGES_OF_IMAGES)]
+    if len(pools) != 1 or len([*_spatial_convolutions(plan)]) < 2:
+        return
+    (pool,) = pools
+    before = plan.graph.before(pool)
+    tracer = Tracer(plan.model)
+    if field_of(tracer).global_by != pool.layer.name or not before:
+        return
+    field = field_of(tracer, before[0].path)
+    sides = [*zip(field.size, field.input_size, strict=True)]
+    if not sides or not all(
+        size and length and 1 < size < SMALL_FIELD * length for size, length in sides
+    ):
+        return
+    seen, whole = (" x ".join(map(str, each)) for each in zip(*sides, strict=True))
+    yield CODES["receptive-field-small"].finding(
+        f"each unit that `{pool.path}` averages sees {seen} of {whole} pixels, and no later layer "
+        "sees how these patches lie",
+        f"Add layers or strides before `{pool.path}`, or replace it by Flatten and Dense",
+        layer=pool.path,
     )
 
 

@@ -11,7 +11,7 @@ from cnnzoo.data import Data, DataError
 from cnnzoo.doctor.architecture import check_architecture
 from cnnzoo.doctor.finding import Finding, Severity, findings_table
 from cnnzoo.doctor.head import check_head
-from cnnzoo.doctor.initialization import check_initialization
+from cnnzoo.doctor.initial_weights import check_initialization
 from cnnzoo.doctor.inputs import check_inputs
 from cnnzoo.doctor.labels import check_labels
 from cnnzoo.doctor.plan import DEFAULT_BATCH, TrainingPlan, make_plan

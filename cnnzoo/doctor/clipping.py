@@ -1,15 +1,21 @@
 """Diagnosis of gradient clipping that leaves almost nothing."""
 
+import math
+
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.doctor.learning_rate import BETTER, NOTICED, fall
+from cnnzoo.doctor.learning_rate import end_of, fall
 from cnnzoo.doctor.record import Change, Record
 
 KEPT, SHARE = 0.01, 0.9
 """Share of the gradient that clipping must keep, and share of the measurements that it does not."""
 
+BETTER, NOTICED = 3.0, 0.02
+"""How many times as far the loss must fall without clipping, and the least share of the first loss
+that it must fall by (own choices)."""
+
 SCALE_FREE = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Lamb",
-              "Adafactor", "Muon")  # fmt: skip
+              "Adafactor", "Muon", "Ftrl")  # fmt: skip
 """Optimizers whose updates do not depend on the scale of the gradient."""
 
 
@@ -22,7 +28,7 @@ def check_clipping(record: Record) -> Finding | None:
     Parameters
     ----------
     record
-        The record of a training with a bad or poor result.
+        The record of a training with a bad or poor result, or of one that has not begun.
     """
     options, measured = record.optimizer.clipping, record.measured
     if not options or not measured or record.optimizer.name in SCALE_FREE:
@@ -41,10 +47,10 @@ def check_clipping(record: Record) -> Finding | None:
         if fall(without) < max(NOTICED, BETTER * fall(with_clipping)):
             return None
         evidence += (
-            f", and in experiments on one batch the loss goes from {without[0]:.3g} to "
-            f"{with_clipping[-1]:.3g}, and to {without[-1]:.3g} without clipping"
+            f", and experiments on one batch take the loss from {without[0]:.3g} to "
+            f"{end_of(with_clipping):.3g}, and to {end_of(without):.3g} without clipping"
         )
-    name = next(iter(options))
+    name, norm = next(iter(options)), clipped[0].gradient
     return CODES["gradient-clipped"].finding(
-        evidence, f"Raise {name} to about {clipped[0].gradient:.1g}, or leave it out"
+        evidence, f"Remove {name}, or set it to {10 ** math.ceil(math.log10(norm)):g}"
     )

@@ -171,6 +171,15 @@ CODES = {
             "NeuraLint",
         ),
         Code(
+            "receptive-field-small",
+            "The model sees small patches only",
+            "A global average pools units whose receptive field is a small part of the image, so "
+            "the model knows how often a pattern occurs, and not where.",
+            Severity.NOTE,
+            (Stage.BEFORE,),
+            "Brendel and Bethge (2019); Araujo et al. (2019)",
+        ),
+        Code(
             "dropout-high",
             "High dropout",
             "Dropout removes most of what the classifier needs, or follows the last layer.",

@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.doctor.experiment import (
+    NO_CHANGE,
+    STEPS,
     Course,
     Experiment,
     batches_of,
     default_weights,
     standardized,
 )
+from cnnzoo.doctor.learning_rate import HIGHER, LOWER
 from cnnzoo.doctor.plan import TrainingPlan, is_one_hot
 from cnnzoo.doctor.probes import constant_loss
+from cnnzoo.doctor.record import Change
 
 Array = NDArray[Any]
-
-STEPS = 40
-"""Number of steps of an experiment."""
 
 GAIN = 0.1
 """Share of a constant answer's loss by which a mended cause must lower the loss more than no
@@ -30,21 +31,19 @@ change does, to count as confirmed (own choice)."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """One thing that an experiment changes in a training.
+class Remedy:
+    """One thing that mends a cause in a short training.
 
     Parameters
     ----------
     code
-        Code of the cause that it mends.
+        Code of the cause.
     words
         What is changed, as the object of "train with".
-    rate
-        Factor of the learning rate.
+    change
+        What is changed in learning rate, clipping and penalties.
     scale_inputs, scale_targets
         Whether inputs and targets are standardized.
-    clipping, penalties
-        Whether the gradient is clipped and penalties are minimized, as the training says.
     shuffle
         Whether the examples are shuffled; as the training says if None.
     fresh
@@ -55,11 +54,9 @@ class Change:
 
     code: str = ""
     words: str = "no change"
-    rate: float = 1.0
+    change: Change = NO_CHANGE
     scale_inputs: bool = False
     scale_targets: bool = False
-    clipping: bool = True
-    penalties: bool = True
     shuffle: bool | None = None
     fresh: bool = False
     loss: Any = field(default=None, compare=False)
@@ -67,22 +64,22 @@ class Change:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change did to a short training.
+    """What a remedy did to a short training.
 
     Parameters
     ----------
-    change
-        The change.
+    remedy
+        The remedy.
     steps
         Number of steps of both trainings.
     before, after
-        Loss at the end without and with the change; infinite if it was not finite.
+        Loss at the end without and with the remedy; infinite if it was not finite.
     gain
-        Loss that the change removed, as a share of a constant answer's loss, or of the initial loss
+        Loss that the remedy removed, as a share of a constant answer's loss, or of the initial loss
         if that is unknown.
     """
 
-    change: Change
+    remedy: Remedy
     steps: int
     before: float
     after: float
@@ -90,16 +87,16 @@ class Effect:
 
     @property
     def confirmed(self) -> bool:
-        """Whether the change lowers the loss noticeably."""
+        """Whether the remedy lowers the loss noticeably."""
         return self.gain > GAIN
 
     def __str__(self) -> str:
         outcome = f"{_number(self.before)} without and {_number(self.after)} with it"
-        return f"{self.change.words}: after {self.steps} steps the loss is {outcome}"
+        return f"{self.remedy.words}: after {self.steps} steps the loss is {outcome}"
 
 
-def changes_for(plan: TrainingPlan, codes: Sequence[str]) -> list[Change]:
-    """Return the changes that are worth trying for a training.
+def remedies_for(plan: TrainingPlan, codes: Sequence[str]) -> list[Remedy]:
+    """Return the remedies that are worth trying for a training.
 
     A tenth and ten times the learning rate, and standardized inputs, are always tried, because
     their symptoms look alike; the others if their code is suspected.
@@ -111,53 +108,49 @@ def changes_for(plan: TrainingPlan, codes: Sequence[str]) -> list[Change]:
     codes
         Codes that are suspected.
     """
-    changes = [
-        Change("rate-high", "a tenth of the learning rate", rate=0.1),
-        Change("rate-high", "a hundredth of the learning rate", rate=0.01),
-        Change("rate-low", "ten times the learning rate", rate=10.0),
-        Change("rate-low", "a hundred times the learning rate", rate=100.0),
+    remedies = [
+        Remedy(code, f"{factor:,g} times the learning rate", Change(rate=factor))
+        for code, factors in (("rate-high", LOWER), ("rate-low", HIGHER))
+        for factor in (factors if code in codes else factors[:2])
     ]
-    if "rate-low" in codes:
-        changes.append(Change("rate-low", "10,000 times the learning rate", rate=1e4))
-    if "rate-high" in codes:
-        changes.append(Change("rate-high", "a thousandth of the learning rate", rate=1e-3))
     if plan.x.dtype.kind == "f" or plan.x.ndim > 2:
-        changes.append(Change("inputs-unscaled", "standardized inputs", scale_inputs=True))
+        remedies.append(Remedy("inputs-unscaled", "standardized inputs", scale_inputs=True))
     are_numbers = plan.loss_name in ("mean_squared_error", "mean_absolute_error")
     if are_numbers and not plan.is_classification:
-        changes.append(Change("targets-unscaled", "standardized targets", scale_targets=True))
+        remedies.append(Remedy("targets-unscaled", "standardized targets", scale_targets=True))
     suspected = {
-        "gradient-clipped": Change("gradient-clipped", "no clipping", clipping=False),
-        "penalty-high": Change("penalty-high", "no penalties", penalties=False),
-        "not-shuffled": Change("not-shuffled", "shuffled examples", shuffle=True),
+        "gradient-clipped": Remedy("gradient-clipped", "no clipping", Change(clipping=False)),
+        "penalty-high": Remedy("penalty-high", "no penalties", Change(penalties=False)),
+        "not-shuffled": Remedy("not-shuffled", "shuffled examples", shuffle=True),
     }
     for code in ("init-scale", "equal-weights", "gradient-missing", "initial-loss", "saturated"):
-        suspected[code] = Change("init-scale", "default initial weights", fresh=True)
+        suspected[code] = Remedy("init-scale", "default initial weights", fresh=True)
     if plan.head.activation in ("", "linear") and not plan.from_logits:
         loss = _logits_loss(plan.loss_name)
         if loss is not None:
-            suspected["head-loss"] = Change("head-loss", "from_logits=True", loss=loss)
+            suspected["head-loss"] = Remedy("head-loss", "from_logits=True", loss=loss)
     if plan.head.activation == "softmax" and is_one_hot(plan.y):
         loss = keras.losses.CategoricalCrossentropy()
-        change = Change("loss-for-numbers", "categorical_crossentropy", loss=loss)
-        suspected["loss-for-numbers"] = change
+        suspected["loss-for-numbers"] = Remedy(
+            "loss-for-numbers", "categorical_crossentropy", loss=loss
+        )
     for code in codes:
-        if code in suspected and suspected[code] not in changes:
-            changes.append(suspected[code])
-    return changes
+        if code in suspected and suspected[code] not in remedies:
+            remedies.append(suspected[code])
+    return remedies
 
 
-def try_changes(
-    plan: TrainingPlan, changes: Sequence[Change], *, steps: int = STEPS, seed: int = 0
+def try_remedies(
+    plan: TrainingPlan, remedies: Sequence[Remedy], *, steps: int = STEPS, seed: int = 0
 ) -> list[Effect]:
-    """Train a copy of the model with each change, from the same weights and on the same batches.
+    """Train a copy of the model with each remedy, from the same weights and on the same batches.
 
     Parameters
     ----------
     plan
         The training.
-    changes
-        The changes.
+    remedies
+        The remedies.
     steps
         Number of steps of each training.
     seed
@@ -174,33 +167,30 @@ def try_changes(
     >>> from cnnzoo.doctor.plan import make_plan
     >>> digits = cnnzoo.load_data("digits")
     >>> model = cnnzoo.mlp(input_shape=(8, 8, 1), learning_rate=1e-5, seed=0)
-    >>> change = Change("rate-low", "a hundred times the learning rate", rate=100.0)
-    >>> (effect,) = try_changes(make_plan(model, digits), [change])
+    >>> remedy = Remedy("rate-low", "100 times the learning rate", Change(rate=100.0))
+    >>> (effect,) = try_remedies(make_plan(model, digits), [remedy])
     >>> effect.confirmed
     True
     """
-    copies: dict[tuple[Any, bool, bool], Experiment] = {}  # traced once each
+    copies: dict[Any, Experiment] = {}  # traced once for each loss
 
-    def course_of(change: Change) -> Course:
-        key = (change.loss, change.clipping, change.penalties)
-        if key not in copies:
-            copies[key] = Experiment(
-                plan.model, loss=change.loss, clipping=change.clipping, penalties=change.penalties
-            )
-        return _course(plan, copies[key], change, steps, seed)
+    def course_of(remedy: Remedy) -> Course:
+        if remedy.loss not in copies:
+            copies[remedy.loss] = Experiment(plan.model, loss=remedy.loss)
+        return _course(plan, copies[remedy.loss], remedy, steps, seed)
 
-    base = course_of(Change())
+    base = course_of(Remedy())
     unit = constant_loss(plan, plan.y)
     if not (math.isfinite(unit) and unit > 0):
         unit = abs(base.start) if math.isfinite(base.start) and base.start else 1.0
     effects = []
-    for change in changes:
-        course = course_of(change)
-        own = 1.0 if change.scale_targets else unit
-        if change.code == "loss-for-numbers":
+    for remedy in remedies:
+        course = course_of(remedy)
+        own = 1.0 if remedy.scale_targets else unit
+        if remedy.code == "loss-for-numbers":
             own = math.log(plan.y.shape[-1])
         gain = _remaining(base, unit) - _remaining(course, own)
-        effects.append(Effect(change, steps, base.end, course.end, gain))
+        effects.append(Effect(remedy, steps, base.end, course.end, gain))
     return effects
 
 
@@ -213,17 +203,17 @@ def _remaining(course: Course, unit: float) -> float:
 
 
 def _course(
-    plan: TrainingPlan, experiment: Experiment, change: Change, steps: int, seed: int
+    plan: TrainingPlan, experiment: Experiment, remedy: Remedy, steps: int, seed: int
 ) -> Course:
     x, y = plan.x, plan.y
-    weights = default_weights(plan.model, seed) if change.fresh else None
-    if change.scale_inputs:
+    weights = default_weights(plan.model, seed) if remedy.fresh else None
+    if remedy.scale_inputs:
         x = standardized(np.asarray(x, "float32"))
-    if change.scale_targets:
+    if remedy.scale_targets:
         y = standardized(np.asarray(y, "float32"))
-    shuffle = plan.shuffle if change.shuffle is None else change.shuffle
+    shuffle = plan.shuffle if remedy.shuffle is None else remedy.shuffle
     batches = batches_of(x, y, plan.batch_size, steps, shuffle=shuffle, seed=seed)
-    return experiment.run(batches, rate_factor=change.rate, weights=weights)
+    return experiment.run(batches, remedy.change, weights=weights)
 
 
 def _logits_loss(name: str) -> Any:

@@ -12,10 +12,12 @@ import pandas as pd
 
 from cnnzoo.doctor.check import find, plan_of
 from cnnzoo.doctor.codes import CODES
-from cnnzoo.doctor.counterfactual import Change, Effect, changes_for, try_changes
+from cnnzoo.doctor.counterfactual import Effect, Remedy, remedies_for, try_remedies
 from cnnzoo.doctor.doctor import Doctor
-from cnnzoo.doctor.experiment import ExperimentError, copy_optimizer
+from cnnzoo.doctor.experiment import ExperimentError, copy_optimizer, first_rate
 from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.fit_call import probe_batch
+from cnnzoo.doctor.learning_rate import set_rate
 from cnnzoo.doctor.plan import DEFAULT_BATCH, TrainingPlan
 from cnnzoo.doctor.record import BAD
 
@@ -128,7 +130,7 @@ def diagnose(
 
     The model and its data are checked as by `cnnzoo.check`, with a range test. A copy is trained
     for at most 200 steps under a `cnnzoo.Doctor`. If the result is bad or a cause is suspected,
-    copies are trained for 40 steps with one thing mended: another learning rate, standardized
+    copies are trained for 30 steps with one thing mended: another learning rate, standardized
     inputs, the right head, default initial weights, no clipping, no penalties, shuffled examples.
     Causes whose remedy moves the loss come before those whose remedy does not.
 
@@ -189,8 +191,8 @@ def diagnose(
     if results or causes:
         effects = _effects(plan, [finding.code for finding in causes], bool(results))
     if not results and not is_broken:
-        refuted = {effect.change.code for effect in effects if not effect.confirmed}
-        refuted -= {effect.change.code for effect in effects if effect.confirmed}
+        refuted = {effect.remedy.code for effect in effects if not effect.confirmed}
+        refuted -= {effect.remedy.code for effect in effects if effect.confirmed}
         causes = [finding for finding in causes if finding.code not in refuted]
     table = _rank(plan, causes, effects, bool(results))
     fixes = _fixes(plan, effects) if fix else None
@@ -222,7 +224,7 @@ def _monitored(plan: TrainingPlan, callbacks: Sequence[keras.callbacks.Callback]
     validation = None
     if splits.x_val is not None and len(splits.x_val):
         validation = (splits.x_val[:count], splits.y_val[:count])  # type: ignore[index]
-    doctor = Doctor(cadence="epochs")
+    doctor = Doctor(probe_batch(plan.x, plan.y), cadence="epochs")
     stoppers = [copy.copy(it) for it in callbacks if isinstance(it, keras.callbacks.EarlyStopping)]
     try:
         model.fit(
@@ -265,11 +267,11 @@ def _merge(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _effects(plan: TrainingPlan, codes: Sequence[str], is_bad: bool) -> list[Effect]:
-    changes = changes_for(plan, codes)
+    remedies = remedies_for(plan, codes)
     if not is_bad:
-        changes = [change for change in changes if change.code in codes]
+        remedies = [remedy for remedy in remedies if remedy.code in codes]
     try:
-        return try_changes(plan, changes) if changes else []
+        return try_remedies(plan, remedies) if remedies else []
     except ExperimentError:
         return []
     except Exception:  # a layer or a loss of the user may raise anything
@@ -282,16 +284,16 @@ def _rank(
     """Return the table of causes, the likeliest first."""
     best: dict[str, Effect] = {}
     for effect in effects:
-        code = effect.change.code
-        if code not in best or effect.gain > best[code].gain:
-            best[code] = effect
+        code = effect.remedy.code
+        if code not in best or (not best[code].confirmed and effect.gain > best[code].gain):
+            best[code] = effect  # the first that helps, as in the search for another rate
     causes = [*causes]
     known = {finding.code for finding in causes}
     added: set[str] = set()
     if is_bad and not known & LEARNED:
         for code, effect in best.items():
             if code not in known and effect.confirmed:
-                causes.append(CODES[code].finding(str(effect), _remedy(plan, effect.change)))
+                causes.append(CODES[code].finding(str(effect), _words(plan, effect.remedy)))
                 added.add(code)
     rows = []
     for number, finding in enumerate(causes):
@@ -383,11 +385,11 @@ def _order(finding: Finding, tried: Effect | None) -> tuple[int, float]:
     return (3 if finding.severity == Severity.WARNING else 6), 0.0
 
 
-def _remedy(plan: TrainingPlan, change: Change) -> str:
-    if change.rate != 1:
+def _words(plan: TrainingPlan, remedy: Remedy) -> str:
+    if remedy.change.rate != 1:
         name = plan.where("learning_rate", "the learning rate")
-        return f"Multiply {name} by {change.rate:g}"
-    return f"Train with {change.words}"
+        return set_rate(first_rate(plan.model.optimizer) * remedy.change.rate, name)
+    return f"Train with {remedy.words}"
 
 
 def _fixes(plan: TrainingPlan, effects: Sequence[Effect]) -> pd.DataFrame:
@@ -395,15 +397,15 @@ def _fixes(plan: TrainingPlan, effects: Sequence[Effect]) -> pd.DataFrame:
     from scipy import stats
 
     columns = ["code", "change", "loss", "mended_loss", "delta", "ci_low", "ci_high", "helped"]
-    changes = [effect.change for effect in effects if effect.confirmed]
-    if not changes:
+    remedies = [effect.remedy for effect in effects if effect.confirmed]
+    if not remedies:
         return pd.DataFrame(columns=columns)
-    pairs: dict[int, list[tuple[float, float]]] = {number: [] for number in range(len(changes))}
+    pairs: dict[int, list[tuple[float, float]]] = {number: [] for number in range(len(remedies))}
     for seed in range(1, FIX_SEEDS + 1):
-        for number, effect in enumerate(try_changes(plan, changes, seed=seed)):
+        for number, effect in enumerate(try_remedies(plan, remedies, seed=seed)):
             pairs[number].append((effect.before, effect.after))
     rows = []
-    for number, change in enumerate(changes):
+    for number, remedy in enumerate(remedies):
         before, after = (np.array(column) for column in zip(*pairs[number], strict=True))
         with np.errstate(invalid="ignore"):
             deltas = after - before
@@ -419,8 +421,8 @@ def _fixes(plan: TrainingPlan, effects: Sequence[Effect]) -> pd.DataFrame:
         )
         rows.append(
             {
-                "code": change.code,
-                "change": change.words,
+                "code": remedy.code,
+                "change": remedy.words,
                 "loss": float(before.mean()),
                 "mended_loss": float(after.mean()),
                 "delta": delta,

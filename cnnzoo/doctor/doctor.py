@@ -14,10 +14,11 @@ import pandas as pd
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
 from cnnzoo.doctor.class_recall import check_recall
+from cnnzoo.doctor.experiment import settings_of
 from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity, findings_table
 from cnnzoo.doctor.fit_call import FitCall, class_ids, constant_of
 from cnnzoo.doctor.moving_averages import check_moving_averages
-from cnnzoo.doctor.probe import Probe, clipping_of, rate_of
+from cnnzoo.doctor.probe import Probe
 from cnnzoo.doctor.record import BAD, Broken, Measurement, Optimizer, Record
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.losses import LabelError
@@ -127,7 +128,7 @@ class Doctor(keras.callbacks.Callback):
         start = time.perf_counter()
         self._reset()
         self._call = FitCall.around(self.model)
-        self._optimizer = _settings_of(self.model.optimizer)
+        self._optimizer = settings_of(self.model.optimizer)
         self._read_targets()
         self._take_probe()
         if self._cadence != "ends":
@@ -389,13 +390,3 @@ def _lacks_cause(record: Record, findings: Sequence[Finding]) -> bool:
     causes = {it.code for it in findings if it.severity != Severity.NOTE} - {*BAD, "too-small"}
     is_chance = AT_CHANCE in {finding.code for finding in findings}
     return (is_chance or record.is_poor) and not causes
-
-
-def _settings_of(optimizer: Any) -> Optimizer:
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return Optimizer(
-        name=type(inner).__name__,
-        rate=rate_of(optimizer),
-        clipping=clipping_of(optimizer),
-        decay=float(getattr(inner, "weight_decay", None) or 0.0),
-    )

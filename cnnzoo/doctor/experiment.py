@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,12 +11,24 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from cnnzoo.doctor.learning_rate import end_of, fall
 from cnnzoo.doctor.plan import one_loss
+from cnnzoo.doctor.record import Change, Optimizer
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.training.callbacks import has_own_schedule
 
 Array = NDArray[Any]
-Batch = tuple[Array, Array]
+Batch = tuple[Any, ...]
+"""Examples, targets and, if wanted, example weights."""
+
+NO_CHANGE = Change()
+"""A training as it is."""
+
+STEPS = 30
+"""Number of steps of an experiment."""
+
+CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
+"""Options of an optimizer that clip the gradient."""
 
 SCHEDULE_STEPS = 1000
 """Number of steps over which the largest rate of a schedule is looked for."""
@@ -30,7 +43,7 @@ class ExperimentError(ValueError):
 
 @dataclass(frozen=True)
 class Gradient:
-    """Gradients of one batch at the current weights of a copy.
+    """Gradients of one batch at the initial weights.
 
     Parameters
     ----------
@@ -40,11 +53,14 @@ class Gradient:
         Sum of the penalties.
     norms
         Euclidean norm by path of the trainable variable; NaN if the loss does not depend on it.
+    kept
+        Share of the norm that clipping keeps; 1 without clipping.
     """
 
     loss: float
     penalty: float
     norms: dict[str, float]
+    kept: float = 1.0
 
     @property
     def norm(self) -> float:
@@ -77,15 +93,33 @@ class Course:
 
     @property
     def end(self) -> float:
-        """Mean loss of the last three steps; infinite if a loss was not finite."""
-        if not np.isfinite(self.losses).all():
-            return math.inf
-        return float(self.losses[-3:].mean())
+        """Loss at the end; see `end_of`."""
+        return end_of(self.losses)
 
     @property
     def fall(self) -> float:
         """Share of the first loss that is gone at the end; negative if the loss rose."""
-        return (self.start - self.end) / self.start if self.start else 0.0
+        return fall(self.losses)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward and backward pass in training mode, without any effect on the model.
+
+    Parameters
+    ----------
+    loss, penalty
+        Loss without penalties, and the sum of the penalties.
+    gradients
+        Gradient by trainable variable; None if what is minimized does not depend on it.
+    others
+        Values of the other variables after the pass.
+    """
+
+    loss: Any
+    penalty: Any
+    gradients: list[Any]
+    others: list[Any]
 
 
 class Experiment:
@@ -93,20 +127,18 @@ class Experiment:
 
     The model is used as a function of the copied weights, so its weights, statistics, random
     streams, optimizer and metrics never change, even if the block is interrupted. Every run starts
-    from the weights that the model has when the experiment is created, with a new optimizer.
+    from the same weights, with a new optimizer.
 
     Parameters
     ----------
     model
-        A built and compiled ``keras.Model`` with one output.
+        A built and compiled ``keras.Model``.
     loss
         Loss to train on, a function of targets and outputs; that of the model by default.
-    clipping
-        Whether gradients are clipped as the optimizer says.
     optimizer
         Optimizer to copy the settings of; that of the model by default.
-    penalties
-        Whether the penalties of the layers are added to the loss.
+    initial
+        Initial values of the model's variables; by default those that it has now.
 
     Attributes
     ----------
@@ -116,7 +148,7 @@ class Experiment:
     Raises
     ------
     ExperimentError
-        If Keras has another backend than TensorFlow, or the model has several losses or none.
+        If Keras has another backend than TensorFlow, or the model is not compiled.
 
     Examples
     --------
@@ -127,7 +159,8 @@ class Experiment:
     >>> experiment = Experiment(model)
     >>> experiment.run([(x, y)] * 3).losses.round(2).tolist()
     [1.0, 0.49, 0.24]
-    >>> bool(experiment.run([(x, y)] * 3, rate_factor=0.1).end > 0.9), model.get_weights()[1]
+    >>> course = experiment.run([(x, y)] * 3, Change(rate=0.1))
+    >>> course.end > 0.9, model.get_weights()[1]
     (True, array([0.], dtype=float32))
     """
 
@@ -136,33 +169,42 @@ class Experiment:
         model: keras.Model,
         *,
         loss: Any = None,
-        clipping: bool = True,
         optimizer: Any = None,
-        penalties: bool = True,
+        initial: Sequence[Array] | None = None,
     ) -> None:
         if keras.config.backend() != "tensorflow":
             raise ExperimentError(
                 "Experiments need Keras's TensorFlow backend; got "
                 f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
             )
-        loss = loss if loss is not None else one_loss(model)
-        if loss is None or getattr(model, "optimizer", None) is None:
-            raise ExperimentError(
-                f"`{model.name}`: expected a compiled model with one output and one loss."
-            )
+        if getattr(model, "optimizer", None) is None:
+            raise ExperimentError(f"`{model.name}`: expected a compiled model.")
         self.model = model
-        self._loss = loss if isinstance(loss, keras.losses.Loss) else _as_loss(loss)
-        self._penalties = penalties
-        self._given = copy_optimizer(optimizer or model.optimizer, clipping=clipping)
-        self.rate = first_rate(self._given)  # before a run sets another one
-        self._initial = [_numpy(variable) for variable in model.trainable_variables]
-        self._state = [_numpy(variable) for variable in model.non_trainable_variables]
-        self._weights = [_copy(v, trainable=True) for v in model.trainable_variables]
-        self._others = [_copy(v, trainable=False) for v in model.non_trainable_variables]
-        self._constant: Any = None
-        self._initials: dict[int, list[Array]] = {}  # of the optimizers that have been used
-        self._steps: dict[int, Any] = {}
-        self._optimizer = self._given
+        has_own_loss = type(model).compute_loss is not keras.Model.compute_loss
+        self._loss = one_loss(model) if loss is None and not has_own_loss else loss
+        if self._loss is not None and not isinstance(self._loss, keras.losses.Loss):
+            self._loss = _as_loss(self._loss)
+        self._given = copy_optimizer(optimizer or model.optimizer)
+        self.rate = first_rate(self._given)
+        values = [_numpy(v) for v in model.variables] if initial is None else initial
+        by_variable = {id(v): value for v, value in zip(model.variables, values, strict=True)}
+        self._initial = [by_variable[id(v)] for v in model.trainable_variables]
+        self._state = [by_variable[id(v)] for v in model.non_trainable_variables]
+        self._weights = [
+            _copy(variable, value)
+            for variable, value in zip(model.trainable_variables, self._initial, strict=True)
+        ]
+        self._others = [
+            _copy(variable, value)
+            for variable, value in zip(model.non_trainable_variables, self._state, strict=True)
+        ]
+        self._optimizers: dict[tuple[bool, bool], tuple[Any, list[Array]]] = {}
+        self._steps: dict[tuple[bool, bool, bool], Any] = {}
+
+    @property
+    def weights(self) -> list[Array]:
+        """Values of the trainable variables of the copy, as the last run left them."""
+        return [_numpy(variable) for variable in self._weights]
 
     def reset(self, weights: Sequence[Array] | None = None) -> None:
         """Set the copy to the initial state.
@@ -170,31 +212,29 @@ class Experiment:
         Parameters
         ----------
         weights
-            Values of the trainable variables instead of those of the model.
+            Values of the trainable variables instead of the initial ones.
         """
         for variable, value in zip(self._weights, weights or self._initial, strict=True):
             variable.assign(value)
         for variable, value in zip(self._others, self._state, strict=True):
             variable.assign(value)
-        fresh = self._initials.get(id(self._optimizer), [])
-        for variable, value in zip(self._optimizer.variables, fresh, strict=bool(fresh)):
-            variable.assign(value)
 
     def gradient(self, batch: Batch) -> Gradient:
         """Return loss and gradients of a batch at the initial weights."""
         self.reset()
-        loss, penalty, gradients, _ = self._differentiate(*map(ops.convert_to_tensor, batch))
+        one = self._differentiate(as_tensors(batch))
         norms = {
-            variable.path: math.nan if value is None else float(_norm(value))
-            for variable, value in zip(self.model.trainable_variables, gradients, strict=True)
+            variable.path: math.nan if value is None else _norm(value)
+            for variable, value in zip(self.model.trainable_variables, one.gradients, strict=True)
         }
-        return Gradient(float(loss), float(penalty), norms)
+        kept = kept_by_clipping(self._given, one.gradients)
+        return Gradient(float(one.loss), float(one.penalty), norms, kept)
 
     def run(
         self,
         batches: Iterable[Batch],
+        change: Change = NO_CHANGE,
         *,
-        rate_factor: float = 1.0,
         rates: Sequence[float] | None = None,
         weights: Sequence[Array] | None = None,
         enough: float = 0.0,
@@ -204,93 +244,167 @@ class Experiment:
         Parameters
         ----------
         batches
-            Pairs of examples and targets, all of one size.
-        rate_factor
-            Factor of the learning rate. Other factors than 1 replace a schedule by its largest
-            rate.
+            Tuples of examples, targets and, if wanted, example weights, all of one size.
+        change
+            What to change. Another learning rate replaces a schedule by its largest rate.
         rates
             Learning rate of each step, instead of that of the optimizer.
         weights
-            Initial values of the trainable variables, instead of those of the model.
+            Initial values of the trainable variables, instead of those of the copy.
         enough
             Share of the first loss at which the training ends early.
         """
-        changed = rates is not None or rate_factor != 1.0
-        self._optimizer = self._without_schedule() if changed else self._given
-        if id(self._optimizer) not in self._initials:
-            self._optimizer.build(self._weights)
-            initials = [_numpy(variable) for variable in self._optimizer.variables]
-            self._initials[id(self._optimizer)] = initials
+        is_constant = has_own_schedule(self._given) and (rates is not None or change.rate != 1.0)
+        settings = change.clipping, is_constant
+        optimizer, fresh = self._optimizer(*settings)
         self.reset(weights)
-        if rate_factor != 1.0:
-            self._optimizer.learning_rate = self.rate * rate_factor
-        before = [_numpy(variable) for variable in self._weights]
+        for variable, value in zip(optimizer.variables, fresh, strict=True):
+            variable.assign(value)
+        if change.rate != 1.0:
+            optimizer.learning_rate = self.rate * change.rate
+        before = self.weights
         losses, used = [], []
-        for step, (x, y) in enumerate(batches):
+        for step, batch in enumerate(batches):
             if rates is not None:
                 if step >= len(rates):
                     break
-                self._optimizer.learning_rate = rates[step]
-            used.append(float(self._optimizer.learning_rate))
-            do_step = self._train_step if step < EAGER_STEPS else self._compiled()
-            losses.append(float(do_step(ops.convert_to_tensor(x), ops.convert_to_tensor(y))))
+                optimizer.learning_rate = rates[step]
+            used.append(float(optimizer.learning_rate))
+            train = partial(self._train_step, optimizer, change.penalties)
+            if step >= EAGER_STEPS:
+                train = self._compiled((*settings, change.penalties), train)
+            losses.append(float(train(as_tensors(batch))))
             if not math.isfinite(losses[-1]) or losses[-1] < enough * losses[0]:
                 break
         if not losses:
             raise ExperimentError("`batches`: expected at least one batch; got none.")
         changes = [
-            _relative_change(first, _numpy(after)) / len(losses)
-            for first, after in zip(before, self._weights, strict=True)
+            _relative_change(first, after) / len(losses)
+            for first, after in zip(before, self.weights, strict=True)
             if first.ndim > 1 and np.any(first)
         ]
         return Course(np.array(losses), np.array(used), max(changes, default=math.nan))
 
-    def _compiled(self) -> Any:
-        """Return the training step with the current optimizer as a graph."""
-        key = id(self._optimizer)
+    def _optimizer(self, clipping: bool, is_constant: bool) -> tuple[Any, list[Array]]:
+        """Return the optimizer of a run with the initial values of its variables, made once."""
+        key = clipping, is_constant
+        if key not in self._optimizers:
+            rate = self.rate if is_constant else None
+            optimizer = copy_optimizer(self._given, clipping=clipping, rate=rate)
+            optimizer.build(self._weights)
+            self._optimizers[key] = optimizer, [_numpy(v) for v in optimizer.variables]
+        return self._optimizers[key]
+
+    def _compiled(self, key: tuple[bool, bool, bool], train: Any) -> Any:
+        """Return a training step as a graph, traced once for each kind of run."""
         if key not in self._steps:
             import tensorflow as tf
 
-            self._steps[key] = tf.function(self._train_step, reduce_retracing=True, autograph=False)
+            self._steps[key] = tf.function(train, reduce_retracing=True, autograph=False)
         return self._steps[key]
 
-    def _without_schedule(self) -> Any:
-        """Return the optimizer, or one with a constant rate if a schedule sets the rate."""
-        if not has_own_schedule(self._given):
-            return self._given
-        if self._constant is None:
-            config = {**self._given.get_config(), "learning_rate": self.rate}
-            self._constant = type(self._given).from_config(config)
-        return self._constant
-
-    def _train_step(self, x: Any, y: Any) -> Any:
-        loss, _, gradients, others = self._differentiate(x, y)
-        pairs = [(g, v) for g, v in zip(gradients, self._weights, strict=True) if g is not None]
-        if len(pairs) == len(self._weights):
-            self._optimizer.apply(gradients, self._weights)
-        else:
-            zeros = [
-                ops.zeros(variable.shape, variable.dtype) if value is None else value
-                for value, variable in zip(gradients, self._weights, strict=True)
-            ]
-            self._optimizer.apply(zeros, self._weights)
-        for variable, value in zip(self._others, others, strict=True):
+    def _train_step(self, optimizer: Any, penalties: bool, batch: Batch) -> Any:
+        one = self._differentiate(batch, penalties=penalties)
+        optimizer.apply(without_none(one.gradients, self._weights), self._weights)
+        for variable, value in zip(self._others, one.others, strict=True):
             variable.assign(value)
-        return loss
+        return one.loss
 
-    def _differentiate(self, x: Any, y: Any) -> tuple[Any, Any, list[Any], list[Any]]:
-        """Return loss, penalty, gradients and the new state of a batch."""
-        import tensorflow as tf
-
+    def _differentiate(self, batch: Batch, *, penalties: bool = True) -> Pass:
         values = [variable.value for variable in self._weights]
-        with tf.GradientTape() as tape:
-            outputs, others, penalties = self.model.stateless_call(
-                values, [v.value for v in self._others], x, training=True, return_losses=True
+        others = [variable.value for variable in self._others]
+        return differentiate(
+            self.model, batch, values, others, loss=self._loss, penalties=penalties
+        )
+
+
+def differentiate(
+    model: keras.Model,
+    batch: Batch,
+    values: Sequence[Any],
+    others: Sequence[Any],
+    *,
+    loss: Any = None,
+    penalties: bool = True,
+    training: bool = True,
+) -> Pass:
+    """Return loss and gradients of a batch; updates of variables are caught.
+
+    Parameters
+    ----------
+    model
+        A built and compiled ``keras.Model``.
+    batch
+        Tensors: examples, targets and, if wanted, example weights.
+    values, others
+        Values of the trainable and of the other variables.
+    loss
+        Loss to minimize; that of the model by default.
+    penalties
+        Whether penalties are minimized, too.
+    training
+        Whether layers act as in training. No gradients are computed otherwise.
+    """
+    import tensorflow as tf
+
+    x, y, *weights = batch
+    mode = {"training": training} if model._call_has_training_arg else {}
+    mapping = [
+        *zip(model.trainable_variables, values, strict=True),
+        *zip(model.non_trainable_variables, others, strict=True),
+    ]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        if training:
+            tape.watch(values)
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
+            outputs = model(x, **mode)
+            penalty = sum(
+                (ops.sum(ops.cast(one, "float32")) for one in model.losses), ops.zeros(())
             )
-            loss = self._loss(y, keras.tree.flatten(outputs)[0])
-            penalty = sum((ops.sum(ops.cast(p, loss.dtype)) for p in penalties), ops.zeros(()))
-            total = loss + penalty if self._penalties else loss
-        return loss, penalty, tape.gradient(total, values), others
+            if loss is None:
+                plain = model.compute_loss(x, y, outputs, *weights) - penalty
+            else:
+                plain = loss(y, keras.tree.flatten(outputs)[0], *weights)
+            total = plain + ops.cast(penalty, plain.dtype) if penalties else plain
+    gradients = tape.gradient(total, values) if training else []
+    changed = [
+        value if (new := scope.get_current_value(variable)) is None else new
+        for variable, value in zip(model.non_trainable_variables, others, strict=True)
+    ]
+    return Pass(plain, penalty, [*map(_dense, gradients)], changed)
+
+
+def as_tensors(batch: Any) -> Any:
+    """Return a batch of nested arrays as tensors, without weights that are None."""
+    parts = tuple(part for part in batch if part is not None)
+    return keras.tree.map_structure(ops.convert_to_tensor, parts)
+
+
+def without_none(gradients: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Return gradients with zeros where what is minimized does not depend on a variable."""
+    return [
+        ops.zeros(value.shape, value.dtype) if gradient is None else gradient
+        for gradient, value in zip(gradients, values, strict=True)
+    ]
+
+
+def kept_by_clipping(optimizer: Any, gradients: Sequence[Any]) -> float:
+    """Return the share of the gradient's norm that an optimizer's clipping keeps.
+
+    Examples
+    --------
+    >>> gradient = ops.convert_to_tensor([3.0, 4.0])
+    >>> round(kept_by_clipping(keras.optimizers.SGD(clipnorm=0.5), [gradient, None]), 6)
+    0.1
+    """
+    known = [gradient for gradient in gradients if gradient is not None]
+    if not clipping_of(optimizer) or not known:
+        return 1.0
+    before, after = (
+        math.sqrt(sum(_norm(one) ** 2 for one in each))
+        for each in (known, inner(optimizer)._clip_gradients(known))
+    )
+    return after / before if before > 0 else 1.0
 
 
 def repeat(batch: Batch, steps: int) -> list[Batch]:
@@ -371,19 +485,26 @@ def default_weights(model: keras.Model, seed: int = 0) -> list[Array]:
     return values
 
 
-def copy_optimizer(optimizer: Any, *, clipping: bool = True) -> Any:
-    """Return a new optimizer with the settings of another.
+def copy_optimizer(optimizer: Any, *, clipping: bool = True, rate: float | None = None) -> Any:
+    """Return a new optimizer with the settings of another, and another learning rate if given.
 
     Examples
     --------
     >>> copy_optimizer(keras.optimizers.SGD(0.5, clipnorm=1.0), clipping=False).clipnorm is None
     True
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # mixed precision wraps it
-    config = inner.get_config()
+    original = inner(optimizer)
+    config = original.get_config()
     if not clipping:
-        config |= {"clipnorm": None, "clipvalue": None, "global_clipnorm": None}
-    return type(inner).from_config(config)
+        config |= dict.fromkeys(CLIPPING)
+    if rate is not None:
+        config["learning_rate"] = rate
+    return type(original).from_config(config)
+
+
+def inner(optimizer: Any) -> Any:
+    """Return the optimizer that mixed precision wraps, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def first_rate(optimizer: Any) -> float:
@@ -395,9 +516,31 @@ def first_rate(optimizer: Any) -> float:
     0.5
     """
     if has_own_schedule(optimizer):
-        schedule = optimizer._learning_rate
+        schedule = inner(optimizer)._learning_rate
         return max(float(schedule(step)) for step in range(0, SCHEDULE_STEPS, 20))
-    return float(optimizer.get_config()["learning_rate"])
+    return float(inner(optimizer).get_config()["learning_rate"])
+
+
+def clipping_of(optimizer: Any) -> dict[str, float]:
+    """Return the clipping options of an optimizer that Keras applies."""
+    values = {name: getattr(inner(optimizer), name, None) for name in CLIPPING}
+    return {name: float(value) for name, value in values.items() if value}
+
+
+def settings_of(optimizer: Any) -> Optimizer:
+    """Return the settings of an optimizer as diagnoses need them.
+
+    Examples
+    --------
+    >>> settings_of(keras.optimizers.SGD(0.5, clipnorm=1.0)).clipping
+    {'clipnorm': 1.0}
+    """
+    return Optimizer(
+        name=type(inner(optimizer)).__name__,
+        rate=first_rate(optimizer),
+        clipping=clipping_of(optimizer),
+        decay=float(getattr(inner(optimizer), "weight_decay", None) or 0.0),
+    )
 
 
 def _as_loss(function: Any) -> keras.losses.Loss:
@@ -406,12 +549,11 @@ def _as_loss(function: Any) -> keras.losses.Loss:
     return LossFunctionWrapper(function)
 
 
-def _copy(variable: keras.Variable, trainable: bool) -> keras.Variable:
-    # a Keras variable made of another one's `value` shares its memory
+def _copy(variable: keras.Variable, value: Array) -> keras.Variable:
     copied = keras.Variable(
-        _numpy(variable), trainable=trainable, dtype=variable.dtype, name=variable.name
+        value, trainable=variable.trainable, dtype=variable.dtype, name=variable.name
     )
-    if trainable:
+    if variable.trainable:
         copied.constraint = variable.constraint
     return copied
 
@@ -423,9 +565,13 @@ def _relative_change(before: Array, after: Array) -> float:
     return float(np.linalg.norm(last - first) / np.linalg.norm(first))
 
 
+def _dense(gradient: Any) -> Any:
+    """Return a gradient as a tensor; that of an embedding consists of rows."""
+    return None if gradient is None else ops.convert_to_tensor(gradient)
+
+
 def _norm(gradient: Any) -> float:
-    values = getattr(gradient, "values", gradient)  # of rows, for an embedding
-    return float(np.linalg.norm(_numpy(values).astype("float64")))
+    return float(np.linalg.norm(_numpy(gradient).astype("float64")))
 
 
 def _numpy(value: Any) -> Array:

@@ -76,12 +76,8 @@ class FitCall:
         """Return evenly spaced training examples as inputs, targets and weights, if possible."""
         if self.x is None:
             return None
-        count = len(keras.tree.flatten(self.x)[0])
-        places = np.unique(np.linspace(0, count - 1, PROBE_EXAMPLES).astype(int))
-        x, y = (
-            keras.tree.map_structure(lambda array: _rows(array, places), part)
-            for part in (self.x, self.y)
-        )
+        places = probe_places(self.x)
+        x, y = probe_batch(self.x, self.y)
         weights = None if self.weights is None else self.weights[places].astype("float32")
         ids = class_ids(y)
         if self.class_weight and ids is not None:
@@ -104,6 +100,25 @@ class FitCall:
                     int(callback.stopped_epoch) + 1 if callback.stopped_epoch else 0,
                 )
         return None
+
+
+def probe_places(x: Any, count: int = PROBE_EXAMPLES) -> NDArray[np.int64]:
+    """Return the places of evenly spaced examples.
+
+    Examples
+    --------
+    >>> probe_places(np.zeros((9, 2)), 3).tolist()
+    [0, 4, 8]
+    """
+    last = len(keras.tree.flatten(x)[0]) - 1
+    return np.unique(np.linspace(0, last, count).astype("int64"))
+
+
+def probe_batch(x: Any, y: Any, count: int = PROBE_EXAMPLES) -> tuple[Any, Any]:
+    """Return evenly spaced examples with their targets."""
+    places = probe_places(x, count)
+    x, y = (keras.tree.map_structure(lambda array: _rows(array, places), part) for part in (x, y))
+    return x, y
 
 
 def constant_of(y: Any, is_numbers: bool) -> Constant | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import NORMALIZATION
+from cnnzoo.doctor.layer_calls import NORMALIZATION
 from cnnzoo.doctor.plan import TrainingPlan
 
 Array = NDArray[Any]

@@ -3,12 +3,16 @@
 import math
 
 from cnnzoo.doctor.codes import CODES
-from cnnzoo.doctor.finding import Finding
+from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.learning_rate import fall
 from cnnzoo.doctor.record import Change, Record
 
 DECAY = 0.1
 """Share of the weights that decoupled decay may remove per step."""
+
+SOUND = 10.0
+"""Ratio of the penalty to the loss up to which a model may be sound: with weight decay, they begin
+at 1 to 3 (own choice)."""
 
 FURTHER = 0.05
 """Share of the first loss by which an experiment without penalties must fall further."""
@@ -23,7 +27,7 @@ def check_penalty(record: Record) -> Finding | None:
     Parameters
     ----------
     record
-        The record of a training with a bad or poor result.
+        The record of a training with a bad or poor result, or of one that has not begun.
 
     Examples
     --------
@@ -40,12 +44,16 @@ def check_penalty(record: Record) -> Finding | None:
             f"{shrinks:.0%} of the weights per step",
             f"Lower weight_decay to about {0.01 * optimizer.decay:.1g}",
         )
-    if first is None or last is None or not first.penalty > first.loss > 0:
+    if first is None or last is None or not math.inf > first.penalty > first.loss > 0:
         return None
+    ratio = first.penalty / first.loss
     evidence = (
         f"the penalty is {first.penalty:.3g} and the loss without it {first.loss:.3g} before "
-        f"training; {last.penalty:.3g} and {last.loss:.3g} at the end"
+        "training"
     )
+    if last is not first:
+        evidence += f"; {last.penalty:.3g} and {last.loss:.3g} at the end"
+    confirmed = ratio > SOUND
     if record.experiment is not None:
         within = list(record.experiment(Change()))
         without = list(record.experiment(Change(penalties=False)))
@@ -53,6 +61,11 @@ def check_penalty(record: Record) -> Finding | None:
         shrunk = math.isfinite(last.penalty) and last.penalty < 0.1 * first.penalty
         if gained < FURTHER and not shrunk:
             return None
+        confirmed = True
     return CODES["penalty-high"].finding(
-        evidence, "Lower the penalty (weight_decay, kernel_regularizer) to a hundredth"
+        evidence,
+        # to between 1% and 10% of the loss
+        "Multiply the penalty (weight_decay, kernel_regularizer) by "
+        f"{10.0 ** -math.ceil(math.log10(10 * ratio)):g}",
+        severity=Severity.WARNING if confirmed else Severity.NOTE,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data, DataError
-from cnnzoo.doctor.graph import Graph, Head, head_in
+from cnnzoo.doctor.layer_calls import Head, LayerCalls, head_in
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
@@ -99,9 +99,9 @@ class TrainingPlan:
         return bool(config.get("from_logits", config.get("fn_kwargs", {}).get("from_logits")))
 
     @cached_property
-    def graph(self) -> Graph:
+    def graph(self) -> LayerCalls:
         """The calls of the model's layers."""
-        return Graph(self.model)
+        return LayerCalls(self.model)
 
     @cached_property
     def head(self) -> Head:

@@ -9,23 +9,31 @@ import math
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from cnnzoo.doctor.experiment import (
+    STEPS,
+    Experiment,
+    Pass,
+    as_tensors,
+    copy_optimizer,
+    differentiate,
+    inner,
+    kept_by_clipping,
+    repeat,
+    without_none,
+)
+from cnnzoo.doctor.learning_rate import FITTED
 from cnnzoo.doctor.record import Change, LayerState, Measurement
 
 ENDS = {"sigmoid": (0.00669, 0.99331), "tanh": (-0.9999, 0.9999)}
 """Outputs of an activation for inputs of -5 and 5, beyond which it counts as saturated
 (DeepDiagnosis)."""
-
-EXPERIMENT_STEPS = 10
-"""Steps of an experiment."""
-
-FELL = 0.3
-"""Share of its first loss at which an experiment ends early, because it has succeeded."""
 
 
 class Probe:
@@ -43,9 +51,10 @@ class Probe:
 
     def __init__(self, model: keras.Model, x: Any, y: Any, weights: Any = None) -> None:
         self.model = model
-        self.x, self.y = (keras.tree.map_structure(ops.convert_to_tensor, it) for it in (x, y))
-        self.weights = None if weights is None else ops.convert_to_tensor(weights)
+        self.batch = as_tensors((x, y, weights))
         self._initial = [variable.numpy() for variable in model.variables]
+        self._optimizer = copy_optimizer(model.optimizer)  # whose rate the training may change
+        self._losses: dict[Change, list[float]] = {}  # of experiments
         self._normalizes = any(
             isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
             for layer in leaves(model)
@@ -63,17 +72,23 @@ class Probe:
         """
         model = self.model
         trained = model.trainable_variables
-        state = self._initial_state() if initial else {}
-        values = [state.pop(id(v)) for v in trained] if initial else [*map(_value, trained)]
+        if initial:
+            values, others = self._initial_values()
+        else:
+            values, others = (
+                [*map(_value, variables)] for variables in (trained, model.non_trainable_variables)
+            )
         seen: dict[int, tuple[Any, dict[str, float]]] = {}
         with _kept_streams():
             with _watching(model, seen, _states):
-                loss, penalty, gradients, scope = self._gradients(values, state)
+                one = self._pass(values, others)
             inference_loss = math.nan
             if self._normalizes:
-                inference_loss = self._inference_loss(values, state)
-        norms = [_norm(gradient) for gradient in gradients]
-        updated, kept = self._update(values, gradients, Change(), copy_state=not initial)
+                inference_loss = float(self._pass(values, others, training=False).loss)
+        norms = [_norm(gradient) for gradient in one.gradients]
+        updated = self._update(values, one.gradients, copy_state=not initial)
+        variables = model.non_trainable_variables
+        changes = {id(v): change for v, *change in zip(variables, others, one.others, strict=True)}
         layers = []
         owners = {id(layer): layer for layer in leaves(model)}
         order = [*seen, *(key for key in owners if key not in seen)]
@@ -91,20 +106,25 @@ class Probe:
                     if weight > 0:
                         states["update"] = _norm(updated[place] - values[place]) / weight
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-                states["shift"] = _shift(layer, scope, state)
+                states["shift"] = _shift(layer, changes)
             if states:
                 layers.append(LayerState(layer.name, type(layer).__name__, **states))
         return Measurement(
             step=step,
             epoch=epoch,
-            loss=loss - penalty,
+            loss=float(one.loss),
             inference_loss=inference_loss,
-            penalty=penalty,
+            penalty=float(one.penalty),
             rate=rate_of(model.optimizer),
             gradient=math.sqrt(sum(norm**2 for norm in norms)),
-            kept=kept,
+            kept=kept_by_clipping(model.optimizer, one.gradients),
             layers=tuple(layers),
         )
+
+    @cached_property
+    def _copy(self) -> Experiment:
+        """A copy of the initial model."""
+        return Experiment(self.model, optimizer=self._optimizer, initial=self._initial)
 
     def experiment(self, change: Change) -> list[float]:
         """Train a copy of the initial model on the batch with one change.
@@ -117,16 +137,14 @@ class Probe:
         Returns
         -------
         list of float
-            Loss without penalties before each step and after the last. It ends early at a loss
-            that is not finite, and at one below 30% of the first.
+            Loss without penalties before each step. It ends early at a loss that is not finite,
+            and at one below half of the first.
         """
-        losses: list[float] = []
-        with _kept_streams():
-            for loss, _, _ in self._steps(change, EXPERIMENT_STEPS):
-                losses.append(loss)
-                if not math.isfinite(loss) or loss < FELL * losses[0]:
-                    break
-        return losses
+        if change not in self._losses:
+            with _kept_streams():
+                course = self._copy.run(repeat(self.batch, STEPS), change, enough=FITTED)
+            self._losses[change] = course.losses.tolist()
+        return self._losses[change]
 
     def locate(self, steps: int = 50) -> tuple[str, str]:
         """Find the first layer that is not finite.
@@ -138,164 +156,85 @@ class Probe:
             model is finite on the batch, the training is repeated on it from the initial weights.
             Both are empty if that stays finite too.
         """
-        if not all(_finite(value) for value in keras.tree.flatten(self.x)):
+        if not all(_finite(value) for value in keras.tree.flatten(self.batch[0])):
             return "", "inputs"
         with _kept_streams():
             now = [*map(_value, self.model.trainable_variables)]
+            others = [*map(_value, self.model.non_trainable_variables)]
             if all(map(_finite, now)):
-                found = self._locate(now, {})
+                found = self._locate(now, others)
                 if found[1]:
                     return found
-            for loss, values, gradients in self._steps(Change(), steps):
-                if not math.isfinite(loss):
-                    return self._locate(values, self._initial_state())
-                broken = [
-                    variable
-                    for variable, gradient in zip(
-                        self.model.trainable_variables, gradients, strict=True
-                    )
-                    if gradient is not None and not _finite(gradient)
-                ]
-                if broken:
-                    return _owner(self.model, broken[-1]), "gradient"
+            initial = self._initial_values()
+            taken = len(self._copy.run(repeat(self.batch, steps)).losses)
+            for count in (taken - 1, taken - 2):  # a gradient breaks the weights of the next step
+                if count < 0:
+                    break
+                values = initial[0]
+                if count:
+                    self._copy.run(repeat(self.batch, count))
+                    values = [*map(ops.convert_to_tensor, self._copy.weights)]
+                if all(map(_finite, values)):
+                    found = self._locate(values, initial[1])
+                    if found[1]:
+                        return found
+                    break
             if not all(map(_finite, now)):
-                return self._locate(now, {})
+                return self._locate(now, others)
         return "", ""
 
-    def _locate(self, values: Sequence[Any], state: Mapping[int, Any]) -> tuple[str, str]:
+    def _locate(self, values: Sequence[Any], others: Sequence[Any]) -> tuple[str, str]:
         """Return the first layer whose weights or outputs are not finite."""
         model = self.model
         seen: dict[int, tuple[Any, dict[str, float]]] = {}
         with _watching(model, seen, lambda _, output: {"finite": float(_finite(output))}):
-            loss, _, gradients, _ = self._gradients(values, state)
+            one = self._pass(values, others)
         table = {id(v): value for v, value in zip(model.trainable_variables, values, strict=True)}
         for layer, states in seen.values():
             if not all(_finite(table.get(id(v), v)) for v in layer.variables):
                 return layer.name, "weights"
             if not states["finite"]:
                 return layer.name, "output"
-        if not math.isfinite(loss):
+        if not _finite(one.loss):
             return "", "loss"
         for variable, gradient in reversed(
-            [*zip(model.trainable_variables, gradients, strict=True)]
+            [*zip(model.trainable_variables, one.gradients, strict=True)]
         ):
             if gradient is not None and not _finite(gradient):
                 return _owner(model, variable), "gradient"
         return "", ""
 
-    def _steps(self, change: Change, steps: int) -> Iterator[tuple[float, list[Any], list[Any]]]:
-        """Yield the loss, the weights and the gradients before each step and after the last."""
-        model = self.model
-        state = self._initial_state()
-        values = [state.pop(id(variable)) for variable in model.trainable_variables]
-        copies = [keras.Variable(value, name="copy") for value in values]
-        optimizer = _copy(model.optimizer, change)
-        optimizer.build(copies)
-        for step in range(steps + 1):
-            values = [*map(_value, copies)]
-            loss, penalty, gradients, scope = self._gradients(
-                values, state, penalties=change.penalties
-            )
-            yield loss - penalty * change.penalties, values, gradients
-            if step == steps:
-                return
-            optimizer.apply(_without_none(gradients, values), copies)
-            for variable in model.non_trainable_variables:
-                state[id(variable)] = scope.get_current_value(variable)
-
-    def _initial_state(self) -> dict[int, Any]:
+    def _initial_values(self) -> tuple[list[Any], list[Any]]:
+        """Return the initial values of the trainable and of the other variables."""
         pairs = zip(self.model.variables, self._initial, strict=True)
-        return {id(variable): ops.convert_to_tensor(value) for variable, value in pairs}
-
-    def _gradients(
-        self, values: Sequence[Any], state: Mapping[int, Any], penalties: bool = True
-    ) -> tuple[float, float, list[Any], Any]:
-        """Return loss, penalty, gradients and the scope of a training pass with given weights."""
-        import tensorflow as tf
-
+        values = {id(variable): ops.convert_to_tensor(value) for variable, value in pairs}
         model = self.model
-        mapping = [*zip(model.trainable_variables, values, strict=True)]
-        # a regularizer reads its variable from the scope
-        mapping += [(v, state.get(id(v), v)) for v in model.non_trainable_variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            with keras.StatelessScope(mapping, collect_losses=True) as scope:
-                outputs = model(self.x, **self._mode(True))
-                loss = model.compute_loss(self.x, self.y, outputs, self.weights)
-                penalty = sum((ops.sum(one) for one in model.losses), ops.zeros(()))
-                minimized = loss if penalties else loss - penalty
-        gradients = tape.gradient(minimized, values)
-        gradients = [None if one is None else tf.convert_to_tensor(one) for one in gradients]
-        return float(minimized), float(penalty), gradients, scope
+        return (
+            [values[id(v)] for v in model.trainable_variables],
+            [values[id(v)] for v in model.non_trainable_variables],
+        )
 
-    def _mode(self, training: bool) -> dict[str, bool]:
-        return {"training": training} if self.model._call_has_training_arg else {}
-
-    def _inference_loss(self, values: Sequence[Any], state: Mapping[int, Any]) -> float:
-        model = self.model
-        mapping = [*zip(model.trainable_variables, values, strict=True)]
-        mapping += [(v, state.get(id(v), v)) for v in model.non_trainable_variables]
-        with keras.StatelessScope(mapping, collect_losses=True):
-            outputs = model(self.x, **self._mode(False))
-            loss = model.compute_loss(self.x, self.y, outputs, self.weights)
-            penalty = sum((ops.sum(one) for one in model.losses), ops.zeros(()))
-            return float(loss) - float(penalty)
+    def _pass(self, values: Sequence[Any], others: Sequence[Any], *, training: bool = True) -> Pass:
+        return differentiate(self.model, self.batch, values, others, training=training)
 
     def _update(
-        self, values: Sequence[Any], gradients: Sequence[Any], change: Change, copy_state: bool
-    ) -> tuple[list[Any], float]:
-        """Return the weights after the optimizer's next update, and the share that is kept."""
+        self, values: Sequence[Any], gradients: Sequence[Any], copy_state: bool
+    ) -> list[Any]:
+        """Return the weights after the optimizer's next update."""
         copies = [keras.Variable(value, name="copy") for value in values]
-        original = _inner(self.model.optimizer)
-        optimizer = _copy(original, change)
+        original = inner(self.model.optimizer) if copy_state else self._optimizer
+        optimizer = copy_optimizer(original)
         optimizer.build(copies)
         if copy_state and original.built:
             for variable, value in zip(optimizer.variables, original.variables, strict=True):
                 variable.assign(value)
-        complete = _without_none(gradients, values)
-        kept = 1.0
-        if clipping_of(original):
-            before = math.sqrt(sum(_norm(one) ** 2 for one in complete))
-            after = math.sqrt(sum(_norm(one) ** 2 for one in optimizer._clip_gradients(complete)))
-            kept = after / before if before > 0 else 1.0
-        optimizer.apply(complete, copies)
-        return [*map(_value, copies)], kept
+        optimizer.apply(without_none(gradients, values), copies)
+        return [*map(_value, copies)]
 
 
 def rate_of(optimizer: Any) -> float:
     """Return the current learning rate of an optimizer, also of one with a schedule."""
-    return float(_inner(optimizer).learning_rate)
-
-
-def clipping_of(optimizer: Any) -> dict[str, float]:
-    """Return the clipping options of an optimizer that Keras applies."""
-    options = ("clipnorm", "clipvalue", "global_clipnorm")
-    values = {name: getattr(_inner(optimizer), name, None) for name in options}
-    return {name: float(value) for name, value in values.items() if value}
-
-
-def _inner(optimizer: Any) -> Any:
-    return getattr(optimizer, "inner_optimizer", optimizer)  # mixed precision wraps it
-
-
-def _copy(optimizer: Any, change: Change) -> Any:
-    """Return an optimizer of the same settings with a change."""
-    original = _inner(optimizer)
-    config = dict(original.get_config())
-    rate = config["learning_rate"]
-    if not isinstance(rate, float):
-        rate = rate_of(original)
-    config["learning_rate"] = rate * change.rate
-    if not change.clipping:
-        config |= dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"))
-    return type(original).from_config(config)
-
-
-def _without_none(gradients: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-    return [
-        ops.zeros_like(value) if gradient is None else gradient
-        for gradient, value in zip(gradients, values, strict=True)
-    ]
+    return float(inner(optimizer).learning_rate)
 
 
 @contextlib.contextmanager
@@ -350,18 +289,18 @@ def _states(layer: Any, output: Any) -> dict[str, float]:
     return {}
 
 
-def _shift(layer: keras.layers.BatchNormalization, scope: Any, state: Mapping[int, Any]) -> float:
+def _shift(layer: keras.layers.BatchNormalization, changes: Mapping[int, Sequence[Any]]) -> float:
     """Return how far the moving mean is from the batch mean, in batch standard deviations.
 
-    The batch statistics follow from the update of the averages, which the scope caught.
+    The batch statistics follow from the update of the averages: `changes` has the values before
+    and after it, by id of the variable.
     """
     momentum = layer.momentum
-    if momentum >= 1 or scope.get_current_value(layer.moving_mean) is None:
+    if momentum >= 1:
         return math.nan
     pairs = []
     for variable in (layer.moving_mean, layer.moving_variance):
-        before = np.asarray(state.get(id(variable), variable.value), "float64")
-        after = np.asarray(scope.get_current_value(variable), "float64")
+        before, after = (np.asarray(value, "float64") for value in changes[id(variable)])
         pairs.append((before, (after - momentum * before) / (1 - momentum)))
     (moving, mean), (_, variance) = pairs
     deviation = np.sqrt(np.maximum(variance, 0) + layer.epsilon)

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.analysis.cost import macs
+from cnnzoo.doctor.clipping import check_clipping
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.experiment import (
+    NO_CHANGE,
+    STEPS,
     Batch,
     Course,
     Experiment,
@@ -20,56 +23,46 @@ from cnnzoo.doctor.experiment import (
     Gradient,
     batches_of,
     repeat,
+    settings_of,
     standardized,
 )
 from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.fit_call import PROBE_EXAMPLES, probe_batch
 from cnnzoo.doctor.fresh import is_fresh
-from cnnzoo.doctor.graph import walk_layers
 from cnnzoo.doctor.head import BINARY, CATEGORICAL
+from cnnzoo.doctor.layer_calls import walk_layers
+from cnnzoo.doctor.learning_rate import (
+    FALLS,
+    FITTED,
+    SMALL_UPDATE,
+    Better,
+    Losses,
+    falls_at,
+    find_higher,
+    find_lower,
+    is_learned,
+    set_rate,
+)
+from cnnzoo.doctor.penalty import check_penalty
 from cnnzoo.doctor.plan import TrainingPlan
+from cnnzoo.doctor.record import Change, Measurement, Record
+from cnnzoo.doctor.vanishing import RATIO, SMALL
 
 MAX_MACS = 1.0e11
 """Multiply-accumulates that a check may take, a few seconds of one core. A gradient takes three
 times those of a forward pass."""
 
-STEPS = 30
-"""Number of steps on one batch."""
-
 MIN_STEPS = 15
 """Number of steps below which nothing is concluded from a short training."""
-
-BATCH = 32
-"""Examples of the batch, if the model is small enough."""
-
-FITTED = 0.5
-"""Share of the first loss at which a batch counts as fitted (own choice)."""
-
-FALLS = 0.3
-"""Share of the loss that must be gone at another rate for that rate to be better (own choice)."""
-
-STUCK = 0.1
-"""Share of the loss that is gone at most if the rate is too high (own choice)."""
 
 HARDLY = 0.01
 """Share of the loss that is gone at most if the rate is too low (own choice)."""
 
-LEAST_CHANGE = 1e-4
-"""Relative change of a kernel per step below which a rate is low (TheDeepChecker)."""
-
 PROJECTED = 3000
 """Number of steps that a training is assumed to have if its length is unknown (own choice)."""
 
-VANISHING, VANISHING_RATIO = 1e-4, 1e-3
-"""Norm of the first gradient, and its ratio to the last, that are too small (AUTOTRAINER)."""
-
 EXPLODING_RATIO = 70.0
 """Ratio of the first to the last gradient that is too large (AUTOTRAINER)."""
-
-KEPT = 0.01
-"""Share of the gradient that clipping must leave (own choice)."""
-
-MAX_PENALTY = 10.0
-"""Ratio of the penalties to the loss. Sound models with weight decay begin at 1 to 3 (own)."""
 
 INITIAL_RATIO = 5.0
 """Ratio of the initial loss to that of equal shares. Default initializers give 1 to 1.5, so this
@@ -77,15 +70,6 @@ is far outside (own choice)."""
 
 LEARNED = 0.2
 """Share of the loss of a constant answer below which a model has learned already (own choice)."""
-
-SCALE_FREE = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta", "Lion", "Ftrl")
-"""Optimizers that divide the gradient by its size, so clipping to a smaller one changes little."""
-
-FASTER = 0.05
-"""Share of the loss that must be gone at a higher rate for the rate to be too low (own choice)."""
-
-DOWN, UP = (0.1, 0.01, 0.001, 1e-4), (10.0, 100.0, 1e3, 1e4)
-"""Factors of the learning rate that are tried if a batch is not fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +103,31 @@ class Probes:
         """The course with the settings of the model."""
         return self.run()
 
-    def run(
-        self, factor: float = 1.0, batch: Batch | None = None, experiment: Experiment | None = None
-    ) -> Course:
+    def run(self, change: Change = NO_CHANGE, batch: Batch | None = None) -> Course:
         """Return the course with one thing changed."""
         batches = repeat(batch or self.batch, self.steps)
         enough = FITTED * self.reference / self.gradient.loss if self.gradient.loss > 0 else 0.0
-        return (experiment or self.experiment).run(batches, rate_factor=factor, enough=enough)
+        return self.experiment.run(batches, change, enough=enough)
+
+    def losses(self, change: Change) -> list[float]:
+        """Return the losses with one thing changed."""
+        course = self.course if change == NO_CHANGE else self.run(change)
+        losses: list[float] = course.losses.tolist()
+        return losses
+
+    @property
+    def record(self) -> Record:
+        """The record of a training that has not begun."""
+        one = self.gradient
+        measured = Measurement(
+            0, 0, one.loss, penalty=one.penalty, gradient=one.norm, kept=one.kept
+        )
+        return Record(
+            {},
+            measured=(measured,),
+            optimizer=settings_of(self.plan.model.optimizer),
+            experiment=self.losses if self.steps >= MIN_STEPS else None,
+        )
 
     @cached_property
     def reference(self) -> float:
@@ -135,9 +137,7 @@ class Probes:
 
     def is_fitted(self, course: Course) -> bool:
         """Return whether a course is well below the reference at its end."""
-        return bool(
-            course.end < (1 - FALLS) * self.reference or course.losses[-1] < FITTED * self.reference
-        )
+        return is_learned(course.losses, self.reference)
 
 
 def make_probes(plan: TrainingPlan) -> Probes | None:
@@ -146,18 +146,18 @@ def make_probes(plan: TrainingPlan) -> Probes | None:
     Size of the batch and number of steps follow from the model's multiply-accumulates, so that the
     findings do not depend on the speed of the machine.
     """
+    if plan.loss is None:
+        return None
     try:
         experiment = Experiment(plan.model)
     except ExperimentError:
         return None
     cost = 3 * (_macs(plan.model) or 1)
-    size, steps = min(BATCH, len(plan.x)), STEPS
+    size = min(PROBE_EXAMPLES, len(plan.x))
     while size > 4 and cost * size * MIN_STEPS > MAX_MACS:
         size //= 2
     steps = min(STEPS, int(MAX_MACS // (cost * size)))
-    rng = np.random.default_rng(0)
-    chosen = rng.permutation(len(plan.x))[:size]
-    return Probes(plan, experiment, (plan.x[chosen], plan.y[chosen]), max(steps, 1))
+    return Probes(plan, experiment, probe_batch(plan.x, plan.y, size), max(steps, 1))
 
 
 def _macs(model: keras.Model) -> int:
@@ -204,8 +204,8 @@ def check_probes(probes: Probes, earlier: Sequence[Finding]) -> list[Finding]:
     if not math.isfinite(gradient.loss):
         return found
     found += check_gradient(probes, gradient)
-    found += check_clipping(probes, gradient)
-    found += check_penalty(gradient)
+    record = probes.record
+    found += [f for f in (check_clipping(record), check_penalty(record)) if f is not None]
     if probes.steps >= MIN_STEPS and not _has_learned(probes, gradient):
         found = check_course(probes, found)
     return found
@@ -289,7 +289,7 @@ def check_gradient(probes: Probes, gradient: Gradient) -> Iterator[Finding]:
         f"the gradient of `{_layer(first)}` has the norm {start:.2g} and that of `{_layer(last)}` "
         f"{end:.2g}, a ratio of {ratio:.2g}"
     )
-    if start < VANISHING and ratio < VANISHING_RATIO:
+    if start < SMALL and ratio < RATIO:
         yield CODES["gradient-vanishing"].finding(
             words,
             "Use relu, a normalization or residual connections"
@@ -311,88 +311,42 @@ def _layer(path: str) -> str:
     return path.rpartition("/")[0].rpartition("/")[2]
 
 
-def check_clipping(probes: Probes, gradient: Gradient) -> Iterator[Finding]:
-    """Yield a finding if clipping leaves almost nothing and the optimizer does not rescale it."""
-    optimizer = probes.experiment._optimizer
-    if type(optimizer).__name__ in SCALE_FREE:
-        return
-    norms = [norm for norm in gradient.norms.values() if norm > 0]
-    if not norms:
-        return
-    name, limit, kept = "", 0.0, 1.0
-    if optimizer.global_clipnorm:
-        name, limit = "global_clipnorm", optimizer.global_clipnorm
-        kept = min(1.0, limit / gradient.norm)
-    elif optimizer.clipnorm:
-        name, limit = "clipnorm", optimizer.clipnorm
-        total = math.sqrt(sum(min(norm, limit) ** 2 for norm in norms))
-        kept = total / gradient.norm
-    elif optimizer.clipvalue:
-        name, limit = "clipvalue", optimizer.clipvalue
-        sizes = [math.prod(v.shape) for v in probes.plan.model.trainable_variables]
-        # each of n values is at most the limit, so the norm is at most limit * sqrt(n)
-        kept = min(1.0, limit * math.sqrt(sum(sizes)) / gradient.norm)
-    if kept < KEPT:
-        yield CODES["gradient-clipped"].finding(
-            f"{name}={limit:g} keeps {kept:.2%} of the gradient, whose norm is "
-            f"{gradient.norm:.3g}, and {type(optimizer).__name__} does not rescale it",
-            f"Remove {name}, or set it to {10 ** math.ceil(math.log10(max(norms))):g}",
-        )
-
-
-def check_penalty(gradient: Gradient) -> Iterator[Finding]:
-    """Yield a finding if penalties are larger than the loss."""
-    ratio = gradient.penalty / gradient.loss if gradient.loss > 0 else 0.0
-    if ratio > 1:
-        yield CODES["penalty-high"].finding(
-            f"the penalties are {gradient.penalty:.3g} and the loss {gradient.loss:.3g}, a ratio "
-            f"of {ratio:.3g}",
-            "Lower the factor of the regularizers",
-            severity=Severity.WARNING if ratio > MAX_PENALTY else Severity.NOTE,
-        )
-
-
 def check_course(probes: Probes, found: list[Finding]) -> list[Finding]:
     """Return findings with those of a training on one batch, and counterfactuals if it fails."""
     course = probes.course
     scale = next((f for f in found if f.code == "inputs-unscaled"), None)
     if probes.is_fitted(course):
-        return [_as_note(f, course) if f is scale else f for f in found]
+        return [_as_note(f, course.losses) if f is scale else f for f in found]
     size, rate = len(probes.batch[0]), probes.experiment.rate
     if scale is not None and probes.is_fitted(probes.run(batch=_scaled(probes.batch))):
         return found  # the scale explains it
     if any(f.code == "gradient-clipped" for f in found):
-        free = Experiment(probes.plan.model, clipping=False)
-        if probes.is_fitted(probes.run(experiment=free)):
-            return found
-    words = f"{len(course.losses)} steps on {size} examples take the loss from {course.start:.3g}"
-    end = "a number that is not finite" if math.isinf(course.end) else f"{course.end:.3g}"
-    if course.fall < STUCK or course.losses.max() > DIVERGES * course.start:
-        for factor in DOWN:
-            slower = probes.run(factor)
-            if probes.is_fitted(slower):
-                name = probes.plan.where("learning_rate", "the learning rate")
-                return [
-                    *(_as_note(f, slower) if f is scale else f for f in found),
-                    CODES["rate-high"].finding(
-                        f"{words} to {end} at the learning rate {rate:.3g}, and to "
-                        f"{slower.end:.3g} at {rate * factor:.3g}",
-                        f"Set {name} to {rate * factor:.3g}",
-                    ),
-                ]
-    if course.fall < HARDLY and not course.change > LEAST_CHANGE:
-        for factor in UP:
-            faster = probes.run(factor)
-            if faster.fall > max(10 * course.fall, FASTER):
-                return [*found, _rate_low(probes, course, faster, factor)]
+        return found  # an experiment without clipping has shown it
+    words = f"{len(course.losses)} steps on {size} examples take "
+    if course.fall < FALLS or course.losses.max() > DIVERGES * course.start:
+        lower = find_lower(probes.losses, course.losses, probes.reference)
+        if lower is not None:
+            name = probes.plan.where("learning_rate", "the learning rate")
+            return [
+                *(_as_note(f, lower[1]) if f is scale else f for f in found),
+                CODES["rate-high"].finding(
+                    words + falls_at(course.losses, rate, lower),
+                    set_rate(rate * lower[0], name),
+                ),
+            ]
+    if course.fall < HARDLY and not course.change > SMALL_UPDATE:
+        higher = find_higher(probes.losses, course.losses)
+        if higher is not None:
+            return [*found, _rate_low(probes, words, higher)]
     if course.fall < HARDLY and not any(f.severity == Severity.WARNING for f in found):
-        rest = [probes.run(factor) for factor in (0.1, 10.0)]
+        rest = [probes.run(Change(rate=factor)) for factor in (0.1, 10.0)]
         if max(each.fall for each in rest) < HARDLY:
             found = [
                 *found,
                 CODES["batch-not-fitted"].finding(
-                    f"{words} to {end} at the learning rate {rate:.3g}, to {rest[0].end:.3g} at a "
-                    f"tenth and to {rest[1].end:.3g} at ten times that rate",
+                    f"{words}the loss from {course.start:.3g} to {course.end:.3g} at the learning "
+                    f"rate {rate:.3g}, to {rest[0].end:.3g} at a tenth and to {rest[1].end:.3g} at "
+                    "ten times that rate",
                     "Look for what keeps the outputs constant: train the last layer alone on this "
                     "batch, then add the layers before it one by one",
                 ),
@@ -400,20 +354,18 @@ def check_course(probes: Probes, found: list[Finding]) -> list[Finding]:
     return found
 
 
-def _rate_low(probes: Probes, course: Course, faster: Course, factor: float) -> Finding:
-    plan, rate = probes.plan, probes.experiment.rate
+def _rate_low(probes: Probes, words: str, better: Better) -> Finding:
+    plan, course, rate = probes.plan, probes.course, probes.experiment.rate
     per_step = course.fall / len(course.losses)
     needed = 0.5 / per_step if per_step > 0 else math.inf
     planned = plan.steps or PROJECTED
     length = f"the planned {planned:,}" if plan.steps else f"{planned:,}"
-    words = f"about {needed:,.0f} steps" if math.isfinite(needed) else "no number of steps"
+    pace = f"about {needed:,.0f} steps" if math.isfinite(needed) else "no number of steps"
     name = plan.where("learning_rate", "the learning rate")
     return CODES["rate-low"].finding(
-        f"{len(course.losses)} steps on {len(probes.batch[0])} examples take the loss from "
-        f"{course.start:.4g} to {course.end:.4g} at the learning rate {rate:.3g}, and to "
-        f"{faster.end:.3g} at {rate * factor:.3g}; at this pace {words} would halve it, where "
-        f"{length} are {'there' if plan.steps else 'usual'}",
-        f"Set {name} to {rate * factor:.3g}",
+        f"{words}{falls_at(course.losses, rate, better)}; at this pace {pace} would halve it, "
+        f"where {length} are {'there' if plan.steps else 'usual'}",
+        set_rate(rate * better[0], name),
         severity=Severity.WARNING if needed > planned else Severity.NOTE,
     )
 
@@ -422,13 +374,13 @@ def _scaled(batch: Batch) -> Batch:
     return standardized(batch[0].astype("float64")), batch[1]
 
 
-def _as_note(finding: Finding, course: Course) -> Finding:
+def _as_note(finding: Finding, losses: Losses) -> Finding:
     """Return a finding as a note, because a batch is fitted all the same."""
     return replace(
         finding,
         severity=Severity.NOTE,
-        evidence=f"{finding.evidence}; {len(course.losses)} steps on one batch take the loss from "
-        f"{course.start:.3g} to {course.losses[-1]:.3g} all the same",
+        evidence=f"{finding.evidence}; {len(losses)} steps on one batch take the loss from "
+        f"{losses[0]:.3g} to {losses[-1]:.3g} all the same",
     )
 
 
@@ -490,11 +442,12 @@ def check_range(probes: Probes) -> Iterator[Finding]:
     words += f" and diverges at {result.diverges:.2g}" if math.isfinite(result.diverges) else ""
     if rate >= result.diverges:
         yield CODES["rate-high"].finding(
-            f"{words}; the learning rate is {rate:.2g}", f"Set {name} to {result.steepest:.1g}"
+            f"{words}; the learning rate is {rate:.2g}",
+            set_rate(float(f"{result.steepest:.1g}"), name),
         )
     elif rate < result.steepest / 100:  # own choice; Smith takes a tenth of the largest that works
         yield CODES["rate-low"].finding(
             f"{words}; the learning rate is {rate:.2g}",
-            f"Set {name} to {result.steepest / 10:.1g}",
+            set_rate(float(f"{result.steepest / 10:.1g}"), name),
             severity=Severity.NOTE,
         )

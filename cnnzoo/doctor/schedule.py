@@ -8,7 +8,7 @@ from keras import layers
 
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
-from cnnzoo.doctor.graph import walk_layers
+from cnnzoo.doctor.layer_calls import walk_layers
 from cnnzoo.doctor.plan import TrainingPlan
 from cnnzoo.training.callbacks import has_own_schedule
 

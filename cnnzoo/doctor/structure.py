@@ -6,7 +6,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from cnnzoo.doctor.architecture import check_dropout, check_map_sizes, check_nonlinearity
+from cnnzoo.doctor.architecture import (
+    check_dropout,
+    check_map_sizes,
+    check_nonlinearity,
+    check_receptive_field,
+)
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.plan import Splits, TrainingPlan
 
@@ -17,9 +22,9 @@ TOO_SMALL = "too-small"
 def explain_by_layers(model: keras.Model, findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings of a poor training with the weak signs in the model's layers.
 
-    Layers without a nonlinearity, maps of one pixel and high dropout are notes before training,
-    because models with them may train well. Where the result is poor they are warnings, and
-    replace the finding that the model is too small, which they explain.
+    Layers without a nonlinearity, maps of one pixel, averages of small patches and high dropout
+    are notes before training, because models with them may train well. Where the result is poor
+    they are warnings, and replace the finding that the model is too small, which they explain.
 
     Parameters
     ----------
@@ -47,5 +52,5 @@ def _signs(model: keras.Model) -> Iterator[Finding]:
     """Yield the first sign of each kind."""
     no_examples = np.zeros((0, *model.input_shape[1:])), np.zeros(0)
     plan = TrainingPlan(model, Splits(*no_examples))
-    for check in (check_nonlinearity, check_map_sizes, check_dropout):
+    for check in (check_nonlinearity, check_map_sizes, check_receptive_field, check_dropout):
         yield from [*check(plan)][:1]

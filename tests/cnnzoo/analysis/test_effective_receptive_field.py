@@ -83,13 +83,12 @@ def test_channels_first_map_has_the_axes_of_the_image():
     assert np.argwhere(field.map).tolist() == [[3, 3], [4, 3], [5, 3]]
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_picture_shows_box_and_map(dark):
+def test_picture_shows_box_and_map():
     images = np.random.default_rng(0).uniform(size=(2, 12, 10, 3))
     model = chain(2, shape=(12, 10, 3))
-    chart = cnnzoo.effective_receptive_field(model, "conv1", images).plot(dark=dark)
+    chart = cnnzoo.effective_receptive_field(model, "conv1", images).plot()
     spec = chart.to_dict()
-    assert spec["background"] == ("#171c23" if dark else "#ffffff")
+    assert spec["background"] == "transparent"
     image, box = spec["layer"]
     assert image["data"]["values"][0]["url"].startswith("data:image/png;base64,")
     assert box["data"]["values"] == [{"left": 3, "right": 8, "top": 4, "bottom": 9}]

@@ -1,6 +1,7 @@
 """The command `cnnzoo check`."""
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +48,13 @@ def test_error_of_a_custom_builder_exits_with_failure(run):
     text = re.sub(r"\s+", " ", result.stdout)
     assert " error head-loss `head` has no activation and sparse_categorical_crossentropy" in text
     assert run("own_for_check:build", "activation=softmax").exit_code == 0
+
+
+def test_stderr_stays_empty(run):
+    arguments = ["own_for_check:build", "activation=softmax", "--data", "digits"]
+    program = "from cnnzoo.cli import app; app()"
+    command = [sys.executable, "-c", program, "check", *arguments]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""
 
 
 def test_unknown_model_is_refused(run):

@@ -63,6 +63,33 @@ def test_sound_layers_have_no_finding(hidden):
     assert codes(model(*hidden), ("error", "warning", "note")) == []
 
 
+def averaged(size, *maps):
+    built = keras.Sequential(
+        [
+            keras.Input((size, size, 1)),
+            *maps,
+            layers.GlobalAveragePooling2D(name="average"),
+            layers.Dense(3, "softmax", name="head"),
+        ]
+    )
+    built.compile("adam", "sparse_categorical_crossentropy")
+    return findings(built, np.repeat(np.repeat(X, size // 8, 1), size // 8, 2))
+
+
+def test_average_of_small_patches_is_a_note():
+    (row,) = averaged(32, conv(), conv(), conv()).itertuples()  # 1 + 3 * 2 = 7 of 32 pixels
+    assert (row.code, row.severity, row.layer) == ("receptive-field-small", "note", "average")
+    assert row.evidence == (
+        "each unit that `average` averages sees 7 x 7 of 32 x 32 pixels, and no later layer sees "
+        "how these patches lie"
+    )
+
+
+def test_quarter_of_the_image_is_no_small_patch():
+    assert averaged(32, conv(), layers.MaxPooling2D(), conv()).empty  # 3 + 1 + 2 * 2 = 8 pixels
+    assert averaged(8, conv()).empty
+
+
 def test_gates_and_attention_are_no_hidden_activation():
     assert codes(squeeze_and_excite()) == []
 

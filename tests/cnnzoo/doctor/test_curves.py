@@ -140,10 +140,11 @@ def test_rate_that_is_too_high_is_named_with_one_that_falls():
     chance, rate = diagnose_record(record)
     assert (chance.code, rate.code) == ("at-chance", "rate-high")
     assert rate.evidence == (
-        "one update changes the weights by 200% (usually 0.1%), and in experiments from the "
-        "initial weights on one batch the loss goes from 2.3 to 4 at rate 1, and to 1.1 at 0.01"
+        "one update changes the weights by 200% (usually 0.1%), and experiments from the initial "
+        "weights on one batch take the loss from 2.3 to 4 at the learning rate 1, and to 1.1 at "
+        "0.01"
     )
-    assert rate.remedy == "Lower the learning rate to 0.01"
+    assert rate.remedy == "Set the learning rate to 0.01"
 
 
 def test_rate_that_is_too_low_is_named_with_one_that_falls():
@@ -153,7 +154,7 @@ def test_rate_that_is_too_low_is_named_with_one_that_falls():
     )  # fmt: skip
     _, rate = diagnose_record(record)
     assert rate.code == "rate-low"
-    assert rate.remedy == "Raise the learning rate to 0.01"
+    assert rate.remedy == "Set the learning rate to 0.01"
 
 
 def test_no_rate_is_blamed_without_a_better_one():
@@ -205,7 +206,7 @@ def test_causes_are_silent_without_a_bad_result():
         LayerState("first", "Dense", gradient=1e-6, dead=1.0, saturated=1.0),
         LayerState("last", "Dense", gradient=1.0),
     )
-    one = Measurement(0, 0, 2.3, penalty=100.0, kept=0.0, layers=layers)
+    one = Measurement(0, 0, 2.3, penalty=100.0, gradient=5.0, kept=0.0, layers=layers)
     optimizer = Optimizer("SGD", 0.1, {"clipvalue": 1e-6})
     good = Record({"loss": [0.1]}, constant=TEN, measured=(one, one), optimizer=optimizer)
     assert codes(good) == []
@@ -217,7 +218,7 @@ def test_causes_are_silent_without_a_bad_result():
 
 
 def test_scale_free_optimizer_is_not_clipped():
-    one = Measurement(0, 0, 2.3, kept=0.001)
+    one = Measurement(0, 0, 2.3, gradient=5.0, kept=0.001)
     for name, expected in (("SGD", ["at-chance", "gradient-clipped"]), ("Adam", ["at-chance"])):
         optimizer = Optimizer(name, 0.1, {"clipnorm": 1e-6})
         assert codes(Record(FLAT, constant=TEN, measured=(one,), optimizer=optimizer)) == expected

@@ -7,10 +7,11 @@ from keras import layers
 
 import cnnzoo
 from cnnzoo.doctor.codes import CODES
-from cnnzoo.doctor.counterfactual import Change, Effect, changes_for, try_changes
+from cnnzoo.doctor.counterfactual import Effect, Remedy, remedies_for, try_remedies
 from cnnzoo.doctor.diagnose import _merge, _rank
 from cnnzoo.doctor.finding import Severity
 from cnnzoo.doctor.plan import make_plan
+from cnnzoo.doctor.record import Change
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_missing_softmax_is_confirmed_by_logits(digits):
     found = cnnzoo.diagnose(dense(head="linear"), digits.train, epochs=1)
     first = found.causes.iloc[0]
     assert (first["code"], first["confirmed"]) == ("head-loss", True)
-    assert first["experiment"].startswith("from_logits=True: after 40 steps the loss is ")
+    assert first["experiment"].startswith("from_logits=True: after 30 steps the loss is ")
 
 
 def test_model_stays_as_it_was(digits):
@@ -82,7 +83,7 @@ def test_gain_is_a_share_of_the_loss_of_a_constant_answer():
     model.compile(keras.optimizers.SGD(0.05), "mse")
     x, y = np.ones((8, 1), "float32"), np.tile([[0.0], [2.0]], (4, 1)).astype("float32")
     plan = make_plan(model, (x, y), batch_size=8)
-    (effect,) = try_changes(plan, [Change("rate-low", "ten times", rate=5.0)], steps=4)
+    (effect,) = try_remedies(plan, [Remedy("rate-low", "five times", Change(rate=5.0))], steps=4)
     # the error of the mean, w - 1, shrinks by 1 - 2 * rate per step; the variance of y is 1
     ends = [np.mean([(1 - 2 * rate) ** (2 * k) for k in (1, 2, 3)]) for rate in (0.05, 0.25)]
     assert effect.before == pytest.approx(1 + ends[0])
@@ -92,8 +93,8 @@ def test_gain_is_a_share_of_the_loss_of_a_constant_answer():
 
 def test_suspected_causes_are_tried(digits):
     plan = make_plan(dense(head="linear"), digits)
-    plain = {change.words for change in changes_for(plan, [])}
-    more = {change.words for change in changes_for(plan, ["head-loss", "penalty-high"])}
+    plain = {remedy.words for remedy in remedies_for(plan, [])}
+    more = {remedy.words for remedy in remedies_for(plan, ["head-loss", "penalty-high"])}
     assert more - plain == {"from_logits=True", "no penalties"}
 
 
@@ -116,7 +117,7 @@ def ranks(causes, effects=(), is_bad=True):
 
 
 def effect(code, gain):
-    return Effect(Change(code, "a change", rate=1.0), 40, 2.0, 2.0 - gain, gain)
+    return Effect(Remedy(code, "a change"), 30, 2.0, 2.0 - gain, gain)
 
 
 def test_causes_come_before_what_they_explain():

@@ -148,6 +148,14 @@ def test_copy_is_unused_and_equal_in_settings(watched):
     assert (other._cadence, len(other.measurements())) == ("epochs", 0)
 
 
+def test_optimizer_with_a_schedule_is_measured():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 3, 0.5, staircase=True)
+    model, doctor = model_of(optimizer=keras.optimizers.SGD(schedule)), Doctor(cadence="epochs")
+    model.fit(X, Y, batch_size=16, epochs=1, verbose=0, callbacks=[doctor])
+    # 48 examples are 3 steps
+    assert doctor.measurements().drop_duplicates("step")["rate"].tolist() == [0.5, 0.25]
+
+
 def test_data_set_is_not_read():
     import tensorflow as tf
 

@@ -16,6 +16,7 @@ from cnnzoo.doctor.experiment import (
     repeat,
     standardized,
 )
+from cnnzoo.doctor.record import Change
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(64, 6)).astype("float32")
@@ -105,7 +106,7 @@ def test_runs_start_from_the_same_state():
     experiment = Experiment(model(dropout=0.3))
     batch = (X[:16], Y[:16])
     first = experiment.run(repeat(batch, 6)).losses
-    experiment.run(repeat(batch, 6), rate_factor=10)
+    experiment.run(repeat(batch, 6), Change(rate=10))
     assert experiment.run(repeat(batch, 6)).losses.tolist() == first.tolist()
 
 
@@ -113,7 +114,7 @@ def test_rates_are_those_of_the_optimizer_times_the_factor():
     experiment = Experiment(model(keras.optimizers.SGD(0.25)))
     batch = repeat((X, Y), 3)
     assert experiment.run(batch).rates.tolist() == [0.25] * 3
-    assert experiment.run(batch, rate_factor=2).rates.tolist() == [0.5] * 3
+    assert experiment.run(batch, Change(rate=2)).rates.tolist() == [0.5] * 3
     assert experiment.run(batch, rates=[0.5, 0.125]).rates.tolist() == [0.5, 0.125]
 
 
@@ -122,7 +123,7 @@ def test_schedule_is_replaced_only_for_other_rates():
     experiment = Experiment(model(keras.optimizers.SGD(schedule)))
     batch = repeat((X, Y), 3)
     assert experiment.run(batch).rates.tolist() == [0.5, 0.25, 0.125]
-    assert experiment.run(batch, rate_factor=0.5).rates.tolist() == [0.25] * 3
+    assert experiment.run(batch, Change(rate=0.5)).rates.tolist() == [0.25] * 3
     assert experiment.run(batch).rates.tolist() == [0.5, 0.25, 0.125]
 
 
@@ -140,7 +141,7 @@ def test_clipping_can_be_left_out():
     clipped = model(keras.optimizers.SGD(0.5, clipnorm=1e-6))
     batch = repeat((X, Y), 10)
     assert abs(Experiment(clipped).run(batch).fall) < 1e-3
-    assert Experiment(clipped, clipping=False).run(batch).fall > 0.02
+    assert Experiment(clipped).run(batch, Change(clipping=False)).fall > 0.02
 
 
 def test_other_initial_weights():
@@ -161,4 +162,4 @@ def test_model_without_a_loss_is_refused():
     built = keras.Sequential([keras.Input((2,)), layers.Dense(1)], name="bare")
     with pytest.raises(ExperimentError) as error:
         Experiment(built)
-    assert str(error.value) == ("`bare`: expected a compiled model with one output and one loss.")
+    assert str(error.value) == ("`bare`: expected a compiled model.")

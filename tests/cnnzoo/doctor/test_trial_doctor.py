@@ -34,4 +34,4 @@ def test_search_names_the_cause_of_a_trial_at_chance_level(tmp_path):
     )
     trials = open_search(search.directory).trials.set_index("learning_rate")
     assert trials["codes"][1e-7] == "at-chance rate-low"
-    assert "Raise the learning rate to " in trials["findings"][1e-7]
+    assert "Set the learning rate to " in trials["findings"][1e-7]

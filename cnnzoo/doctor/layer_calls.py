@@ -1,11 +1,13 @@
-"""The graph of a model as a list of layer calls, with the roles that layers have in it."""
+"""The calls of a model's layers, nested models unfolded, with the roles that layers have."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import layers
+
+from cnnzoo.analysis.graph import Call, Graph, GraphError, graph_of
 
 WEIGHTED = (
     layers.Dense,
@@ -115,22 +117,22 @@ class Scope:
     Parameters
     ----------
     graph
-        The model.
+        The calls of the model.
     given
         Tensors of the model around it that it is called with.
     outer
         The scope of that model; None for the outermost one.
     """
 
-    graph: Any
-    given: tuple[Any, ...] = ()
+    graph: Graph
+    given: Sequence[Any] = ()
     outer: "Scope | None" = None
 
     def values(self, tensors: Sequence[Any], x: Any, training: bool) -> list[Any]:
         """Return the values of symbolic tensors for the inputs of the outermost model."""
         if self.outer is not None:
             x = self.outer.values(self.given, x, training)
-        inputs, given = keras.tree.flatten(self.graph.inputs), keras.tree.flatten(x)
+        inputs, given = [*self.graph.inputs], keras.tree.flatten(x)
         single = len(inputs) == 1
         part = keras.Model(inputs[0] if single else inputs, list(tensors), name="probe")
         with keras.StatelessScope():  # layers may update their statistics
@@ -141,34 +143,23 @@ class Scope:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
-    """One call of a layer or an operation in a model.
+class LayerCall(Call):
+    """One call of a layer or an operation in a model, which may be nested.
 
     Parameters
     ----------
-    layer
-        The layer or operation.
     path
-        Names of the models around it and its own, joined by "/".
-    inputs, outputs
-        Numbers of its tensors.
-    input_shape, output_shape
-        Shapes of its first input and output, with the batch axis.
-    input_tensor, output_tensor
-        Its first input and output, symbolic.
+        Names of the models around the layer and its own, joined by "/".
+    taken, given
+        Numbers of its input and output tensors: a nested model has other numbers in each call.
     scope
         The model that it belongs to.
     """
 
-    layer: Any
-    path: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    input_shape: tuple[int | None, ...]
-    output_shape: tuple[int | None, ...]
-    input_tensor: Any
-    output_tensor: Any
-    scope: Scope
+    path: str = ""
+    taken: tuple[int, ...] = ()
+    given: tuple[int, ...] = ()
+    scope: Scope = field(kw_only=True)
 
     @property
     def activation(self) -> str:
@@ -188,7 +179,7 @@ class Call:
         return isinstance(self.layer, LINEAR)
 
 
-class Graph:
+class LayerCalls:
     """The calls of a model in order of computation, those of nested models included.
 
     Parameters
@@ -199,40 +190,39 @@ class Graph:
     Examples
     --------
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", name="head")])
-    >>> [(call.path, call.activation) for call in Graph(model).calls]
+    >>> [(call.path, call.activation) for call in LayerCalls(model).calls]
     [('head', 'relu')]
     """
 
     def __init__(self, model: keras.Model) -> None:
         self._count = 0
         self.outputs: tuple[int, ...] = ()
-        self.calls: list[Call] = []
-        inner = _functional(model)
-        if inner is not None:
-            numbers = [self._new() for _ in inner.inputs]
-            self.outputs = self._walk(Scope(inner), numbers, "")
-        self._producers = {number: call for call in self.calls for number in call.outputs}
-        self._consumers: dict[int, list[Call]] = {}
+        self.calls: list[LayerCall] = []
+        graph = _graph_of(model)
+        if graph is not None:
+            self.outputs = self._walk(Scope(graph), self._new(graph.inputs), "")
+        self._producers = {number: call for call in self.calls for number in call.given}
+        self._consumers: dict[int, list[LayerCall]] = {}
         for call in self.calls:
-            for number in call.inputs:
+            for number in call.taken:
                 self._consumers.setdefault(number, []).append(call)
 
-    def producer(self, number: int) -> Call | None:
+    def producer(self, number: int) -> LayerCall | None:
         """Return the call that computes a tensor; None for an input."""
         return self._producers.get(number)
 
-    def before(self, call: Call) -> list[Call]:
+    def before(self, call: LayerCall) -> list[LayerCall]:
         """Return the calls whose outputs a call takes."""
-        found = (self.producer(number) for number in call.inputs)
+        found = (self.producer(number) for number in call.taken)
         return [each for each in found if each is not None]
 
-    def after(self, call: Call) -> list[Call]:
+    def after(self, call: LayerCall) -> list[LayerCall]:
         """Return the calls that take the outputs of a call."""
-        return [user for number in call.outputs for user in self._consumers.get(number, [])]
+        return [user for number in call.given for user in self._consumers.get(number, [])]
 
-    def next_calls(self, call: Call, passing: Callable[[Call], bool]) -> list[Call]:
+    def next_calls(self, call: LayerCall, passing: Callable[[LayerCall], bool]) -> list[LayerCall]:
         """Return the next calls after one, beyond those that are passed over."""
-        found: list[Call] = []
+        found: list[LayerCall] = []
         pending, seen = [*self.after(call)], set()
         while pending:
             user = pending.pop(0)
@@ -245,23 +235,19 @@ class Graph:
                 found.append(user)
         return found
 
-    def weighted(self) -> list[Call]:
+    def weighted(self) -> list[LayerCall]:
         """Return the calls that compute affine maps."""
         return [call for call in self.calls if call.is_weighted]
 
-    def _new(self) -> int:
-        self._count += 1
-        return self._count
-
     def values(
-        self, calls: Sequence[Call], x: Any, *, inputs: bool = False, training: bool = False
+        self, calls: Sequence[LayerCall], x: Any, *, inputs: bool = False, training: bool = False
     ) -> list[Any]:
         """Return what calls compute for a batch, as tensors; the state of the model is kept.
 
         Parameters
         ----------
         calls
-            Calls of this graph.
+            Calls of this model.
         x
             Inputs of the model.
         inputs
@@ -273,53 +259,40 @@ class Graph:
         for scope in {id(call.scope): call.scope for call in calls}.values():
             places = [place for place, call in enumerate(calls) if call.scope is scope]
             tensors = [
-                calls[place].input_tensor if inputs else calls[place].output_tensor
-                for place in places
+                (calls[place].tensors if inputs else calls[place].outputs)[0] for place in places
             ]
             for place, value in zip(places, scope.values(tensors, x, training), strict=True):
                 results[place] = value
         return results
 
+    def _new(self, tensors: Sequence[Any]) -> tuple[int, ...]:
+        """Return an unused number for each tensor."""
+        first, self._count = self._count, self._count + len(tensors)
+        return tuple(range(first, self._count))
+
     def _walk(self, scope: Scope, inputs: Sequence[int], prefix: str) -> tuple[int, ...]:
         graph = scope.graph
         numbers = {id(tensor): number for tensor, number in zip(graph.inputs, inputs, strict=True)}
-        nodes = graph._nodes_by_depth  # no public attribute has the calls
-        for depth in sorted(nodes, reverse=True):
-            for node in nodes[depth]:
-                if node.is_input:
-                    continue
-                taken = tuple(numbers[id(t)] for t in node.input_tensors if id(t) in numbers)
-                inner = _functional(node.operation)
-                path = f"{prefix}{node.operation.name}"
-                if inner is not None and len(inner.inputs) == len(taken):
-                    inside = Scope(inner, tuple(node.input_tensors), scope)
-                    given = self._walk(inside, taken, f"{path}/")
-                else:
-                    given = tuple(self._new() for _ in node.outputs)
-                    first = node.input_tensors[0] if node.input_tensors else node.outputs[0]
-                    self.calls.append(
-                        Call(
-                            node.operation,
-                            path,
-                            taken,
-                            given,
-                            tuple(first.shape),
-                            tuple(node.outputs[0].shape),
-                            first,
-                            node.outputs[0],
-                            scope,
-                        )
-                    )
-                numbers |= {id(t): n for t, n in zip(node.outputs, given, strict=True)}
+        for call in graph.calls:
+            taken = tuple(numbers[id(t)] for t in call.tensors if id(t) in numbers)
+            path = f"{prefix}{call.layer.name}"
+            inner = _graph_of(call.layer)
+            if inner is not None and len(inner.inputs) == len(taken):
+                given = self._walk(Scope(inner, call.tensors, scope), taken, f"{path}/")
+            else:
+                given = self._new(call.outputs)
+                own = (call.layer, call.args, call.outputs, call.kwargs)
+                self.calls.append(LayerCall(*own, path, taken, given, scope=scope))
+            numbers |= {id(t): n for t, n in zip(call.outputs, given, strict=True)}
         return tuple(numbers[id(tensor)] for tensor in graph.outputs)
 
 
-def _functional(model: Any) -> Any:
-    """Return the graph of a functional or sequential model; None for anything else."""
-    graph = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth") or not isinstance(model, keras.Model):
+def _graph_of(model: Any) -> Graph | None:
+    """Return the calls of a functional or sequential model; None for anything else."""
+    try:
+        return graph_of(model) if isinstance(model, keras.Model) else None
+    except GraphError:
         return None
-    return graph if type(model).call.__module__.startswith("keras.src.") else None
 
 
 def activation_of(layer: Any) -> str:
@@ -392,10 +365,10 @@ def head_of(model: keras.Model) -> Head:
     >>> head.activation, head.units, head.keeps_logits
     ('softmax', 3, False)
     """
-    return head_in(Graph(model), model)
+    return head_in(LayerCalls(model), model)
 
 
-def head_in(graph: Graph, model: keras.Model) -> Head:
+def head_in(graph: LayerCalls, model: keras.Model) -> Head:
     """Return what ends a model, from its graph."""
     outputs = getattr(model, "outputs", None) or []
     shape = tuple(outputs[0].shape[1:]) if len(outputs) == 1 else None

@@ -10,8 +10,8 @@ from keras import layers
 from cnnzoo.doctor.architecture import SATURATING
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding
-from cnnzoo.doctor.graph import DEPTHWISE, Call
 from cnnzoo.doctor.inputs import MAX_SCALE
+from cnnzoo.doctor.layer_calls import DEPTHWISE, LayerCall
 from cnnzoo.doctor.plan import TrainingPlan
 
 MAX_GROWTH = 100.0
@@ -59,7 +59,7 @@ def check_equal_weights(plan: TrainingPlan) -> Iterator[Finding]:
     )
 
 
-def _has_equal_units(plan: TrainingPlan, call: Call) -> bool:
+def _has_equal_units(plan: TrainingPlan, call: LayerCall) -> bool:
     layer, graph = call.layer, plan.graph
     kernel = getattr(layer, "kernel", None)
     if kernel is None or isinstance(layer, DEPTHWISE) or not layer.trainable:
