@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
+import pytest
 from helpers import stub_study
 from helpers.stub_study import PROGRAMS
 from helpers.waiting import is_alive, wait_until
 
 from ablations import open_results
 from ablations.designs.planner import Planner
+from ablations.running import run as runner
 from ablations.store import FILE
 
 PROGRAM = Path(stub_study.__file__)
@@ -137,7 +140,26 @@ def end(process):
     return process.returncode, out, err
 
 
-def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_with):
+@pytest.fixture
+def resume(monkeypatch):
+    """Return a function that resumes a study of stub trials in this process, to its end."""
+
+    def resume_in_process(directory, which):
+        study, measure_trial, run_trial = PROGRAMS[which]
+        monkeypatch.setattr(runner, "measure_trial", measure_trial)
+        monkeypatch.setattr(runner, "run_trial", run_trial)
+        runner.run(study, directory, engine="serial")
+
+    return resume_in_process
+
+
+def resume_in_workers(directory, which):
+    """Resume a study as a program of its own, to its end."""
+    code, _, err = end(start(directory, which))
+    assert code == 0, err
+
+
+def kill_again_and_again(directory, which, victims, draw, trials, seconds, resume):
     """Kill a worker or the coordinator at random moments, and check what is left each time.
 
     Each of them is alive when it is killed, and there is more to do. The moments are up to so many
@@ -168,26 +190,29 @@ def kill_again_and_again(directory, which, victims, draw, trials, seconds, end_w
             process.kill()
             process.communicate()
     assert before
-    code, _, err = end(start(directory, end_with))
-    assert code == 0, err
+    resume()
     after = check(directory, before, keys)
     assert {row[1]: row[4] for row in after} == dict.fromkeys(keys, "done")
 
 
-def test_fifty_kills_lose_and_repeat_nothing(tmp_path):
+def test_fifty_kills_lose_and_repeat_nothing(tmp_path, resume):
     draw = random.Random(1)  # noqa: S311
-    victims = draw.choices(["coordinator", "worker"], weights=[1, 3], k=50)
-    assert min(Counter(victims).values()) >= 8
-    kill_again_and_again(tmp_path / "study", "MANY", victims, draw, 2, 0.2, end_with="QUICK")
+    victims = ["coordinator"] * 8 + ["worker"] * 42
+    draw.shuffle(victims)
+    directory = tmp_path / "study"
+    kill_again_and_again(
+        directory, "MANY", victims, draw, 2, 0.2, partial(resume, directory, "QUICK")
+    )
 
 
 def test_kills_of_real_training_lose_and_repeat_nothing(tmp_path):
     draw = random.Random(2)  # noqa: S311
-    victims = ["worker", "coordinator", "worker", "coordinator"]
-    kill_again_and_again(tmp_path / "study", "REAL", victims, draw, 3, 0.2, end_with="REAL")
+    directory = tmp_path / "study"
+    resume = partial(resume_in_workers, directory, "REAL")
+    kill_again_and_again(directory, "REAL", ["worker", "coordinator"], draw, 3, 0.2, resume)
 
 
-def test_first_interruption_drains_and_the_study_resumes(tmp_path):
+def test_first_interruption_drains_and_the_study_resumes(tmp_path, resume, capsys):
     directory = tmp_path / "study"
     process = held(directory)
     said = interrupt(process)
@@ -200,33 +225,30 @@ def test_first_interruption_drains_and_the_study_resumes(tmp_path):
     assert len(drained) == 2 + 2  # what had ended, and what ran
     assert {row[4] for row in drained} == {"done"}
     assert eval(out.splitlines()[-1])["pending"] == 50 - len(drained)  # noqa: S307
-    code, _, err = end(start(directory, "FEW"))
-    assert code == 0
+    capsys.readouterr()
+    resume(directory, "FEW")
     everything = check(directory, drained, planned("FEW"))
     assert {row[1] for row in everything} == planned("FEW")
     left = len(everything) - len(drained)
-    assert f"\n{left}/{left} " in err  # only what was missing was run
+    assert f"\n{left}/{left} " in capsys.readouterr().err  # only what was missing was run
 
 
-def test_interruption_during_checks_stops_at_once(tmp_path):
+def test_interruption_during_checks_stops_at_once(tmp_path, resume):
     directory = tmp_path / "study"
-    process = held(directory)
-    process.kill()
-    directory.with_name("go on").touch()  # for the workers, which end with their trials
-    end(process)
-    before = check(directory, [], planned("FEW"))
+    resume(directory, "BEGUN")
+    before = check(directory, [], planned("BEGUN"))
+    assert before
     process = start(directory, "STUCK")
     running = met(process)
     process.send_signal(signal.SIGINT)
     check_stopped(process, running)
     assert check(directory, before, planned("FEW")) == before
-    code, _, err = end(start(directory, "FEW"))
-    assert code == 0, err
+    resume(directory, "FEW")
     after = check(directory, before, planned("FEW"))
     assert {row[4] for row in after} == {"done"}
 
 
-def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path):
+def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path, resume):
     directory = tmp_path / "study"
     process = held(directory)
     running = workers(process.pid)
@@ -236,8 +258,7 @@ def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path):
     check_stopped(process, running)
     before = check(directory, [], planned("FEW"))
     assert len(before) == 2
-    code, _, err = end(start(directory, "FEW"))
-    assert code == 0, err
+    resume(directory, "FEW")
     after = check(directory, before, planned("FEW"))
     assert {row[4] for row in after} == {"done"}
 

@@ -20,6 +20,8 @@ MANY = Study(
 
 FEW = replace(MANY, seeds=10)
 
+BEGUN = replace(MANY, seeds=1)
+
 REAL = Study(
     "mlp",
     "digits",
@@ -33,7 +35,8 @@ REAL = Study(
 PROGRAMS = {
     "MANY": (MANY, stub_trials.measure_trial, stub_trials.slow_trial),
     "QUICK": (MANY, stub_trials.measure_trial, stub_trials.run_trial),
-    "FEW": (FEW, stub_trials.measure_trial, stub_trials.slow_trial),
+    "FEW": (FEW, stub_trials.measure_trial, stub_trials.run_trial),
+    "BEGUN": (BEGUN, stub_trials.measure_trial, stub_trials.run_trial),
     "STUCK": (FEW, stub_trials.never_measured, stub_trials.slow_trial),
     "HELD": (FEW, stub_trials.measure_trial, stub_trials.held_after_seed_0),
     "REAL": (REAL, trial.measure_trial, trial.run_trial),

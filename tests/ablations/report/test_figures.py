@@ -45,7 +45,7 @@ def test_figures_follow_the_vega_lite_schema(contents):
     assert sections == {"deltas", "pairs", "curves", "interactions", "costs"}
     for figure, on_paper in zip(drawn, figures(contents, LIGHT), strict=True):
         for described in (spec(figure, PAGE), file_spec(on_paper, "A study")):
-            altair.Chart.from_dict(described, validate=True)
+            altair.Root.validate(described)
 
 
 def test_cost_caption_defines_the_pareto_front(contents):

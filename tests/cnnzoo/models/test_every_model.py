@@ -40,7 +40,7 @@ SHAPES = {
 }
 ANY_SHAPE = [(12, 12, 1), (16, 11, 3), (24, 2), (7, 7, 2)]
 WITHOUT_SHRINKING = (Phase.explicit, Phase.generate)  # a hundred more models for a failure
-EXAMPLES = {"transfer": 2, "residual": 6, "vgg": 6, "mobilenet": 8, "efficientnet": 8}
+EXAMPLES = {"transfer": 2, "residual": 4, "vgg": 4, "mobilenet": 4, "efficientnet": 4}
 
 
 def levels(model: str, toggle: Toggle) -> st.SearchStrategy[Any]:
@@ -89,7 +89,7 @@ def images(model, n: int) -> np.ndarray:
 
 
 def assert_round_trips(model, folder) -> None:
-    """Check that a model is restored from its file and its configuration."""
+    """Check that a model is restored from its file, which holds its configuration."""
     model.run_eagerly = True
     path = folder / "model.keras"
     model.save(path)
@@ -102,9 +102,6 @@ def assert_round_trips(model, folder) -> None:
         loaded.predict_on_batch(x), model.predict_on_batch(x), rtol=1e-4, atol=1e-6
     )
     assert loaded.to_json() == model.to_json()  # the compilation too
-
-    again = type(model).from_config(model.get_config())
-    assert configuration(again) == configuration(model)
 
 
 def configuration(model) -> str:
@@ -135,6 +132,8 @@ def test_default_model_trains_and_is_saved(name, tmp_path):
     assert p.shape == (n, 10)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
     assert_round_trips(model, tmp_path)
+    again = type(model).from_config(model.get_config())
+    assert configuration(again) == configuration(model)
     assert configuration(keras.models.clone_model(model)) == configuration(model)
 
 
@@ -146,7 +145,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", MODELS)
 def test_model_with_valid_settings_trains_and_is_saved(name, folder):
     @settings(
-        max_examples=EXAMPLES.get(name, 15),
+        max_examples=EXAMPLES.get(name, 10),
         phases=WITHOUT_SHRINKING,
         suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
     )
