@@ -33,7 +33,7 @@ AUGMENTATION = Study(
     },
     # the loss that takes the mixed labels of cutmix and mixup
     baseline={**FEW_DIGITS, "loss": "categorical_crossentropy"},
-    seeds=12,
+    seeds=16,
     recipe=Recipe(epochs=40),
     metrics=GAP_METRICS,
     name="augmentation",

@@ -105,7 +105,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         data_needed="Any images; the document's are those of CIFAR-10, on which the loss has more "
         "room to bounce than on digits.",
-        quick={"seeds": 6},
+        quick={"seeds": 8},
     ),
     Claim(
         "C31",
@@ -139,7 +139,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         data_needed="Images of several classes with at least 1,000 training examples under an "
         "imbalance of 50.",
-        quick={"seeds": 6},
+        quick={"seeds": 8},
     ),
     Claim(
         "C32",

@@ -16,6 +16,7 @@ from ablations.claims.catalogue import (
 )
 from ablations.claims.check import check_claim
 from ablations.claims.request import asked
+from ablations.claims.verdict import least_blocks
 from ablations.designs.planner import Planner
 from ablations.study.errors import StudyError
 
@@ -38,6 +39,13 @@ def test_all_claims_of_the_documents_are_declared():
 @pytest.mark.parametrize("name", [name for name in claims() if name not in PICTURES])
 def test_declared_claim_can_be_tested(name):
     check_claim(claims()[name])
+
+
+@pytest.mark.parametrize("name", [one.id for one in claims().values() if one.hypotheses])
+def test_studies_have_seed_blocks_enough_for_a_verdict(name):
+    claim = claims()[name]
+    fewest = min(len(study.seed_blocks) for study in claim.studies)
+    assert fewest >= least_blocks(len(claim.hypotheses))
 
 
 def test_claims_that_share_a_study_shrink_it_alike():
