@@ -271,7 +271,6 @@ CLAIMS: tuple[Claim, ...] = (
             ),
         ),
         data_needed="Any images, because the ratio is measured at the initial weights.",
-        quick={"seeds": 10},
     ),
 )
 """The claims of the document, in the order of their numbers."""

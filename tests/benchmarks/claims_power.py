@@ -9,18 +9,16 @@ effect is the margin. Trials that DIR holds already are not run again.
 """
 
 import argparse
-import pkgutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import ablations
-import ablations.claims as room
+from ablations.claims.catalogue import claims
 from ablations.claims.check import check_claim
 from ablations.claims.claim import Claim
 from ablations.claims.power import claim_power
@@ -43,14 +41,8 @@ contrast of the pilot: it decides nothing.
 
 
 def declared() -> dict[str, Claim]:
-    """Return the claims with hypotheses, by id, of all documents that are declared."""
-    modules = [
-        import_module(f"{room.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(room.__path__)
-        if module.name.startswith("document_")
-    ]
-    found = {claim.id: claim for module in modules for claim in module.CLAIMS}
-    return {name: claim for name, claim in sorted(found.items()) if claim.hypotheses}
+    """Return the claims with hypotheses, by id."""
+    return {name: claim for name, claim in claims().items() if claim.hypotheses}
 
 
 def pilot_power(claim: Claim, directory: Path, workers: int | None) -> pd.DataFrame:
