@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,18 @@ class ClaimsResults(ClaimsRecord):
         return path
 
 
-def open_claims(path: str | Path = "claims") -> ClaimsResults:
+FULL_RUN = "full_run.json"
+"""File of this package with the results of a full run of the claims, on packaged data."""
+
+
+def open_claims(path: str | Path | None = None) -> ClaimsResults:
     """Open the stored results of a run of the claims, without Keras.
 
     Parameters
     ----------
     path
-        Directory of the run, or its file ``claims.json``.
+        Directory of the run, or its file ``claims.json``. If it is left out, the results of the
+        full run that comes with this package are opened.
 
     Returns
     -------
@@ -87,6 +93,8 @@ def open_claims(path: str | Path = "claims") -> ClaimsResults:
     StudyError
         If there are none, or the file is of another version.
     """
+    if path is None:
+        path = Path(str(files("ablations.claims").joinpath(FULL_RUN)))
     if not isinstance(path, str | os.PathLike):
         raise StudyError(f"`path`: expected the directory of a run of the claims; got {path!r}.")
     place = Path(path).expanduser()
