@@ -132,7 +132,7 @@ def test_interrupted_run_resumes(told, monkeypatch):
     monkeypatch.setattr(runner, "run_trial", interrupted)
     results = run("C01", "C02", "C22")
     assert results.interrupted
-    assert verdicts(open_claims()) == {"C01": "supported"}
+    assert verdicts(open_claims("claims")) == {"C01": "supported"}
     done = len(stub_trials.CALLS)
     assert done < 24
     monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)

@@ -89,7 +89,7 @@ def test_claim_is_run_and_its_hypotheses_are_shown(tell, declare):
     lines = lines_of(answer)
     assert lines[0] == "C02 small-is-bad: Few units are worse."
     (row,) = [line for line in lines if "8 units have a higher loss" in line]
-    outcome = next(one for one in open_claims().outcomes if one.id == "C02")
+    outcome = next(one for one in open_claims("claims").outcomes if one.id == "C02")
     (hypothesis,) = outcome.hypotheses
     assert row.split()[0] == f"\N{MINUS SIGN}{abs(hypothesis.effect):.4f}"
     assert " 6  contradicted  8 units have a higher loss (test loss, second)" in row
@@ -187,7 +187,7 @@ def test_interrupted_claims_exit_with_130(tell, declare, monkeypatch):
     answer = tell("claims")
     assert answer.exit_code == 130
     assert "Not all claims are tested; run the same command to resume." in answer.stdout
-    assert [one.id for one in open_claims().outcomes] == ["C01", "C09", "C10", "C28"]
+    assert [one.id for one in open_claims("claims").outcomes] == ["C01", "C09", "C10", "C28"]
     monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)
     assert tell("claims").exit_code == 0
     assert len(stub_trials.CALLS) == 36
