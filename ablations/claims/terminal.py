@@ -93,8 +93,8 @@ def claim_lines(claim: Claim, seconds: dict[str, float], workers: int) -> Iterat
     if claim.quick:
         yield f"A quick run changes {settings_words(claim.quick)}."
     if not claim.check and not claim.studies:
-        number = claim.documents[0]
-        yield f"No number decides this claim; the notebook of document {number} shows it."
+        document = claim.documents[0]
+        yield f"No number decides this claim; the notebook of document {document} shows it."
 
 
 def _study_lines(study: Study, seconds: float, workers: int) -> Iterator[str]:
