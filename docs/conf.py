@@ -68,7 +68,7 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 without_subpages = (
-    *("index", "tutorial", "insight", "doctor", "examples", "statistics", "glossary"),
+    *("index", "tutorial", "insight", "doctor", "claims", "examples", "statistics", "glossary"),
     *("architecture", "traps", "contributing", "changelog"),
 )
 html_sidebars = {page: [] for page in without_subpages}

@@ -7,6 +7,7 @@ cannot differ from it.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
@@ -16,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from typer.testing import CliRunner
 
+import ablations
 import cnnzoo
 from cnnzoo.doctor.codes import CODES
 
@@ -101,6 +103,46 @@ class CodeTable(SphinxDirective):
         return self.parse_text_to_nodes(list_table(header, rows, "18 42 10 12 18"))
 
 
+class ClaimsTable(SphinxDirective):
+    """The claims of one document with the verdicts of the full run that the package holds."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of the document that the argument names."""
+        outcomes = [
+            one for one in ablations.open_claims().outcomes if one.documents[0] == self.arguments[0]
+        ]
+        rows = [
+            (one.id, literal(one.text), one.verdict, literal(one.found), str(one.trials or " "))
+            for one in outcomes
+        ]
+        header = ("claim", "what the document says", "verdict", "found", "trials")
+        return self.parse_text_to_nodes(list_table(header, rows, "8 28 14 42 8"))
+
+
+class ClaimsFacts(SphinxDirective):
+    """When, where and by which command the full run of the claims was made."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the facts as a table."""
+        run = ablations.open_claims().run
+        versions = ", ".join(f"{name} {text}" for name, text in run.versions.items())
+        machine = ", ".join(f"{name} {text}" for name, text in run.machine.items())
+        rows = [
+            ("command", f"``{run.command}``"),
+            ("made", run.made),
+            ("versions", literal(versions)),
+            ("machine", literal(machine)),
+        ]
+        return self.parse_text_to_nodes(list_table(("run", " "), rows, "20 80"))
+
+
+def literal(text: str) -> str:
+    """Return text in which no character is markup."""
+    return re.sub(r"([\\`*_|<>])", r"\\\1", text)
+
+
 class CommandHelp(SphinxDirective):
     """The help of a command, such as ``cnnzoo tune``, as the program prints it."""
 
@@ -165,5 +207,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("model-table", ModelTable)
     app.add_directive("toggle-table", ToggleTable)
     app.add_directive("code-table", CodeTable)
+    app.add_directive("claims-table", ClaimsTable)
+    app.add_directive("claims-facts", ClaimsFacts)
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
