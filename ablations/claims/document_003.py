@@ -34,7 +34,7 @@ AUGMENTATION = Study(
     # the loss that takes the mixed labels of cutmix and mixup
     baseline={**FEW_DIGITS, "loss": "categorical_crossentropy"},
     seeds=16,
-    recipe=Recipe(epochs=40),
+    recipe=Recipe(epochs=30),
     metrics=GAP_METRICS,
     name="augmentation",
 )
@@ -64,7 +64,7 @@ REGULARIZATION = Study(
     factors={"dropout": [0.0, 0.25, 0.5], "weight_decay": [0.0, 0.001, 0.01]},
     baseline=FEW_DIGITS,
     seeds=12,
-    recipe=Recipe(epochs=40),
+    recipe=Recipe(epochs=30),
     metrics=GAP_METRICS,
     name="regularization",
 )
@@ -84,7 +84,7 @@ LINEAR = Study(
     },
     design="full-factorial",
     seeds=10,
-    recipe=Recipe(epochs=8),
+    recipe=Recipe(epochs=16),
     name="linear-activation",
 )
 
@@ -163,7 +163,7 @@ CLAIMS: tuple[Claim, ...] = (
         "their brightness and contrast; a mirrored digit is not another view of it; and the digits "
         "are centred, so that crops teach less than on photos. On other data the last hypothesis "
         "is about that data's vertical flips.",
-        quick={"seeds": 6, "epochs": 25},
+        quick={"seeds": 6, "epochs": 20},
     ),
     Claim(
         "C22",
@@ -230,7 +230,7 @@ CLAIMS: tuple[Claim, ...] = (
             lower("weight_decay=0.01 narrows the gap", "gap", {"weight_decay": 0.01}, margin=0.02),
         ),
         data_needed="Images with a gap; digits have one if there are few of them.",
-        quick={"seeds": 6, "epochs": 25},
+        quick={"seeds": 6, "epochs": 20},
     ),
     Claim(
         "C26",
@@ -262,7 +262,7 @@ CLAIMS: tuple[Claim, ...] = (
         check="linear_maps",
         data_needed="Any images. Digits are nearly linearly separable, so that the cap is high; "
         "photos have a lower one.",
-        quick={"seeds": 6},
+        quick={"seeds": 6, "epochs": 8},
     ),
     Claim(
         "C27",
