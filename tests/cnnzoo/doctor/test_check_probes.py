@@ -163,7 +163,7 @@ def test_large_models_get_fewer_steps():
 
 def test_rate_after_whose_jump_the_loss_stays_at_chance_is_high():
     digits = cnnzoo.load_data("digits")
-    keras.utils.set_random_seed(2)
+    keras.utils.set_random_seed(0)
     built = keras.Sequential(
         [
             keras.Input((8, 8, 1)),

@@ -69,7 +69,7 @@ def test_model_stays_as_it_was(digits):
 def test_fix_compares_the_remedy_over_orders(digits):
     found = cnnzoo.diagnose(dense(1e-7), digits.train, epochs=1, fix=True)
     fixes = found.fixes.set_index("change")
-    row = fixes.loc["10,000 times the learning rate"]
+    row = fixes.loc["100,000 times the learning rate"]
     assert bool(row["helped"])
     assert row["delta"] == pytest.approx(row["mended_loss"] - row["loss"])
     assert row["ci_low"] < row["delta"] < row["ci_high"] < 0
