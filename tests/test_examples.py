@@ -5,6 +5,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -52,6 +53,7 @@ def test_every_example_is_in_the_gallery():
 GUIDES = ["tutorial", "insight", *sorted(f"how_to/{path.stem}" for path in HOW_TO)]
 
 
+@pytest.mark.filterwarnings("ignore:currentThread|getName:DeprecationWarning")  # KerasTuner's own
 @pytest.mark.parametrize("guide", GUIDES)
 def test_guide_shows_what_its_examples_return(guide, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -61,6 +63,9 @@ def test_guide_shows_what_its_examples_return(guide, tmp_path, monkeypatch):
         Path(name).write_text(module)
     text = re.sub(r"^```.*$", "", page, flags=re.MULTILINE)
     examples = doctest.DocTestParser().get_doctest(text, {}, guide, f"{guide}.md", 0)
+    session = ModuleType("__main__")  # functions that a guide defines belong to the main program
+    monkeypatch.setitem(sys.modules, "__main__", session)
+    examples.globs = vars(session)
     options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     outcome = doctest.DocTestRunner(optionflags=options).run(examples)
     assert outcome.attempted > 3
