@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import ablations
 import cnnzoo
+from ablations.claims.catalogue import claims
 from cnnzoo.doctor.codes import CODES
 
 
@@ -110,13 +111,17 @@ class ClaimsTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table of the document that the argument names."""
-        outcomes = [
-            one for one in ablations.open_claims().outcomes if one.documents[0] == self.arguments[0]
-        ]
-        rows = [
-            (one.id, literal(one.text), one.verdict, literal(one.found), str(one.trials or " "))
-            for one in outcomes
-        ]
+        found = {one.id: one for one in ablations.open_claims().outcomes}
+        rows = []
+        for claim in claims().values():
+            if claim.documents[0] != self.arguments[0]:
+                continue
+            one = found.get(claim.id)
+            if one is None:
+                rows.append((claim.id, literal(claim.text), "not run in full", " ", " "))
+            else:
+                outcome = (one.verdict, literal(one.found), str(one.trials or " "))
+                rows.append((claim.id, literal(claim.text), *outcome))
         header = ("claim", "what the document says", "verdict", "found", "trials")
         return self.parse_text_to_nodes(list_table(header, rows, "8 28 14 42 8"))
 
