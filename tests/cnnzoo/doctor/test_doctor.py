@@ -272,11 +272,11 @@ def test_softmax_over_one_unit_is_found_by_its_accuracy():
     ("change", "expected", "evidence"),
     [
         (
-            lambda x, y: (x[y == 2], y[y == 2]),
+            lambda x, y: (x[y > 0], y[y > 0]),
             "validation-differs",
-            "most of all class 2, with 0.0% of the training and 100.0% of the validation examples",
+            "validation labels would have to change for the shares of the training labels",
         ),
-        (lambda x, y: (x * 0.01 - 40, y), "validation-differs", "validation inputs are -40.0"),
+        (lambda x, y: (x * 0.01 - 40, y), "validation-differs", "validation inputs -40 to -40"),
         (lambda x, y: (x, RNG.permutation(y)), "labels-no-signal", "accuracy is "),
     ],
     ids=["other classes", "another scale", "no signal"],
@@ -285,7 +285,7 @@ def test_difference_of_splits_is_told_from_labels_without_signal(change, expecte
     x = np.random.default_rng(1).normal(size=(200, 6)).astype("float32")
     y = x[:, :3].argmax(axis=1)
     held = change(x, y)
-    if expected == "validation-differs" and "class" in evidence:
+    if "labels" in evidence:
         x, y = x[y < 2], y[y < 2]
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input((6,)), *dense(32, "relu"), head()])
