@@ -111,8 +111,8 @@ def class_activation(
         if layer is not None:
             find_layer(model, layer)
         raise InspectionError(
-            f"`{model.name}`: expected a layer with maps; those with maps are "
-            f"{', '.join(mapped) or 'none'}."
+            f"`{model.name}`: expected a layer with maps; "
+            + (f"those with maps are {', '.join(mapped)}." if mapped else "it has none.")
         )
     name = layer or mapped[-1]
     tensor = find_layer(model, name).output

@@ -16,7 +16,9 @@ from cnnzoo.analysis.tracing import Tracer, position_axes
 from cnnzoo.toggle import did_you_mean
 
 THRESHOLD = 1 - 0.9545
-"""Share of the largest gradient from which on a position counts (Luo et al. 2016, section 4)."""
+"""Share of the largest gradient above which a position counts. Luo et al. (2016) take 1 - 95.45%
+of the gradient at the centre, where that of their fields is largest; 95.45% of a normal
+distribution lie within two standard deviations."""
 
 NOISE_IMAGES = 16
 """Number of images of noise that are used if none are given."""

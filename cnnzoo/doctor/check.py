@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -58,7 +59,8 @@ def check(
         weights, optimizer and random streams are not changed.
     data
         Data from `cnnzoo.load_data`, arrays ``(x, y)``, or two such pairs for training and
-        validation: ``((x, y), (x_val, y_val))``.
+        validation: ``((x, y), (x_val, y_val))``. The test split of loaded data is compared with
+        the others, to find copies, and not used otherwise.
     validation_data
         Validation arrays ``(x_val, y_val)``, as ``fit`` takes them.
     validation_split
@@ -142,11 +144,16 @@ def plan_of(
     model: Any, data: Any, settings: Mapping[str, Any], *, batch_size: int, **given: Any
 ) -> TrainingPlan:
     """Return the plan of the arguments of `check`, after checking them."""
-    numbers = {"batch_size": batch_size, "epochs": given["epochs"]}
-    for name, value in numbers.items():
-        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    counts = {"batch_size": batch_size, "epochs": given["epochs"]}
+    for name, value in counts.items():
+        is_number = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
         if not is_number and (name, value) != ("epochs", None):
             raise DataError(f"`{name}`: expected a whole number of at least 1; got {value!r}.")
+    weights = given["class_weight"]
+    if not isinstance(weights, Mapping | None):
+        raise DataError(
+            f"`class_weight`: expected a mapping from class ids to weights; got {weights!r}."
+        )
     if isinstance(model, str):
         if not isinstance(data, Data):
             raise DataError(

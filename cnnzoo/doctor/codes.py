@@ -323,8 +323,8 @@ CODES = {
         ),
         Code(
             "leak",
-            "Rows in both training and validation data",
-            "The same inputs occur in both splits.",
+            "Rows in more than one split",
+            "The same inputs occur in two of the training, validation and test data.",
             Severity.WARNING,
             (Stage.BEFORE,),
             "Deepchecks",
@@ -335,7 +335,7 @@ CODES = {
             "Inputs or labels of the validation data differ from the training data in scale or "
             "shares.",
             Severity.WARNING,
-            (Stage.BEFORE,),
+            (Stage.BEFORE, Stage.AFTER),
             "Deepchecks",
         ),
         Code(

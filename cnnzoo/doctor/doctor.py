@@ -209,6 +209,7 @@ class Doctor(keras.callbacks.Callback):
                 )
             more.append(self._ignored_class())
             found = diagnose_record(record, [it for it in more if it is not None])
+            found = [self._difference_of_splits(finding) for finding in found]
             self._findings = self._explained(found) if _lacks_cause(record, found) else found
         return self._findings
 
@@ -220,6 +221,24 @@ class Doctor(keras.callbacks.Callback):
             return explain_by_layers(self.model, findings)
         except Exception:  # a model without a graph; a diagnosis must not end a training
             return findings
+
+    def _difference_of_splits(self, finding: Finding) -> Finding:
+        """Return the difference of the splits that explains labels without signal, if any.
+
+        A model is at chance on validation data of other classes or another scale as well.
+        """
+        from cnnzoo.doctor.inputs import scale_difference
+        from cnnzoo.doctor.labels import label_drift
+
+        if finding.code != "labels-no-signal":
+            return finding
+        call, found = self._call, None
+        ids, held_ids = (None if y is None else class_ids(y) for y in (call.y, call.validation_y))
+        if ids is not None and held_ids is not None:
+            found = label_drift(ids, held_ids)
+        if found is None and _are_alike(call.x, call.validation_x):
+            found = scale_difference(call.x, call.validation_x)
+        return finding if found is None else found
 
     def _ignored_class(self) -> Finding | None:
         """Return a finding if the trained model never answers a rare class."""
@@ -383,6 +402,12 @@ class Doctor(keras.callbacks.Callback):
                 layer = what = ""
         self._broken = Broken(self._epoch + 1, self._steps, layer, what, self._last_loss)
         self.seconds += time.perf_counter() - start
+
+
+def _are_alike(x: Any, held: Any) -> bool:
+    """Return whether both are arrays of examples of one shape."""
+    is_arrays = isinstance(x, np.ndarray) and isinstance(held, np.ndarray)
+    return is_arrays and len(held) > 1 and x.shape[1:] == held.shape[1:]
 
 
 def _lacks_cause(record: Record, findings: Sequence[Finding]) -> bool:

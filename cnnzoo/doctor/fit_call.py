@@ -25,8 +25,8 @@ class FitCall:
     ----------
     x, y, weights
         The training data without the validation split, if they are arrays; else None.
-    validation_y
-        Labels of the validation data, if they are arrays; else None.
+    validation_x, validation_y
+        The validation data, if they are arrays; else None.
     class_weight
         Weight of each class.
     callbacks
@@ -38,6 +38,7 @@ class FitCall:
     x: Any = None
     y: Any = None
     weights: NDArray[Any] | None = None
+    validation_x: Any = None
     validation_y: Any = None
     class_weight: Mapping[int, float] | None = None
     callbacks: Sequence[keras.callbacks.Callback] = field(default=())
@@ -58,14 +59,17 @@ class FitCall:
         if not _is_arrays(x) or not _is_arrays(y):
             x = y = weights = None
         validation = known.get("validation_data")
-        validation_y = None
+        validation_x = validation_y = None
         if isinstance(validation, tuple | list) and len(validation) > 1:
-            validation_y = validation[1] if _is_arrays(validation[1]) else None
+            validation_x, validation_y = (
+                part if _is_arrays(part) else None for part in validation[:2]
+            )
         callbacks = known.get("callbacks")
         return cls(
             x,
             y,
             None if weights is None else np.asarray(weights),
+            validation_x,
             validation_y,
             known.get("class_weight"),
             tuple(getattr(callbacks, "callbacks", callbacks) or ()),

@@ -9,7 +9,8 @@ from keras import layers
 from numpy.typing import NDArray
 
 from cnnzoo.doctor.codes import CODES
-from cnnzoo.doctor.finding import Finding, Severity
+from cnnzoo.doctor.copies import check_copies
+from cnnzoo.doctor.finding import Finding
 from cnnzoo.doctor.fresh import is_fresh
 from cnnzoo.doctor.layer_calls import NORMALIZATION
 from cnnzoo.doctor.plan import TrainingPlan
@@ -29,15 +30,6 @@ MAX_SCALE_RATIO = 100.0
 
 CONSTANT_SHARE = 0.99
 """Share of features without variance above which inputs are constant (TheDeepChecker)."""
-
-LEAK_SHARE = 0.01
-"""Share of validation rows in the training data that matters (Deepchecks has 5% to 10%)."""
-
-LEAK_ROWS = 2
-"""Number of such rows that matters; one may be a chance repetition (own choice)."""
-
-DUPLICATE_SHARE = 0.1
-"""Share of repeated training rows that is worth a note (Deepchecks)."""
 
 MAX_STD_RATIO = 3.0
 """Ratio of the standard deviations of two splits with the same preparation (own choice)."""
@@ -64,8 +56,7 @@ def check_inputs(plan: TrainingPlan) -> Iterator[Finding]:
     if broken:
         return
     yield from check_scale(plan)
-    yield from check_leaks(plan)
-    yield from check_duplicates(plan)
+    yield from check_copies(plan)
     yield from check_validation_scale(plan)
     yield from check_axes(plan)
 
@@ -83,6 +74,8 @@ def check_finite(plan: TrainingPlan) -> Iterator[Finding]:
         "training targets": splits.y,
         "validation inputs": splits.x_val,
         "validation targets": splits.y_val,
+        "test inputs": splits.x_test,
+        "test targets": splits.y_test,
     }
     for name, array in arrays.items():
         if array is None or array.dtype.kind != "f":
@@ -194,107 +187,50 @@ def check_scale(plan: TrainingPlan) -> Iterator[Finding]:
                 )
 
 
-def row_hashes(x: Array) -> Array:
-    """Return a 64-bit hash of each row.
-
-    Examples
-    --------
-    >>> hashes = row_hashes(np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]]))
-    >>> bool(hashes[0] == hashes[2]), bool(hashes[0] == hashes[1])
-    (True, False)
-    """
-    flat = np.ascontiguousarray(x.reshape(len(x), -1), "float64")
-    return np.array([hash(row.tobytes()) for row in flat], "int64")
-
-
-def _telling(x: Array) -> Array:
-    """Return which rows have at least two distinct values: blank images prove nothing."""
-    flat = x.reshape(len(x), -1)
-    if flat.shape[1] < 2:
-        return np.zeros(len(x), bool)
-    return np.asarray(flat.min(axis=1) < flat.max(axis=1))
-
-
-def check_leaks(plan: TrainingPlan) -> Iterator[Finding]:
-    """Yield a finding if validation rows occur in the training data."""
-    held = plan.splits.x_val
-    if held is None or not len(held) or held.shape[1:] != plan.x.shape[1:]:
-        return
-    training, validation = row_hashes(plan.x), row_hashes(held)
-    same = np.isin(validation, training) & _telling(held)
-    share = float(same.mean())
-    if not same.any():
-        return
-    repeated = 1 - len(np.unique(training)) / len(training)
-    # rows of few values repeat by chance, within the training data as well
-    is_many = share >= LEAK_SHARE and same.sum() >= LEAK_ROWS
-    severity = Severity.WARNING if is_many and share > 2 * repeated else Severity.NOTE
-    rows = ", ".join(map(str, np.flatnonzero(same)[:3]))
-    yield CODES["leak"].finding(
-        f"{int(same.sum()):,} of the {len(held):,} validation examples ({share:.1%}) are in the "
-        f"training data too (validation rows {rows}{', ...' if same.sum() > 3 else ''}); within "
-        f"the training data {repeated:.1%} are repetitions",
-        "Remove the duplicates before splitting, or split by source",
-        severity=severity,
-    )
-
-
-def check_duplicates(plan: TrainingPlan) -> Iterator[Finding]:
-    """Yield a finding if many training rows are repeated, or repeated with other labels."""
-    telling = _telling(plan.x)
-    if telling.sum() < 2:
-        return
-    hashes = row_hashes(plan.x)[telling]
-    _, place, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    share = 1 - len(counts) / len(hashes)
-    code = CODES["duplicates"]
-    ids = plan.ids
-    if ids is not None:
-        labels = ids[telling]
-        low = np.full(len(counts), np.iinfo("int64").max)
-        high = np.full(len(counts), np.iinfo("int64").min)
-        np.minimum.at(low, place, labels)
-        np.maximum.at(high, place, labels)
-        conflicting = float((low < high)[place].mean())
-        if conflicting > LEAK_SHARE:
-            yield code.finding(
-                f"{conflicting:.1%} of the training examples have a copy with another label",
-                "Check the labels, or how inputs and labels are paired",
-                severity=Severity.WARNING if conflicting > DUPLICATE_SHARE else Severity.NOTE,
-            )
-            return
-    if share > DUPLICATE_SHARE:
-        yield code.finding(
-            f"{share:.1%} of the training examples are copies of others",
-            "Remove the copies, or split before oversampling",
-        )
-
-
 def check_validation_scale(plan: TrainingPlan) -> Iterator[Finding]:
     """Yield a finding if the validation inputs have another scale or place."""
     held = plan.splits.x_val
     if held is None or len(held) < 2:
         return
-    code = CODES["validation-differs"]
     if held.shape[1:] != plan.x.shape[1:]:
-        yield code.finding(
+        yield CODES["validation-differs"].finding(
             f"training examples have the shape {plan.x.shape[1:]} and validation examples "
             f"{held.shape[1:]}",
             "Prepare both in the same way",
         )
-        return
-    training, validation = sample(plan.x), sample(held)
+    elif (found := scale_difference(plan.x, held)) is not None:
+        yield found
+
+
+def scale_difference(x: Array, held: Array) -> Finding | None:
+    """Return a finding if two splits have another scale or place.
+
+    Parameters
+    ----------
+    x, held
+        Training and validation examples.
+
+    Examples
+    --------
+    >>> pixels = np.linspace(0, 1, 100).reshape(10, 10)
+    >>> scale_difference(pixels, pixels[::-1]) is None
+    True
+    >>> scale_difference(pixels, 255 * pixels).code
+    'validation-differs'
+    """
+    training, validation = sample(x), sample(held)
     first, second = training.std(), validation.std()
     ratio = max(first, second) / max(min(first, second), 1e-12)
     shift = abs(training.mean() - validation.mean()) / max(first, 1e-12)
-    if ratio > MAX_STD_RATIO or shift > MAX_SHIFT:
-        yield code.finding(
-            f"training inputs are {training.min():.3g} to {training.max():.3g} (mean "
-            f"{training.mean():.3g}, standard deviation {first:.3g}), validation inputs "
-            f"{validation.min():.3g} to {validation.max():.3g} (mean {validation.mean():.3g}, "
-            f"standard deviation {second:.3g})",
-            "Prepare both in the same way, with the statistics of the training data",
-        )
+    if ratio <= MAX_STD_RATIO and shift <= MAX_SHIFT:
+        return None
+    return CODES["validation-differs"].finding(
+        f"training inputs are {training.min():.3g} to {training.max():.3g} (mean "
+        f"{training.mean():.3g}, standard deviation {first:.3g}), validation inputs "
+        f"{validation.min():.3g} to {validation.max():.3g} (mean {validation.mean():.3g}, "
+        f"standard deviation {second:.3g})",
+        "Prepare both in the same way, with the statistics of the training data",
+    )
 
 
 def roughness(x: Array) -> float:

@@ -10,6 +10,9 @@ from cnnzoo.doctor.record import POOR, Record
 def check_label_signal(record: Record) -> Finding | None:
     """Return a finding if the model fits the training data and is at chance on validation data.
 
+    The training accuracy must be above chance too: a loss that falls without it, as under a head
+    of too few units, tells nothing about the labels.
+
     Parameters
     ----------
     record
@@ -30,7 +33,9 @@ answer: 0.1)'
     if constant is None or not name:
         return None
     validated = record.curve(f"val_{name}")
-    if not validated or not (record.explained > POOR or _is_memorized(record, validated[-1])):
+    if not validated or _is_by_chance(record):
+        return None
+    if not (record.explained > POOR or _is_memorized(record, validated[-1])):
         return None
     if check_chance(constant, {"accuracy": validated[-1]}, "validation") is None:
         return None
@@ -43,10 +48,15 @@ answer: 0.1)'
     )
 
 
-def _is_memorized(record: Record, validated: float) -> bool:
-    """Return whether the training data are predicted far better, and not by chance."""
-    if record.constant is None:
-        return False
+def _is_by_chance(record: Record) -> bool:
+    """Return whether the training accuracy is at chance level, as far as the labels are known."""
     accuracy = record.curve(record.accuracy)[-1]
-    by_chance = check_chance(record.constant, {"accuracy": accuracy}, "training") is not None
-    return accuracy - validated > GAP and not by_chance
+    return (
+        record.constant is not None
+        and check_chance(record.constant, {"accuracy": accuracy}, "training") is not None
+    )
+
+
+def _is_memorized(record: Record, validated: float) -> bool:
+    """Return whether the training data are predicted far better."""
+    return record.constant is not None and record.curve(record.accuracy)[-1] - validated > GAP

@@ -215,27 +215,47 @@ def _listed(labels: list[int]) -> str:
 
 def check_label_drift(plan: TrainingPlan) -> Iterator[Finding]:
     """Yield a finding if the shares of the classes differ between the splits."""
+    if plan.ids is not None and plan.validation_ids is not None:
+        found = label_drift(plan.ids, plan.validation_ids)
+        if found is not None:
+            yield found
+
+
+def label_drift(ids: Array, held: Array) -> Finding | None:
+    """Return a finding if the shares of the classes differ between the splits.
+
+    Parameters
+    ----------
+    ids, held
+        Class ids of the training and the validation examples.
+
+    Examples
+    --------
+    >>> label_drift(np.arange(100) % 2, np.zeros(100, int)).evidence
+    '50% of the validation labels would have to change for the shares of the training labels; most \
+of all class 0, with 50.0% of the training and 100.0% of the validation examples'
+    """
     from scipy.stats import chi2_contingency
 
-    ids, held = plan.ids, plan.validation_ids
-    if ids is None or held is None or min(ids.min(), held.min(initial=0)) < 0 or not len(held):
-        return
-    classes = int(max(ids.max(), held.max())) + 1
-    counts = np.array([np.bincount(ids, minlength=classes), np.bincount(held, minlength=classes)])
-    counts = counts[:, counts.sum(axis=0) > 0]
-    if counts.shape[1] < 2:
-        return
+    if not len(ids) or not len(held) or min(ids.min(), held.min()) < 0:
+        return None
+    present, places = np.unique(np.concatenate([ids, held]), return_inverse=True)
+    counts = np.array(
+        [np.bincount(part, minlength=len(present)) for part in np.split(places, [len(ids)])]
+    )
+    if len(present) < 2:
+        return None
     shares = counts / counts.sum(axis=1, keepdims=True)
     drift = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    if drift > MAX_DRIFT and chi2_contingency(counts).pvalue < SURE:
-        label = int(np.abs(shares[0] - shares[1]).argmax())
-        present = np.unique(np.concatenate([ids, held]))
-        yield CODES["validation-differs"].finding(
-            f"{drift:.0%} of the validation labels would have to change for the shares of the "
-            f"training labels; most of all class {present[label]}, with {shares[0][label]:.1%} of "
-            f"the training and {shares[1][label]:.1%} of the validation examples",
-            "Split at random, or stratified by class",
-        )
+    if drift <= MAX_DRIFT or chi2_contingency(counts).pvalue >= SURE:
+        return None
+    label = int(np.abs(shares[0] - shares[1]).argmax())
+    return CODES["validation-differs"].finding(
+        f"{drift:.0%} of the validation labels would have to change for the shares of the "
+        f"training labels; most of all class {present[label]}, with {shares[0][label]:.1%} of "
+        f"the training and {shares[1][label]:.1%} of the validation examples",
+        "Split at random, or stratified by class",
+    )
 
 
 def check_signal(plan: TrainingPlan) -> Iterator[Finding]:

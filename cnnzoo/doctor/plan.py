@@ -33,6 +33,8 @@ class Splits:
         Validation examples and targets; None if there are none.
     split_off
         Whether the validation examples are the last ones of the given arrays.
+    x_test, y_test
+        Test examples and targets, which ``fit`` does not get; None if they are unknown.
     """
 
     x: Array
@@ -40,6 +42,8 @@ class Splits:
     x_val: Array | None = None
     y_val: Array | None = None
     split_off: bool = False
+    x_test: Array | None = None
+    y_test: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +291,40 @@ def make_plan(
         )
     if not len(splits.x):
         raise DataError("`data`: expected at least one training example; got none.")
+    _check_shape(model, splits.x.shape[1:])
     return TrainingPlan(model, splits, toggles=frozenset(toggles), **settings)
+
+
+def _check_shape(model: keras.Model, shape: tuple[int, ...]) -> None:
+    """Raise DataError if a model of one input of known shape cannot take the examples."""
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) > 1:
+        raise DataError(
+            f"`data`: expected a model of one input, because x is one array; got `{model.name}` "
+            f"with {len(inputs)} inputs."
+        )
+    expected = tuple(inputs[0].shape[1:]) if inputs else None
+    # Keras adds or removes a last axis of 1
+    forms = [shape, (*shape, 1)] + ([shape[:-1]] if shape[-1] == 1 else [])
+    if expected is None or any(_fits(form, expected) for form in forms):
+        return
+    moved = (*shape[1:], shape[0])
+    remedy = ""
+    if _fits(moved, expected):
+        remedy = " Transpose with np.moveaxis(x, 1, -1); a reshape would mix the pixels."
+    elif None not in expected and np.prod(shape) == np.prod(expected):
+        remedy = f" Reshape them with x.reshape({', '.join(map(str, (-1, *expected)))})."
+    raise DataError(
+        f"`data`: expected examples of the shape {expected}, which `{model.name}` takes; got "
+        f"{shape}.{remedy}"
+    )
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Return whether examples of a shape can be given where another is expected."""
+    return len(shape) == len(expected) and all(
+        side in (None, given) for given, side in zip(shape, expected, strict=True)
+    )
 
 
 def _splits(model: keras.Model, data: Any, validation_data: Any) -> Splits:
@@ -303,6 +340,8 @@ def _splits(model: keras.Model, data: Any, validation_data: Any) -> Splits:
             encode(data.train.y),
             oriented(validation.x) if validation else None,
             encode(validation.y) if validation else None,
+            x_test=oriented(data.test.x) if len(data.test.x) else None,
+            y_test=encode(data.test.y) if len(data.test.x) else None,
         )
     pair, held = data, validation_data
     if _is_pair(data) and all(_is_pair(part) and hasattr(part[0], "shape") for part in data):
@@ -333,17 +372,38 @@ def _is_pair(value: Any) -> bool:
 
 def _arrays(name: str, pair: Any) -> tuple[Array, Array]:
     if not _is_pair(pair):
+        is_stream = hasattr(pair, "__iter__") and not isinstance(pair, str | Mapping | np.ndarray)
         raise DataError(
             f"`{name}`: expected data from cnnzoo.load_data, a pair of arrays (x, y), or "
             f"((x, y), (x_val, y_val)); got {type(pair).__name__}."
+            + (" Collect some batches of it as arrays." if is_stream else "")
         )
-    x, y = (np.asarray(part) for part in pair)
+    x, y = pair
+    for label, part, other in (("x", x, y), ("y", y, x)):
+        if isinstance(part, Mapping) or _are_several(part, other):
+            kind = {"x": "inputs", "y": "outputs"}[label]
+            raise DataError(
+                f"`{name}`: expected one array as {label}; got {len(part)}. Models of several "
+                f"{kind} are not checked as a whole; give a model of one of them."
+            )
+    x, y = np.asarray(x), np.asarray(y)
     for label, array in (("x", x), ("y", y)):
         if array.dtype.kind not in "biuf":
-            raise DataError(f"`{name}`: expected numbers in {label}; got the type {array.dtype}.")
+            raise DataError(
+                f"`{name}`: expected numbers in {label}; got the type {array.dtype}."
+                + (" Class ids are np.unique(y, return_inverse=True)[1]." * (label == "y"))
+            )
     if len(np.shape(x)) < 2 or np.ndim(y) < 1 or len(x) != len(y):
         raise DataError(
             f"`{name}`: expected as many examples as targets; got arrays of shape {x.shape} and "
             f"{y.shape}."
         )
     return x, y
+
+
+def _are_several(part: Any, other: Any) -> bool:
+    """Return whether a part of a pair holds arrays, and not the rows of one array."""
+    if not isinstance(part, tuple | list) or not part:
+        return False
+    are_arrays = all(getattr(one, "shape", ()) for one in part)
+    return are_arrays and (isinstance(other, Mapping) or len(part) != len(other))

@@ -7,7 +7,7 @@ from keras import layers
 from sklearn.datasets import load_sample_image
 
 import cnnzoo
-from cnnzoo.doctor.inputs import row_hashes
+from cnnzoo.doctor.copies import row_hashes
 
 RNG = np.random.default_rng(0)
 
@@ -148,7 +148,7 @@ def test_rows_in_both_splits_are_found():
     assert found["severity"] == "warning"
     assert found["evidence"] == (
         "20 of the 100 validation examples (20.0%) are in the training data too (validation rows "
-        "0, 1, 2, ...); within the training data 0.0% are repetitions"
+        "0, 1, 2, ...); 0.0% of the training examples have a copy in the training data"
     )
 
 
@@ -303,11 +303,27 @@ def test_labels_without_relation_are_a_note():
         ),
         (
             (np.zeros((2, 4)), np.array(["a", "b"])),
-            "`data`: expected numbers in y; got the type <U1.",
+            "`data`: expected numbers in y; got the type <U1. Class ids are np.unique(y, "
+            "return_inverse=True)[1].",
         ),
         (
             (np.zeros((0, 4)), np.zeros(0)),
             "`data`: expected at least one training example; got none.",
+        ),
+        (
+            ((row, 0) for row in np.zeros((3, 4))),
+            "`data`: expected data from cnnzoo.load_data, a pair of arrays (x, y), or ((x, y), "
+            "(x_val, y_val)); got generator. Collect some batches of it as arrays.",
+        ),
+        (
+            (np.zeros((9, 4)), {"class": np.zeros(9), "size": np.zeros(9)}),
+            "`data`: expected one array as y; got 2. Models of several outputs are not checked as "
+            "a whole; give a model of one of them.",
+        ),
+        (
+            ([np.zeros((9, 4)), np.zeros((9, 2))], np.zeros(9)),
+            "`data`: expected one array as x; got 2. Models of several inputs are not checked as "
+            "a whole; give a model of one of them.",
         ),
     ],
 )
@@ -315,6 +331,42 @@ def test_other_data_are_refused(data, message):
     with pytest.raises(cnnzoo.DataError) as error:
         cnnzoo.check(model((4,)), data)
     assert str(error.value) == message
+
+
+def test_lists_of_rows_are_data():
+    x, y = table(30)
+    assert codes(model((4,)), ([*x], [*y])) == codes(model((4,)), (x, y))
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "remedy"),
+    [
+        ((6, 6, 3), (3, 6, 6), " Transpose with np.moveaxis(x, 1, -1); a reshape would mix the "),
+        ((6, 6, 1), (36,), " Reshape them with x.reshape(-1, 6, 6, 1)."),
+        ((6, 6, 1), (7, 6, 1), ""),
+    ],
+)
+def test_examples_of_another_shape_are_refused(shape, given, remedy):
+    built = model(shape)
+    with pytest.raises(cnnzoo.DataError) as error:
+        cnnzoo.check(built, (np.zeros((5, *given)), np.zeros(5)))
+    assert str(error.value).startswith(
+        f"`data`: expected examples of the shape {shape}, which `{built.name}` takes; got "
+        f"{given}.{remedy}"
+    )
+
+
+def test_last_axis_of_one_may_be_missing():
+    x, y = photographs(channels=1)
+    assert codes(model((16, 16, 1)), (x[..., 0], y), ALL) == []
+
+
+def test_class_weights_without_classes_are_refused():
+    with pytest.raises(cnnzoo.DataError) as error:
+        cnnzoo.check(model((4,)), table(), class_weight="balanced")
+    assert str(error.value) == (
+        "`class_weight`: expected a mapping from class ids to weights; got 'balanced'."
+    )
 
 
 def test_hashes_tell_rows_apart():

@@ -304,3 +304,13 @@ def test_no_rate_is_blamed_for_a_gradient_of_zero():
     for update, expected in ((0.0, False), (1e-6, True)):
         record = Record(values, constant=TEN, measured=measured(update), **known)
         assert ("rate-low" in codes(record)) == expected
+
+
+def test_labels_are_not_blamed_if_training_accuracy_is_at_chance():
+    right = bounded(
+        train=[2.3, 1.0, 0.2], validation=[2.3, 1.0, 0.2],
+        accuracy=[0.1, 0.3, 0.9], validated=[0.1, 0.1, 0.1],
+    )  # fmt: skip
+    head = replace(right, history={**right.history, "accuracy": [0.1, 0.1, 0.1]})
+    assert "labels-no-signal" in codes(right)
+    assert "labels-no-signal" not in codes(head)  # only the loss falls, as with too few units

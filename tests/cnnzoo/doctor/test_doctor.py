@@ -268,6 +268,37 @@ def test_softmax_over_one_unit_is_found_by_its_accuracy():
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "expected", "evidence"),
+    [
+        (
+            lambda x, y: (x[y > 0], y[y > 0]),
+            "validation-differs",
+            "validation labels would have to change for the shares of the training labels",
+        ),
+        (lambda x, y: (x * 0.01 - 40, y), "validation-differs", "validation inputs -40 to -40"),
+        (lambda x, y: (x, RNG.permutation(y)), "labels-no-signal", "accuracy is "),
+    ],
+    ids=["other classes", "another scale", "no signal"],
+)
+def test_difference_of_splits_is_told_from_labels_without_signal(change, expected, evidence):
+    x = np.random.default_rng(1).normal(size=(200, 6)).astype("float32")
+    y = x[:, :3].argmax(axis=1)
+    held = change(x, y)
+    if "labels" in evidence:
+        x, y = x[y < 2], y[y < 2]
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((6,)), *dense(32, "relu"), head()])
+    model.compile(
+        keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    doctor = Doctor(cadence="ends")
+    model.fit(x, y, validation_data=held, epochs=8, verbose=0, callbacks=[doctor])
+    found = {finding.code: finding for finding in doctor.diagnose()}
+    assert set(found) & {"labels-no-signal", "validation-differs", "overfit"} == {expected}
+    assert evidence in found[expected].evidence
+
+
 def test_healthy_training_has_no_warning():
     x = np.tile(X, (4, 1))
     found, _ = diagnosed(
