@@ -190,12 +190,19 @@ def _check_replaceable(study: "Study") -> None:
 
 
 def _show_hypotheses(results: "Results") -> None:
-    """Print what a built-in study says about the hypotheses of its claims."""
+    """Print what a built-in study says about the hypotheses of its claims.
+
+    A study that chose its number of seeds by its results says nothing about them.
+    """
     from ablations.claims.catalogue import claims_of
     from ablations.claims.terminal import hypotheses_table
     from ablations.claims.verdict import decide
+    from ablations.study.checks import AUTO
 
     for claim in claims_of(results.study.name):
+        if results.study.seeds == AUTO:
+            typer.echo(f"{claim.id} has no verdict here, because it needs a fixed number of seeds.")
+            continue
         decided = decide(claim, {results.study.name: results})
         tested = [one for one in decided.hypotheses if one.study == results.study.name]
         if tested:

@@ -21,6 +21,7 @@ ALPHA = 0.05
 """Largest chance of a false verdict on a claim."""
 
 FEW_BLOCKS = f"{NO_VERDICT}fewer than {{}} complete seed blocks"
+SMALL = "the effect is smaller than the margin: it is there, but does not matter"
 NO_RESULTS = f"{NO_VERDICT}the study {{}} has not run"
 ALIKE = "the contrast is the same in all seed blocks: no spread to form an interval from"
 
@@ -46,7 +47,8 @@ class HypothesisVerdict:
     verdict
         The verdict.
     note
-        What to know about it, joined by "; ": missing seed blocks, divergence, why there is none.
+        What to know about it, joined by "; ": missing seed blocks, divergence, an effect that is
+        smaller than the margin, why there is none.
     """
 
     statement: str
@@ -279,6 +281,8 @@ def _judge(
         notes.append(ALIKE)
     elif n < least and contrast.variants:
         notes.append(FEW_BLOCKS.format(least))
+    if word == Verdict.SUPPORTED and found.high < hypothesis.margin:
+        notes.append(SMALL)
     return HypothesisVerdict(
         hypothesis.statement,
         hypothesis.measure,

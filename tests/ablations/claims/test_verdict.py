@@ -218,9 +218,15 @@ def test_diverged_trials_count_as_the_worst_other_trial(stored):
     assert row.effect == pytest.approx((bounded - LOSSES[128]).mean())
     assert (row.n, row.verdict) == (SEEDS, "supported")
     assert row.note == (
-        "training diverged in 3 of 8 seed blocks (units=16); these trials count as no better than "
+        "training diverged in 3 of 8 seed blocks (units=16); these trials count as no worse than "
         "the worst other trial, so that the effect is at least the stated one"
     )
+
+
+def test_effect_below_the_margin_is_supported_with_a_note(stored):
+    row = one(higher("worse", "test_loss", {"units": 16}, margin=9.0), stored(STUDY, told))
+    assert (row.high < 9, row.verdict) == (True, "supported")
+    assert row.note == "the effect is smaller than the margin: it is there, but does not matter"
 
 
 def test_bound_in_favour_of_a_claim_does_not_support_it(stored):
