@@ -256,12 +256,12 @@ def read_toggles(function: Callable[..., object], *, undeclared: bool = False) -
     return toggles
 
 
-def _globals_of(function: object) -> dict[str, object]:
+def _globals_of(function: Callable[..., object]) -> dict[str, object]:
     """Return the names that a function's annotations may use."""
     while isinstance(function, functools.partial):
         function = function.func
-    unwrapped = inspect.unwrap(function) if callable(function) else function
-    return getattr(unwrapped, "__globals__", {})
+    names: dict[str, object] = getattr(inspect.unwrap(function), "__globals__", {})
+    return names
 
 
 def toggle_of(name: str, annotation: object) -> Toggle | None:
@@ -279,12 +279,14 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
 def _undeclared(name: str, annotation: object) -> Toggle:
     """Return the toggle of a parameter that declares none."""
     base = typing.get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
-    toggle = Toggle("a parameter of the builder", name=name, levels=_levels_of(base), type=object)
-    kinds = {type(level) for level in toggle.levels} or {base}
-    if len(kinds) == 1 and kinds <= {bool, int, float, str}:
-        toggle = replace(toggle, type=kinds.pop())
-    bounded = toggle.levels or toggle.type not in (int, float)
-    return toggle if bounded else replace(toggle, low=-math.inf)
+    levels = _levels_of(base)
+    kinds = {type(level) for level in levels}
+    kind: typing.Any = kinds.pop() if len(kinds) == 1 else base
+    if kind not in (bool, int, float, str):
+        kind = object
+    any_number = kind in (int, float) and not levels
+    low = -math.inf if any_number else None
+    return Toggle("a parameter of the builder", levels, low=low, name=name, type=kind)
 
 
 def _levels_of(base: object) -> tuple[Level, ...]:
