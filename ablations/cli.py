@@ -55,7 +55,7 @@ def list_command(
         if claim is not None:
             _describe(claim)
             return
-        from ablations.claims.listing import list_claims, total_seconds
+        from ablations.claims.listing import list_claims
         from ablations.claims.terminal import claims_table
         from ablations.claims.times import duration_words
         from cnnzoo.zoo import documents_of
@@ -63,7 +63,7 @@ def list_command(
         listed = list_claims(document)
         console.print(claims_table(listed, console.width))
         console.print(legend("documents", documents_of(listed["document"])))
-        total = duration_words(total_seconds(listed["seconds"]))
+        total = duration_words(listed["seconds"].sum())
         unknown = int(listed["seconds"].isna().sum())
         more = f" without {unknown} of unknown time" if unknown else ""
         console.print(

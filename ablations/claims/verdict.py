@@ -1,10 +1,9 @@
 """The verdict on a claim: intervals of its contrasts, its exact comparisons, and explanations."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ablations.claims.claim import Claim, Comparison, Hypothesis, Verdict
@@ -116,18 +115,6 @@ class ClaimVerdict:
     hypotheses: tuple[HypothesisVerdict, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     explanation: tuple[Explanation, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The hypotheses as a table, with the fields of `HypothesisVerdict` as columns."""
-        columns = [field.name for field in fields(HypothesisVerdict)]
-        return pd.DataFrame([asdict(row) for row in self.hypotheses], columns=columns)
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """The explanation as a table, with the fields of `Explanation` as columns."""
-        columns = [field.name for field in fields(Explanation)]
-        return pd.DataFrame([asdict(row) for row in self.explanation], columns=columns)
 
 
 def decide(

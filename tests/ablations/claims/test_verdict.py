@@ -84,7 +84,7 @@ def test_claim_is_contradicted_if_one_hypothesis_is(stored):
     bad = lower("16 units are better", "test_loss", {"units": 16}, margin=0.1)
     assert decide(claim_of(good), {"sizes": results}).verdict == "supported"
     both = decide(claim_of(good, bad), {"sizes": results})
-    assert list(both.table["verdict"]) == ["supported", "contradicted"]
+    assert [row.verdict for row in both.hypotheses] == ["supported", "contradicted"]
     assert both.verdict == "contradicted"
 
 
@@ -300,4 +300,4 @@ def test_moving_averages_are_named_beside_the_verdict(stored):
         ("baseline", "overfit", 1, 8),
     ]
     assert decided.explanation[0].evidence == "3.1 in inference"
-    assert list(decided.findings["artefact"]) == [True, False, False]
+    assert [row.artefact for row in decided.explanation] == [True, False, False]
