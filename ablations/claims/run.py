@@ -20,6 +20,7 @@ from ablations.claims.outcome import ClaimOutcome, outcome_of
 from ablations.claims.record import ClaimsRun
 from ablations.claims.request import DIRECTORY, FILE, QUICK_DIRECTORY, Request, asked
 from ablations.claims.results import ClaimsResults, open_claims
+from ablations.claims.times import speed_words
 from ablations.study import Study
 from ablations.study.errors import StudyError
 from cnnzoo.runtime.code_version import difference, files_version, imported_files, trial_versions
@@ -174,7 +175,7 @@ class _Run:
                 self._directory,
             ),
             versions=_versions(),
-            machine=describe_machine(),
+            machine={**describe_machine(), "speed": speed_words()},
         )
         results = ClaimsResults(list(self._outcomes.values()), run, self._directory)
         results.interrupted = self._interrupted
