@@ -55,7 +55,7 @@ def list_command(
         if claim is not None:
             _describe(claim)
             return
-        from ablations.claims.listing import list_claims, total_seconds
+        from ablations.claims.listing import list_claims
         from ablations.claims.terminal import claims_table
         from ablations.claims.times import duration_words
         from cnnzoo.zoo import documents_of
@@ -63,7 +63,7 @@ def list_command(
         listed = list_claims(document)
         console.print(claims_table(listed, console.width))
         console.print(legend("documents", documents_of(listed["document"])))
-        total = duration_words(total_seconds(listed["seconds"]))
+        total = duration_words(listed["seconds"].sum())
         unknown = int(listed["seconds"].isna().sum())
         more = f" without {unknown} of unknown time" if unknown else ""
         console.print(
@@ -190,12 +190,19 @@ def _check_replaceable(study: "Study") -> None:
 
 
 def _show_hypotheses(results: "Results") -> None:
-    """Print what a built-in study says about the hypotheses of its claims."""
+    """Print what a built-in study says about the hypotheses of its claims.
+
+    A study that chose its number of seeds by its results says nothing about them.
+    """
     from ablations.claims.catalogue import claims_of
     from ablations.claims.terminal import hypotheses_table
     from ablations.claims.verdict import decide
+    from ablations.study.checks import AUTO
 
     for claim in claims_of(results.study.name):
+        if results.study.seeds == AUTO:
+            typer.echo(f"{claim.id} has no verdict here, because it needs a fixed number of seeds.")
+            continue
         decided = decide(claim, {results.study.name: results})
         tested = [one for one in decided.hypotheses if one.study == results.study.name]
         if tested:

@@ -15,6 +15,7 @@ from .analysis.filters import filters as filters
 from .analysis.receptive_field import LayerError as LayerError
 from .analysis.receptive_field import ReceptiveField as ReceptiveField
 from .analysis.receptive_field import receptive_field as receptive_field
+from .builders import toggles as toggles
 from .data import Data as Data
 from .data import DataError as DataError
 from .data import list_data as list_data
@@ -55,6 +56,5 @@ from .tuning.tune import tune as tune
 from .zoo import build as build
 from .zoo import list_models as list_models
 from .zoo import load_model as load_model
-from .zoo import toggles as toggles
 
 __version__: str

@@ -7,11 +7,10 @@ takes.
 
 import contextlib
 import inspect
-import math
 import pickle
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from importlib import import_module
 from types import ModuleType
@@ -93,7 +92,7 @@ class Builder:
         """Return the toggles by name.
 
         They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
-        and, of a custom builder, those with a default of a simple type.
+        and, of a custom builder, those whose default is a bool, a number or a text.
 
         Parameters
         ----------
@@ -107,15 +106,10 @@ class Builder:
         """
         if self.takes_hp:
             return _discovered(self, tried)
-        plain = {}
-        if self.module is not None:
-            parameters = inspect.signature(self.function).parameters
-            plain = {
-                name: _plain_toggle(parameter)
-                for name, parameter in parameters.items()
-                if name not in PURPOSE and isinstance(parameter.default, bool | int | float | str)
-            }
-        return {**plain, **read_toggles(self.function)}
+        if self.module is None:
+            return read_toggles(self.function)
+        found = read_toggles(self.function, undeclared=True)
+        return {name: toggle for name, toggle in found.items() if name not in PURPOSE}
 
     @property
     def version(self) -> str:
@@ -306,16 +300,30 @@ def _discovered(builder: Builder, tried: tuple[Settings, ...]) -> Mapping[str, T
         ) from error
 
 
-def _plain_toggle(parameter: inspect.Parameter) -> Toggle:
-    """Return a toggle for a parameter that carries none, of its annotated type if it is simple."""
-    annotated = getattr(parameter.annotation, "__name__", parameter.annotation)  # may be a str
-    kind = {kind.__name__: kind for kind in (bool, int, float, str)}.get(annotated, object)
-    toggle = Toggle(
-        "a parameter of the builder", name=parameter.name, default=parameter.default, type=kind
-    )
-    if kind is bool:
-        return replace(toggle, levels=(False, True))
-    return replace(toggle, low=-math.inf) if kind in (int, float) else toggle
+def toggles(model: Any) -> dict[str, Toggle]:
+    """Return the toggles of a model by name, as studies and searches see them.
+
+    Parameters
+    ----------
+    model
+        Name of a zoo model, "package.module:function", a function that builds, KerasTuner's
+        ``build(hp)`` or a ``HyperModel``; or `Recipe` or `load_data`.
+
+    Raises
+    ------
+    BuilderError
+        If it cannot be imported or is not a builder.
+    ToggleError
+        If the zoo has no model of that name.
+
+    Examples
+    --------
+    >>> toggles("downsampling")["pool_size"].default
+    2
+    """
+    if model is Recipe or model is load_data:
+        return read_toggles(model)
+    return dict(find_builder(model).toggles())
 
 
 @dataclass(frozen=True)
@@ -505,9 +513,9 @@ def check_model(model: Any) -> Builder:
             "trains every model. Search it with a tuner of KerasTuner, and open the result with "
             "cnnzoo.open_search."
         )
-    if not builder.takes_hp and not read_toggles(model):
+    if not builder.takes_hp and not builder.toggles():
         raise BuilderError(
-            f"`model`: `{name}` has nothing to vary. Annotate its parameters with toggles, or make "
+            f"`model`: `{name}` has nothing to vary. Give it parameters with defaults, or make "
             "`hp` of KerasTuner the first one."
         )
     return builder

@@ -319,8 +319,8 @@ def _title(results: "SearchResults", metric: str | None) -> str:
 
 def _python(results: "SearchResults", fixed: Mapping[str, Any]) -> str:
     """Return the best configuration as code: a call of ``build`` if only toggles were searched."""
+    from cnnzoo.builders import toggles
     from cnnzoo.tuning.reading.as_code import build_line
-    from cnnzoo.zoo import toggles
 
     if not {*results.hyperparameters, *fixed} <= toggles(results.model).keys():
         return results.best_line()
@@ -385,7 +385,7 @@ def parse_choices(
 
     Examples
     --------
-    >>> from cnnzoo.zoo import toggles
+    >>> from cnnzoo.builders import toggles
     >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
     {'pool_size': 3, 'pool': 'average'}
     """

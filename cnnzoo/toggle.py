@@ -6,6 +6,7 @@ is the toggle's default. Checks, searches, studies, options, tables and tests re
 """
 
 import difflib
+import functools
 import inspect
 import math
 import numbers
@@ -83,11 +84,20 @@ class Toggle:
     type: type = str
 
     @property
+    def searchable(self) -> bool:
+        """Whether a search can explore the toggle without being told its levels or its range."""
+        if self.levels:
+            return self.type is not object  # KerasTuner takes levels of one type
+        return self.search is not None or (self.low is not None and self.high is not None)
+
+    @property
     def search_range(self) -> tuple[float, float]:
         """Ends of the range that a search explores."""
+        if self.search is not None:
+            return self.search
         if self.low is None or self.high is None:
-            raise TypeError(f"`{self.name}` has levels, not a range.")
-        return self.search or (self.low, self.high)
+            raise TypeError(f"`{self.name}` has no range.")
+        return self.low, self.high
 
     @property
     def allowed(self) -> str:
@@ -199,40 +209,59 @@ class Toggle:
         return self.low <= level and (self.high is None or level <= self.high)
 
 
-def read_toggles(function: Callable[..., object]) -> dict[str, Toggle]:
+def read_toggles(function: Callable[..., object], *, undeclared: bool = False) -> dict[str, Toggle]:
     """Return the toggles of a function by name, in the order of its signature.
 
     Parameters
     ----------
     function
         Callable whose parameters are annotated with aliases that contain a `Toggle`.
+    undeclared
+        Whether parameters without a `Toggle` are toggles too if their default is a bool, a number
+        or a text. Their levels are those of their type: ``bool`` and ``Literal`` list them, ``int``
+        and ``float`` allow any number, and ``str`` any text.
 
     Examples
     --------
+    >>> from typing import Literal
     >>> from cnnzoo.vocabulary import PoolSize
-    >>> def tiny(*, pool_size: PoolSize = 2): ...
+    >>> def tiny(*, pool_size: PoolSize = 2, pool: Literal["max", "average"] = "max"): ...
     >>> read_toggles(tiny)["pool_size"].levels
     (1, 2, 3, 4)
+    >>> read_toggles(tiny, undeclared=True)["pool"].levels
+    ('max', 'average')
     """
+    parameters = inspect.signature(function).parameters
     annotations = {
-        name: annotation
-        for name, annotation in inspect.get_annotations(function).items()
-        if name != "return"  # often imported for type checkers only
+        name: parameter.annotation
+        for name, parameter in parameters.items()
+        if parameter.annotation is not parameter.empty
     }
+    own = inspect.get_annotations(function)  # a signature made for `help` leaves toggles out
+    annotations |= {name: own[name] for name in parameters if name in own}
     hints = typing.get_type_hints(
         types.SimpleNamespace(__annotations__=annotations),
-        globalns=getattr(inspect.unwrap(function), "__globals__", {}),
+        globalns=_globals_of(function),
         include_extras=True,
     )
     toggles = {}
-    for parameter in inspect.signature(function).parameters.values():
-        toggle = toggle_of(parameter.name, hints.get(parameter.name))
+    for name, parameter in parameters.items():
+        hint = hints.get(name)
+        toggle = toggle_of(name, hint)
+        if toggle is None and undeclared and isinstance(parameter.default, Level):
+            toggle = _undeclared(name, hint)
         if toggle is not None:
-            given = parameter.default is not inspect.Parameter.empty
-            toggles[parameter.name] = replace(
-                toggle, default=parameter.default if given else toggle.default
-            )
+            given = parameter.default is not parameter.empty
+            toggles[name] = replace(toggle, default=parameter.default if given else toggle.default)
     return toggles
+
+
+def _globals_of(function: Callable[..., object]) -> dict[str, object]:
+    """Return the names that a function's annotations may use."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    names: dict[str, object] = getattr(inspect.unwrap(function), "__globals__", {})
+    return names
 
 
 def toggle_of(name: str, annotation: object) -> Toggle | None:
@@ -240,15 +269,31 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
     for metadata in getattr(annotation, "__metadata__", ()):
         if isinstance(metadata, Toggle):
             base = typing.get_args(annotation)[0]
-            levels = metadata.levels
-            if typing.get_origin(base) is typing.Literal:
-                levels = typing.get_args(base)
-            elif base is bool:
-                levels = (False, True)
+            levels = _levels_of(base) or metadata.levels
             if not isinstance(base, type):
                 base = type(levels[0])
             return replace(metadata, name=name, type=base, levels=levels)
     return None
+
+
+def _undeclared(name: str, annotation: object) -> Toggle:
+    """Return the toggle of a parameter that declares none."""
+    base = typing.get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+    levels = _levels_of(base)
+    kinds = {type(level) for level in levels}
+    kind: typing.Any = kinds.pop() if len(kinds) == 1 else base
+    if kind not in (bool, int, float, str):
+        kind = object
+    any_number = kind in (int, float) and not levels
+    low = -math.inf if any_number else None
+    return Toggle("a parameter of the builder", levels, low=low, name=name, type=kind)
+
+
+def _levels_of(base: object) -> tuple[Level, ...]:
+    """Return the levels that a type lists; none if it lists none."""
+    if typing.get_origin(base) is typing.Literal:
+        return tuple(level for level in typing.get_args(base) if isinstance(level, Level))
+    return (False, True) if base is bool else ()
 
 
 def check_settings(

@@ -1,13 +1,13 @@
-"""The zoo: list, build and load models, list their toggles, and the documents they are from."""
+"""The zoo: list, build and load models, and the documents they are from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.models.registry import MODELS, Model
-from cnnzoo.toggle import Toggle, ToggleError, did_you_mean, read_toggles
+from cnnzoo.toggle import ToggleError, did_you_mean
 
 if TYPE_CHECKING:
     import keras
@@ -56,22 +56,6 @@ def _registered() -> dict[str, Model]:
     """Return the models by name, after importing those of the zoo."""
     import_module("cnnzoo.models")
     return MODELS
-
-
-def toggles(model: str | Callable[..., object]) -> dict[str, Toggle]:
-    """Return the toggles of a model by name.
-
-    Parameters
-    ----------
-    model
-        Name of a zoo model, or any builder with annotated parameters.
-
-    Examples
-    --------
-    >>> toggles("downsampling")["pool_size"].default
-    2
-    """
-    return get_model(model).toggles if isinstance(model, str) else read_toggles(model)
 
 
 def build(name: str, /, **settings: Any) -> "keras.Model":

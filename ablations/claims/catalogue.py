@@ -20,7 +20,7 @@ def claims() -> Mapping[str, Claim]:
     Raises
     ------
     StudyError
-        If two claims have the same id or name, or two different studies have the same name.
+        If two claims, two different studies, or a claim and a study have the same name.
 
     Examples
     --------
@@ -49,6 +49,10 @@ def catalogue_of(declared: Iterable[Claim]) -> Mapping[str, Claim]:
         for study in claim.studies:
             if by_name.setdefault(study.name, study) != study:
                 raise StudyError(f"Two different studies are called {study.name}.")
+    for name in by_name:
+        if name.casefold() in holders:
+            holder = holders[name.casefold()]
+            raise StudyError(f"The claim {holder.id} and a study are both called {name}.")
     return MappingProxyType({claim.id: claim for claim in ordered})
 
 
@@ -104,7 +108,7 @@ def find_study(name: str) -> Study:
 
 
 def find(name: str) -> Claim | Study:
-    """Return a study by its name or else a claim by its id or name.
+    """Return a claim by its id or name, or a study by its name.
 
     Raises
     ------

@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ablations.claims.claim import Claim, Hypothesis
-from ablations.claims.measures import ON_REQUEST, SIGNED, known_measures, require_variant
+from ablations.claims.measures import SIGNED, known_measures, require_variant
 from ablations.designs.planner import Planner
 from ablations.results.rules import loss_kinds
 from ablations.stats.metrics import is_loss
 from ablations.study.checks import AUTO
 from ablations.study.errors import StudyError, check_known
+from cnnzoo.training.metric_names import ON_REQUEST
 
 EXACT_CHECKS = "ablations.claims.exact_checks"
 """Module of the functions that `Claim.check` names."""
@@ -127,8 +128,7 @@ def _check_cells(hypothesis: Hypothesis, planner: Planner, where: str) -> None:
         if row.infeasible:
             raise StudyError(f"{where}: {row.variant} cannot be trained: {row.infeasible}")
     kinds = loss_kinds(layout.baseline, [(name, changes, None) for name, changes in plan])
-    of_loss = is_loss(hypothesis.measure) or hypothesis.measure == "loss_gap"
-    if of_loss and len({kinds[name] for name in names}) > 1:
+    if is_loss(hypothesis.measure) and len({kinds[name] for name in names}) > 1:
         raise StudyError(
             f"{where}: {hypothesis.measure} is not comparable between variants that minimize "
             "different losses. Take a measure such as test_nll, test_accuracy or test_rmse."

@@ -27,9 +27,10 @@ RULE = (
     "says is positive. It is supported if the 95% interval of its mean over seed blocks, "
     "simultaneous for all hypotheses of the claim (Bonferroni), is above 0; contradicted if the "
     "interval is below the margin, the smallest contrast that matters; and otherwise inconclusive. "
-    "Fewer than 6 seed blocks give no verdict. A claim is supported if all its hypotheses are and "
-    "all its exact comparisons hold, contradicted if one of them is contradicted, and otherwise "
-    "inconclusive. Hypotheses, margins and numbers of seeds were fixed before the data were seen."
+    "With fewer than 6 seed blocks, or than 2 m + 2 for m hypotheses, there is no verdict. A claim "
+    "is supported if all its hypotheses are and all its exact comparisons hold, contradicted if "
+    "one of them is contradicted, and otherwise inconclusive. Hypotheses, margins and numbers of "
+    "seeds were fixed before the data were seen."
 )
 """The rule of the verdicts, in words."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ablations.claims.claim import Hypothesis, Verdict
-from ablations.claims.measures import NO_QUALITY, measured, variants_of
+from ablations.claims.measures import NO_QUALITY, SIGNED, measured, variants_of
 from ablations.results import Results
 from ablations.stats.barring import NO_VERDICT, UNFINISHED
 from ablations.stats.lost_seeds import LEVEL, rank_sum_p
@@ -59,11 +59,11 @@ def contrast_of(hypothesis: Hypothesis, results: Results) -> Contrast:
 
     A seed block counts only if all variants with a weight have a value. A trial that diverged, or
     whose loss became NaN, has a value that says little: a loss without a limit, or none. It counts
-    as no better than the worst of the other trials of the contrast. This is a bound in the
+    as no worse than the worst of the other trials of the contrast. This is a bound in the
     claim's disfavour if the claim expects the diverged variant to be worse, and in its favour
-    otherwise; only the verdict that such a bound can show remains possible. Measures without a
-    better direction have no such bound and no verdict if a trial diverged. Nothing of this applies
-    to measures of another kind than quality, such as "dead_units" or "params".
+    otherwise; only the verdict that such a bound can show remains possible. Gaps, and measures
+    without a better direction, have no such bound and no verdict if a trial diverged. Nothing of
+    this applies to measures of another kind than quality, such as "dead_units" or "params".
 
     Parameters
     ----------
@@ -132,13 +132,15 @@ def _diverged(trials: pd.DataFrame) -> pd.DataFrame:
 def bounded(
     table: pd.DataFrame, diverged: pd.DataFrame, weights: Mapping[str, float], measure: str
 ) -> tuple[pd.DataFrame, list[str], tuple[Verdict, ...]]:
-    """Replace the values of diverged trials by the worst of the other trials."""
+    """Limit the values of diverged trials to the worst of the other trials."""
     if not diverged.to_numpy().any():
         return table, [], ()
     where = [str(name) for name in table if diverged[name].any()]
     blocks = int(diverged.any(axis=1).sum())
     note = f"training diverged in {blocks} of {len(table)} seed blocks ({'; '.join(where)})"
-    better, others = better_direction(measure), table.where(~diverged).to_numpy()
+    # a training that diverged has no gap, which is not good
+    better = None if measure in SIGNED else better_direction(measure)
+    others = table.where(~diverged).to_numpy()
     if better is None or not np.isfinite(others).any():
         return table, [f"{NO_VERDICT}{note}"], ()
     lower = better is Direction.MIN
@@ -150,7 +152,7 @@ def bounded(
         return table, [f"{NO_VERDICT}{note}"], (Verdict.SUPPORTED, Verdict.CONTRADICTED)
     least = raised == {True}
     note += (
-        "; these trials count as no better than the worst other trial, so that the effect is at "
+        "; these trials count as no worse than the worst other trial, so that the effect is at "
         f"{'least' if least else 'most'} the stated one"
     )
     return table, [note], (Verdict.CONTRADICTED if least else Verdict.SUPPORTED,)

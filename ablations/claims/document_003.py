@@ -132,7 +132,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C21",
-        "augmentation",
+        "data-augmentation",
         ("003",),
         "Augmentation narrows the gap between training and validation accuracy, and a vertical "
         "flip, which makes a 9 of a 6, hurts on digits",
@@ -167,7 +167,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C22",
-        "few-labels",
+        "pretrained-backbone",
         ("003",),
         "With few labels, a frozen pretrained backbone with a linear head beats training from "
         "scratch",
@@ -192,7 +192,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C23",
-        "dead-units",
+        "dying-relus",
         ("003",),
         "Too high a learning rate kills ReLU units",
         studies=(DEAD_UNITS,),
@@ -219,7 +219,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C25",
-        "regularization",
+        "dropout-and-decay",
         ("003",),
         "Dropout and weight decay narrow the gap between training and validation accuracy",
         studies=(REGULARIZATION,),
@@ -234,7 +234,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C26",
-        "linear-activation",
+        "linear-networks",
         ("003",),
         "A composition of linear maps is linear, so that a deep network without activation is "
         "capped",

@@ -73,7 +73,7 @@ SMALL_DATA = Study(
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "C30",
-        "learning-rate",
+        "learning-rates",
         ("004",),
         "With Adam a learning rate of 0.01 makes the loss bounce without settling, 0.0001 crawls "
         "and 0.001 is balanced; reducing it on a plateau helps",
@@ -109,7 +109,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C31",
-        "imbalance",
+        "rare-classes",
         ("004",),
         "Under imbalance the loss is low while the rare classes have a poor F1, and class weights "
         "mend it",
@@ -143,7 +143,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C32",
-        "input-normalization",
+        "raw-inputs",
         ("004",),
         "Inputs that are not normalized slow or break training",
         studies=(NORMALIZATION,),
@@ -169,7 +169,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "C33",
-        "small-data",
+        "too-little-data",
         ("004",),
         "Small data overfit, and augmentation reduces it",
         studies=(SMALL_DATA,),

@@ -1,11 +1,9 @@
 """The list of claims: what tests each, with how many trials, and how long it takes here."""
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.claims.claim import Claim
 from ablations.claims.request import DIRECTORY, asked
 from ablations.claims.times import seconds_per_trial
 from ablations.designs.planner import Planner
@@ -63,17 +61,16 @@ def list_claims(
     workers = default_workers()
     rows = []
     for claim in asked(document=document).claims:
-        seconds = [
-            count_trials(study) * per_trial.get(study.name, math.nan) for study in claim.studies
-        ]
+        trials = {study.name: count_trials(study) for study in claim.studies}
+        seconds = sum(count * per_trial.get(name, math.nan) for name, count in trials.items())
         rows.append(
             (
                 *(claim.id, claim.name, ", ".join(claim.documents), claim.text, claim.check),
-                ", ".join(study.name for study in claim.studies),
+                ", ".join(trials),
                 "; ".join(dict.fromkeys(factor_words(study) for study in claim.studies)),
                 ", ".join(dict.fromkeys(data_words(study.data) for study in claim.studies)),
-                sum(count_trials(study) for study in claim.studies),
-                sum(seconds) / workers,
+                sum(trials.values()),
+                seconds / workers,
             )
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -109,26 +106,3 @@ def factor_words(study: Study) -> str:
         ", ".join(f"{name}={level_words(level)}" for name, level in variant.items())
         for variant in study.variants
     )
-
-
-def kind_words(claim: Claim) -> str:
-    """Return what tests a claim: an exact check, studies, both, or a picture.
-
-    Examples
-    --------
-    >>> kind_words(claims()["C01"])
-    'study'
-    """
-    kinds = ["exact"] * bool(claim.check) + ["study"] * bool(claim.studies)
-    return " + ".join(kinds) or "picture"
-
-
-def total_seconds(estimates: Iterable[float]) -> float:
-    """Return the sum of the known durations.
-
-    Examples
-    --------
-    >>> total_seconds([2.0, math.nan, 3.0])
-    5.0
-    """
-    return sum(value for value in estimates if not math.isnan(value))

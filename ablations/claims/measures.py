@@ -13,17 +13,12 @@ from ablations.study.checks import METRICS_OF
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level
+from cnnzoo.training.metric_names import ON_REQUEST, WITHOUT_SPLIT
 
 MEAN = "mean_"
 """Beginning of the name of a measure that is the mean of a training curve over the epochs."""
 
 SPLITS = ("train", "validation", "test")
-
-ON_REQUEST = ("gradient_ratio", "dead_units")
-"""Measures of a trial that are computed only if the study's metrics name them."""
-
-WITHOUT_SPLIT = ("gap", "loss_gap", *ON_REQUEST)
-"""Measures of a trial that are not metrics of one split."""
 
 CURVES = {"classification": ("loss", "accuracy"), "regression": ("loss", "mae", "rmse")}
 """Metrics that have a training curve, by task."""

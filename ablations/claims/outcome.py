@@ -61,6 +61,9 @@ class ClaimOutcome:
         Findings of the doctor: what else than the claim may be at work.
     reason
         Why the claim, or a part of it, was not tested; "" if all was.
+    changed
+        What has changed between the test of the claim and the last run in its directory: packages,
+        code or declarations; "" if nothing has.
     """
 
     id: str
@@ -73,6 +76,7 @@ class ClaimOutcome:
     studies: tuple[StudyOutcome, ...] = ()
     explanation: tuple[Explanation, ...] = ()
     reason: str = ""
+    changed: str = ""
 
     @property
     def trials(self) -> int:

@@ -132,7 +132,7 @@ def claims_page(results: ClaimsRecord, folder: Path) -> Page:
 
 
 def warnings(results: ClaimsRecord) -> list[str]:
-    """Return what limits the whole report: a quick run, and parts of claims that failed."""
+    """Return what limits the whole report: a quick run, and claims that failed or are outdated."""
     texts = []
     undecided = [one.id for one in results.outcomes if one.verdict == Verdict.INCONCLUSIVE]
     if results.run.quick:
@@ -145,6 +145,11 @@ def warnings(results: ClaimsRecord) -> list[str]:
         f"{one.id} {one.name}: {one.reason}."
         for one in results.outcomes
         if one.reason and (one.comparisons or one.hypotheses or "failed" in one.reason)
+    ]
+    texts += [
+        f"{one.id} {one.name} was tested before a change ({one.changed}); run it again."
+        for one in results.outcomes
+        if one.changed
     ]
     return texts
 

@@ -19,6 +19,9 @@ QUICK_DIRECTORY = Path("claims-quick")
 FILE = "claims.json"
 """File of the results in a run's directory."""
 
+FULL_RUN = Path(__file__).with_name("full_run.json")
+"""The results of a full run of the claims on packaged data, which come with this package."""
+
 
 @dataclass(frozen=True)
 class Request:

@@ -5,14 +5,13 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ablations.claims.claim import Comparison
 from ablations.claims.outcome import ClaimOutcome, StudyOutcome
 from ablations.claims.record import FORMAT, ClaimsRecord, ClaimsRun
-from ablations.claims.request import FILE
+from ablations.claims.request import FILE, FULL_RUN
 from ablations.claims.verdict import Explanation, HypothesisVerdict
 from ablations.study.errors import StudyError
 from cnnzoo.runtime.files import write_atomically
@@ -71,10 +70,6 @@ class ClaimsResults(ClaimsRecord):
         return path
 
 
-FULL_RUN = "full_run.json"
-"""File of this package with the results of a full run of the claims, on packaged data."""
-
-
 def open_claims(path: str | Path | None = None) -> ClaimsResults:
     """Open the stored results of a run of the claims, without Keras.
 
@@ -94,7 +89,7 @@ def open_claims(path: str | Path | None = None) -> ClaimsResults:
         If there are none, or the file is of another version.
     """
     if path is None:
-        path = Path(str(files("ablations.claims").joinpath(FULL_RUN)))
+        path = FULL_RUN
     if not isinstance(path, str | os.PathLike):
         raise StudyError(f"`path`: expected the directory of a run of the claims; got {path!r}.")
     place = Path(path).expanduser()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +20,10 @@ from ablations.claims.outcome import ClaimOutcome, outcome_of
 from ablations.claims.record import ClaimsRun
 from ablations.claims.request import DIRECTORY, FILE, QUICK_DIRECTORY, Request, asked
 from ablations.claims.results import ClaimsResults, open_claims
+from ablations.claims.times import speed_words
 from ablations.study import Study
 from ablations.study.errors import StudyError
+from cnnzoo.runtime.code_version import difference, files_version, imported_files, trial_versions
 from cnnzoo.runtime.console import load_keras, say
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.files import LockedError, lock
@@ -149,11 +152,14 @@ class _Run:
         self._interrupted = False
         self._tested = 0
         settings = ClaimsRun(request.quick, request.data, request.seeds)
+        self._settings = settings
         if (directory / FILE).exists():
             stored = open_claims(directory)
             _check_same_settings(stored.run, settings, directory)
-            self._outcomes = {one.id: one for one in stored.outcomes}
-        self._settings = settings
+            changed = difference(stored.run.versions, _versions())
+            self._outcomes = {one.id: _aged(one, changed) for one in stored.outcomes}
+        else:
+            self.results.save()  # with the settings, for a run that is interrupted early
 
     @property
     def results(self) -> ClaimsResults:
@@ -169,7 +175,7 @@ class _Run:
                 self._directory,
             ),
             versions=_versions(),
-            machine=describe_machine(),
+            machine={**describe_machine(), "speed": speed_words()},
         )
         results = ClaimsResults(list(self._outcomes.values()), run, self._directory)
         results.interrupted = self._interrupted
@@ -282,8 +288,17 @@ def _check_same_settings(stored: ClaimsRun, wanted: ClaimsRun, directory: Path) 
             )
 
 
-def _versions() -> dict[str, str]:
-    from ablations.store.provenance import RUN_TRIAL
-    from cnnzoo.runtime.code_version import trial_versions
+def _aged(outcome: ClaimOutcome, changed: str) -> ClaimOutcome:
+    """Return a stored outcome with what has changed since its claim was tested."""
+    return replace(outcome, changed=outcome.changed or changed)
 
-    return trial_versions(RUN_TRIAL, PACKAGES)
+
+@cache
+def _versions() -> Mapping[str, str]:
+    """Return the versions of packages, of the code of a trial, and of what decides a claim."""
+    from ablations.store.provenance import RUN_TRIAL
+
+    deciding: dict[str, Path] = {}
+    for module in ("catalogue", "exact_checks", "verdict"):
+        deciding.update(imported_files(f"ablations.claims.{module}"))
+    return trial_versions(RUN_TRIAL, PACKAGES, claims=files_version(deciding))

@@ -1,25 +1,19 @@
 """Estimates of how long the claims' studies take on this machine, without TensorFlow.
 
-The seconds of a trial come from the last run of the claims, if it ran the study; else from a table
-of this package, measured on another machine and scaled by the speed of both in NumPy.
+The seconds of a trial come from the last run of the claims, if it ran the study; else from the full
+run that comes with this package. They are scaled by the speed of both machines in NumPy.
 """
 
 import json
 import math
 import platform
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from ablations.claims.request import FILE
+from ablations.claims.request import FILE, FULL_RUN
 from cnnzoo.runtime.files import cache_folder, write_atomically
-
-TABLE = "seconds.json"
-"""File of this package with the seconds of a trial by study, and the speed of that machine."""
 
 SIZE = 96
 """Rows of the matrices that are multiplied; larger ones would be shared out among the cores."""
@@ -34,32 +28,36 @@ def seconds_per_trial(directory: Path | None = None) -> dict[str, float]:
     Parameters
     ----------
     directory
-        Directory of an earlier run of the claims, whose trials count more than the table.
+        Directory of an earlier run of the claims, whose trials count more than the package's.
     """
-    table = stored_table()
-    scale = table["speed"] / speed()
-    seconds = {name: value * scale for name, value in table["studies"].items()}
-    return {**seconds, **(measured_seconds(directory) if directory is not None else {})}
+    files = [FULL_RUN, *([directory / FILE] if directory is not None else [])]
+    return {name: seconds for file in files for name, seconds in stored_seconds(file).items()}
 
 
-def measured_seconds(directory: Path) -> dict[str, float]:
-    """Return the mean seconds of a trial in a stored run, by study; empty if there is none."""
+def stored_seconds(file: Path) -> dict[str, float]:
+    """Return the mean seconds of a trial of a stored run on this machine, by study.
+
+    It is empty if there is none, or its studies were smaller or had other data than declared.
+    """
     try:
-        stored = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["quick"] or stored["data"] is not None:
+            return {}
+        there = stored["machine"].get("speed")  # runs of earlier versions have none
+        scale = float(there.partition(" ")[0]) / speed() if there else 1.0
         studies = [study for claim in stored["claims"] for study in claim["studies"]]
         return {
-            study["name"]: study["seconds"] / (study["done"] + study["failed"])
+            study["name"]: scale * study["seconds"] / (study["done"] + study["failed"])
             for study in studies
             if study["done"] + study["failed"]
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def stored_table() -> Mapping[str, Any]:
-    """Return the table of this package: ``speed``, ``machine`` and, by study, ``studies``."""
-    text = files("ablations.claims").joinpath(TABLE).read_text(encoding="utf-8")
-    return json.loads(text)  # type: ignore[no-any-return]
+def speed_words() -> str:
+    """Write the speed as the record of a run stores it, such as "81.4 GFLOP/s"."""
+    return f"{speed():.1f} GFLOP/s"
 
 
 @cache

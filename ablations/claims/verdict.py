@@ -1,10 +1,9 @@
 """The verdict on a claim: intervals of its contrasts, its exact comparisons, and explanations."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ablations.claims.claim import Claim, Comparison, Hypothesis, Verdict
@@ -21,6 +20,7 @@ ALPHA = 0.05
 """Largest chance of a false verdict on a claim."""
 
 FEW_BLOCKS = f"{NO_VERDICT}fewer than {{}} complete seed blocks"
+SMALL = "the effect is smaller than the margin: it is there, but does not matter"
 NO_RESULTS = f"{NO_VERDICT}the study {{}} has not run"
 ALIKE = "the contrast is the same in all seed blocks: no spread to form an interval from"
 
@@ -46,7 +46,8 @@ class HypothesisVerdict:
     verdict
         The verdict.
     note
-        What to know about it, joined by "; ": missing seed blocks, divergence, why there is none.
+        What to know about it, joined by "; ": missing seed blocks, divergence, an effect that is
+        smaller than the margin, why there is none.
     """
 
     statement: str
@@ -114,18 +115,6 @@ class ClaimVerdict:
     hypotheses: tuple[HypothesisVerdict, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     explanation: tuple[Explanation, ...] = ()
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The hypotheses as a table, with the fields of `HypothesisVerdict` as columns."""
-        columns = [field.name for field in fields(HypothesisVerdict)]
-        return pd.DataFrame([asdict(row) for row in self.hypotheses], columns=columns)
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """The explanation as a table, with the fields of `Explanation` as columns."""
-        columns = [field.name for field in fields(Explanation)]
-        return pd.DataFrame([asdict(row) for row in self.explanation], columns=columns)
 
 
 def decide(
@@ -279,6 +268,8 @@ def _judge(
         notes.append(ALIKE)
     elif n < least and contrast.variants:
         notes.append(FEW_BLOCKS.format(least))
+    if word == Verdict.SUPPORTED and found.high < hypothesis.margin:
+        notes.append(SMALL)
     return HypothesisVerdict(
         hypothesis.statement,
         hypothesis.measure,

@@ -47,12 +47,12 @@ def hypermodel(
     Parameters
     ----------
     model
-        A name of the zoo, or a builder with annotated parameters.
+        A name of the zoo, or a function that builds.
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
         of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
-        model except the loss and those that depend on it, because scores of different losses do
-        not compare.
+        model that list their levels or have a range, except the loss and those that depend on
+        it, because scores of different losses do not compare.
     recipe
         How to train; ``Recipe()`` by default. Epochs of the tuner, as in Hyperband or in
         ``search(..., epochs=3)``, take precedence.
@@ -84,7 +84,7 @@ def hypermodel(
     """
     if takes_hp(model):
         raise ToggleError(
-            "`model`: expected a name of the zoo or a builder with annotated parameters; got "
+            "`model`: expected a name of the zoo or a function that builds; got "
             f"`{name_of(model)}`, which is a hypermodel already. Give it to a tuner or to "
             "`cnnzoo.tune`."
         )

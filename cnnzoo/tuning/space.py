@@ -18,7 +18,7 @@ from cnnzoo.builders import (
     owner_of,
     recipe_toggles,
 )
-from cnnzoo.toggle import Level, Toggle, ToggleError, listed, read_toggles, switched_off_by
+from cnnzoo.toggle import Level, Toggle, ToggleError, listed, switched_off_by
 from cnnzoo.training.recipe import Recipe
 
 Levels = dict[str, Level]
@@ -187,13 +187,13 @@ def make_space(
     Parameters
     ----------
     model
-        A name of the zoo, a builder with annotated parameters, or KerasTuner's ``build(hp)`` or
-        ``HyperModel``, whose hyperparameters are all searched.
+        A name of the zoo, a function that builds, or KerasTuner's ``build(hp)`` or ``HyperModel``,
+        whose hyperparameters are all searched.
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
-        of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
-        model except the loss and those that depend on it, because scores of different losses do
-        not compare.
+        of levels or, for numbers, a tuple (low, high). By default, all toggles of the model that
+        list their levels or have a range, except the loss and those that depend on it, because
+        scores of different losses do not compare.
     recipe
         Recipe with the defaults of the recipe's toggles.
     fixed
@@ -213,7 +213,7 @@ def make_space(
         raise ToggleError(f"`recipe`: expected a cnnzoo.Recipe; got {recipe!r}.")
     groups = ToggleGroups(
         replace(builder, name=owner),
-        {} if builder.takes_hp else read_toggles(builder.function),
+        {} if builder.takes_hp else builder.toggles(),
         _with_defaults(recipe_toggles(), recipe),
         data_toggles(),
     )
@@ -221,7 +221,9 @@ def make_space(
     held = dict(fixed or {})
     others = {name: held.pop(name) for name in [*held] if name in parameters}
     search = _check_search(search, owner)
-    wanted = [n for n in groups.model if n not in held] if search is None else search
+    wanted = search
+    if wanted is None:
+        wanted = [n for n, each in groups.model.items() if n not in held and each.searchable]
     for name in (*wanted, *held):
         if name not in groups:
             known = sorted(parameters | {*(keywords if name in held else ())})
@@ -254,7 +256,11 @@ def make_space(
     for name in narrowed:
         _add(name, narrowed, searched)
     if not searched and not builder.takes_hp:
-        raise ToggleError(f"`search` of `{owner}`: expected at least one toggle; got none.")
+        example = f"{{{next(iter(groups.model))!r}: [...]}}"
+        raise ToggleError(
+            f"`search` of `{owner}`: expected at least one toggle; got none. Name one, or one with "
+            f"its levels: search={example}."
+        )
     return Space(owner, groups.model, groups.recipe, groups.data, searched, held, others)
 
 
@@ -317,10 +323,11 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
     """Return a toggle with the levels or the range to explore."""
     ranged = not toggle.levels and toggle.low is not None
     if wanted is None:
-        if not toggle.levels and (toggle.low is None or toggle.high is None):
+        if not toggle.searchable:
             raise ToggleError(
-                f"`{toggle.name}` of `{owner_of(toggle.name, owner)}`: expected levels or a range, "
-                "because the toggle has no upper limit; got none."
+                f"`{toggle.name}` of `{owner_of(toggle.name, owner)}`: expected levels to search, "
+                f"because the toggle allows {toggle.allowed}; got none. Write "
+                f"search={{{toggle.name!r}: [...]}}."
             )
         return toggle
     if getattr(wanted, "ndim", 0) == 1:  # an array of NumPy

@@ -67,7 +67,7 @@ def tune(
     Parameters
     ----------
     model
-        A name of the zoo; a builder with annotated parameters; a ``build(hp)`` or
+        A name of the zoo; a function that builds; a ``build(hp)`` or
         ``keras_tuner.HyperModel``, whose hyperparameters are all searched (those that a plain
         ``if`` hides, once a trial reaches them); or the result of `cnnzoo.hypermodel`, which has
         its own search, recipe and fixed levels.
@@ -77,8 +77,8 @@ def tune(
     search
         Names of toggles of the model, the recipe or the data; or a mapping from names to a list
         of levels or, for toggles with a range, a tuple (low, high). By default, all toggles of the
-        model except the loss and those that depend on it, because scores of different losses do
-        not compare.
+        model that list their levels or have a range, except the loss and those that depend on
+        it, because scores of different losses do not compare.
     tuner
         What proposes configurations: "random", "grid", "bayesian", "hyperband", or a Tuner of
         KerasTuner, class or instance (which is not changed). Hyperband trains at most the epochs of

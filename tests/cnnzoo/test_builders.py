@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import stub_builders
 
+import cnnzoo
 from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
 from ablations.study.space import Space
@@ -127,6 +128,33 @@ def test_plain_annotation_is_the_type_of_levels():
     assert toggles["units"].check(-3, "typed") == -3
     assert repr(toggles["rate"].check(1, "typed")) == "1.0"
     assert toggles["kind"].check("any", "typed") == "any"
+
+
+def test_types_of_parameters_list_their_levels():
+    toggles = find_builder("helpers.stub_builders:listing").toggles()
+    assert {name: toggle.allowed for name, toggle in toggles.items()} == {
+        "units": "a whole number",
+        "kind": "one of 'low', 'high'",
+        "wide": "one of False, True",
+        "mixed": "one of 'none', 1",
+    }
+    assert [toggle.type for toggle in toggles.values()] == [int, str, bool, object]
+
+
+@pytest.mark.parametrize("model", ["helpers.stub_builders:listing", stub_builders.listing])
+def test_toggles_are_those_that_a_study_sees(model):
+    assert cnnzoo.toggles(model) == find_builder(model).toggles()
+    assert [*cnnzoo.toggles(model)] == ["units", "kind", "wide", "mixed"]
+
+
+def test_toggles_of_what_trains_and_loads():
+    assert [*cnnzoo.toggles(cnnzoo.Recipe)][:2] == ["epochs", "batch_size"]
+    assert [*cnnzoo.toggles(cnnzoo.load_data)][:2] == ["normalize", "train_size"]
+
+
+def test_partial_of_a_typed_function_keeps_its_types():
+    toggles = find_builder("helpers.stub_builders:wide_typed").toggles()
+    assert (toggles["rate"].type, toggles["wide"].default) == (float, True)
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_search_range_defaults_to_the_whole_range():
 def test_levels_have_no_search_range():
     with pytest.raises(TypeError) as caught:
         _ = POOL.search_range
-    assert str(caught.value) == "`pool` has levels, not a range."
+    assert str(caught.value) == "`pool` has no range."
 
 
 def test_a_condition_is_told_in_words():

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import keras
 import keras_tuner
@@ -39,6 +39,16 @@ def typed(
     input_shape, classes, units: int = 8, rate: "float" = 0.0, wide: bool = False, kind: str = "a"
 ):
     return _dense(input_shape, classes, units * (4 if wide else 1), rate)
+
+
+def listing(
+    input_shape,
+    classes,
+    units: int = 8,
+    kind: Literal["low", "high"] = "low",
+    wide: "bool" = False,
+    mixed: Literal["none", 1] = 1,
+): ...
 
 
 def needy(input_shape, width, classes, units=8): ...
@@ -160,6 +170,7 @@ class Fitting(Sized):
 fitting = Fitting(4)
 
 wide = functools.partial(plain, wide=True)
+wide_typed = functools.partial(typed, wide=True)
 
 
 class Subclassed(keras.Model):

@@ -98,10 +98,10 @@ def test_unknown_claim_is_refused_with_the_nearest(declare):
     )
 
 
-def test_name_of_a_study_comes_before_that_of_a_claim(declare):
-    declare(TRUE, replace(FALSE, name="first"))
+def test_claim_and_study_are_found_by_name(declare):
+    declare(TRUE, FALSE)
     assert find("first") == TRUE.studies[0]
-    assert find("c02").name == "first"
+    assert find("Small-Is-Bad") is FALSE
 
 
 def test_unknown_word_is_refused_with_the_nearest(declare):
@@ -129,6 +129,7 @@ def test_unknown_study_is_refused_with_the_nearest(declare):
         (replace(FALSE, id="C01"), "The claims C01 and C01 are both called C01."),
         (replace(FALSE, name="small-is-good"), "The claims C01 and C02 are both called small-is-"),
         (replace(FALSE, name="c01"), "The claims C01 and C02 are both called c01."),
+        (replace(FALSE, name="First"), "The claim C02 and a study are both called first."),
         (replace(FALSE, studies=(study("first", 9),)), "Two different studies are called first."),
     ],
 )

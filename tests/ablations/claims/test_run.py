@@ -117,6 +117,34 @@ def test_outcomes_of_other_claims_stay(told):
     assert results.run.command == "ablations claims --only C01,C09 --to claims"
 
 
+def test_outcome_of_an_earlier_version_says_what_changed(told):
+    run("C01")
+    place = told / "claims" / "claims.json"
+    stored = json.loads(place.read_text())
+    digest = stored["versions"]["claims"]
+    stored["versions"]["claims"] = "0123"
+    place.write_text(json.dumps(stored))
+    first, second = run("C09").outcomes
+    assert (first.changed, second.changed) == (f"claims from 0123 to {digest}", "")
+    text = run("C28").report(told / "report.md").read_text()
+    assert (
+        f"C01 small-is-good was tested before a change (claims from 0123 to {digest}); run it "
+        "again."
+    ) in text
+    assert run("C01").outcomes[0].changed == ""
+
+
+def test_run_without_outcomes_yet_keeps_its_settings(told, monkeypatch):
+    def interrupted(trial, report_to=None):
+        os.kill(os.getpid(), signal.SIGINT)
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", interrupted)
+    assert run("C01", seeds=7).outcomes == ()
+    with pytest.raises(StudyError, match="expected a run of the claims with seeds=None; got"):
+        run("C01")
+
+
 def test_shared_study_runs_once(declare, place):
     declare(TRUE, replace(FALSE, studies=TRUE.studies))
     assert verdicts(run()) == {"C01": "supported", "C02": "contradicted"}

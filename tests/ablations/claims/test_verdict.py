@@ -84,7 +84,7 @@ def test_claim_is_contradicted_if_one_hypothesis_is(stored):
     bad = lower("16 units are better", "test_loss", {"units": 16}, margin=0.1)
     assert decide(claim_of(good), {"sizes": results}).verdict == "supported"
     both = decide(claim_of(good, bad), {"sizes": results})
-    assert list(both.table["verdict"]) == ["supported", "contradicted"]
+    assert [row.verdict for row in both.hypotheses] == ["supported", "contradicted"]
     assert both.verdict == "contradicted"
 
 
@@ -218,9 +218,15 @@ def test_diverged_trials_count_as_the_worst_other_trial(stored):
     assert row.effect == pytest.approx((bounded - LOSSES[128]).mean())
     assert (row.n, row.verdict) == (SEEDS, "supported")
     assert row.note == (
-        "training diverged in 3 of 8 seed blocks (units=16); these trials count as no better than "
+        "training diverged in 3 of 8 seed blocks (units=16); these trials count as no worse than "
         "the worst other trial, so that the effect is at least the stated one"
     )
+
+
+def test_effect_below_the_margin_is_supported_with_a_note(stored):
+    row = one(higher("worse", "test_loss", {"units": 16}, margin=9.0), stored(STUDY, told))
+    assert (row.high < 9, row.verdict) == (True, "supported")
+    assert row.note == "the effect is smaller than the margin: it is there, but does not matter"
 
 
 def test_bound_in_favour_of_a_claim_does_not_support_it(stored):
@@ -294,4 +300,4 @@ def test_moving_averages_are_named_beside_the_verdict(stored):
         ("baseline", "overfit", 1, 8),
     ]
     assert decided.explanation[0].evidence == "3.1 in inference"
-    assert list(decided.findings["artefact"]) == [True, False, False]
+    assert [row.artefact for row in decided.explanation] == [True, False, False]

@@ -104,6 +104,13 @@ def test_exact_check_shows_its_numbers(tell, declare):
     assert "Verdict on C09: supported" in lines
 
 
+def test_study_that_stops_by_its_results_decides_no_claim(tell, declare):
+    declare(TRUE)
+    lines = lines_of(tell("run", "first", "--seeds", "auto"))
+    assert "C01 has no verdict here, because it needs a fixed number of seeds." in lines
+    assert not any("8 units have a lower loss" in line for line in lines)
+
+
 def test_study_of_a_claim_is_run_by_its_name(tell, declare):
     declare(*ALL)
     lines = lines_of(tell("run", "second"))

@@ -134,7 +134,7 @@ def divergence(report: Report) -> None:
     report.add(
         "False: two equal variants whose trials diverge",
         f"{repetitions:,} claims each that one of the variants has a higher loss. A diverged trial "
-        "counts as no better than the worst other trial, and the verdict that this favours is "
+        "counts as no worse than the worst other trial, and the verdict that this favours is "
         "excluded. At most 5% are supported. Cells as above.",
         rows,
     )

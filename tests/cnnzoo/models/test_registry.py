@@ -12,7 +12,7 @@ import cnnzoo
 from cnnzoo.models.registry import MODELS, preset, register
 from cnnzoo.toggle import Toggle, ToggleError
 from cnnzoo.vocabulary import Filters, Shared
-from cnnzoo.zoo import get_model, toggles
+from cnnzoo.zoo import get_model
 
 NAMES = cnnzoo.list_models()
 DOCUMENTED = {
@@ -119,6 +119,8 @@ class TestEveryModel:
 
 def test_toggles_is_the_public_function_after_any_import():
     import importlib
+
+    from cnnzoo.builders import toggles
 
     for module in ("cnnzoo.data", "cnnzoo.toggle", "cnnzoo.models.registry"):
         importlib.import_module(module)

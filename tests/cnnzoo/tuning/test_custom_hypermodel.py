@@ -243,8 +243,8 @@ KINDS = (
         (
             lambda units: None,
             {},
-            "`model`: `<lambda>` has nothing to vary. Annotate its parameters with toggles, or "
-            "make `hp` of KerasTuner the first one.",
+            "`model`: `<lambda>` has nothing to vary. Give it parameters with defaults, or make "
+            "`hp` of KerasTuner the first one.",
         ),
         (
             own.broken,
@@ -298,7 +298,7 @@ def test_cnnzoo_hypermodel_refuses_a_hypermodel():
     with pytest.raises(cnnzoo.ToggleError) as refusal:
         cnnzoo.hypermodel(own.build)
     assert str(refusal.value) == (
-        "`model`: expected a name of the zoo or a builder with annotated parameters; got `build`, "
+        "`model`: expected a name of the zoo or a function that builds; got `build`, "
         "which is a hypermodel already. Give it to a tuner or to `cnnzoo.tune`."
     )
     assert isinstance(own.Hyper(2), keras_tuner.HyperModel)

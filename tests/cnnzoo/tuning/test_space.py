@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import hypothesis.strategies as st
 import keras_tuner
 import pytest
+from helpers import stub_builders
 from hypothesis import given, settings
 
 import cnnzoo
@@ -149,6 +150,16 @@ def test_default_search_has_all_toggles_with_comparable_scores():
     assert set(space.searched).isdisjoint({"pool", "pool_size", "pool_stages"})
 
 
+def test_parameters_without_a_toggle_are_searched_by_their_types():
+    assert make_space(stub_builders.listing).describe() == {
+        "kind": {"levels": ["low", "high"]},
+        "wide": {"levels": [False, True]},
+    }
+    space = make_space(stub_builders.typed, {"units": (4, 16)}, fixed={"kind": "b"})
+    assert space.describe() == {"units": {"range": [4, 16]}}
+    assert (space.held, space.others) == ({"kind": "b"}, {})
+
+
 def test_levels_ranges_and_combinations_are_accepted():
     wanted = {
         "filters": (8, 16),
@@ -264,7 +275,28 @@ GROUPS = (
             "downsampling",
             [],
             {},
-            "`search` of `downsampling`: expected at least one toggle; got none.",
+            "`search` of `downsampling`: expected at least one toggle; got none. Name one, or one "
+            "with its levels: search={'filters': [...]}.",
+        ),
+        (
+            stub_builders.typed,
+            ["units"],
+            {},
+            "`units` of `typed`: expected levels to search, because the toggle allows a whole "
+            "number; got none. Write search={'units': [...]}.",
+        ),
+        (
+            stub_builders.plain,
+            None,
+            {},
+            "`search` of `plain`: expected at least one toggle; got none. Name one, or one with "
+            "its levels: search={'units': [...]}.",
+        ),
+        (
+            stub_builders.listing,
+            {"kind": ["low", "middle"]},
+            {},
+            "`kind` of `listing` must be one of 'low', 'high'; got 'middle'.",
         ),
     ],
 )
