@@ -10,6 +10,10 @@ from cnnzoo.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=3)
 
+FRESH_SEEDS = range(100, 110)
+"""Seeds of the pooling studies, because their results with the seeds from 0 on were published with
+earlier versions, before the hypotheses were fixed."""
+
 LOSS = 0.01
 """Smallest difference of the loss that matters per step of a factor, about a tenth of the test loss
 of `downsampling`, and no more than the seeds of a paired study resolve."""
@@ -45,14 +49,14 @@ CLAIMS: tuple[Claim, ...] = (
             Study(
                 "downsampling",
                 factors={"pool_size": [1, 2, 3, 4]},
-                seeds=10,
+                seeds=FRESH_SEEDS,
                 recipe=RECIPE,
             ),
             Study(
                 "downsampling",
                 factors={"pool_size": [1, 2, 3, 4]},
                 baseline={"pool": "average"},
-                seeds=10,
+                seeds=FRESH_SEEDS,
                 recipe=RECIPE,
                 name="downsampling-average",
             ),
