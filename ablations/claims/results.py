@@ -6,15 +6,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.claims.claim import Comparison
 from ablations.claims.outcome import ClaimOutcome, StudyOutcome
 from ablations.claims.record import FORMAT, ClaimsRecord, ClaimsRun
 from ablations.claims.request import FILE, FULL_RUN
 from ablations.claims.verdict import Explanation, HypothesisVerdict
-from ablations.study.errors import StudyError
+from ablations.study.errors import StudyError, check_known
 from cnnzoo.runtime.files import write_atomically
+from cnnzoo.zoo import DOCUMENTS
+
+if TYPE_CHECKING:
+    import altair
 
 
 class ClaimsResults(ClaimsRecord):
@@ -61,6 +65,48 @@ class ClaimsResults(ClaimsRecord):
         from ablations.report.write import save_report
 
         return save_report(claims_document(self, path), path, overwrite=overwrite)
+
+    def of_document(self, document: str) -> "ClaimsResults":
+        """Return the results of the claims that a document makes.
+
+        Parameters
+        ----------
+        document
+            Number of the document, such as "003".
+
+        Raises
+        ------
+        StudyError
+            If there is no such document.
+        """
+        check_known(document, list(DOCUMENTS), "There is no document")
+        chosen = [one for one in self.outcomes if document in one.documents]
+        return ClaimsResults(chosen, self.run, self.directory)
+
+    def plot(self) -> "altair.Chart":
+        """Draw the standardized effects of the hypotheses with their intervals.
+
+        Returns
+        -------
+        altair.Chart
+
+        Raises
+        ------
+        StudyError
+            If no hypothesis has an effect with an interval.
+        """
+        import altair as alt
+
+        from ablations.claims.report import effects_figure
+        from ablations.report.figure import file_spec
+        from ablations.report.theme import LIGHT
+
+        figure = effects_figure(self, LIGHT)
+        if figure is None:
+            raise StudyError(
+                "`plot`: expected claims with hypotheses; got none with an effect and an interval."
+            )
+        return alt.Chart.from_dict(file_spec(figure, "Claims of the documents"))
 
     def save(self) -> Path:
         """Write the results to ``claims.json`` in the directory, in one step."""

@@ -189,6 +189,23 @@ def test_figure_has_standardized_effects_only_where_known(results):
     assert effects_figure(ClaimsResults(OUTCOMES[1:], results.run, "."), LIGHT) is None
 
 
+def test_results_of_one_document_with_their_chart(results):
+    chosen = results.of_document("000")
+    assert [one.id for one in chosen.outcomes] == ["C04"]
+    assert chosen.run == results.run
+    (rows,) = chosen.plot().to_dict()["datasets"].values()
+    assert [row["label"] for row in rows] == ["C04.1"]
+    assert [one.id for one in results.of_document("003").outcomes] == ["C04", "C28"]
+    with pytest.raises(StudyError) as refusal:
+        results.of_document("001").plot()
+    assert str(refusal.value) == (
+        "`plot`: expected claims with hypotheses; got none with an effect and an interval."
+    )
+    with pytest.raises(StudyError) as refusal:
+        results.of_document("13")
+    assert str(refusal.value) == ("There is no document `13`. Known: 000, 001, 002, 003, 004.")
+
+
 def test_csv_and_json_hold_the_results(results):
     table = pd.read_csv(results.report(results.directory / "report.csv"), keep_default_na=False)
     assert table["id"].tolist() == ["C04", "C09", "C28"]
