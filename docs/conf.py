@@ -69,6 +69,6 @@ html_theme_options = {
 }
 without_subpages = (
     *("index", "tutorial", "insight", "doctor", "examples", "statistics", "glossary"),
-    *("architecture", "traps", "contributing", "changelog"),
+    *("gallery", "architecture", "traps", "contributing", "changelog"),
 )
 html_sidebars = {page: [] for page in without_subpages}
