@@ -10,6 +10,8 @@ from cnnzoo.models.compiled_loss import loss_of
 NO_LIKELIHOOD = "likelihood-missing"
 """Code for a model whose outputs have no negative log-likelihood."""
 
+SPLITS = frozenset({"train", "validation", "test"})
+
 
 def check_likelihood(model: keras.Model, metrics: Mapping[str, float]) -> Finding | None:
     """Return a finding if the negative log-likelihood is not defined.
@@ -37,7 +39,8 @@ def check_likelihood(model: keras.Model, metrics: Mapping[str, float]) -> Findin
     'the outputs, which relu ends, are neither probabilities nor declared logits'
     """
     loss = loss_of(model)
-    splits = {name.partition("_")[0] for name in metrics}
+    # "gap" or "dead_units" belongs to no split
+    splits = {name.partition("_")[0] for name in metrics} & SPLITS
     if loss.classes == 1 or all(f"{split}_nll" in metrics for split in splits):
         return None
     ending = f", which {loss.head} ends," if loss.head else ""
