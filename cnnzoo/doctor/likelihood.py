@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import keras
 
+from cnnzoo.data.source import SPLITS
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.models.compiled_loss import loss_of
 
 NO_LIKELIHOOD = "likelihood-missing"
 """Code for a model whose outputs have no negative log-likelihood."""
-
-SPLITS = frozenset({"train", "validation", "test"})
 
 
 def check_likelihood(model: keras.Model, metrics: Mapping[str, float]) -> Finding | None:
@@ -40,7 +39,7 @@ def check_likelihood(model: keras.Model, metrics: Mapping[str, float]) -> Findin
     """
     loss = loss_of(model)
     # "gap" or "dead_units" belongs to no split
-    splits = {name.partition("_")[0] for name in metrics} & SPLITS
+    splits = {name.partition("_")[0] for name in metrics} & {*SPLITS}
     if loss.classes == 1 or all(f"{split}_nll" in metrics for split in splits):
         return None
     ending = f", which {loss.head} ends," if loss.head else ""

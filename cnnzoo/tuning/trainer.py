@@ -204,7 +204,7 @@ class Trainer:
             )
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
         if self.objective not in finite:  # only the likelihood can be missing
-            reason = str(check_likelihood(model, metrics))
+            reason = str(check_likelihood(model, evaluated))
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
         return {**training, "status": TrialStatus.DONE, "score": finite[self.objective]}
 
