@@ -100,8 +100,8 @@ def find_study(name: str) -> Study:
 
     Examples
     --------
-    >>> find_study("downsampling").seeds
-    (0, 1, 2, 3, 4, 5)
+    >>> find_study("downsampling").factors["pool_size"]
+    (1, 2, 3, 4)
     """
     check_known(name, list(studies()), "There is no built-in study")
     return studies()[name]

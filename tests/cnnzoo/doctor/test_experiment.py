@@ -73,7 +73,7 @@ def test_copy_takes_the_steps_of_fit(optimizer):
     penalty[0] = float(sum(built.losses))
     built.fit(X, Y, batch_size=8, shuffle=False, verbose=0, callbacks=[losses, Penalty()])
     expected = np.array(losses.values) - penalty[:-1]
-    np.testing.assert_allclose(course.losses, expected, rtol=1e-4)
+    np.testing.assert_allclose(course.losses, expected, rtol=5e-4)  # float32, compiled and eager
 
 
 def test_check_leaves_everything_as_it_was():
