@@ -70,7 +70,11 @@ def test_trial_is_measured_on_every_split():
             ["at-chance", "rate-low"],
             "accuracy is 0.111 (a constant answer: 0.1)",
         ),
-        ({"learning_rate": 1.0}, ["at-chance", "rate-high", "dead-units"], "accuracy is 0.1 (a constant answer: 0.1)"),
+        (
+            {"learning_rate": 1.0},
+            ["at-chance", "rate-high", "dead-units"],
+            "accuracy is 0.1 (a constant answer: 0.1)",
+        ),
         (
             {"learning_rate": 100.0, "optimizer": "sgd"},
             ["diverged", "at-chance", "rate-high", "dead-units"],
