@@ -242,7 +242,7 @@ def test_interruption_during_checks_stops_at_once(tmp_path, resume):
     running = met(process)
     process.send_signal(signal.SIGINT)
     check_stopped(process, running)
-    assert check(directory, before, planned("FEW")) == before
+    assert check(directory, before, planned("BEGUN")) == before
     resume(directory, "FEW")
     after = check(directory, before, planned("FEW"))
     assert {row[4] for row in after} == {"done"}
