@@ -13,7 +13,7 @@ Cell = Settings
 
 
 class Verdict(StrEnum):
-    """What the data say about a claim."""
+    """Verdict on a claim or on one of its hypotheses."""
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
@@ -161,7 +161,7 @@ class Comparison:
 
     @property
     def holds(self) -> bool:
-        """Whether the values are equal up to the tolerance; NaN equals nothing."""
+        """True if the values are equal up to the tolerance; NaN equals nothing."""
         if isinstance(self.expected, str) or isinstance(self.computed, str):
             return self.expected == self.computed
         return abs(self.expected - self.computed) <= self.tolerance

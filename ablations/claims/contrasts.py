@@ -50,7 +50,7 @@ class Contrast:
 
     @property
     def barred(self) -> bool:
-        """Whether a note rules out a verdict."""
+        """True if one of the notes rules out a verdict."""
         return any(note.startswith(NO_VERDICT) for note in self.notes)
 
 

@@ -21,7 +21,7 @@ PICTURE = "no number decides this claim; the notebook of document {} shows it as
 
 @dataclass(frozen=True)
 class StudyOutcome:
-    """What a study of a claim cost.
+    """Trials and duration of a study of a claim.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class StudyOutcome:
 
 @dataclass(frozen=True)
 class ClaimOutcome:
-    """What was found about a claim.
+    """Verdict on a claim with its comparisons, hypotheses, studies and findings.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class ClaimOutcome:
 
     @property
     def found(self) -> str:
-        """What was found, in words."""
+        """Comparisons and effects as one text, with the reason if a part was not tested."""
         parts = [comparisons_words(self.comparisons)] if self.comparisons else []
         parts += [hypothesis_words(one) for one in self.hypotheses]
         return "; ".join([*parts, *([self.reason] if self.reason else [])])

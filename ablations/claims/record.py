@@ -20,7 +20,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ClaimsRun:
-    """How the claims were run.
+    """Settings, command, versions and machine of a run of the claims.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class ClaimsRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a run must have in common with the stored one that it resumes."""
+        """Settings that must equal those of the stored run that it resumes."""
         return {"quick": self.quick, "data": self.data, "seeds": self.seeds}
 
 

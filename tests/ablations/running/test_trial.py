@@ -73,7 +73,7 @@ def test_trial_is_measured_on_every_split():
         (
             {"learning_rate": 1.0},
             ["at-chance", "rate-high", "dead-units"],
-            "accuracy is 0.1 (a constant answer: 0.1)",
+            "at the learning rate 1, and to",
         ),
         (
             {"learning_rate": 100.0, "optimizer": "sgd"},
