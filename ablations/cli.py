@@ -1,5 +1,6 @@
 """The command line `ablations`: list, test, write, run and report claims and studies."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,56 @@ if TYPE_CHECKING:
     from ablations.claims.results import ClaimsResults
     from ablations.results import Results
     from ablations.study import Study
+
+Declared = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE.toml",
+        help="Id or name of a claim, name of a built-in study, or file of a study.",
+    ),
+]
+Planned = Annotated[
+    str,
+    typer.Argument(metavar="NAME|FILE.toml", help="Name of a built-in study, or file of a study."),
+]
+StudyDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--to",
+        metavar="DIRECTORY",
+        help="Directory of the results; default: studies/NAME, or claims for a claim.",
+    ),
+]
+Document = Annotated[
+    str | None,
+    typer.Option("--document", metavar="NUMBER", help="Only a document's claims: 000 to 004."),
+]
+DataSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SPEC",
+        help="Data of the studies that allow another, as in cnnzoo.load_data.",
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds", metavar="N|auto", help="Number of seeds, or auto; default: the study's."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=1, help="Number of parallel trials; default: by cores."
+    ),
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Retry failed trials.")]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Run the smaller studies of claims, which leave more undecided."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
 
 INTERRUPTED = 130
 """Exit status that shells use for a process ended by Ctrl-C."""
@@ -42,10 +93,7 @@ def list_command(
         str | None,
         typer.Argument(metavar="[CLAIM]", help="Id or name of a claim to show in full."),
     ] = None,
-    document: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER", help="Only a document's claims: 000 to 004."),
-    ] = None,
+    document: Document = None,
 ) -> None:
     """List the claims of the documents, or show one in full, with what tests it and how long."""
     from rich.console import Console
@@ -102,57 +150,25 @@ def new_command(
 
 @app.command("run")
 def run_command(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE.toml",
-            help="Id or name of a claim, name of a built-in study, or file of a study.",
-        ),
-    ],
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--to",
-            metavar="DIRECTORY",
-            help="Directory of the results; default: studies/NAME, or claims for a claim.",
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="Data instead of the study's, as in cnnzoo.load_data."),
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(metavar="N|auto", help="Number of seeds, or auto; default: the study's."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Number of parallel trials; default: by cores."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Retry failed trials.")
-    ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Run the smaller studies that the claim declares.")
-    ] = False,
+    name: Declared,
+    directory: StudyDirectory = None,
+    data: DataSpec = None,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    retry_failed: RetryFailed = False,
+    quick: Quick = False,
 ) -> None:
     """Run or resume a study, or the check and the studies of a claim, and show what they found.
 
     A custom builder, "module:function", is imported from the folder of FILE.toml or the working
     folder. The exit status is 130 if Ctrl-C stopped the run before all trials were done.
     """
-    from dataclasses import replace
-
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
-        from ablations.claims.catalogue import find, studies
         from ablations.study import Study
         from ablations.study.errors import StudyError
-        from ablations.study.toml_file import read_study
 
-        if name not in studies() and Path(name).is_file() and not name.endswith(".toml"):
-            raise StudyError(f"Expected a file name that ends in .toml; got {name!r}.")
-        declared = read_study(name) if name.endswith(".toml") else find(name)
+        declared = _declared(name)
         if not isinstance(declared, Study):
             if isinstance(blocks, str):
                 raise StudyError(f"--seeds: expected a whole number for a claim; got {blocks}.")
@@ -161,19 +177,10 @@ def run_command(
             return
         if quick:
             raise StudyError(f"--quick: expected a claim; got the study {declared.name}.")
-        if blocks is not None:
-            declared = replace(declared, seeds=blocks)
-        if data is not None:
-            _check_replaceable(declared)
-            declared = replace(declared, data=data)
-        if name.endswith(".toml"):
-            _import_from(Path(name).expanduser().parent, Path())
-        if ":" in declared.model_name:  # its module will import Keras
-            with quiet_stderr():
-                import_module("keras")
+        study = _ready(_changed(declared, data, blocks))
         from ablations.running.run import run
 
-        results = run(declared, directory, workers=workers, retry_failed=retry_failed)
+        results = run(study, directory, workers=workers, retry_failed=retry_failed)
         _show(results)
         if not name.endswith(".toml"):
             _show_hypotheses(results)
@@ -181,12 +188,91 @@ def run_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _check_replaceable(study: "Study") -> None:
-    """Raise StudyError if a study tests a claim that depends on its own data."""
+@app.command("plan")
+def plan_command(
+    name: Planned,
+    directory: StudyDirectory = None,
+    data: DataSpec = None,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Train one trial first, to measure its time.")
+    ] = False,
+) -> None:
+    """Show the trials of a study, their cost and how long they will take; run nothing.
+
+    The time is from stored trials of this machine, else from the models' multiply-accumulates, as
+    the last line says.
+    """
+    with one_line_errors():
+        blocks = None if seeds is None else _seeds(seeds)
+        from ablations.study import Study
+        from ablations.study.errors import StudyError
+
+        declared = _declared(name)
+        if not isinstance(declared, Study):
+            raise StudyError(
+                f"Expected a study; got the claim {declared.id}. Its trials and their time are "
+                f"shown by: ablations list {declared.id}"
+            )
+        study = _ready(_changed(declared, data, blocks))
+        from ablations.report.plan import plan_lines, plan_table
+        from ablations.report.wording import ends_words
+        from ablations.running.run import plan
+        from cnnzoo.engine.resources import default_workers
+
+        planned = plan(study, directory, workers=workers, measure=measure)
+        console = _console()
+        console.print(plan_table(planned))
+        if ends := ends_words(study.to_dict()):
+            typer.echo(ends)
+        for line in plan_lines(planned, workers or default_workers()):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _declared(name: str) -> "Study | Claim":
+    """Return the study of a file, or the built-in study or the claim of a name."""
+    from ablations.claims.catalogue import find, studies
+    from ablations.study.errors import StudyError
+    from ablations.study.toml_file import read_study
+
+    if name.endswith(".toml"):
+        _import_from(Path(name).expanduser().parent, Path())
+        return read_study(name)
+    if name not in studies() and Path(name).is_file():
+        raise StudyError(f"Expected a file name that ends in .toml; got {name!r}.")
+    return find(name)
+
+
+def _changed(study: "Study", data: str | None, seeds: int | str | None) -> "Study":
+    """Return a study with other data or seeds, if these are given."""
+    from dataclasses import replace
+
     from ablations.claims.catalogue import claims_of
     from ablations.claims.request import check_replaceable
 
-    check_replaceable(claims_of(study.name))
+    if data is not None:
+        check_replaceable(claims_of(study.name))
+        study = replace(study, data=data)
+    return study if seeds is None else replace(study, seeds=seeds)
+
+
+def _ready(study: "Study") -> "Study":
+    """Check a study as far as that is quick, say that it begins, and import its builder's Keras.
+
+    Loading TensorFlow takes seconds. In a log a line comes first; a terminal shows a status.
+    """
+    custom = ":" in study.model_name
+    if not custom:
+        from ablations.designs.planner import Planner
+
+        Planner.of(study)
+    if not sys.stderr.isatty():
+        typer.echo(f"Study {study.name}: checking, and loading TensorFlow", err=True)
+    if custom:  # its module will import Keras
+        with quiet_stderr():
+            import_module("keras")
+    return study
 
 
 def _show_hypotheses(results: "Results") -> None:
@@ -246,29 +332,15 @@ def claims_command(
         str,
         typer.Option(metavar="C01,C05,...", help="Ids or names of the claims; default: all."),
     ] = "",
-    document: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Only a document's claims: 000 to 004.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPEC", help="Data of the studies that allow another, as in cnnzoo.load_data."
-        ),
-    ] = None,
+    document: Document = None,
+    data: DataSpec = None,
     seeds: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Number of seeds; default: as each claim declares."),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Number of parallel trials; default: by cores."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Retry failed trials.")
-    ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Run smaller studies, which leave more undecided.")
-    ] = False,
+    workers: Workers = None,
+    retry_failed: RetryFailed = False,
+    quick: Quick = False,
 ) -> None:
     """Test the documents' claims: exact checks, then the studies, and write one report.
 
@@ -331,7 +403,7 @@ def report_command(
         Path | None,
         typer.Option("--figures", metavar="FOLDER", help="Folder for SVG, PNG and PDF figures."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the report of a stored study, of a search, or of a run of the claims.
 
@@ -378,6 +450,40 @@ def report_command(
         if figures is not None:
             for path in results.figures(figures, beside=other, overwrite=overwrite):
                 typer.echo(path)
+
+
+@app.command("export")
+def export_command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory of the results of a study.")
+    ],
+    to: Annotated[
+        tuple[str, Path],
+        typer.Option(
+            "--to",
+            metavar="TRACKER FOLDER",
+            help="tensorboard, mlflow or wandb, and the folder to write to.",
+        ),
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Export the trials of a study, with their curves, to an experiment tracker on this machine.
+
+    Nothing is uploaded. Trials that the folder already has are not written again.
+    """
+    with one_line_errors():
+        from ablations.export import DESTINATIONS
+        from ablations.results import open_results
+        from ablations.study import ENDED
+
+        results = open_results(directory)
+        tracker, folder = to
+        written = len(results.export(tracker, folder, overwrite=overwrite))
+        known = int(results.trials["status"].isin(ENDED).sum()) - written
+        already = f"; {_trials(known)} {'was' if known == 1 else 'were'} there" if known else ""
+        typer.echo(f"{_trials(written)} exported to {folder}{already}.")
+        command = DESTINATIONS[tracker].command.format(folder=shlex.quote(str(folder)))
+        typer.echo(f"To see them: {command}")
 
 
 @app.command("power")
@@ -462,7 +568,13 @@ def _show(results: "Results") -> None:
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import deltas_table, missing_verdicts
-    from ablations.report.wording import data_words, ends_words, failure_words, metric_words
+    from ablations.report.wording import (
+        blocks_words,
+        data_words,
+        ends_words,
+        failure_words,
+        metric_words,
+    )
     from ablations.results.report_contents import contents_of
     from ablations.results.rules import running_verdicts
     from ablations.study import BASELINE
@@ -508,6 +620,7 @@ def _show(results: "Results") -> None:
     if pending:
         have = "has" if pending == 1 else "have"
         say(f"{_trials(pending)} {have} not run yet; run the same command to resume.")
+        say(blocks_words(trials))
     elif results.interrupted and adaptive:
         say("More trials are planned from these results; run the same command to resume.")
     elif results.interrupted and failed:

@@ -8,6 +8,10 @@ import os as _os
 
 import lazy_loader as _lazy
 
+from cnnzoo.runtime.quiet_start import hide_start_up_lines as _hide_start_up_lines
+
+_hide_start_up_lines()
+
 # The first process that computes on a GPU would take all of its memory, and leave none to workers
 # beside it. TensorFlow reads this when it starts to compute.
 _os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

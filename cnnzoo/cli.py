@@ -26,6 +26,9 @@ MAX_ROWS = 5
 DEFAULT_EPOCHS = 3
 """Default number of epochs of `cnnzoo tune`."""
 
+DIGIT_SHAPE, DIGIT_CLASSES = (28, 28, 1), 10
+"""Input shape and number of classes that `cnnzoo describe` gives to custom builders."""
+
 DESCRIBE_COLUMNS = (
     "layer",
     "kind",
@@ -58,6 +61,21 @@ LEGEND = (
 
 WIDTHS = ((120, 10), (88, 9), (0, 4))
 """Least widths of a terminal, and the number of columns that `cnnzoo describe` shows there."""
+
+BuilderName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL|MODULE:BUILD",
+        help="Name of a model, see `cnnzoo list`; or a function that returns a compiled "
+        "keras.Model.",
+    ),
+]
+Choices = Annotated[
+    list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
+]
+DataSpec = Annotated[
+    str, typer.Option("--data", help="Name of the data, as in `cnnzoo.load_data`.")
+]
 
 app = typer.Typer(
     help="Keras CNNs whose every choice is a toggle.",
@@ -100,31 +118,38 @@ def list_command(
 
 @app.command("describe")
 def describe_command(
-    model: Annotated[str, typer.Argument(help="Name of a model; see `cnnzoo list`.")],
-    choices: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
-    ] = None,
+    model: BuilderName,
+    choices: Choices = None,
 ) -> None:
-    """Show the layers of a model with shapes, cost and receptive fields, and its toggles."""
+    """Show the layers of a model with shapes, cost and receptive fields, and its toggles.
+
+    A custom builder that takes the input shape and the classes gets those of the digits.
+    """
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
+    from cnnzoo.builders import find_builder
     from cnnzoo.zoo import get_model
 
     console = Console()
-    with one_line_errors():
-        entry = get_model(model)
-        settings = parse_choices(choices or [], entry.toggles, model)
-        with console.status("building the model"):
-            load_keras()
-            from cnnzoo.analysis.description import describe
+    with one_line_errors(), console.status("building the model"):
+        toggles = _toggles_of(model)
+        settings: Any = parse_choices(choices or [], toggles, model)
+        load_keras()
+        from cnnzoo.analysis.description import describe
 
+        if ":" in model:
+            built = find_builder(model).build(settings, DIGIT_SHAPE, DIGIT_CLASSES, seed=0)
+            origin = "custom builder"
+        else:
+            entry = get_model(model)
             built = entry.blank(**settings)
+            origin = f"document {entry.document}"
         layers = describe(built)
     columns = DESCRIBE_COLUMNS[: next(n for width, n in WIDTHS if console.width >= width)]
     rows = [[_cell(row, name) for name in columns] for row in layers.to_dict("records")]
-    title = f"{model} (document {entry.document}): {built.count_params():,} parameters"
+    title = f"{model} ({origin}): {built.count_params():,} parameters"
     headings = [DESCRIBE_HEADINGS.get(name, name) for name in columns]
     right = [heading for heading in headings if heading not in ("layer", "kind", "output")]
     console.print(table(headings, rows, right=right, title=title))
@@ -133,29 +158,19 @@ def describe_command(
     for row in layers[layers["note"] != ""].itertuples():
         console.print(f"{row.layer}: {row.note}", markup=False, highlight=False)
     console.print("toggles", style="bold")
-    for toggle in entry.toggles.values():
+    for toggle in toggles.values():
         value = settings.get(toggle.name, toggle.default)
         console.print(f"  {toggle.name}={value}", style="bold", markup=False, highlight=False)
-        description = Text(toggle.describe(entry.toggles))
+        description = Text(toggle.describe(toggles))
         console.print(Padding(description, (0, 0, 0, 6)), highlight=False)
 
 
 @app.command("check")
 def check_command(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL|MODULE:BUILD",
-            help="Name of a model, or a function that returns a compiled keras.Model.",
-        ),
-    ],
-    choices: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values of toggles.")
-    ] = None,
+    model: BuilderName,
+    choices: Choices = None,
     *,
-    data: Annotated[
-        str, typer.Option(help="Name of the data, as in `cnnzoo.load_data`.")
-    ] = "mnist5k",
+    data: DataSpec = "mnist5k",
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Planned epochs; without them the steps are not judged."),
@@ -169,16 +184,12 @@ def check_command(
     """Look for faults of a model and its data before training; exit with 1 if there is an error."""
     from rich.console import Console
 
-    from cnnzoo.builders import ToggleGroups, find_builder
+    from cnnzoo.builders import find_builder
     from cnnzoo.data.load import load_data
 
     console = Console()
     with one_line_errors():
-        if str(Path.cwd()) not in sys.path:  # where `python` looks for modules
-            sys.path.insert(0, str(Path.cwd()))
-        if ":" in model:  # whose module may import Keras
-            load_keras()
-        toggles = ToggleGroups.of(model).model
+        toggles = _toggles_of(model)
         settings: Any = parse_choices(choices or [], toggles, model)
         with console.status("checking"):
             load_keras()
@@ -203,21 +214,27 @@ def check_command(
         raise typer.Exit(1)
 
 
+def _toggles_of(model: str) -> Mapping[str, Toggle]:
+    """Return the toggles of a model of the zoo or of a custom builder in the working folder."""
+    from cnnzoo.builders import ToggleGroups
+
+    if str(Path.cwd()) not in sys.path:  # where `python` looks for modules
+        sys.path.insert(0, str(Path.cwd()))
+    if ":" in model:  # whose module may import Keras
+        load_keras()
+    return ToggleGroups.of(model).model
+
+
 @app.command("tune")
 def tune_command(
     model: Annotated[str, typer.Argument(help="Name of a model; see `cnnzoo list`.")],
-    choices: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[TOGGLE=VALUE]...", help="Values that all trials share."),
-    ] = None,
+    choices: Choices = None,
     *,
     search: Annotated[
         str,
         typer.Option(help="Toggles to search, separated by commas; by default those of the model."),
     ] = "",
-    data: Annotated[
-        str, typer.Option(help="Name of the data, as in `cnnzoo.load_data`.")
-    ] = "mnist5k",
+    data: DataSpec = "mnist5k",
     tuner: Annotated[
         str, typer.Option(help="Tuner: random, grid, bayesian or hyperband.")
     ] = "random",

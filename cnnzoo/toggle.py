@@ -165,6 +165,9 @@ class Toggle:
         --------
         >>> Toggle("step of the window", low=1, high=8, name="strides", type=int).parse("2", "m")
         2
+        >>> any_level = Toggle("unannotated", name="units", type=object)
+        >>> [any_level.parse(text, "build") for text in ("16", "0.5", "true", "same")]
+        [16, 0.5, True, 'same']
         """
         value: object = text
         try:
@@ -172,6 +175,8 @@ class Toggle:
                 value = {"true": True, "false": False}[text.lower()]
             elif self.type in (int, float):
                 value = self.type(text)
+            elif self.type is object:
+                value = _read_level(text)
         except (KeyError, ValueError):
             pass  # `check` raises the error
         return self.check(value, owner)
@@ -363,6 +368,20 @@ def switched_off_by(
     if settings[parent] not in levels:
         return parent
     return switched_off_by(parent, toggles, settings)
+
+
+def _read_level(text: str) -> Level:
+    """Return what a text looks like: a bool, a finite number or itself."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    return text
 
 
 def did_you_mean(given: str, known: Collection[str], quote: str = "`") -> str:

@@ -18,6 +18,7 @@ ROOMS = (
     "ablations.running",
     "ablations.results",
     "ablations.report",
+    "ablations.export",
     "ablations.stats",
     "ablations.designs",
     "ablations.store",

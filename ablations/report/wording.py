@@ -4,13 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.designs.switching import STARTS
 from ablations.stats.metrics import Better
 from ablations.stats.verdicts import Verdict
+from ablations.study import Status
 from cnnzoo.levels import same
 from cnnzoo.training.metric_names import Direction, better_direction
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 JOINED = " + "
 """Separates the factors, and the levels, of a variant that changes several."""
@@ -226,6 +230,23 @@ def count_of(count: int, noun: str) -> str:
     ('1 seed', '1,200 trials')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def blocks_words(trials: "pd.DataFrame") -> str:
+    """Say how balanced an unfinished study is: in how many seed blocks no trial is pending.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> statuses = ["done", "failed", "done", "pending"]
+    >>> trials = pd.DataFrame({"seed": [0, 0, 1, 1], "status": statuses})
+    >>> blocks_words(trials)
+    '1 of 2 seed blocks is complete.'
+    """
+    planned = trials[trials["status"] != Status.INFEASIBLE]
+    complete = (planned["status"] != Status.PENDING).groupby(planned["seed"]).all()
+    verb = "is" if complete.sum() == 1 or len(complete) == 1 else "are"
+    return f"{complete.sum():,} of {count_of(len(complete), 'seed block')} {verb} complete."
 
 
 def joined(texts: Iterable[object]) -> str:

@@ -216,6 +216,41 @@ class Results(Analysis):
 
         return write_figures(contents_of(self, beside), directory, formats, overwrite=overwrite)
 
+    def export(self, to: str, path: str | Path, *, overwrite: bool = False) -> list[Path]:
+        """Export the trials that ended, with their training curves, to an experiment tracker.
+
+        Files are written on this machine and nothing is sent. Each trial has its variant, seed,
+        levels and recipe as parameters, its values after each epoch ("curves/val_loss") and
+        those after the training ("results/test_loss").
+
+        Parameters
+        ----------
+        to
+            "tensorboard"; "mlflow", a SQLite database; or "wandb", offline runs. The last two need
+            the extra of that name, as in ``pip install "cnnzoo[mlflow]"``.
+        path
+            Folder of the export, which is created. It may be used again, also by other studies.
+        overwrite
+            Whether to replace trials that the folder has with other results.
+
+        Returns
+        -------
+        list of Path
+            The folders of the trials that were written. A trial that the folder already has is not
+            written again.
+
+        Raises
+        ------
+        StudyError
+            Before anything is written, if there is no such tracker, its package is not installed,
+            the folder cannot be used, or it has other results of a trial and `overwrite` is false.
+        """
+        from ablations.export import export_trials
+        from ablations.export.tracked_run import tracked_runs
+
+        runs = tracked_runs(self.study, self._plan, self._results)
+        return export_trials(runs, to, path, overwrite=overwrite)
+
 
 def open_results(directory: str | Path) -> Results:
     """Open a stored study, without Keras.

@@ -13,9 +13,6 @@ from cnnzoo.training.metric_names import MINORITY
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
 
-MACS_A_SECOND = 15e9
-"""Speed of one core in the small convolutions of the zoo, for estimates of time."""
-
 
 def measured(
     planner: Planner,
@@ -95,11 +92,3 @@ def infeasible(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
         for name, result in measurements.items()
         if result.status == Status.INFEASIBLE
     }
-
-
-def estimate(cost: TrialResult | None, trial: Trial) -> float | None:
-    """Estimate the seconds of a trial; a backward pass costs as much as two forward ones."""
-    if cost is None or cost.macs is None:
-        return None
-    passes = 3 * cost.metrics["examples"] * trial.recipe.epochs
-    return round(passes * cost.macs / MACS_A_SECOND + 1, 1)

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +24,9 @@ from ablations.store import Planned
 from ablations.study import Status, Study, Trial, TrialResult
 from cnnzoo.runtime.progress import Progress
 from cnnzoo.training.metric_names import column_of
+
+QUIET_FOR = 60.0
+"""Seconds without a line after which the state of the running trials is printed."""
 
 REDRAW_AFTER = 2.0
 """Seconds between two tables of deltas."""
@@ -117,6 +120,22 @@ class StudyProgress(Progress):
         name = _name(self._rows[result.trial.key][0])
         self.say(f"{self.position()} {name}{outcome}{self.time_left()}")
 
+    def beat(self) -> None:
+        """Print the running trials and the rate if no line was printed for a minute.
+
+        Only without a live display, so that a log shows early how long the study takes.
+        """
+        if self.live or self._clock() - self._last_line < QUIET_FOR:
+            return
+        running = "; ".join(self._running()) or "no epoch is completed"
+        self.say(
+            f"{self.position()} trials, {self.rate():.2g} per minute{self.time_left()}; {running}"
+        )
+
+    def under_way(self) -> float:
+        """Return how much of the running trials is completed, by epochs."""
+        return sum(epoch / trial.recipe.epochs for _, trial, epoch, _ in self._reports())
+
     def details(self) -> list[RenderableType]:
         """Return the epochs of the running trials, and the deltas so far."""
         return [*(Text(f"  {line}") for line in self._running()), self._deltas]
@@ -145,8 +164,15 @@ class StudyProgress(Progress):
         self._drawn = self._clock()
 
     def _running(self) -> list[str]:
-        """Read the epochs of the running trials."""
-        lines = []
+        """Return the epoch of each running trial in words."""
+        return [
+            f"{_name(row)}: epoch {epoch}/{trial.recipe.epochs}, loss {loss:.4f}"
+            for row, trial, epoch, loss in self._reports()
+        ]
+
+    def _reports(self) -> Iterator[tuple[Planned, Trial, int, float]]:
+        """Read the epochs and losses of the running trials, each trial once."""
+        reports = {}
         for path in sorted(self.folder.glob("*.json")):
             try:
                 report = json.loads(path.read_text())
@@ -154,12 +180,8 @@ class StudyProgress(Progress):
                 continue
             key = report["key"]
             if key in self._rows and key not in self._results:
-                row, trial = self._rows[key]
-                lines.append(
-                    f"{_name(row)}: epoch {report['epoch']}/{trial.recipe.epochs}, "
-                    f"loss {report['loss']:.4f}"
-                )
-        return lines
+                reports[key] = (*self._rows[key], int(report["epoch"]), float(report["loss"]))
+        yield from reports.values()
 
 
 def _name(row: Planned) -> str:

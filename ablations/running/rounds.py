@@ -110,7 +110,12 @@ class Rounds:
         """Train trials and store their results; return whether the data stayed the same."""
         data = self._context["data"]
         fingerprints: list[str] = []
-        for result in self._train(trials, lambda: bool(fingerprints) or interruption.asked()):
+
+        def stopping() -> bool:
+            self._shown.beat()
+            return bool(fingerprints) or interruption.asked()
+
+        for result in self._train(trials, stopping):
             self._tried.add(result.trial.key)
             if result.fingerprint in ("", *data.split()):
                 self._store.add(result, self._context, self._machine)

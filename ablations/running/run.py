@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.designs.planner import Planner
-from ablations.running.feasibility import estimate, infeasible, measured
+from ablations.running.expected_time import expected_times, stored_results
+from ablations.running.feasibility import infeasible, measured
 from ablations.running.trial import forget, measure_trial, run_trial
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
@@ -49,24 +51,42 @@ SETUP = WorkerSetup(
 
 
 @refuse_unknown
-def plan(study: Study, *, workers: int | None = None, engine: str = "processes") -> pd.DataFrame:
-    """Check a study and list its trials, training nothing.
+def plan(
+    study: Study,
+    directory: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    engine: str = "processes",
+    measure: bool = False,
+) -> pd.DataFrame:
+    """Check a study and list its trials with their expected time, before the run.
 
     Parameters
     ----------
     study
         The study.
+    directory
+        As for `run`. Results that are stored there tell how long trials take.
     workers, engine
         As for `run`; they build the variants' models.
+    measure
+        Whether to train the first trial of the baseline, to measure its time. Its result is not
+        stored. By default nothing is trained.
 
     Returns
     -------
     pandas.DataFrame
         One row per trial: ``variant``, ``factor``, ``level``, ``baseline``, ``seed``, ``params``,
         ``macs`` (multiply-accumulates of a forward pass; missing if those of a layer are
-        unknown), ``seconds`` (a rough estimate of the training on one core), ``infeasible`` (why
-        it cannot be built; empty if it can) and ``key``; with several data sets also ``data``.
-        If the design or the seeds depend on results, only the first trials.
+        unknown), ``seconds`` that the trial is expected to take, ``seconds_from`` (what they are
+        from, see below), ``infeasible`` (why it cannot be built; empty if it can), ``status``
+        ("done" or "failed" if a result is stored, which counts as long as the code, the packages
+        and the data are unchanged) and ``key``; with several data sets also ``data``. If the
+        design or the seeds depend on results, only the first trials.
+
+        ``seconds_from`` is "trials of the variant", stored or measured ones; "other trials",
+        scaled by the multiply-accumulates; or "multiply-accumulates" and a typical speed of one
+        core, which is a rough estimate.
 
     Raises
     ------
@@ -88,18 +108,26 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     _check_backend()
     planner = Planner.of(study)
     forget()
+    stored = stored_results(place_of(study, directory))
     with _started(_engine_for(study, engine), workers=workers) as running:
-        measure = partial(run_trials, running, measure_trial)
-        costs = measured(planner, planner.layout.variants, measure)
-    rows = []
-    for row, trial in planner.rows(planner.layout.variants, {}, infeasible(costs)):
-        cost = costs.get(row.label)
+        costs = measured(
+            planner, planner.layout.variants, partial(run_trials, running, measure_trial)
+        )
+        rows = planner.rows(planner.layout.variants, {}, infeasible(costs))
+        first = [trial for row, trial in rows if measure and not row.infeasible][:1]
+        ran = {one.trial.key: one for one in run_trials(running, run_trial, first)}
+    times = expected_times(rows, costs, {**stored, **ran})
+    described = []
+    for row, _ in rows:
+        cost, result = costs.get(row.label), stored.get(row.key)
         known = {"params": cost.params, "macs": cost.macs} if cost else {}
-        rows.append({**vars(row), **known, "seconds": estimate(cost, trial)})
+        status = str(result.status) if result else ""
+        described.append({**vars(row), **known, **asdict(times[row.key]), "status": status})
     columns = ["variant", "factor", "level", "baseline", "seed", "params", "macs", "seconds"]
     if len(study.data_sets) > 1:
         columns.insert(4, "data")
-    return pd.DataFrame(rows, dtype=object)[[*columns, "infeasible", "key"]].infer_objects()
+    columns += ["seconds_from", "infeasible", "status", "key"]
+    return pd.DataFrame(described, dtype=object)[columns].infer_objects()
 
 
 @refuse_unknown

@@ -20,9 +20,15 @@ from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
 from cnnzoo.training.outcomes import pack
-from cnnzoo.training.warm import WarmModel
+from cnnzoo.training.warm import WarmModels
 
-_WARM = WarmModel()
+KEPT_MODELS = 8
+"""Number of compiled models that a worker keeps."""
+
+_WARM = WarmModels(KEPT_MODELS)
+
+OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
+"""Errors of Python, TensorFlow, PyTorch and JAX if memory is full."""
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that do not change its values."""
@@ -57,7 +63,9 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
         with isolated() as unrestored:
             result = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever fails, only this trial does
-        _WARM.clear()
+        if type(error).__name__ in OUT_OF_MEMORY:
+            _WARM.clear()
+        _WARM.drop(trial.variant_key)
         result = TrialResult(trial, Status.FAILED, reason=reason_of(error))
     seconds = time.perf_counter() - start
     return replace(result, seconds=seconds, unrestored=tuple(unrestored))
@@ -144,6 +152,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         trial.recipe,
         seed=trial.seed,
         callbacks=callbacks,
+        verbose=0,
         steps_per_execution=STEPS_PER_EXECUTION,
     )
     status, reason = Status.DONE, ""

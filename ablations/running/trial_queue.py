@@ -1,61 +1,97 @@
 """Trial queue of a study: the pending trials, and which of them a worker runs next."""
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from ablations.running.trial import KEPT_MODELS
 from ablations.study import Status, Trial, TrialResult
 from cnnzoo.engine import Engine, Outcome
 
 SLOW = 20.0
 """Seconds of a trial beside which tracing a model once more, about a second, does not matter."""
 
-FIRST = 2
-"""Number of seeds of each variant that slow studies start with. One seed gives no interval."""
+SEEDS_AT_ONCE = 5
+"""Number of seeds that a worker runs of a variant if it cannot keep the models of all variants."""
 
 
 class TrialQueue:
-    """The pending trials, by variant.
+    """The pending trials, seed block by seed block.
 
-    A worker keeps to one variant, because it has traced the model of this variant. If trials are
-    slow, it leaves the variant after the first seeds until every variant has been started. Then
-    there is something to compare early, also if the run is interrupted.
+    All variants run with a seed before the next seed, so that an interrupted study can compare
+    them. Two exceptions save the tracing of models. A worker whose variants are through with a
+    block begins the next block before it takes over the variant of another worker. If the worker
+    cannot keep the models of all variants, it runs `SEEDS_AT_ONCE` seeds of a variant at once,
+    unless trials are slow.
+
+    The result of a trial does not depend on the order.
 
     Parameters
     ----------
     trials
-        The trials, in the order in which variants are started.
+        The trials. Within a block, variants are started in this order.
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
-        self._queues: OrderedDict[str, deque[Trial]] = OrderedDict()
-        self._current: dict[int, str] = {}
-        self._taken: Counter[str] = Counter()
+        self._pending: dict[str, OrderedDict[int, Trial]] = {}
+        for trial in sorted(trials, key=lambda trial: trial.seed):
+            self._pending.setdefault(trial.variant_key, OrderedDict())[trial.seed] = trial
+        self._variants = list(dict.fromkeys(trial.variant_key for trial in trials))
+        self._seeds = sorted({trial.seed for trial in trials})
+        self._kept: dict[int, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        self._at_once: dict[int, tuple[str, int]] = {}
         self._slow = False
-        for trial in trials:
-            self._queues.setdefault(trial.variant_key, deque()).append(trial)
 
     def take(self, worker: int) -> Trial | None:
-        """Return the next trial: of the worker's variant, of one without a worker, or of any."""
-        if not self._queues:
+        """Return the next trial for a worker; None if no trial is pending."""
+        if not self._pending:
             return None
-        variant = self._current.get(worker)
-        if variant is None or variant not in self._queues or self._must_be_left(variant):
-            free = [key for key in self._queues if key not in self._current.values()]
-            variant = max(free or self._queues, key=lambda key: len(self._queues[key]))
-        self._current[worker] = variant
-        self._taken[variant] += 1
-        trial = self._queues[variant].popleft()
-        if not self._queues[variant]:
-            del self._queues[variant]
+        variant, left = self._at_once.get(worker, ("", 0))
+        if self._slow or not left or variant not in self._pending:
+            variant = self._choose(worker)
+            crowded = variant not in self._kept[worker] and self._is_full(worker)
+            left = SEEDS_AT_ONCE if crowded else 1
+        self._at_once[worker] = variant, left - 1
+        self._keep(worker, variant)
+        _, trial = self._pending[variant].popitem(last=False)
+        if not self._pending[variant]:
+            del self._pending[variant]
         return trial
 
     def learn(self, item: Trial, outcome: Outcome[TrialResult]) -> None:
         """Note whether the trial was slow."""
         self._slow |= outcome.result is not None and outcome.result.seconds >= SLOW
 
-    def _must_be_left(self, variant: str) -> bool:
-        has_new = any(not self._taken[key] for key in self._queues)
-        return self._slow and has_new and self._taken[variant] >= FIRST
+    def _choose(self, worker: int) -> str:
+        """Return a variant of the first block, of the next one, or of another worker."""
+        own = self._kept[worker]
+        anywhere = {key for kept in self._kept.values() for key in kept}
+        first = min(next(iter(seeds)) for seeds in self._pending.values())
+        following = self._seeds[self._seeds.index(first) + 1 :][:1]
+        in_block = self._starting_at([first])
+        choices = [
+            *(key for key in in_block if key in own),
+            *(key for key in in_block if key not in anywhere),
+            *(key for key in self._starting_at(following) if key in own),
+            *in_block,
+        ]
+        return choices[0]
+
+    def _starting_at(self, seeds: Sequence[int]) -> list[str]:
+        """Return the variants whose first pending trial has one of the seeds."""
+        pending = (key for key in self._variants if key in self._pending)
+        return [key for key in pending if next(iter(self._pending[key])) in seeds]
+
+    def _is_full(self, worker: int) -> bool:
+        """Return whether another variant would drop a model that is needed again."""
+        kept = self._kept[worker]
+        return len(kept) >= KEPT_MODELS and next(iter(kept)) in self._pending
+
+    def _keep(self, worker: int, variant: str) -> None:
+        kept = self._kept[worker]
+        kept[variant] = None
+        kept.move_to_end(variant)
+        if len(kept) > KEPT_MODELS:
+            kept.popitem(last=False)
 
 
 def run_trials(
@@ -64,9 +100,7 @@ def run_trials(
     trials: Sequence[Trial],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[TrialResult]:
-    """Run trials on an engine, and yield a result for each as it ends.
-
-    The serial engine runs them in the given order, the others as `TrialQueue` gives them.
+    """Run trials on an engine in the order of `TrialQueue`, and yield each result as it ends.
 
     Parameters
     ----------
@@ -84,6 +118,5 @@ def run_trials(
     TrialResult
         With status "failed" and the reason if the function did not return.
     """
-    items = trials if engine.name == "serial" else TrialQueue(trials)
-    for trial, outcome in engine.run(function, items, stopping):
+    for trial, outcome in engine.run(function, TrialQueue(trials), stopping):
         yield outcome.result or TrialResult(trial, Status.FAILED, reason=outcome.reason)

@@ -8,11 +8,13 @@ from ablations.study.errors import StudyError
 from ablations.study.study import Study
 
 TEMPLATE = """\
-# A study. Run it with `ablations run {path}`; the same command resumes it.
+# A study. `ablations plan {path}` shows its trials and how long they take; `ablations run {path}`
+# runs it, and the same command resumes it.
 
 name = "{name}"  # name of its folder and title of its report
 model = "downsampling"  # a model of `cnnzoo list`, or "module:function" for a custom builder in a
-# module that is installed, beside this file, or in the current folder
+# module that is installed, beside this file, or in the current folder. Its toggles are listed by
+# `cnnzoo describe downsampling` or `cnnzoo describe module:function`.
 data = "mnist5k"  # or "digits", "rotation", "mnist1d", "tfds:NAME", "folder:PATH", "npz:PATH"
 # data = ["mnist5k", "digits"]  # several: every variant on each of them
 

@@ -15,9 +15,12 @@ def quiet_stderr() -> Iterator[None]:
 
     TensorFlow's start-up messages come from C++ and cannot be switched off otherwise.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
-    stderr = os.dup(2)
+    try:
+        stderr = os.dup(2)
+    except OSError:  # the process has no stderr
+        yield
+        return
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 
 class Progress:
-    """Progress of trials, on stderr. Subclasses override `summary` and `details`.
+    """Progress of trials, on stderr. Subclasses override `summary`, `details` and `under_way`.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Progress:
         self.completed = self.failed = 0
         self._clock = clock
         self._earlier = 0
-        self._start = clock()
+        self._start = self._last_line = clock()
         self._first_start: float | None = None
         self._messages: set[str] = set()
         self._status = ""
@@ -84,6 +84,7 @@ class Progress:
     def say(self, message: str) -> None:
         """Print a line."""
         self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._last_line = self._clock()
 
     def say_once(self, message: str) -> None:
         """Print a line unless it is empty or was printed before."""
@@ -97,6 +98,8 @@ class Progress:
 
     def expect(self, count: int) -> None:
         """Add trials to the total."""
+        if self.total is None:  # what came before was no trial
+            self._start = self._clock()
         self.total = (self.total or 0) + count
 
     def count_earlier(self, count: int, *, failed: int = 0) -> None:
@@ -117,16 +120,23 @@ class Progress:
         return f"{self.completed}/{self.total}" if self.total else f"{self.completed}"
 
     def rate(self) -> float:
-        """Return the number of trials per minute."""
+        """Return the number of trials per minute, running trials by their completed part."""
         start = self._start if self._first_start is None else self._first_start
-        return 60 * (self.completed - self._earlier) / max(self._clock() - start, 1e-9)
+        return 60 * self._worked_off() / max(self._clock() - start, 1e-9)
 
     def time_left(self) -> str:
         """Return the remaining time, such as ", 0:30 left"; empty if it is unknown."""
-        remaining = (self.total or 0) - self.completed
-        if remaining <= 0 or self.completed == self._earlier:
+        remaining = (self.total or 0) - self._earlier - self._worked_off()
+        if remaining <= 0 or not self.rate():
             return ""
         return f", {duration(60 * remaining / self.rate())} left"
+
+    def under_way(self) -> float:
+        """Return how much of the running trials is completed, in trials; 0 if it is unknown."""
+        return 0.0
+
+    def _worked_off(self) -> float:
+        return self.completed - self._earlier + self.under_way()
 
     def summary(self) -> str:
         """Return the results so far in a few words, for the live display."""

@@ -1,6 +1,7 @@
 """Train and evaluate one model: the training path of users, searches and studies."""
 
 import random
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def train(
     *,
     seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int = 0,
+    verbose: int | None = None,
     steps_per_execution: int = 1,
     **toggles: Any,
 ) -> Trained:
@@ -92,7 +93,8 @@ def train(
     callbacks
         Additional Keras callbacks. The losses in their epoch logs exclude penalties.
     verbose
-        Verbosity of ``keras.Model.fit``: 0 is silent, 1 shows a bar, 2 prints one line per epoch.
+        Verbosity of ``keras.Model.fit``: 0 is silent, 1 shows a bar, 2 prints one line per epoch;
+        by default 1 if the output is a terminal, else 0.
     steps_per_execution
         Number of steps per call of the compiled training function. More is faster, but batch
         callbacks run only once per call. It is 1 if the schedule changes the learning rate at
@@ -136,7 +138,7 @@ def train(
         recipe,
         seed=seed,
         callbacks=callbacks,
-        verbose=verbose,
+        verbose=int(sys.stdout.isatty()) if verbose is None else verbose,
         steps_per_execution=steps_per_execution,
     )
     seconds = time.perf_counter() - start

@@ -1,52 +1,67 @@
-"""Keep a compiled model warm, so that the next seed of a configuration trains without tracing."""
+"""Keep compiled models warm, so that another seed of a configuration trains without tracing."""
 
 import gc
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+MAX_WEIGHTS = 20_000_000
+"""Number of weights that the kept models have together, apart from the last model. Tracing takes
+little of the time that a larger model trains."""
 
-class WarmModel:
-    """The last compiled model, reused for further trainings of its configuration.
+
+class WarmModels:
+    """The last compiled models, reused for further trainings of their configurations.
 
     Tracing a model takes longer than training a small one for an epoch. A reused model is reset
-    first, and trains to the same weights as one that was built with the seed. One model is kept,
-    because the trials of a worker come ordered by configuration.
+    first, and trains to the same weights as one that was built with the seed. The model that was
+    not used for the longest time is dropped first.
+
+    Parameters
+    ----------
+    capacity
+        Maximum number of models to keep.
 
     Attributes
     ----------
-    key
-        Configuration of the kept model; None if no model is kept.
+    keys
+        Configurations of the kept models; the last used one is the last.
 
     Examples
     --------
     >>> import cnnzoo
-    >>> warm = WarmModel()
+    >>> warm = WarmModels(capacity=2)
     >>> first, second = (
     ...     warm.get("mlp", lambda: cnnzoo.mlp(units=8, seed=seed), seed) for seed in (0, 1)
     ... )
-    >>> first is second, warm.key
-    (True, 'mlp')
+    >>> first is second, warm.keys
+    (True, ['mlp'])
     """
 
-    def __init__(self) -> None:
-        self.key: Hashable = None
-        self._model: Any = None
+    def __init__(self, capacity: int = 1) -> None:
+        self.capacity = capacity
+        self._models: OrderedDict[Hashable, Any] = OrderedDict()
         self._uncollected = False
 
+    @property
+    def keys(self) -> list[Hashable]:
+        """Configurations of the kept models; the last used one is the last."""
+        return list(self._models)
+
     def get(self, key: Hashable, build: Callable[[], Any], seed: int, *, keep: bool = True) -> Any:
-        """Return the kept model reset to a seed, or build one.
+        """Return a kept model reset to a seed, or build one.
 
         Parameters
         ----------
         key
-            Everything that the compiled model depends on, except the seed; not None.
+            Everything that the compiled model depends on, except the seed.
         build
             Function that returns the compiled ``keras.Model`` for the seed.
         seed
             Seed of the initial weights and of the layers' random streams.
         keep
             Whether the model may be reused. False for a builder whose models may hold state that
-            a reset does not reach; the model of another configuration then stays kept.
+            a reset does not reach; the models of other configurations then stay kept.
 
         Returns
         -------
@@ -54,19 +69,32 @@ class WarmModel:
         """
         from cnnzoo.models.initialization import restart  # imports Keras, which a caller may not
 
-        if keep and key == self.key:
-            restart(self._model, seed)
-            return self._model
-        if keep:
-            self.clear()
+        if keep and key in self._models:
+            self._models.move_to_end(key)
+            restart(self._models[key], seed)
+            return self._models[key]
+        while keep and self._models and self._full():
+            self._models.popitem(last=False)
+            self._uncollected = True
         if self._uncollected:
             gc.collect()  # a traced model is full of reference cycles
-        self._uncollected = True
+        self._uncollected = not keep
         model = build()
         if keep:
-            self.key, self._model = key, model
+            self._models[key] = model
         return model
 
+    def drop(self, key: Hashable) -> None:
+        """Drop the model of a configuration, for example after a training that failed."""
+        if self._models.pop(key, None) is not None:
+            self._uncollected = True
+
     def clear(self) -> None:
-        """Drop the kept model, for example after a training that failed."""
-        self.key = self._model = None
+        """Drop all models."""
+        self._uncollected = self._uncollected or bool(self._models)
+        self._models.clear()
+
+    def _full(self) -> bool:
+        if len(self._models) >= self.capacity:
+            return True
+        return bool(sum(model.count_params() for model in self._models.values()) > MAX_WEIGHTS)

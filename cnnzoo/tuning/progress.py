@@ -52,7 +52,8 @@ class SearchProgress(Progress):
     def summary(self) -> str:
         """Return the best score, and the number of failed and invalid trials."""
         best = min if self.objective.lower else max
-        words = f"best {best(self._scores):.4f}" if self._scores else "no score yet"
+        name = self.objective.name
+        words = f"best {name} {best(self._scores):.4f}" if self._scores else "no score yet"
         counts = {TrialStatus.FAILED: self.failed, TrialStatus.INVALID: self._invalid}
         return ", ".join([words, *(f"{count} {name}" for name, count in counts.items() if count)])
 

@@ -19,7 +19,7 @@ from cnnzoo.toggle import Level
 from cnnzoo.training.evaluation import evaluate
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import fit
-from cnnzoo.training.warm import WarmModel
+from cnnzoo.training.warm import WarmModels
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
 from cnnzoo.tuning.records import OWN, Execution, Objective, TrialStatus
 from cnnzoo.tuning.space import Space
@@ -119,7 +119,7 @@ class Trainer:
     def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
         self.hypermodel, self.source, self.objective = hypermodel, source, objective
         self._data_sets: dict[Any, Data] = {}
-        self._warm = WarmModel()
+        self._warm = WarmModels()
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or return it from memory."""

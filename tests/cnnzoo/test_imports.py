@@ -53,6 +53,18 @@ def test_gpu_memory_grows_by_default(monkeypatch, before, after):
     assert told.stdout.strip() == after
 
 
+@pytest.mark.parametrize(("level", "lines"), [(None, False), ("0", True)])
+def test_start_up_lines_of_tensorflow_are_hidden_unless_asked_for(monkeypatch, level, lines):
+    """TensorFlow's C++ writes them to file descriptor 2 as its module is imported."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    code = "import cnnzoo, keras, os; keras.ops.zeros(()); os.write(2, b'the end')"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stderr.endswith("the end")
+    assert (told.stderr != "the end") == lines
+
+
 def test_every_public_name_is_there():
     import cnnzoo
 

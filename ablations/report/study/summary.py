@@ -15,7 +15,7 @@ from ablations.report.page import Sentence
 from ablations.report.study.contents import SO_FAR, ReportContents
 from ablations.report.study.new_data import reaches_zero
 from ablations.report.table import rows_of
-from ablations.report.wording import Row, comparison, count_of, metric_words
+from ablations.report.wording import Row, blocks_words, comparison, count_of, metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
 from ablations.stats.verdicts import Verdict
@@ -222,6 +222,8 @@ def warnings(contents: ReportContents) -> list[str]:
         count = len(contents.with_status(status))
         if count:
             texts.append(f"{count:,} of {planned:,} trials {words}")
+            if status == Status.PENDING:
+                texts[-1] += f" {blocks_words(contents.trials)}"
     return texts
 
 

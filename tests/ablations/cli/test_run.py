@@ -103,7 +103,7 @@ def test_failures_and_findings_are_printed(tell, tiny, serially, monkeypatch):
     assert failed not in answer.stderr
     again = tell("run", tiny)
     assert failed in again.stdout.splitlines()
-    assert again.stderr.splitlines()[1:] == [f"In an earlier run, {failed}"]
+    assert again.stderr.splitlines()[2:] == [f"In an earlier run, {failed}"]
     assert failed not in tell("run", tiny, "--retry-failed").stderr
 
 
@@ -184,7 +184,8 @@ def test_interruption_with_pending_trials_exits_with_130(tell, tiny, serially, m
     monkeypatch.setattr(runner, "run_trial", interrupted)
     answer = tell("run", tiny)
     assert answer.exit_code == 130
-    assert "5 trials have not run yet; run the same command to resume." in answer.stdout
-    # no variant is paired yet, and the baseline's mean is known all the same
+    said = answer.stdout.splitlines()
+    assert "5 trials have not run yet; run the same command to resume." in said
+    assert "1 of 4 seed blocks is complete." in said
     assert "test loss on digits: deltas from the baseline's 0." in answer.stdout
     assert tell("run", tiny).exit_code == 0

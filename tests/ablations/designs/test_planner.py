@@ -169,7 +169,7 @@ def test_plan_has_one_row_per_trial_with_its_cost(stubbed, engine):
     table = plan(study, engine=engine)
     assert list(table.columns) == [
         *("variant", "factor", "level", "baseline", "seed", "params", "macs", "seconds"),
-        *("infeasible", "key"),
+        *("seconds_from", "infeasible", "status", "key"),
     ]
     assert list(table["variant"]) == ["baseline"] * 2 + ["units=8"] * 2 + ["units=13"] * 2
     assert list(table["seed"]) == [0, 1] * 3

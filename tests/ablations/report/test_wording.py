@@ -241,7 +241,8 @@ def test_warnings_count_unfinished_trials(contents):
     assert warnings(contents) == [
         "The data has 12 duplicates between training and test.",
         "1 of 90 trials failed. Missing pairs are shown and never filled in.",
-        "10 of 90 trials have not run yet. The numbers may still change.",
+        "10 of 90 trials have not run yet. The numbers may still change. 0 of 10 seed blocks are "
+        "complete.",
     ]
 
 

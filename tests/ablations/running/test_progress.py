@@ -273,6 +273,33 @@ def test_incomplete_report_of_an_epoch_is_ignored(terminal):
     assert "0/4 trials, 0 failed, 0.0 per minute" in rendered(shown)
 
 
+def test_rate_counts_running_trials_by_their_epochs():
+    now = [0.0]
+    with StudyProgress(STUDY, shown=False, clock=lambda: now[0]) as shown:
+        rows = rows_of()
+        shown.start_round(rows, {}, [trial for _, trial in rows])
+        report_epoch(shown.folder, rows[0][1], 5, {"loss": 1.0})
+        now[0] = 30.0
+        assert shown.rate() == 1.0  # half a trial in half a minute
+        assert shown.time_left() == ", 3:30 left"
+
+
+def test_log_shows_the_running_trials_after_a_minute_without_a_line(progress):
+    shown, text = progress
+    now = [0.0]
+    shown._clock = lambda: now[0]
+    rows = rows_of()
+    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.say("begun")
+    report_epoch(shown.folder, rows[0][1], 5, {"loss": 0.125})
+    for now[0] in (59.0, 60.0, 90.0):
+        shown.beat()
+    assert text.getvalue().splitlines() == [
+        "begun",
+        "0/4 trials, 0.5 per minute, 7:00 left; baseline, seed 0: epoch 5/10, loss 0.1250",
+    ]
+
+
 def test_deltas_table_leaves_out_intervals_of_one_pair():
     row = {
         "variant": "units=8",

@@ -29,9 +29,9 @@ def test_auto_seeds_are_added_only_for_open_verdicts(go, monkeypatch, cap, looks
     counts = results.trials["variant"].value_counts().to_dict()
     assert counts == {"baseline": cap, "units=8": 6, "units=16": cap}
     # 6 of each first, then blocks up to the next looks of what is open
-    expected = [(name, seed) for name in ("", "units=8", "units=16") for seed in range(6)]
+    expected = [(name, seed) for seed in range(6) for name in ("", "units=8", "units=16")]
     for least, most in itertools.pairwise(looks):
-        expected += [(name, seed) for name in ("", "units=16") for seed in range(least, most)]
+        expected += [(name, seed) for seed in range(least, most) for name in ("", "units=16")]
     assert ran == expected
     deltas = results.deltas(["loss"]).set_index("variant")
     assert deltas.loc["units=16", "look"] == len(looks)

@@ -251,7 +251,20 @@ def test_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
         warm = run_trial(trial(model, seed=seed, **levels))
         assert warm.metrics == fresh[seed].metrics
         assert warm.history == fresh[seed].history
-    assert module._WARM.key == trial(model, **levels).variant_key
+    assert module._WARM.keys == [trial(model, **levels).variant_key]
+
+
+def test_results_do_not_depend_on_the_order_of_trials():
+    """Seed block by seed block with kept models, and each trial with a new model."""
+    levels = [{"dropout": 0.5}, {"normalization": "batch", "dropout": 0.25}]
+    trials = [trial(seed=seed, **changed) for seed in (0, 1, 2) for changed in levels]
+    by_turns = [run_trial(one) for one in trials]
+    assert len(module._WARM.keys) == 2
+    for one, result in zip(trials[2:], by_turns[2:], strict=True):
+        forget()
+        alone = run_trial(one)
+        assert (alone.metrics, alone.history) == (result.metrics, result.history)
+        assert alone.outcomes == result.outcomes
 
 
 def test_trial_after_a_failed_one_equals_a_fresh_one(plain):
@@ -264,7 +277,7 @@ def test_custom_builder_is_rebuilt_and_repeats_bit_for_bit():
     one, other, again = map(run_trial, asked)
     assert one.status == "done"
     assert one.metrics == again.metrics != other.metrics
-    assert module._WARM.key is None
+    assert module._WARM.keys == []
 
 
 def test_loaded_frozen_weights_reach_the_trained_model(monkeypatch, tmp_path):
@@ -323,7 +336,7 @@ def test_warm_model_survives_a_trial_under_another_policy():
     run_trial(first)
     run_trial(trial("helpers.stub_builders:leaking", leak="policy"))
     warm = run_trial(second)
-    assert module._WARM.key == second.variant_key
+    assert module._WARM.keys[-1] == second.variant_key
     assert warm.metrics == fresh.metrics
 
 

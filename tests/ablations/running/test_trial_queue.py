@@ -1,9 +1,11 @@
 """Order in which workers get the trials of a study, and results of trials that did not return."""
 
-import pytest
 from helpers import stub_trials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ablations import Settings
+from ablations.running.trial import KEPT_MODELS
 from ablations.running.trial_queue import SLOW, TrialQueue, run_trials
 from ablations.study import Trial, TrialResult
 from cnnzoo import Recipe
@@ -16,49 +18,68 @@ def trial(variant, seed):
     return Trial("mlp", "digits", Settings(called=variant), Recipe(), seed)
 
 
-@pytest.fixture
-def queue():
-    return TrialQueue([trial(variant, seed) for variant in VARIANTS for seed in range(4)])
+def trials_of(variants, seeds=4):
+    return [trial(variant, seed) for variant in variants for seed in range(seeds)]
 
 
-def taken(queue, seconds, workers=1):
+def taken(queue, seconds=0.1, workers=(0,)):
     """Trials in the order of workers that take turns, each ending its trial at once."""
     order = []
-    while (item := queue.take(len(order) % workers)) is not None:
+    while (item := queue.take(workers[len(order) % len(workers)])) is not None:
         order.append(f"{item.settings['called']}{item.seed}")
         queue.learn(item, Outcome(TrialResult(item, "done", seconds=seconds)))
     return " ".join(order)
 
 
-def test_a_worker_keeps_to_a_variant_if_trials_are_quick(queue):
-    assert taken(queue, 0.9 * SLOW) == "a0 a1 a2 a3 b0 b1 b2 b3 c0 c1 c2 c3"
+def test_all_variants_of_a_seed_run_before_the_next_seed():
+    assert taken(TrialQueue(trials_of("abc"))) == "a0 b0 c0 a1 b1 c1 a2 b2 c2 a3 b3 c3"
 
 
-def test_slow_trials_begin_with_two_seeds_of_every_variant(queue):
-    assert taken(queue, SLOW) == "a0 a1 b0 b1 c0 c1 c2 c3 a2 a3 b2 b3"
+def test_workers_return_to_their_variants_in_each_block():
+    # workers 0 and 1 take turns: 0 has a and c, 1 has b and d
+    order = taken(TrialQueue(trials_of("abcd", 3)), workers=(0, 1))
+    assert order == "a0 b0 c0 d0 a1 b1 c1 d1 a2 b2 c2 d2"
 
 
-def test_two_workers_leave_slow_variants_only_for_new_ones(queue):
-    assert taken(queue, SLOW, workers=2) == "a0 b0 a1 b1 c0 b2 c1 b3 c2 a2 c3 a3"
+def test_worker_runs_one_block_ahead_before_it_takes_over_a_variant():
+    # worker 1 is three times as fast as worker 0
+    order = taken(TrialQueue(trials_of("abc", 5)), workers=(0, 1, 1, 1))
+    assert order == "a0 b0 c0 b1 a1 c1 b2 c2 a2 b3 c3 b4 a3 c4 a4"
 
 
-def test_a_trial_without_a_result_is_not_slow(queue):
-    for _ in range(3):
-        queue.learn(queue.take(0), Outcome(reason="its worker died"))
-    assert taken(queue, 0.0) == "a3 b0 b1 b2 b3 c0 c1 c2 c3"
+def test_resumed_study_completes_its_blocks_first():
+    ran = {("a", 0), ("a", 1), ("a", 2), ("b", 0)}
+    pending = [one for one in trials_of("abc", 3) if (one.settings["called"], one.seed) not in ran]
+    assert taken(TrialQueue(pending)) == "c0 c1 b1 b2 c2"
 
 
-def test_the_seeds_of_a_variant_stay_on_one_worker():
-    trials = [trial(variant, seed) for variant in "abcd" for seed in range(5)]
-    order = {}
-    with start_engine("processes", Limits(workers=2)) as engine:
-        for result in run_trials(engine, stub_trials.tell_pid_slowly, trials):
-            order.setdefault(result.metrics["pid"], []).append(result.trial.settings["called"])
-    assert len(order) == 2
-    for variants in order.values():
-        # a worker that left a variant does not return to it
-        runs = [v for i, v in enumerate(variants) if i == 0 or variants[i - 1] != v]
-        assert len(runs) == len(set(runs))
+def test_more_variants_than_kept_models_run_several_seeds_at_once():
+    variants = "abcdefghij"
+    assert len(variants) == KEPT_MODELS + 2
+    order = taken(TrialQueue(trials_of(variants, 6))).split()
+    first = [*(f"{v}0" for v in variants[:8]), *(f"{v}{s}" for v in "ij" for s in range(5))]
+    assert order[: len(first)] == first
+    assert sorted(order) == [f"{v}{s}" for v in variants for s in range(6)]
+
+
+def test_slow_trials_run_block_by_block_whatever_it_costs():
+    variants = "abcdefghij"
+    order = taken(TrialQueue(trials_of(variants, 3)), seconds=SLOW).split()
+    assert [one[1] for one in order] == [*"0" * 10, *"1" * 10, *"2" * 10]
+
+
+@given(
+    st.sets(st.tuples(st.sampled_from(VARIANTS), st.integers(0, 5)), min_size=1),
+    st.lists(st.integers(0, 3), min_size=1, max_size=9),
+)
+def test_blocks_never_lie_more_than_one_apart(plan, workers):
+    queue = TrialQueue([trial(*one) for one in sorted(plan)])
+    order = [(one[0], int(one[1])) for one in taken(queue, workers=workers).split()]
+    assert sorted(order) == sorted(plan)
+    blocks = sorted({seed for _, seed in plan})
+    for place, (_, seed) in enumerate(order):
+        first = min(seed for _, seed in order[place:])
+        assert blocks.index(seed) <= blocks.index(first) + 1
 
 
 def test_the_seeds_of_the_last_variant_are_shared():

@@ -21,11 +21,11 @@ def test_without_a_terminal_each_trial_is_a_log_line(capsys):
         progress.report(Trial("4", 0.25), [Execution("done", seconds=2)])
     assert capsys.readouterr().err.splitlines() == [
         "Resuming after 1 trial.",
-        "trial 1 (2 of 5): val_loss 0.7500; 2.5 s; best 0.5000",
-        "trial 2 (3 of 5): failed: MemoryError: none left; 0.0 s; best 0.5000, 1 failed",
+        "trial 1 (2 of 5): val_loss 0.7500; 2.5 s; best val_loss 0.5000",
+        "trial 2 (3 of 5): failed: MemoryError: none left; 0.0 s; best val_loss 0.5000, 1 failed",
         "trial 3 (4 of 5): invalid: `kernel_size` of `downsampling` is too large for this; at most "
-        "8 fits; 0.0 s; best 0.5000, 1 failed, 1 invalid",
-        "trial 4 (5 of 5): val_loss 0.2500; 2.0 s; best 0.2500, 1 failed, 1 invalid",
+        "8 fits; 0.0 s; best val_loss 0.5000, 1 failed, 1 invalid",
+        "trial 4 (5 of 5): val_loss 0.2500; 2.0 s; best val_loss 0.2500, 1 failed, 1 invalid",
     ]
 
 
