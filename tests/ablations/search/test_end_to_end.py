@@ -41,7 +41,10 @@ BUILDER = """
         return model
 """
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner"),
+    pytest.mark.usefixtures("unexplained"),
+]
 
 
 @pytest.fixture
