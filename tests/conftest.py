@@ -7,7 +7,7 @@ import tempfile
 # TensorFlow and NumPy read these when they are imported, which no test does before this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# One test process runs per core, and on small arrays threads wait for each other more than they do.
+# pytest-xdist starts one process per core, so further threads would only compete for it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
