@@ -4,9 +4,12 @@ import gc
 import os
 import tempfile
 
-# TensorFlow reads these when it is imported, which no test does before this file.
+# TensorFlow and NumPy read these when they are imported, which no test does before this file.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# pytest-xdist starts one process per core, so further threads would only compete for it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import hypothesis
 import pytest
@@ -22,13 +25,20 @@ hypothesis.settings.load_profile("cnnzoo")
 
 
 LONGEST = (
-    "test_every_model.py",
-    "test_crashes.py",
-    "test_tune.py",
-    "test_workers.py",
     "test_notebooks.py",
     "test_examples.py",
+    "test_doctests.py",
+    "test_every_model.py",
+    "test_tune.py",
+    "test_workers.py",
+    "test_doctor.py",
+    "test_crashes.py",
     "test_docs.py",
+    "test_house_rules.py",
+    "test_trial.py",
+    "test_custom_hypermodel.py",
+    "test_diagnose.py",
+    "test_backbones.py",
 )
 """Files that take the longest. They begin, for what comes last runs beside nothing else."""
 
@@ -39,13 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what the imports made out of garbage collection.
+    """Leave what the imports made out of garbage collection, and collect more rarely.
 
     Trials and KerasTuner collect after each model. With TensorFlow's half a million objects that
     takes a quarter of a second each time.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +74,12 @@ def no_ports():
 
     with tempfile.TemporaryDirectory() as folder:  # of a short name, as sockets need it
         yield Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
+
+
+@pytest.fixture
+def unexplained(monkeypatch):
+    """Look for no causes of bad results, which takes longer than a tiny training."""
+    monkeypatch.setattr("cnnzoo.doctor.after_training.CAUSES", ())
 
 
 @pytest.fixture

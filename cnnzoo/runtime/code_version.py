@@ -296,15 +296,17 @@ def _follow_imports(
 
     Without `packages`, modules of any top-level name are followed.
     """
-    waiting, found = [*modules], dict[Path, bytes]()
+    waiting, found, followed = [*modules], dict[Path, bytes](), set[str]()
     while waiting:
         name, path = waiting.pop()
         if path in found:
             continue
         found[path] = path.read_bytes()
         for other in _imports(found[path], name, path.name == "__init__.py"):
-            if packages is None or other.partition(".")[0] in packages:
-                waiting += [(other, file) for file in _module_files(other, root)]
+            if other in followed or not (packages is None or other.partition(".")[0] in packages):
+                continue
+            followed.add(other)
+            waiting += [(other, file) for file in _module_files(other, root)]
     return found
 
 
@@ -320,7 +322,9 @@ def _imports(source: bytes, name: str, package: bool) -> Iterator[str]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return  # not Python source
-    for node in ast.walk(tree):
+    # only calls of import_module are inside expressions, which are most of a tree
+    nodes = ast.walk(tree) if b"import_module" in source else _statements(tree)
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -334,3 +338,12 @@ def _imports(source: bytes, name: str, package: bool) -> Iterator[str]:
             target = getattr(node.args[0], "value", None)
             if called == "import_module" and isinstance(target, str) and target[:1] != ".":
                 yield target
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the statements of a module, at every depth."""
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:  # which grows
+        yield node
+        for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+            waiting += getattr(node, block, ())

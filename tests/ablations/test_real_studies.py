@@ -64,7 +64,7 @@ print(forkserver._forkserver._forkserver_pid)
 """
 
 
-def test_finished_study_loads_no_tensorflow_and_starts_no_process(tmp_path):
+def test_finished_study_loads_no_tensorflow_and_starts_no_process(unexplained, tmp_path):
     run(TINY, tmp_path, engine="serial", progress=False)
     answer = subprocess.run(
         [sys.executable, "-c", RERUN % TINY.to_dict(), str(tmp_path)],
@@ -121,7 +121,7 @@ def test_custom_builder_is_studied_end_to_end(tmp_path):
     assert len(results.versions["model"]) == 12
 
 
-def test_losses_that_a_custom_builder_switches_are_not_compared(tmp_path):
+def test_losses_that_a_custom_builder_switches_are_not_compared(unexplained, tmp_path):
     study = Study(
         "helpers.stub_builders:objective",
         "digits",

@@ -230,7 +230,7 @@ def frozen(input_shape, classes, rate=0.0):
     backbone.trainable = False
     head = [keras.layers.Dropout(rate), keras.layers.Dense(classes, "softmax", name="head")]
     model = keras.Sequential([keras.Input(input_shape), backbone, *head])
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
     MADE.append(model)
     return model
 

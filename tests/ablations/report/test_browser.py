@@ -29,10 +29,15 @@ DRAWN = """
 """
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(
+    ("width", "mode"),
+    [
+        *((320, "light"), (320, "dark"), (390, "light"), (700, "light")),
+        *((1280, "dark"), (1280, "light")),
+    ],
+)
 def test_page_draws_its_charts_without_requests(browser, page, width, mode):
-    browser.open(page, width=width, mode=mode)
+    browser.show(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
     assert len(marks) == 11
     assert min(marks) > 0
@@ -40,11 +45,6 @@ def test_page_draws_its_charts_without_requests(browser, page, width, mode):
     assert {url.split(":", 1)[0] for url in browser.requests()} <= {"file", "data"}
     assert browser.requests()[0] == page.as_uri()
     assert len([url for url in browser.requests() if url.startswith("file")]) == 1
-
-
-@pytest.mark.parametrize("width", [320, 390, 700, 1280])
-def test_page_fits_the_width_of_the_screen(browser, page, width):
-    browser.open(page, width=width)
     assert browser.value("document.documentElement.scrollWidth") == width
     assert browser.value("""
         [...document.querySelectorAll('.chart')].every((box) =>
@@ -52,9 +52,9 @@ def test_page_fits_the_width_of_the_screen(browser, page, width):
     """)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [1280, 390])
 def test_axis_labels_are_complete_and_verdicts_visible(browser, page, width):
-    browser.open(page, width=width)
+    browser.show(page, width=width)
     names = browser.value("""
         [...document.querySelectorAll('#deltas .chart .role-axis-label text')]
           .map((text) => text.textContent)
@@ -125,18 +125,18 @@ def test_failure_reason_wraps_below_its_variant_on_a_phone(browser, page):
             .map((cell) => cell.getBoundingClientRect());
           return [variant.bottom, reason.top, reason.right]; })()
     """
-    browser.open(page, width=390)
+    browser.show(page, width=390)
     bottom, top, right = browser.value(places)
     assert bottom <= top
     assert right < 390
-    browser.open(page, width=1280)
+    browser.show(page, width=1280)
     bottom, top, _ = browser.value(places)
     assert top < bottom
 
 
 @pytest.mark.parametrize("selector", ["#deltas .scroll", "[id^=table] .scroll", "#costs .scroll"])
 def test_tables_fit_a_desktop_screen(browser, page, selector):
-    browser.open(page, width=1280)
+    browser.show(page, width=1280)
     widths = browser.value(f"""
         [...document.querySelectorAll('{selector}')].filter((box) => box.offsetParent)
           .map((box) => [box.scrollWidth, box.clientWidth])
@@ -163,14 +163,14 @@ def test_table_notes_are_not_cut(browser, contents, tmp_path):
 
 
 def test_hostile_texts_are_escaped(browser, page):
-    browser.open(page)
+    browser.show(page)
     assert browser.value("document.scripts.length") == 11 + 2
     assert browser.value("document.querySelectorAll('main b b, td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")
 
 
 def test_page_cannot_use_the_network(browser, page):
-    browser.open(page)
+    browser.show(page)
     refused = "fetch('https://example.org/').then(() => 'open', () => 'closed')"
     assert browser.value(refused) == "closed"
     assert browser.value("(() => { try { return eval('1') } catch { return 'closed' } })()") == (
@@ -196,7 +196,7 @@ def test_click_sorts_a_table(browser, page):
 
 
 def test_charts_follow_dark_mode(browser, page):
-    browser.open(page, mode="light")
+    browser.show(page, mode="light")
     ink = """
         getComputedStyle(document.querySelector('.chart svg .role-axis-title text')).fill
     """

@@ -16,6 +16,8 @@ from cnnzoo import Recipe
 from cnnzoo.data import DataError
 from cnnzoo.runtime import code_version
 
+pytestmark = pytest.mark.usefixtures("unexplained")
+
 # Finished studies
 
 
@@ -169,11 +171,15 @@ def test_results_on_data_changed_during_a_run_are_separate(go, monkeypatch, tmp_
             Image.fromarray(image[..., 0]).save(file)
 
     def changing(trial, report_to=None):
-        stub_trials.CALLS.append(trial)
-        if len(stub_trials.CALLS) == 2 and changes:
+        if len(stub_trials.CALLS) == 1 and changes:
             write(changes.pop())
             module.forget()
-        return module.run_trial(trial)
+        if kind == "npz":
+            stub_trials.CALLS.append(trial)
+            return module.run_trial(trial)
+        # the same load of the data, without the training
+        loaded = module.measure_trial(trial).fingerprint
+        return dataclasses.replace(stub_trials.run_trial(trial), fingerprint=loaded)
 
     write(0)
     changes = [1]

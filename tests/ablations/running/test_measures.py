@@ -30,7 +30,7 @@ def test_trial_of_other_metrics_keeps_its_key():
     assert first.key == second.key != plain.key
 
 
-def test_requested_measures_are_stored_and_missing_ones_said(tmp_path):
+def test_requested_measures_are_stored_and_missing_ones_said(unexplained, tmp_path):
     metrics = ["loss", "gradient_ratio", "dead_units"]
     study = Study(**STUDY, factors={"activation": ["relu", "tanh"]}, metrics=metrics)
     run(study, tmp_path / "study", engine="serial", progress=False)

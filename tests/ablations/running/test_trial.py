@@ -34,8 +34,15 @@ def plain():
     return run_trial(trial())
 
 
+@pytest.fixture
+def explained():
+    """For tests of findings: look for the causes of bad results too."""
+
+
 @pytest.fixture(autouse=True)
-def fresh(plain):
+def fresh(plain, request):
+    if "explained" not in request.fixturenames:
+        request.getfixturevalue("unexplained")
     forget()
     yield
     forget()
@@ -82,7 +89,7 @@ def test_trial_is_measured_on_every_split():
         ),
     ],
 )
-def test_a_trial_that_learned_nothing_is_marked(levels, codes, said):
+def test_a_trial_that_learned_nothing_is_marked(explained, levels, codes, said):
     result = run_trial(trial(epochs=2, **levels))
     assert result.status == "done"
     assert [finding.code for finding in result.findings] == codes
@@ -120,7 +127,7 @@ def test_measuring_trains_nothing_and_agrees_with_training(plain):
     assert measured.arithmetic.startswith("threads: ")
 
 
-def test_measures_on_request_change_nothing_else(plain):
+def test_measures_on_request_change_nothing_else(explained, plain):
     asked = run_trial(replace(trial(), measures=("gradient_ratio", "dead_units")))
     new = {name: asked.metrics[name] for name in asked.trial.measures}
     assert asked.metrics == plain.metrics | new
@@ -190,7 +197,7 @@ def test_sequential_without_input_trains_like_one_with_input():
     assert result.metrics == run_trial(trial("helpers.stub_builders:plain", units=8)).metrics
 
 
-def test_nan_loss_ends_the_trial_as_failed():
+def test_nan_loss_ends_the_trial_as_failed(explained):
     diverging = {"optimizer": "sgd", "learning_rate": 100.0, "activation": "linear", "depth": 4}
     result = run_trial(trial(epochs=2, **diverging))
     assert result.status == "failed"

@@ -1,7 +1,9 @@
 """Searches written by hand, in the files of KerasTuner and of this package."""
 
+import copy
 import json
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -147,6 +149,26 @@ def search(tmp_path_factory):
     trials["20"] = (trials["20"][0], "INVALID", "ToggleError: `filters` must be less")
     trials["59"] = (trials["59"][0], "RUNNING", None)
     return write_search(tmp_path_factory.mktemp("search") / "downs", trials, search=SAID)
+
+
+IMPORTANCES = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importance_once():
+    """Estimate the importances of one search once: a forest of each fold takes seconds."""
+    module = import_module("cnnzoo.tuning.reading.importance")
+    estimate = module.importance
+
+    def remembered(settings, scores):
+        key = settings.to_json(), str([*scores])
+        if key not in IMPORTANCES:
+            IMPORTANCES[key] = estimate(settings, scores)
+        return copy.deepcopy(IMPORTANCES[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "importance", remembered)
+        yield
 
 
 @pytest.fixture(scope="session")

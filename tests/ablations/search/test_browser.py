@@ -31,7 +31,7 @@ DRAWN = """
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_page_draws_its_charts_without_requests(browser, page, width, mode):
-    browser.open(page, width=width, mode=mode)
+    browser.show(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
     assert len(marks) == 9
     assert min(marks) > 0
@@ -57,7 +57,7 @@ def test_axes_of_one_scored_trial(browser, written, tmp_path):
 
 
 def test_trial_axis_has_whole_numbers(browser, page):
-    browser.open(page)
+    browser.show(page)
     labels = [int(label) for label in browser.value(LABELS) if "." not in label]
     assert labels == [8, 24, 40, 56]  # of 59, as many as there are on other axes
 
@@ -89,7 +89,7 @@ def test_labels_of_close_levels_do_not_overlap(browser, written, tmp_path, width
 
 
 def test_hostile_texts_are_escaped(browser, page):
-    browser.open(page)
+    browser.show(page)
     assert browser.value("document.scripts.length") == 9 + 2
     assert browser.value("document.querySelectorAll('td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")

@@ -36,12 +36,18 @@ BUILDER = """
                 layers.append(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5, default=0.2)))
         model = keras.Sequential([*layers, keras.layers.Dense(3, activation="softmax")])
         model.compile(
-            keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+            keras.optimizers.Adam(rate),
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            run_eagerly=True,  # tracing takes longer than three batches
         )
         return model
 """
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner"),
+    pytest.mark.usefixtures("unexplained"),
+]
 
 
 @pytest.fixture

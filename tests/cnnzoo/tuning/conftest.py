@@ -4,6 +4,7 @@ import pytest
 from helpers.search_files import trials_of
 
 import cnnzoo
+from cnnzoo.runtime import isolation
 
 
 def pytest_collection_modifyitems(items):
@@ -16,7 +17,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def searched(tmp_path):
+def searched(tmp_path, unexplained):
     """Return a function that searches in a temporary directory and returns `trials_of` it."""
 
     def search(*arguments, directory=tmp_path / "search", **options):
@@ -40,6 +41,8 @@ def stub_training(monkeypatch):
             return {"status": "done", "score": score, "metrics": metrics, "epochs": epochs or 1}
 
         monkeypatch.setattr("cnnzoo.tuning.trainer.Trainer._train", train)
+        # a formula patches nothing, and to compare all of Keras takes longer than it
+        monkeypatch.delitem(isolation.STATES, "Keras's functions and classes", raising=False)
         return calls
 
     return install

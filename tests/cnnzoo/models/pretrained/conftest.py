@@ -4,7 +4,7 @@ import keras
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def file(tmp_path_factory):
     """File with weights of a trained MobileNet."""
     keras.utils.set_random_seed(5)
