@@ -1,0 +1,56 @@
+"""Charts that notebooks draw without a network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+from altair.vegalite.v6.display import VEGALITE_MIME_TYPE, svg_renderer
+
+DEFAULT = "default"
+"""Altair's renderer unless the user has chosen one. Its pages load Vega from a server."""
+
+
+class _Offline:
+    """What a notebook gets from a chart: its description and a picture, and no script.
+
+    JupyterLab and VS Code draw the description with the Vega that they bring; other viewers show
+    the picture. If the user has enabled another renderer of Altair, that one draws the chart.
+    """
+
+    def _repr_mimebundle_(self, *args: Any, **options: Any) -> Any:
+        if alt.renderers.active != DEFAULT:
+            return super()._repr_mimebundle_(*args, **options)  # type: ignore[misc]
+        chart = self.to_dict(context={"pre_transform": False})  # type: ignore[attr-defined]
+        return {VEGALITE_MIME_TYPE: chart, "text/plain": repr(self), **svg_renderer(chart)}
+
+
+class _Chart(_Offline, alt.Chart): ...
+
+
+class _LayerChart(_Offline, alt.LayerChart): ...
+
+
+class _VConcatChart(_Offline, alt.VConcatChart): ...
+
+
+def offline(chart: Mapping[str, Any]) -> Any:
+    """Return a chart of Altair that notebooks draw without a network.
+
+    Parameters
+    ----------
+    chart
+        Specification of Vega-Lite: a single view, layers, or views below each other.
+
+    Returns
+    -------
+    altair.Chart, altair.LayerChart or altair.VConcatChart
+
+    Examples
+    --------
+    >>> dots = alt.Chart(alt.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+    >>> sorted(offline(dots.to_dict())._repr_mimebundle_())
+    ['application/vnd.vegalite.v6.json', 'image/svg+xml', 'text/plain']
+    """
+    kinds: dict[str, Any] = {"layer": _LayerChart, "vconcat": _VConcatChart}
+    kind = next((kinds[part] for part in kinds if part in chart), _Chart)
+    return kind.from_dict(dict(chart))
