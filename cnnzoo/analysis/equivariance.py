@@ -80,7 +80,7 @@ class Equivariance:
             .configure_axis(**text, domain=False, ticks=False)
             .configure_legend(**text)
         )
-        return offline(chart.to_dict())
+        return offline(chart)
 
 
 def equivariance(

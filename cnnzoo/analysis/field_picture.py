@@ -61,7 +61,7 @@ def picture(heat: Heat, window: Window, image: Any, title: str, sentences: Seque
             labelColor=TEXT, titleColor=TEXT, domainColor=TEXT, tickColor=TEXT, grid=False
         )
     )
-    return offline(chart.to_dict())
+    return offline(chart)
 
 
 def _series(alt: Any, heat: Heat, window: Window) -> list[Any]:

@@ -174,4 +174,4 @@ def tiles(
         .properties(width=width, height=height, background="transparent")
         .configure_view(stroke=None)
     )
-    return offline(chart.to_dict())
+    return offline(chart)

@@ -49,4 +49,4 @@ def plot_training(history: pd.DataFrame, measurements: pd.DataFrame) -> Any:
                 tooltip=["layer", "step", alt.Tooltip(column, format=".3g")],
             )
         )
-    return offline(alt.vconcat(*charts).resolve_scale(color="independent").to_dict())
+    return offline(alt.vconcat(*charts).resolve_scale(color="independent"))

@@ -33,13 +33,20 @@ class _LayerChart(_Offline, alt.LayerChart): ...
 class _VConcatChart(_Offline, alt.VConcatChart): ...
 
 
-def offline(chart: Mapping[str, Any]) -> Any:
+KINDS: dict[Any, Any] = {
+    alt.Chart: _Chart,
+    alt.LayerChart: _LayerChart,
+    alt.VConcatChart: _VConcatChart,
+}
+
+
+def offline(chart: Any) -> Any:
     """Return a chart of Altair that notebooks draw without a network.
 
     Parameters
     ----------
     chart
-        Specification of Vega-Lite: a single view, layers, or views below each other.
+        A single view, layers, or views below each other; or its specification in Vega-Lite.
 
     Returns
     -------
@@ -48,9 +55,10 @@ def offline(chart: Mapping[str, Any]) -> Any:
     Examples
     --------
     >>> dots = alt.Chart(alt.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
-    >>> sorted(offline(dots.to_dict())._repr_mimebundle_())
+    >>> sorted(offline(dots)._repr_mimebundle_())
     ['application/vnd.vegalite.v6.json', 'image/svg+xml', 'text/plain']
     """
-    kinds: dict[str, Any] = {"layer": _LayerChart, "vconcat": _VConcatChart}
-    kind = next((kinds[part] for part in kinds if part in chart), _Chart)
-    return kind.from_dict(dict(chart))
+    drawn = alt.Chart.from_dict(dict(chart)) if isinstance(chart, Mapping) else chart.copy()
+    # a chart made from another's specification would keep its data in another place
+    object.__setattr__(drawn, "__class__", KINDS[type(drawn)])
+    return drawn
