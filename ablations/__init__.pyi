@@ -2,6 +2,7 @@ from .claims.listing import list_claims as list_claims
 from .claims.results import ClaimsResults as ClaimsResults
 from .claims.results import open_claims as open_claims
 from .claims.run import run_claims as run_claims
+from .report.paper import PaperFigure as PaperFigure
 from .results import Results as Results
 from .results import open_results as open_results
 from .results.power import power as power

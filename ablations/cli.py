@@ -567,43 +567,23 @@ def _show(results: "Results") -> None:
     from ablations.report.study.conclusions import answers
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
-    from ablations.report.study.terminal import deltas_table, missing_verdicts
-    from ablations.report.wording import (
-        blocks_words,
-        data_words,
-        ends_words,
-        failure_words,
-        metric_words,
-    )
+    from ablations.report.study.terminal import missing_verdicts, printed
+    from ablations.report.wording import blocks_words, ends_words, failure_words
     from ablations.results.report_contents import contents_of
-    from ablations.results.rules import running_verdicts
+    from ablations.results.shown import short_tables
     from ablations.study import BASELINE
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW, PATH
 
     console = _console()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.overall_trials
-    baseline = trials[(trials["variant"] == BASELINE) & (trials["status"] == Status.DONE)]
     if ends := ends_words(results.study.to_dict()):
         say(ends)
     contents = contents_of(results)
     so_far = SO_FAR in contents.tables
     deltas = results.overall_deltas() if so_far else contents.deltas
-    every = results.deltas() if results.several_data else deltas
-    for metric, rows in deltas.groupby("metric", sort=False):
-        title = f"{metric_words(str(metric))} on {data_words(results.study.data)}: deltas"
-        means = rows["baseline_mean"].dropna().unique()
-        if len(baseline) and not len(means):  # no variant is paired yet
-            means = [baseline[metric].mean()]
-        if len(means) == 1:  # otherwise the variants have pairs in different seeds
-            title += f" from the baseline's {means[0]:.4f}"
-        by_now = running_verdicts(results.study, trials, str(metric))
-        other = metric in contents.secondary
-        console.print(deltas_table(rows, trials, title, by_now, secondary=other))
-        for data in results.study.data_sets if results.several_data else ():
-            of_data = every[(every["metric"] == metric) & (every["data"] == data)]
-            title = f"{metric_words(str(metric))} on {data} alone: deltas"
-            console.print(deltas_table(of_data, trials, title, secondary=True))
+    for table in short_tables(results, contents.deltas, results.compared()[0], so_far=so_far):
+        console.print(printed(table))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for note in what_verdicts_are_about(deltas, results.held_out):

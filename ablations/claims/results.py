@@ -95,18 +95,17 @@ class ClaimsResults(ClaimsRecord):
         StudyError
             If no hypothesis has an effect with an interval.
         """
-        import altair as alt
-
         from ablations.claims.report import effects_figure
         from ablations.report.figure import file_spec
         from ablations.report.theme import LIGHT
+        from cnnzoo.runtime.charts import offline
 
         figure = effects_figure(self, LIGHT)
         if figure is None:
             raise StudyError(
                 "`plot`: expected claims with hypotheses; got none with an effect and an interval."
             )
-        return alt.Chart.from_dict(file_spec(figure, "Claims of the documents"))
+        return offline(file_spec(figure, "Claims of the documents"))
 
     def save(self) -> Path:
         """Write the results to ``claims.json`` in the directory, in one step."""

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -24,6 +25,9 @@ from ablations.report.page import (
 )
 from ablations.report.table import NOTE_BREAK, NOTES, Table
 
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 
 LATEX = {
@@ -42,6 +46,10 @@ LATEX = {
     "|": r"\textbar{}",
     '"': "''",
     MINUS: "$-$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{DOWNWARDS ARROW}": r"$\downarrow$",
+    "\N{UPWARDS ARROW}": r"$\uparrow$",
+    "\N{EN DASH}": "--",
     "\n": " ",
     "\r": " ",
 }
@@ -85,18 +93,62 @@ def latex_text(text: str) -> str:
 
 def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
     """Return a table in LaTeX with the rules of booktabs, a caption and notes below."""
-    rows = [_latex_cells([cell.text for cell in row]) for row in table.rows]
-    frame = pd.DataFrame(rows, columns=_latex_cells(table.headers))
-    text = frame.style.hide(axis="index").to_latex(
-        column_format="".join("r" if numeric else "l" for numeric in table.numeric),
-        position="htbp",
-        position_float="centering",
-        hrules=True,
-        label=f"tab:{label}",
-        caption=latex_text(caption or table.title),
+    return latex_float(
+        [_latex_cells([cell.text for cell in row]) for row in table.rows],
+        _latex_cells(table.headers),
+        "".join("r" if numeric else "l" for numeric in table.numeric),
+        caption=caption or table.title,
+        label=label,
+        notes=notes,
     )
+
+
+def latex_float(
+    rows: Sequence[Sequence[str]],
+    headers: Sequence[str],
+    columns: str,
+    *,
+    caption: str,
+    label: str,
+    notes: Sequence[str] = (),
+    wide: bool = False,
+    setup: str = "",
+) -> str:
+    """Return cells in LaTeX as a floating table.
+
+    Parameters
+    ----------
+    rows, headers
+        Cells in LaTeX.
+    columns
+        Format of the columns.
+    caption, notes
+        Texts, which are escaped.
+    label
+        Name for references, after "tab:".
+    wide
+        Whether the table spans all columns of the page.
+    setup
+        LaTeX before the table, such as its font size.
+    """
+    environment = "table*" if wide else "table"
+    text = (
+        pd.DataFrame(rows, columns=list(headers))
+        .style.hide(axis="index")
+        .to_latex(
+            column_format=columns,
+            position="htbp",
+            position_float="centering",
+            hrules=True,
+            label=f"tab:{label}",
+            caption=latex_text(caption),
+            environment=environment,
+        )
+    )
+    if setup:
+        text = text.replace(r"\begin{tabular}{", f"{setup}\n\\begin{{tabular}}{{", 1)
     below = "".join(rf"\par\smallskip\footnotesize {latex_text(note)}" + "\n" for note in notes)
-    end = "\\end{table}\n"
+    end = f"\\end{{{environment}}}\n"
     return str(text.removesuffix(end)) + below + end
 
 
@@ -104,6 +156,25 @@ def _latex_cells(texts: Sequence[str]) -> list[str]:
     """Escape a row. LaTeX reads a bracket or a star after a row break as an option of it."""
     first, *others = map(latex_text, texts)
     return [f"{{}}{first}" if first[:1] in ("[", "*") else first, *others]
+
+
+def styled(table: Table) -> "Styler":
+    """Return a table as a pandas Styler for a notebook, with its title as the caption."""
+    frame = pd.DataFrame(
+        [[cell.text for cell in row] for row in table.rows], columns=list(table.headers)
+    )
+    sides = ["right" if numeric else "left" for numeric in table.numeric]
+    aligned = {
+        header: [{"selector": "th, td", "props": [("text-align", side)]}]
+        for header, side in zip(table.headers, sides, strict=True)
+    }
+    return (
+        frame.style.hide(axis="index")
+        .format(escape="html")
+        .format_index(escape="html", axis="columns")
+        .set_table_styles(aligned)
+        .set_caption(escape(table.title))
+    )
 
 
 def csv_of(frame: pd.DataFrame) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ablations.report.figure import file_spec
+from ablations.report.figure import Figure, file_spec
 from ablations.report.formats import csv_of, json_text, latex_report, markdown_page
 from ablations.report.html import html_page
 from ablations.report.page import Document, ReportError
+from ablations.report.paper import FONT_SIZE, paper_figure
 from ablations.report.study.contents import ReportContents
 from ablations.report.theme import LIGHT
 from ablations.report.wording import count_of
@@ -28,13 +30,12 @@ def write_figures(
     contents: ReportContents,
     directory: str | Path,
     formats: str | Sequence[str] = FIGURE_FORMATS,
-    *,
-    overwrite: bool = False,
+    **options: Any,
 ) -> list[Path]:
     """Write the figures of a study's report; see `ablations.Results.figures`."""
     from ablations.report.study.document import study_document
 
-    return save_figures(study_document(contents), directory, formats, overwrite=overwrite)
+    return save_figures(study_document(contents), directory, formats, **options)
 
 
 def save_report(document: Document, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -61,36 +62,46 @@ def save_figures(
     directory: str | Path,
     formats: str | Sequence[str] = FIGURE_FORMATS,
     *,
+    width: str | float | None = None,
+    font_size: float = FONT_SIZE,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write each figure of a report in each format; the folder is created.
 
+    With a width the figures are for a paper: see `ablations.report.paper.paper_figure`.
+
     Raises
     ------
     ReportError
-        If a format is not one of `FIGURE_FORMATS`, or a file exists and `overwrite` is false.
+        If a format is not one of `FIGURE_FORMATS`, a file exists and `overwrite` is false, or the
+        width or the font size is invalid.
     """
     names = [formats] if isinstance(formats, str) else list(formats)
     for name in names:
         if name not in FIGURE_FORMATS:
             raise ReportError(f"`formats`: expected any of svg, png and pdf; got {name!r}.")
-    import vl_convert
-
     figures = document.figures(LIGHT)
     place = Path(directory).expanduser()
     paths = {(it.name, name): place / f"{it.name}.{name}" for it in figures for name in names}
     _check_free(list(paths.values()), overwrite)
     for figure in figures:
-        spec = file_spec(figure, document.about)
+        paper = None if width is None else paper_figure(figure, width, font_size)
         for name in names:
-            if name == "svg":
-                content = vl_convert.vegalite_to_svg(spec).encode()
-            elif name == "png":
-                content = vl_convert.vegalite_to_png(spec, scale=2)
-            else:
-                content = vl_convert.vegalite_to_pdf(spec)
+            content = paper.content(name) if paper else _with_caption(figure, document.about, name)
             write_atomically(paths[figure.name, name], content)
     return list(paths.values())
+
+
+def _with_caption(figure: Figure, about: str, kind: str) -> bytes:
+    """Return the content of a file that holds a figure with its title and caption."""
+    import vl_convert
+
+    chart = file_spec(figure, about)
+    if kind == "svg":
+        return str(vl_convert.vegalite_to_svg(chart)).encode()
+    if kind == "png":
+        return bytes(vl_convert.vegalite_to_png(chart, scale=2))
+    return bytes(vl_convert.vegalite_to_pdf(chart))
 
 
 def _check_free(paths: Sequence[Path], overwrite: bool) -> None:

@@ -20,6 +20,7 @@ from ablations.results.rules import (
     measured,
 )
 from ablations.results.trials import all_findings, history_table, trials_table
+from ablations.stats.deltas import CONTRACT
 from ablations.stats.metrics import Better
 from ablations.stats.several_data import ALL_DATA, deltas_by_data, over_data
 from ablations.store import Store
@@ -198,7 +199,9 @@ class Analysis:
         ]
         return loss_kinds(self.study.baseline, rows)
 
-    def deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
+    def deltas(
+        self, metrics: str | Sequence[str] | None = None, *, full: bool = False
+    ) -> pd.DataFrame:
         """Compare every variant with the baseline, paired by seed.
 
         Parameters
@@ -206,27 +209,42 @@ class Analysis:
         metrics
             One or several metrics, such as "loss" (on the test split) or "gap"; the study's own if
             left out.
+        full
+            Whether to return all columns.
 
         Returns
         -------
         pandas.DataFrame
-            One row per variant and metric: see `ablations.stats.deltas`, or `sequential` for a
-            study whose seeds are "auto". The interval ``ci_low`` to ``ci_high`` is about other
-            seeds on the same data. Beside it stands the one for new data, ``new_data_low`` to
-            ``new_data_high``, with ``new_data_p`` and ``new_data_method``: see
-            `ablations.stats.new_data`. With several data sets there is a further column ``data``:
-            rows with "all" compare the means over the data sets, with the same seeds on each; the
-            others compare one data set, with Holm's correction over all variants and data sets.
-            Then `heterogeneity` tells what to expect of new data.
+            One row per variant and metric: ``factor``, ``level``, ``baseline``, ``metric``,
+            ``n_pairs``, ``n_failed``, ``baseline_mean``, ``level_mean``, ``p``, ``p_adjusted``,
+            ``delta``, ``ci_low``, ``ci_high`` and ``verdict``; see `ablations.stats.deltas`. The
+            interval is about other seeds on the same data. With several data sets, ``data``
+            follows ``metric``: rows with "all" compare the means over the data sets, with the same
+            seeds on each; the others compare one data set, with Holm's correction over all
+            variants and data sets. Then `heterogeneity` tells what to expect of new data.
+
+            With `full`, further columns follow: ``variant`` and the others of
+            `ablations.stats.deltas`, those of `ablations.stats.sequential` for a study whose seeds
+            are "auto", and the interval for new data, ``new_data_low`` to ``new_data_high``, with
+            ``new_data_p`` and ``new_data_method``; see `ablations.stats.new_data`.
 
         Raises
         ------
         StudyError
             If there is no such metric; the message suggests the nearest one.
         """
-        overall = self.overall_deltas(metrics)
-        if not self.several_data:
-            return overall
+        table = self.overall_deltas(metrics)
+        columns = [*CONTRACT]
+        if self.several_data:
+            table = self._with_each_data(table, metrics)
+            columns.insert(columns.index("metric") + 1, "data")
+        further = [name for name in table if name not in columns] if full else []
+        return table[columns + further]
+
+    def _with_each_data(
+        self, overall: pd.DataFrame, metrics: str | Sequence[str] | None
+    ) -> pd.DataFrame:
+        """Return the deltas over all data sets, then those of each."""
         names = self.compared(metrics)
         each = deltas_by_data(
             self._trials,
@@ -238,7 +256,7 @@ class Analysis:
         return table
 
     def overall_deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the deltas of `overall_trials`: the rows of `deltas` for all data sets."""
+        """Return the deltas of `overall_trials`, with all columns: those over all data sets."""
         names = tuple(self.compared(metrics))
         if names not in self._deltas:
             table = compare(self.study, self._overall, names, self._loss_kinds)

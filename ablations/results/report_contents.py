@@ -57,7 +57,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         posterior = results.posterior()
         tables[POSTERIOR] = posterior[posterior["p_equivalent"].notna()]
         if results.several_data:
-            deltas = results.deltas()
+            deltas = results.deltas(full=True)
             tables[BY_DATA] = deltas[deltas["data"] != ALL_DATA]
             tables[NEW_DATA] = results.heterogeneity()
         stability = results.stability()

@@ -16,6 +16,9 @@ from cnnzoo.toggle import did_you_mean, listed
 if TYPE_CHECKING:
     import altair
     import pandas as pd
+    from pandas.io.formats.style import Styler
+
+    from ablations.report.paper import PaperFigure
 
 GROUPS = ["model", "recipe", "data"]
 
@@ -44,6 +47,16 @@ class Results(Analysis):
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
         self.interrupted = self.stop_asked = False
+
+    def __str__(self) -> str:
+        from ablations.results.shown import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from ablations.results.shown import as_html
+
+        return as_html(self)
 
     def best_variant(self) -> str:
         """Return the name of the variant with the best mean of the first metric on validation.
@@ -166,6 +179,8 @@ class Results(Analysis):
     def plot(self, metric: str | None = None) -> "altair.Chart":
         """Draw the deltas of a metric with their intervals.
 
+        Notebooks draw the chart without a network.
+
         Parameters
         ----------
         metric
@@ -177,14 +192,124 @@ class Results(Analysis):
         """
         from ablations.report.study.document import forest_chart
         from ablations.results.report_contents import contents_of
+        from cnnzoo.runtime.charts import offline
 
-        return forest_chart(contents_of(self), self.compared(metric)[0])
+        return offline(forest_chart(contents_of(self), self.compared(metric)[0]).to_dict())
+
+    def style(self, metrics: str | Sequence[str] | None = None, *, spread: str = "sd") -> "Styler":
+        """Return the means of all variants as a pandas Styler: a row per variant.
+
+        Parameters
+        ----------
+        metrics, spread
+            As for `to_latex`.
+
+        Returns
+        -------
+        pandas.io.formats.style.Styler
+            The table of `to_latex`, to be shown in a notebook, restyled or exported.
+
+        Raises
+        ------
+        StudyError, ReportError
+            As `to_latex`.
+        """
+        from ablations.results.paper import summary_of
+
+        return summary_of(self, metrics, spread).style()
+
+    def to_latex(
+        self,
+        metrics: str | Sequence[str] | None = None,
+        *,
+        spread: str = "sd",
+        width: str | float = "column",
+        caption: str | None = None,
+        label: str | None = None,
+    ) -> str:
+        r"""Return a compact table for a paper in LaTeX: a row per variant, a column per metric.
+
+        Each cell has the mean over the seeds that all variants share and its spread. A star marks
+        the variants whose verdict is better or worse than the baseline, and the best printed mean
+        of each column is bold. The caption says both rules. Put ``\usepackage{booktabs}`` in the
+        preamble.
+
+        Parameters
+        ----------
+        metrics
+            As for `deltas`.
+        spread
+            "sd" for the standard deviation over seeds, or "ci" for half the width of the 95%
+            interval of the mean.
+        width
+            Largest width: "column" (84 mm), "page" (174 mm) or a number of mm. In a column, names
+            of variants break into lines if they are too long.
+        caption
+            Another caption, which is escaped.
+        label
+            Another name for references, after "tab:"; by default from the names of the study and
+            the metrics, and the spread.
+
+        Returns
+        -------
+        str
+            A table of \footnotesize, which fits in an article with a font of 10 points.
+
+        Raises
+        ------
+        StudyError
+            If there is no such metric.
+        ReportError
+            If no trial is done, an argument is invalid, or the metrics do not fit.
+        """
+        from ablations.results.paper import summary_of
+
+        return summary_of(self, metrics, spread).latex(width, caption, label)
+
+    def figure(
+        self,
+        name: str | None = None,
+        *,
+        width: str | float = "column",
+        font_size: float = 8.0,
+    ) -> "PaperFigure":
+        """Draw a figure of the report for a paper, without title and caption.
+
+        Parameters
+        ----------
+        name
+            Name of the figure, such as "pairs-test_loss": the names of the files that `figures`
+            writes. If left out, the deltas of the first metric.
+        width
+            "column" (84 mm), "page" (174 mm) or a number of mm.
+        font_size
+            Size of the labels in points.
+
+        Returns
+        -------
+        PaperFigure
+            The figure, with ``save`` and a caption.
+
+        Raises
+        ------
+        ReportError
+            If there is no such figure, or an argument is invalid.
+        """
+        from ablations.report.paper import named, paper_figure
+        from ablations.report.study.document import figures
+        from ablations.report.theme import LIGHT
+        from ablations.results.report_contents import contents_of
+
+        drawn = named(figures(contents_of(self), LIGHT), name)
+        return paper_figure(drawn, width, font_size)
 
     def figures(
         self,
         directory: str | Path,
-        formats: Sequence[str] = ("svg", "png", "pdf"),
+        formats: str | Sequence[str] = ("svg", "png", "pdf"),
         *,
+        width: str | float | None = None,
+        font_size: float = 8.0,
         beside: "Results | None" = None,
         overwrite: bool = False,
     ) -> list[Path]:
@@ -196,6 +321,11 @@ class Results(Analysis):
             Directory of the files.
         formats
             Any of "svg", "png" and "pdf".
+        width
+            Width for a paper, without title and caption: "column", "page" or a number of mm, as
+            for `figure`. If left out, the figures have both.
+        font_size
+            Size of the labels in points if a width is given.
         beside
             Results of another study, to draw the deltas of both side by side.
         overwrite
@@ -209,12 +339,13 @@ class Results(Analysis):
         Raises
         ------
         ReportError
-            If a format is unknown, or a file exists and `overwrite` is false.
+            If an argument is invalid, or a file exists and `overwrite` is false.
         """
         from ablations.report import write_figures
         from ablations.results.report_contents import contents_of
 
-        return write_figures(contents_of(self, beside), directory, formats, overwrite=overwrite)
+        options = {"width": width, "font_size": font_size, "overwrite": overwrite}
+        return write_figures(contents_of(self, beside), directory, formats, **options)
 
     def export(self, to: str, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Export the trials that ended, with their training curves, to an experiment tracker.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ablations.report.page import Document
 from ablations.report.search.document import search_document
@@ -49,8 +50,10 @@ def search_report(
 def search_figures(
     search: SearchResults | str | Path,
     directory: str | Path,
-    formats: Sequence[str] = FIGURE_FORMATS,
+    formats: str | Sequence[str] = FIGURE_FORMATS,
     *,
+    width: str | float | None = None,
+    font_size: float = 8.0,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write each figure of a search's report to a file.
@@ -63,6 +66,8 @@ def search_figures(
         Directory of the files; created if it does not exist.
     formats
         Any of "svg", "png" and "pdf".
+    width, font_size
+        Width and size of the labels for a paper, as for `ablations.Results.figures`.
     overwrite
         Whether to replace existing files.
 
@@ -74,11 +79,12 @@ def search_figures(
     Raises
     ------
     ReportError
-        If a format is unknown, or a file exists and `overwrite` is false.
+        If an argument is invalid, or a file exists and `overwrite` is false.
     SearchError
         If there is no search.
     """
-    return save_figures(_document(search), directory, formats, overwrite=overwrite)
+    options: dict[str, Any] = {"width": width, "font_size": font_size, "overwrite": overwrite}
+    return save_figures(_document(search), directory, formats, **options)
 
 
 def _document(

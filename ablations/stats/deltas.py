@@ -258,18 +258,22 @@ CONTRACT = (
     "level",
     "baseline",
     "metric",
+    "n_pairs",
+    "n_failed",
     "baseline_mean",
     "level_mean",
+    "p",
+    "p_adjusted",
     "delta",
     "ci_low",
     "ci_high",
-    "p",
-    "p_adjusted",
-    "n_pairs",
-    "n_failed",
     "verdict",
 )
-"""Columns of the public contract, in order."""
+"""Columns of the public contract, in order.
+
+pandas leaves out the columns in the middle if a terminal is too narrow for all of them: a reader
+misses those least.
+"""
 
 FURTHER = (
     "variant",

@@ -48,6 +48,7 @@ class Equivariance:
         import altair as alt
 
         from cnnzoo.analysis.tiles import TEXT, heading
+        from cnnzoo.runtime.charts import offline
 
         rows = self.table.assign(name=self.table["layer"] + " (" + self.table["property"] + ")")
         order = list(dict.fromkeys(rows["name"]))
@@ -67,7 +68,7 @@ class Equivariance:
             color=alt.condition("datum.error > 0.6", alt.value("#17202b"), alt.value("#ffffff")),
         )
         text = {"labelColor": TEXT, "titleColor": TEXT}
-        return (
+        chart = (
             alt.layer(cells, numbers)
             .properties(
                 width=alt.Step(52),
@@ -79,6 +80,7 @@ class Equivariance:
             .configure_axis(**text, domain=False, ticks=False)
             .configure_legend(**text)
         )
+        return offline(chart)
 
 
 def equivariance(

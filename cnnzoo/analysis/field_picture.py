@@ -42,6 +42,8 @@ def picture(heat: Heat, window: Window, image: Any, title: str, sentences: Seque
     """
     import altair as alt
 
+    from cnnzoo.runtime.charts import offline
+
     if heat.ndim == 1:
         layers = _series(alt, heat, window)
     elif heat.ndim == 2:
@@ -51,7 +53,7 @@ def picture(heat: Heat, window: Window, image: Any, title: str, sentences: Seque
             f"`plot`: expected an input with 1 or 2 axes of positions; got {heat.ndim}. "
             "Plot slices of `map`."
         )
-    return (
+    chart = (
         alt.layer(*layers)
         .properties(title=heading(title, sentences), background="transparent")
         .configure_view(stroke=None)
@@ -59,6 +61,7 @@ def picture(heat: Heat, window: Window, image: Any, title: str, sentences: Seque
             labelColor=TEXT, titleColor=TEXT, domainColor=TEXT, tickColor=TEXT, grid=False
         )
     )
+    return offline(chart)
 
 
 def _series(alt: Any, heat: Heat, window: Window) -> list[Any]:

@@ -146,6 +146,8 @@ def tiles(
     """
     import altair as alt
 
+    from cnnzoo.runtime.charts import offline
+
     across = min(columns, len(images))
     rows = [
         {
@@ -167,8 +169,9 @@ def tiles(
         shape="square", size=side**2, color=TEXT, strokeWidth=1, opacity=0.4, filled=False
     )
     labels = base.mark_text(dy=-side / 2 - 8, color=TEXT, fontSize=11).encode(text="label:N")
-    return (
+    chart = (
         alt.layer(pictures, edges, labels, title=heading(title))
         .properties(width=width, height=height, background="transparent")
         .configure_view(stroke=None)
     )
+    return offline(chart)

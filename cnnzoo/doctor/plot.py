@@ -21,6 +21,8 @@ def plot_training(history: pd.DataFrame, measurements: pd.DataFrame) -> Any:
     """
     import altair as alt
 
+    from cnnzoo.runtime.charts import offline
+
     charts = []
     losses = [name for name in ("loss", "val_loss") if name in history]
     curves = history.melt("epoch", losses, "curve", "value")
@@ -47,4 +49,4 @@ def plot_training(history: pd.DataFrame, measurements: pd.DataFrame) -> Any:
                 tooltip=["layer", "step", alt.Tooltip(column, format=".3g")],
             )
         )
-    return alt.vconcat(*charts).resolve_scale(color="independent")
+    return offline(alt.vconcat(*charts).resolve_scale(color="independent"))

@@ -30,7 +30,7 @@ results = ablations.open_results(sys.argv[1])
 trials = results.trials
 metrics = [c for c in trials if c.startswith(("train_", "validation_", "test_"))]
 keys = [c for c in ("variant", "seed", "status", "params", "macs") if c in trials]
-print(results.deltas().to_csv(index=False))
+print(results.overall_deltas().to_csv(index=False))
 print(trials[keys + metrics].to_csv(index=False))
 """
 

@@ -1,17 +1,19 @@
-"""Tables of deltas for the terminal."""
+"""Tables of deltas for terminals and notebooks."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ablations.report.numbers import CI, bracket, decimals_of, fixed, p_value, usual_decimals
+from ablations.report.numbers import CI, bracket, decimals_of, fixed, usual_decimals
 from ablations.report.study.contents import Unfinished, unfinished_variants
 from ablations.report.study.tables import secondary as marked
+from ablations.report.table import Cell, Table, p_cell, sort_key, text_cell
 from ablations.report.wording import metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
-from cnnzoo.runtime.console import table
+from cnnzoo.runtime import console
 
 AT_THE_END = "at the end"
 """Stands for a verdict that is not tested while a study runs."""
@@ -20,50 +22,65 @@ UNLIMITED = 10_000
 """Width in characters if the output is no terminal: wide enough for any table."""
 
 
-def deltas_table(
+def short_deltas(
     deltas: pd.DataFrame,
     trials: pd.DataFrame,
     title: str = "",
     anytime: pd.DataFrame | None = None,
     *,
     secondary: bool = False,
-) -> Any:
-    """Return the deltas of one metric as a table of rich.
+) -> Table:
+    """Return the deltas of one metric in a few columns.
 
     With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts have
     a column instead of p, and the others are still to come, because testing them repeatedly would
     err more often. Verdicts that the claims of the report do not include are marked as secondary.
 
-    On a narrow terminal only the names of variants wrap. If variants have their pairs in different
-    seeds, the baseline's mean in the same seeds stands beside each mean.
+    If variants have their pairs in different seeds, the baseline's mean in the same seeds stands
+    beside each mean.
     """
     apart = len(set(deltas["baseline_mean"].dropna())) > 1
     usual, unfinished = usual_decimals(deltas), unfinished_variants(trials)
     by_now = None if anytime is None else anytime.set_index("variant")
-    cells = []
+    rows = []
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
         decimals = decimals_of(*size, usual, abs(row.baseline_mean) / 10)
-        cells.append(
+        *anytime_cells, verdict = _verdict_cells(row, unfinished, by_now, secondary=secondary)
+        rows.append(
             (
-                row.variant,
-                *([fixed(row.baseline_mean, decimals)] if apart else []),
-                fixed(row.level_mean, decimals),
-                fixed(row.delta, decimals, signed=True),
-                bracket(row.ci_low, row.ci_high, decimals),
-                *([p_value(row.p_adjusted)] if by_now is None else []),
-                row.n_pairs,
-                *_verdict_cells(row, unfinished, by_now, secondary=secondary),
+                text_cell(row.variant),
+                *(
+                    [_number(fixed(row.baseline_mean, decimals), row.baseline_mean)]
+                    if apart
+                    else []
+                ),
+                _number(fixed(row.level_mean, decimals), row.level_mean),
+                _number(fixed(row.delta, decimals, signed=True), row.delta),
+                _number(bracket(row.ci_low, row.ci_high, decimals), row.ci_low),
+                *([p_cell(row.p_adjusted)] if by_now is None else []),
+                _number(str(row.n_pairs), row.n_pairs),
+                *anytime_cells,
+                verdict,
             )
         )
     p_column = ("p (Holm)",) if by_now is None else ()
     verdict_columns = ("verdict",) if by_now is None else ("anytime p", "anytime", "verdict")
     means = ("baseline", "mean") if apart else ("mean",)
-    columns = ("variant", *means, "delta", CI, *p_column, "pairs", *verdict_columns)
-    right = [name for name in columns[1:-1] if name != "anytime"]
-    laid_out = table(columns, cells, right=right, title=title)
+    headers = ("variant", *means, "delta", CI, *p_column, "pairs", *verdict_columns)
+    return Table(title, headers, tuple(rows))
+
+
+def printed(table: Table) -> Any:
+    """Return a table of deltas as a table of rich.
+
+    On a narrow terminal only the names of variants wrap.
+    """
+    right = [name for name, numeric in zip(table.headers, table.numeric, strict=True) if numeric]
+    cells = [[cell.text for cell in row] for row in table.rows]
+    laid_out = console.table(table.headers, cells, right=right, title=table.title)
     for column in laid_out.columns:
-        column.no_wrap = column.header != "variant"
+        column.no_wrap = column.header != table.headers[0]
     return laid_out
 
 
@@ -103,24 +120,28 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
     return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
 
 
+def _number(text: str, value: float) -> Cell:
+    return Cell(text, sort_key(value))
+
+
 def _verdict_cells(
     row: Any,
     unfinished: Mapping[str, Unfinished],
     by_now: pd.DataFrame | None,
     *,
     secondary: bool,
-) -> tuple[str, ...]:
+) -> tuple[Cell, ...]:
     """Return the verdict, or while a study runs the anytime-valid one with its p."""
     verdict = row.verdict or _without_verdict(row, unfinished)
     if row.verdict and secondary:
         verdict = marked(row.verdict)
     if by_now is None:
-        return (verdict,)
+        return (text_cell(verdict),)
     now = by_now.loc[row.variant]
-    p = p_value(now["p_adjusted"]) if now["verdict"] else ""
+    p = p_cell(now["p_adjusted"]) if now["verdict"] else _number("", math.nan)
     final = AT_THE_END if row.verdict else verdict
     shown = marked(now["verdict"]) if secondary and now["verdict"] else now["verdict"]
-    return p, shown, final
+    return p, text_cell(shown), text_cell(final)
 
 
 def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:

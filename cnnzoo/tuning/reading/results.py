@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,6 +15,9 @@ from cnnzoo.zoo import get_model
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MAX_ROWS = 60
+"""Most trials of the text of a search; those in the middle are left out."""
 
 
 class SearchResults:
@@ -43,6 +47,24 @@ class SearchResults:
         statuses = [trial.status for trial in self.project.trials]
         counts = ", ".join(f"{statuses.count(name)} {name}" for name in dict.fromkeys(statuses))
         return f"<SearchResults in {self.directory}: {counts or 'no trials'}>"
+
+    def __str__(self) -> str:
+        if not self.project.trials:
+            return repr(self)
+        return f"{self!r}\n{self._short_trials().to_string(max_rows=MAX_ROWS, index=False)}"
+
+    def _repr_html_(self) -> str:
+        table = self._short_trials()._repr_html_() if self.project.trials else None
+        return f"<p>{escape(repr(self))}</p>{table or ''}"
+
+    def _short_trials(self) -> "pd.DataFrame":
+        """Return the trials with their levels and scores, without metrics and findings."""
+        from cnnzoo.tuning.reading.tables import column_of
+
+        trials = self.trials
+        repeated = [name for name in ("execution", "seed") if len(set(trials[name])) > 1]
+        levels = map(column_of, self.hyperparameters)
+        return trials[["trial", *repeated, "status", *levels, "score"]]
 
     @property
     def objective(self) -> Objective | None:

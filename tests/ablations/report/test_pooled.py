@@ -32,7 +32,7 @@ def results(outcome):
 
 def test_card_of_the_largest_effect_has_the_pooled_delta(results):
     pooled = results.posterior("loss").set_index("variant").loc["units=16", "pooled"]
-    delta = results.deltas("loss").set_index("variant").loc["units=16", "delta"]
+    delta = results.deltas("loss", full=True).set_index("variant").loc["units=16", "delta"]
     assert 0 < pooled < delta
     (card,) = [c for c in study_page(contents_of(results)).cards if "Largest" in c.word]
     assert card.more == f"test loss, units=16; shrunk to +{pooled:.3f} as the largest of 3"

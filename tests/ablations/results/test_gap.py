@@ -31,7 +31,7 @@ def test_gap_has_deltas_and_a_verdict(outcome):
 
 
 def test_gap_has_no_interval_for_new_data(outcome):
-    deltas = outcome(STUDY, told).deltas("gap")
+    deltas = outcome(STUDY, told).deltas("gap", full=True)
     assert deltas["new_data_low"].isna().all()
     assert list(deltas["new_data_method"]) == ["none: gap is not of the test split"]
 

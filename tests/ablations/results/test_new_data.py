@@ -60,7 +60,7 @@ def test_stored_study_has_the_interval_of_a_fixed_test_set(ran):
     held_out = HeldOut(size=60, pool=0, train=500)
     results = open_results(ran(held_out).directory)
     assert results.held_out == held_out
-    (row,) = results.deltas()[[*NEW_DATA]].itertuples(index=False)
+    (row,) = results.deltas(full=True)[[*NEW_DATA]].itertuples(index=False)
     d = outcome_deltas()
     assert row[:3] == pytest.approx(crossed_t(d.mean(), d))
     assert row.new_data_method == "seeds x examples"
@@ -69,7 +69,7 @@ def test_stored_study_has_the_interval_of_a_fixed_test_set(ran):
 def test_stored_study_has_the_interval_of_redrawn_splits(ran):
     held_out = HeldOut(size=60, pool=240, train=150)
     results = open_results(ran(held_out).directory)
-    (row,) = results.deltas()[[*NEW_DATA]].itertuples(index=False)
+    (row,) = results.deltas(full=True)[[*NEW_DATA]].itertuples(index=False)
     # 6 seeds in repetitions of 4 folds
     assert row[:3] == pytest.approx(corrected_t(outcome_deltas().mean(1), range(6), held_out))
     assert row.new_data_method == "corrected t"
@@ -78,7 +78,7 @@ def test_stored_study_has_the_interval_of_redrawn_splits(ran):
 def test_trials_without_a_known_test_split_have_no_interval(go):
     results, _ = go(stub_trials.STUDY)
     assert results.held_out is None
-    assert set(results.deltas()["new_data_method"]) == {
+    assert set(results.deltas(full=True)["new_data_method"]) == {
         "none: the trials have no outcomes by example"
     }
 
@@ -86,5 +86,5 @@ def test_trials_without_a_known_test_split_have_no_interval(go):
 def test_auto_seeds_have_an_interval_of_their_last_look(ran):
     study = replace(STUDY, seeds="auto", max_seeds=6)
     held_out = HeldOut(size=60, pool=240, train=150)
-    (row,) = ran(held_out, study).deltas()[[*NEW_DATA]].itertuples(index=False)
+    (row,) = ran(held_out, study).deltas(full=True)[[*NEW_DATA]].itertuples(index=False)
     assert row[:3] == pytest.approx(corrected_t(outcome_deltas().mean(1), range(6), held_out))

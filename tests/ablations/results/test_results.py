@@ -67,7 +67,11 @@ def test_history_has_one_row_per_epoch(outcome):
 
 def test_returned_tables_are_copies(outcome):
     results = outcome(STUDY, told)
-    for make in (lambda: results.trials, lambda: results.history, results.deltas):
+    for make in (
+        lambda: results.trials,
+        lambda: results.history,
+        lambda: results.deltas(full=True),
+    ):
         first = make()
         kept = first.copy()
         first.iloc[0, first.columns.get_loc("variant")] = "another"

@@ -61,7 +61,7 @@ def test_trial_on_one_of_several_data_sets_has_the_key_of_a_study_of_one():
 
 def test_deltas_of_all_data_sets_are_those_of_the_means(results):
     values = losses()
-    deltas = results.deltas("loss").set_index(["variant", "data"])
+    deltas = results.deltas("loss", full=True).set_index(["variant", "data"])
     assert sorted(deltas.index.get_level_values("data").unique()) == sorted([*DATA, "all"])
     means = values.mean(axis=0)
     theirs = scipy_stats.ttest_rel(means[0], means[2])
@@ -131,7 +131,7 @@ def test_failed_trial_on_one_data_set_loses_the_pair_of_all(outcome):
         failed = trial.data == "rotation" and trial.seed == 3 and "units" not in trial.settings
         return "ValueError: bad luck" if failed else told(trial)
 
-    deltas = outcome(STUDY, failing).deltas("loss").set_index(["variant", "data"])
+    deltas = outcome(STUDY, failing).deltas("loss", full=True).set_index(["variant", "data"])
     assert deltas.loc[("units=32", "all"), "n_pairs"] == 7
     assert deltas.loc[("units=32", "rotation"), "n_pairs"] == 7
     assert deltas.loc[("units=32", "digits"), "n_pairs"] == 8

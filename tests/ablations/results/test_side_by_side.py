@@ -100,7 +100,8 @@ def test_only_the_baseline_is_called_failed_if_it_failed(outcome):
     (cell,) = [cell for cell in deltas_table(contents, "test_loss").rows[0] if cell.verdict]
     assert cell.text == "none"
     console = Console(file=io.StringIO(), width=120)
-    console.print(terminal.deltas_table(bare.deltas(), bare.trials))
+    table = terminal.short_deltas(bare.deltas(full=True), bare.trials)
+    console.print(terminal.printed(table))
     assert "failed" not in console.file.getvalue()
 
 

@@ -15,7 +15,7 @@ from scipy.stats import ttest_1samp
 from ablations import Study, TrialResult
 from ablations.designs.planner import Planner
 from ablations.report.numbers import p_value
-from ablations.report.study.terminal import deltas_table
+from ablations.report.study.terminal import printed, short_deltas
 from ablations.running.progress import StudyProgress
 from ablations.running.trial import report_epoch
 
@@ -319,7 +319,7 @@ def test_deltas_table_leaves_out_intervals_of_one_pair():
     statuses = {"baseline": "done", "units=8": "done", "units=66": "failed"}
     trials = pd.DataFrame(statuses.items(), columns=["variant", "status"]).assign(reason="")
     console = Console(file=io.StringIO(), width=120)
-    console.print(deltas_table(pd.DataFrame([row, alone, none]), trials, "loss"))
+    console.print(printed(short_deltas(pd.DataFrame([row, alone, none]), trials, "loss")))
     cells = [line.split() for line in console.file.getvalue().splitlines()]
     assert ["units=8", "0.50", "+0.25", "[0.12,", "0.38]", "0.012", "3", "worse"] in cells
     assert ["units=8", "0.50", "+0.25", "1"] in cells
@@ -337,7 +337,7 @@ def test_means_of_different_seeds_are_shown_with_their_baseline():
 
     def lines_of(table):
         console = Console(file=io.StringIO(), width=120)
-        console.print(deltas_table(table, trials))
+        console.print(printed(short_deltas(table, trials)))
         return [line.split() for line in console.file.getvalue().splitlines()]
 
     lines = lines_of(deltas)
@@ -361,7 +361,7 @@ def test_narrow_terminal_folds_only_the_variant():
     row |= {"n_pairs": 6, "verdict": "inconclusive"}
     console = Console(file=io.StringIO(), width=80)
     trials = pd.DataFrame([{"variant": row["variant"], "status": "done", "reason": ""}])
-    console.print(deltas_table(pd.DataFrame([row]), trials, "accuracy"))
+    console.print(printed(short_deltas(pd.DataFrame([row]), trials, "accuracy")))
     (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
     minus = "\N{MINUS SIGN}"
     assert line.endswith(

@@ -33,7 +33,7 @@ def test_auto_seeds_are_added_only_for_open_verdicts(go, monkeypatch, cap, looks
     for least, most in itertools.pairwise(looks):
         expected += [(name, seed) for seed in range(least, most) for name in ("", "units=16")]
     assert ran == expected
-    deltas = results.deltas(["loss"]).set_index("variant")
+    deltas = results.deltas(["loss"], full=True).set_index("variant")
     assert deltas.loc["units=16", "look"] == len(looks)
     at_first = stats.deltas(results.trials[results.trials["seed"] < 6], ["test_loss"])
     p = at_first.set_index("variant").loc["units=8", "p"]
