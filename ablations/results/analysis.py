@@ -30,7 +30,7 @@ from ablations.study.errors import StudyError, check_known
 from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import TEST, WITHOUT_SPLIT, column_of, metric_of
+from cnnzoo.training.metric_names import WITHOUT_SPLIT, column_of, is_of_split, metric_of, name_of
 
 
 class Analysis:
@@ -179,12 +179,12 @@ class Analysis:
         StudyError
             If there is no such metric; the message suggests the nearest one.
         """
-        names = [metrics] if isinstance(metrics, str) else [*(metrics or self.study.metrics)]
+        given = [metrics] if isinstance(metrics, str) else [*(metrics or self.study.metrics)]
         stored = [
-            metric_of(name)
-            for name in self._trials
-            if name.startswith(TEST) or name in WITHOUT_SPLIT
+            metric_of(name) for name in self._trials if is_of_split(name) or name in WITHOUT_SPLIT
         ]
+        stored.sort(key=is_of_split)  # those of the test split first
+        names = [_name_of(text) for text in given]
         for name in names:
             check_known(name, stored, "The trials hold no metric")
         return comparable([*map(column_of, names)], self._loss_kinds, measured(self._trials))
@@ -211,12 +211,14 @@ class Analysis:
         -------
         pandas.DataFrame
             One row per variant and metric: see `ablations.stats.deltas`, or `sequential` for a
-            study whose seeds are "auto". The interval ``ci_low`` to ``ci_high`` is about other
-            seeds on the same data. Beside it stands the one for new data, ``new_data_low`` to
-            ``new_data_high``, with ``new_data_p`` and ``new_data_method``: see
-            `ablations.stats.new_data`. With several data sets there is a further column ``data``:
-            rows with "all" compare the means over the data sets, with the same seeds on each; the
-            others compare one data set, with Holm's correction over all variants and data sets.
+            study whose seeds are "auto". ``primary`` is true for the study's first metric; the
+            others are secondary: their p values are corrected apart. The interval ``ci_low`` to
+            ``ci_high`` is about other seeds on the same data. Beside it stands the one for new
+            data, ``new_data_low`` to ``new_data_high``, with ``new_data_p`` and
+            ``new_data_method``: see `ablations.stats.new_data`. With several data sets there is a
+            further column ``data``: rows with "all" compare the means over the data sets, with the
+            same seeds on each; the others compare one data set, with Holm's correction over all
+            variants and data sets.
             Then `heterogeneity` tells what to expect of new data.
 
         Raises
@@ -235,7 +237,11 @@ class Analysis:
         )
         table = pd.concat([overall.assign(data=ALL_DATA), each], ignore_index=True)
         table["new_data_method"] = table["new_data_method"].fillna("none: several data sets")
-        return table
+        return self._told_apart(table)
+
+    def _told_apart(self, deltas: pd.DataFrame) -> pd.DataFrame:
+        """Add the column that tells the primary metric from the secondary ones."""
+        return deltas.assign(primary=deltas["metric"] == self.compared()[0])
 
     def overall_deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Return the deltas of `overall_trials`: the rows of `deltas` for all data sets."""
@@ -245,7 +251,7 @@ class Analysis:
             packed = {key: result.outcomes for key, result in self._results.items()}
             looks = stats.looks(self.study.max_seeds) if self.study.seeds == AUTO else ()
             beside = stats.new_data(table, self._overall, self.held_out, packed, at=looks)
-            self._deltas[names] = table.join(beside)
+            self._deltas[names] = self._told_apart(table.join(beside))
         return self._deltas[names].copy()
 
     @property
@@ -450,3 +456,11 @@ class Analysis:
     def costs(self) -> pd.DataFrame:
         """Compare the first metric with its cost; see `ablations.stats.pareto`."""
         return stats.pareto(self._overall, self.compared()[0])
+
+
+def _name_of(given: str) -> str:
+    """Return the name of a metric as a user gives it; what is no metric stays as it is."""
+    try:
+        return name_of(given)
+    except ValueError:
+        return given
