@@ -9,11 +9,11 @@ from ablations.results import Results
 from ablations.results.trials import COSTS
 from ablations.stats.pairs import by_seed
 from ablations.study import Study
-from ablations.study.checks import METRICS_OF
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import ON_REQUEST, WITHOUT_SPLIT
+from cnnzoo.training.metric_names import ON_REQUEST, WITHOUT_SPLIT, name_of, parts_of
+from cnnzoo.training.metric_texts import STANDARD, STANDARD_NAMES, requested
 
 MEAN = "mean_"
 """Beginning of the name of a measure that is the mean of a training curve over the epochs."""
@@ -83,13 +83,15 @@ def known_measures(study: Study) -> list[str]:
     ['train_accuracy', 'validation_accuracy', 'test_accuracy']
     """
     names: list[str] = []
-    for task, metrics in METRICS_OF.items():
-        if set(study.metrics) <= {*metrics, *WITHOUT_SPLIT}:
+    standard = {parts_of(text).path for text in study.metrics} & {*STANDARD_NAMES}
+    for task, metrics in STANDARD.items():
+        if standard <= {*metrics}:
             of_splits = [name for name in metrics if name not in WITHOUT_SPLIT]
             names += [f"{split}_{name}" for name in of_splits for split in SPLITS]
             names += [f"{MEAN}{part}{name}" for name in CURVES[task] for part in ("val_", "")]
-    requested = [name for name in ON_REQUEST if name in study.metrics]
-    return [*dict.fromkeys(names), *SIGNED, *requested, *COSTS]
+    on_request = [name for name in ON_REQUEST if name in study.metrics]
+    further = [f"{split}_{name_of(text)}" for text in requested(study.metrics) for split in SPLITS]
+    return [*dict.fromkeys(names), *further, *SIGNED, *on_request, *COSTS]
 
 
 def variant_of(

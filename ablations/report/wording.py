@@ -11,7 +11,7 @@ from ablations.stats.metrics import Better
 from ablations.stats.verdicts import Verdict
 from ablations.study import Status
 from cnnzoo.levels import same
-from cnnzoo.training.metric_names import Direction, better_direction
+from cnnzoo.training.metric_names import BY_CLASS, Direction, better_direction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,9 @@ MOST_REASONS = 3
 
 DIGEST = re.compile("[0-9a-f]{32,}")
 
+METRIC_PARTS = re.compile(r"([^(\[]*)(.*)", re.DOTALL)
+"""The name of a metric, and its options, class or direction in brackets."""
+
 WORDS = {"gap": "generalization gap", "loss_gap": "generalization gap of the loss"}
 """Words for metrics whose names do not tell enough."""
 
@@ -46,12 +49,18 @@ def metric_words(metric: str) -> str:
     --------
     >>> metric_words("test_loss"), metric_words("val_macro_f1")
     ('test loss', 'validation macro f1')
-    >>> metric_words("loss_gap")
-    'generalization gap of the loss'
+    >>> metric_words("loss_gap"), metric_words("test_my_share[max]")
+    ('generalization gap of the loss', 'test my share')
+    >>> metric_words("test_top_k_categorical_accuracy(from_sorted_ids=True)")
+    'test top k categorical accuracy(from_sorted_ids=True)'
     """
     if metric in WORDS:
         return WORDS[metric]
-    return metric.replace("_", " ").replace("val ", "validation ", metric.startswith("val_"))
+    name, rest = METRIC_PARTS.fullmatch(metric).groups()  # type: ignore[union-attr]
+    if rest in (f"[{direction}]" for direction in Direction) and not name.endswith(BY_CLASS):
+        rest = ""
+    words = name.replace("_", " ").replace("val ", "validation ", name.startswith("val_"))
+    return f"{words}{rest}"
 
 
 def better_when(metric: str) -> str:

@@ -31,7 +31,7 @@ from ablations.study.errors import StudyError, check_known
 from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import TEST, WITHOUT_SPLIT, column_of, metric_of
+from cnnzoo.training.metric_names import WITHOUT_SPLIT, column_of, is_of_split, metric_of, name_of
 
 
 class Analysis:
@@ -180,12 +180,12 @@ class Analysis:
         StudyError
             If there is no such metric; the message suggests the nearest one.
         """
-        names = [metrics] if isinstance(metrics, str) else [*(metrics or self.study.metrics)]
+        given = [metrics] if isinstance(metrics, str) else [*(metrics or self.study.metrics)]
         stored = [
-            metric_of(name)
-            for name in self._trials
-            if name.startswith(TEST) or name in WITHOUT_SPLIT
+            metric_of(name) for name in self._trials if is_of_split(name) or name in WITHOUT_SPLIT
         ]
+        stored.sort(key=is_of_split)  # those of the test split first
+        names = [_name_of(text) for text in given]
         for name in names:
             check_known(name, stored, "The trials hold no metric")
         return comparable([*map(column_of, names)], self._loss_kinds, measured(self._trials))
@@ -223,7 +223,8 @@ class Analysis:
             seeds on each; the others compare one data set, with Holm's correction over all
             variants and data sets. Then `heterogeneity` tells what to expect of new data.
 
-            With `full`, further columns follow: ``variant`` and the others of
+            With `full`, further columns follow: ``variant``, ``primary`` (whether it is the study's
+            first metric; the p values of the others are corrected apart) and the others of
             `ablations.stats.deltas`, those of `ablations.stats.sequential` for a study whose seeds
             are "auto", and the interval for new data, ``new_data_low`` to ``new_data_high``, with
             ``new_data_p`` and ``new_data_method``; see `ablations.stats.new_data`.
@@ -253,7 +254,11 @@ class Analysis:
         )
         table = pd.concat([overall.assign(data=ALL_DATA), each], ignore_index=True)
         table["new_data_method"] = table["new_data_method"].fillna("none: several data sets")
-        return table
+        return self._told_apart(table)
+
+    def _told_apart(self, deltas: pd.DataFrame) -> pd.DataFrame:
+        """Add the column that tells the primary metric from the secondary ones."""
+        return deltas.assign(primary=deltas["metric"] == self.compared()[0])
 
     def overall_deltas(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Return the deltas of `overall_trials`, with all columns: those over all data sets."""
@@ -263,7 +268,7 @@ class Analysis:
             packed = {key: result.outcomes for key, result in self._results.items()}
             looks = stats.looks(self.study.max_seeds) if self.study.seeds == AUTO else ()
             beside = stats.new_data(table, self._overall, self.held_out, packed, at=looks)
-            self._deltas[names] = table.join(beside)
+            self._deltas[names] = self._told_apart(table.join(beside))
         return self._deltas[names].copy()
 
     @property
@@ -468,3 +473,11 @@ class Analysis:
     def costs(self) -> pd.DataFrame:
         """Compare the first metric with its cost; see `ablations.stats.pareto`."""
         return stats.pareto(self._overall, self.compared()[0])
+
+
+def _name_of(given: str) -> str:
+    """Return the name of a metric as a user gives it; what is no metric stays as it is."""
+    try:
+        return name_of(given)
+    except ValueError:
+        return given

@@ -87,7 +87,7 @@ def choosing_metric(trials: pd.DataFrame, metric: str) -> str:
     if name is None:
         raise StudyError(
             f"`metrics`: expected a metric of the validation split first, such as loss, because it "
-            f"chooses the best variant; got {metric}, which is of no single split."
+            f"chooses the best variant; got {metric}, which has no value on it."
         )
     done = trials["status"] == Status.DONE
     known = name in trials and done.any() and trials.loc[done, name].notna().all()

@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 from ablations.designs.planner import Planner
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
-from ablations.study.checks import METRICS_OF
 from ablations.study.errors import StudyError
 from cnnzoo.doctor.finding import MEASURE_MISSING
-from cnnzoo.training.metric_names import MINORITY
+from cnnzoo.training.metric_names import MINORITY, parts_of
+from cnnzoo.training.metric_texts import STANDARD, kind_of_metric
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
@@ -61,17 +61,19 @@ def measured(
 def check_task(study: Study, data: str, classes: float) -> None:
     """Raise StudyError if a metric does not fit the task of a data set."""
     task = "regression" if classes == 1 else "classification"
-    for name in study.metrics:
-        if name not in METRICS_OF[task]:
+    for text in study.metrics:
+        name = parts_of(text).path
+        if kind_of_metric(text) == "standard" and name not in STANDARD[task]:
             raise StudyError(
-                f"`metrics`: expected any of {', '.join(METRICS_OF[task])}, because {data} "
-                f"is a {task} task; got {name}."
+                f"`metrics`: expected any of {', '.join(STANDARD[task])}, because {data} "
+                f"is a {task} task; got {text}."
             )
 
 
 def check_measures(study: Study, baseline: TrialResult) -> None:
     """Raise StudyError if a metric of the study is not defined for the baseline."""
-    if MINORITY in study.metrics and not baseline.metrics["rare_classes"]:
+    names = {parts_of(text).path for text in study.metrics}
+    if MINORITY in names and not baseline.metrics["rare_classes"]:
         raise StudyError(
             f"`metrics`: expected metrics that the baseline has; got {MINORITY}, but no class of "
             f"{baseline.trial.data} has less than half of the training examples of the most "

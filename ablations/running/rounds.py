@@ -197,6 +197,7 @@ class Rounds:
                 " ".join(baseline.fingerprint for baseline in baselines),
                 baselines[0].arithmetic,
                 self._weights_version(_weights_of(self._measured)),
+                self._planner.study.metrics,
             )
         return context
 
@@ -251,7 +252,7 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
     # no process computes anything, so its arithmetic does not matter
     arithmetic = store.context.get("arithmetic", "")
     fingerprints = " ".join(info.fingerprint for info in infos.values())
-    context = context_of(study.model_name, fingerprints, arithmetic)
+    context = context_of(study.model_name, fingerprints, arithmetic, metrics=study.metrics)
     if context != store.context:
         return None
     for data, info in infos.items():

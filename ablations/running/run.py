@@ -263,14 +263,21 @@ def place_of(study: Study, directory: object) -> Path:
 
 
 def _engine_for(study: Study, engine: str) -> str:
-    """Return the engine, or the serial one if other processes cannot import the builder."""
-    return "serial" if study.model_name.startswith("__main__:") else engine
+    """Return the engine, or the serial one if other processes cannot import what is custom."""
+    return "serial" if _of_program(study) else engine
+
+
+def _of_program(study: Study) -> str:
+    """Return the builder and the metrics that the program itself defines, joined by commas."""
+    names = (study.model_name, *study.metrics)
+    return ", ".join(name for name in names if name.startswith("__main__:"))
 
 
 def _engine_notes(study: Study, name: str, asked: str) -> Iterator[str]:
     """Yield sentences on what the engine does not do as asked."""
     if name != asked:
-        yield f"Trials run one after the other, because the program itself defines {study.model}."
+        defined = _of_program(study)
+        yield f"Trials run one after the other, because the program itself defines {defined}."
     if study.timeout and name == "serial":
         yield (
             f"The timeout of {study.timeout:g} s and the retries do not apply, because the engine "

@@ -19,6 +19,9 @@ from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
+from cnnzoo.training.custom_metrics import import_metrics
+from cnnzoo.training.metric_names import ON_REQUEST
+from cnnzoo.training.metric_texts import requested
 from cnnzoo.training.outcomes import pack
 from cnnzoo.training.warm import WarmModels
 
@@ -59,7 +62,7 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     start = time.perf_counter()
     unrestored: Sequence[str] = ()
     try:
-        builder = find_builder(trial.model)  # before isolation: its module is imported for all
+        builder = _import(trial)
         with isolated() as unrestored:
             result = _train(builder, trial, report_to)
     except (Exception, SystemExit) as error:  # whatever fails, only this trial does
@@ -85,16 +88,19 @@ def measure_trial(trial: Trial) -> TrialResult:
     from cnnzoo.doctor.trial_doctor import missing_measures
     from cnnzoo.models.loaded_weights import loaded_digest
     from cnnzoo.training.evaluation import minority_classes
+    from cnnzoo.training.given_metrics import check_requested
     from cnnzoo.training.train import check_fit
 
     unrestored: Sequence[str] = ()
     try:
-        builder = find_builder(trial.model)
+        builder = _import(trial)
         with isolated() as unrestored:
             toggles, data_toggles = by_group(trial.settings)
             data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
             check_fit(model, data, trial.recipe)
+            info = data.info
+            check_requested(requested(trial.measures), info.classes, info.class_names, info.name)
             result = TrialResult(
                 trial,
                 Status.DONE,
@@ -110,11 +116,22 @@ def measure_trial(trial: Trial) -> TrialResult:
                 arithmetic=arithmetic(),
                 weights=loaded_digest(model),
                 loss=_loss_kind(model),
-                findings=(*_uncounted(model), *missing_measures(model, trial.measures)),
+                findings=(*_uncounted(model), *missing_measures(model, _of_doctor(trial))),
             )
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
         result = TrialResult(trial, Status.INFEASIBLE, reason=reason_of(error))
     return replace(result, unrestored=tuple(unrestored))
+
+
+def _import(trial: Trial) -> Builder:
+    """Import what the user defines, before isolation, because its modules are imported for all."""
+    builder = find_builder(trial.model)
+    import_metrics(trial.measures)
+    return builder
+
+
+def _of_doctor(trial: Trial) -> list[str]:
+    return [name for name in trial.measures if name in ON_REQUEST]
 
 
 def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResult:
@@ -123,6 +140,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     from cnnzoo.analysis.cost import macs
     from cnnzoo.doctor.trial_doctor import (
         doctor_of,
+        doubtful_metric,
         findings_of_trial,
         measures_of_trial,
         missing_measures,
@@ -154,6 +172,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         callbacks=callbacks,
         verbose=0,
         steps_per_execution=STEPS_PER_EXECUTION,
+        metrics=requested(trial.measures),
     )
     status, reason = Status.DONE, ""
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
@@ -165,9 +184,10 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         doctor, model, data, trial.recipe, trained.metrics, trained.history
     )
     # afterwards, because the findings must not depend on the study's metrics
-    measured = measures_of_trial(doctor, trial.measures)
-    if trial.measures:
-        findings += missing_measures(model, trial.measures, measured, doctor.watched)
+    measured = measures_of_trial(doctor, _of_doctor(trial))
+    if measures := _of_doctor(trial):
+        findings += missing_measures(model, measures, measured, doctor.watched)
+    findings += tuple(map(doubtful_metric, trained.notes))
     return TrialResult(
         trial,
         status,

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablations.study.checks import METRICS
 from cnnzoo.builders import by_group, find_builder
 from cnnzoo.runtime.error_text import line_of
 from cnnzoo.toggle import Level
@@ -14,7 +13,9 @@ from cnnzoo.training.metric_names import (
     SAME_NAME,
     WITHOUT_SPLIT,
     Direction,
+    name_of,
 )
+from cnnzoo.training.metric_texts import STANDARD_NAMES
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective
@@ -66,10 +67,12 @@ def find_counterpart(
     """
     name = objective_of(search).name
     plain = name.removeprefix(VALIDATION)
-    if "objective" in search.project.search and plain in METRICS:
-        return Counterpart(plain)  # a search of `cnnzoo.tune`, which measures as studies do
+    if "objective" in search.project.search:  # of `cnnzoo.tune`, which measures as studies do
+        further = {name_of(text): text for text in search.project.search.get("metrics", ())}
+        if plain in STANDARD_NAMES or plain in further:
+            return Counterpart(further.get(plain, plain))
     ends = (metric for end, metric in NEAREST.items() if plain == end or plain.endswith(f"_{end}"))
-    near = plain if plain in METRICS and plain not in WITHOUT_SPLIT else next(ends, "loss")
+    near = plain if plain in STANDARD_NAMES and plain not in WITHOUT_SPLIT else next(ends, "loss")
     if not name.startswith(VALIDATION):
         return Counterpart(near, f"{name} of the search is not a metric of Keras's validation data")
     if plain in SAME_NAME:

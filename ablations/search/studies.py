@@ -20,6 +20,7 @@ from ablations.stats.shared_blocks import shared_blocks
 from ablations.study import BASELINE, Study
 from cnnzoo.runtime.console import say
 from cnnzoo.signature import check_keywords
+from cnnzoo.training.metric_names import name_of
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective, SearchTrial
 
@@ -186,7 +187,7 @@ class SearchAblation:
         search, counterpart = self.studies.search, self.studies.counterpart
         names = [contender.name for contender in self.studies.contenders]
         scores = search.configurations.set_index("trial").loc[names, "score"]
-        metric = "" if counterpart.reason else counterpart.metric
+        metric = "" if counterpart.reason else name_of(counterpart.metric)
         measured = Objective(metric, objective_of(search).direction)
         return optimism(self.rivals.trials, scores, measured, self.studies.note)
 

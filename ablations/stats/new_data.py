@@ -45,7 +45,7 @@ from ablations.stats.pairs import Pairs, by_seed, pair
 from ablations.stats.sequential import shares_of
 from ablations.study import BASELINE, ENDED
 from cnnzoo.folds import HeldOut, fold_of
-from cnnzoo.training.metric_names import WITHOUT_SPLIT, metric_of
+from cnnzoo.training.metric_names import TEST, metric_of
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, unpack
 
 Array = NDArray[np.float64]
@@ -277,7 +277,7 @@ def new_data(
         level = 1 - (1 - confidence) * share
         if len(pairs.seeds) < 2 or not math.isfinite(row.delta):
             low, high, p, method = *NOTHING, ""
-        elif row.metric in WITHOUT_SPLIT:
+        elif not row.metric.startswith(TEST):
             low, high, p, method = *NOTHING, f"{NO_METHOD}{row.metric} is not of the test split"
         elif held_out is None:
             low, high, p, method = *NOTHING, UNKNOWN

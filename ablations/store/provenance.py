@@ -9,6 +9,7 @@ from ablations.store import Store
 from ablations.study import Study
 from cnnzoo.builders import find_builder
 from cnnzoo.runtime.code_version import difference, trial_versions
+from cnnzoo.training.custom_metrics import metric_versions
 
 PACKAGES = ("keras", "tensorflow", "numpy")
 
@@ -18,7 +19,13 @@ RUN_TRIAL = "ablations.running.trial"
 PROC = Path("/proc")
 
 
-def context_of(model: str, fingerprint: str, arithmetic: str, weights: str = "") -> dict[str, str]:
+def context_of(
+    model: str,
+    fingerprint: str,
+    arithmetic: str,
+    weights: str = "",
+    metrics: Sequence[str] = (),
+) -> dict[str, str]:
     """Return the context that results of a model on some data belong to.
 
     Parameters
@@ -31,13 +38,15 @@ def context_of(model: str, fingerprint: str, arithmetic: str, weights: str = "")
         How the training processes compute; see `cnnzoo.runtime.determinism`.
     weights
         Digest of the weights that builders load; "" if they load none.
+    metrics
+        Texts of the study's metrics.
 
     Returns
     -------
     dict
         The versions of `cnnzoo.runtime.code_version.trial_versions`, with ``data``, the
-        fingerprint; ``arithmetic``; ``weights`` if there are any; and ``model``, the version of a
-        custom builder's code.
+        fingerprint; ``arithmetic``; ``weights`` if there are any; and the versions of custom code:
+        ``model`` of a builder, and the text of each custom metric.
     """
     return trial_versions(
         RUN_TRIAL,
@@ -46,6 +55,7 @@ def context_of(model: str, fingerprint: str, arithmetic: str, weights: str = "")
         arithmetic=arithmetic,
         model=find_builder(model).version,
         weights=weights,
+        **metric_versions(metrics),
     )
 
 

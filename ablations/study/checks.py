@@ -8,8 +8,9 @@ from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
-from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import MINORITY, WITHOUT_SPLIT
+from cnnzoo.toggle import Level, ToggleError
+from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
+from cnnzoo.training.metric_texts import read_metrics
 from cnnzoo.training.recipe import Recipe
 
 AUTO = "auto"
@@ -46,14 +47,6 @@ LIST = "list"
 
 DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 """Designs that may have several data sets."""
-
-METRICS_OF = {
-    "classification": ("loss", "accuracy", "macro_f1", MINORITY, "nll", *WITHOUT_SPLIT),
-    "regression": ("loss", "mae", "rmse", *WITHOUT_SPLIT),
-}
-"""Metrics of ``cnnzoo.train`` by task."""
-
-METRICS = tuple(dict.fromkeys(name for names in METRICS_OF.values() for name in names))
 
 
 def check_model(model: object) -> str:
@@ -108,24 +101,25 @@ def check_recipe(recipe: object) -> Recipe:
 
 
 def check_metrics(metrics: object) -> tuple[str, ...]:
-    """Return the names of the metrics, each once."""
-    names = (metrics,) if isinstance(metrics, str) else metrics
-    if not isinstance(names, Sequence) or not names:
+    """Return the texts of the metrics, each once."""
+    try:
+        texts = read_metrics(metrics)
+    except ToggleError as error:
+        raise StudyError(str(error)) from error
+    if not texts:
         raise StudyError(
-            f"`metrics`: expected at least one of {', '.join(METRICS)}; got {metrics!r}."
+            f"`metrics`: expected at least one metric, such as loss or accuracy; got {metrics!r}."
         )
-    for name in names:
-        check_known(name, METRICS, "`metrics`: there is no metric")
-    return tuple(dict.fromkeys(names))
+    return texts
 
 
 def check_deciding_metric(metrics: Sequence[str], design: str, seeds: object) -> None:
     """Check that the first metric has a validation split, if results decide what is run."""
-    if metrics[0] in WITHOUT_SPLIT and (design == PATH or seeds == AUTO):
+    if validation_column_of(column_of(metrics[0])) is None and (design == PATH or seeds == AUTO):
         what = f"the design {PATH!r}" if design == PATH else f"seeds={AUTO!r}"
         raise StudyError(
             f"`metrics`: expected a metric of the validation split first, such as loss, because it "
-            f"decides what {what} runs next; got {metrics[0]}, which is of no single split."
+            f"decides what {what} runs next; got {metrics[0]}, which has no value on it."
         )
 
 
@@ -177,19 +171,21 @@ def check_count(count: object, least: int, name: str) -> int:
     raise StudyError(f"{name}: expected a whole number from {least} up; got {count!r}.")
 
 
-def check_margins(margins: Any, metrics: object) -> Settings:
-    """Return the margins by metric of the study."""
+def check_margins(margins: Any, metrics: Sequence[str]) -> Settings:
+    """Return the margins by name of the study's metrics."""
     if not isinstance(margins, Mapping):
         raise StudyError(
             f"`margins`: expected margins by metric, as in {{'accuracy': 0.005}}; got {margins!r}."
         )
+    names = {text: name_of(text) for text in metrics}
+    known = names | {name: name for name in names.values()}
     for name, margin in margins.items():
-        check_known(name, check_metrics(metrics), "`margins`: the study has no metric")
+        check_known(name, list(known), "`margins`: the study has no metric")
         if not _is_finite(margin) or margin <= 0:
             raise StudyError(
                 f"`margins`: expected a finite number above 0 for {name}; got {margin!r}."
             )
-    return Settings({name: float(margin) for name, margin in margins.items()})
+    return Settings({known[name]: float(margin) for name, margin in margins.items()})
 
 
 def check_name(name: object) -> str:

@@ -11,6 +11,7 @@ from cnnzoo.data.load import load_data
 from cnnzoo.levels import Settings, same
 from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, listed
 from cnnzoo.training.metric_names import ON_REQUEST
+from cnnzoo.training.metric_texts import requested
 from cnnzoo.training.recipe import Recipe
 
 
@@ -140,7 +141,10 @@ class Space(ToggleGroups):
             if name not in self.recipe and not same(level, self.default(name))
         }
         data = study.data_sets[0] if data is None else data
-        measures = tuple(name for name in ON_REQUEST if name in study.metrics)
+        measures = (
+            *(name for name in ON_REQUEST if name in study.metrics),
+            *requested(study.metrics),
+        )
         return Trial(study.model_name, data, Settings(settings), Recipe(**recipe), seed, measures)
 
     def check_trial(self, trial: Trial) -> None:

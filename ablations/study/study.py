@@ -72,13 +72,17 @@ class Study:
     recipe
         How every trial is trained.
     metrics
-        Metrics of the deltas: "loss", "accuracy", "macro_f1", "minority_f1", "nll", "mae" or
-        "rmse" on the test split; "gap" or "loss_gap" between the training and the validation
-        split, see `cnnzoo.train`; or what is measured on a batch of 32 training examples, by layers
-        with a trained kernel and a pass in training mode: "gradient_ratio", the gradient norm of
-        the first layer over that of the last one before training, and "dead_units", the share of
-        ReLU units that are 0 for every example after training. Where the design or the seeds
-        depend on results, the first metric decides, on the validation split.
+        Metrics of the deltas, the first one being the primary one: "loss", "accuracy", "macro_f1",
+        "minority_f1", "nll", "mae" or "rmse" on the test split; further ones as the `metrics` of
+        `cnnzoo.train`, such as "recall[cat]", ``keras.metrics.AUC()`` or ``(function, "max")``;
+        any of these on another split by "train_" or "val_" before its name; "gap" or "loss_gap"
+        between the training and the validation split; or what is measured on a batch of 32
+        training examples, by layers with a trained kernel and a pass in training mode:
+        "gradient_ratio", the gradient norm of the first layer over that of the last one before
+        training, and "dead_units", the share of ReLU units that are 0 for every example after
+        training. The study keeps them as texts, such as "AUC" and "module:function[max]". A trial
+        that did not measure a metric is trained again. Where the design or the seeds depend on
+        results, the first metric decides, on the validation split.
     margins
         By metric, the largest difference that does not matter. A verdict "equivalent" needs it.
     timeout
@@ -112,7 +116,7 @@ class Study:
     variants: Sequence[Mapping[str, Level]] = ()
     seeds: int | Sequence[int] | str = 10
     recipe: Recipe = field(default_factory=Recipe)
-    metrics: Sequence[str] = ("loss", "accuracy")
+    metrics: Sequence[Any] = ("loss", "accuracy")
     margins: Mapping[str, float] = field(default_factory=dict)
     timeout: float = 0.0
     retries: int = 1
@@ -120,6 +124,7 @@ class Study:
     name: str = ""
 
     def __post_init__(self) -> None:
+        metrics = check_metrics(self.metrics)
         checked: dict[str, Any] = {
             "model": check_model(self.model),
             "data": check_data(self.data),
@@ -129,8 +134,8 @@ class Study:
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
             "recipe": check_recipe(self.recipe),
-            "metrics": check_metrics(self.metrics),
-            "margins": check_margins(self.margins, self.metrics),
+            "metrics": metrics,
+            "margins": check_margins(self.margins, metrics),
             "timeout": check_timeout(self.timeout),
             "retries": check_count(self.retries, 0, "`retries`"),
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
@@ -243,7 +248,8 @@ class Trial:
         Seed of the split, the initial weights, the data order and the augmentation, each with a
         random stream of its own.
     measures
-        Metrics that are measured only on request, "gradient_ratio" and "dead_units".
+        Texts of the metrics that are measured only on request, see
+        ``cnnzoo.training.metric_texts.requested``; and "gradient_ratio" and "dead_units".
     """
 
     model: str

@@ -489,6 +489,15 @@ CODES = {
             (Stage.BEFORE, Stage.AFTER),
         ),
         Code(
+            "metric-doubtful",
+            "A metric is missing or misleads",
+            "A requested metric is not defined for the labels and predictions, or Keras computes "
+            "it in a way that differs from what it stands for.",
+            Severity.WARNING,
+            (Stage.AFTER,),
+            "Keras",
+        ),
+        Code(
             "macs-missing",
             "Multiplications are missing",
             "A layer's multiply-accumulates cannot be counted.",

@@ -17,6 +17,9 @@ DIVERGED = "diverged"
 MEASURE_MISSING = "measure-missing"
 """Code for a requested metric that is not defined for the model."""
 
+METRIC_DOUBTFUL = "metric-doubtful"
+"""Code for a requested metric that is missing, or that does not say what its name says."""
+
 MODES_DIFFER = "modes-differ"
 """Code for a model whose losses in training and inference mode differ."""
 

@@ -13,7 +13,7 @@ from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.doctor import Doctor
-from cnnzoo.doctor.finding import MEASURE_MISSING, Finding, Severity
+from cnnzoo.doctor.finding import MEASURE_MISSING, METRIC_DOUBTFUL, Finding, Severity
 from cnnzoo.doctor.fit_call import PROBE_EXAMPLES
 from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.doctor.moving_averages import check_moving_averages
@@ -153,6 +153,12 @@ def measures_of_trial(doctor: Doctor, measures: Sequence[str]) -> dict[str, floa
         "dead_units": measured[-1].dead_units if len(measured) > 1 else math.nan,
     }
     return {name: values[name] for name in measures if math.isfinite(values[name])}
+
+
+def doubtful_metric(note: str) -> Finding:
+    """Return the finding for a note of `cnnzoo.train` on a requested metric."""
+    remedy = "Compare the variants by another metric"
+    return CODES[METRIC_DOUBTFUL].finding(note, remedy)
 
 
 def missing_measures(

@@ -163,7 +163,11 @@ def loss_of(model: keras.Model) -> CompiledLoss:
             "unknown; build it as keras.Model(inputs, outputs)."
         )
     if len(outputs) != 1:
-        raise LabelError(f"`{model.name}`: expected a model with one output; got {len(outputs)}.")
+        raise LabelError(
+            f"`{model.name}`: expected a model with one output, whose loss and metrics are "
+            f"compared; got {len(outputs)}. Build and compile keras.Model(inputs, one_output), or "
+            "train this model with its own `fit`."
+        )
     loss = keras.losses.get(model.loss)
     function = getattr(getattr(loss, "fn", loss), "__name__", type(loss).__name__)
     choices = {choice.function: choice for choice in LOSSES.values()}

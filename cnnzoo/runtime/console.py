@@ -104,7 +104,7 @@ def table(
     from rich.text import Text
 
     laid_out = Table(
-        title=title,
+        title=Text(title) if title else None,  # brackets are no markup
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,15 +12,42 @@ from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
 from cnnzoo.training.batches import validation_stream
+from cnnzoo.training.given_metrics import check_requested, measure_requested
 from cnnzoo.training.metric_names import MINORITY
+from cnnzoo.training.metric_texts import read_requested
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, SAME
 from cnnzoo.training.penalties import WithoutPenalties
+from cnnzoo.training.predictions import Predictions
 
 PREDICTION_BATCH = 256
 """Examples per batch of a prediction."""
 
 
-def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
+class Evaluation(NamedTuple):
+    """What a model does on one split.
+
+    Attributes
+    ----------
+    metrics
+        Metrics by name.
+    outcomes
+        Outcomes of the examples by name, as `cnnzoo.training.outcomes` names them.
+    notes
+        By name, sentences on requested metrics that are missing or mislead.
+    """
+
+    metrics: dict[str, float]
+    outcomes: dict[str, NDArray[Any]]
+    notes: dict[str, str]
+
+
+def evaluate(
+    model: keras.Model,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    metrics: Any = (),
+    class_names: Sequence[str] = (),
+) -> dict[str, float]:
     """Evaluate a compiled model with metrics that are comparable across losses.
 
     Parameters
@@ -29,6 +56,11 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
         A compiled ``keras.Model`` with one output.
     x, labels
         Examples, and their class ids, or numbers for a regression, of shape (n,).
+    metrics
+        Further metrics, as in `cnnzoo.train`. A metric that is not defined for these labels and
+        outputs is left out.
+    class_names
+        Names of the class ids, for metrics such as "recall[cat]"; the ids if left out.
 
     Returns
     -------
@@ -45,16 +77,20 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
     ------
     LabelError
         If the labels do not fit the loss.
+    ToggleError
+        If a metric is unknown or does not fit the labels.
 
     Examples
     --------
     >>> import cnnzoo
     >>> digits = cnnzoo.load_data("digits")
     >>> model = cnnzoo.mlp(input_shape=digits.info.input_shape, seed=0)
-    >>> list(evaluate(model, *digits.test))
-    ['loss', 'accuracy', 'macro_f1', 'nll']
+    >>> list(evaluate(model, *digits.test, metrics=["recall[3]"]))
+    ['loss', 'accuracy', 'macro_f1', 'nll', 'recall[3]']
     """
-    return evaluate_each(model, x, labels)[0]
+    texts = read_requested(metrics)
+    check_requested(texts, loss_of(model).classes, class_names, "labels")
+    return evaluate_each(model, x, labels, metrics=texts, class_names=class_names).metrics
 
 
 def evaluate_each(
@@ -64,7 +100,9 @@ def evaluate_each(
     *,
     outcomes: bool = False,
     minority: Sequence[int] = (),
-) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
+    metrics: Sequence[str] = (),
+    class_names: Sequence[str] = (),
+) -> Evaluation:
     """Evaluate a compiled model, and return the outcome of each example too.
 
     Parameters
@@ -76,13 +114,17 @@ def evaluate_each(
     minority
         Ids of the rare classes, see `minority_classes`. If one of them occurs among the labels or
         the predictions, there is a metric "minority_f1", the mean of the F1 of those that do.
+    metrics
+        Texts of requested metrics, see `cnnzoo.training.metric_texts.requested`.
+    class_names
+        Names of the class ids.
 
     Returns
     -------
-    tuple
-        The metrics of `evaluate`, and the outcomes by name, as `cnnzoo.training.outcomes` names
-        them: "correct" and, if there is an "nll", "nll"; or "error" for a regression; and "loss"
-        if it is the mean of the examples' losses. None if an output is not finite.
+    Evaluation
+        The metrics of `evaluate`, and the outcomes: "correct" and, if there is an "nll", "nll"; or
+        "error" for a regression; and "loss" if it is the mean of the examples' losses. There are
+        none if an output is not finite.
     """
     loss = loss_of(model)
     if not len(x) == len(labels) > 0:
@@ -97,37 +139,43 @@ def evaluate_each(
         "loss": loss.measure(targets, outputs) if follows else _keras_loss(model, x, targets)
     }
     each: dict[str, NDArray[Any]] = {}
+    predictions: Predictions | None = None
     if loss.classes == 1:
         errors = outputs.astype("float64") - targets
         measured["mae"] = float(np.abs(errors).mean())
         measured["rmse"] = float(np.sqrt(np.square(errors).mean()))
         each[ERROR] = errors.ravel()
+        given = targets.ravel(), outputs.ravel()
     else:
         probabilities = loss.choice.probabilities(outputs, logits=loss.logits)
         one_hot = loss.choice.labels == "one-hot"
         ids = targets.argmax(1) if one_hot else targets.ravel().astype("int64")
-        predicted = probabilities.argmax(1)
-        # the largest of numbers that include NaN is the first NaN, so the class 0
-        told = not np.isnan(probabilities).any()
-        measured["accuracy"] = float((predicted == ids).mean()) if told else math.nan
-        f1 = _f1_by_class(ids, predicted, loss.classes)
-        measured["macro_f1"] = float(f1[~np.isnan(f1)].mean()) if told else math.nan
-        each[CORRECT] = predicted == ids
-        if loss.tells_probabilities(outputs):
+        are_probabilities = loss.tells_probabilities(outputs)
+        predictions = Predictions(
+            ids, probabilities, class_names, are_probabilities=are_probabilities
+        )
+        told = predictions.are_numbers
+        measured["accuracy"] = float(predictions.correct.mean()) if told else math.nan
+        measured["macro_f1"] = predictions.measure("macro_f1")
+        each[CORRECT] = predictions.correct
+        if are_probabilities:
             likelihoods = probabilities[np.arange(len(ids)), ids]
             smallest = np.finfo("float32").tiny
             each[NLL] = -np.log(np.maximum(likelihoods, smallest))
             measured["nll"] = float(each[NLL].mean())
-        rare = f1[[*minority]]
+        rare = predictions.by_class["f1"][[*minority]]
         if not np.isnan(rare).all():
             measured[MINORITY] = float(np.nanmean(rare)) if told else math.nan
+        given = ids, probabilities
+    further, notes = measure_requested(metrics, *given, predictions)
+    measured |= further
     if not outcomes or not np.isfinite(outputs).all():
-        return measured, {}
+        return Evaluation(measured, {}, notes)
     if follows:
         each[LOSS] = loss.measure_each(targets, outputs)
     elif NLL in each and math.isclose(measured["loss"], measured["nll"], rel_tol=SAME):
         each[LOSS] = each[NLL]
-    return measured, each
+    return Evaluation(measured, each, notes)
 
 
 def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> float:
@@ -157,15 +205,6 @@ def minority_classes(labels: NDArray[Any], classes: int) -> list[int]:
         return []
     counts = np.bincount(labels, minlength=classes)
     return [int(rare) for rare in np.flatnonzero(2 * counts < counts.max())]
-
-
-def _f1_by_class(ids: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.float64]:
-    """Return the F1 of each class; NaN where it is neither among the labels nor predicted."""
-    hits = np.bincount(ids[predicted == ids], minlength=classes)
-    both = np.bincount(ids, minlength=classes) + np.bincount(predicted, minlength=classes)
-    f1: NDArray[np.float64] = np.full(len(both), np.nan)
-    np.divide(2 * hits, both, out=f1, where=both > 0)
-    return f1
 
 
 def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:

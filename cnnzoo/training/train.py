@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data, DataError
+from cnnzoo.data.source import SPLITS
 from cnnzoo.kinds import AXES, may_be_grey
 from cnnzoo.models.compiled_loss import CompiledLoss, loss_of
 from cnnzoo.models.image_format import channels_first
@@ -24,6 +25,8 @@ from cnnzoo.training.batches import batch_stream, validation_stream
 from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbacks
 from cnnzoo.training.class_weights import check_class_weight, class_weights
 from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each, minority_classes
+from cnnzoo.training.given_metrics import check_requested
+from cnnzoo.training.metric_texts import read_requested
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.zoo import build
@@ -56,6 +59,9 @@ class Trained:
         Outcome of each test example by name, in the order of the test split: "correct" and "nll"
         (negative log-likelihood), or "error" (output minus target) for a regression, and "loss".
         An outcome that is unknown is missing.
+    notes
+        A sentence on each requested metric that is missing, or that Keras computes in a way that
+        misleads: on the last split where it is.
     """
 
     model: keras.Model
@@ -63,6 +69,7 @@ class Trained:
     metrics: dict[str, float]
     seconds: float
     outcomes: dict[str, NDArray[Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -74,6 +81,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | None = None,
     steps_per_execution: int = 1,
+    metrics: Any = (),
     **toggles: Any,
 ) -> Trained:
     """Train a model by a recipe and evaluate it on every split.
@@ -99,6 +107,20 @@ def train(
         Number of steps per call of the compiled training function. More is faster, but batch
         callbacks run only once per call. It is 1 if the schedule changes the learning rate at
         every step. The model keeps the value.
+    metrics
+        Further metrics that are measured on every split after training: one or a list of
+
+        - a metric of the predictions of a classifier: "precision[CLASS]", "recall[CLASS]",
+          "f1[CLASS]" or "auc[CLASS]", with the name of a class; "macro_recall", "weighted_f1" and
+          so on, the mean over the classes; "top_k_accuracy[K]"; "ece" or "ece[BINS]", the expected
+          calibration error (Guo et al. 2017) with 15 bins; "brier";
+        - a metric of Keras, as a name, an instance or a text:
+          ``"mean_absolute_percentage_error"``, ``keras.metrics.AUC(curve="PR")``,
+          ``"AUC(curve='PR')"``;
+        - a custom function ``f(y_true, y_pred)`` of class ids (n,) and probabilities (n, classes),
+          or of targets and outputs of a regression, both (n,), which returns a number or one per
+          example; or a subclass of ``keras.metrics.Metric``, or its instance. If its name does not
+          tell whether lower or higher is better, a pair does: ``(share, "max")``.
     **toggles
         Toggles of the model, if it is built here.
 
@@ -122,6 +144,8 @@ def train(
     """
     recipe = recipe or Recipe()
     _check_types(model, data, recipe)
+    texts = read_requested(metrics)
+    check_requested(texts, data.info.classes, data.info.class_names, data.info.name)
     if isinstance(model, str):
         settings = {"input_shape": data.info.input_shape, "classes": data.info.classes, **toggles}
         model = build(model, seed=seed, **settings)
@@ -142,17 +166,27 @@ def train(
         steps_per_execution=steps_per_execution,
     )
     seconds = time.perf_counter() - start
-    metrics: dict[str, float] = {}
+    measured: dict[str, float] = {}
     outcomes: dict[str, NDArray[Any]] = {}
+    notes: dict[str, str] = {}
     minority = minority_classes(data.train.y, data.info.classes)
-    for name in ("train", "validation", "test"):
+    for name in SPLITS:
         split = getattr(data, name)
         if len(split.x):
-            measured, outcomes = evaluate_each(
-                model, *split, outcomes=name == "test", minority=minority
+            evaluation = evaluate_each(
+                model,
+                *split,
+                outcomes=name == "test",
+                minority=minority,
+                metrics=texts,
+                class_names=data.info.class_names,
             )
-            metrics |= {f"{name}_{metric}": value for metric, value in measured.items()}
-    return Trained(model, history, metrics | gaps(metrics), seconds, outcomes)
+            outcomes = evaluation.outcomes
+            notes |= {each: f"{name}: {note}" for each, note in evaluation.notes.items()}
+            measured |= {f"{name}_{metric}": value for metric, value in evaluation.metrics.items()}
+    return Trained(
+        model, history, measured | gaps(measured), seconds, outcomes, tuple(notes.values())
+    )
 
 
 def gaps(metrics: Mapping[str, float]) -> dict[str, float]:

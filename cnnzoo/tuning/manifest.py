@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from cnnzoo.builders import find_builder, kind_of, path_of
 from cnnzoo.data.dataset import DataInfo
 from cnnzoo.runtime.code_version import difference, trial_versions
 from cnnzoo.runtime.files import LockedError, lock
+from cnnzoo.training.custom_metrics import metric_versions
 from cnnzoo.tuning.oracle import settings_of
 from cnnzoo.tuning.records import ORACLE, SEARCH, SearchError, write_json
 from cnnzoo.tuning.trainer import Plan
@@ -52,6 +53,7 @@ def describe(plan: Plan, info: DataInfo, tuner: Any, oracle: Any) -> dict[str, A
         "others": dict(space.others),
         "recipe": asdict(plan.recipe),
         "objective": asdict(plan.objective),
+        **({"metrics": [*plan.metrics]} if plan.metrics else {}),
         "seeds": [*plan.seeds],
         "fingerprint": info.fingerprint,
         "tuner": maker if isinstance(maker, str) else maker.__name__,
@@ -68,7 +70,7 @@ def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
     return {name: value for name, value in purpose.items() if name in accepted}
 
 
-def versions_of(model: Any, weights: str = "") -> dict[str, str]:
+def versions_of(model: Any, weights: str = "", metrics: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions that the scores of a model depend on.
 
     Parameters
@@ -77,14 +79,20 @@ def versions_of(model: Any, weights: str = "") -> dict[str, str]:
         The searched model.
     weights
         Digest of the weights that its builder loads; "" if it loads none.
+    metrics
+        Texts of the requested metrics.
 
     Returns
     -------
     dict
         The versions of `cnnzoo.runtime.code_version.trial_versions`, with the version of a custom
-        model's code under its name, and ``weights`` if its builder loads any.
+        model's and a custom metric's code under its name, and ``weights`` if its builder loads any.
     """
-    others = {path_of(model): find_builder(model).version, "weights": weights}
+    others = {
+        path_of(model): find_builder(model).version,
+        "weights": weights,
+        **metric_versions(metrics),
+    }
     return trial_versions(RUN_TRIAL, PACKAGES, **others)
 
 

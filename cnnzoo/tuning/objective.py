@@ -2,12 +2,13 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnzoo.data.dataset import Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.training.metric_names import ALIASES, Direction, better_direction
+from cnnzoo.training.metric_names import ALIASES, Direction, better_direction, name_of
+from cnnzoo.training.metric_texts import is_requested, read_metrics, requested
 from cnnzoo.tuning.records import Objective
 
 OBJECTIVES: dict[Task, tuple[str, ...]] = {
@@ -21,7 +22,38 @@ USUAL: dict[Task, str] = {"classification": "val_accuracy", "regression": "val_r
 """Default objectives: metrics that all losses share."""
 
 
-def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
+def requested_objective(given: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return an objective as a name and a direction, and the text of the metric that it requests.
+
+    Parameters
+    ----------
+    given
+        A metric as in `cnnzoo.train`, by its text with or without "val_" before it, or a pair of
+        it and the direction; or an objective as in `read_objective`, which is returned unchanged
+        and requests nothing.
+
+    Examples
+    --------
+    >>> requested_objective(("val_macro_recall", "max"))
+    (('val_macro_recall', 'max'), ('macro_recall',))
+    >>> requested_objective("val_loss")
+    ('val_loss', ())
+    """
+    metric, direction = given, None
+    if isinstance(given, tuple | list) and len(given) == 2:
+        metric, direction = given
+    if not is_requested(metric):
+        return given, ()
+    if direction is not None:
+        _check_direction(metric, direction)
+    (text,) = requested(read_metrics([given]))
+    name = name_of(text)
+    return (f"val_{name}", better_direction(name)), (text,)
+
+
+def choose_objective(
+    given: Any, proposer: Any, task: Task, metrics: Sequence[str] = ()
+) -> Objective:
     """Return the given objective, that of the tuner, or the default.
 
     Parameters
@@ -32,6 +64,8 @@ def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
         The ``keras_tuner.Objective`` of a tuner, or None.
     task
         Task of the data.
+    metrics
+        Texts of the requested metrics.
 
     Raises
     ------
@@ -46,9 +80,9 @@ def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
     if (
         proposer is None or proposer.name == "default_objective"
     ):  # KerasTuner's name for no objective
-        return read_objective(USUAL[task] if given is None else given, task)
-    own = read_objective(proposer, task)
-    asked = own if given is None else read_objective(given, task)
+        return read_objective(USUAL[task] if given is None else given, task, metrics)
+    own = read_objective(proposer, task, metrics)
+    asked = own if given is None else read_objective(given, task, metrics)
     if asked != own:
         raise ToggleError(
             f"`objective`: expected {own.name} ({own.direction}), the objective of `tuner`; got "
@@ -57,7 +91,7 @@ def choose_objective(given: Any, proposer: Any, task: Task) -> Objective:
     return own
 
 
-def read_objective(given: Any, task: Task) -> Objective:
+def read_objective(given: Any, task: Task, metrics: Sequence[str] = ()) -> Objective:
     """Validate an objective.
 
     Parameters
@@ -66,6 +100,8 @@ def read_objective(given: Any, task: Task) -> Objective:
         A name, a pair of name and direction ("min" or "max"), or a ``keras_tuner.Objective``.
     task
         Task of the data.
+    metrics
+        Texts of the requested metrics.
 
     Raises
     ------
@@ -77,7 +113,7 @@ def read_objective(given: Any, task: Task) -> Objective:
     >>> read_objective("val_macro_f1", "classification")
     Objective(name='val_macro_f1', direction='max')
     """
-    known = OBJECTIVES[task]
+    known = (*OBJECTIVES[task], *(f"val_{name_of(text)}" for text in metrics))
     name: Any = given
     direction: Any = None
     if isinstance(given, tuple | list) and len(given) == 2:
@@ -90,11 +126,15 @@ def read_objective(given: Any, task: Task) -> Objective:
             f"{_nearest(str(name), known)}"
         )
     direction = better_direction(name) if direction is None else direction
+    _check_direction(name, direction)
+    return Objective(name, Direction(direction))
+
+
+def _check_direction(metric: object, direction: object) -> None:
     if direction not in list(Direction):
         raise ToggleError(
-            f"Direction of `objective` {name}: expected 'min' or 'max'; got {direction!r}."
+            f"Direction of `objective` {metric}: expected 'min' or 'max'; got {direction!r}."
         )
-    return Objective(name, Direction(direction))
 
 
 def score_failures(trials: Mapping[str, Any], direction: Direction) -> dict[str, Any]:

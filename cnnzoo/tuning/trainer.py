@@ -11,12 +11,13 @@ import keras_tuner
 
 from cnnzoo.data import Data
 from cnnzoo.doctor.likelihood import check_likelihood
-from cnnzoo.doctor.trial_doctor import doctor_of, findings_of_trial
+from cnnzoo.doctor.trial_doctor import doctor_of, doubtful_metric, findings_of_trial
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, fix_arithmetic
 from cnnzoo.runtime.error_text import line_of, reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
-from cnnzoo.training.evaluation import evaluate
+from cnnzoo.training.custom_metrics import import_metrics
+from cnnzoo.training.evaluation import evaluate_each
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import fit
 from cnnzoo.training.warm import WarmModels
@@ -47,6 +48,8 @@ class Plan:
         Directory of the search.
     checkpoints
         Whether to save each trained model.
+    metrics
+        Texts of requested metrics, see `cnnzoo.training.metric_texts.requested`.
     """
 
     model: Any
@@ -57,6 +60,7 @@ class Plan:
     seeds: tuple[int, ...]
     directory: Path
     checkpoints: bool = False
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,20 @@ class Trainer:
         The data, or what `cnnzoo.load_data` loads it from.
     objective
         Name of the metric that is the score.
+    metrics
+        As of `Plan`.
     """
 
-    def __init__(self, hypermodel: ZooHyperModel, source: object, objective: str) -> None:
+    def __init__(
+        self,
+        hypermodel: ZooHyperModel,
+        source: object,
+        objective: str,
+        metrics: tuple[str, ...] = (),
+    ) -> None:
         self.hypermodel, self.source, self.objective = hypermodel, source, objective
+        self.metrics = metrics
+        import_metrics(metrics)
         self._data_sets: dict[Any, Data] = {}
         self._warm = WarmModels()
 
@@ -190,11 +204,20 @@ class Trainer:
         curves = dict(history)
         history.pop("learning_rate", None)  # not a result
         last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
-        validation = evaluate(model, *data.validation)
+        evaluation = evaluate_each(
+            model,
+            *data.validation,
+            metrics=self.metrics,
+            class_names=data.info.class_names,
+        )
+        validation = evaluation.metrics
         metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         evaluated = {f"validation_{name}": value for name, value in validation.items()}
-        findings = findings_of_trial(doctor, model, data, recipe, evaluated, curves)
+        findings = (
+            *findings_of_trial(doctor, model, data, recipe, evaluated, curves),
+            *map(doubtful_metric, evaluation.notes.values()),
+        )
         training = {"metrics": finite, "epochs": len(history["loss"]), "findings": findings}
         broken = [name for name in metrics if name not in finite]
         if broken:
@@ -203,8 +226,9 @@ class Trainer:
                 f"{recipe.epochs}"
             )
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
-        if self.objective not in finite:  # only the likelihood can be missing
-            reason = str(check_likelihood(model, evaluated))
+        if self.objective not in finite:
+            name = self.objective.removeprefix("val_")
+            reason = evaluation.notes.get(name) or str(check_likelihood(model, evaluated))
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
         return {**training, "status": TrialStatus.DONE, "score": finite[self.objective]}
 
@@ -248,7 +272,7 @@ def prepare_worker(plan: Plan) -> None:
     """Prepare a worker process for a search: make its arithmetic deterministic, keep the plan."""
     fix_arithmetic()
     hypermodel = make_hypermodel(plan.model, plan.space, plan.recipe)
-    _trainers[:] = [Trainer(hypermodel, plan.data, plan.objective.name)]
+    _trainers[:] = [Trainer(hypermodel, plan.data, plan.objective.name, plan.metrics)]
 
 
 def run_in_worker(run: SeedRun) -> SeedResult:

@@ -19,6 +19,7 @@ from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.runtime.keras_backend import refusal_of_backend
 from cnnzoo.toggle import Toggle, ToggleError
+from cnnzoo.training.metric_texts import read_requested, requested
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.records import SearchError
 from cnnzoo.tuning.space import Search, keywords_of, make_space
@@ -43,6 +44,7 @@ def tune(
     *,
     tuner: Any = "random",
     objective: Any = None,
+    metrics: Any = (),
     trials: int | None = None,
     seeds: int = 1,
     recipe: Recipe | None = None,
@@ -85,8 +87,10 @@ def tune(
         the recipe (an instance its own ``max_epochs``), each trial from the beginning.
     objective
         A metric of `cnnzoo.evaluate` on the validation data, such as "val_loss", "val_macro_f1" or
-        "val_rmse"; or with a direction, ``("val_loss", "min")``. By default, that of a Tuner
-        instance, else "val_accuracy", or "val_rmse" for a regression.
+        "val_rmse"; or with a direction, ``("val_loss", "min")``; or any of `metrics`. By default,
+        that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression.
+    metrics
+        Further metrics on the validation data, as in `cnnzoo.train`, such as "recall[cat]".
     trials
         Maximum number of trials. By default, a grid is searched to its end, Hyperband goes through
         its brackets once, and the others make 20.
@@ -142,9 +146,10 @@ def tune(
         preload(PRELOADED)  # while this process imports Keras too
     from cnnzoo.runtime.determinism import fix_arithmetic
     from cnnzoo.runtime.isolation import isolated
+    from cnnzoo.training.given_metrics import check_requested
     from cnnzoo.tuning.kerastuner_private import make_resumable
     from cnnzoo.tuning.manifest import begin, check_directory, describe, locked, versions_of
-    from cnnzoo.tuning.objective import choose_objective
+    from cnnzoo.tuning.objective import choose_objective, requested_objective
     from cnnzoo.tuning.oracle import check_epochs, make_oracle
     from cnnzoo.tuning.reading.results import SearchResults
     from cnnzoo.tuning.trainer import Plan, Trainer
@@ -152,17 +157,21 @@ def tune(
     hypermodel = _hypermodel(model, search, recipe, fixed)
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
+    objective, further = requested_objective(objective)
+    texts = requested((*read_requested(metrics), *further))
     if workers > 1:
         check_importable(hypermodel.model, workers, hypermodel.space)
+        _check_importable_metrics(texts, workers)
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
-    trainer = Trainer(hypermodel, data, "")
+    trainer = Trainer(hypermodel, data, "", texts)
     loaded = _load_data(trainer, data, seed)
     info = loaded.info
+    check_requested(texts, info.classes, info.class_names, info.name)
     with isolated() as changed_state:
         hypermodel.check(loaded, seed)
-    goal = choose_objective(objective, _objective_of(tuner), info.task)
+    goal = choose_objective(objective, _objective_of(tuner), info.task, texts)
     trainer.objective = goal.name
     plan = Plan(
         model=hypermodel.model,
@@ -173,6 +182,7 @@ def tune(
         seeds=tuple(range(seed, seed + seeds)),
         directory=place,
         checkpoints=checkpoints,
+        metrics=texts,
     )
     if progress:
         for note in info.notes:
@@ -182,7 +192,7 @@ def tune(
     check_epochs(oracle, hypermodel.space)
     make_resumable(oracle)
     with locked(place), lost_interruptions() as raise_lost:
-        versions = versions_of(plan.model, hypermodel.weights)
+        versions = versions_of(plan.model, hypermodel.weights, texts)
         begin(place, describe(plan, info, tuner, oracle), versions)
         if workers == 1 and changed_state:
             raise _changed_state_error(changed_state)
@@ -261,6 +271,15 @@ def _check_process() -> None:
             f"`tune` runs on one machine, and {CHIEF} is set in the environment. Unset it, or "
             "search with cnnzoo.hypermodel and a tuner of KerasTuner."
         )
+
+
+def _check_importable_metrics(texts: Sequence[str], workers: int) -> None:
+    for text in texts:
+        if text.startswith("__main__:"):
+            raise ToggleError(
+                f"`metrics`: expected, with workers={workers}, metrics that worker processes can "
+                f"import; got {text}. Define it in a module, or use workers=1."
+            )
 
 
 def _check_counts(**counts: int) -> None:

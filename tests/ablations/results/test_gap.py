@@ -42,7 +42,7 @@ def test_gap_does_not_choose_the_best_variant(outcome):
         results.best_variant()
     assert str(refused.value) == (
         "`metrics`: expected a metric of the validation split first, such as loss, because it "
-        "chooses the best variant; got gap, which is of no single split."
+        "chooses the best variant; got gap, which has no value on it."
     )
 
 

@@ -1,10 +1,13 @@
 """Studies of metrics that the doctor measures on request."""
 
+import keras
 import pytest
+from helpers import own_metrics
 
 from ablations import Study, StudyError, open_results, plan, run
 from ablations.study.space import Space
 from cnnzoo import Recipe
+from cnnzoo.runtime.code_version import code_version
 
 STUDY = {
     "model": "mlp",
@@ -61,6 +64,48 @@ def test_minority_f1_needs_rare_classes():
     assert (
         len(plan(Study(**{**STUDY, **skewed}, factors=factors, metrics=metrics), engine="serial"))
         == 2
+    )
+
+
+def test_requested_metrics_are_stored_by_text_and_told_apart(tmp_path):
+    metrics = [
+        *("accuracy", "recall[3]", "train_loss"),
+        *((own_metrics.share, "max"), "val_share", keras.metrics.AUC(num_thresholds=50)),
+    ]
+    study = Study(**STUDY, factors={"depth": [1, 2]}, metrics=metrics, margins={"share[max]": 0.5})
+    run(study, tmp_path / "study", engine="serial", progress=False)
+    results = open_results(tmp_path / "study")
+    assert study == Study.from_dict(study.to_dict())
+    assert results.study.metrics == study.metrics
+    assert results.study.metrics[3] == "helpers.own_metrics:share[max]"
+    assert dict(results.study.margins) == {"share[max]": 0.5}
+    columns = [
+        *("test_accuracy", "test_recall[3]", "train_loss"),
+        *("test_share[max]", "validation_share[max]", "test_auc(num_thresholds=50)"),
+    ]
+    deltas = results.deltas()
+    assert deltas["metric"].to_list() == columns
+    assert deltas["primary"].to_list() == [True] + 5 * [False]
+    assert (
+        results.trials[[f"train_{name}" for name in ("share[max]", "recall[3]")]]
+        .notna()
+        .all(axis=None)
+    )
+    assert results.deltas("val_share[max]")["metric"].to_list() == ["validation_share[max]"]
+    version = results.versions["helpers.own_metrics:share[max]"]
+    assert version == code_version(own_metrics.share, own_metrics)
+    assert run(study, tmp_path / "study", engine="serial", progress=False).trials.equals(
+        results.trials
+    )
+
+
+def test_metric_of_another_class_is_refused_before_training():
+    study = Study(**STUDY, factors={"depth": [1, 2]}, metrics=["recall[cat]"])
+    with pytest.raises(StudyError) as refused:
+        plan(study, engine="serial")
+    assert str(refused.value) == (
+        "The baseline of the study cannot be trained: ToggleError: `metrics`: expected a class in "
+        "recall[...], one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; got cat."
     )
 
 

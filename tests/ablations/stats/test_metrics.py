@@ -26,10 +26,12 @@ def test_unknown_direction_is_not_guessed():
     assert str(caught.value) == (
         "`directions`: expected an entry for the metric bleu, because its name does not tell "
         "whether lower or higher is better. Pass directions={'bleu': 'lower'} or 'higher'; known "
-        "are names that end in loss, nll, mae, mse, rmse, error, params, macs, seconds, bytes, "
-        "epochs, gap, dead_units, accuracy, f1, f1_score, auc, precision, recall, r2, "
-        "f_beta_score, fbeta_score, r2_score, binary_io_u, cosine_similarity, "
-        "concordance_correlation, pearson_correlation, gradient_ratio."
+        "are names that end in loss, nll, mae, mse, rmse, error, ece, brier, params, macs, "
+        "seconds, bytes, epochs, gap, dead_units, crossentropy, hinge, huber, kl_divergence, "
+        "log_cosh, poisson, false_negatives, false_positives, accuracy, f1, f1_score, auc, "
+        "precision, recall, r2, f_beta_score, fbeta_score, r2_score, io_u, cosine_similarity, "
+        "concordance_correlation, pearson_correlation, true_negatives, true_positives, "
+        "sensitivity, specificity, gradient_ratio."
     )
 
 

@@ -287,7 +287,10 @@ def test_model_with_several_outputs_is_refused():
     model.compile(loss=["mse", "mae"])
     with pytest.raises(LabelError) as caught:
         loss_of(model)
-    assert str(caught.value) == "`mine`: expected a model with one output; got 2."
+    assert str(caught.value) == (
+        "`mine`: expected a model with one output, whose loss and metrics are compared; got 2. "
+        "Build and compile keras.Model(inputs, one_output), or train this model with its own `fit`."
+    )
 
 
 class Called(keras.Model):

@@ -62,7 +62,7 @@ def test_means_of_outcomes_are_the_metrics_of_classes(loss):
     model = cnnzoo.mlp(input_shape=SHAPE, units=8, classes=classes, loss=loss, seed=0)
     model.run_eagerly = True
     labels = np.arange(len(X)) % classes
-    metrics, outcomes = evaluate_each(model, X, labels, outcomes=True)
+    metrics, outcomes, _ = evaluate_each(model, X, labels, outcomes=True)
     assert metrics == evaluate(model, X, labels)
     predicted = model.predict_on_batch(X)
     predicted = predicted[:, 0] > 0.5 if classes == 2 else predicted.argmax(1)
@@ -80,7 +80,7 @@ def test_means_of_outcomes_are_the_metrics_of_a_regression(loss):
     model = cnnzoo.mlp(input_shape=SHAPE, units=8, classes=1, loss=loss, seed=0)
     model.run_eagerly = True
     labels = np.linspace(-2, 2, len(X)).astype("float32")
-    metrics, outcomes = evaluate_each(model, X, labels, outcomes=True)
+    metrics, outcomes, _ = evaluate_each(model, X, labels, outcomes=True)
     error = model.predict_on_batch(X)[:, 0] - labels
     np.testing.assert_allclose(outcomes["error"], error, rtol=1e-5, atol=1e-6)
     assert np.abs(outcomes["error"]).mean() == pytest.approx(metrics["mae"], rel=1e-5)
@@ -92,6 +92,6 @@ def test_outputs_that_are_not_finite_have_no_outcomes():
     model = cnnzoo.mlp(input_shape=SHAPE, units=8, classes=3, seed=0)
     model.run_eagerly = True
     model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
-    metrics, outcomes = evaluate_each(model, X, np.arange(len(X)) % 3, outcomes=True)
+    metrics, outcomes, _ = evaluate_each(model, X, np.arange(len(X)) % 3, outcomes=True)
     assert outcomes == {}
     assert np.isnan(metrics["accuracy"])

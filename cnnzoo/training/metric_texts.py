@@ -1,0 +1,328 @@
+"""The texts of requested metrics: read from what a user gives, and checked, without Keras."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from cnnzoo.toggle import ToggleError, did_you_mean
+from cnnzoo.training.metric_names import (
+    BY_CLASS,
+    MINORITY,
+    ON_REQUEST,
+    SPLIT_OF,
+    TEST,
+    WITHOUT_SPLIT,
+    Direction,
+    better_direction,
+    call_of,
+    name_of,
+    parts_of,
+    snake_case,
+)
+
+STANDARD = {
+    "classification": ("loss", "accuracy", "macro_f1", MINORITY, "nll", *WITHOUT_SPLIT),
+    "regression": ("loss", "mae", "rmse", *WITHOUT_SPLIT),
+}
+"""Metrics of ``cnnzoo.train`` that need not be requested, and those of the doctor, by task."""
+
+STANDARD_NAMES = tuple(dict.fromkeys(name for names in STANDARD.values() for name in names))
+
+MEANS = tuple(
+    f"{kind}_{name}"
+    for name in BY_CLASS
+    for kind in ("macro", "weighted")
+    if f"{kind}_{name}" not in STANDARD["classification"]
+)
+"""Means over the classes."""
+
+TOP_K, CALIBRATION, BRIER = "top_k_accuracy", "ece", "brier"
+"""Further metrics of the predictions; see `cnnzoo.training.predictions`."""
+
+OF_PREDICTIONS = (
+    *MEANS,
+    *(f"{name}[CLASS]" for name in BY_CLASS),
+    f"{TOP_K}[K]",
+    CALIBRATION,
+    f"{CALIBRATION}[BINS]",
+    BRIER,
+)
+"""Requested metrics of the predictions of a classifier, as the user may write them."""
+
+ERRORS_OF_KERAS = (
+    *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError"),
+    *("MeanSquaredLogarithmicError", "RootMeanSquaredError", "LogCoshError", "R2Score"),
+    *("CosineSimilarity", "ConcordanceCorrelation", "PearsonCorrelation", "Poisson"),
+    *("mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error"),
+    *("mean_squared_logarithmic_error", "log_cosh", "huber", "poisson"),
+    *("concordance_correlation", "pearson_correlation"),
+)
+"""Metrics of ``keras.metrics`` that compare numbers, so that a regression has them too."""
+
+OF_KERAS = (
+    *ERRORS_OF_KERAS,
+    *("AUC", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU"),
+    *("CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "F1Score"),
+    *("FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "MeanIoU"),
+    *("OneHotIoU", "OneHotMeanIoU", "Precision", "PrecisionAtRecall", "Recall"),
+    *("RecallAtPrecision", "SensitivityAtSpecificity", "SparseCategoricalAccuracy"),
+    *("SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity"),
+    *("SquaredHinge", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives"),
+    *("binary_accuracy", "binary_crossentropy", "binary_focal_crossentropy"),
+    *("categorical_accuracy", "categorical_crossentropy", "categorical_focal_crossentropy"),
+    *("categorical_hinge", "hinge", "kl_divergence", "sparse_categorical_accuracy"),
+    *("sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge"),
+    "top_k_categorical_accuracy",
+)
+"""Names of ``keras.metrics`` that measure labels and outputs.
+
+Without its Accuracy, which asks whether outputs equal labels as numbers.
+"""
+
+Kind = Literal["standard", "predictions", "keras", "custom"]
+
+
+def kind_of_metric(text: str) -> Kind | None:
+    """Return how a metric is measured; None if its name is unknown.
+
+    Examples
+    --------
+    >>> [kind_of_metric(text) for text in ("nll", "recall[cat]", "AUC", "my_metrics:share", "bleu")]
+    ['standard', 'predictions', 'keras', 'custom', None]
+    """
+    split, path, options, bracket = parts_of(text)
+    if ":" in path:
+        return "custom"
+    if path in OF_KERAS:
+        return "keras"
+    if options:
+        return None
+    if path in STANDARD_NAMES:
+        return None if bracket or (split and path in WITHOUT_SPLIT) else "standard"
+    needed = path in BY_CLASS or path == TOP_K
+    if path in (*BY_CLASS, *MEANS, TOP_K, CALIBRATION, BRIER):
+        allowed = needed or path == CALIBRATION
+        return "predictions" if (allowed if bracket else not needed) else None
+    return None
+
+
+def requested(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the metrics that are measured only because they are named, without their splits.
+
+    Examples
+    --------
+    >>> requested(["loss", "val_recall[cat]", "recall[cat]", "AUC"])
+    ('AUC', 'recall[cat]')
+    """
+    plain = {
+        text if ":" in text.partition("[")[0] else _without_split(text)
+        for text in texts
+        if kind_of_metric(text) not in ("standard", None)
+    }
+    return tuple(sorted(plain))
+
+
+def _without_split(text: str) -> str:
+    return next((text.removeprefix(name) for name in SPLIT_OF if text.startswith(name)), text)
+
+
+def is_requested(given: Any) -> bool:
+    """Return whether a user gives a metric that is measured only because it is named.
+
+    Examples
+    --------
+    >>> is_requested("val_loss"), is_requested("val_recall[cat]"), is_requested("val_bleu")
+    (False, True, False)
+    """
+    if not isinstance(given, str):
+        return callable(given)
+    try:
+        return kind_of_metric(given) not in ("standard", None)
+    except ValueError:
+        return False
+
+
+def read_metrics(given: Any) -> tuple[str, ...]:
+    """Return the texts of the metrics that a user gives, each once.
+
+    Parameters
+    ----------
+    given
+        One metric or several: names or texts; functions ``f(y_true, y_pred)``; metrics of Keras,
+        classes or instances; or pairs of one of these and the better direction, "min" or "max".
+
+    Raises
+    ------
+    ToggleError
+        If one is unknown or ambiguous, or it is not known whether lower or higher is better.
+
+    Examples
+    --------
+    >>> read_metrics(["accuracy", "test_accuracy", ("my_metrics:share", "max")])
+    ('accuracy', 'my_metrics:share[max]')
+    """
+    several = isinstance(given, Sequence) and not isinstance(given, str) and not _is_pair(given)
+    if not several:
+        given = [given]
+    texts = [_read(one) for one in given]
+    declared = {name_of(text): text for text in texts if kind_of_metric(text)}
+    read: dict[str, str] = {}
+    for text in texts:
+        if kind_of_metric(text) is None:
+            text = _name_on_split(text, declared)
+        name = name_of(text)
+        if read.setdefault(name, text) != text:
+            raise ToggleError(
+                f"`metrics`: expected different names; got {name} for {read[name]} and {text}. "
+                "Rename one, a metric of Keras by its argument `name`."
+            )
+    return tuple(read.values())
+
+
+def _name_on_split(text: str, declared: Mapping[str, str]) -> str:
+    """Return the text of a declared metric's name on a split, such as "val_share"."""
+    plain = _without_split(text)
+    for name in declared:
+        if plain != text and plain in (name, name.rpartition("[")[0]):
+            return f"{parts_of(text).split}{name}".removeprefix(TEST)
+    raise unknown_metric(text, declared)
+
+
+def read_requested(given: Any) -> tuple[str, ...]:
+    """Return the texts of the requested metrics among those that a user gives for one training.
+
+    Raises
+    ------
+    ToggleError
+        As of `read_metrics`, or if one is measured in studies only.
+
+    Examples
+    --------
+    >>> read_requested(["loss", "brier"])
+    ('brier',)
+    """
+    texts = read_metrics(given)
+    for name in ON_REQUEST:
+        if name in texts:
+            raise ToggleError(f"`metrics`: {name} is measured in studies only; leave it out here.")
+    return requested(texts)
+
+
+def unknown_metric(text: object, declared: Sequence[str] | Mapping[str, str] = ()) -> ToggleError:
+    """Return the error for a name that is no metric."""
+    names = [*dict.fromkeys([*STANDARD_NAMES, *OF_PREDICTIONS, *declared])]
+    near = did_you_mean(str(text), [*names, *OF_KERAS])
+    return ToggleError(
+        f"`metrics`: there is no metric `{text}`{near} Known: {', '.join(names)}; a metric of "
+        "keras.metrics; or a custom function, as in ('module:function', 'max')."
+    )
+
+
+def _is_pair(given: Any) -> bool:
+    return (
+        isinstance(given, tuple | list)
+        and len(given) == 2
+        and isinstance(given[1], str)
+        and given[1] in list(Direction)
+    )
+
+
+def _read(given: Any) -> str:
+    """Return the text of one metric."""
+    direction = None
+    if _is_pair(given):
+        given, direction = given
+    text = given if isinstance(given, str) else _text_of(given)
+    try:
+        split, path, options, bracket = parts_of(text)
+    except ValueError as error:
+        raise ToggleError(f"`metrics`: {error}.") from error
+    text = f"{split}{call_of(path, options)}{bracket}".removeprefix(TEST)
+    kind = kind_of_metric(text)
+    if kind not in ("keras", "custom"):
+        usual = better_direction(text)
+        if kind and direction not in (None, usual):
+            raise ToggleError(f"`metrics`: expected {usual!r} for {path}; got {direction!r}.")
+        return text
+    if bracket and bracket[1:-1] not in list(Direction):
+        raise ToggleError(
+            f"`metrics`: expected 'min' or 'max' in the brackets of {path}; got {bracket}."
+        )
+    name = name_of(f"{split}{call_of(path, options)}")
+    if kind == "keras" and better_direction(name) is None:  # it has a name of the user
+        direction = direction or bracket[1:-1] or better_direction(snake_case(path))
+    direction = direction or bracket[1:-1] or better_direction(name)
+    if direction is None:
+        raise ToggleError(
+            f"`metrics`: expected whether lower or higher is better for {name}, whose name does "
+            f"not tell; give ({path!r}, 'min') or ({path!r}, 'max'), or {path + '[max]'!r} in a "
+            "text."
+        )
+    if kind == "custom" or "name" in options:
+        _check_name(name.removeprefix(split))
+    told = "" if better_direction(name) == direction else f"[{direction}]"
+    return f"{split}{call_of(path, options)}{told}"
+
+
+def _check_name(name: str) -> None:
+    if kind_of_metric(name) or name in (*BY_CLASS, TOP_K) or name.startswith((*SPLIT_OF,)):
+        raise ToggleError(
+            f"`metrics`: expected another name for a custom metric; got {name}, which is a metric "
+            "of this package or begins as one of a split does. Rename it."
+        )
+
+
+def _text_of(given: Any) -> str:
+    """Return the text of a function, a class, or an instance of a Keras metric."""
+    if isinstance(given, type) or inspect.isfunction(given):
+        return _path_of(given)
+    if not callable(getattr(given, "get_config", None)):
+        raise ToggleError(
+            "`metrics`: expected names, functions of module level, or metrics of Keras; got "
+            f"{given!r}."
+        )
+    return call_of(_path_of(type(given)), _options_of_instance(given))
+
+
+def _path_of(thing: Callable[..., Any]) -> str:
+    """Return the name of a class or function of Keras, or the path of another one."""
+    module, name = thing.__module__, thing.__qualname__
+    if module.partition(".")[0] == "keras":
+        if name in OF_KERAS:
+            return name
+        raise unknown_metric(name)
+    if "<" in name:
+        raise ToggleError(
+            "`metrics`: expected a function or class defined at module level, so that a stored "
+            f"study can name it; got {name} of {module}."
+        )
+    return f"{module}:{name}"
+
+
+def _options_of_instance(metric: Any) -> dict[str, Any]:
+    """Return the options of a Keras metric that are not defaults."""
+    config = metric.get_config()
+    options = {}
+    for name, parameter in inspect.signature(type(metric).__init__).parameters.items():
+        if name in ("self", "dtype") or name not in config:
+            continue
+        value = config[name]
+        value = value.tolist() if hasattr(value, "tolist") else value
+        if name == "name":
+            usual = snake_case(type(metric).__name__)
+            if value in (parameter.default, usual) or value.rpartition("_")[0] == usual:
+                continue
+        elif value == parameter.default or (
+            isinstance(value, list) and tuple(value) == parameter.default
+        ):
+            continue
+        options[name] = value
+    text = call_of("_", options)
+    try:
+        parts_of(text)
+    except ValueError as error:
+        raise ToggleError(
+            f"`metrics`: expected numbers, texts and lists as options of "
+            f"{type(metric).__name__}; got {text[1:]}."
+        ) from error
+    return options
