@@ -1,6 +1,7 @@
 """Train the configurations of a search, one seed at a time, in this process or in a worker."""
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -143,7 +144,7 @@ class Trainer:
 
         Any error is returned as an execution with its reason, so that the search continues.
         """
-        start = time.perf_counter()
+        start, started = time.perf_counter(), time.time()
         hp = keras_tuner.HyperParameters()
         hp.values = dict(run.values)
         # Hyperband gives epochs. It also names a trial to continue from, whose weights are not
@@ -161,7 +162,13 @@ class Trainer:
         if training["status"] != TrialStatus.DONE:
             self._warm.clear()
         seconds = time.perf_counter() - start
-        execution = Execution(**{"epochs": 0, **training}, seed=run.seed, seconds=seconds)
+        execution = Execution(
+            **{"epochs": 0, **training},
+            seed=run.seed,
+            seconds=seconds,
+            started=started,
+            worker=os.getpid(),
+        )
         return SeedResult(execution, self.hypermodel.take_declared(), tuple(changed_state))
 
     def _train(
@@ -195,7 +202,12 @@ class Trainer:
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         evaluated = {f"validation_{name}": value for name, value in validation.items()}
         findings = findings_of_trial(doctor, model, data, recipe, evaluated, curves)
-        training = {"metrics": finite, "epochs": len(history["loss"]), "findings": findings}
+        training = {
+            "metrics": finite,
+            "epochs": len(history["loss"]),
+            "findings": findings,
+            "history": curves,
+        }
         broken = [name for name in metrics if name not in finite]
         if broken:
             reason = (

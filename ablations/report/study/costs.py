@@ -216,7 +216,8 @@ def _figure(
 
 def time_figure(contents: ReportContents, theme: Theme) -> Figure | None:
     """Draw the seconds of training by variant: one dot per seed and their median."""
-    done = contents.with_status(Status.DONE).dropna(subset="fit_seconds")
+    done = contents.with_status(Status.DONE)
+    done = done.dropna(subset="fit_seconds") if "fit_seconds" in done else done.head(0)
     if done.empty:
         return None
     kept = [name for name in contents.variants if name in set(done["variant"])][:MOST_TIMED]

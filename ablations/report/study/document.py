@@ -429,8 +429,8 @@ def _notes(contents: ReportContents) -> list[Part]:
 
 def _how_to_read(contents: ReportContents) -> str:
     text = (
-        "A delta is the variant minus the baseline at the same seed: same split, data order and, in "
-        "shared layers, initial weights."
+        "A delta is the variant minus the baseline at the same seed: same split, data order and, "
+        "in shared layers, initial weights."
     )
     if contents.deltas["ci_low"].notna().any():
         margin = ""
@@ -438,9 +438,9 @@ def _how_to_read(contents: ReportContents) -> str:
             margin = ", and equivalent if it is shown to lie within the margin"
         text += (
             f" It is better or worse if p, Holm-corrected over {_corrected_over(contents)}, is "
-            f"below {1 - CONFIDENCE:.4g}{margin}; inconclusive does not mean \u201cno effect\u201d. "
-            f"Fewer than {EXPLORATORY_BELOW} pairs have no verdict. {CI}s are not corrected for "
-            f"multiple comparisons. {about(contents.held_out)}"
+            f"below {1 - CONFIDENCE:.4g}{margin}; inconclusive does not mean \u201cno "
+            f"effect\u201d. Fewer than {EXPLORATORY_BELOW} pairs have no verdict. {CI}s are not "
+            f"corrected for multiple comparisons. {about(contents.held_out)}"
         )
     if contents.looked:
         text += (
@@ -483,11 +483,9 @@ def _unfinished(contents: ReportContents) -> list[Part]:
 
 def _rerun(contents: ReportContents) -> list[Part]:
     parts: list[Part] = [Text("Stored trials are not trained again.")]
-    code = Code(snippet(contents), "python")
     if contents.rerun:
-        parts += [Code(contents.rerun, "sh"), Folded("The same in Python", [code])]
-    else:
-        parts.append(code)
+        parts.append(Code(contents.rerun, "sh"))
+    parts.append(Folded("In Python", [Code(snippet(contents), "python")]))
     for title, values in (("Versions", contents.versions), ("Machine", contents.machine)):
         if values:
             named = {metric_words(str(name)): short_digest(it) for name, it in values.items()}

@@ -81,7 +81,7 @@ def _figure(contents: ReportContents, factor: str, metric: str, theme: Theme) ->
         "at",
         title=factor,
         scale=scale,
-        axis={"grid": False, "values": values, "format": "~g", "labelOverlap": True},
+        axis={"grid": False, "values": values, "format": ".4~g", "labelOverlap": True},
     )
     title = [words, *([f"{better} is better"] if better else [])]
     y = quantitative("value", title=title, scale={"zero": False, "nice": True})
