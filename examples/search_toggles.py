@@ -19,5 +19,5 @@ results = cnnzoo.tune(
 )
 
 print(results.best(3).to_string(index=False))  # the best configurations, as a table
-model = cnnzoo.build("mlp", input_shape=(8, 8, 1), **results.best())
+model = cnnzoo.build("mlp", input_shape=(8, 8, 1), **results.best("model"))
 print("parameters of the best model:", model.count_params())

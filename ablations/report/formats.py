@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from ablations.report.page import (
     Code,
     Document,
     Facts,
-    Folded,
     Heading,
     Page,
     Part,
@@ -22,6 +21,7 @@ from ablations.report.page import (
     Sentences,
     Text,
     Warnings,
+    unfolded,
 )
 from ablations.report.table import NOTE_BREAK, NOTES, Table
 
@@ -215,8 +215,8 @@ def _plain(value: Any) -> Any:
 def markdown_page(page: Page) -> str:
     """Write a page in Markdown, without its figures and with nothing folded away."""
     pieces = [f"# {page.kind}: {markdown_text(page.name)}\n"]
-    if page.lead:
-        pieces.append(f"{markdown_text(page.lead)}\n")
+    if page.answers:
+        pieces.append(_markdown_part(Sentences(page.answers, len(page.answers), "")))
     pieces.append(_bullets(f"{word}: {value}" for word, value in page.facts.items()))
     for section in page.sections:
         pieces += _markdown_section(section)
@@ -241,21 +241,13 @@ def latex_report(document: Document) -> str:
 def _markdown_section(section: Section) -> list[str]:
     """Write a section, or nothing if it has figures only."""
     pieces, heading, level = [], section.title, 3
-    for part in _unfolded(section.parts):
+    for part in unfolded(section.parts):
         if isinstance(part, Heading):
             heading, level = part.text, 4
         elif isinstance(part, Table) and part.title != heading:
             pieces.append(f"{'#' * level} {markdown_text(part.title)}\n")
         pieces.append(_markdown_part(part))
     return [f"## {markdown_text(section.title)}\n", *pieces] if any(pieces) else []
-
-
-def _unfolded(parts: Iterable[Part]) -> Iterator[Part]:
-    for part in parts:
-        if isinstance(part, Folded):
-            yield from _unfolded(part.parts)
-        else:
-            yield part
 
 
 def _markdown_part(part: Part) -> str:

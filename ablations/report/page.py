@@ -1,6 +1,6 @@
 """The parts of a report page, from which its HTML and its Markdown are made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,15 +60,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Sentences:
-    """A list of sentences. The page folds those after the first ``shown`` under ``more``.
-
-    A list with a ``label`` is framed.
-    """
+    """A list of sentences. The page folds those after the first ``shown`` under ``more``."""
 
     items: Sequence[Sentence]
     shown: int
     more: str
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +106,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Small images with their labels; each is a PNG file in base64."""
+
+    images: Sequence[tuple[str, str]]
+    label: str
+
+
+@dataclass(frozen=True)
 class Folded:
     """Parts that the page shows only on request."""
 
@@ -117,7 +121,16 @@ class Folded:
     parts: Sequence["Part"]
 
 
-Part = Heading | Text | Warnings | Sentences | Table | Figures | Code | Facts | Folded
+@dataclass(frozen=True)
+class Row:
+    """Parts that stand beside each other if there is room: a figure and its table."""
+
+    parts: Sequence["Part"]
+
+
+Part = (
+    Heading | Text | Warnings | Sentences | Table | Figures | Code | Facts | Pictures | Folded | Row
+)
 
 
 @dataclass(frozen=True)
@@ -141,20 +154,23 @@ class Card:
 
 @dataclass(frozen=True)
 class Page:
-    """A report page: its kind and name, facts, cards, sections, a lead, and its date."""
+    """A report page: its kind and name, facts, cards, sections, and its date.
+
+    ``answers`` are the sentences that it begins with; they answer the question that was asked.
+    """
 
     kind: str
     name: str
     facts: Mapping[str, str]
     cards: Sequence[Card]
     sections: Sequence[Section]
-    lead: str = ""
+    answers: Sequence[Sentence] = ()
     made: str = ""
 
     @property
     def figures(self) -> list[Figure]:
         """All figures of the page."""
-        parts = (part for section in self.sections for part in section.parts)
+        parts = unfolded(part for section in self.sections for part in section.parts)
         return [it for part in parts if isinstance(part, Figures) for it in part.figures]
 
 
@@ -199,6 +215,15 @@ class Document:
     data: pd.DataFrame
     paper_tables: Callable[[], list[PaperTable]]
     values: Callable[[], dict[str, Any]]
+
+
+def unfolded(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield parts, and in the place of those that hold others the parts inside."""
+    for part in parts:
+        if isinstance(part, Folded | Row):
+            yield from unfolded(part.parts)
+        else:
+            yield part
 
 
 def drawn_in(

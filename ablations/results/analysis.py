@@ -1,5 +1,6 @@
 """The analysis of a stored study: its trials, comparisons, trends, effects and costs."""
 
+import statistics
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,8 @@ class Analysis:
     versions
         Versions of the packages and the code that computed the results, and the fingerprint of
         the data.
+    data_descriptions
+        Descriptions of the data sets by name, as far as they are stored.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Analysis:
             self._plan = store.plan()
             self._results = store.results(self.versions)
             self._machines = store.machines(self.versions)
+            self.data_descriptions = store.descriptions
         self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
 
     def __repr__(self) -> str:
@@ -146,6 +150,12 @@ class Analysis:
     def machine(self) -> dict[str, str]:
         """The machine that computed the results; differences of several are joined by ";"."""
         return all_machines(self._machines)
+
+    @property
+    def load(self) -> float | None:
+        """Median load per core of the machine while the trials ran; None if it is unknown."""
+        loads = [one.load for one in self._results.values() if one.load is not None]
+        return statistics.median(loads) if loads else None
 
     @property
     def exploratory(self) -> bool:

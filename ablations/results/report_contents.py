@@ -95,6 +95,8 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         best=_best(results) if metrics else pd.DataFrame(),
         posterior=posterior,
         sample_size=planned_seeds(results, metrics),
+        data=results.data_descriptions,
+        load=results.load,
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,
@@ -167,8 +169,7 @@ def error_rate(claims: Claims, *, finished: bool = True) -> str:
     >>> print(error_rate(Claims(pd.DataFrame(), "test_loss", counts={"delta": 3, "trend": 1})))
     Of studies in which nothing has an effect, at most 5% have a page with any "better", "worse",
     trend or effect of test loss: its 4 primary claims (3 deltas and 1 trend) are corrected
-    together. Other metrics are secondary: their p values are corrected apart, and they have no
-    verdict in the summary.
+    together. Other metrics are secondary: their p values are corrected apart.
     """
     if not claims.counts:
         return ""
@@ -182,7 +183,7 @@ def error_rate(claims: Claims, *, finished: bool = True) -> str:
     return (
         f'Of {studies} in which nothing has an effect, at most 5% have a page with any "better", '
         f'"worse", trend or effect of {metric_words(claims.metric)}{how}. Other metrics are '
-        "secondary: their p values are corrected apart, and they have no verdict in the summary."
+        "secondary: their p values are corrected apart."
     )
 
 

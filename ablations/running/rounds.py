@@ -192,6 +192,8 @@ class Rounds:
             for baseline in baselines:
                 for note in baseline.data_notes:
                     self._shown.say(f"{baseline.trial.data}: {note}.")
+                if baseline.data_description is not None:
+                    self._store.describe(baseline.data_description)
             context = context_of(
                 self._planner.study.model_name,
                 " ".join(baseline.fingerprint for baseline in baselines),

@@ -14,7 +14,9 @@ from typing import Any
 from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, by_group, find_builder
 from cnnzoo.data import Data, load_data
+from cnnzoo.data.description import describe_data
 from cnnzoo.doctor.finding import Finding
+from cnnzoo.engine.resources import load_per_core
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -113,6 +115,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 macs=macs(model),
                 fingerprint=data.info.fingerprint,
                 data_notes=data.info.notes,
+                data_description=describe_data(trial.data, data),
                 arithmetic=arithmetic(),
                 weights=loaded_digest(model),
                 loss=_loss_kind(model),
@@ -200,6 +203,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         loss=_loss_kind(model),
         findings=findings,
         held_out=data.info.held_out,
+        load=load_per_core(),
         outcomes=pack(trained.outcomes) if trained.outcomes else b"",
         reason=reason,
     )

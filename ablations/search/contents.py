@@ -20,6 +20,7 @@ from ablations.results.report_contents import contents_of as study_contents
 from ablations.study import Status
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.tuning.reading.results import SearchResults
+from cnnzoo.tuning.reading.surface import surface
 from cnnzoo.tuning.reading.tables import column_of
 from cnnzoo.tuning.records import Hyperparameter, Objective
 
@@ -60,6 +61,7 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
         name=search.model.rpartition(":")[2] or search.directory.resolve().name,
         facts=_facts(search),
         objective=_metric(objective),
+        metric=objective.name if objective else "",
         lower=objective is None or objective.lower,
         trials=search.trials,
         best=search.best(10),
@@ -73,6 +75,8 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
             *_optimism_words(search, optimism),
         ),
         in_order=search.project.in_order,
+        history=search.history,
+        surface=_surface(search, importance),
         optimism=optimism,
         seeds_note="" if search.seeds else UNKNOWN_SEEDS,
         one_at_a_time=one_at_a_time,
@@ -82,6 +86,22 @@ def contents_of(search: SearchResults, ablation: AblatedSearch | None = None) ->
         code=_code(search),
         versions=search.project.search.get("versions", {}),
         directory=search.directory,
+    )
+
+
+def _surface(search: SearchResults, importance: pd.DataFrame) -> pd.DataFrame:
+    """Predict the scores over the two most important hyperparameters, if there are two."""
+    measured = importance.dropna(subset="importance")
+    if len(measured) < 2 or importance["note"].str.startswith("too few").any():
+        return pd.DataFrame()
+    first, second = measured["toggle"].head(2)
+    table, known = search.configurations, search.project.hyperparameters
+    settings = table[[column_of(name) for name in search.hyperparameters]]
+    return surface(
+        settings,
+        table["score"],
+        (column_of(first), column_of(second)),
+        (known[first].log, known[second].log),
     )
 
 

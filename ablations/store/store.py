@@ -20,6 +20,8 @@ from cnnzoo.training.recipe import Recipe
 if TYPE_CHECKING:
     import filelock
 
+    from cnnzoo.data.description import DataDescription
+
 FILE = "study.sqlite"
 LOCK = "study.lock"
 
@@ -39,13 +41,14 @@ CREATE TABLE IF NOT EXISTS results (
     seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
     machine TEXT NOT NULL,
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL,
-    loss TEXT
+    loss TEXT, load REAL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 CREATE TABLE IF NOT EXISTS outcomes (
     result INTEGER PRIMARY KEY REFERENCES results (id), size INTEGER NOT NULL,
     pool INTEGER NOT NULL, train INTEGER NOT NULL, packed BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS data (name TEXT PRIMARY KEY, description TEXT NOT NULL);
 """
 
 SEVERAL_DATA = (
@@ -60,12 +63,15 @@ SEVERAL_DATA = (
 
 TABLES = "SELECT name FROM sqlite_master"
 
-OUTCOMES = "outcomes"
-"""Table that studies of earlier versions do not have."""
+OUTCOMES, DESCRIPTIONS = "outcomes", "data"
+"""Tables that studies of earlier versions do not have."""
+
+LOAD = "load"
+"""Column of the results that studies of earlier versions do not have."""
 
 RESULTS = """
 SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    findings, machine, size, pool, train, packed
+    load, findings, machine, size, pool, train, packed
 FROM results LEFT JOIN outcomes ON result = id WHERE context = ? ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
@@ -78,7 +84,7 @@ WITHOUT_OUTCOMES = RESULTS.replace("size, pool, train, packed", "NULL AS size").
 JSON = ("changes", "level", "baseline")
 """Columns of the plan that hold JSON."""
 
-PLAIN = ("status", "reason", "seconds", "fit_seconds", "params", "macs", "loss")
+PLAIN = ("status", "reason", "seconds", "fit_seconds", "params", "macs", "loss", "load")
 """Columns of results that hold fields of `TrialResult` as they are."""
 
 
@@ -145,6 +151,8 @@ class Store:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.executescript(SCHEMA)
+                if not self._has_load:
+                    self._connection.execute(f"ALTER TABLE results ADD COLUMN {LOAD} REAL")
             except sqlite3.DatabaseError as error:
                 self.close()
                 raise refusal(path, error) from error
@@ -152,8 +160,7 @@ class Store:
             if not path.is_file():
                 raise StudyError(f"There is no study in {self.directory}: it has no {FILE}.")
             self._connection = open_reader(path)
-            tables = {row[0] for row in self._connection.execute(TABLES)}
-            if not {"study", "plan", "results"} <= tables:
+            if not {"study", "plan", "results"} <= self._tables:
                 self._connection.close()
                 raise StudyError(f"There is no study in {self.directory}: none was started.")
         self._connection.row_factory = sqlite3.Row
@@ -287,9 +294,40 @@ class Store:
         rows = self._read("SELECT context FROM results GROUP BY context ORDER BY MIN(id)")
         return [json.loads(row["context"]) for row in rows]
 
+    def describe(self, description: "DataDescription") -> None:
+        """Store the description of a data set of the study; it replaces an earlier one."""
+        values = (description.name, json.dumps(description.to_dict()))
+        self._connection.execute("INSERT OR REPLACE INTO data VALUES (?, ?)", values)
+
+    @property
+    def descriptions(self) -> "dict[str, DataDescription]":
+        """Descriptions of the data sets by name; empty if an earlier version stored the study."""
+        from cnnzoo.data.description import DataDescription
+
+        if DESCRIPTIONS not in self._tables:
+            return {}
+        rows = self._read("SELECT name, description FROM data")
+        try:
+            return {
+                row["name"]: DataDescription.from_dict(json.loads(row["description"]))
+                for row in rows
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal_of(error) from error
+
+    @property
+    def _tables(self) -> set[str]:
+        return {row[0] for row in self._connection.execute(TABLES)}
+
+    @property
+    def _has_load(self) -> bool:
+        columns = self._connection.execute("PRAGMA table_info(results)")
+        return LOAD in {row[1] for row in columns}
+
     def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
-        tables = {row["name"] for row in self._read(TABLES)}
-        query = RESULTS if OUTCOMES in tables else WITHOUT_OUTCOMES
+        query = RESULTS if OUTCOMES in self._tables else WITHOUT_OUTCOMES
+        if not self._has_load:
+            query = query.replace(f"{LOAD}, ", f"NULL AS {LOAD}, ")
         return {row["key"]: row for row in self._read(query, _canonical(context))}
 
     def _read(self, query: str, *values: str) -> list[sqlite3.Row]:

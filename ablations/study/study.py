@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import (
     AUTO,
@@ -33,6 +33,9 @@ from cnnzoo.levels import Settings
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cnnzoo.data.description import DataDescription
 
 BASELINE = "baseline"
 """Name of the variant that all deltas are against."""
@@ -322,6 +325,8 @@ class TrialResult:
         Fingerprint of the data before anything was drawn.
     data_notes
         What was left out of the data source; see `cnnzoo.data.DataInfo`.
+    data_description
+        Description of the data, from a measurement; None if unknown.
     arithmetic
         How the process that measured the trial's model computes: its threads and kernels.
     weights
@@ -333,6 +338,9 @@ class TrialResult:
         Findings of the doctor.
     held_out
         Sizes of the test split and of what it was drawn from; None if unknown.
+    load
+        Load of the machine at the end of the training, in running processes per core; None if
+        unknown. Above 1 the trials and other programs waited for each other.
     outcomes
         Outcomes of the test examples, packed by ``cnnzoo.training.outcomes``; empty if unknown.
         The examples are those of ``cnnzoo.load_data(...).test_indices``, in their order.
@@ -353,11 +361,13 @@ class TrialResult:
     macs: int | None = None
     fingerprint: str = ""
     data_notes: Sequence[str] = ()
+    data_description: "DataDescription | None" = None
     arithmetic: str = ""
     weights: str = ""
     loss: str = ""
     findings: Sequence[Finding] = ()
     held_out: HeldOut | None = None
+    load: float | None = None
     outcomes: bytes = b""
     reason: str = ""
     unrestored: Sequence[str] = ()

@@ -131,6 +131,12 @@ class Execution:
         Index among the executions of its trial, from 0; None if it stands for the whole trial.
     findings
         Findings of the doctor.
+    history
+        Metrics after each epoch by name; empty if they were not stored.
+    started
+        When it started, in seconds since 1970; None if it was not stored.
+    worker
+        Process that it ran in; None if it was not stored.
     """
 
     status: TrialStatus
@@ -142,6 +148,9 @@ class Execution:
     reason: str = ""
     number: int | None = None
     findings: tuple[Finding, ...] = ()
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    started: float | None = None
+    worker: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Train the configurations of a search, one seed at a time, in this process or in a worker."""
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -157,7 +158,7 @@ class Trainer:
 
         Any error is returned as an execution with its reason, so that the search continues.
         """
-        start = time.perf_counter()
+        start, started = time.perf_counter(), time.time()
         hp = keras_tuner.HyperParameters()
         hp.values = dict(run.values)
         # Hyperband gives epochs. It also names a trial to continue from, whose weights are not
@@ -175,7 +176,13 @@ class Trainer:
         if training["status"] != TrialStatus.DONE:
             self._warm.clear()
         seconds = time.perf_counter() - start
-        execution = Execution(**{"epochs": 0, **training}, seed=run.seed, seconds=seconds)
+        execution = Execution(
+            **{"epochs": 0, **training},
+            seed=run.seed,
+            seconds=seconds,
+            started=started,
+            worker=os.getpid(),
+        )
         return SeedResult(execution, self.hypermodel.take_declared(), tuple(changed_state))
 
     def _train(
@@ -218,7 +225,12 @@ class Trainer:
             *findings_of_trial(doctor, model, data, recipe, evaluated, curves),
             *map(doubtful_metric, evaluation.notes.values()),
         )
-        training = {"metrics": finite, "epochs": len(history["loss"]), "findings": findings}
+        training = {
+            "metrics": finite,
+            "epochs": len(history["loss"]),
+            "findings": findings,
+            "history": curves,
+        }
         broken = [name for name in metrics if name not in finite]
         if broken:
             reason = (

@@ -26,6 +26,8 @@ class SearchContents:
         What was searched, by name.
     objective
         Words for the metric.
+    metric
+        Name of the metric; "" if it is unknown.
     lower
         Whether lower is better.
     trials, best, importance
@@ -54,6 +56,11 @@ class SearchContents:
         Folder of the search.
     in_order
         Whether the order of the trials is known.
+    history
+        Table of `cnnzoo.SearchResults`: one row per epoch; empty if no curves were stored.
+    surface
+        Table of `cnnzoo.tuning.reading.surface.surface` over the two most important
+        hyperparameters; empty if they are unknown.
     """
 
     name: str
@@ -71,11 +78,14 @@ class SearchContents:
     one_at_a_time: ReportContents | None = None
     path: ReportContents | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    metric: str = ""
     line: str = ""
     code: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     directory: Path = Path()
     in_order: bool = True
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    surface: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def hint(self) -> str:

@@ -9,10 +9,12 @@ from ablations.report.page import (
     Code,
     Document,
     Facts,
+    Folded,
     Heading,
     Page,
     PaperTable,
     Part,
+    Row,
     Section,
     Text,
     Warnings,
@@ -31,16 +33,9 @@ from ablations.report.search.tables import (
 )
 from ablations.report.table import NOTES, Table, rows_of
 from ablations.report.theme import PAGE
-from ablations.report.wording import metric_words
+from ablations.report.wording import count_of, metric_words
 from ablations.stats.verdicts import Verdict
 from cnnzoo.tuning.records import TrialStatus
-
-IMPORTANCE = (
-    "Share of the differences between scores that each choice explains, over all configurations "
-    "tried, as far as a random forest finds it. From few trials the forest finds too little, so "
-    "use the order of the choices rather than the size. An ablation study shows which choices "
-    "matter near the best configuration."
-)
 
 
 def search_document(contents: SearchContents) -> Document:
@@ -60,7 +55,7 @@ def search_document(contents: SearchContents) -> Document:
 def _page(contents: SearchContents) -> Page:
     drawn = draw_figures(contents, PAGE)
     importance = importance_table(contents)
-    ranked = [Text(IMPORTANCE), *drawn_in(drawn, "importance"), importance]
+    ranked = [Row([*drawn_in(drawn, "importance"), importance])]
     failures, trials = failures_table(contents), trials_table(contents)
     return Page(
         "Search",
@@ -72,10 +67,13 @@ def _page(contents: SearchContents) -> Page:
             Section("fresh", "Retrained", _retrained(contents)),
             Section("progress", "Progress", drawn_in(drawn, "progress")),
             Section("importance", "Importance", ranked if importance.rows else []),
+            Section("surface", "The two that matter most", drawn_in(drawn, "surface")),
             Section("slices", "Scores by choice", drawn_in(drawn, "slices", "columns")),
             Section("parallel", "Configurations", drawn_in(drawn, "parallel")),
+            Section("curves", "Learning curves", drawn_in(drawn, "curves")),
+            Section("timeline", "Workers", drawn_in(drawn, "timeline")),
             Section("failures", failures.title, filled(failures)),
-            Section("trials", trials.title, filled(trials)),
+            Section("trials", trials.title, _folded(trials)),
             Section("rerun", "Next step", _next_step(contents)),
         ],
     )
@@ -176,6 +174,11 @@ def _next_step(contents: SearchContents) -> list[Part]:
         named = {metric_words(str(name)): str(it) for name, it in contents.versions.items()}
         parts += [Heading("Versions"), Facts(named)]
     return parts
+
+
+def _folded(trials: Table) -> list[Part]:
+    count = count_of(len(trials.rows), "training")
+    return [Folded(f"Table of {count}", [trials])] if trials.rows else []
 
 
 def _notes(table: Table) -> list[str]:

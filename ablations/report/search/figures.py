@@ -15,23 +15,27 @@ from ablations.report.figure import (
 )
 from ablations.report.numbers import is_number
 from ablations.report.search.contents import SearchContents
+from ablations.report.search.curves import learning_curves
 from ablations.report.search.parallel import parallel
-from ablations.report.search.score_axis import ordered, score_axis, scored_trials
+from ablations.report.search.score_axis import TICKS, ordered, score_axis, scored_trials
+from ablations.report.search.surface import surface_figure
+from ablations.report.search.timeline import timeline
 from ablations.report.table import rows_of
 from ablations.report.wording import count_of, level_words
 from cnnzoo.tuning.records import Hyperparameter
 
 MOST_SLICES = 12
-MOST_LEVELS = 12
-"""Number of levels up to which numbers are set beside each other instead of along an axis."""
+MOST_TICKS = 6
+"""Number of levels up to which each has a tick on an axis of numbers."""
 
 
 def draw_figures(contents: SearchContents, theme: Theme) -> list[Figure]:
     """Draw all figures that the contents allow."""
     drawn = [_progress(contents, theme), _importance(contents, theme)]
+    drawn.append(surface_figure(contents, theme))
     columns = list(contents.hyperparameters.items())
     drawn += [_slice(contents, column, hp, theme) for column, hp in columns[:MOST_SLICES]]
-    drawn.append(parallel(contents, theme))
+    drawn += [draw(contents, theme) for draw in (parallel, learning_curves, timeline)]
     return with_distinct_names(figure for figure in drawn if figure is not None)
 
 
@@ -140,10 +144,9 @@ def _importance(contents: SearchContents, theme: Theme) -> Figure | None:
     return Figure(
         "importance",
         "Importance of each choice",
-        "Share of the variance of scores in which a choice has a part, alone or with others: how "
-        "much shuffling it worsens a random forest's predictions of unseen scores. The line says "
-        "how far this depends on the folds; it is no confidence interval of the true share. A "
-        f"choice with a hollow mark may not matter at all.{note}",
+        "Share of the variance of scores that a choice has a part in, alone or with others, as far "
+        "as a random forest finds it. The line says how far this depends on the folds. From few "
+        f"trials use the order only; a choice with a hollow mark may not matter at all.{note}",
         "importance",
         contents.objective,
         chart_of(layers, 34 * len(rows) + 16),
@@ -165,7 +168,8 @@ def _slice(
         return None
     tried = scored.dropna(subset=column)
     values = tried[column].tolist()
-    along = all(map(is_number, values)) and (hp.kind == "Float" or len(set(values)) > MOST_LEVELS)
+    along = all(map(is_number, values))
+    few = len(set(values)) <= MOST_TICKS
     rows = [
         {
             "level": value if along else level_words(value),
@@ -183,8 +187,9 @@ def _slice(
         x = quantitative(
             "level",
             title=hp.name,
-            scale={**kind, "nice": False, "padding": 10},
-            axis={"grid": False, "format": "~g", "tickCount": 4},
+            scale={**kind, "nice": False, "padding": 16},
+            axis={"grid": False, "format": TICKS, "tickCount": 4}
+            | ({"values": sorted(set(values))} if few else {}),
         )
     else:
         order = [level_words(level) for level in ordered(set(values), hp)]
@@ -195,13 +200,13 @@ def _slice(
         note += f" {count_of(inactive, 'trial')} in which it is inactive are left out."
     tooltip = [
         nominal("trial"),
-        quantitative("level" if along else "nominal", title=hp.name),
+        (quantitative if along else nominal)("level", title=hp.name),
         quantitative("score", title=contents.objective, format=".4g"),
     ]
     dot: Spec = {"filled": True, "size": 46, "opacity": 0.55, "color": theme["accent"]}
     layers = [layer("point", {"x": x, "y": y, "tooltip": tooltip}, **dot)]
-    if not along:
-        bar: Spec = {"color": theme["ink"], "thickness": 2.5, "width": 26}
+    if few or not along:
+        bar: Spec = {"color": theme["ink"], "thickness": 2.5, "width": 22, "orient": "horizontal"}
         layers.append(layer("tick", {"x": x, "y": {**y, "aggregate": "median"}}, **bar))
         note += " The bars are medians."
     return Figure(

@@ -9,21 +9,24 @@ import pandas as pd
 from ablations.report.figure import Figure, Spec, Theme, chart_of, layer, nominal, quantitative
 from ablations.report.numbers import is_number
 from ablations.report.search.contents import SearchContents
-from ablations.report.search.score_axis import ordered, scored_trials
+from ablations.report.search.score_axis import best_trials, ordered, scored_trials
 from ablations.report.table import rows_of
 from ablations.report.wording import level_words
 from cnnzoo.tuning.records import Hyperparameter
 
 MOST_AXES = 12
 
+HEIGHT = 84
+"""Height of an axis in pixels."""
+
+BUNDLE = 0.08
+"""Share of an axis over which the lines of one of few levels are spread, the best first."""
+
 MOST_LABELS = 5
 """Number of levels up to which all are named on an axis; else only the first and the last."""
 
 SHORT = 6
 """Number of characters up to which a number is not shortened."""
-
-BEST_SHARE = 10
-"""One in this many configurations is drawn as one of the best."""
 
 
 def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
@@ -38,22 +41,24 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
     if len(scored) < 2 or len(axes) < 2:
         return None
     axes = dict(list(axes.items())[:MOST_AXES])
-    best = set(scored["trial"].head(max(len(scored) // BEST_SHARE, 1)))
+    best = best_trials(contents, scored)
     names = [hp.name for hp in axes.values()]
     rows: list[dict[str, Any]] = []
     positions: dict[str, Mapping[Any, float]] = {
         hp.name: _positions(scored[column].dropna().tolist(), hp) for column, hp in axes.items()
     }
-    for row in rows_of(scored):
+    for rank, row in enumerate(rows_of(scored)):
+        aside = BUNDLE * (rank / (len(scored) - 1) - 0.5)
         for column, hp in axes.items():
             value = row[column]
             active = value is not None and value is not pd.NA and value == value
+            bundled = len(positions[hp.name]) <= MOST_LABELS
             rows.append(
                 {
                     "trial": row["trial"],
                     "toggle": hp.name,
                     "axis": names.index(hp.name),
-                    "at": positions[hp.name][value] if active else None,
+                    "at": positions[hp.name][value] + aside * bundled if active else None,
                     "level": level_words(value) if active else "off",
                     "score": row["score"],
                     "group": "best" if row["trial"] in best else "rest",
@@ -66,7 +71,7 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
     ]
     # Names are written above their axes, which leaves a phone's width to the lines.
     y = nominal("toggle", sort=names, title=None, axis=None)
-    scale = {"domain": [0, 1], "nice": False, "padding": 14}
+    scale = {"domain": [0, 1], "nice": False, "padding": 34}
     x = quantitative("at", scale=scale, axis=None)
     across = {
         "x": x,
@@ -110,10 +115,10 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
         "parallel",
         "All configurations",
         f"One line per configuration; the best {len(best):,} of {len(scored):,} are blue. A line "
-        "has a gap where a choice is inactive.",
+        "has a gap where a choice is inactive. Lines of one of few levels lie beside each other.",
         "parallel",
         contents.objective,
-        chart_of(layers, 70 * len(names)),
+        chart_of(layers, HEIGHT * len(names)),
         rows,
     )
 

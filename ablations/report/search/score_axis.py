@@ -9,6 +9,12 @@ from ablations.report.numbers import brief, is_number
 from ablations.report.search.contents import SearchContents
 from cnnzoo.tuning.records import Hyperparameter, TrialStatus
 
+BEST_SHARE = 10
+"""One in this many configurations is drawn as one of the best."""
+
+TICKS = ".4~g"
+"""Format of the levels on an axis."""
+
 FAR = 3
 """Interquartile ranges beyond the quartile from which bad scores are drawn at the edge."""
 
@@ -41,6 +47,12 @@ def scored_trials(contents: SearchContents) -> pd.DataFrame:
     place = pd.Series({name: at for at, name in enumerate(names, 1)}, dtype="int64")
     scored = firsts.assign(score=means, place=place.reindex(firsts.index)).reset_index()
     return scored.assign(compared=scored["trial"].isin(contents.compared))
+
+
+def best_trials(contents: SearchContents, scored: pd.DataFrame) -> set[str]:
+    """Return the best tenth of the compared trials, at least one."""
+    compared = scored[scored["compared"]].sort_values("score", ascending=contents.lower)
+    return set(compared["trial"].head(max(len(compared) // BEST_SHARE, 1)))
 
 
 def ordered(levels: set[Any], hp: Hyperparameter) -> list[Any]:

@@ -24,6 +24,9 @@ from ablations.report.table import (
 from ablations.report.wording import listed, metric_words
 from ablations.stats.caveats import unseen_skew
 
+ELSEWHERE = ("reason", "findings", "started", "worker")
+"""Columns of the trials that another table, the warnings or the timeline show."""
+
 OPTIMISM = "Optimism of the search"
 
 
@@ -38,7 +41,7 @@ def trials_table(contents: SearchContents) -> Table:
     """Return all trials without empty columns; another table has the reasons of failures."""
     trials = contents.trials
     same = [name for name in ("execution", "seed") if trials[name].nunique() < 2]
-    return _named("All trials", trials.drop(columns=[*same, "reason", "findings"]), contents)
+    return _named("All trials", trials.drop(columns=[*same, *ELSEWHERE]), contents)
 
 
 def failures_table(contents: SearchContents) -> Table:

@@ -12,9 +12,10 @@ from ablations.report.numbers import (
     p_words,
     share_words,
 )
-from ablations.report.page import Card, Sentence
+from ablations.report.page import Sentence
 from ablations.report.study.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
-from ablations.report.study.summary import change_words
+from ablations.report.study.new_data import about_seeds
+from ablations.report.study.summary import change_words, largest, pooled_words
 from ablations.report.study.tables import (
     chosen_words,
     is_exploratory,
@@ -40,6 +41,9 @@ from ablations.study.checks import EXPLORATORY_BELOW
 MOST_LISTED = 3
 """Number of effects without significance that have a sentence each; more share one."""
 
+MOST_OPENING = 3
+"""Number of sentences that a report begins with."""
+
 MOST_LEVELS = 8
 """Number of levels of a trend that are listed."""
 
@@ -54,56 +58,54 @@ def answers(contents: ReportContents) -> list[Sentence]:
     return [*_best(contents), *_path(contents), *_effects(contents), *_trends(contents)]
 
 
-def headline(contents: ReportContents) -> Card | None:
-    """Return the most important answer as a card, if there is one."""
-    return _path_card(contents) or _effect_card(contents) or _trend_card(contents)
+def opening(contents: ReportContents) -> list[Sentence]:
+    """Return the sentences that a report begins with, at most three.
+
+    They answer the question of the design, say what all comparisons show, and what the best
+    variant is worth or, without a choice, what the verdicts are about.
+    """
+    found = [*_of_design(contents)[:1], *_comparisons(contents), *_best(contents)]
+    if len(found) < MOST_OPENING and found:
+        found.append(Sentence("", *_about(contents)))
+    return found[:MOST_OPENING]
 
 
-def _path_card(contents: ReportContents) -> Card | None:
-    steps = _measured_steps(contents)
-    if not steps:
-        return None
-    first, last = steps[0], steps[-1]
-    size = fixed(last["mean"] - first["mean"], _decimals(last), signed=True)
-    count = count_of(len(steps) - 1, "step")
-    more = f"{metric_words(last['metric'])}, {_ends(first, last)}, {count}"
-    return Card(_path_name(contents), size, more)
+def _of_design(contents: ReportContents) -> list[Sentence]:
+    """Return the answers of the design, the decided ones first; of a path the whole first."""
+    if path := _path(contents):
+        return path
+    found = [*_effects(contents), *_trends(contents)]
+    return sorted(found, key=lambda one: one.verdict in ("", Verdict.INCONCLUSIVE))
 
 
-def _effect_card(contents: ReportContents) -> Card | None:
-    mains = [
-        row
-        for row in _rows(contents, EFFECTS)
-        if row["kind"] == "main"
-        and is_significant(row)
-        and is_number(row["delta"])
-        and contents.claims(row)
-    ]
-    if not mains:
-        return None
-    row = max(mains, key=lambda row: (row["metric"] == contents.metrics[0], row["share"]))
-    verdict = better_or_worse(row["metric"], row["delta"])
-    more = f"{metric_words(row['metric'])}, {_change(contents, row['term'])}"
-    word = f"Main effect: {verdict}" if verdict else "Main effect"
-    return Card(word, fixed(row["delta"], _decimals(row), signed=True), more, verdict)
+def _comparisons(contents: ReportContents) -> list[Sentence]:
+    """Count the verdicts on the primary comparisons, and give the largest delta."""
+    compared = [row for row in rows_of(contents.primary) if row["n_pairs"] > 0]
+    if not compared:
+        return []
+    row = largest(contents) or max(compared, key=lambda row: abs(row["delta"]))
+    of_metric = [one for one in compared if one["metric"] == row["metric"]]
+    counts: dict[str, int] = {}
+    for verdict in (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT, Verdict.INCONCLUSIVE, ""):
+        if count := sum(one["verdict"] == verdict for one in of_metric):
+            counts[verdict or "without verdict"] = count
+    each = joined(f"{count:,} {word}" for word, count in counts.items())
+    size = estimate(row["delta"], row["ci_low"], row["ci_high"], count_of(row["n_pairs"], "seed"))
+    pooled = contents.pooled(row)
+    shrunk = f"; {pooled_words(row, *pooled)}" if pooled and row["verdict"] else ""
+    which = "the largest, " if len(of_metric) > 1 else ""
+    rest = f" in {metric_words(row['metric'])}: {each}; {which}{row['variant']}, is {size}{shrunk}"
+    subject = count_of(len(of_metric), "comparison")
+    finding = bool(row["verdict"]) and contents.has_finding(row)
+    return [Sentence(str(row["verdict"]), subject, rest, finding=finding)]
 
 
-def _trend_card(contents: ReportContents) -> Card | None:
-    trends = [
-        row
-        for row in _rows(contents, TRENDS)
-        if row["trend"]
-        and row["notes"] not in UNCERTAIN
-        and not is_exploratory(row)
-        and contents.claims(row)
-    ]
-    if not trends:
-        return None
-    row = trends[0]
-    decimals = decimals_of(row["slope"], row["slope_low"], row["slope_high"])
-    more = f"{metric_words(row['metric'])} per unit of {row['factor']}"
-    size = fixed(row["slope"], decimals, signed=True)
-    return Card(f"Trend: {row['trend']}", size, more, _trend_verdict(row))
+def _about(contents: ReportContents) -> tuple[str, str]:
+    """Return the subject and the rest of the sentence on what the verdicts are about."""
+    if not contents.primary["verdict"].astype(bool).any():
+        return "There are no verdicts yet", ""
+    subject, _, rest = about_seeds(contents.held_out).removesuffix(".").partition(" are ")
+    return subject, f" are {rest}"
 
 
 def _path(contents: ReportContents) -> list[Sentence]:

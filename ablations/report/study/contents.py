@@ -13,7 +13,9 @@ from ablations.report.page import ReportError
 from ablations.report.wording import MOST_OF_A_REASON, Row
 from ablations.stats.deltas import CONTRACT
 from ablations.study import Status
+from cnnzoo.data.description import DataDescription
 from cnnzoo.folds import HeldOut
+from cnnzoo.training.metric_names import metric_of
 
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
 
@@ -88,6 +90,10 @@ class ReportContents:
         Table of `Results.posterior`.
     sample_size
         Tables of `ablations.power` for one or more metrics, with a column "metric".
+    data
+        Descriptions of the data sets by name, as far as they are known.
+    load
+        Median load per core of the machine while the trials ran; None if it is unknown.
     made
         Date of the report.
     versions, machine
@@ -122,6 +128,8 @@ class ReportContents:
     best: pd.DataFrame = field(default_factory=pd.DataFrame)
     posterior: pd.DataFrame = field(default_factory=pd.DataFrame)
     sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
+    data: Mapping[str, DataDescription] = field(default_factory=dict)
+    load: float | None = None
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
@@ -182,6 +190,11 @@ class ReportContents:
     def deltas_of(self, metric: str) -> pd.DataFrame:
         """Return the deltas of one metric."""
         return self.deltas[self.deltas["metric"] == metric]
+
+    def margin_of(self, metric: str) -> float | None:
+        """Return the margin of equivalence of a metric; None if the study has none."""
+        margins: Mapping[str, float] = self.study.get("margins", {})
+        return margins.get(metric_of(metric))
 
     def pooled(self, row: Row) -> tuple[float, int] | None:
         """Return the pooled estimate of one delta and the number of deltas; None if unknown."""

@@ -8,12 +8,16 @@ import pandas as pd
 from ablations.report.figure import (
     OTHER,
     Figure,
+    Spec,
     Theme,
     chart_of,
+    label_of,
     layer,
     legend_of,
+    names_axis,
     nominal,
     quantitative,
+    row_height,
     slug,
 )
 from ablations.report.study.contents import ReportContents
@@ -34,6 +38,11 @@ AXES = {
     "fit_seconds": "seconds of training",
 }
 HEIGHT = 280
+TIMED_ROW = 26
+MOST_TIMED = 40
+SHARED_LOAD = 1.25
+"""Load per core from which a machine was shared: the trials by themselves make 1."""
+
 WIDE = 20
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
@@ -58,9 +67,6 @@ def costs_table(contents: ReportContents) -> Table:
     for metric, rows in table.groupby("metric", sort=False):
         of_metric = rows.set_index("variant").reindex(wide.index)
         wide[f"Mean {metric}"] = of_metric["value"]
-        if _is_ranked(contents, rows):
-            optimal = of_metric["optimal"].map({True: "yes", False: "no"})
-            wide[f"Pareto-optimal in {metric}"] = optimal
     costs = table.drop_duplicates("variant").set_index("variant").reindex(wide.index)
     for name, words in AXES.items():
         if name in costs and costs[name].notna().any():
@@ -92,7 +98,7 @@ def _over(table: pd.DataFrame) -> str:
     if "n_blocks" not in table:
         return ""
     blocks = count_of(int(table["n_blocks"].max()), "seed block")
-    return f", over the {blocks} that all these variants finished"
+    return f" over {blocks}"
 
 
 def _is_ranked(contents: ReportContents, table: pd.DataFrame) -> bool:
@@ -116,6 +122,13 @@ def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figu
         if len(of_metric):
             figures.append(_figure(contents, of_metric, axis, metric, palette, theme))
     return figures
+
+
+def _reach(*, steep: bool, from_zero: bool) -> Spec:
+    """Return the part of a scale of a metric that says where it begins."""
+    if steep:
+        return {"type": "log", "padding": 12}
+    return {"domainMin": 0} if from_zero else {"zero": False, "padding": 12}
 
 
 def _is_wide(values: list[float]) -> bool:
@@ -148,6 +161,7 @@ def _figure(
             }
         )
     marked = _is_ranked(contents, table)
+    from_zero = metric.endswith("loss")
     words = metric_words(metric)
     better = better_when(metric)
     with_others = any(row["group"] == OTHER for row in rows)
@@ -157,16 +171,16 @@ def _figure(
     x = quantitative(
         "cost",
         title=AXES[axis] + (" (log scale)" if wide else ""),
-        scale={"nice": True, "padding": 16} | ({"type": "log"} if wide else {"zero": False}),
+        scale={"nice": True} | ({"type": "log", "padding": 16} if wide else {"domainMin": 0}),
         axis={"format": "~s", "grid": False},
     )
     y = quantitative(
         "metric",
         title=[
-            words + (" (log scale)" if steep else ""),
+            words + (" (log scale)" if steep else "" if from_zero else " (not from 0)"),
             *([f"{better} is better"] if better else []),
         ],
-        scale={"nice": True, "padding": 12} | ({"type": "log"} if steep else {"zero": False}),
+        scale={"nice": True} | _reach(steep=steep, from_zero=from_zero),
         axis={"format": "~g"} if steep else {},
     )
     tooltip = [
@@ -183,15 +197,12 @@ def _figure(
     if marked:
         ring = {"size": 330, "strokeWidth": 1.6, "stroke": theme["ink"], "filled": False}
         layers.insert(0, layer("point", base, only="datum.pareto === 'Pareto-optimal'", **ring))
-    caption = f"Mean {words} of each variant against its cost{_over(table)}."
+    caption = f"Mean {words}{_over(table)}."
     if marked:
         caption += (
-            " Ringed variants are Pareto-optimal by their means, where small differences may be "
-            "chance: no other variant is at least as good in the metric, parameters and "
-            "multiply-accumulates and better in one of them. Time does not count."
+            " Ringed: no other variant has a mean as good for as few parameters and "
+            "multiply-accumulates."
         )
-    if with_others:
-        caption += " Colours mark the baseline and the largest deltas."
     return Figure(
         name=slug("cost", axis, metric),
         title=f"{words.capitalize()} against {AXES[axis]}",
@@ -200,4 +211,53 @@ def _figure(
         metric=metric,
         chart=chart_of(layers, HEIGHT),
         rows=rows,
+    )
+
+
+def time_figure(contents: ReportContents, theme: Theme) -> Figure | None:
+    """Draw the seconds of training by variant: one dot per seed and their median."""
+    done = contents.with_status(Status.DONE)
+    done = done.dropna(subset="fit_seconds") if "fit_seconds" in done else done.head(0)
+    if done.empty:
+        return None
+    kept = [name for name in contents.variants if name in set(done["variant"])][:MOST_TIMED]
+    rows = [
+        {
+            "variant": row["variant"],
+            "label": label_of(row["variant"]),
+            "seed": str(row["seed"]),
+            "seconds": row["fit_seconds"],
+        }
+        for row in rows_of(done[done["variant"].isin(kept)][["variant", "seed", "fit_seconds"]])
+    ]
+    names = [label_of(name) for name in kept]
+    y = nominal("label", sort=names, title=None, axis=names_axis())
+    x = quantitative("seconds", title=AXES["fit_seconds"], scale={"zero": True, "nice": True})
+    tooltip = [nominal("variant"), nominal("seed"), quantitative("seconds", format=".3g")]
+    median = {"x": {**x, "aggregate": "median"}, "y": y}
+    points = {"x": x, "y": y, "tooltip": tooltip}
+    layers = [
+        layer("point", points, filled=True, size=34, opacity=0.6, color=theme["accent"]),
+        layer("tick", median, color=theme["ink"], thickness=2.5, height=16),
+    ]
+    caption = "One dot per seed; bars are medians." + _shared_machine(contents.load)
+    more = len(contents.variants) - len(kept)
+    return Figure(
+        name="time",
+        title="Time of training",
+        caption=caption + f" Not drawn: {count_of(more, 'variant')}." * (more > 0),
+        section="time",
+        metric="fit_seconds",
+        chart=chart_of(layers, row_height(names, TIMED_ROW) * len(names)),
+        rows=rows,
+    )
+
+
+def _shared_machine(load: float | None) -> str:
+    """Say that other programs took time of the machine, if they did."""
+    if load is None or load <= SHARED_LOAD:
+        return ""
+    return (
+        f" The machine was shared: {load:.1f} processes per core at a median, so times are too "
+        "long and vary."
     )

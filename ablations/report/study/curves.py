@@ -60,8 +60,8 @@ def _over_shared_seeds(contents: ReportContents, palette: Palette) -> tuple[pd.D
     shared = shared_blocks(trials.assign(finished=1.0), "finished")
     compared, seeds = shared.table.columns, shared.table.index
     kept = history[history["variant"].isin(compared) & history["seed"].isin(seeds)]
-    words = f"Mean over the {count_of(len(seeds), 'seed')} that all these variants finished"
-    words += "; the band is the interquartile range." if len(seeds) > 1 else "."
+    words = "Means and interquartile ranges" if len(seeds) > 1 else "Values"
+    words += f" of {count_of(len(seeds), 'shared seed')}."
     left_out = [
         f"{name} ({why})"
         for name, why in shared.left_out.items()

@@ -1,12 +1,13 @@
 """The document of a study's report: what stands on its page and in its files."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ablations.report.figure import Figure, Theme, distinct, file_spec, slug, with_distinct_names
-from ablations.report.numbers import CI, CONFIDENCE, decimals_of, fixed
+from ablations.report.numbers import CI, CONFIDENCE
 from ablations.report.page import (
-    Card,
     Code,
     Document,
     Facts,
@@ -16,7 +17,9 @@ from ablations.report.page import (
     Page,
     PaperTable,
     Part,
+    Pictures,
     ReportError,
+    Row,
     Section,
     Sentence,
     Sentences,
@@ -25,38 +28,46 @@ from ablations.report.page import (
     drawn_in,
     filled,
 )
-from ablations.report.study.conclusions import answers, headline
-from ablations.report.study.contents import PATH_STEPS, ReportContents
-from ablations.report.study.costs import costs, costs_table
+from ablations.report.study.conclusions import answers, opening
+from ablations.report.study.contents import (
+    BY_DATA,
+    EFFECTS,
+    EPOCHS,
+    NEW_DATA,
+    PATH_STEPS,
+    POSTERIOR,
+    SO_FAR,
+    STABILITY,
+    TRENDS,
+    ReportContents,
+)
+from ablations.report.study.costs import costs, costs_table, time_figure
 from ablations.report.study.curves import curves
+from ablations.report.study.effects import effects
 from ablations.report.study.forest import forest, pairs
 from ablations.report.study.interactions import interactions
 from ablations.report.study.new_data import about
 from ablations.report.study.palette import palette
+from ablations.report.study.path import path_figure
 from ablations.report.study.rerun import snippet
 from ablations.report.study.sample_size import sample_size_figures, sample_size_legend
 from ablations.report.study.side_by_side import LOOKS, beside_figure, beside_metrics, beside_table
-from ablations.report.study.summary import (
-    SETTLED,
-    how_likely,
-    largest,
-    pooled_words,
-    summary,
-    warnings,
-)
+from ablations.report.study.stability import stability_figure
+from ablations.report.study.summary import how_likely, summary, warnings
 from ablations.report.study.tables import (
     deltas_table,
     failures_table,
     infeasible_table,
+    lead_of,
     pending_table,
     shaped_table,
     statistics_table,
 )
-from ablations.report.table import SEE_FINDING, rows_of
+from ablations.report.study.trends import trends
+from ablations.report.table import Table, rows_of
 from ablations.report.theme import LIGHT, PAGE
 from ablations.report.wording import (
     about_study,
-    count_of,
     data_words,
     ends_words,
     level_words,
@@ -66,24 +77,37 @@ from ablations.report.wording import (
     short_digest,
 )
 from ablations.stats.caveats import unseen_skew
-from ablations.stats.verdicts import Verdict
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
+from cnnzoo.data.description import DataDescription
 
 if TYPE_CHECKING:
     from altair import Chart
 
-MOST_SENTENCES = 12
-MOST_ANSWERS = 8
-"""Number of sentences, and of answers, that are not folded away."""
+MOST_FINDINGS = 8
+"""Number of findings that are not folded away."""
+
+MOST_NAMED = 10
+"""Number of classes up to which all are named."""
 
 LAST_LOOK = (
     "p (sign flips), p (Wilcoxon), the share of pairs better, the SD and the BCa interval are "
     "those of the last look alone. They do not account for the looks before."
 )
 
-ORDER = (Verdict.WORSE, Verdict.BETTER, Verdict.EQUIVALENT)
-"""Verdicts that come first if some sentences are folded away."""
+LAID_OUT = {
+    PATH_STEPS: ("path", "Path"),
+    EFFECTS: ("effects", "Effects"),
+    TRENDS: ("trends", "Trends"),
+    SO_FAR: ("so-far", SO_FAR),
+    BY_DATA: ("by-data", BY_DATA),
+    NEW_DATA: ("new-data", NEW_DATA),
+    STABILITY: ("stability", STABILITY),
+}
+"""Section and heading of each table with a known layout that is not folded away."""
+
+FOLDED = (POSTERIOR, EPOCHS)
+"""Tables that the page shows only on request."""
 
 
 def study_document(contents: ReportContents) -> Document:
@@ -104,47 +128,62 @@ def study_page(contents: ReportContents) -> Page:
     """Return the page of a study."""
     drawn, colours = figures(contents, PAGE), palette(contents)
     curves_legend, costs_legend = colours.legend(points=False), colours.legend(points=True)
-    anchors = distinct(map(slug, contents.tables))
-    further = zip(anchors, contents.tables.items(), strict=True)
+    known = {title: _with_table(contents, drawn, title) for title in LAID_OUT}
+    further = [title for title in contents.tables if title not in (*LAID_OUT, *FOLDED)]
+    named = zip(distinct(map(slug, further)), further, strict=True)
+    by_kind = {title: Section(*LAID_OUT[title], parts) for title, parts in known.items()}
     return Page(
         "Ablation study",
         contents.name,
         facts(contents),
-        _cards(contents),
+        [],
         [
-            Section("summary", "Summary", _summary(contents)),
+            Section("summary", "Before the numbers", _before(contents)),
+            *(by_kind[title] for title in (SO_FAR, PATH_STEPS, EFFECTS, TRENDS)),
             Section("deltas", "Deltas", _deltas(contents, drawn)),
-            Section("pairs", "Paired seeds", drawn_in(drawn, "pairs")),
+            Section("pairs", "Paired seeds", drawn_in(drawn, "pairs", "columns")),
+            Section("interactions", "Interactions", drawn_in(drawn, "interactions", "columns")),
+            *(by_kind[title] for title in (BY_DATA, NEW_DATA)),
             Section(
                 "curves", "Training curves", drawn_in(drawn, "curves", "columns", curves_legend)
             ),
-            Section(
-                "interactions", "Interactions", drawn_in(drawn, "interactions", "columns narrow")
-            ),
-            Section(
-                "costs",
-                "Costs and results",
-                [
-                    *drawn_in(drawn, "costs", "columns", costs_legend),
-                    *filled(costs_table(contents)),
-                ],
+            Section("costs", "Costs", _costs(contents, drawn, costs_legend)),
+            by_kind[STABILITY],
+            *(
+                Section(f"table-{anchor}", title, [_table_of(contents, title)])
+                for anchor, title in named
             ),
             Section(
                 "seeds",
                 "Number of seeds",
                 drawn_in(drawn, "seeds", "columns", sample_size_legend()),
             ),
-            *(
-                Section(f"table-{anchor}", title, [shaped_table(contents, title, frame)])
-                for anchor, (title, frame) in further
-            ),
+            Section("data", "Data", _data(contents)),
             Section("beside", "Side by side", _beside(contents, drawn)),
             Section("failures", "Unfinished trials", _unfinished(contents)),
+            Section("notes", "How to read the numbers", _notes(contents)),
             Section("rerun", "Run it again", _rerun(contents)),
         ],
-        lead=ends_words(contents.study),
+        answers=opening(contents),
         made=contents.made,
     )
+
+
+def _table_of(contents: ReportContents, title: str) -> Table:
+    """Return a further table without the text above it, which the notes have."""
+    frame = contents.tables[title]
+    if title == STABILITY:
+        frame = frame[~frame["metric"].isin(contents.secondary)]
+    return replace(shaped_table(contents, title, frame), lead="")
+
+
+def _with_table(contents: ReportContents, drawn: list[Figure], title: str) -> list[Part]:
+    """Return the figures of a section and its table."""
+    if title not in contents.tables:
+        return []
+    section, table = LAID_OUT[title][0], _table_of(contents, title)
+    shown = drawn_in(drawn, section, "columns")
+    return [Row([*shown, table])] if shown and title == STABILITY else [*shown, table]
 
 
 def _paper_tables(contents: ReportContents) -> list[PaperTable]:
@@ -184,6 +223,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "study": contents.study,
         "directory": str(contents.directory),
         "made": contents.made,
+        "opening": [it.text for it in opening(contents)],
         "answers": [it.text for it in answers(contents)],
         "summary": {metric: [it.text for it in many] for metric, many in sentences.items()},
         "warnings": warnings(contents),
@@ -204,6 +244,8 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "changes": contents.changes,
         "aliases": rows_of(contents.aliases),
         "best": rows_of(contents.best),
+        "data": {name: it.to_dict() for name, it in contents.data.items()},
+        "load": contents.load,
         "posterior": rows_of(contents.posterior),
         "sample_size": rows_of(contents.sample_size),
         "costs": None if contents.costs is None else rows_of(contents.costs),
@@ -217,12 +259,16 @@ def _values(contents: ReportContents) -> dict[str, Any]:
 def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     """Draw all figures that the contents allow."""
     colours = palette(contents)
-    drawn: list[Figure | None] = []
-    for metric in contents.metrics:
-        drawn += [forest(contents, metric, theme), pairs(contents, metric, theme)]
-    drawn += curves(contents, colours, theme)
+    drawn: list[Figure | None] = [path_figure(contents, theme)]
+    drawn += effects(contents, theme)
+    drawn += trends(contents, theme)
+    drawn += [forest(contents, metric, theme) for metric in contents.metrics]
+    primary = [name for name in contents.metrics if name not in contents.secondary]
+    drawn += [pairs(contents, metric, theme) for metric in primary]
     drawn += interactions(contents, theme)
+    drawn += curves(contents, colours, theme)
     drawn += costs(contents, colours, theme)
+    drawn += [time_figure(contents, theme), stability_figure(contents, theme)]
     drawn += sample_size_figures(contents, theme)
     drawn += [beside_figure(contents, metric, theme) for metric in beside_metrics(contents)]
     return with_distinct_names(figure for figure in drawn if figure is not None)
@@ -259,6 +305,7 @@ def facts(contents: ReportContents) -> dict[str, str]:
         "Data": data_words(study.get("data", "")),
         "Design": study.get("design"),
         "Seeds": seed_words(study),
+        "Trials": _trials_words(contents),
         "Factors": "; ".join(
             f"{name} ({', '.join(map(level_words, levels))})"
             for name, levels in study.get("factors", {}).items()
@@ -272,73 +319,24 @@ def facts(contents: ReportContents) -> dict[str, str]:
     return {word: str(value) for word, value in values.items() if value}
 
 
-def _cards(contents: ReportContents) -> list[Card]:
+def _trials_words(contents: ReportContents) -> str:
+    """Count the trials by status; infeasible ones are not among the planned."""
     counts = contents.trials["status"].value_counts().to_dict()
-    failed, pending, infeasible = (
-        counts.get(status, 0) for status in (Status.FAILED, Status.PENDING, Status.INFEASIBLE)
-    )
-    planned = len(contents.trials) - infeasible
-    seeds = contents.with_status(Status.DONE)["seed"].nunique()
-    compared = contents.primary[contents.primary["n_pairs"] > 0]
-    settled = int(compared["verdict"].isin(SETTLED).sum())
-    lost = ((Status.FAILED, failed), (Status.PENDING, pending), (Status.INFEASIBLE, infeasible))
-    rest = [f"{count:,} {word}" for word, count in lost if count or word == Status.FAILED]
+    planned = len(contents.trials) - counts.get(Status.INFEASIBLE, 0)
     each = "" if isinstance(contents.study.get("data", ""), str) else " on each data set"
-    answer = headline(contents)
-    return [
-        Card(
-            "Trials finished",
-            f"{counts.get('done', 0):,}",
-            f"of {planned:,} planned{each}, {', '.join(rest)}",
-            Verdict.WORSE if failed else "",
-        ),
-        Card("Seed blocks", f"{seeds:,}", "trials are paired by seed"),
-        Card(
-            "Verdicts",
-            f"{settled:,}",
-            f"of {count_of(len(compared), 'comparison')} {'is' if len(compared) == 1 else 'are'} "
-            "settled",
-        ),
-        *([answer] if answer else []),
-        _largest_card(contents),
+    lost = [
+        f"{counts[status]:,} {status}"
+        for status in (Status.FAILED, Status.PENDING, Status.INFEASIBLE)
+        if counts.get(status)
     ]
+    return ", ".join([f"{counts.get(Status.DONE, 0):,} of {planned:,} done{each}", *lost])
 
 
-def _largest_card(contents: ReportContents) -> Card:
-    row = largest(contents)
-    if row is None:
-        return Card("Largest effect", "none", "no comparison is better or worse")
-    decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
-    size = fixed(row["delta"], decimals, signed=True)
-    what = f"{metric_words(row['metric'])}, {row['variant']}"
-    if pooled := contents.pooled(row):
-        what += f"; {pooled_words(row, *pooled)}"
-    what += f", but {SEE_FINDING}" if contents.has_finding(row) else ""
-    verdict = str(row["verdict"])
-    return Card(f"Largest effect: {verdict}", size, what, verdict)
-
-
-def _summary(contents: ReportContents) -> list[Part]:
+def _before(contents: ReportContents) -> list[Part]:
+    """Return the warnings and the doctor's findings."""
     parts: list[Part] = []
     if texts := warnings(contents):
         parts.append(Warnings(texts))
-    if answering := _answers(contents):
-        parts.append(Sentences(answering, MOST_ANSWERS, "more answers", "What the design answers"))
-    sentences = summary(contents)
-    if not sentences:
-        parts.append(Text("There are no comparisons yet."))
-    for metric, of_metric in sentences.items():
-        if of_metric:
-            ordered = of_metric
-            if len(of_metric) > MOST_SENTENCES:
-                ordered = sorted(of_metric, key=_settled_first)
-            kind = " (secondary)" if metric in contents.secondary else ""
-            parts.append(Heading(metric_words(metric).capitalize() + kind))
-            parts.append(Sentences(ordered, MOST_SENTENCES, "more comparisons"))
-    if caution := how_likely(sentences):
-        parts.append(Text(caution, small=True))
-    if contents.error_rate:
-        parts.append(Text(contents.error_rate, small=True))
     if contents.variant_findings:
         findings = [
             Sentence("finding", variant, f": {text.removesuffix('.')}")
@@ -346,35 +344,67 @@ def _summary(contents: ReportContents) -> list[Part]:
             for text in texts
         ]
         parts.append(Heading("Findings", "findings"))
-        parts.append(Sentences(findings, MOST_ANSWERS, "more findings"))
+        parts.append(Sentences(findings, MOST_FINDINGS, "more findings"))
+    if not contents.metrics:
+        parts.append(Text("There are no comparisons yet."))
     return parts
-
-
-def _answers(contents: ReportContents) -> list[Sentence]:
-    """Return the answers of the design; if some are folded away, inconclusive ones come last."""
-    sentences = answers(contents)
-    if len(sentences) <= MOST_ANSWERS or PATH_STEPS in contents.tables:  # steps keep their order
-        return sentences
-    return sorted(sentences, key=lambda one: one.verdict == Verdict.INCONCLUSIVE)
-
-
-def _settled_first(sentence: Sentence) -> tuple[int, float]:
-    order = ORDER.index(sentence.verdict) if sentence.verdict in ORDER else len(ORDER)
-    return order, -sentence.size
 
 
 def _deltas(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
-    parts: list[Part] = [Text(_how_to_read(contents))]
+    parts: list[Part] = []
     for metric in contents.metrics:
-        words = metric_words(metric)
-        parts.append(Heading(words.capitalize()))
-        parts += drawn_in([figure for figure in drawn if figure.metric == metric], "deltas")
-        parts.append(deltas_table(contents, metric))
+        kind = " (secondary)" if metric in contents.secondary else ""
+        parts.append(Heading(metric_words(metric).capitalize() + kind))
+        shown = drawn_in([figure for figure in drawn if figure.metric == metric], "deltas")
+        table = deltas_table(contents, metric).without("Baseline", "Baseline mean", "Level mean")
+        parts.append(Row([*shown, replace(table, below="")]))
         further = statistics_table(contents, metric)
         if further.rows and len(further.headers) > 1:
-            looks = [Text(LAST_LOOK)] if contents.looked else []
-            parts.append(Folded(further.title, [*looks, further]))
+            parts.append(Folded(further.title, [replace(further, below="")]))
     return parts
+
+
+def _costs(contents: ReportContents, drawn: list[Figure], legend: list[Key]) -> list[Part]:
+    table = costs_table(contents)
+    return [
+        *drawn_in(drawn, "costs", "columns", legend),
+        Row([*drawn_in(drawn, "time"), *filled(replace(table, below=""))]),
+    ]
+
+
+def _data(contents: ReportContents) -> list[Part]:
+    """Describe each data set: its splits, its classes and sample images."""
+    parts: list[Part] = []
+    for name, data in contents.data.items():
+        if len(contents.data) > 1:
+            parts.append(Heading(name))
+        parts.append(Facts(_data_facts(data)))
+        if data.samples:
+            images = [(sample.label, sample.png) for sample in data.samples]
+            parts.append(Pictures(images, f"Training images of {name}"))
+    return parts
+
+
+def _data_facts(data: DataDescription) -> dict[str, str]:
+    shape = "\N{MULTIPLICATION SIGN}".join(map(str, data.input_shape))
+    shown = {
+        "Example": shape,
+        "Splits of the first seed": ", ".join(
+            f"{size:,} {split}" for split, size in data.sizes.items()
+        ),
+    }
+    if data.counts:
+        names, counts = list(data.counts), data.counts.values()
+        more = f" and {len(names) - MOST_NAMED:,} more" * (len(names) > MOST_NAMED)
+        shown[f"{data.classes:,} classes"] = ", ".join(names[:MOST_NAMED]) + more
+        shown["Training examples per class"] = (
+            f"{min(counts):,} to {max(counts):,}"
+            if min(counts) < max(counts)
+            else f"{max(counts):,}"
+        )
+    elif data.task == "classification":
+        shown["Classes"] = f"{data.classes:,}"
+    return shown
 
 
 def _corrected_over(contents: ReportContents) -> str:
@@ -383,13 +413,24 @@ def _corrected_over(contents: ReportContents) -> str:
     primary = metric_words(
         next(name for name in contents.metrics if name not in contents.secondary)
     )
-    return f"all claims of this page on {primary}, or over the comparisons of a secondary metric"
+    return f"all claims on {primary}, or over the comparisons of a secondary metric"
+
+
+def _notes(contents: ReportContents) -> list[Part]:
+    """Return what holds for all numbers, once; the details of each table are folded."""
+    if not contents.metrics:
+        return []
+    details = list(_details(contents))
+    return [
+        Text(_how_to_read(contents)),
+        *([Folded("Details of the tables", details)] if details else []),
+    ]
 
 
 def _how_to_read(contents: ReportContents) -> str:
     text = (
-        "A delta is the variant minus the baseline with the same seed: the same split, order of "
-        "data and, in layers that both have, initial weights."
+        "A delta is the variant minus the baseline at the same seed: same split, data order and, "
+        "in shared layers, initial weights."
     )
     if contents.deltas["ci_low"].notna().any():
         margin = ""
@@ -397,9 +438,9 @@ def _how_to_read(contents: ReportContents) -> str:
             margin = ", and equivalent if it is shown to lie within the margin"
         text += (
             f" It is better or worse if p, Holm-corrected over {_corrected_over(contents)}, is "
-            f"below {1 - CONFIDENCE:.4g}{margin}. Inconclusive does not mean \u201cno "
-            f"effect\u201d. There is no verdict with fewer than {EXPLORATORY_BELOW} pairs. The "
-            f"{CI}s are not corrected for multiple comparisons. {about(contents.held_out)}"
+            f"below {1 - CONFIDENCE:.4g}{margin}; inconclusive does not mean \u201cno "
+            f"effect\u201d. Fewer than {EXPLORATORY_BELOW} pairs have no verdict. {CI}s are not "
+            f"corrected for multiple comparisons. {about(contents.held_out)}"
         )
     if contents.looked:
         text += (
@@ -407,6 +448,19 @@ def _how_to_read(contents: ReportContents) -> str:
             "intervals account for all of them."
         )
     return text
+
+
+def _details(contents: ReportContents) -> Iterator[Part]:
+    """Yield the notes on single tables, each once."""
+    general = [contents.error_rate, unseen_skew(contents.deltas["n_pairs"], looks=contents.looked)]
+    general += [LAST_LOOK if contents.looked else "", costs_table(contents).below]
+    general += [statistics_table(contents, metric).below for metric in contents.metrics]
+    yield from (Text(text) for text in dict.fromkeys(filter(None, general)))
+    for title, frame in contents.tables.items():
+        if lead := lead_of(contents, title, frame):
+            yield from (Heading(title), Text(lead))
+        if title in FOLDED:
+            yield _table_of(contents, title)
 
 
 def _beside(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
@@ -417,7 +471,7 @@ def _beside(contents: ReportContents, drawn: list[Figure]) -> list[Part]:
         Key(name, PAGE[colour], shape=shape)
         for name, (colour, shape) in zip((here, there), LOOKS, strict=True)
     ]
-    lead = f"Here is {here}, there is {there}; the summary says what differs between them."
+    lead = f"Here is {here}, there is {there}; the warnings say what differs between them."
     tables = [beside_table(contents, metric) for metric in beside_metrics(contents)]
     return [Text(lead), *drawn_in(drawn, "beside", legend=legend), *tables] if tables else []
 
@@ -428,14 +482,12 @@ def _unfinished(contents: ReportContents) -> list[Part]:
 
 
 def _rerun(contents: ReportContents) -> list[Part]:
-    parts: list[Part] = [
-        Text("Stored trials are not trained again; more seeds or levels only add trials.")
-    ]
+    parts: list[Part] = [Text("Stored trials are not trained again.")]
     if contents.rerun:
         parts.append(Code(contents.rerun, "sh"))
-    parts.append(Code(snippet(contents), "python"))
+    parts.append(Folded("In Python", [Code(snippet(contents), "python")]))
     for title, values in (("Versions", contents.versions), ("Machine", contents.machine)):
         if values:
             named = {metric_words(str(name)): short_digest(it) for name, it in values.items()}
-            parts += [Heading(title), Facts(named)]
+            parts.append(Folded(title, [Facts(named)]))
     return parts

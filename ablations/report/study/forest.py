@@ -80,10 +80,10 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     if far:
         near = frame.loc[~frame["variant"].isin(far), ["delta", "ci_low", "ci_high"]]
         scale |= clamped_scale([0.0, *near.to_numpy(float).flat])
-    verdicts = _verdicts(rows)
+    verdicts = verdicts_of(rows)
     base = {
         "y": nominal("label", sort=names, title=None, axis=names_axis()),
-        "color": _by_verdict(_colours(verdicts, theme), theme),
+        "color": by_verdict(colours_of(verdicts, theme), theme),
         "tooltip": [
             nominal("variant"),
             nominal("size", title=f"delta, {CI}"),
@@ -93,17 +93,21 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     }
     marks = {
         "x": quantitative("delta", title=delta_title(metric), scale=scale),
-        "fill": _by_verdict(_fills(verdicts, theme), theme),
-        "shape": _by_verdict(_shapes(verdicts), theme),
+        "fill": by_verdict(_fills(verdicts, theme), theme),
+        "shape": by_verdict(shapes_of(verdicts), theme),
     }
     layers = [zero_line(theme), layer("point", base | marks, size=110, strokeWidth=2, opacity=1)]
+    margin = contents.margin_of(metric)
+    if margin is not None:
+        layers.insert(0, _margin_band(margin, theme))
     with_intervals = any(is_number(row["low"]) for row in rows)
     if with_intervals:
         ends = {"x": quantitative("low"), "x2": {"field": "high"}}
-        layers.insert(1, layer("rule", base | ends, strokeWidth=2.5, strokeCap="round"))
+        layers.insert(-1, layer("rule", base | ends, strokeWidth=2.5, strokeCap="round"))
     sizes = {row["variant"].removesuffix(f" {DAGGER}"): row["size"] for row in rows}
     caption = [
         _how_to_read(rows, with_intervals),
+        f" The band is the margin of equivalence, {margin:g}." if margin is not None else "",
         outlier_words([f"{name} ({sizes[name]})" for name in far]),
         _not_drawn(contents, metric),
     ]
@@ -119,6 +123,13 @@ def forest(contents: ReportContents, metric: str, theme: Theme) -> Figure | None
     )
 
 
+def _margin_band(margin: float, theme: Theme) -> Spec:
+    """Return a layer with the deltas that are equivalent to none."""
+    ends = {"x": quantitative("from"), "x2": {"field": "to"}}
+    band = layer("rect", ends, color=theme["equivalent"], opacity=0.13)
+    return band | {"data": {"values": [{"from": -margin, "to": margin}]}}
+
+
 def delta_title(metric: str) -> list[str]:
     """Return the lines below an axis of deltas."""
     better = better_when(metric)
@@ -127,16 +138,11 @@ def delta_title(metric: str) -> list[str]:
 
 def _how_to_read(rows: list[dict[str, Any]], with_intervals: bool) -> str:
     if with_intervals:
-        text = f"Mean delta over paired seeds with its {CI}. The dashed line marks no difference."
-        if {row["verdict"] for row in rows} & {*HOLLOW}:
-            text += " Hollow marks are inconclusive or have no verdict."
+        text = f"Mean delta over paired seeds with its {CI}."
     elif max(row["pairs"] for row in rows) == 1:
-        text = "Delta of one seed, without interval. The dashed line marks no difference."
+        text = "Delta of one seed, without interval."
     else:
-        text = (
-            "Mean delta over paired seeds, without interval because the deltas do not vary. The "
-            "dashed line marks no difference."
-        )
+        text = "Mean delta over paired seeds, without interval because the deltas do not vary."
     marked = any(row["variant"].endswith(DAGGER) for row in rows)
     return text + (f" {DAGGER}: see its finding." if marked else "")
 
@@ -159,12 +165,12 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     names = list(dict.fromkeys(row["label"] for row in rows))
     counts = pd.Series([row["variant"] for row in rows]).value_counts()
     words = metric_words(metric)
-    verdicts = _verdicts(rows)
+    verdicts = verdicts_of(rows)
     y = nominal("label", sort=names, title=None, scale={"padding": 0.18}, axis=names_axis())
     base = {
         "y": y,
         "yOffset": nominal("place", scale={"paddingOuter": 0.4}),
-        "color": _by_verdict(_colours(verdicts, theme), theme),
+        "color": by_verdict(colours_of(verdicts, theme), theme),
         "tooltip": [
             nominal("variant"),
             nominal("seed"),
@@ -181,7 +187,7 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     start = quantitative("from", title=words, scale=scale)
     line = base | {"x": start, "x2": {"field": "to"}}
     ring: Spec = {"strokeWidth": 1.3, "fill": theme["surface"], "stroke": theme["muted"]}
-    marks = {"x": quantitative("to"), "shape": _by_verdict(_shapes(verdicts), theme)}
+    marks = {"x": quantitative("to"), "shape": by_verdict(shapes_of(verdicts), theme)}
     layers = [
         layer("rule", line, strokeWidth=1.5, opacity=0.55),
         layer("point", base | {"x": start}, size=26, filled=True, **ring),
@@ -191,10 +197,7 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
     return Figure(
         name=slug("pairs", metric),
         title=f"Paired seeds: {words}",
-        caption=(
-            "One line per seed, from the baseline (hollow) to the variant (filled). If all lines "
-            f"point the same way, no single seed causes the effect.{note}"
-        ),
+        caption=(f"One line per seed, from the baseline (hollow) to the variant (filled).{note}"),
         section="pairs",
         metric=metric,
         chart=chart_of(layers, len(names) * height),
@@ -255,21 +258,24 @@ def _shown(contents: ReportContents, metric: str, verdict: str) -> str:
     return "secondary" if verdict and metric in contents.secondary else verdict or "none"
 
 
-def _by_verdict(scale: Spec, theme: Theme) -> Spec:
+def by_verdict(scale: Spec, theme: Theme) -> Spec:
+    """Return a channel that shows the verdict."""
     return nominal("verdict", scale=scale, legend=legend_of(theme))
 
 
-def _verdicts(rows: list[dict[str, Any]]) -> list[str]:
+def verdicts_of(rows: list[dict[str, Any]]) -> list[str]:
     """Return the verdicts that occur, in the order of the legend."""
     occurring = {row["verdict"] for row in rows}
     return [word for word in VERDICTS if word in occurring]
 
 
-def _colours(verdicts: Sequence[str], theme: Theme) -> Spec:
+def colours_of(verdicts: Sequence[str], theme: Theme) -> Spec:
+    """Return the scale of the verdicts' colours."""
     return {"domain": verdicts, "range": [_colour(word, theme) for word in verdicts]}
 
 
-def _shapes(verdicts: Sequence[str]) -> Spec:
+def shapes_of(verdicts: Sequence[str]) -> Spec:
+    """Return the scale of the verdicts' shapes."""
     return {"domain": verdicts, "range": [VERDICTS[word] for word in verdicts]}
 
 

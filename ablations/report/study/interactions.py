@@ -91,7 +91,7 @@ def _test(contents: ReportContents, across: str, along: str, metric: str) -> str
                 return f"The interaction has {p}."
             size = estimate(row["delta"], row["ci_low"], row["ci_high"], p)
             return f"The interaction is {size}."
-    return "The interaction was not tested: lines that are not quite parallel may be chance."
+    return "The interaction was not tested."
 
 
 def _figure(
@@ -124,10 +124,7 @@ def _figure(
     return Figure(
         name=slug("interaction", across, along),
         title=f"{across} by {along}",
-        caption=(
-            f"Mean {words} of each combination over the seeds that all of them finished. Parallel "
-            f"lines mean no interaction. {test}"
-        ),
+        caption=(f"Mean {words} over shared seeds; parallel lines mean no interaction. {test}"),
         section="interactions",
         metric=metric,
         chart=chart_of([line], HEIGHT),

@@ -25,7 +25,6 @@ from ablations.report.wording import count_of, metric_words
 from ablations.stats.paired_t import POWER
 from ablations.stats.sample_size import MOST_SEEDS, SURE
 from cnnzoo.runtime.console import table
-from cnnzoo.training.metric_names import metric_of
 
 DETECTABLE = f"delta shown with {POWER:.0%} power"
 HALF_WIDTH = f"half the width of the {CI}"
@@ -48,12 +47,13 @@ COLUMNS = {
 
 
 def sample_size_figures(contents: ReportContents, theme: Theme) -> list[Figure]:
-    """Draw what each number of seeds would show, one figure per metric."""
+    """Draw what each number of seeds would show, one figure per metric with verdicts."""
     if not len(contents.sample_size):
         return []
     return [
         _figure(contents, str(metric), frame, theme)
         for metric, frame in contents.sample_size.groupby("metric", sort=False)
+        if metric not in contents.secondary
     ]
 
 
@@ -66,7 +66,7 @@ def sample_size_legend() -> list[Key]:
 
 def _figure(contents: ReportContents, metric: str, frame: pd.DataFrame, theme: Theme) -> Figure:
     words = metric_words(metric)
-    margin = contents.study.get("margins", {}).get(metric_of(metric))
+    margin = contents.margin_of(metric)
     rows: list[dict[str, Any]] = []
     for row in thinned(rows_of(frame), MOST_ROWS):
         half = row["ci_width"] / 2
@@ -107,10 +107,8 @@ def _figure(contents: ReportContents, metric: str, frame: pd.DataFrame, theme: T
         layer("line", line, strokeWidth=2),
     ]
     caption = (
-        f"What a study with these variants would show: the smallest delta with {POWER:.0%} power "
-        f"in the first step of Holm's correction, and half the expected width of the {CI}. The "
-        "lines use the standard deviation of the deltas in this study, the upper edges of the "
-        f"bands its upper {SURE:.0%} confidence limit: plan with these."
+        "Lines use the standard deviation of this study's deltas, the upper edges of the bands its "
+        f"upper {SURE:.0%} confidence limit: plan with these."
     )
     if margin is not None:
         at_margin = layer(

@@ -56,6 +56,8 @@ from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
 STATISTICS = {
+    "baseline_mean": "Baseline mean",
+    "level_mean": "Level mean",
     "ci_method": "Interval and p",
     "p": "p (paired t)",
     "p_adjusted": "p (Holm)",
@@ -235,9 +237,6 @@ SHAPES = {
             Column("Trend", "trend", "trend"),
             Column("Slope per unit", "slope", "delta", ("slope_low", "slope_high")),
             Column("p (Holm)", "p_adjusted", "p"),
-            Column("Mean rank correlation", "rho", "correlation"),
-            Column("Levels", "levels", "text"),
-            Column("Seed blocks", "n_blocks"),
             Column(NOTES, "notes", "text"),
         ),
         "Page's test over complete seed blocks: does the metric rise or fall in the order of the "
@@ -340,11 +339,6 @@ SHAPES = {
             Column("SD over seeds", "sd"),
             Column("Ratio to baseline", "sd_ratio"),
             Column("p (Holm)", "p_adjusted", "p"),
-            Column("Interquartile range", "iqr"),
-            Column("Minimum", "min"),
-            Column("Mean", "mean"),
-            Column("Maximum", "max"),
-            Column("Seeds", "n"),
             Column(NOTES, "notes", "text"),
         ),
         "How much a result depends on the seed, over the seed blocks that all variants finished. "
@@ -411,13 +405,29 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
         else:
             write = WRITERS[column.kind]
             columns.append([write(row[column.source]) for row in rows])
+    return Table(
+        title,
+        tuple(headers),
+        tuple(zip(*columns, strict=True)),
+        lead=lead_of(contents, title, frame),
+    )
+
+
+def lead_of(contents: ReportContents, title: str, frame: pd.DataFrame) -> str:
+    """Say how to read a further table; "" for one without a known layout."""
+    shape = SHAPES.get(title)
+    if shape is None:
+        return ""
+    rows = rows_of(frame)
     lead = shape.lead.format(
         metric=joined(dict.fromkeys(metric_words(row["metric"]) for row in rows)),
         chosen="".join(dict.fromkeys(chosen_words(row) for row in rows)),
     )
-    if contents.looked and any(header.startswith("p ") for header in headers):
-        lead += f" {LOOKED}"
-    return Table(title, tuple(headers), tuple(zip(*columns, strict=True)), lead=lead)
+    has_p = any(
+        column.header.startswith("p ") and _has_values(rows, column.source)
+        for column in shape.columns
+    )
+    return f"{lead} {LOOKED}" if contents.looked and has_p else lead
 
 
 def chosen_words(row: Row) -> str:

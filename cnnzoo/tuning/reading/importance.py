@@ -96,14 +96,14 @@ def _measure(settings: pd.DataFrame, scores: Any) -> tuple[Any, Any]:
 
     errors, drops = [], []
     for repeat in range(REPEATS):
-        encoded = _encoded(settings, np.random.default_rng(repeat))
-        for train, test in KFold(FOLDS, shuffle=True, random_state=repeat).split(encoded):
+        table, _ = encoded(settings, np.random.default_rng(repeat))
+        for train, test in KFold(FOLDS, shuffle=True, random_state=repeat).split(table):
             forest = RandomForestRegressor(TREES, random_state=repeat, n_jobs=1)
-            forest.fit(encoded[train], scores[train])
-            errors.append(np.mean((forest.predict(encoded[test]) - scores[test]) ** 2))
+            forest.fit(table[train], scores[train])
+            errors.append(np.mean((forest.predict(table[test]) - scores[test]) ** 2))
             shuffled = permutation_importance(
                 forest,
-                encoded[test],
+                table[test],
                 scores[test],
                 scoring="neg_mean_squared_error",
                 n_repeats=SHUFFLES,
@@ -113,9 +113,15 @@ def _measure(settings: pd.DataFrame, scores: Any) -> tuple[Any, Any]:
     return np.array(errors), np.array(drops)
 
 
-def _encoded(settings: pd.DataFrame, random: np.random.Generator) -> Any:
-    """Return the settings as numbers; a missing setting gets a random level of its column."""
+def encoded(
+    settings: pd.DataFrame, random: np.random.Generator
+) -> tuple[Any, dict[str, dict[object, int]]]:
+    """Return settings as numbers, and the codes of levels that are no numbers, by column.
+
+    A missing setting gets a random level of its column.
+    """
     columns = []
+    all_codes: dict[str, dict[object, int]] = {}
     for name in settings:
         column = settings[name]
         levels = column.dropna()
@@ -123,11 +129,13 @@ def _encoded(settings: pd.DataFrame, random: np.random.Generator) -> Any:
             values = column.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         else:
             codes = {level: code for code, level in enumerate(sorted(set(levels), key=str))}
+            all_codes[str(name)] = codes
             values = np.array([codes.get(level, np.nan) for level in column], dtype=float)
         off = np.isnan(values)
         values[off] = random.choice(values[~off], off.sum())
         columns.append(values)
-    return np.column_stack(columns) if columns else np.zeros((len(settings), 0))
+    table = np.column_stack(columns) if columns else np.zeros((len(settings), 0))
+    return table, all_codes
 
 
 def _interval(values: Any) -> tuple[float, float, float]:

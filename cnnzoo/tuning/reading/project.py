@@ -292,7 +292,18 @@ def _execution(row: Any, index: int) -> Execution:
         NO_SCORE if has_no_score else one_line(row.get("reason") or ""),
         index,
         findings_of(row.get("findings") or ()),
+        _curves(row.get("history") or {}),
+        number(row.get("started")),
+        integer(row.get("worker")),
     )
+
+
+def _curves(stored: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the stored curves; the epochs of one that is no number are NaN."""
+    return {
+        name: [math.nan if (at := number(value)) is None else at for value in values]
+        for name, values in stored.items()
+    }
 
 
 def _reported_executions(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from cnnzoo.toggle import Level, Toggle, ToggleError
+from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, read_toggles
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.project import read_project
 from cnnzoo.tuning.reading.score_notes import foreign_notes
@@ -134,7 +134,8 @@ class SearchResults:
         Columns: ``trial`` (KerasTuner's id), ``execution`` and ``seed`` (empty if the row is a
         trial), ``status`` ("done"; "failed" or "invalid" with a ``reason``; "unfinished";
         "unreadable"), ``score``, one column per hyperparameter (empty if another one switches it
-        off), one column per metric, ``seconds``, ``trained_epochs``, and for Hyperband
+        off), one column per metric, ``seconds``, ``started`` (seconds since 1970), ``worker`` (id
+        of its process), ``trained_epochs``, and for Hyperband
         ``bracket``, ``round`` and ``partial``: whether the trial had fewer epochs than a full
         training, so that its score is not comparable. ``findings`` of the doctor without its
         notes, and their ``codes`` separated by blanks, are empty if none were stored.
@@ -145,6 +146,17 @@ class SearchResults:
         from cnnzoo.tuning.reading.tables import trials_frame
 
         return trials_frame(self.project)
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """The training curves, one row per epoch: ``trial``, ``execution``, ``seed``, ``epoch``.
+
+        One more column per metric. The table is empty if no curves were stored: KerasTuner alone
+        stores none.
+        """
+        from cnnzoo.tuning.reading.tables import history_frame
+
+        return history_frame(self.project)
 
     @property
     def comparable(self) -> tuple[SearchTrial, ...]:
@@ -184,38 +196,58 @@ class SearchResults:
         return configurations_frame(self.project, trials, lower)
 
     @overload
-    def best(self, count: None = None) -> dict[str, Level]: ...
+    def best(self, which: Literal["model", "recipe", "data"] | None = None) -> dict[str, Level]: ...
 
     @overload
-    def best(self, count: int) -> "pd.DataFrame": ...
+    def best(self, which: int) -> "pd.DataFrame": ...
 
-    def best(self, count: int | None = None) -> "dict[str, Level] | pd.DataFrame":
+    def best(self, which: str | int | None = None) -> "dict[str, Level] | pd.DataFrame":
         """Return the configurations with the best mean scores over seeds.
 
         Parameters
         ----------
-        count
-            Number of configurations; None for the best one as a dict.
+        which
+            None for all levels of the best configuration. "model" for those of the model, the
+            arguments of ``cnnzoo.build``; "recipe" for those of the recipe, with what the search
+            was given, the arguments of ``cnnzoo.Recipe``; "data" for those of the data, the
+            arguments of ``cnnzoo.load_data``. A number for a table of so many configurations.
 
         Returns
         -------
         dict or pandas.DataFrame
-            Levels by name, with those that the search fixed; for a zoo model the toggles of
-            ``cnnzoo.build`` (`best_line` also has the levels of the recipe and the data). With
-            `count`, the first rows of `configurations`.
+            Levels by name, both searched and fixed; with a number, the first rows of
+            `configurations`. `best_line` returns the best one as code.
 
         Raises
         ------
         SearchError
-            If no trial is done, or `count` is invalid.
+            If no trial is done, or `which` is invalid.
         """
-        if count is not None:
-            if type(count) is not int or count < 1:
-                raise SearchError(f"`count` of `best`: expected an integer from 1; got {count!r}.")
-            return self.configurations.head(count)
-        toggles = self.zoo_toggles
+        if which is None:
+            return self.levels_of(self.winner)
+        if isinstance(which, str):
+            return self._best_of(which)
+        if type(which) is not int or which < 1:
+            raise SearchError(f"`which` of `best`: expected an integer from 1; got {which!r}.")
+        return self.configurations.head(which)
+
+    def _best_of(self, group: str) -> dict[str, Level]:
+        from cnnzoo.data import load_data
+
         levels = self.levels_of(self.winner)
-        return {name: level for name, level in levels.items() if toggles is None or name in toggles}
+        names = {"recipe": {*asdict(Recipe())}, "data": {*read_toggles(load_data)}}
+        if group == "model":
+            outside = {*names["recipe"], *names["data"]}
+            toggles = {*levels} - outside if self.zoo_toggles is None else self.zoo_toggles.keys()
+            return {name: level for name, level in levels.items() if name in toggles}
+        if group not in names:
+            near = did_you_mean(group, ("model", *names), '"')
+            raise SearchError(
+                f'`which` of `best`: expected "model", "recipe", "data" or a number; got '
+                f"{group!r}{near}"
+            )
+        stored = self.project.search.get("recipe", {}) if group == "recipe" else {}
+        return {name: it for name, it in {**stored, **levels}.items() if name in names[group]}
 
     @property
     def winner(self) -> SearchTrial:

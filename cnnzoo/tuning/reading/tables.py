@@ -10,7 +10,10 @@ from cnnzoo.doctor.finding import Severity
 from cnnzoo.tuning.records import Execution, Project, SearchTrial
 
 FIRST = ("trial", "execution", "seed", "status", "score")
-LAST = ("seconds", "trained_epochs", "bracket", "round", "partial", "findings", "codes", "reason")
+LAST = (
+    *("seconds", "started", "worker", "trained_epochs", "bracket", "round", "partial"),
+    *("findings", "codes", "reason"),
+)
 PREFIX, METRIC = "hp:", "metric:"
 """Prefixes of a hyperparameter or metric that has the name of another column."""
 
@@ -25,6 +28,8 @@ TYPES = {
     "score": "float64",
     "sd": "float64",
     "seconds": "float64",
+    "started": "float64",
+    "worker": "Int64",
 }
 """Types of columns that may be entirely empty."""
 
@@ -48,6 +53,8 @@ def trials_frame(project: Project) -> pd.DataFrame:
             **_settings(trial),
             **_metrics(execution, (*FIRST, *LAST, *searched)),
             "seconds": execution.seconds,
+            "started": execution.started,
+            "worker": execution.worker,
             "trained_epochs": trial.budget if execution.epochs is None else execution.epochs,
             "bracket": trial.bracket,
             "round": trial.round,
@@ -61,6 +68,28 @@ def trials_frame(project: Project) -> pd.DataFrame:
     names = dict.fromkeys(name for row in rows for name in row)
     metrics = [name for name in names if name not in (*FIRST, *searched, *LAST)]
     return _table(rows, [*FIRST, *searched, *metrics, *LAST])
+
+
+def history_frame(project: Project) -> pd.DataFrame:
+    """Return a table with one row per epoch; see `SearchResults.history`."""
+    keys = ("trial", "execution", "seed", "epoch")
+    rows = [
+        {
+            "trial": trial.name,
+            "execution": execution.number,
+            "seed": execution.seed,
+            "epoch": epoch + 1,
+            **{
+                name: values[epoch]
+                for name, values in execution.history.items()
+                if epoch < len(values) and name not in keys
+            },
+        }
+        for trial in project.trials
+        for execution in trial.executions
+        for epoch in range(max(map(len, execution.history.values()), default=0))
+    ]
+    return pd.DataFrame(rows, columns=None if rows else keys)
 
 
 def _findings(execution: Execution) -> dict[str, str]:

@@ -39,7 +39,7 @@ DRAWN = """
 def test_page_draws_its_charts_without_requests(browser, page, width, mode):
     browser.show(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
-    assert len(marks) == 11
+    assert len(marks) == 12
     assert min(marks) > 0
     assert browser.complaints() == []
     assert {url.split(":", 1)[0] for url in browser.requests()} <= {"file", "data"}
@@ -111,8 +111,9 @@ def test_one_seed_is_drawn_beside_its_names(browser, one_seed, tmp_path):
           const places = (which) => [...chart.querySelectorAll(which)]
             .map((mark) => mark.getBoundingClientRect());
           return [
-            Math.max(...places('.role-axis-label text').filter((box) => box.left < 300)
-              .map((box) => box.right)),
+            Math.max(...[...chart.querySelectorAll('.role-axis-label text')]
+              .filter((text) => text.textContent.includes('='))
+              .map((text) => text.getBoundingClientRect().right)),
             Math.min(...places('.role-mark path').map((box) => box.left))]; })()
     """)
     assert right < left
@@ -164,7 +165,7 @@ def test_table_notes_are_not_cut(browser, contents, tmp_path):
 
 def test_hostile_texts_are_escaped(browser, page):
     browser.show(page)
-    assert browser.value("document.scripts.length") == 11 + 2
+    assert browser.value("document.scripts.length") == 12 + 2
     assert browser.value("document.querySelectorAll('main b b, td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")
 

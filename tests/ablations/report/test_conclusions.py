@@ -1,6 +1,5 @@
 """Sentences that answer the question of a design, their tables, and the card at the top."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from ablations.report import write_report
 from ablations.report.formats import markdown_text
-from ablations.report.study.conclusions import answers, headline
+from ablations.report.study.conclusions import answers, opening
 from ablations.report.study.contents import EFFECTS, EPOCHS, PATH_STEPS, STABILITY, TRENDS
 from ablations.report.study.tables import deltas_table, shaped_table
 from ablations.report.table import DAGGER, with_footnotes
@@ -207,7 +206,6 @@ def test_many_effects_of_few_seeds_share_a_sentence(contents):
         "Main effects without verdict (fewer than 6 seed blocks) in test loss: f0, f1, f2, f3, "
         "f4, f5",
     )
-    assert headline(shown) is None
     table = shaped_table(shown, EFFECTS, shown.tables[EFFECTS])
     at = table.headers.index("Significant")
     assert {row[at].text for row in table.rows} == {"no verdict"}
@@ -316,7 +314,7 @@ def test_trends_of_few_seed_blocks_have_no_verdict(contents):
     table = shaped_table(contents, TRENDS, rows)
     column = table.headers.index("Trend")
     assert [row[column].text for row in table.rows] == ["no verdict", "rises"]
-    assert headline(with_table(contents, TRENDS, rows[:1])) is None
+    assert opening(with_table(contents, TRENDS, rows[:1]))[0].verdict == ""
 
 
 def test_effects_of_few_seed_blocks_are_not_significant(contents):
@@ -346,39 +344,34 @@ def test_path_table_has_verdicts(path):
 
 
 @pytest.mark.parametrize(
-    ("title", "rows", "card"),
+    ("title", "rows", "subject"),
     [
-        (TRENDS, [TREND_ROW], ("Trend: rises", "+0.016", "test loss per unit of pool_size")),
-        (
-            EFFECTS,
-            [effect("skip", "main", share=0.1), effect("filters", "main")],
-            ("Main effect: better", f"{MINUS}0.19", "test loss, filters=8 (baseline: 4)"),
-        ),
-        (
-            PATH_STEPS,
-            STEPS,
-            ("The whole path", f"{MINUS}0.02", "test loss, from 2.27 to 2.25, 2 steps"),
-        ),
+        (TRENDS, [TREND_ROW], "Raising pool_size"),
+        (EFFECTS, [effect("skip", "main", share=0.1), effect("filters", "main")], "skip=False"),
+        (PATH_STEPS, STEPS, "The whole path"),
     ],
 )
-def test_answers_come_first_in_page_and_markdown(contents, tmp_path, title, rows, card):
+def test_page_and_markdown_begin_with_the_answer(contents, tmp_path, title, rows, subject):
     shown = with_table(contents, title, rows, **TWO)
-    top = headline(shown)
-    assert (top.word, top.number, top.more) == card
+    sentences = opening(shown)
+    assert sentences[0].subject.startswith(subject)
+    assert sentences[1].text == (
+        "7 comparisons in test loss: 2 better, 3 worse, 1 equivalent and 1 inconclusive; the "
+        "largest, pool_size=4, is +0.111 (95% CI 0.104 to 0.117, 10 seeds)"
+    )
+    assert len(sentences) == 3
     page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
-    cards, rest = page.split('<section id="summary">')
-    assert top.more in cards
-    summary = rest.split("</section>")[0]
-    assert summary.index(answers(shown)[0].subject) < summary.index("<h3>Test loss</h3>")
+    header = page.split("</header>")[0]
+    assert [header.index(f"<b>{one.subject}</b>") for one in sentences]
     written = write_report(shown, tmp_path / "report.md").read_text(encoding="utf-8")
-    first = markdown_text(answers(shown)[0].text)
-    assert written.index("## Summary") < written.index(first) < written.index("### Test loss")
+    assert written.index(markdown_text(sentences[0].text)) < written.index("- Model: ")
 
 
 def test_incomplete_path_is_called_the_path_so_far(contents):
     short = with_table(contents, PATH_STEPS, STEPS.head(2).assign(share=1.0), **TWO)
     whole, step = answers(short)
-    assert headline(short).word == whole.subject == "The path so far"
+    assert opening(short)[0] == whole
+    assert whole.subject == "The path so far"
     assert step.text.endswith("100% of the change so far")
 
 
@@ -394,24 +387,22 @@ def test_path_step_of_unknown_direction_has_no_verdict(path):
 
 
 @pytest.mark.parametrize("at", [0, -1])
-def test_path_without_a_mean_at_its_end_has_no_card(contents, at):
+def test_path_without_a_mean_at_its_end_is_not_summed_up(contents, at):
     rows = STEPS.to_dict("records")
     rows[at] |= {"mean": np.nan}
     shown = with_table(contents, PATH_STEPS, rows, **TWO)
-    assert headline(shown) is None
     assert all("path" not in one.subject for one in answers(shown))
 
 
 @pytest.mark.parametrize("note", [SLOPE_OPEN, SLOPE_OPPOSED])
-def test_uncertain_slope_has_no_card_and_no_verdict(contents, note):
+def test_uncertain_slope_has_no_verdict(contents, note):
     uncertain = TREND_ROW | {"trend": "", "slope_low": -0.0044, "notes": note}
     alone = with_table(contents, TRENDS, [uncertain])
-    assert headline(alone) is None
-    assert answers(alone)[0].verdict == "inconclusive"
+    assert opening(alone)[0].verdict == answers(alone)[0].verdict == "inconclusive"
     table = shaped_table(alone, TRENDS, alone.tables[TRENDS])
     assert table.rows[0][table.headers.index("Trend")].text == "slope uncertain"
-    both = headline(with_table(contents, TRENDS, [uncertain, TREND_ROW | {"factor": "filters"}]))
-    assert (both.word, both.more) == ("Trend: rises", "test loss per unit of filters")
+    both = with_table(contents, TRENDS, [uncertain, TREND_ROW | {"factor": "filters"}])
+    assert opening(both)[0].subject == "Raising filters"  # what is decided comes first
 
 
 BEST = {
@@ -449,23 +440,14 @@ def test_best_variant_is_reported_without_verdict(contents, changed, text):
     assert (one.verdict, one.text) == ("", text)
 
 
-def test_significant_effects_come_before_folded_ones(contents, tmp_path):
-    factors = {f"f{at}": [0, 1] for at in range(3)}
-    rows = [
-        effect(name, "main", metric=metric, p_adjusted=0.9)
-        for metric in ("test_loss", "test_accuracy", "test_nll")
-        for name in factors
-    ]
-    shown = with_table(
-        contents, EFFECTS, [*rows, effect("skip", "main")], factors=factors | TWO["factors"]
-    )
-    page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")
-    subjects = re.findall(r"<b>(.*?)</b>", page.split('aria-label="What the design answers"')[1])
-    assert subjects[0] == "skip=False (baseline: True)"
+def test_significant_effect_opens_the_report(contents):
+    rows = [effect(f"f{at}", "main", p_adjusted=0.9) for at in range(3)]
+    factors = {f"f{at}": [0, 1] for at in range(3)} | TWO["factors"]
+    shown = with_table(contents, EFFECTS, [*rows, effect("skip", "main")], factors=factors)
+    assert opening(shown)[0].subject == "skip=False (baseline: True)"
 
 
-def test_insignificant_trend_has_no_card(contents):
-    assert headline(with_table(contents, TRENDS, [TREND_ROW | {"trend": "", "p": 0.3}])) is None
+def test_report_without_tables_has_no_answers(contents):
     assert answers(replace(contents, tables={})) == []
 
 

@@ -9,41 +9,120 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.report.figure import file_spec, label_of, spec
-from ablations.report.study.contents import EFFECTS
+from ablations.report.study.contents import EFFECTS, PATH_STEPS, STABILITY, TRENDS
 from ablations.report.study.costs import costs_table
 from ablations.report.study.document import figures
 from ablations.report.study.palette import palette
 from ablations.report.table import DAGGER
 from ablations.report.theme import LIGHT, PAGE
+from ablations.stats import stability, trend
 
 
 def by_name(shown):
     return {figure.name: figure for figure in figures(shown, PAGE)}
 
 
+def designed(contents):
+    """Return the contents with a table of each design that has a figure, of other levels."""
+    trials = contents.trials
+    three = trials[trials["factor"].isna() | (trials["factor"] == "pool_size")]
+    steps = [
+        {"step": 0, "factor": "", "mean": 0.25, "delta": np.nan},
+        {"step": 1, "factor": "skip", "mean": 0.22, "delta": -0.03, "ci_low": -0.04},
+    ]
+    path = pd.DataFrame(steps).assign(
+        ci_high=-0.02, to_level=True, metric="test_loss", p_adjusted=0.01, notes=""
+    )
+    terms = pd.DataFrame(
+        {"term": ["skip", "skip x pool"], "kind": ["main", "interaction"], "metric": "test_loss"}
+    ).assign(delta=-0.03, ci_low=-0.04, ci_high=-0.02, p_adjusted=0.01, share=0.4, n_blocks=10)
+    tables = {
+        PATH_STEPS: path,
+        EFFECTS: terms,
+        TRENDS: trend(three, "pool_size", "test_loss"),
+        STABILITY: stability(trials, ["test_loss"]),
+    }
+    study = contents.study | {"margins": {"loss": 0.005}}
+    return replace(contents, study=study, tables=tables, load=2.0)
+
+
+def test_trend_figure_has_means_intervals_and_seeds(contents):
+    figure = by_name(designed(contents))["trend-pool_size-test_loss"]
+    means = {row["level"]: row for row in figure.rows if row["seed"] == "mean"}
+    table = contents.trials.pivot_table(index="seed", columns="variant", values="test_loss")
+    names = {"1": "pool_size=1", "2": "baseline", "3": "pool_size=3", "4": "pool_size=4"}
+    shared = table[list(names.values())].dropna()
+    assert list(means) == list(names)  # in the order of the levels
+    for level, name in names.items():
+        assert means[level]["value"] == pytest.approx(shared[name].mean(), rel=1e-12)
+    assert means["2"]["low"] is None
+    row = contents.deltas_of("test_loss").set_index("variant").loc["pool_size=4"]
+    assert means["4"]["high"] - means["4"]["low"] == pytest.approx(row["ci_high"] - row["ci_low"])
+    assert len([row for row in figure.rows if row["seed"] == "0"]) == 4
+    assert figure.caption == (
+        "Mean, with the 95% CI of its delta to pool_size=2; thin lines are the 9 seeds."
+    )
+
+
+def test_margin_is_a_band_in_the_forest_plot(contents):
+    figure = by_name(designed(contents))["forest-test_loss"]
+    assert figure.chart["layer"][0]["data"]["values"] == [{"from": -0.005, "to": 0.005}]
+    assert " The band is the margin of equivalence, 0.005." in figure.caption
+    assert by_name(contents)["forest-test_loss"].chart["layer"][0]["mark"]["type"] == "rule"
+
+
+def test_cost_axes_start_at_0(contents):
+    figure = by_name(contents)["cost-params-test_loss"]
+    scales = [figure.chart["layer"][-1]["encoding"][end]["scale"] for end in "xy"]
+    assert [scale["domainMin"] for scale in scales] == [0, 0]
+
+
+def test_time_has_every_seed_and_the_load(contents):
+    figure = by_name(designed(contents))["time"]
+    done = contents.trials[contents.trials["status"] == "done"]
+    assert [row["seconds"] for row in figure.rows] == done["fit_seconds"].tolist()
+    assert " The machine was shared: 2.0 processes per core at a median" in figure.caption
+    assert "shared" not in by_name(contents)["time"].caption
+
+
+def test_stability_figure_has_deviations_of_sd(contents):
+    figure = by_name(designed(contents))["stability-test_loss"]
+    rows = pd.DataFrame(figure.rows)
+    dots = rows.dropna(subset="deviation")
+    assert dots.groupby("variant")["deviation"].mean().abs().max() < 1e-12
+    sd = rows.dropna(subset="high").set_index("variant")["high"]
+    spread = dots.groupby("variant")["deviation"].std()
+    assert spread[sd.index].to_numpy() == pytest.approx(sd.to_numpy(), rel=1e-9)
+
+
 def test_names_of_all_figures(contents):
     assert [figure.name for figure in figures(contents, PAGE)] == [
         "forest-test_loss",
-        "pairs-test_loss",
         "forest-test_accuracy",
+        "pairs-test_loss",
         "pairs-test_accuracy",
+        "interaction-pool_size-normalization",
         "curves-training-loss",
         "curves-validation-loss",
         "curves-training-accuracy",
         "curves-validation-accuracy",
-        "interaction-pool_size-normalization",
         "cost-params-test_loss",
         "cost-params-test_accuracy",
+        "time",
     ]
 
 
 def test_figures_follow_the_vega_lite_schema(contents):
     import altair
 
-    drawn = figures(contents, PAGE)
+    shown = designed(contents)
+    drawn = figures(shown, PAGE)
     sections = {figure.section for figure in drawn}
-    assert sections == {"deltas", "pairs", "curves", "interactions", "costs"}
-    for figure, on_paper in zip(drawn, figures(contents, LIGHT), strict=True):
+    assert sections == {
+        *("path", "effects", "trends", "deltas", "pairs", "curves", "interactions", "costs"),
+        *("time", "stability"),
+    }
+    for figure, on_paper in zip(drawn, figures(shown, LIGHT), strict=True):
         for described in (spec(figure, PAGE), file_spec(on_paper, "A study")):
             altair.Root.validate(described)
 
@@ -51,11 +130,8 @@ def test_figures_follow_the_vega_lite_schema(contents):
 def test_cost_caption_defines_the_pareto_front(contents):
     drawn = by_name(contents)
     assert drawn["cost-params-test_loss"].caption == (
-        "Mean test loss of each variant against its cost, over the 9 seed blocks that all these "
-        "variants finished. Ringed variants are Pareto-optimal by their means, where small "
-        "differences may be chance: no other variant is at least as good in the metric, parameters "
-        "and multiply-accumulates and better in one of them. Time does not count. Colours mark the "
-        "baseline and the largest deltas."
+        "Mean test loss over 9 seed blocks. Ringed: no other variant has a mean as good for as few "
+        "parameters and multiply-accumulates."
     )
 
 
@@ -106,10 +182,7 @@ def test_curves_use_seeds_that_all_variants_finished(contents):
     done = contents.trials.pivot_table(index="seed", columns="variant", values="test_loss")
     shared = done[list({row["variant"] for row in drawn.rows})].dropna().index
     assert {row["seeds"] for row in drawn.rows} == {len(shared)} == {9}
-    assert drawn.caption.startswith(
-        "Mean over the 9 seeds that all these variants finished; the band is the interquartile "
-        "range."
-    )
+    assert drawn.caption.startswith("Means and interquartile ranges of 9 shared seeds.")
     hard = contents.trials["seed"].isin(shared[1:]) & (contents.trials["variant"] == "pool_size=4")
     lost = contents.trials.assign(status=contents.trials["status"].mask(hard, "failed"))
     caption = by_name(replace(contents, trials=lost))["curves-training-loss"].caption
@@ -180,9 +253,7 @@ def test_interaction_caption_gives_size_or_says_untested(contents):
         drawn = by_name(shown)
         return drawn["interaction-pool_size-normalization"].caption
 
-    assert caption(contents).endswith(
-        " The interaction was not tested: lines that are not quite parallel may be chance."
-    )
+    assert caption(contents).endswith(" The interaction was not tested.")
     row = {"metric": "test_loss", "term": "pool_size x normalization", "kind": "interaction"}
     row |= {"p_adjusted": 0.0276, "delta": 0.147, "ci_low": 0.0186, "ci_high": 0.2749}
     tested = replace(contents, tables={EFFECTS: pd.DataFrame([row])})

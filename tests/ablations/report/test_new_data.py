@@ -51,7 +51,7 @@ def test_verdicts_are_about_seeds(contents, held_out, text):
     assert about(held_out) == text
     document = study_document(replace(contents, held_out=held_out))
     page = document.page()
-    parts = next(section for section in page.sections if section.title == "Deltas").parts
+    parts = next(section for section in page.sections if section.id == "notes").parts
     assert parts[0].text.endswith(f" are not corrected for multiple comparisons. {text}")
     assert text in document.values()["notes"]
 

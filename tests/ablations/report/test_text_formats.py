@@ -87,7 +87,8 @@ def test_markdown_has_all_sections(text):
     report = text(".md")
     assert report.startswith("# Ablation study: downsampling \\& friends\n")
     for part in (
-        "## Summary",
+        "- 7 comparisons in test loss: 2 better, 3 worse",
+        "## Before the numbers",
         "#### Deltas of test loss",
         "## Stability",
         "### Findings",
@@ -210,6 +211,7 @@ def test_figures_are_written_in_each_format(contents, tmp_path):
         "forest-test_loss",
         "pairs-test_accuracy",
         "pairs-test_loss",
+        "time",
     ]
     starts = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF"}
     for path in paths:
@@ -218,7 +220,7 @@ def test_figures_are_written_in_each_format(contents, tmp_path):
     with pytest.raises(ReportError) as caught:
         write_figures(one, tmp_path / "figures", "svg")
     assert str(caught.value) == (
-        f"{tmp_path / 'figures' / 'forest-test_loss.svg'} and 3 more files already exist; choose "
+        f"{tmp_path / 'figures' / 'forest-test_loss.svg'} and 4 more files already exist; choose "
         "another name or pass overwrite=True (--overwrite)."
     )
     with pytest.raises(ReportError) as caught:
@@ -250,12 +252,12 @@ def test_study_without_results_has_a_report(contents, tmp_path):
         (".json", '"notes": [\n  "{}",\n'),
     ],
 )
-def test_caution_on_skew_stands_below_the_deltas(contents, text, suffix, written):
+def test_caution_on_skew_stands_in_the_notes(contents, text, suffix, written):
     caution = (  # of 10 pairs, and of 9 where a trial failed
         "If deltas are strongly skewed, few seeds seldom show it, and the interval covers the true "
         "delta too rarely: with lognormal deltas and 8 seeds, the 95% interval covers it in 90% of "
         "simulated studies."
     )
     escaped = caution.replace("%", r"\%") if suffix == ".tex" else caution
-    tables = 1 if suffix == ".json" else len(contents.metrics)
+    tables = len(contents.metrics) if suffix == ".tex" else 1
     assert text(suffix, contents).count(written.format(escaped)) == tables

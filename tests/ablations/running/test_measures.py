@@ -83,7 +83,7 @@ def test_requested_metrics_are_stored_by_text_and_told_apart(tmp_path):
         *("test_accuracy", "test_recall[3]", "train_loss"),
         *("test_share[max]", "validation_share[max]", "test_auc(num_thresholds=50)"),
     ]
-    deltas = results.deltas()
+    deltas = results.deltas(full=True)
     assert deltas["metric"].to_list() == columns
     assert deltas["primary"].to_list() == [True] + 5 * [False]
     assert (

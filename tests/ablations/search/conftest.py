@@ -66,7 +66,7 @@ def write_search(place, trials, *, search=None, space=SPACE, max_epochs=None):
     (place / "oracle.json").write_text(json.dumps(oracle))
     if search is not None:
         (place / "search.json").write_text(json.dumps(search))
-    for name, (levels, outcome, message) in trials.items():
+    for place_in_order, (name, (levels, outcome, message)) in enumerate(trials.items()):
         folder = place / f"trial_{name}"
         folder.mkdir()
         scores = outcome if isinstance(outcome, dict) else {}
@@ -97,6 +97,9 @@ def write_search(place, trials, *, search=None, space=SPACE, max_epochs=None):
                 "metrics": {"val_accuracy": value, "val_loss": 1 - value},
                 "seconds": 2.0,
                 "epochs": 3,
+                "history": {"loss": [2.0, 1.5 - value / 2, 1 - value]},
+                "started": 1.7e9 + 4.0 * place_in_order + 2.0 * seed,
+                "worker": 100 + place_in_order % 2,
             }
             for seed, value in scores.items()
         ]

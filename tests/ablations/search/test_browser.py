@@ -33,7 +33,7 @@ DRAWN = """
 def test_page_draws_its_charts_without_requests(browser, page, width, mode):
     browser.show(page, width=width, mode=mode)
     marks = browser.value(DRAWN)
-    assert len(marks) == 9
+    assert len(marks) == 12
     assert min(marks) > 0
     assert browser.complaints() == []
     assert {url.split(":", 1)[0] for url in browser.requests()} <= {"file", "data"}
@@ -90,7 +90,7 @@ def test_labels_of_close_levels_do_not_overlap(browser, written, tmp_path, width
 
 def test_hostile_texts_are_escaped(browser, page):
     browser.show(page)
-    assert browser.value("document.scripts.length") == 9 + 2
+    assert browser.value("document.scripts.length") == 12 + 2
     assert browser.value("document.querySelectorAll('td b, th b, svg b').length") == 0
     assert browser.value("document.body.innerText.includes('<script>alert(1)</script>')")
 

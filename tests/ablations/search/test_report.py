@@ -80,9 +80,9 @@ def test_figures_are_vega_lite_of_the_scores(contents):
 
     figures = {figure.name: figure for figure in draw_figures(contents, LIGHT)}
     assert list(figures) == [
-        *("progress", "importance"),
+        *("progress", "importance", "surface"),
         *(f"slice-{name}" for name in contents.importance["toggle"]),
-        "parallel",
+        *("parallel", "curves", "timeline"),
     ]
     for figure in figures.values():
         alt.Chart.from_dict(spec(figure, LIGHT))
@@ -92,6 +92,42 @@ def test_figures_are_vega_lite_of_the_scores(contents):
     assert shown["score"].tolist() == means.tolist()
     assert shown["best"].tolist() == means.cummax().tolist()
     assert shown["place"].tolist() == [at + 1 for at in range(60) if at not in (7, 20, 59)]
+
+
+def test_curves_and_timeline_have_every_training(contents):
+    figures = {figure.name: figure for figure in draw_figures(contents, PAGE)}
+    done = contents.trials.dropna(subset="score")
+    curves = pd.DataFrame(figures["curves"].rows)
+    assert len(curves) == 3 * len(done)
+    last = curves[curves["epoch"] == 3].groupby("trial")["value"].mean()
+    means = 1 - done.groupby("trial")["score"].mean()
+    assert last.to_numpy() == pytest.approx(means[last.index].to_numpy(), rel=1e-12)
+    best = set(curves.loc[curves["group"] == "best", "trial"])
+    assert best == set(means.nsmallest(5).index)
+    bars = pd.DataFrame(figures["timeline"].rows)
+    assert (bars["to"] - bars["from"]).to_numpy() == pytest.approx(2.0)
+    assert bars["from"].min() == 0
+    assert set(bars["worker"]) == {"worker 1", "worker 2"}
+    unknown = replace(contents, history=contents.history.head(0), trials=contents.trials.assign(
+        started=np.nan
+    ))  # fmt: skip
+    names = [figure.name for figure in draw_figures(unknown, PAGE)]
+    assert not {"curves", "timeline"} & {*names}
+
+
+def test_slices_of_numbers_have_true_distances(contents):
+    figures = {figure.name: figure for figure in draw_figures(contents, PAGE)}
+    axes = {
+        name: figures[f"slice-{name}"].chart["layer"][0]["encoding"]["x"]
+        for name in ("filters", "learning_rate", "normalization", "logits")
+    }
+    kinds = {name: axis["type"] for name, axis in axes.items()}
+    assert kinds == {
+        **dict.fromkeys(("filters", "learning_rate"), "quantitative"),
+        **dict.fromkeys(("normalization", "logits"), "nominal"),
+    }
+    assert axes["learning_rate"]["scale"]["type"] == "log"
+    assert "type" not in axes["filters"]["scale"]
 
 
 @pytest.mark.parametrize(

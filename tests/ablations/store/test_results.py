@@ -1,5 +1,6 @@
 """Results in the store."""
 
+import contextlib
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from helpers.stub_trials import STUDY
 
 from ablations import TrialResult
 from ablations.store import FILE, Store
+from cnnzoo.data import load_data
+from cnnzoo.data.description import describe_data
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.folds import HeldOut
 from cnnzoo.training.outcomes import pack
@@ -37,6 +40,7 @@ def test_stored_result_equals_the_added_one(store):
         fingerprint="f",
         findings=(Finding("one", "One", "1", "Do"), Finding("two", "Two", "2", "Do not")),
         held_out=HeldOut(size=3, pool=30, train=24),
+        load=1.5,
         outcomes=pack({"correct": [True, False, True]}),
         reason="",
     )
@@ -96,3 +100,32 @@ def test_contexts_are_kept_apart(store):
 def test_order_of_context_keys_does_not_matter(store):
     store.add(result(), CONTEXT, {})
     assert store.results(dict(reversed(CONTEXT.items()))).keys() == {trial().key}
+
+
+def test_description_of_the_data_is_stored(store):
+    described = describe_data("digits", load_data("digits"))
+    store.describe(described)
+    store.describe(replace(described, name="other"))
+    store.describe(described)
+    with Store(store.directory) as reader:
+        found = reader.descriptions
+    assert found == {"digits": described, "other": replace(described, name="other")}
+
+
+def test_study_without_load_and_descriptions_opens_and_goes_on(store):
+    """Studies of earlier versions have neither the column nor the table."""
+    store.begin(STUDY, CONTEXT, [])
+    store.add(result(0), CONTEXT, {})
+    directory = store.directory
+    store.close()
+    with contextlib.closing(sqlite3.connect(directory / FILE)) as file:
+        file.execute("ALTER TABLE results DROP COLUMN load")
+        file.execute("DROP TABLE data")
+        file.commit()
+    with Store(directory) as old:
+        assert [one.load for one in old.results(CONTEXT).values()] == [None]
+        assert old.descriptions == {}
+    with Store(directory, write=True) as writer:
+        writer.add(replace(result(1), load=0.5), CONTEXT, {})
+        loads = {one.trial.seed: one.load for one in writer.results(CONTEXT).values()}
+    assert loads == {0: None, 1: 0.5}

@@ -10,7 +10,7 @@ import pandas as pd
 from ablations import Settings, Study
 from ablations.designs import design
 from ablations.report import ReportContents
-from ablations.report.study.conclusions import answers, headline
+from ablations.report.study.conclusions import answers, opening
 from ablations.report.study.summary import summary
 from ablations.results.analysis import Analysis
 from ablations.results.report_contents import claims_of, error_rate
@@ -160,17 +160,14 @@ def without_effect(rng: np.random.Generator, skewed: bool = False) -> Values:
 
 
 def sentences_with_claims(contents: ReportContents) -> list[str]:
-    """Return the sentences and cards of a page that claim an effect."""
-    sentences = [*answers(contents), *(one for many in summary(contents).values() for one in many)]
-    found = [
+    """Return the sentences of a report that claim an effect."""
+    sentences = [*opening(contents), *answers(contents)]
+    sentences += [one for many in summary(contents).values() for one in many]
+    return [
         one.text
         for one in sentences
         if one.verdict in ("better", "worse") or CLAIMS.search(one.text)
     ]
-    card = headline(contents)
-    if card is not None and card.kind in ("better", "worse"):
-        found.append(f"{card}")
-    return found
 
 
 def pages(report: Report, most: int = 1000) -> None:

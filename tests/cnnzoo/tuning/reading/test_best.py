@@ -14,9 +14,10 @@ def test_best_line_of_a_zoo_model(seeded):
     assert best["filters"] == 16
     assert best["learning_rate"] == first["learning_rate"]
     assert first["score"] == max(results.configurations["score"])
-    assert "width" not in best  # which the zoo's model does not have
+    assert best == {**results.fixed, **results.winner.levels}
+    assert "width" not in results.best("model")  # which the zoo's model does not have
     line = results.best_line()
-    written = ", ".join(f"{name}={level!r}" for name, level in best.items())
+    written = ", ".join(f"{name}={level!r}" for name, level in results.best("model").items())
     assert line == (
         "cnnzoo.train('downsampling', cnnzoo.load_data('digits'), "
         f"cnnzoo.Recipe(epochs=2, batch_size=64), seed=0, {written})"
@@ -90,5 +91,22 @@ def test_best_returns_the_requested_number(searches):
         with pytest.raises(SearchError) as refused:
             results.best(count)
         assert str(refused.value) == (
-            f"`count` of `best`: expected an integer from 1; got {count!r}."
+            f"`which` of `best`: expected an integer from 1; got {count!r}."
         )
+
+
+def test_best_is_divided_into_model_recipe_and_data(seeded):
+    edit(seeded / "search.json", fixed={"batch_size": 16, "label_noise": 0.2, "kernel_size": 3})
+    results = cnnzoo.open_search(seeded)
+    model, recipe, data = map(results.best, ("model", "recipe", "data"))
+    toggles = {"kernel_size", "pool", "pool_size", "learning_rate"}  # which the model has
+    assert model.keys() == toggles
+    assert (recipe["batch_size"], recipe["epochs"]) == (16, 2)
+    assert cnnzoo.Recipe(**recipe) == cnnzoo.Recipe(epochs=2, batch_size=16)
+    assert data == {"label_noise": 0.2}
+    with pytest.raises(SearchError) as refused:
+        results.best("recipes")
+    assert str(refused.value) == (
+        '`which` of `best`: expected "model", "recipe", "data" or a number; got '
+        "'recipes'; did you mean \"recipe\"?"
+    )

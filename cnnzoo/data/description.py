@@ -1,0 +1,145 @@
+"""Description of data for a report: its splits, its classes and sample images."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Data
+
+MOST_SAMPLES = 10
+"""Number of classes that have a sample image."""
+
+MOST_CLASSES = 100
+"""Number of classes up to which the examples are counted by class."""
+
+LONGEST_SIDE = 64
+"""Side of a sample image in pixels, above which pixels are left out."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A training image with its class; for a regression, with its target.
+
+    Parameters
+    ----------
+    label
+        Name of the class, or the target.
+    png
+        The image as a PNG file in base64.
+    """
+
+    label: str
+    png: str
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What a report tells about data.
+
+    Parameters
+    ----------
+    name
+        Name of the data, as in a study.
+    task
+        "classification" or "regression".
+    input_shape
+        Shape of one example.
+    classes
+        Number of classes; 1 for regression.
+    sizes
+        Number of examples by split.
+    counts
+        Number of training examples by the name of their class; empty for a regression and for
+        more than `MOST_CLASSES` classes.
+    samples
+        One image of each of the first classes; empty for sequences.
+    """
+
+    name: str
+    task: str
+    input_shape: tuple[int, ...]
+    classes: int
+    sizes: Mapping[str, int]
+    counts: Mapping[str, int]
+    samples: tuple[Sample, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the description as values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "DataDescription":
+        """Return the description that `to_dict` wrote."""
+        samples = tuple(Sample(**sample) for sample in values["samples"])
+        shape = tuple(values["input_shape"])
+        return cls(**{**values, "input_shape": shape, "samples": samples})
+
+
+def describe_data(name: str, data: Data) -> DataDescription:
+    """Describe loaded data, with one training image of each of the first ten classes.
+
+    Parameters
+    ----------
+    name
+        Name of the data, as in a study.
+    data
+        The data.
+
+    Examples
+    --------
+    >>> from cnnzoo.data import load_data
+    >>> described = describe_data("digits", load_data("digits"))
+    >>> described.input_shape, dict(described.sizes)
+    ((8, 8, 1), {'train': 1437, 'validation': 180, 'test': 180})
+    >>> [sample.label for sample in described.samples]
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+    """
+    info = data.info
+    labels = list(map(str, info.class_names))
+    counts: dict[str, int] = {}
+    if 0 < len(labels) <= MOST_CLASSES:
+        by_class = np.bincount(data.train.y, minlength=len(labels)).tolist()
+        counts = dict(zip(labels, by_class, strict=True))
+    return DataDescription(
+        name=name,
+        task=info.task,
+        input_shape=info.input_shape,
+        classes=info.classes,
+        sizes=info.sizes._asdict(),
+        counts=counts,
+        samples=_samples(data, labels) if len(info.input_shape) == 3 else (),
+    )
+
+
+def _samples(data: Data, labels: Sequence[str]) -> tuple[Sample, ...]:
+    """Return the first training image of each class, or the first images of a regression."""
+    x, y = data.train
+    if not labels:
+        return tuple(
+            Sample(f"{target:.3g}", _png(image, data))
+            for image, target in zip(x[:MOST_SAMPLES], y, strict=False)
+        )
+    firsts = ((label, np.flatnonzero(y == place)) for place, label in enumerate(labels))
+    return tuple(
+        Sample(label, _png(x[places[0]], data))
+        for label, places in list(firsts)[:MOST_SAMPLES]
+        if len(places)
+    )
+
+
+def _png(image: Array, data: Data) -> str:
+    """Encode an image: three channels as colours, of another number the mean in grey."""
+    from PIL import Image
+
+    step = -(-max(image.shape[:2]) // LONGEST_SIDE)
+    pixels = image[::step, ::step] * np.asarray(data.info.scale) + np.asarray(data.info.offset)
+    if pixels.shape[2] != 3:
+        pixels = pixels.mean(axis=2)
+    whole = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(whole).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")
