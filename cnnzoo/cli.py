@@ -389,7 +389,7 @@ def parse_choices(
     >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
     {'pool_size': 3, 'pool': 'average'}
     """
-    from cnnzoo.builders import owner_of
+    from cnnzoo.shared_toggles import owner_of
 
     choices: dict[str, Level] = {}
     for text in texts:

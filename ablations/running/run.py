@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.designs.planner import Planner
 from ablations.running.feasibility import estimate, infeasible, measured
-from ablations.running.trial import forget, measure_trial, run_trial
+from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.study import Study
@@ -26,6 +27,7 @@ from cnnzoo.engine import (
     WorkerSetup,
     start_engine,
 )
+from cnnzoo.model_paths import builders_to_send
 from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.runtime.interrupts import interruptible
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -88,7 +90,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
     _check_backend()
     planner = Planner.of(study)
     forget()
-    with _started(_engine_for(study, engine), workers=workers) as running:
+    with _started(study, engine, workers=workers) as running:
         measure = partial(run_trials, running, measure_trial)
         costs = measured(planner, planner.layout.variants, measure)
     rows = []
@@ -131,8 +133,8 @@ def run(
         one GPU. The results do not depend on it.
     engine
         Where the trials run: "processes", in worker processes; or "serial", in this process, one
-        after the other, without the study's `timeout` and `retries`. A builder that is defined in
-        the program itself always runs on the serial engine.
+        after the other, without the study's `timeout` and `retries`. Worker processes are sent a
+        builder that is defined in the program or the notebook itself.
     retry_failed
         Whether to retry trials that failed, and variants that could not be built, in an earlier
         run.
@@ -163,7 +165,7 @@ def run(
         "log": directory / "workers.log",
     }
     with (
-        _started(_engine_for(study, engine), **limits) as running,
+        _started(study, engine, **limits) as running,
         Store(directory, write=True) as store,
     ):
         _check_same_study(store.study, study, directory)
@@ -178,7 +180,7 @@ def run(
             StudyProgress(study, shown=progress) as shown,
             interruptible(shown.say) as interruption,
         ):
-            for note in _engine_notes(study, running.name, engine):
+            for note in _engine_notes(study, running.name):
                 shown.say(note)
             shown.show_status("checking the study")
             rounds = Rounds(
@@ -196,11 +198,12 @@ def run(
 
 
 @contextmanager
-def _started(name: str, **limits: Any) -> Iterator[Engine]:
+def _started(study: Study, name: str, **limits: Any) -> Iterator[Engine]:
     """Yield an engine for trials, and turn its errors into errors of the study."""
     check_known(name, list(ENGINES), "There is no engine")
+    prepare = partial(prepare_worker, SETUP.prepare, builders_to_send(study.model_name))
     try:
-        with start_engine(name, Limits(**limits), SETUP) as engine:
+        with start_engine(name, Limits(**limits), replace(SETUP, prepare=prepare)) as engine:
             yield engine
     except EngineError as error:
         raise StudyError(str(error)) from None
@@ -234,15 +237,8 @@ def place_of(study: Study, directory: object) -> Path:
     return Path(directory)
 
 
-def _engine_for(study: Study, engine: str) -> str:
-    """Return the engine, or the serial one if other processes cannot import the builder."""
-    return "serial" if study.model_name.startswith("__main__:") else engine
-
-
-def _engine_notes(study: Study, name: str, asked: str) -> Iterator[str]:
+def _engine_notes(study: Study, name: str) -> Iterator[str]:
     """Yield sentences on what the engine does not do as asked."""
-    if name != asked:
-        yield f"Trials run one after the other, because the program itself defines {study.model}."
     if study.timeout and name == "serial":
         yield (
             f"The timeout of {study.timeout:g} s and the retries do not apply, because the engine "

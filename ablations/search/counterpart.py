@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import METRICS
-from cnnzoo.builders import by_group, find_builder
+from cnnzoo.builders import find_builder
 from cnnzoo.runtime.error_text import line_of
+from cnnzoo.shared_toggles import by_group
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import (
     ACCURACIES,

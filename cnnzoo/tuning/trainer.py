@@ -18,7 +18,7 @@ from cnnzoo.runtime.isolation import isolated
 from cnnzoo.toggle import Level
 from cnnzoo.training.evaluation import evaluate
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.training.train import fit
+from cnnzoo.training.train import fit, not_finite
 from cnnzoo.training.warm import WarmModel
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
 from cnnzoo.tuning.records import OWN, Execution, Objective, TrialStatus
@@ -184,24 +184,23 @@ class Trainer:
             seed=seed,
             callbacks=[doctor],
             steps_per_execution=STEPS_PER_EXECUTION,
+            own_fit=self.hypermodel.fitter(levels),
         )
         if save_to is not None:
             model.save(save_to)
         curves = dict(history)
         history.pop("learning_rate", None)  # not a result
-        last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
+        last = {n: v[-1] for n, v in history.items() if v and not n.startswith("val_")}
         validation = evaluate(model, *data.validation)
         metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         evaluated = {f"validation_{name}": value for name, value in validation.items()}
         findings = findings_of_trial(doctor, model, data, recipe, evaluated, curves)
-        training = {"metrics": finite, "epochs": len(history["loss"]), "findings": findings}
+        epochs_done = len(history.get("loss", ()))
+        training = {"metrics": finite, "epochs": epochs_done, "findings": findings}
         broken = [name for name in metrics if name not in finite]
         if broken:
-            reason = (
-                f"{broken[0]} is not a finite number after epoch {training['epochs']} of "
-                f"{recipe.epochs}"
-            )
+            reason = not_finite(broken[0], history, recipe)
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
         if self.objective not in finite:  # only the likelihood can be missing
             reason = str(check_likelihood(model, evaluated))

@@ -11,10 +11,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.builders import check_importable
-from cnnzoo.engine import ChangedStateError, Limits, WorkerSetup, start_engine
+from cnnzoo.engine import ChangedStateError, EngineError, Limits, WorkerSetup, start_engine
 from cnnzoo.engine.forkserver import preload
 from cnnzoo.engine.interface import do_nothing
+from cnnzoo.engine.shipping import ship
 from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -67,10 +67,11 @@ def tune(
     Parameters
     ----------
     model
-        A name of the zoo; a function that builds; a ``build(hp)`` or
-        ``keras_tuner.HyperModel``, whose hyperparameters are all searched (those that a plain
-        ``if`` hides, once a trial reaches them); or the result of `cnnzoo.hypermodel`, which has
-        its own search, recipe and fixed levels.
+        A name of the zoo; a function that builds, or an object with a method ``build`` and perhaps
+        a ``fit(model, data, seed)``; a ``build(hp)`` or ``keras_tuner.HyperModel``, whose
+        hyperparameters are all searched (those that a plain ``if`` hides, once a trial reaches
+        them); or the result of `cnnzoo.hypermodel`, which has its own search, recipe and fixed
+        levels.
     data
         Data from `cnnzoo.load_data`, or what it loads. In the latter case each seed has its own
         splits, and toggles of the data can be searched.
@@ -153,7 +154,7 @@ def tune(
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
     if workers > 1:
-        check_importable(hypermodel.model, workers, hypermodel.space)
+        _check_shippable(hypermodel)
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
@@ -261,6 +262,14 @@ def _check_process() -> None:
             f"`tune` runs on one machine, and {CHIEF} is set in the environment. Unset it, or "
             "search with cnnzoo.hypermodel and a tuner of KerasTuner."
         )
+
+
+def _check_shippable(hypermodel: ZooHyperModel) -> None:
+    """Raise SearchError if the model or its arguments cannot be sent to worker processes."""
+    try:
+        ship(partial(type(hypermodel), hypermodel.model, hypermodel.space))
+    except EngineError as error:
+        raise SearchError(f"`model` with several `workers`: {error}") from error
 
 
 def _check_counts(**counts: int) -> None:
