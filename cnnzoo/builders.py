@@ -532,14 +532,13 @@ class ToggleGroups:
         """
         toggle = self.toggle(name)
         checked = toggle.check(level, owner_of(name, self.builder.name))
-        if toggle.type is object and not toggle.levels:
+        if toggle.takes_objects:
             self._check_object(name, checked)
         return checked
 
     def _check_object(self, name: str, level: Level) -> None:
         """Refuse an object whose code the version of the builder does not cover."""
-        module = module_of(level)
-        own = self.builder.module
+        module, own = module_of(level), self.builder.module
         if module and not is_installed(module) and (own is None or module != own.__name__):
             raise BuilderError(
                 f"`{name}` of `{self.builder.name}`: expected an object of an installed package or "

@@ -8,6 +8,7 @@ import ast
 import importlib
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,12 @@ def module_of(text: object) -> str:
 
     Examples
     --------
-    >>> module_of("keras.layers:ReLU"), module_of("relu"), module_of(3)
+    >>> module_of("keras.layers:ReLU"), module_of("conv:relu"), module_of(3)
     ('keras.layers', '', '')
     """
     module, _, name = text.partition(":") if isinstance(text, str) else ("", "", "")
     names = [*module.split("."), *name.split(".")]
-    return module if all(part.isidentifier() for part in names) else ""
+    return module if all(map(str.isidentifier, names)) and _spec_of(module) else ""
 
 
 def is_installed(module: str) -> bool:
@@ -113,15 +114,19 @@ def is_installed(module: str) -> bool:
     >>> is_installed("math"), is_installed("keras.layers"), is_installed("nowhere")
     (True, True, False)
     """
-    top = module.partition(".")[0]
-    if top in sys.stdlib_module_names:
-        return True
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return False
-    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    spec = _spec_of(module)
+    if spec is None or spec.name in sys.stdlib_module_names:
+        return spec is not None
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
     return any({"site-packages", "dist-packages"} & {*Path(place).parts} for place in places)
+
+
+def _spec_of(module: str) -> ModuleSpec | None:
+    """Return what Python knows of the top-level package of a module; None if there is none."""
+    try:
+        return importlib.util.find_spec(module.partition(".")[0])
+    except (ImportError, ValueError):  # such as the main program
+        return None
 
 
 def _tuples(value: Any) -> Any:

@@ -66,6 +66,9 @@ class Toggle:
     name, type
         Set when a signature is read. The type ``object`` allows any level. Without levels, ``str``
         allows any text, and a range from ``-math.inf`` any number.
+    takes_objects
+        Set when a signature is read: whether ``None``, tuples, functions and classes are allowed,
+        whose levels are texts (`cnnzoo.objects`).
 
     Examples
     --------
@@ -92,6 +95,7 @@ class Toggle:
     default: Level | None = None
     name: str = ""
     type: type = str
+    takes_objects: bool = False
 
     def __post_init__(self) -> None:
         if self.objects and not self.levels:
@@ -123,11 +127,13 @@ class Toggle:
             if self.other_texts:
                 return f"{words} or {self.other_texts}"
             return f"{words}, or several joined by '+'" if self.joined else words
-        if self.type is object:
+        if self.takes_objects:
             return (
                 "a bool, a number, a text, None, a tuple of these, or a function or a class that "
                 "can be imported"
             )
+        if self.type is object:
+            return "a bool, a number or a text"
         if self.type is str:
             return "a text"
         noun = "a whole number" if self.type is int else "a number"
@@ -157,8 +163,8 @@ class Toggle:
         """Return `value` as a level of this toggle.
 
         Numbers of NumPy and other libraries become Python numbers, and an int is accepted as a
-        float. One of `objects` becomes its level; where any level is allowed, ``None``, tuples,
-        functions and classes become texts. Nothing else is converted.
+        float. One of `objects` becomes its level, and an object that `takes_objects` allows its
+        text. Nothing else is converted.
 
         Parameters
         ----------
@@ -192,7 +198,7 @@ class Toggle:
         if isinstance(level, str):
             if level in self.objects:
                 return self.objects[level]
-            if self.type is object and not self.levels:
+            if self.takes_objects:
                 return object_of(level)
         return level
 
@@ -241,9 +247,7 @@ class Toggle:
             return str(value)
         if self.type is object and isinstance(value, int | float | str):
             return value
-        if self.type is object and not self.levels:
-            return _text(value)
-        return None
+        return _text(value) if self.takes_objects else None
 
     def _allows(self, level: Level) -> bool:
         if self.joined and isinstance(level, str) and "+" in level:
@@ -344,7 +348,7 @@ def _undeclared(name: str, annotation: object, default: object) -> Toggle | None
     if not isinstance(default, Level):
         if _text(default) is None:
             return None
-        return Toggle("a parameter of the builder", name=name, type=object)
+        return Toggle("a parameter of the builder", name=name, type=object, takes_objects=True)
     base = typing.get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
     levels = _levels_of(base)
     kinds = {type(level) for level in levels}
@@ -353,7 +357,14 @@ def _undeclared(name: str, annotation: object, default: object) -> Toggle | None
         kind = object
     any_number = kind in (int, float) and not levels
     low = -math.inf if any_number else None
-    return Toggle("a parameter of the builder", levels, low=low, name=name, type=kind)
+    return Toggle(
+        "a parameter of the builder",
+        levels,
+        low=low,
+        name=name,
+        type=kind,
+        takes_objects=kind is object and not levels,
+    )
 
 
 def _levels_of(base: object) -> tuple[Level, ...]:
