@@ -169,8 +169,9 @@ def check_command(
     """Look for faults of a model and its data before training; exit with 1 if there is an error."""
     from rich.console import Console
 
-    from cnnzoo.builders import ToggleGroups, find_builder
+    from cnnzoo.builders import find_builder
     from cnnzoo.data.load import load_data
+    from cnnzoo.toggle_groups import ToggleGroups
 
     console = Console()
     with one_line_errors():

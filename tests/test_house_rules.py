@@ -31,6 +31,7 @@ ROOMS = (
     "ablations.study",
     "cnnzoo.cli",
     "cnnzoo.tuning",
+    "cnnzoo.toggle_groups",
     "cnnzoo.doctor",
     "cnnzoo.training",
     "cnnzoo.builders",

@@ -6,12 +6,13 @@ from typing import Any, Self
 
 from ablations.study.errors import StudyError
 from ablations.study.study import Study, Trial
-from cnnzoo.builders import FROM_DATA, ToggleGroups
+from cnnzoo.builders import FROM_DATA
 from cnnzoo.data.load import load_data
 from cnnzoo.levels import Settings, same
 from cnnzoo.model_paths import BuilderError
 from cnnzoo.own_fit import without_effect
 from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, listed
+from cnnzoo.toggle_groups import ToggleGroups
 from cnnzoo.training.metric_names import ON_REQUEST
 from cnnzoo.training.recipe import Recipe
 
@@ -26,7 +27,7 @@ class Space(ToggleGroups):
         Parameters
         ----------
         model, tried
-            As of `cnnzoo.builders.ToggleGroups.of`.
+            As of `cnnzoo.toggle_groups.ToggleGroups.of`.
 
         Raises
         ------

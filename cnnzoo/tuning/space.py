@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cnnzoo.builders import ToggleGroups, check_model
+from cnnzoo.builders import check_model
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import name_of
 from cnnzoo.own_fit import without_effect
 from cnnzoo.shared_toggles import data_toggles, owner_of, recipe_toggles
 from cnnzoo.toggle import Level, Toggle, ToggleError, listed, switched_off_by
+from cnnzoo.toggle_groups import ToggleGroups
 from cnnzoo.training.recipe import Recipe
 
 Levels = dict[str, Level]

@@ -9,7 +9,9 @@ from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
 from ablations.study.space import Space
 from cnnzoo import ToggleError
-from cnnzoo.builders import BuilderError, ToggleGroups, find_builder
+from cnnzoo.builders import find_builder
+from cnnzoo.model_paths import BuilderError
+from cnnzoo.toggle_groups import ToggleGroups
 
 SHAPE = (8, 8, 1)
 
