@@ -19,6 +19,7 @@ from cnnzoo.levels import Settings
 from cnnzoo.model_paths import (
     BuilderError,
     import_builder,
+    is_builder,
     is_builder_object,
     is_hypermodel,
     name_of,
@@ -339,7 +340,7 @@ def find_builder(model: Any) -> Builder:
     return Builder(name, function, None if of_zoo else module, owner=owner, own_fit=own_fit)
 
 
-def builder_for(model: Any, arguments: Mapping[str, Any]) -> Builder:
+def builder_for(model: Any, arguments: Mapping[str, Any], caller: str) -> Builder:
     """Return the builder of a model and check the arguments that it is going to be called with.
 
     Parameters
@@ -348,12 +349,19 @@ def builder_for(model: Any, arguments: Mapping[str, Any]) -> Builder:
         As of `find_builder`.
     arguments
         Levels of its toggles, and other arguments.
+    caller
+        Name of the function that was given the model, for an error.
 
     Raises
     ------
     ToggleError
         If there is no such builder, or it has no such argument.
     """
+    if not (isinstance(model, str) or is_builder(model)):
+        raise BuilderError(
+            f"`model` of `{caller}`: expected a compiled keras.Model, the name of a zoo model, a "
+            f"function that builds a model, or an object with a method `build`; got {model!r}."
+        )
     builder = find_builder(model)
     if builder.module is None:
         return builder  # which checks its arguments itself

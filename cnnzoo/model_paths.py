@@ -105,7 +105,7 @@ def path_of(model: Any) -> str:
         named = type(named)
     path = f"{named.__module__}:{named.__qualname__}"
     module = None if named.__module__ in MAIN else sys.modules.get(str(named.__module__))
-    if module is not None and _attribute(module, named.__qualname__) is model:
+    if module is not None and model is not None and _attribute(module, named.__qualname__) is model:
         return path
     return ModelPath(path, model)
 

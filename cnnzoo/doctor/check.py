@@ -157,7 +157,7 @@ def plan_of(
             f"`class_weight`: expected a mapping from class ids to weights; got {weights!r}."
         )
     if not isinstance(model, keras.Model):
-        builder = builder_for(model, settings)
+        builder = builder_for(model, settings, "check")
         if not isinstance(data, Data):
             raise DataError(
                 "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "

@@ -122,10 +122,11 @@ def train(
     True
     """
     recipe = recipe or Recipe()
+    is_built = isinstance(model, keras.Model)
+    builder = None if is_built else builder_for(model, toggles, "train")
     _check_types(data, recipe)
     own_fit = None
-    if not isinstance(model, keras.Model):
-        builder = builder_for(model, toggles)
+    if builder is not None:
         own_fit = builder.fitter(toggles)
         model = builder.build(toggles, data.info.input_shape, data.info.classes, seed)
     elif toggles:

@@ -222,7 +222,11 @@ def make_space(
     others = {name: held.pop(name) for name in [*held] if name in parameters}
     wanted = search
     if wanted is None:
-        wanted = [n for n, each in groups.model.items() if n not in held and each.searchable]
+        wanted = [
+            name
+            for name, toggle in groups.model.items()
+            if name not in held and toggle.searchable and not toggle.other_texts
+        ]
     for name in (*wanted, *held):
         if name not in groups:
             known = sorted(parameters | {*(keywords if name in held else ())})

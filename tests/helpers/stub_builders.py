@@ -184,7 +184,7 @@ class Looping:
         losses = []
         for _ in range(steps):
             rows = draws.integers(len(data.train.x), size=8)
-            losses.append(model.train_on_batch(data.train.x[rows], data.train.y[rows])[0])
+            losses.append(model.train_on_batch(data.train.x[rows], data.train.y[rows]))
         return {"loss": losses}
 
 

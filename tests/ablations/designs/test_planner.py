@@ -50,7 +50,7 @@ def test_recipe_without_effect_on_a_custom_fit_is_refused():
         with pytest.raises((StudyError, ToggleError)) as refused:
             Planner.of(study)
         assert str(refused.value) == sentence.format(names, name, end)
-    epochs = Study("helpers.stub_builders:fitting", factors={"epochs": [1, 2]})
+    epochs = Study("helpers.stub_builders:fitting", factors={"epochs": [1, 10]})
     assert Planner.of(epochs).layout.baseline == Settings(epochs=10)
 
 

@@ -163,7 +163,8 @@ class TestFiles:
         with pytest.raises(ToggleError) as caught:
             build(weights=True)
         assert str(caught.value) == (
-            "`weights` of `transfer`: expected None, 'imagenet' or a path; got True."
+            "`weights` of `transfer` must be one of 'imagenet', 'none' or the path of a file; got "
+            "True (bool)."
         )
 
 
