@@ -1,6 +1,11 @@
-"""Builders of the program itself, in worker processes."""
+"""Trials of custom builders, also those of the program itself in worker processes."""
 
+import pytest
 from helpers.programs import said_by
+
+from ablations.running.trial import measure_trial, run_trial
+from ablations.study import Settings, Status, Trial
+from cnnzoo import Recipe
 
 PROGRAM = """
 import keras
@@ -47,3 +52,20 @@ def test_builders_of_a_program_run_in_workers(tmp_path):
     for bonus in (0, 1):
         said = said_by(PROGRAM.format(bonus=bonus, folder=folder))
         assert said.splitlines()[:2] == [f"{expected[bonus]} True", "['done', 'done']"]
+
+
+@pytest.mark.parametrize(
+    ("builder", "notes"),
+    [("subclassing", set()), ("uncompiled", set()), ("Silent", {"own-fit"})],
+)
+def test_trial_of_a_model_that_hides_its_layers_or_its_history(builder, notes):
+    recipe = Recipe() if builder == "Silent" else Recipe(epochs=1)
+    settings = Settings(train_size=40)
+    trial = Trial(f"helpers.stub_builders:{builder}", "digits", settings, recipe, seed=1)
+    measured, result = measure_trial(trial), run_trial(trial)
+    assert (measured.status, measured.reason) == (Status.DONE, "")
+    assert (result.status, result.reason) == (Status.DONE, "")
+    assert measured.params == result.params
+    assert bool(result.history) == (builder != "Silent")
+    assert {finding.code for finding in result.findings} >= notes
+    assert run_trial(trial).metrics == result.metrics

@@ -299,5 +299,5 @@ def test_cnnzoo_hypermodel_refuses_a_hypermodel():
 
 def test_custom_fit_of_a_hypermodel_trains_and_declares(searched):
     trials = searched(own.WithFit(9), "digits", trials=2, **QUICK)
-    assert [trial["status"] for trial in trials] == ["done", "done"]
+    assert [trial["status"] for trial in trials] == ["COMPLETED", "COMPLETED"]
     assert trials[-1]["values"]["batch"] in (16, 32)
