@@ -70,7 +70,8 @@ class TestStart:
 
     def test_toggles_of_hidden_layers_are_refused(self):
         assert list(cnnzoo.toggles("transfer")) == [
-            *("backbone", "dropout", "weight_decay", "kernel_initializer"),
+            *("backbone", "weights", "unfreeze"),
+            *("dropout", "weight_decay", "kernel_initializer"),
             *("loss", "label_smoothing", "logits", "optimizer", "learning_rate"),
         ]
         with pytest.raises(ToggleError, match=r"^`transfer` has no toggle `normalization`"):
