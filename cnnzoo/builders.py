@@ -1,28 +1,42 @@
 """Builders: what studies and searches can build, and the toggles that they can set.
 
-A builder is a model of the zoo, a function, KerasTuner's ``build(hp)`` or a ``HyperModel``.
-Signatures are read without loading Keras; only ``build(hp)`` has to be called to learn what it
-takes.
+A builder is a model of the zoo, a function, an object with ``build`` and perhaps ``fit``,
+KerasTuner's ``build(hp)`` or a ``HyperModel``. Signatures are read without loading Keras; only
+``build(hp)`` has to be called to learn what it takes.
 """
 
 import contextlib
 import inspect
-import pickle
-import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
-from importlib import import_module
+from functools import cache, cached_property, lru_cache, partial
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 from cnnzoo.data.load import load_data
 from cnnzoo.hp_discovery import discover
 from cnnzoo.levels import Settings
+from cnnzoo.model_paths import (
+    BuilderError,
+    import_builder,
+    is_builder,
+    is_builder_object,
+    is_hypermodel,
+    name_of,
+    path_of,
+    takes_hp,
+)
+from cnnzoo.own_fit import OwnFit, find_fit, fit_toggles
 from cnnzoo.runtime.code_version import code_version
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
-from cnnzoo.toggle import Level, Toggle, ToggleError, did_you_mean, read_toggles, switched_off_by
+from cnnzoo.shared_toggles import (
+    COMPILATION,
+    check_names,
+    compilation_toggles,
+)
+from cnnzoo.signature import check_keywords
+from cnnzoo.toggle import Toggle, read_toggles
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.vocabulary import PURPOSE
 from cnnzoo.zoo import get_model
@@ -31,10 +45,6 @@ FROM_DATA = ("input_shape", "classes", "seed")
 """Parameters of a custom builder that a trial fills in."""
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-
-
-class BuilderError(ToggleError):
-    """Raised if an object is not a builder, or cannot be built."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,36 +56,39 @@ class Builder:
     name
         Name of a zoo model, or "module:function".
     function
-        Function or HyperModel that builds.
+        Function that builds, or a HyperModel.
     module
         Module that a custom builder is taken from; None for the zoo.
     takes_hp
         Whether it is KerasTuner's ``build(hp)``, whose hyperparameters are the toggles.
+    owner
+        Object whose method ``build`` the function is; None if it is no method.
+    own_fit
+        The custom ``fit`` of the owner or the HyperModel; None if a recipe trains its models.
     """
 
     name: str
     function: Any
     module: ModuleType | None = None
     takes_hp: bool = False
+    owner: Any = None
+    own_fit: Callable[..., Any] | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Builder) and self.function is other.function
+        return isinstance(other, Builder) and self._identity is other._identity
 
     def __hash__(self) -> int:
-        return id(self.function)
+        return id(self._identity)
+
+    @property
+    def _identity(self) -> Any:
+        """The object that the user gave; a method of it is a new object at each access."""
+        return self.function if self.owner is None else self.owner
 
     @property
     def reusable(self) -> bool:
         """Whether a built model can be reset and trained again; unknown for custom builders."""
         return self.module is None
-
-    @property
-    def has_own_fit(self) -> bool:
-        """Whether it is a HyperModel with a custom ``fit``, which only KerasTuner's tuners call."""
-        if not is_hypermodel(self.function):
-            return False
-        owner = next(base for base in type(self.function).__mro__ if "fit" in vars(base))
-        return owner.__module__.partition(".")[0] != "keras_tuner"
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -92,7 +105,9 @@ class Builder:
         """Return the toggles by name.
 
         They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
-        and, of a custom builder, those whose default is a bool, a number or a text.
+        and, of a custom builder, those of `cnnzoo.toggle.read_toggles` that declare none. A custom
+        builder may also return models uncompiled, so `cnnzoo.shared_toggles.COMPILATION` are its
+        toggles too, but only those that are needed.
 
         Parameters
         ----------
@@ -104,17 +119,48 @@ class Builder:
         BuilderError
             If a ``build(hp)`` fails in every call.
         """
-        if self.takes_hp:
-            return _discovered(self, tried)
         if self.module is None:
             return read_toggles(self.function)
+        own = _discovered(self, tried) if self.takes_hp else self._declared
+        named = {name for levels in tried for name in levels}
+        return {**{n: t for n, t in compilation_toggles().items() if n in named}, **own}
+
+    @cached_property
+    def _declared(self) -> Mapping[str, Toggle]:
+        """The toggles in the signatures of a custom builder and its ``fit``."""
         found = read_toggles(self.function, undeclared=True)
-        return {name: toggle for name, toggle in found.items() if name not in PURPOSE}
+        own = {name: toggle for name, toggle in found.items() if name not in PURPOSE}
+        of_fit = fit_toggles(self.own_fit)
+        for name in own.keys() & of_fit.keys():
+            raise BuilderError(
+                f"`{name}`: expected a parameter of `build` or of `fit` of `{self.name}`; got one "
+                "of both. Rename one of them."
+            )
+        return {**own, **of_fit}
+
+    def fitter(self, levels: Mapping[str, Any], hp: Any = None) -> OwnFit | None:
+        """Return the custom ``fit`` with its levels; None if a recipe trains the models.
+
+        Parameters
+        ----------
+        levels
+            Levels of toggles, as of `build`.
+        hp
+            The ``keras_tuner.HyperParameters`` that a model of a HyperModel was built with; made
+            of the levels if omitted.
+        """
+        if self.own_fit is None:
+            return None
+        if is_hypermodel(self.function):
+            return OwnFit(self.name, self.own_fit, {}, hp if hp is not None else _hp_of(levels))
+        own = fit_toggles(self.own_fit)
+        given = {name: level for name, level in levels.items() if name in own}
+        return OwnFit(self.name, self.own_fit, _values(own, given))
 
     @property
     def version(self) -> str:
         """Digest of a custom builder's code, "" for the zoo; see `code_version`."""
-        return code_version(self.function, self.module) if self.module is not None else ""
+        return code_version(self._identity, self.module) if self.module is not None else ""
 
     def build(
         self,
@@ -124,6 +170,9 @@ class Builder:
         seed: int = 0,
     ) -> Any:
         """Build a compiled ``keras.Model``.
+
+        A model that a custom builder returns uncompiled is compiled by
+        `cnnzoo.models.compilation.compile_custom`.
 
         Parameters
         ----------
@@ -141,30 +190,51 @@ class Builder:
             If a custom builder returns something else.
         """
         if self.takes_hp:
-            import keras_tuner
-
-            hp = keras_tuner.HyperParameters()
-            hp.values.update(levels)
-            return self.build_hp(hp, input_shape, seed)
+            return self.build_hp(_hp_of(levels), input_shape, classes, seed)
         values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)
         given = {name: value for name, value in values if value is not None}
         if self.module is None:
             return self.function(**{**given, **levels})
         takes = inspect.signature(self.function).parameters
-        arguments = {**{n: value for n, value in given.items() if n in takes}, **levels}
-        return self._seeded(lambda: self.function(**arguments), input_shape, seed)
+        known = self._declared
+        others = {n for n in levels if n not in takes and (n in known or n in COMPILATION)}
+        own = {name: level for name, level in levels.items() if name not in others}
+        arguments = {
+            **{name: value for name, value in given.items() if name in takes},
+            **_values(known, own),
+        }
+        compilation = {n: level for n, level in levels.items() if n in others and n not in known}
+        return self._seeded(
+            lambda: self.function(**arguments), compilation, input_shape, classes, seed
+        )
 
-    def build_hp(self, hp: Any, input_shape: tuple[int, ...] | None = None, seed: int = 0) -> Any:
+    def build_hp(
+        self,
+        hp: Any,
+        input_shape: tuple[int, ...] | None = None,
+        classes: int | None = None,
+        seed: int = 0,
+    ) -> Any:
         """Build a model of a ``build(hp)`` as `build` does.
 
         Parameters
         ----------
         hp
             ``keras_tuner.HyperParameters``, to which the builder adds what it asks for.
-        input_shape, seed
+        input_shape, classes, seed
             As of `build`.
         """
-        return self._seeded(lambda: self._call(hp), input_shape, seed)
+        compilation: dict[str, Any] = {}
+
+        def make() -> Any:
+            model = self._call(hp)
+            if not getattr(model, "compiled", False):
+                asked = {each.name for each in hp.space}
+                others = hp.values.keys() - asked
+                compilation.update({n: hp.values[n] for n in COMPILATION if n in others})
+            return model
+
+        return self._seeded(make, compilation, input_shape, classes, seed)
 
     def try_hp(self, hp: Any) -> None:
         """Call a ``build(hp)`` to see what it asks for, without memory for weights if possible."""
@@ -191,22 +261,32 @@ class Builder:
         return self.function.build(hp)
 
     def _seeded(
-        self, make: Callable[[], Any], input_shape: tuple[int, ...] | None, seed: int
+        self,
+        make: Callable[[], Any],
+        compilation: Mapping[str, Any],
+        input_shape: tuple[int, ...] | None,
+        classes: int | None,
+        seed: int,
     ) -> Any:
         import keras
 
+        from cnnzoo.models.compilation import compile_custom
+        from cnnzoo.models.compiled_loss import outputs_of
         from cnnzoo.models.initialization import build_seeded
 
         def make_checked() -> Any:
             model = make()
             if not isinstance(model, keras.Model):
                 raise BuilderError(
-                    f"`{self.name}`: expected a compiled keras.Model as result; got {model!r} "
+                    f"`{self.name}`: expected a keras.Model as result; got {model!r} "
                     f"({type(model).__name__})."
                 )
             return model
 
-        return build_seeded(make_checked, seed, input_shape)
+        built = build_seeded(make_checked, seed, input_shape)
+        if input_shape is not None or outputs_of(built) is not None:
+            compile_custom(built, compilation, classes, self.name)
+        return built
 
 
 def find_builder(model: Any) -> Builder:
@@ -215,8 +295,9 @@ def find_builder(model: Any) -> Builder:
     Parameters
     ----------
     model
-        Name of a zoo model, "package.module:function", a function, KerasTuner's ``build(hp)`` or a
-        ``HyperModel``; if it is named by a text, also a HyperModel class.
+        Name of a zoo model, "package.module:function", a function, an object with a method
+        ``build`` and perhaps ``fit``, KerasTuner's ``build(hp)`` or a ``HyperModel``. A class
+        that can be created without arguments stands for an instance.
 
     Raises
     ------
@@ -233,60 +314,98 @@ def find_builder(model: Any) -> Builder:
     if isinstance(model, str) and ":" not in model:
         return Builder(model, get_model(model).builder)
     name = path_of(model)
-    function, module = _import(model) if isinstance(model, str) else (model, _module_of(model))
-    if is_hypermodel(function):
-        return Builder(name, _hypermodel(function, model), module, takes_hp=True)
-    is_named_partial = isinstance(function, partial) and function is not model
+    found, module = import_builder(model if isinstance(model, str) else path_of(model))
+    if is_hypermodel(found):
+        hypermodel = _instance(found, model)
+        own_fit = find_fit(hypermodel)
+        return Builder(name, hypermodel, module, takes_hp=True, own_fit=own_fit)
+    owner, function = None, found
+    if is_builder_object(found):
+        owner = _instance(found, model)
+        function = owner.build
+    is_named_partial = isinstance(function, partial)
     if not (inspect.isroutine(function) or is_named_partial):
         kind = function if isinstance(function, type) else type(function)
         noun = "the class" if function is kind else "an object of type"
         raise BuilderError(
-            "`model`: expected the name of a zoo model, a function that returns a compiled "
-            "keras.Model, KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
-            f"{model!r}, {noun} {kind.__name__}."
+            "`model`: expected the name of a zoo model, a function that returns a keras.Model, an "
+            "object with a method `build` that does, KerasTuner's build(hp) or a "
+            f"keras_tuner.HyperModel; got {model!r}, {noun} {kind.__name__}."
         )
+    own_fit = None if owner is None else find_fit(owner)
     if takes_hp(function):
-        return Builder(name, function, module, takes_hp=True)
+        return Builder(name, function, module, takes_hp=True, owner=owner, own_fit=own_fit)
     check_names(inspect.signature(function).parameters, "parameter", name_of(model))
     of_zoo = module.__name__.partition(".")[0] == __name__.partition(".")[0]
-    return Builder(name, function, None if of_zoo else module)
+    return Builder(name, function, None if of_zoo else module, owner=owner, own_fit=own_fit)
 
 
-def _import(model: str) -> tuple[Any, ModuleType]:
-    """Return the object at "package.module:name", and its module."""
-    path, _, name = model.partition(":")
-    try:
-        found = module = import_module(path)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # a module may raise anything
-        usual = isinstance(error, ImportError | AttributeError)
+def builder_for(model: Any, arguments: Mapping[str, Any], caller: str) -> Builder:
+    """Return the builder of a model and check the arguments that it is going to be called with.
+
+    Parameters
+    ----------
+    model
+        As of `find_builder`.
+    arguments
+        Levels of its toggles, and other arguments.
+    caller
+        Name of the function that was given the model, for an error.
+
+    Raises
+    ------
+    ToggleError
+        If there is no such builder, or it has no such argument.
+    """
+    if not (isinstance(model, str) or is_builder(model)):
         raise BuilderError(
-            f"`model`: cannot import {model!r} ({error if usual else reason_of(error)}). Expected "
-            "'package.module:function'."
-        ) from error
-    return found, module
+            f"`model` of `{caller}`: expected a compiled keras.Model, the name of a zoo model, a "
+            f"function that builds a model, or an object with a method `build`; got {model!r}."
+        )
+    builder = find_builder(model)
+    if builder.module is None:
+        return builder  # which checks its arguments itself
+    toggles = builder.toggles((Settings(arguments),))
+    others = () if builder.takes_hp else inspect.signature(builder.function).parameters
+    check_keywords([n for n in arguments if n not in others], toggles, builder.name)
+    for name, level in arguments.items():
+        if name in toggles:
+            toggles[name].check(level, builder.name)
+    return builder
 
 
-def _module_of(model: Any) -> ModuleType:
-    """Return the module that defines a model; the main program if it is not known."""
-    return sys.modules.get(getattr(model, "__module__", ""), sys.modules["__main__"])
-
-
-def _hypermodel(function: Any, model: Any) -> Any:
+def _instance(found: Any, model: Any) -> Any:
+    """Return a builder object: the one given, or an instance of the class given."""
     try:
-        return _created(function) if isinstance(function, type) else function
+        return _created(found) if isinstance(found, type) else found
     except TypeError as error:
         raise BuilderError(
-            f"`model`: the class {model!r} cannot be created without arguments ({error}). Name an "
-            "instance of it that is created at module level."
+            f"`model`: the class {model!r} cannot be created without arguments ({error}). Give an "
+            "instance of it."
         ) from error
 
 
 @cache
 def _created(kind: type) -> Any:
-    """Return one instance of a HyperModel class, always the same."""
+    """Return one instance of a class, always the same."""
     return kind()
+
+
+def _values(toggles: Mapping[str, Toggle], levels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a builder for levels, and other arguments as they are."""
+    return {
+        name: toggles[name].value(level) if name in toggles else level
+        for name, level in levels.items()
+    }
+
+
+def _hp_of(levels: Mapping[str, Any]) -> Any:
+    """Return hyperparameters with these values."""
+    from cnnzoo.hp_discovery import make_hyperparameters
+
+    hp = make_hyperparameters()
+    hp.values.update(levels)
+    return hp
 
 
 @lru_cache(maxsize=8)
@@ -326,177 +445,6 @@ def toggles(model: Any) -> dict[str, Toggle]:
     return dict(find_builder(model).toggles())
 
 
-@dataclass(frozen=True)
-class ToggleGroups:
-    """The toggles of a model, of recipes and of the data, by name.
-
-    Parameters
-    ----------
-    builder
-        Builder of the model.
-    model, recipe, data
-        The three groups, which share no name.
-    """
-
-    builder: Builder
-    model: Mapping[str, Toggle]
-    recipe: Mapping[str, Toggle]
-    data: Mapping[str, Toggle]
-
-    @classmethod
-    def of(cls, model: Any, tried: Iterable[Mapping[str, Level]] = ()) -> Self:
-        """Read the toggles that can be set for a model.
-
-        Parameters
-        ----------
-        model
-            As of `find_builder`.
-        tried
-            Levels that will be needed, as of `Builder.toggles`.
-
-        Raises
-        ------
-        ToggleError
-            If there is no such model, or a name belongs to two groups.
-
-        Examples
-        --------
-        >>> groups = ToggleGroups.of("mlp")
-        >>> "units" in groups, groups.toggle("epochs").default
-        (True, 10)
-        """
-        builder = find_builder(model)
-        toggles = builder.toggles(tuple(Settings(levels) for levels in tried))
-        check_names(toggles, "hyperparameter" if builder.takes_hp else "parameter", builder.name)
-        return cls(builder, toggles, recipe_toggles(), data_toggles())
-
-    def __contains__(self, name: str) -> bool:
-        return any(name in group for group in (self.model, self.recipe, self.data))
-
-    def toggle(self, name: str) -> Toggle:
-        """Return the toggle of a name.
-
-        Raises
-        ------
-        ToggleError
-            If there is none. The message names the nearest one.
-        """
-        if name not in self:
-            raise self.unknown(name)
-        return {**self.model, **self.recipe, **self.data}[name]
-
-    def unknown(
-        self, name: str, others: Iterable[str] = (), own_toggles: str = "none"
-    ) -> ToggleError:
-        """Return the error for a name without a toggle.
-
-        Parameters
-        ----------
-        name
-            The name.
-        others
-            Names that the error may suggest besides those of toggles.
-        own_toggles
-            What the error lists for a model without toggles.
-        """
-        known = [*self.model, *self.recipe, *self.data, *others]
-        return ToggleError(
-            f"`{name}`: expected a toggle of `{self.builder.name}`, its recipe or its data"
-            f"{did_you_mean(name, known)} Toggles of the model: "
-            f"{', '.join(self.model) or own_toggles}; of the recipe: {', '.join(self.recipe)}; of "
-            f"the data: {', '.join(self.data)}."
-        )
-
-    def check(self, name: str, level: object) -> Level:
-        """Return a level as its toggle takes it, such as 1.0 for 1.
-
-        Raises
-        ------
-        ToggleError
-            If there is no such toggle, or the level is not allowed.
-        """
-        return self.toggle(name).check(level, owner_of(name, self.builder.name))
-
-    def default(self, name: str) -> Level | None:
-        """Return the default of a toggle as the toggle takes it; None if it has none."""
-        default = self.toggle(name).default
-        return None if default is None else self.check(name, default)
-
-    def effective(
-        self, levels: Mapping[str, Level], keep: Collection[str] = ()
-    ) -> dict[str, Level]:
-        """Return levels without those that others switch off.
-
-        Parameters
-        ----------
-        levels
-            Levels by toggle.
-        keep
-            Toggles that stay in any case.
-        """
-        without_effect = set()
-        for group in (self.model, self.data):
-            given = {name: level for name, level in levels.items() if name in group}
-            settings: Any = {name: given.get(name, each.default) for name, each in group.items()}
-            without_effect |= {name for name in given if switched_off_by(name, group, settings)}
-        return {n: level for n, level in levels.items() if n in keep or n not in without_effect}
-
-
-def by_group(settings: Mapping[str, Level]) -> tuple[dict[str, Level], dict[str, Level]]:
-    """Split settings into those of the model and those of the data.
-
-    Examples
-    --------
-    >>> by_group({"filters": 8, "train_size": 100})
-    ({'filters': 8}, {'train_size': 100})
-    """
-    data = data_toggles()
-    return (
-        {name: level for name, level in settings.items() if name not in data},
-        {name: level for name, level in settings.items() if name in data},
-    )
-
-
-@cache
-def recipe_toggles() -> Mapping[str, Toggle]:
-    """Return the toggles of recipes by name."""
-    return read_toggles(Recipe)
-
-
-@cache
-def data_toggles() -> Mapping[str, Toggle]:
-    """Return the toggles of the data by name."""
-    return read_toggles(load_data)
-
-
-def owner_of(toggle: str, model: str) -> str:
-    """Return the name of what takes a toggle, for an error: "Recipe", "load_data" or the model.
-
-    Examples
-    --------
-    >>> [owner_of(name, "mlp") for name in ("augment", "train_size", "units")]
-    ['Recipe', 'load_data', 'mlp']
-    """
-    if toggle in recipe_toggles():
-        return Recipe.__name__
-    return load_data.__name__ if toggle in data_toggles() else model
-
-
-def check_names(names: Iterable[str], noun: str, owner: str) -> None:
-    """Raise ToggleError if a model uses the name of a toggle of the recipe or the data.
-
-    Examples
-    --------
-    >>> check_names(["units", "depth"], "parameter", "build")
-    """
-    for name in names:
-        if name in recipe_toggles() or name in data_toggles():
-            raise ToggleError(
-                f"`{name}` is a {noun} of `{owner}` and also a toggle of the recipe or the data. "
-                f"Rename the {noun}."
-            )
-
-
 def check_model(model: Any) -> Builder:
     """Return the builder of a model; raise ToggleError if a search cannot vary it."""
     if isinstance(model, str):
@@ -507,91 +455,9 @@ def check_model(model: Any) -> Builder:
             f"`model`: expected an instance of a HyperModel; got the class {name}. Write {name}()."
         )
     builder = find_builder(model)
-    if builder.has_own_fit:
-        raise BuilderError(
-            f"`model`: {name} has a custom `fit`, which would not be called because a recipe "
-            "trains every model. Search it with a tuner of KerasTuner, and open the result with "
-            "cnnzoo.open_search."
-        )
     if not builder.takes_hp and not builder.toggles():
         raise BuilderError(
             f"`model`: `{name}` has nothing to vary. Give it parameters with defaults, or make "
             "`hp` of KerasTuner the first one."
         )
     return builder
-
-
-def check_importable(model: Any, workers: int, *arguments: Any) -> None:
-    """Raise ToggleError if worker processes cannot import a model or receive the arguments."""
-    if not isinstance(model, str):
-        function = model if inspect.isroutine(model) else type(model)
-        module, name = (getattr(function, part, "") for part in ("__module__", "__qualname__"))
-        if module == "__main__" or "<" in name or not name:
-            raise BuilderError(
-                f"`model`: expected, with workers={workers}, a model that worker processes can "
-                f"import; got `{name}` of `{module}`. Define it in a module, or use workers=1."
-            )
-    try:
-        pickle.dumps((model, *arguments))
-    except Exception as error:  # whatever the classes of the arguments raise
-        raise BuilderError(
-            f"With workers={workers}, the arguments of `tune` are sent to other processes, but "
-            f"they cannot be pickled: {error}."
-        ) from error
-
-
-def is_hypermodel(model: Any) -> bool:
-    """Return whether an object or a class is a HyperModel, without loading KerasTuner."""
-    kind = model if isinstance(model, type) else type(model)
-    return ("keras_tuner", "HyperModel") in {
-        (base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__
-    }
-
-
-def takes_hp(model: Any) -> bool:
-    """Return whether a model is KerasTuner's ``build(hp)`` or a HyperModel.
-
-    Examples
-    --------
-    >>> def build(hp): ...
-    >>> takes_hp(build), takes_hp("mlp")
-    (True, False)
-    """
-    if isinstance(model, str):
-        return False
-    if is_hypermodel(model):
-        return True
-    first = next(iter(inspect.signature(model).parameters.values()), None)
-    return first is not None and (first.name == "hp" or _is_hyperparameters(first.annotation))
-
-
-def _is_hyperparameters(annotation: object) -> bool:
-    """Return whether an annotation, which may be a str, is KerasTuner's HyperParameters."""
-    if isinstance(annotation, str):
-        return annotation.strip("'\" ").rpartition(".")[2] == "HyperParameters"
-    module, name = (getattr(annotation, part, "") for part in ("__module__", "__name__"))
-    return (str(module).partition(".")[0], name) == ("keras_tuner", "HyperParameters")
-
-
-def name_of(model: Any) -> str:
-    """Return the name of a model in errors."""
-    if isinstance(model, str):
-        return model
-    return str(getattr(model, "__name__", type(model).__name__))
-
-
-def kind_of(model: Any) -> str:
-    """Return how a model is built: "name", "toggles", "hp" or "hypermodel"."""
-    if isinstance(model, str):
-        return "name"
-    if is_hypermodel(model):
-        return "hypermodel"
-    return "hp" if takes_hp(model) else "toggles"
-
-
-def path_of(model: Any) -> str:
-    """Return the text that a model is stored as: its name, or "module:function"."""
-    if isinstance(model, str):
-        return model
-    function = model if inspect.isroutine(model) else type(model)
-    return f"{function.__module__}:{function.__qualname__}"

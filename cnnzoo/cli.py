@@ -216,7 +216,7 @@ def check_command(
 
 def _toggles_of(model: str) -> Mapping[str, Toggle]:
     """Return the toggles of a model of the zoo or of a custom builder in the working folder."""
-    from cnnzoo.builders import ToggleGroups
+    from cnnzoo.toggle_groups import ToggleGroups
 
     if str(Path.cwd()) not in sys.path:  # where `python` looks for modules
         sys.path.insert(0, str(Path.cwd()))
@@ -406,7 +406,7 @@ def parse_choices(
     >>> parse_choices(["pool_size=3", "pool=average"], toggles("downsampling"), "downsampling")
     {'pool_size': 3, 'pool': 'average'}
     """
-    from cnnzoo.builders import owner_of
+    from cnnzoo.shared_toggles import owner_of
 
     choices: dict[str, Level] = {}
     for text in texts:

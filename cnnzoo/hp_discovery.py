@@ -9,6 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from cnnzoo.toggle import Level, Toggle
@@ -172,10 +173,43 @@ def levels_of(hp: Any) -> tuple[Level, ...]:
     return tuple(steps) if hp.step and len(steps) <= MOST_STEPS else ()
 
 
-def _call(build: Callable[[Any], object], given: Mapping[str, Level]) -> Call:
+def make_hyperparameters() -> Any:
+    """Return new ``keras_tuner.HyperParameters`` that keep the booleans of a Choice.
+
+    KerasTuner (1.4.8) turns them into integers. Here a Choice of both booleans is a Boolean.
+
+    Examples
+    --------
+    >>> hp = make_hyperparameters()
+    >>> hp.Choice("skip", [True, False]), hp.Choice("units", [4, 8]), hp.values
+    (True, 4, {'skip': True, 'units': 4})
+    """
+    return _keeping_booleans()()
+
+
+@cache
+def _keeping_booleans() -> type:
+    """Return the class of such hyperparameters; pickled ones are KerasTuner's own."""
     import keras_tuner
 
-    hp = keras_tuner.HyperParameters()
+    class HyperParameters(keras_tuner.HyperParameters):
+        def __reduce__(self) -> tuple[Any, ...]:
+            return keras_tuner.HyperParameters.from_config, (self.get_config(),)
+
+        def Choice(self, name: str, values: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+            if {(type(value), value) for value in values} == {(bool, True), (bool, False)}:
+                names = ("ordered", "default", "parent_name", "parent_values")
+                given = {**dict(zip(names, args, strict=False)), **kwargs}
+                given.pop("ordered", None)
+                default = given.pop("default", None)
+                return self.Boolean(name, values[0] if default is None else default, **given)
+            return super().Choice(name, values, *args, **kwargs)
+
+    return HyperParameters
+
+
+def _call(build: Callable[[Any], object], given: Mapping[str, Level]) -> Call:
+    hp = make_hyperparameters()
     hp.values.update(given)
     error = None
     try:

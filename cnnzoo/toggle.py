@@ -10,13 +10,16 @@ import functools
 import inspect
 import math
 import numbers
+import os
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from cnnzoo.objects import ObjectError, is_plain, object_of, text_of
 
 Level = bool | int | float | str
-"""One value of a toggle. ``None`` is not a level: an optional choice has the level "none"."""
+"""One value of a toggle. ``None``, a tuple, a function or a class has a text as its level."""
 
 
 class ToggleError(ValueError):
@@ -53,11 +56,19 @@ class Toggle:
     off
         Level at which the toggle does nothing, such as 0.0 for a strength, if it is neither False
         nor "none".
+    other_texts
+        What other texts are allowed besides the levels, such as "the path of a file"; "" for none.
+    objects
+        What a custom builder gets instead of a level, by level, such as
+        ``{"batch": keras.layers.BatchNormalization, "none": None}``. It gives the levels.
     default
         Default level; a signature that takes the toggle may set another one.
     name, type
         Set when a signature is read. The type ``object`` allows any level. Without levels, ``str``
         allows any text, and a range from ``-math.inf`` any number.
+    takes_objects
+        Set when a signature is read: whether ``None``, tuples, functions and classes are allowed,
+        whose levels are texts (`cnnzoo.objects`).
 
     Examples
     --------
@@ -79,9 +90,16 @@ class Toggle:
     joined: bool = False
     count_above: float | None = None
     off: Level | None = None
+    other_texts: str = ""
+    objects: Mapping[str, object] = field(default_factory=dict, hash=False)
     default: Level | None = None
     name: str = ""
     type: type = str
+    takes_objects: bool = False
+
+    def __post_init__(self) -> None:
+        if self.objects and not self.levels:
+            object.__setattr__(self, "levels", tuple(self.objects))
 
     @property
     def searchable(self) -> bool:
@@ -104,7 +122,14 @@ class Toggle:
         """Allowed values in words."""
         if self.levels:
             words = f"one of {listed(self.levels)}"
+            if self.other_texts:
+                return f"{words} or {self.other_texts}"
             return f"{words}, or several joined by '+'" if self.joined else words
+        if self.takes_objects:
+            return (
+                "a bool, a number, a text, None, a tuple of these, or a function or a class that "
+                "can be imported"
+            )
         if self.type is object:
             return "a bool, a number or a text"
         if self.type is str:
@@ -136,7 +161,8 @@ class Toggle:
         """Return `value` as a level of this toggle.
 
         Numbers of NumPy and other libraries become Python numbers, and an int is accepted as a
-        float. Nothing else is converted.
+        float. One of `objects` becomes its level, and an object that `takes_objects` allows its
+        text. Nothing else is converted.
 
         Parameters
         ----------
@@ -157,6 +183,26 @@ class Toggle:
         known = [str(known) for known in self.levels] if isinstance(level, str) else []
         end = did_you_mean(str(value), known, quote="'")
         raise ToggleError(f"`{self.name}` of `{owner}` must be {self.allowed}; got {received}{end}")
+
+    def value(self, level: Level) -> object:
+        """Return what a builder gets for a level: the object of that name, or the level itself.
+
+        Examples
+        --------
+        >>> norm = Toggle("normalization", objects={"some": (0, 1), "none": None}, name="norm")
+        >>> norm.check(None, "build"), norm.value("none"), norm.value("some")
+        ('none', None, (0, 1))
+        """
+        if isinstance(level, str):
+            if level in self.objects:
+                return self.objects[level]
+            if self.takes_objects:
+                return object_of(level)
+        return level
+
+    def default_of(self, value: object) -> Level | None:
+        """Return the default of a parameter as a level; unchecked, and None if it is no level."""
+        return value if isinstance(value, Level) else self._converted(value)
 
     def parse(self, text: str, owner: str) -> Level:
         """Parse a level from text and check it.
@@ -182,6 +228,13 @@ class Toggle:
         return self.check(value, owner)
 
     def _converted(self, value: object) -> Level | None:
+        for name, each in self.objects.items():
+            if value is each or (is_plain(each) and type(value) is type(each) and value == each):
+                return name
+            if isinstance(value, str) and value not in self.levels and value == _text(each):
+                return name
+        if isinstance(value, os.PathLike) and self.other_texts:
+            return str(os.fspath(value))
         if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
             return bool(value) if self.type in (bool, object) else None
         if self.type is int and isinstance(value, numbers.Integral):
@@ -197,7 +250,7 @@ class Toggle:
             return str(value)
         if self.type is object and isinstance(value, int | float | str):
             return value
-        return None
+        return _text(value) if self.takes_objects else None
 
     def _allows(self, level: Level) -> bool:
         if self.joined and isinstance(level, str) and "+" in level:
@@ -205,7 +258,7 @@ class Toggle:
             return len(set(parts)) == len(parts) and all(
                 part in self.levels and part != "none" for part in parts
             )
-        if self.levels:
+        if self.levels and (not self.other_texts or level in self.levels):
             return level in self.levels
         if self.type in (object, str):
             return True
@@ -222,9 +275,10 @@ def read_toggles(function: Callable[..., object], *, undeclared: bool = False) -
     function
         Callable whose parameters are annotated with aliases that contain a `Toggle`.
     undeclared
-        Whether parameters without a `Toggle` are toggles too if their default is a bool, a number
-        or a text. Their levels are those of their type: ``bool`` and ``Literal`` list them, ``int``
-        and ``float`` allow any number, and ``str`` any text.
+        Whether parameters without a `Toggle` are toggles too if their default is a bool, a number,
+        a text, ``None``, a tuple, or a function or a class. Their levels are those of their type:
+        ``bool`` and ``Literal`` list them, ``int`` and ``float`` allow any number, and ``str`` any
+        text.
 
     Examples
     --------
@@ -253,12 +307,21 @@ def read_toggles(function: Callable[..., object], *, undeclared: bool = False) -
     for name, parameter in parameters.items():
         hint = hints.get(name)
         toggle = toggle_of(name, hint)
-        if toggle is None and undeclared and isinstance(parameter.default, Level):
-            toggle = _undeclared(name, hint)
+        given = parameter.default is not parameter.empty
+        if toggle is None and undeclared and given:
+            toggle = _undeclared(name, hint, parameter.default)
         if toggle is not None:
-            given = parameter.default is not parameter.empty
-            toggles[name] = replace(toggle, default=parameter.default if given else toggle.default)
+            default = toggle.default_of(parameter.default) if given else toggle.default
+            toggles[name] = replace(toggle, default=default)
     return toggles
+
+
+def _text(value: object) -> str | None:
+    """Return the text of an object; None if it has none."""
+    try:
+        return text_of(value)
+    except ObjectError:
+        return None
 
 
 def _globals_of(function: Callable[..., object]) -> dict[str, object]:
@@ -275,14 +338,20 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
         if isinstance(metadata, Toggle):
             base = typing.get_args(annotation)[0]
             levels = _levels_of(base) or metadata.levels
-            if not isinstance(base, type):
+            if metadata.objects:
+                base = str  # their names
+            elif not isinstance(base, type):
                 base = type(levels[0])
             return replace(metadata, name=name, type=base, levels=levels)
     return None
 
 
-def _undeclared(name: str, annotation: object) -> Toggle:
-    """Return the toggle of a parameter that declares none."""
+def _undeclared(name: str, annotation: object, default: object) -> Toggle | None:
+    """Return the toggle of a parameter that declares none; None if its default is no level."""
+    if not isinstance(default, Level):
+        if _text(default) is None:
+            return None
+        return Toggle("a parameter of the builder", name=name, type=object, takes_objects=True)
     base = typing.get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
     levels = _levels_of(base)
     kinds = {type(level) for level in levels}
@@ -291,7 +360,14 @@ def _undeclared(name: str, annotation: object) -> Toggle:
         kind = object
     any_number = kind in (int, float) and not levels
     low = -math.inf if any_number else None
-    return Toggle("a parameter of the builder", levels, low=low, name=name, type=kind)
+    return Toggle(
+        "a parameter of the builder",
+        levels,
+        low=low,
+        name=name,
+        type=kind,
+        takes_objects=kind is object and not levels,
+    )
 
 
 def _levels_of(base: object) -> tuple[Level, ...]:

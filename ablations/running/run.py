@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.designs.planner import Planner
 from ablations.running.expected_time import expected_times, stored_results
 from ablations.running.feasibility import infeasible, measured
-from ablations.running.trial import forget, measure_trial, run_trial
+from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.study import Study
@@ -28,10 +28,12 @@ from cnnzoo.engine import (
     WorkerSetup,
     start_engine,
 )
+from cnnzoo.model_paths import builders_to_send
 from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.runtime.interrupts import interruptible
 from cnnzoo.runtime.keras_backend import refusal_of_backend
 from cnnzoo.signature import refuse_unknown
+from cnnzoo.training.custom_metrics import metrics_to_send
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +111,7 @@ def plan(
     planner = Planner.of(study)
     forget()
     stored = stored_results(place_of(study, directory))
-    with _started(_engine_for(study, engine), workers=workers) as running:
+    with _started(study, engine, workers=workers) as running:
         costs = measured(
             planner, planner.layout.variants, partial(run_trials, running, measure_trial)
         )
@@ -159,8 +161,8 @@ def run(
         one GPU. The results do not depend on it.
     engine
         Where the trials run: "processes", in worker processes; or "serial", in this process, one
-        after the other, without the study's `timeout` and `retries`. A builder that is defined in
-        the program itself always runs on the serial engine.
+        after the other, without the study's `timeout` and `retries`. Worker processes are sent a
+        builder that is defined in the program or the notebook itself.
     retry_failed
         Whether to retry trials that failed, and variants that could not be built, in an earlier
         run.
@@ -191,7 +193,7 @@ def run(
         "log": directory / "workers.log",
     }
     with (
-        _started(_engine_for(study, engine), **limits) as running,
+        _started(study, engine, **limits) as running,
         Store(directory, write=True) as store,
     ):
         _check_same_study(store.study, study, directory)
@@ -206,7 +208,7 @@ def run(
             StudyProgress(study, shown=progress) as shown,
             interruptible(shown.say) as interruption,
         ):
-            for note in _engine_notes(study, running.name, engine):
+            for note in _engine_notes(study, running.name):
                 shown.say(note)
             shown.show_status("checking the study")
             rounds = Rounds(
@@ -224,11 +226,13 @@ def run(
 
 
 @contextmanager
-def _started(name: str, **limits: Any) -> Iterator[Engine]:
+def _started(study: Study, name: str, **limits: Any) -> Iterator[Engine]:
     """Yield an engine for trials, and turn its errors into errors of the study."""
     check_known(name, list(ENGINES), "There is no engine")
+    sent = builders_to_send(study.model_name) | metrics_to_send(study.metrics)
+    prepare = partial(prepare_worker, SETUP.prepare, sent)
     try:
-        with start_engine(name, Limits(**limits), SETUP) as engine:
+        with start_engine(name, Limits(**limits), replace(SETUP, prepare=prepare)) as engine:
             yield engine
     except EngineError as error:
         raise StudyError(str(error)) from None
@@ -262,22 +266,8 @@ def place_of(study: Study, directory: object) -> Path:
     return Path(directory)
 
 
-def _engine_for(study: Study, engine: str) -> str:
-    """Return the engine, or the serial one if other processes cannot import what is custom."""
-    return "serial" if _of_program(study) else engine
-
-
-def _of_program(study: Study) -> str:
-    """Return the builder and the metrics that the program itself defines, joined by commas."""
-    names = (study.model_name, *study.metrics)
-    return ", ".join(name for name in names if name.startswith("__main__:"))
-
-
-def _engine_notes(study: Study, name: str, asked: str) -> Iterator[str]:
+def _engine_notes(study: Study, name: str) -> Iterator[str]:
     """Yield sentences on what the engine does not do as asked."""
-    if name != asked:
-        defined = _of_program(study)
-        yield f"Trials run one after the other, because the program itself defines {defined}."
     if study.timeout and name == "serial":
         yield (
             f"The timeout of {study.timeout:g} s and the retries do not apply, because the engine "

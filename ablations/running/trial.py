@@ -5,21 +5,23 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
-from cnnzoo.builders import Builder, by_group, find_builder
+from cnnzoo.builders import Builder, find_builder
 from cnnzoo.data import Data, load_data
 from cnnzoo.data.description import describe_data
-from cnnzoo.doctor.finding import Finding
+from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
 from cnnzoo.engine.resources import load_per_core
+from cnnzoo.model_paths import receive
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
+from cnnzoo.shared_toggles import by_group
 from cnnzoo.toggle import Level
 from cnnzoo.training.custom_metrics import import_metrics
 from cnnzoo.training.metric_names import ON_REQUEST
@@ -43,6 +45,20 @@ def forget() -> None:
     """Forget the data and the models of earlier trials, because files may have changed."""
     _WARM.clear()
     _load.cache_clear()
+
+
+def prepare_worker(prepare: Callable[[], None], builders: Mapping[str, Any]) -> None:
+    """Prepare a process for trials.
+
+    Parameters
+    ----------
+    prepare
+        Called last; a RuntimeError of it means that it comes too late.
+    builders
+        Builders that the process cannot import, by path.
+    """
+    receive(builders)
+    prepare()
 
 
 def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
@@ -100,7 +116,7 @@ def measure_trial(trial: Trial) -> TrialResult:
             toggles, data_toggles = by_group(trial.settings)
             data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
-            check_fit(model, data, trial.recipe)
+            check_fit(model, data, trial.recipe, builder.fitter(toggles))
             info = data.info
             check_requested(requested(trial.measures), info.classes, info.class_names, info.name)
             result = TrialResult(
@@ -148,7 +164,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         measures_of_trial,
         missing_measures,
     )
-    from cnnzoo.training.train import train
+    from cnnzoo.training.train import not_finite, train_built
 
     toggles, data_toggles = by_group(trial.settings)
     data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
@@ -167,7 +183,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
                 on_epoch_end=lambda epoch, logs: report_epoch(report_to, trial, epoch + 1, logs)
             )
         )
-    trained = train(
+    own_fit = builder.fitter(toggles)
+    trained = train_built(
         model,
         data,
         trial.recipe,
@@ -176,16 +193,18 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
         verbose=0,
         steps_per_execution=STEPS_PER_EXECUTION,
         metrics=requested(trial.measures),
+        own_fit=own_fit,
     )
     status, reason = Status.DONE, ""
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
     if broken:
-        epochs = len(trained.history["loss"])
         status = Status.FAILED
-        reason = f"{broken[0]} is not a finite number after epoch {epochs} of {trial.recipe.epochs}"
+        reason = not_finite(broken[0], trained.history, trial.recipe)
     findings = findings_of_trial(
         doctor, model, data, trial.recipe, trained.metrics, trained.history
     )
+    if own_fit is not None:
+        findings += (_trains_itself(own_fit.owner),)
     # afterwards, because the findings must not depend on the study's metrics
     measured = measures_of_trial(doctor, _of_doctor(trial))
     if measures := _of_doctor(trial):
@@ -218,6 +237,18 @@ def _uncounted(model: Any) -> tuple[Finding, ...]:
         return ()
     remedy = "Cost is compared by parameters and time"
     return (Finding("macs-missing", "Multiplications are missing", evidence, remedy),)
+
+
+def _trains_itself(builder: str) -> Finding:
+    """Return the note on what a custom ``fit`` leaves open."""
+    return Finding(
+        OWN_FIT,
+        "The builder trains its models itself",
+        f"`fit` of {builder} decides on epochs, batches and their order",
+        "Trials of one seed share the split and the initial weights; they share the order of the "
+        "examples only if `fit` draws it from `seed`",
+        Severity.NOTE,
+    )
 
 
 def _loss_kind(model: Any) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.builders import by_group, find_builder
+from cnnzoo.builders import find_builder
 from cnnzoo.runtime.error_text import line_of
+from cnnzoo.shared_toggles import by_group
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import (
     ACCURACIES,

@@ -11,8 +11,8 @@ from ablations.study import Study
 from ablations.study.checks import LIST, check_count, check_model, check_seeds
 from ablations.study.errors import StudyError
 from ablations.study.space import Space
-from cnnzoo.builders import owner_of
 from cnnzoo.levels import Settings, same
+from cnnzoo.shared_toggles import owner_of
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
@@ -243,10 +243,9 @@ def _is_known(name: str, space: Space) -> bool:
         return True
     if not space.builder.takes_hp:
         space.toggle(name)  # raises with the known names
-    if space.builder.has_own_fit:
+    if space.builder.own_fit is not None:
         raise StudyError(
             f"The search chose `{name}`, which {space.builder.name!r} asks for in its own `fit` "
-            f"only, and a study trains by a Recipe instead. Search again with `{name}` in `build`, "
-            "or with a toggle of the recipe."
+            f"only, where a study cannot set it. Search again with `{name}` in `build`."
         )
     return False

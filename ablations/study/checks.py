@@ -8,6 +8,8 @@ from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.levels import Settings
+from cnnzoo.model_paths import is_builder, path_of
+from cnnzoo.objects import ObjectError, text_of
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
 from cnnzoo.training.metric_texts import read_metrics
@@ -50,16 +52,18 @@ DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 
 
 def check_model(model: object) -> str:
-    """Return the text by which any process finds the model."""
-    if isinstance(model, str) and re.fullmatch("[^:]+(:[^:]+)?", model):
-        return model
-    module, name = getattr(model, "__module__", None), getattr(model, "__qualname__", "<")
-    if not callable(model) or module is None or "<" in name:
+    """Return the text that the model is stored as; see `cnnzoo.model_paths.path_of`."""
+    if isinstance(model, str):
+        is_allowed = re.fullmatch("[^:]+(:[^:]+)?", model) is not None
+    else:
+        is_allowed = is_builder(model)
+    if not is_allowed:
         raise StudyError(
-            "`model`: expected the name of a zoo model, 'package.module:function', or a function "
-            f"defined at module level; got {model!r}."
+            "`model`: expected the name of a zoo model, 'package.module:function', a function, or "
+            f"an object with a method `build`; got {model!r}."
         )
-    return name if module.startswith("cnnzoo.models.") else f"{module}:{name}"
+    path = path_of(model)
+    return path.rpartition(":")[2] if path.startswith("cnnzoo.models.") else path
 
 
 def check_data(data: object) -> str | tuple[str, ...]:
@@ -266,6 +270,8 @@ def check_seeds(seeds: object) -> tuple[int, ...] | str:
 
 def _plain(value: Any) -> Any:
     """Return a value of NumPy or pandas as Python's, short floats by their shortest text."""
+    if isinstance(value, type):  # whose attributes are not those of a value
+        return value
     kind = getattr(value, "dtype", None)
     if kind is not None and kind.kind == "f" and kind.itemsize < 8:
         value = value.astype(str).astype(float)
@@ -280,11 +286,16 @@ def _name(name: object, field: str) -> str:
 
 def _level(value: object, name: str, field: str) -> Level:
     level = _plain(value)
-    if not isinstance(level, bool | int | float | str):
+    if isinstance(level, bool | int | float | str):
+        return level
+    try:
+        return text_of(level)
+    except ObjectError:
         raise StudyError(
-            f"`{field}`: expected a bool, a number or a str as level of `{name}`; got {level!r}."
-        )
-    return level
+            f"`{field}`: expected a bool, a number, a str, None, a tuple of these, or a function "
+            f"or class that can be imported as level of `{name}`; got {level!r}. Give other "
+            "objects names by `objects` of a cnnzoo.Toggle of the builder."
+        ) from None
 
 
 def _is_whole(number: Any, low: int, high: int) -> bool:

@@ -6,10 +6,13 @@ from typing import Any, Self
 
 from ablations.study.errors import StudyError
 from ablations.study.study import Study, Trial
-from cnnzoo.builders import FROM_DATA, BuilderError, ToggleGroups
+from cnnzoo.builders import FROM_DATA
 from cnnzoo.data.load import load_data
 from cnnzoo.levels import Settings, same
+from cnnzoo.model_paths import BuilderError
+from cnnzoo.own_fit import without_effect
 from cnnzoo.toggle import Level, Toggle, ToggleError, check_settings, listed
+from cnnzoo.toggle_groups import ToggleGroups
 from cnnzoo.training.metric_names import ON_REQUEST
 from cnnzoo.training.metric_texts import requested
 from cnnzoo.training.recipe import Recipe
@@ -25,7 +28,7 @@ class Space(ToggleGroups):
         Parameters
         ----------
         model, tried
-            As of `cnnzoo.builders.ToggleGroups.of`.
+            As of `cnnzoo.toggle_groups.ToggleGroups.of`.
 
         Raises
         ------
@@ -51,7 +54,7 @@ class Space(ToggleGroups):
         Raises
         ------
         StudyError, ToggleError
-            As of `of`, or if the model is a HyperModel with a custom ``fit``.
+            As of `of`, or if a toggle of the recipe has no effect on a custom ``fit``.
         """
         factors = study.factors.items()
         changes = [
@@ -60,12 +63,13 @@ class Space(ToggleGroups):
             *({name: level} for name, levels in factors for level in levels),
         ]
         space = cls.of(study.model_name, [{**study.baseline, **each} for each in changes])
-        if space.builder.has_own_fit:
-            raise StudyError(
-                f"`model`: {study.model_name!r} has a custom `fit`, which would not be called "
-                "because the recipe trains every trial. Remove `fit`; the toggles of the recipe "
-                "can be factors."
-            )
+        own_fit = space.builder.fitter({})
+        if own_fit is not None:
+            named = dict.fromkeys(name for each in changes for name in {**study.baseline, **each})
+            unused = [n for n in named if n in space.recipe and n not in own_fit.recipe_toggles]
+            if unused:
+                raise StudyError(f"{without_effect(unused, study.model_name)}.")
+            own_fit.check(study.recipe)
         return space
 
     def toggle(self, name: str) -> Toggle:
@@ -110,7 +114,12 @@ class Space(ToggleGroups):
         recipe: dict[str, Any] = asdict(study.recipe)
         levels: dict[str, Any] = {n: self.check(n, level) for n, level in study.baseline.items()}
         for name in [*study.factors, *(name for changes in study.variants for name in changes)]:
-            levels.setdefault(name, recipe.get(name, self.default(name)))
+            default = recipe.get(name, self.default(name))
+            if default is None and name not in levels:
+                raise StudyError(
+                    f"`baseline`: expected a level of `{name}`, which has no default; got none."
+                )
+            levels.setdefault(name, default)
         return Settings(levels)
 
     def variants(self, study: Study) -> tuple[Settings, ...]:

@@ -48,18 +48,21 @@ class Study:
     Parameters
     ----------
     model
-        Name of a zoo model; or a custom builder, as a function defined at module level or as
-        "package.module:function". The factors of a custom builder are its parameters with a
-        default; ``input_shape``, ``classes`` and ``seed`` are passed if it takes them. A function
-        whose first parameter is called ``hp`` or annotated as ``HyperParameters`` is KerasTuner's
-        ``build(hp)``. Its hyperparameters are the factors; a ``HyperModel`` class works too.
+        Name of a zoo model; or a custom builder, as a function or as "package.module:function".
+        The factors of a custom builder are its parameters with a default; ``input_shape``,
+        ``classes`` and ``seed`` are passed if it takes them. A function whose first parameter is
+        called ``hp`` or annotated as ``HyperParameters`` is KerasTuner's ``build(hp)``. Its
+        hyperparameters are the factors. An object, or a class, with a method ``build`` may also
+        have a ``fit(model, data, seed)`` that trains the models, and so may a ``HyperModel``.
         Changed code makes new trials, also if it is imported from the same package or folder.
     data
         Data spec of ``cnnzoo.load_data``, or a list of them. With several, every variant is
         trained on each of them, and the deltas are those of the mean over the data sets, and of
         each data set.
     factors
-        Levels by toggle of the model, the recipe or the data.
+        Levels by toggle of the model, the recipe or the data. ``None``, tuples, functions and
+        classes are levels of custom builders. If these return models uncompiled, `loss`,
+        `label_smoothing`, `optimizer` and `learning_rate` are toggles of the model too.
     baseline
         Levels by toggle, of factors or others, that replace the defaults in the baseline and in
         every variant that does not change them.
@@ -145,7 +148,8 @@ class Study:
         }
         check_several_data(checked["data"], checked["design"], checked["seeds"])
         check_deciding_metric(checked["metrics"], checked["design"], checked["seeds"])
-        checked["name"] = check_name(self.name or checked["model"].rpartition(":")[2])
+        own = checked["model"].rpartition(":")[2].rpartition("<locals>.")[2].strip("<>")
+        checked["name"] = check_name(self.name or own)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -161,8 +165,8 @@ class Study:
 
     @property
     def model_name(self) -> str:
-        """The text by which any process finds the model."""
-        return str(self.model)
+        """The text that the model is stored as; see `cnnzoo.model_paths.ModelPath`."""
+        return self.model  # type: ignore[return-value]
 
     @property
     def data_sets(self) -> tuple[str, ...]:

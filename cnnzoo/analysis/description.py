@@ -62,7 +62,7 @@ def describe(model: keras.Model) -> pd.DataFrame:
     Raises
     ------
     TypeError
-        If `model` is not a built ``keras.Model`` with a graph of layers.
+        If `model` is not a built ``keras.Model``.
 
     Examples
     --------
@@ -80,14 +80,15 @@ def describe(model: keras.Model) -> pd.DataFrame:
     rows = []
     for layer in model.layers:
         count, field = counts[layer.name], fields.get(layer.name)
+        shape = _output_shape(layer, model)
         notes = {"macs": count.reason, "receptive_field": field.note if field else reason}
         rows.append(
             {
                 "layer": layer.name,
                 "kind": type(layer).__name__,
-                "output_shape": _output_shape(layer, model),
+                "output_shape": shape,
                 "params": layer.count_params(),
-                "macs": count.macs,
+                "macs": None if shape is None else count.macs,
                 "receptive_field": field and field.size,
                 "jump": field and field.jump,
                 "activation_bytes": activations.get(layer.name),
@@ -159,12 +160,15 @@ def _item_size(dtype: str) -> int:
 
 
 def _output_shape(layer: keras.Layer, model: keras.Model) -> Any:
+    """Return the shape of a layer's output; None in a model whose `call` hides its layers."""
     try:
         output = layer.output
     except (AttributeError, ValueError):
+        if layer.built:
+            return None
         raise TypeError(
-            f"`describe`: expected a built functional or sequential keras.Model; got "
-            f"`{model.name}`, whose layer `{layer.name}` has no output. Build it with "
+            f"`describe`: expected a built keras.Model; got `{model.name}`, whose layer "
+            f"`{layer.name}` has no weights yet. Call the model on a keras.Input, or build it with "
             "keras.Model(inputs, outputs)."
         ) from None
     shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape)[1:], output)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import pandas as pd
 
+from cnnzoo.builders import builder_for
 from cnnzoo.data import Data, DataError
 from cnnzoo.doctor.architecture import check_architecture
 from cnnzoo.doctor.finding import Finding, Severity, findings_table
@@ -20,7 +21,7 @@ from cnnzoo.doctor.probes import check_probes, check_range, make_probes
 from cnnzoo.doctor.schedule import check_schedule
 from cnnzoo.models.initialization import complete
 from cnnzoo.toggle import ToggleError
-from cnnzoo.zoo import build, get_model, list_models
+from cnnzoo.zoo import get_model, list_models
 
 CHECKS: tuple[Callable[[TrainingPlan], Iterator[Finding]], ...] = (
     check_head,
@@ -34,7 +35,7 @@ CHECKS: tuple[Callable[[TrainingPlan], Iterator[Finding]], ...] = (
 
 
 def check(
-    model: str | keras.Model,
+    model: Any,
     data: Any,
     *,
     validation_data: Any = None,
@@ -55,8 +56,9 @@ def check(
     Parameters
     ----------
     model
-        Name of a zoo model, which is built for the data, or a compiled ``keras.Model``. Its
-        weights, optimizer and random streams are not changed.
+        A compiled ``keras.Model``, whose weights, optimizer and random streams are not changed; or
+        what `cnnzoo.train` builds: the name of a zoo model, "package.module:function", a function
+        that builds, or an object with ``build``.
     data
         Data from `cnnzoo.load_data`, arrays ``(x, y)``, or two such pairs for training and
         validation: ``((x, y), (x_val, y_val))``. The test split of loaded data is compared with
@@ -74,7 +76,7 @@ def check(
     range_test
         Whether to find the place of the learning rate in a range test of 60 steps (Smith 2018).
     **toggles
-        Toggles of the model, if it is built here.
+        Toggles of the model and other arguments of its builder, if it is built here.
 
     Returns
     -------
@@ -85,9 +87,9 @@ def check(
     Raises
     ------
     DataError, ToggleError
-        If the data have another form, or a setting is invalid.
+        If the data have another form, a setting is invalid, or `model` is no model.
     TypeError
-        If `model` is neither a name nor a compiled ``keras.Model``.
+        If a ``keras.Model`` is not compiled.
 
     Examples
     --------
@@ -154,25 +156,22 @@ def plan_of(
         raise DataError(
             f"`class_weight`: expected a mapping from class ids to weights; got {weights!r}."
         )
-    if isinstance(model, str):
+    if not isinstance(model, keras.Model):
+        builder = builder_for(model, settings, "check")
         if not isinstance(data, Data):
             raise DataError(
-                "`data`: expected data from cnnzoo.load_data with the name of a zoo model; got "
-                f"{type(data).__name__}. Load it with cnnzoo.load_data((x, y))."
+                "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "
+                f"builder; got {type(data).__name__}. Load it with cnnzoo.load_data((x, y))."
             )
-        shape = {"input_shape": data.info.input_shape, "classes": data.info.classes}
-        toggles = [*get_model(model).toggles]
-        model = build(model, **{**shape, **settings})
-        return make_plan(model, data, toggles=toggles, batch_size=batch_size, **given)
+        toggles = [*builder.toggles()]
+        model = builder.build(settings, data.info.input_shape, data.info.classes, 0)
+        plan = make_plan(model, data, toggles=toggles, batch_size=batch_size, **given)
+        _build(model, plan)
+        return plan
     if settings:
         raise ToggleError(
-            "`check`: expected toggles only with the name of a zoo model; got "
+            "`check`: expected toggles only with the name of a zoo model or a builder; got "
             f"{', '.join(settings)} with a built model."
-        )
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "`check`: expected a compiled keras.Model or the name of a zoo model; got "
-            f"{type(model).__name__}."
         )
     if getattr(model, "loss", None) is None:
         raise TypeError(f"`check`: expected a compiled model; compile `{model.name}` first.")

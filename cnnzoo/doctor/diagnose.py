@@ -113,7 +113,7 @@ class Diagnosis:
 
 
 def diagnose(
-    model: str | keras.Model,
+    model: Any,
     data: Any,
     *,
     validation_data: Any = None,

@@ -24,6 +24,10 @@ MODES_DIFFER = "modes-differ"
 """Code for a model whose losses in training and inference mode differ."""
 
 
+OWN_FIT = "own-fit"
+"""Code of the note that a custom ``fit`` trained the model."""
+
+
 class Severity(StrEnum):
     """How sure it is that a finding matters, the most serious first."""
 

@@ -96,7 +96,8 @@ def findings_of_trial(
         check_likelihood(model, metrics),
     ]
     losses = None
-    if "loss" in by_split["train"]:
+    epochs = len(history.get("loss", ()))  # 0 if a custom `fit` keeps no history
+    if "loss" in by_split["train"] and epochs:
         losses = history["loss"][-1], by_split["train"]["loss"]
     elif any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
         doctor.measure_ends()
@@ -104,7 +105,7 @@ def findings_of_trial(
         if last is not None and last.step:
             losses = last.loss, last.inference_loss
     if losses is not None:
-        steps = len(history["loss"]) * math.ceil(data.info.sizes.train / recipe.batch_size)
+        steps = epochs * math.ceil(data.info.sizes.train / recipe.batch_size)
         known.insert(2, check_moving_averages(model, *losses, steps))
     results = [finding for finding in known if finding is not None]
     constants: dict[str, Any] = {"constant": Constant.of(data.train.y, classes)}

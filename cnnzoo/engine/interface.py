@@ -97,8 +97,10 @@ class WorkerSetup:
     preload
         Names of modules that are imported once, in the process that all workers are forked from.
     prepare
-        Called in each worker before its first item. The serial engine calls it in its own
-        process; there a RuntimeError means that it comes too late, and is ignored.
+        Called in each worker before its first item. It is sent to other processes with all that
+        it refers to (`cnnzoo.engine.shipping`), so they need not be able to import it. The serial
+        engine calls it in its own process; there a RuntimeError means that it comes too late, and
+        is ignored.
     changed_state
         Returns the global state that an item changed for good, from its result. A process with
         changed state must not run another item.

@@ -20,6 +20,7 @@ from cnnzoo.engine.forkserver import REPLACES_0, WorkerContext, preload
 from cnnzoo.engine.interface import Item, Outcome, Queue, Result, WorkerSetup, as_queue
 from cnnzoo.engine.limits import Limits
 from cnnzoo.engine.resources import count_gpus, default_workers, find_gpus
+from cnnzoo.engine.shipping import ship, unpack
 from cnnzoo.runtime.error_text import reason_of
 
 
@@ -35,6 +36,11 @@ class Processes:
         Workers, time-out, retries, renewal and log.
     setup
         How workers are prepared, and when they are replaced.
+
+    Raises
+    ------
+    EngineError
+        If what prepares workers cannot be sent to them.
     """
 
     name = "processes"
@@ -42,6 +48,7 @@ class Processes:
     def __init__(self, limits: Limits, setup: WorkerSetup) -> None:
         self.limits = limits
         self.setup = setup
+        self._shipped = ship(setup.prepare)
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> "Processes":
@@ -138,7 +145,7 @@ class Processes:
         gpus = self._gpus
         for index in range(len(self._workers), self.limits.workers or default_workers(len(gpus))):
             gpu = gpus[index % len(gpus)] if gpus else None
-            self._workers.append(_Worker(self.limits, self.setup.prepare, gpu))
+            self._workers.append(_Worker(self.limits, self._shipped, gpu))
 
     def _reason(self, error: BaseException, tries: int) -> str:
         if isinstance(error, ProcessExpired | BrokenProcessPool):
@@ -163,8 +170,8 @@ class _Run(Generic[Item]):
 class _Worker:
     """A pool of one process, which starts with its first item and is replaced when it must be."""
 
-    def __init__(self, limits: Limits, prepare: Callable[[], None], gpu: str | None) -> None:
-        self._limits, self._arguments = limits, (limits.log, gpu, prepare)
+    def __init__(self, limits: Limits, shipped: bytes, gpu: str | None) -> None:
+        self._limits, self._arguments = limits, (limits.log, gpu, shipped)
         self._pool: Any = None
         self._item_count = 0
 
@@ -213,7 +220,7 @@ class _Worker:
             self._pool = None
 
 
-def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], None]) -> None:
+def _prepare_worker(log: Path | None, gpu: str | None, shipped: bytes) -> None:
     """Set up a worker process.
 
     Parameters
@@ -223,8 +230,8 @@ def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], Non
     gpu
         The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; by default, it
         sees what that variable says.
-    prepare
-        As in `WorkerSetup`.
+    shipped
+        `WorkerSetup.prepare`, as `ship` packs it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C
     threading.Thread(target=_end_with_caller, daemon=True).start()
@@ -234,7 +241,7 @@ def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], Non
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    prepare()
+    unpack(shipped)()
     gc.freeze()  # the objects of TensorFlow are never garbage, and take long to search
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import keras
 
+from cnnzoo.models.compilation import compile_model
 from cnnzoo.models.image_format import channels, channels_first, map_size
 from cnnzoo.models.initialization import initialize
 from cnnzoo.models.layers import BorderPadding
 from cnnzoo.models.losses import LOSSES
-from cnnzoo.models.optimizers import DECOUPLED, make_optimizer
+from cnnzoo.models.optimizers import DECOUPLED
 from cnnzoo.toggle import ToggleError
 
 MAX_CHANNELS = 16384
@@ -208,16 +209,16 @@ class Blocks:
         if self.seed is not None:
             initialize(model, self.seed)
         if self.compile:
-            model.compile(
-                optimizer=make_optimizer(self.optimizer, self.learning_rate, self.weight_decay),
-                loss=choice.loss(label_smoothing=self.label_smoothing, logits=self.logits),
-                metrics=choice.metrics(self.classes, logits=self.logits),
-                # Keras uses XLA on GPUs by default. It needs CUDA components that TensorFlow does
-                # not install, fails for some models, and is off in deterministic trials.
-                jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+            compile_model(
+                model,
+                choice,
+                self.classes,
+                logits=self.logits,
+                label_smoothing=self.label_smoothing,
+                optimizer=self.optimizer,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
             )
-            # otherwise a model saved before its first step is loaded with a warning
-            model.optimizer.build(model.trainable_variables)
         return model
 
     def _layer(self, kind: str) -> Any:

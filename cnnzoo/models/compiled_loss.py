@@ -156,11 +156,11 @@ def loss_of(model: keras.Model) -> CompiledLoss:
     """
     if getattr(model, "loss", None) is None:
         raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
-    outputs = getattr(model, "outputs", None)
+    outputs = outputs_of(model)
     if outputs is None:
         raise LabelError(
             f"`{model.name}` is a subclass of keras.Model with a custom `call`, so its outputs are "
-            "unknown; build it as keras.Model(inputs, outputs)."
+            "unknown; call it on a keras.Input, or build it as keras.Model(inputs, outputs)."
         )
     if len(outputs) != 1:
         raise LabelError(
@@ -193,6 +193,34 @@ def loss_of(model: keras.Model) -> CompiledLoss:
         and loss.dtype == "float32"
         and _computes_loss_as_keras(model),
     )
+
+
+def outputs_of(model: keras.Model) -> list[Any] | None:
+    """Return the outputs of a model as symbolic tensors; None if they are unknown.
+
+    Those of a subclass of ``keras.Model`` are known once it was called on a ``keras.Input``.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    >>> [each.shape for each in outputs_of(model)]
+    [(None, 4)]
+    """
+    return _tensors(model, "outputs", "output")
+
+
+def inputs_of(model: keras.Model) -> list[Any] | None:
+    """Return the inputs of a model as symbolic tensors, as `outputs_of` does the outputs."""
+    return _tensors(model, "inputs", "input")
+
+
+def _tensors(model: keras.Model, several: str, one: str) -> list[Any] | None:
+    tensors = getattr(model, several, None)
+    if tensors is not None:
+        return list(tensors)
+    if not getattr(model, "_inbound_nodes", ()):
+        return None
+    return list(keras.tree.flatten(getattr(model, one)))
 
 
 def head_of(model: keras.Model) -> str:

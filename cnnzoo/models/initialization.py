@@ -1,14 +1,17 @@
 """Initial weights as a function of a seed and the names of the layers."""
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
+from cnnzoo.models.compiled_loss import outputs_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.models.loaded_weights import (
     forget_assignment,
+    initializers_of,
     keep_weights,
     loaded_values,
     watch_loading,
@@ -27,12 +30,16 @@ def fresh_names() -> None:
 
 
 def complete(model: keras.Model, input_shape: tuple[int, ...]) -> None:
-    """Create the weights of a Sequential model without a ``keras.Input``.
+    """Create the weights of a model that does not know its input.
+
+    That is a Sequential model without a ``keras.Input``, or a subclass of ``keras.Model`` with a
+    custom ``call``, which is called on a ``keras.Input`` once. If that fails, Keras will create
+    its weights in the first step.
 
     Parameters
     ----------
     model
-        A ``keras.Model``; a built one is left unchanged.
+        A ``keras.Model``; one that knows its input is left unchanged.
     input_shape
         Shape of one example, channels last.
 
@@ -43,10 +50,14 @@ def complete(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     >>> model.input_shape
     (None, 3)
     """
-    if isinstance(model, keras.Sequential) and not model.built:
-        *sizes, channels = input_shape
-        shape = (channels, *sizes) if channels_first() else input_shape
-        model.build((None, *shape))
+    *sizes, channels = input_shape
+    shape = (channels, *sizes) if channels_first() else input_shape
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            model.build((None, *shape))
+    elif outputs_of(model) is None:
+        with contextlib.suppress(Exception):  # any error of a custom `call`
+            model(keras.Input(shape))
 
 
 def build_seeded(
@@ -168,18 +179,52 @@ def _initialize_layer(layer: keras.Layer, seed: int, path: str) -> None:
         variables[index].assign(value)
     if len(loaded) == len(variables):
         return
-    # A new layer of the same class has the initial values, which are copied.
     before = random.getstate()
     random.seed(stream(seed, path))  # Keras draws missing seeds from it
     try:
-        fresh = type(layer).from_config(_seeded(layer.get_config(), seed, path))
-        _build_like(fresh, layer)
+        initial = _fresh_values(layer, seed, path)
     finally:
         random.setstate(before)
-    for index, (variable, initial) in enumerate(zip(variables, fresh.variables, strict=True)):
-        if index not in loaded:
-            variable.assign(initial)
+    for index, variable in enumerate(variables):
+        if index not in loaded and initial[index] is not None:
+            variable.assign(initial[index])
             forget_assignment(variable)
+
+
+def _fresh_values(layer: keras.Layer, seed: int, path: str) -> list[Any]:
+    """Return the initial values of a layer's variables; None for those that cannot be drawn.
+
+    They are those of a new layer of the same class. If its configuration does not give a layer
+    with the same variables, as without a ``get_config``, each variable is drawn anew by the
+    initializer that it was created with.
+    """
+    shapes = [tuple(variable.shape) for variable in layer.variables]
+    try:
+        fresh = type(layer).from_config(_seeded(layer.get_config(), seed, path))
+        _build_like(fresh, layer)
+    except Exception:  # any error of a custom layer
+        if type(layer).__module__.partition(".")[0] in ("keras", "cnnzoo"):
+            raise
+    else:
+        if [tuple(variable.shape) for variable in fresh.variables] == shapes:
+            return list(fresh.variables)
+    initializers = initializers_of(layer)
+    return [
+        _drawn(variable, initializers.get(index), stream(seed, f"{path}/{index}"))
+        for index, variable in enumerate(layer.variables)
+    ]
+
+
+def _drawn(variable: keras.Variable, initializer: Any, seed: int) -> Any:
+    """Return an initial value of a variable; None if it is unknown how it was created."""
+    if variable.path.endswith("seed_generator_state"):
+        return keras.ops.convert_to_tensor([seed, 0], variable.dtype)
+    if initializer is None:
+        return None
+    initializer = keras.initializers.get(initializer)
+    if hasattr(initializer, "get_config") and "seed" in initializer.get_config():
+        initializer = type(initializer).from_config({**initializer.get_config(), "seed": seed})
+    return initializer(tuple(variable.shape), dtype=variable.dtype)
 
 
 def _build_like(fresh: keras.Layer, layer: keras.Layer) -> None:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 _LOADED: "WeakKeyDictionary[keras.Layer, dict[int, NDArray[Any]]]" = WeakKeyDictionary()
 """Loaded values by layer and by index among the layer's variables."""
 
+_INITIALIZERS: "WeakKeyDictionary[keras.Layer, dict[int, Any]]" = WeakKeyDictionary()
+"""Initializers by layer and by index among the layer's variables."""
+
 _WATCHES: "list[Watch]" = []
 
 _LOCK = RLock()
@@ -32,11 +35,15 @@ class Watch:
 
     def __init__(self) -> None:
         self._created: dict[int, tuple[keras.Layer, keras.Variable]] = {}
+        self._initializers: dict[int, Any] = {}
         self._assigned: dict[int, keras.Variable] = {}
 
-    def record_creation(self, layer: keras.Layer, variable: keras.Variable) -> None:
-        """Record that a layer creates a weight."""
+    def record_creation(
+        self, layer: keras.Layer, variable: keras.Variable, initializer: Any
+    ) -> None:
+        """Record that a layer creates a weight with an initializer."""
         self._created[id(variable)] = layer, variable
+        self._initializers[id(variable)] = initializer
 
     def record_assignment(self, variable: keras.Variable) -> None:
         """Record that a variable is assigned a value."""
@@ -55,8 +62,11 @@ class Watch:
         """
         is_new = layer not in _LOADED
         loaded = _LOADED.setdefault(layer, {})
+        known = _INITIALIZERS.setdefault(layer, {})
         weights = {id(variable) for variable in layer.weights}
         for index, variable in enumerate(layer.variables):
+            if id(variable) in self._initializers:
+                known[index] = self._initializers[id(variable)]
             existed = id(variable) in weights and id(variable) not in self._created
             if id(variable) in self._assigned or (is_new and existed):
                 loaded[index] = _value(variable)
@@ -71,7 +81,9 @@ def watch_loading() -> Iterator[Watch]:
 
     def add_watched(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
         variable = add_weight(layer, *args, **kwargs)
-        watch.record_creation(layer, variable)
+        # Keras's default
+        default = "glorot_uniform" if "float" in str(variable.dtype) else "zeros"
+        watch.record_creation(layer, variable, kwargs.get("initializer") or default)
         return variable
 
     def watched(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,6 +146,11 @@ def keep_weights(layer: keras.Layer) -> None:
 def loaded_values(layer: keras.Layer) -> dict[int, NDArray[Any]]:
     """Return the loaded values of a layer, by index among its variables."""
     return _LOADED.get(layer, {})
+
+
+def initializers_of(layer: keras.Layer) -> dict[int, Any]:
+    """Return what a built layer gave as initializers of its weights, by index of the variable."""
+    return _INITIALIZERS.get(layer, {})
 
 
 def loaded_digest(model: keras.Model) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from cnnzoo.models.registry import register
-from cnnzoo.toggle import ToggleError, did_you_mean
+from cnnzoo.toggle import Toggle, ToggleError, did_you_mean
 from cnnzoo.vocabulary import Backbone, SharedByHeads
 
 if TYPE_CHECKING:
@@ -31,14 +31,21 @@ class WeightsError(RuntimeError):
 
 Weights = Annotated[
     str | os.PathLike[str] | None,
-    "Initial weights of the backbone: 'imagenet', which Keras downloads once; the path of a file "
-    "with the backbone's weights (.weights.h5, .h5, .hdf5 or .keras); None or 'none' for random "
-    "weights.",
+    Toggle(
+        "initial weights of the backbone: those of ImageNet, which Keras downloads once, or random "
+        "ones; a file has the backbone's weights (.weights.h5, .h5, .hdf5 or .keras)",
+        other_texts="the path of a file",
+        objects={"imagenet": "imagenet", "none": None},
+    ),
 ]
 Unfreeze = Annotated[
     str,
-    "Layers of the backbone that train: 'none', 'all', or the name of the first one; all layers "
-    "after it in the backbone's summary train too.",
+    Toggle(
+        "layers of the backbone that train: none, all, or from the one named to the last in the "
+        "backbone's summary",
+        levels=("none", "all"),
+        other_texts="the name of a layer",
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Container, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cnnzoo.runtime.keras_backend import backend_version
@@ -137,10 +137,12 @@ def code_version(*builder: Any) -> str:
 
     For a builder in a file, the digest covers the file and all files that it imports, directly or
     through others, from its own package and folder. For a builder in a notebook, a console or the
-    main program, it covers the builder's source (or compiled code if there is no source) and the
-    functions, classes and plain values there that it uses, so that an edit of another cell changes
-    nothing. Not covered are other packages and files that the code reads; loaded weights have
-    their own digest, `cnnzoo.models.loaded_weights.loaded_digest`.
+    main program, it covers the builder's source (or compiled code if there is no source, and for a
+    lambda) and the functions, classes, instances of these, arrays and plain values there that it
+    uses, so that an edit of another cell changes nothing. What a function inside another one takes
+    from it is covered wherever it is defined. Not covered are other packages and files that the
+    code reads; loaded weights have their own digest,
+    `cnnzoo.models.loaded_weights.loaded_digest`.
 
     Parameters
     ----------
@@ -173,11 +175,14 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
     seen.add(id(thing))
     if isinstance(thing, functools.partial):
         yield _plain({"args": thing.args, "keywords": thing.keywords})
+        yield from _within([thing.args, thing.keywords], seen)
         yield from _parts(thing.func, seen)
     elif path := _file_of(thing):
         yield from _files(path)
+        yield from _of_members(_enclosed(thing), seen)
         if not (isinstance(thing, type | ModuleType) or inspect.isroutine(thing)):
             yield _plain(getattr(thing, "__dict__", {}))  # the settings of an instance
+            yield from _within(getattr(thing, "__dict__", {}), seen)
     elif isinstance(thing, FunctionType):
         yield from _of_function(thing, seen)
     elif isinstance(thing, type):
@@ -186,6 +191,7 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
         yield from _parts(thing.__func__, seen)
     elif not isinstance(thing, ModuleType):
         yield _plain(getattr(thing, "__dict__", {}))
+        yield from _within(getattr(thing, "__dict__", {}), seen)
         yield from _parts(type(thing), seen)
 
 
@@ -203,14 +209,19 @@ def _file_of(thing: Any) -> tuple[str, Path] | None:
 
 def _of_function(function: FunctionType, seen: set[int]) -> Iterator[bytes]:
     try:
+        if function.__name__ == "<lambda>":  # its line may contain a whole study
+            raise OSError
         yield inspect.getsource(function).encode()
     except (OSError, TypeError):
         yield _compiled(function.__code__).encode()
     yield _plain({"positional": function.__defaults__, "keyword": function.__kwdefaults__})
+    yield from _within([function.__defaults__, function.__kwdefaults__], seen)
+    for annotation in getattr(function, "__annotations__", {}).values():
+        for metadata in getattr(annotation, "__metadata__", ()):  # objects of a toggle
+            yield from _within(getattr(metadata, "objects", None), seen)
     known = function.__globals__
     named = {name: known[name] for name in sorted(_names(function.__code__)) if name in known}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        named[name] = cell.cell_contents
+    named |= _enclosed(function)
     yield from _of_members(named, seen)
     if hasattr(function, "__wrapped__"):
         yield from _parts(function.__wrapped__, seen)
@@ -234,6 +245,33 @@ def _of_members(members: dict[str, Any], seen: set[int]) -> Iterator[bytes]:
             yield from _parts_if_local(value, seen)
         else:
             yield _plain({name: value})
+            yield from _within(value, seen)
+
+
+def _enclosed(thing: Any) -> dict[str, Any]:
+    """Return what a function takes from the function around it, by name."""
+    cells = getattr(thing, "__closure__", None)
+    if not isinstance(thing, FunctionType) or not cells:
+        return {}
+    filled = zip(thing.__code__.co_freevars, cells, strict=True)
+    return {name: cell.cell_contents for name, cell in filled if cell != CellType()}
+
+
+def _within(value: Any, seen: set[int]) -> Iterator[bytes]:
+    """Yield what `_plain` leaves out of a value: arrays, code, and instances of local classes."""
+    if isinstance(value, FunctionType | type | functools.partial):
+        yield from _parts_if_local(value, seen)
+    elif isinstance(value, Mapping | list | tuple):
+        if id(value) not in seen:  # it may contain itself
+            seen.add(id(value))
+            for each in value.values() if isinstance(value, Mapping) else value:
+                yield from _within(each, seen)
+    elif type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        yield f"{value.dtype} {value.shape}".encode() + value.tobytes()
+    elif hasattr(value, "__dict__") and not isinstance(value, ModuleType):
+        kind = type(value)
+        if kind.__module__ in ("__main__", "__mp_main__"):
+            yield from _parts(value, seen)
 
 
 def _parts_if_local(thing: Any, seen: set[int]) -> Iterator[bytes]:

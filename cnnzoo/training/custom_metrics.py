@@ -1,11 +1,10 @@
 """Custom metrics: found by their texts, and the versions of their code, without Keras."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
+from cnnzoo.model_paths import MAIN, BuilderError, import_builder
 from cnnzoo.runtime.code_version import code_version
-from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.metric_names import parts_of
 from cnnzoo.training.metric_texts import kind_of_metric
@@ -45,14 +44,23 @@ def import_metric(text: str) -> tuple[Any, Any]:
         If it cannot be imported.
     """
     path = parts_of(text).path
-    where, _, name = path.partition(":")
     try:
-        found = module = import_module(where)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # a module may raise anything
-        raise ToggleError(
-            f"`metrics`: cannot import {path!r} ({reason_of(error).rstrip('.')}). Expected "
-            "'package.module:function'."
-        ) from error
-    return found, module
+        return import_builder(path)
+    except BuilderError as error:
+        raise ToggleError(str(error).replace("`model`", "`metrics`", 1)) from error
+
+
+def metrics_to_send(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the custom metrics that worker processes cannot import, by path.
+
+    Raises
+    ------
+    ToggleError
+        If this process cannot find one either.
+    """
+    paths = {text: parts_of(text).path for text in texts if kind_of_metric(text) == "custom"}
+    return {
+        path: import_metric(text)[0]
+        for text, path in paths.items()
+        if path.partition(":")[0] in MAIN
+    }

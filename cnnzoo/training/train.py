@@ -11,13 +11,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.builders import builder_for
 from cnnzoo.data import Data, DataError
 from cnnzoo.data.source import SPLITS
 from cnnzoo.kinds import AXES, may_be_grey
-from cnnzoo.models.compiled_loss import CompiledLoss, loss_of
+from cnnzoo.models.compiled_loss import CompiledLoss, inputs_of, loss_of, outputs_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.models.initialization import complete
 from cnnzoo.models.losses import LabelError
+from cnnzoo.own_fit import OwnFit
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.augmentation import check_augmentation
@@ -29,7 +31,6 @@ from cnnzoo.training.given_metrics import check_requested
 from cnnzoo.training.metric_texts import read_requested
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.zoo import build
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Trained:
 
 
 def train(
-    model: str | keras.Model,
+    model: Any,
     data: Data,
     recipe: Recipe | None = None,
     *,
@@ -89,8 +90,10 @@ def train(
     Parameters
     ----------
     model
-        Name of a zoo model, which is built for the data, or a compiled ``keras.Model``, which is
-        trained from its current weights.
+        A compiled ``keras.Model``, which is trained from its current weights; or what a study or a
+        search takes, which is built for the data: the name of a zoo model,
+        "package.module:function", a function that builds, or an object with ``build`` and perhaps
+        a ``fit(model, data, seed)``, which then trains the model.
     data
         Data from `cnnzoo.load_data`.
     recipe
@@ -122,7 +125,7 @@ def train(
           example; or a subclass of ``keras.metrics.Metric``, or its instance. If its name does not
           tell whether lower or higher is better, a pair does: ``(share, "max")``.
     **toggles
-        Toggles of the model, if it is built here.
+        Toggles of the model and other arguments of its builder, if it is built here.
 
     Returns
     -------
@@ -143,17 +146,62 @@ def train(
     True
     """
     recipe = recipe or Recipe()
-    _check_types(model, data, recipe)
+    is_built = isinstance(model, keras.Model)
+    builder = None if is_built else builder_for(model, toggles, "train")
+    _check_types(data, recipe)
     texts = read_requested(metrics)
     check_requested(texts, data.info.classes, data.info.class_names, data.info.name)
-    if isinstance(model, str):
-        settings = {"input_shape": data.info.input_shape, "classes": data.info.classes, **toggles}
-        model = build(model, seed=seed, **settings)
+    own_fit = None
+    if builder is not None:
+        own_fit = builder.fitter(toggles)
+        model = builder.build(toggles, data.info.input_shape, data.info.classes, seed)
     elif toggles:
         raise ToggleError(
-            "`train`: expected toggles only with the name of a zoo model; got "
+            "`train`: expected toggles only with the name of a zoo model or a builder; got "
             f"{', '.join(toggles)} with the built model `{model.name}`. Set them when you build it."
         )
+    return train_built(
+        model,
+        data,
+        recipe,
+        seed=seed,
+        callbacks=callbacks,
+        verbose=verbose,
+        steps_per_execution=steps_per_execution,
+        metrics=texts,
+        own_fit=own_fit,
+    )
+
+
+def train_built(
+    model: keras.Model,
+    data: Data,
+    recipe: Recipe,
+    *,
+    seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | None = None,
+    steps_per_execution: int = 1,
+    metrics: Sequence[str] = (),
+    own_fit: OwnFit | None = None,
+) -> Trained:
+    """Train a built model and evaluate it on every split.
+
+    Parameters
+    ----------
+    model
+        A compiled ``keras.Model``.
+    data, recipe, seed, callbacks, verbose, steps_per_execution
+        See `train`.
+    metrics
+        Texts of the requested metrics.
+    own_fit
+        The custom ``fit`` of its builder; None if the recipe trains it.
+
+    Returns
+    -------
+    Trained
+    """
     complete(model, data.info.input_shape)
     start = time.perf_counter()
     history = fit(
@@ -164,6 +212,7 @@ def train(
         callbacks=callbacks,
         verbose=int(sys.stdout.isatty()) if verbose is None else verbose,
         steps_per_execution=steps_per_execution,
+        own_fit=own_fit,
     )
     seconds = time.perf_counter() - start
     measured: dict[str, float] = {}
@@ -178,7 +227,7 @@ def train(
                 *split,
                 outcomes=name == "test",
                 minority=minority,
-                metrics=texts,
+                metrics=metrics,
                 class_names=data.info.class_names,
             )
             outcomes = evaluation.outcomes
@@ -187,6 +236,19 @@ def train(
     return Trained(
         model, history, measured | gaps(measured), seconds, outcomes, tuple(notes.values())
     )
+
+
+def not_finite(name: str, history: Mapping[str, Sequence[float]], recipe: Recipe) -> str:
+    """Return the reason of a failed training, one of whose metrics is not finite.
+
+    Examples
+    --------
+    >>> not_finite("loss", {"loss": [float("nan")]}, Recipe(epochs=2))
+    'loss is not a finite number after epoch 1 of 2'
+    """
+    epochs = len(history.get("loss", ()))
+    end = f" after epoch {epochs} of {recipe.epochs}" if epochs else ""
+    return f"{name} is not a finite number{end}"
 
 
 def gaps(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -225,25 +287,37 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
     steps_per_execution: int = 1,
+    own_fit: OwnFit | None = None,
 ) -> dict[str, list[float]]:
     """Fit a compiled model to the training split and validate it after each epoch.
 
     Parameters
     ----------
-    model, data, recipe, seed, callbacks, verbose, steps_per_execution
-        See `train`; the model is compiled.
+    model, data, recipe, seed, callbacks, verbose, steps_per_execution, own_fit
+        See `train_built`.
 
     Returns
     -------
     dict
-        The history: one value per epoch, by name.
+        The history: one value per epoch, by name. That of a custom ``fit`` may be empty.
 
     Raises
     ------
     ToggleError, LabelError
         If the model, the data and the recipe do not fit together.
     """
-    loss = check_fit(model, data, recipe)
+    loss = check_fit(model, data, recipe, own_fit)
+    if own_fit is not None:
+        keras.utils.set_random_seed(stream(seed, "training"))
+        return own_fit(
+            model,
+            data,
+            recipe,
+            seed=seed,
+            callbacks=callbacks,
+            verbose=verbose,
+            encode=loss.encode,
+        )
     (x, labels), validation = data.train, data.validation
     targets = loss.encode(labels)
     seeder = _TorchSeeder(stream(seed, "training"))
@@ -335,12 +409,7 @@ def _is_custom(part: object) -> bool:
     )
 
 
-def _check_types(model: object, data: object, recipe: object) -> None:
-    if not isinstance(model, str | keras.Model):
-        raise ToggleError(
-            "`model` of `train`: expected the name of a zoo model or a compiled keras.Model; "
-            f"got {model!r}."
-        )
+def _check_types(data: object, recipe: object) -> None:
     if not isinstance(data, Data):
         raise DataError(
             "`data` of `train`: expected the result of `cnnzoo.load_data`, such as "
@@ -350,13 +419,15 @@ def _check_types(model: object, data: object, recipe: object) -> None:
         raise ToggleError(f"`recipe` of `train`: expected a cnnzoo.Recipe; got {recipe!r}.")
 
 
-def check_fit(model: keras.Model, data: Data, recipe: Recipe) -> CompiledLoss:
+def check_fit(
+    model: keras.Model, data: Data, recipe: Recipe, own_fit: OwnFit | None = None
+) -> CompiledLoss:
     """Check that a model, data and a recipe fit together.
 
     Parameters
     ----------
-    model, data, recipe
-        See `train`; the model is compiled.
+    model, data, recipe, own_fit
+        See `train_built`. Of a custom ``fit``, it is only checked that the recipe reaches it.
 
     Returns
     -------
@@ -379,6 +450,9 @@ def check_fit(model: keras.Model, data: Data, recipe: Recipe) -> CompiledLoss:
             f"`{data.info.name}` {task}. Build it with {remedy}."
         )
     _check_keras_traps(model, loss)
+    if own_fit is not None:
+        own_fit.check(recipe)
+        return loss
     if recipe.schedule != "constant" and has_own_schedule(model.optimizer):
         raise ToggleError(
             f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, but the "
@@ -401,11 +475,12 @@ def check_fit(model: keras.Model, data: Data, recipe: Recipe) -> CompiledLoss:
 
 
 def _check_input_shape(model: keras.Model, data: Data) -> None:
-    if len(model.inputs) != 1:
-        raise ToggleError(
-            f"`{model.name}`: expected a model with one input; got {len(model.inputs)}."
-        )
-    expected, shape = tuple(model.input_shape[1:]), data.info.input_shape
+    inputs = inputs_of(model)
+    if inputs is None:
+        return  # a subclass of keras.Model, which learns its input from the first batch
+    if len(inputs) != 1:
+        raise ToggleError(f"`{model.name}`: expected a model with one input; got {len(inputs)}.")
+    expected, shape = tuple(inputs[0].shape[1:]), data.info.input_shape
     if channels_first():
         expected = (*expected[1:], expected[0])
     accepted = [shape]
@@ -432,7 +507,8 @@ def _fits(expected: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
 
 def _check_keras_traps(model: Any, loss: CompiledLoss) -> None:
     """Refuse what Keras 3.15.1 accepts and does not do; see docs/traps.md."""
-    if loss.head == "softmax" and model.outputs[0].shape[-1] == 1:
+    outputs = outputs_of(model) or []
+    if loss.head == "softmax" and outputs[0].shape[-1] == 1:
         raise LabelError(
             f"`{model.name}`: expected sigmoid at the end of one unit; got softmax, which is 1 "
             "whatever the input. Give sigmoid, or a unit for each class."

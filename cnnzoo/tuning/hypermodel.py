@@ -9,15 +9,18 @@ import keras
 import keras_tuner
 import numpy as np
 
-from cnnzoo.builders import check_names, find_builder, name_of, takes_hp
+from cnnzoo.builders import find_builder
 from cnnzoo.data import Data, DataError, load_data
-from cnnzoo.hp_discovery import explore
+from cnnzoo.hp_discovery import explore, make_hyperparameters
 from cnnzoo.kinds import AXES, Kind
+from cnnzoo.model_paths import name_of, takes_hp
 from cnnzoo.models.loaded_weights import loaded_digest
 from cnnzoo.models.losses import LabelError
+from cnnzoo.own_fit import OwnFit
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.runtime.seeding import stream
+from cnnzoo.shared_toggles import check_names
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.training.train import check_fit, fit
@@ -173,7 +176,8 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"`classes` of `{self.space.owner}`: expected {info.classes}, the classes of "
                 f"`{info.name}`; got {classes}. Leave it out."
             )
-        if not self.builder.reusable or given.get("weights"):
+        loads = self.space.held.get("weights", "none") != "none"
+        if not self.builder.reusable or loads or "weights" in self.space.searched:
             self.weights = self._digest_at_defaults(data, seed)
 
     def _digest_at_defaults(self, data: Data, seed: int) -> str:
@@ -230,6 +234,10 @@ class ZooHyperModel(keras_tuner.HyperModel):
         keras.config.set_dtype_policy(self._policy)
         return self.builder.build({**self.space.others, **chosen}, seed=seed, **purpose)
 
+    def fitter(self, levels: Mapping[str, Level]) -> OwnFit | None:
+        """Return the custom ``fit`` of the builder; None if the recipe trains its models."""
+        return self.builder.fitter(self.space.chosen(self.space.model, levels))
+
     def load(self, source: object, levels: Mapping[str, Level], seed: int, **shares: Any) -> Data:
         """Load data with the levels of its toggles.
 
@@ -271,7 +279,15 @@ class ZooHyperModel(keras_tuner.HyperModel):
             seed = stream(self.seed, f"from epoch {start}") if start else self.seed
             result = keras.callbacks.History()
             quiet = 0 if verbose == "auto" else verbose
-            result.history = fit(model, data, recipe, seed=seed, callbacks=callbacks, verbose=quiet)
+            result.history = fit(
+                model,
+                data,
+                recipe,
+                seed=seed,
+                callbacks=callbacks,
+                verbose=quiet,
+                own_fit=self.fitter(levels),
+            )
         except REFUSALS as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except DataError as error:
@@ -372,10 +388,14 @@ class CustomHyperModel(ZooHyperModel):
 
     def make(self, levels: Mapping[str, Level], seed: int, **purpose: Any) -> Any:
         """Build the compiled model for these values, with initial weights from the seed."""
-        chosen = keras_tuner.HyperParameters()
+        chosen = make_hyperparameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
-        return self._make_model(chosen, seed, purpose.get("input_shape"))
+        return self._make_model(chosen, seed, **purpose)
+
+    def fitter(self, levels: Mapping[str, Level]) -> OwnFit | None:
+        """Return the custom ``fit``, which declares hyperparameters in those of the last build."""
+        return self.builder.fitter(levels, self._last)
 
     def take_declared(self) -> Any:
         """Return the hyperparameters that the last build declared, once."""
@@ -403,12 +423,14 @@ class CustomHyperModel(ZooHyperModel):
         ToggleError, LabelError
             If it cannot be built or does not fit.
         """
-        defaults = keras_tuner.HyperParameters()
+        defaults = make_hyperparameters()
+        shape, classes = data.info.input_shape, data.info.classes
         try:
             with isolated():
-                built = self._make_model(defaults, seed, data.info.input_shape)
+                built = self._make_model(defaults, seed, input_shape=shape, classes=classes)
                 self.weights = loaded_digest(built)
-                check_fit(built, data, self.space.complete(self.recipe, {}))
+                recipe = self.space.complete(self.recipe, {})
+                check_fit(built, data, recipe, self.fitter({}))
         except REFUSALS as error:
             if not isinstance(error, keras_tuner.errors.FailedTrialError):
                 raise  # the model may refuse its own defaults, which is one trial only
@@ -426,10 +448,10 @@ class CustomHyperModel(ZooHyperModel):
                 f"toggles of the recipe or the data to `search`: {', '.join(toggles)}."
             )
 
-    def _make_model(self, hp: Any, seed: int, input_shape: tuple[int, ...] | None) -> Any:
+    def _make_model(self, hp: Any, seed: int, **purpose: Any) -> Any:
         self._last = hp
         keras.config.set_dtype_policy(self._policy)
-        built = self.builder.build_hp(hp, input_shape, seed)
+        built = self.builder.build_hp(hp, seed=seed, **purpose)
         self._check_names(hp)
         return built
 
@@ -438,7 +460,7 @@ class CustomHyperModel(ZooHyperModel):
 
     def _discover(self) -> Any:
         """Return all hyperparameters that scopes declare."""
-        discovered = keras_tuner.HyperParameters()
+        discovered = make_hyperparameters()
         for call in explore(self._try, scopes_only=True):
             merge_hyperparameters(discovered, call.hp)
         return discovered

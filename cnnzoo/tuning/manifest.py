@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.builders import find_builder, kind_of, path_of
+from cnnzoo.builders import find_builder
 from cnnzoo.data.dataset import DataInfo
+from cnnzoo.model_paths import kind_of, path_of
 from cnnzoo.runtime.code_version import difference, trial_versions
 from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.training.custom_metrics import metric_versions
@@ -66,7 +67,8 @@ def _purpose(model: Any, info: DataInfo) -> dict[str, Any]:
     if kind_of(model) in ("hp", "hypermodel"):
         return {}
     purpose = {"input_shape": [*info.input_shape], "classes": info.classes}
-    accepted = purpose if isinstance(model, str) else inspect.signature(model).parameters
+    function = find_builder(model).function
+    accepted = purpose if isinstance(model, str) else inspect.signature(function).parameters
     return {name: value for name, value in purpose.items() if name in accepted}
 
 

@@ -10,15 +10,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cnnzoo.builders import (
-    ToggleGroups,
-    check_model,
-    data_toggles,
-    name_of,
-    owner_of,
-    recipe_toggles,
-)
+from cnnzoo.builders import check_model
+from cnnzoo.levels import Settings
+from cnnzoo.model_paths import name_of
+from cnnzoo.own_fit import without_effect
+from cnnzoo.shared_toggles import data_toggles, owner_of, recipe_toggles
 from cnnzoo.toggle import Level, Toggle, ToggleError, listed, switched_off_by
+from cnnzoo.toggle_groups import ToggleGroups
 from cnnzoo.training.recipe import Recipe
 
 Levels = dict[str, Level]
@@ -211,19 +209,24 @@ def make_space(
     recipe = Recipe() if recipe is None else recipe
     if not isinstance(recipe, Recipe):
         raise ToggleError(f"`recipe`: expected a cnnzoo.Recipe; got {recipe!r}.")
+    search = _check_search(search, owner)
+    named = Settings(dict.fromkeys((*(search or ()), *(fixed or ())), ""))
     groups = ToggleGroups(
         replace(builder, name=owner),
-        {} if builder.takes_hp else builder.toggles(),
+        {} if builder.takes_hp else builder.toggles((named,)),
         _with_defaults(recipe_toggles(), recipe),
         data_toggles(),
     )
     parameters = set() if builder.takes_hp else _other_parameters(builder.function, groups)
     held = dict(fixed or {})
     others = {name: held.pop(name) for name in [*held] if name in parameters}
-    search = _check_search(search, owner)
     wanted = search
     if wanted is None:
-        wanted = [n for n, each in groups.model.items() if n not in held and each.searchable]
+        wanted = [
+            name
+            for name, toggle in groups.model.items()
+            if name not in held and toggle.searchable and not toggle.other_texts
+        ]
     for name in (*wanted, *held):
         if name not in groups:
             known = sorted(parameters | {*(keywords if name in held else ())})
@@ -235,6 +238,13 @@ def make_space(
                 f"{held[name]!r}. Remove one of them."
             )
     held = {name: groups.check(name, value) for name, value in held.items()}
+    own_fit = builder.fitter({})
+    if own_fit is not None:
+        given = [name for name in (*wanted, *held) if name in groups.recipe]
+        unused = [name for name in given if name not in own_fit.recipe_toggles]
+        if unused:
+            raise ToggleError(f"{without_effect(unused, owner)}.")
+        own_fit.check(recipe)
     _check_recipe(recipe, held)
     levels = wanted if isinstance(wanted, Mapping) else dict.fromkeys(wanted)
     narrowed = {name: _narrow(groups.toggle(name), levels[name], owner) for name in wanted}

@@ -20,7 +20,7 @@ from cnnzoo.toggle import Level
 from cnnzoo.training.custom_metrics import import_metrics
 from cnnzoo.training.evaluation import evaluate_each
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.training.train import fit
+from cnnzoo.training.train import fit, not_finite
 from cnnzoo.training.warm import WarmModels
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
 from cnnzoo.tuning.records import OWN, Execution, Objective, TrialStatus
@@ -205,12 +205,13 @@ class Trainer:
             seed=seed,
             callbacks=[doctor],
             steps_per_execution=STEPS_PER_EXECUTION,
+            own_fit=self.hypermodel.fitter(levels),
         )
         if save_to is not None:
             model.save(save_to)
         curves = dict(history)
         history.pop("learning_rate", None)  # not a result
-        last = {n: values[-1] for n, values in history.items() if not n.startswith("val_")}
+        last = {n: v[-1] for n, v in history.items() if v and not n.startswith("val_")}
         evaluation = evaluate_each(
             model,
             *data.validation,
@@ -227,16 +228,13 @@ class Trainer:
         )
         training = {
             "metrics": finite,
-            "epochs": len(history["loss"]),
+            "epochs": len(history.get("loss", ())),
             "findings": findings,
             "history": curves,
         }
         broken = [name for name in metrics if name not in finite]
         if broken:
-            reason = (
-                f"{broken[0]} is not a finite number after epoch {training['epochs']} of "
-                f"{recipe.epochs}"
-            )
+            reason = not_finite(broken[0], history, recipe)
             return {**training, "status": TrialStatus.FAILED, "reason": reason}
         if self.objective not in finite:
             name = self.objective.removeprefix("val_")

@@ -11,10 +11,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.builders import check_importable
-from cnnzoo.engine import ChangedStateError, Limits, WorkerSetup, start_engine
+from cnnzoo.engine import ChangedStateError, EngineError, Limits, WorkerSetup, start_engine
 from cnnzoo.engine.forkserver import preload
 from cnnzoo.engine.interface import do_nothing
+from cnnzoo.engine.shipping import ship
 from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -69,10 +69,11 @@ def tune(
     Parameters
     ----------
     model
-        A name of the zoo; a function that builds; a ``build(hp)`` or
-        ``keras_tuner.HyperModel``, whose hyperparameters are all searched (those that a plain
-        ``if`` hides, once a trial reaches them); or the result of `cnnzoo.hypermodel`, which has
-        its own search, recipe and fixed levels.
+        A name of the zoo; a function that builds, or an object with a method ``build`` and perhaps
+        a ``fit(model, data, seed)``; a ``build(hp)`` or ``keras_tuner.HyperModel``, whose
+        hyperparameters are all searched (those that a plain ``if`` hides, once a trial reaches
+        them); or the result of `cnnzoo.hypermodel`, which has its own search, recipe and fixed
+        levels.
     data
         Data from `cnnzoo.load_data`, or what it loads. In the latter case each seed has its own
         splits, and toggles of the data can be searched.
@@ -160,7 +161,7 @@ def tune(
     objective, further = requested_objective(objective)
     texts = requested((*read_requested(metrics), *further))
     if workers > 1:
-        check_importable(hypermodel.model, workers, hypermodel.space)
+        _check_shippable(hypermodel)
         _check_importable_metrics(texts, workers)
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
@@ -280,6 +281,14 @@ def _check_importable_metrics(texts: Sequence[str], workers: int) -> None:
                 f"`metrics`: expected, with workers={workers}, metrics that worker processes can "
                 f"import; got {text}. Define it in a module, or use workers=1."
             )
+
+
+def _check_shippable(hypermodel: ZooHyperModel) -> None:
+    """Raise SearchError if the model or its arguments cannot be sent to worker processes."""
+    try:
+        ship(partial(type(hypermodel), hypermodel.model, hypermodel.space))
+    except EngineError as error:
+        raise SearchError(f"`model` with several `workers`: {error}") from error
 
 
 def _check_counts(**counts: int) -> None:

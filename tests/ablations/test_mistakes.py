@@ -128,8 +128,8 @@ def test_unwritable_directory_is_refused():
 @pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])
 def test_incomplete_name_of_a_builder_is_refused(text):
     assert refusal(Study, text, factors=FACTORS) == (
-        "`model`: expected the name of a zoo model, 'package.module:function', or a function "
-        f"defined at module level; got {text!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', a function, or an "
+        f"object with a method `build`; got {text!r}."
     )
 
 

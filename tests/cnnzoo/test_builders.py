@@ -9,7 +9,9 @@ from ablations import Study, StudyError, plan
 from ablations.designs.planner import Planner
 from ablations.study.space import Space
 from cnnzoo import ToggleError
-from cnnzoo.builders import BuilderError, ToggleGroups, find_builder
+from cnnzoo.builders import find_builder
+from cnnzoo.model_paths import BuilderError
+from cnnzoo.toggle_groups import ToggleGroups
 
 SHAPE = (8, 8, 1)
 
@@ -202,7 +204,7 @@ def test_builder_that_returns_no_model():
     with pytest.raises(BuilderError) as refused:
         build("helpers.stub_builders:whole")
     assert str(refused.value) == (
-        "`helpers.stub_builders:whole`: expected a compiled keras.Model as result; got 8 (int)."
+        "`helpers.stub_builders:whole`: expected a keras.Model as result; got 8 (int)."
     )
 
 
@@ -217,7 +219,114 @@ def test_only_accepted_arguments_reach_a_builder():
     assert units_of(build("helpers.stub_builders:plain", {"units": 4, "wide": True})) == [16, 10]
 
 
+# Objects as levels, and models that come uncompiled
+
+
+def test_objects_are_levels_by_name_and_by_text():
+    groups = ToggleGroups.of("helpers.stub_builders:uncompiled")
+    assert {name: toggle.default for name, toggle in groups.model.items()} == {
+        "activation": "keras.activations:relu",
+        "size": "(2, 2)",
+        "norm": "none",
+        "units": "None",
+    }
+    import keras
+
+    assert groups.check("norm", keras.layers.BatchNormalization) == "batch"
+    assert groups.check("norm", "keras.layers:BatchNormalization") == "batch"
+    assert [groups.check("units", level) for level in (None, 8)] == ["None", 8]
+    assert groups.model["units"].value("None") is None
+    with pytest.raises(ToggleError) as refused:
+        groups.check("activation", "helpers.programs:run")
+    assert str(refused.value) == (
+        "`activation` of `helpers.stub_builders:uncompiled`: expected an object of an installed "
+        "package or of the builder's module; got helpers.programs:run, whose code may change "
+        "unnoticed. Give it a name by `objects` of a cnnzoo.Toggle of the builder."
+    )
+
+
+def test_uncompiled_model_is_compiled_by_toggles():
+    levels = {"activation": "keras.activations:gelu", "size": "(4, 4)", "norm": "batch"}
+    model = build("helpers.stub_builders:uncompiled", {**levels, "optimizer": "sgd"})
+    assert [layer.name for layer in model.layers][2:] == ["hidden", "batch_normalization", "head"]
+    assert kernels(model)[0].shape == (4, 4)
+    assert (model.optimizer.name, model.loss.name) == ("sgd", "sparse_categorical_crossentropy")
+    assert model.loss.get_config()["from_logits"]
+    regression = find_builder("helpers.stub_builders:uncompiled").build({}, SHAPE, 1)
+    assert regression.loss.name == "mean_squared_error"
+    with pytest.raises(ToggleError) as refused:
+        build("helpers.stub_builders:plain", {"optimizer": "sgd"})
+    assert str(refused.value) == (
+        "`optimizer` of `helpers.stub_builders:plain`: expected no level, because the builder "
+        "compiles its models itself; got 'sgd'. Return them uncompiled, or make `optimizer` a "
+        "parameter of the builder."
+    )
+
+
+@pytest.mark.parametrize("name", ["subclassing", "uncompiled"])
+def test_layers_without_configuration_start_by_seed_and_name(name):
+    from cnnzoo.models.compiled_loss import outputs_of
+
+    first, again = (build(f"helpers.stub_builders:{name}", seed=0) for _ in range(2))
+    other = build(f"helpers.stub_builders:{name}", seed=1)
+    assert outputs_of(first)[0].shape == (None, 10)
+    assert all((one == two).all() for one, two in zip(kernels(first), kernels(again), strict=True))
+    assert not (kernels(first)[0] == kernels(other)[0]).any()
+    bound = math.sqrt(6 / sum(kernels(first)[0].shape))  # of glorot_uniform, Keras's default
+    assert 0 < np.abs(kernels(first)[0]).max() <= bound
+
+
+# Objects with methods, and functions that cannot be imported
+
+
+def test_builder_object_has_the_toggles_of_its_methods():
+    builder = find_builder(stub_builders.Looping(2))
+    assert builder.name == "helpers.stub_builders:Looping"
+    assert {n: t.default for n, t in builder.toggles().items()} == {"units": 4, "steps": 2}
+    assert units_of(builder.build({"units": 3, "steps": 9}, SHAPE, 10)) == [6, 10]
+    assert builder.fitter({"steps": 9}).levels == {"steps": 9}
+    assert builder == find_builder(builder.owner)
+    versions = {find_builder(stub_builders.Looping(scale)).version for scale in (1, 2, 2)}
+    assert len(versions) == 2
+
+
+def test_custom_fit_needs_its_three_parameters():
+    class Short(stub_builders.Looping):
+        def fit(self, model, data): ...
+
+    with pytest.raises(BuilderError) as refused:
+        find_builder(Short())
+    assert str(refused.value) == (
+        "`fit` of `Short`: expected fit(model, data, seed), and after these any of recipe, "
+        "callbacks, verbose and parameters with defaults; got fit(model, data)."
+    )
+
+
+def test_function_of_a_function_is_found_by_its_path():
+    def local(input_shape, classes, units=8):
+        return stub_builders._dense(input_shape, classes, units)
+
+    study = Study(local, "digits", factors={"units": [8, 4]})
+    assert (
+        study.model == f"{__name__}:test_function_of_a_function_is_found_by_its_path.<locals>.local"
+    )
+    assert study.name == "local"
+    assert find_builder(study.model).function is local
+    assert find_builder(str(study.model)).function is local  # as read from a store
+    assert Study.from_dict(study.to_dict()) == study
+    with pytest.raises(BuilderError) as refused:
+        find_builder("helpers.stub_builders:plain.<locals>.other")
+    assert str(refused.value).endswith("Give the function itself.")
+
+
 # KerasTuner
+
+
+def test_choice_of_booleans_keeps_them():
+    toggles = find_builder("helpers.stub_builders:switched").toggles()
+    assert (toggles["wide"].levels, toggles["wide"].default) == ((True, False), True)
+    assert units_of(build("helpers.stub_builders:switched")) == [16, 10]
+    assert units_of(build("helpers.stub_builders:switched", {"wide": False})) == [4, 10]
 
 
 @pytest.mark.parametrize("name", ["helpers.stub_builders:tuned", "helpers.stub_builders:Tuned"])
@@ -339,8 +448,8 @@ def test_partial_function():
 
 
 EXPECTED = (
-    "`model`: expected the name of a zoo model, a function that returns a compiled keras.Model, "
-    "KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
+    "`model`: expected the name of a zoo model, a function that returns a keras.Model, an object "
+    "with a method `build` that does, KerasTuner's build(hp) or a keras_tuner.HyperModel; got "
 )
 
 
@@ -356,8 +465,8 @@ EXPECTED = (
         (
             "Sized",
             "`model`: the class 'helpers.stub_builders:Sized' cannot be created without arguments "
-            "(Sized.__init__() missing 1 required positional argument: 'units'). Name an instance "
-            "of it that is created at module level.",
+            "(Sized.__init__() missing 1 required positional argument: 'units'). Give an instance "
+            "of it.",
         ),
     ],
 )

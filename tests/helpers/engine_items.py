@@ -143,3 +143,10 @@ def exit_in_preparation():
 
 def raise_in_counting():
     raise RuntimeError("no driver")
+
+
+PREPARED = []
+
+
+def prepared(_):
+    return PREPARED

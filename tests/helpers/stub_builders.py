@@ -169,6 +169,92 @@ class Fitting(Sized):
 
 fitting = Fitting(4)
 
+
+class Looping:
+    """A builder with a training loop of its own, which counts the steps of an epoch."""
+
+    def __init__(self, scale=1):
+        self.scale = scale
+
+    def build(self, input_shape, classes, units=4):
+        return _dense(input_shape, classes, units * self.scale)
+
+    def fit(self, model, data, seed, steps: int = 2):
+        draws = np.random.default_rng(seed)
+        losses = []
+        for _ in range(steps):
+            rows = draws.integers(len(data.train.x), size=8)
+            losses.append(model.train_on_batch(data.train.x[rows], data.train.y[rows]))
+        return {"loss": losses}
+
+
+class Silent(Looping):
+    """One whose `fit` returns what is no history."""
+
+    def fit(self, model, data, seed, answer: str = "text"):
+        return 3.5 if answer == "number" else None
+
+
+class Plain(keras.layers.Layer):
+    """A layer of a function, without a configuration."""
+
+    def __init__(self, function, units, **keywords):
+        super().__init__(**keywords)
+        self.function, self.units = function, units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+
+    def call(self, inputs):
+        return self.function(keras.ops.matmul(inputs, self.kernel))
+
+
+class Whole(keras.Model):
+    """A subclass of keras.Model with a custom call and a layer without a configuration."""
+
+    def __init__(self, units, classes):
+        super().__init__()
+        self.flat = keras.layers.Flatten(name="flat")
+        self.hidden = Plain(keras.ops.relu, units, name="hidden")
+        self.head = keras.layers.Dense(classes, "softmax", name="head")
+
+    def call(self, inputs):
+        return self.head(self.hidden(self.flat(inputs)))
+
+
+def subclassing(input_shape, classes, units=4):
+    model = Whole(units, classes)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+Normalization = Annotated[
+    object,
+    Toggle("normalization", objects={"batch": keras.layers.BatchNormalization, "none": None}),
+]
+
+
+def uncompiled(
+    input_shape,
+    classes,
+    activation=keras.activations.relu,
+    size=(2, 2),
+    norm: Normalization = None,
+    units: int | None = None,
+):
+    layers = [keras.Input(input_shape), keras.layers.MaxPooling2D(size), keras.layers.Flatten()]
+    layers += [Plain(activation, units or 4, name="hidden"), *([norm()] if norm else [])]
+    return keras.Sequential([*layers, keras.layers.Dense(classes, name="head")])
+
+
+def switched(hp):
+    """A Choice of booleans, with the first as default."""
+    wide = hp.Choice("wide", [True, False])
+    if type(wide) is not bool:
+        raise TypeError(f"{wide!r} is no bool")
+    return _dense((8, 8, 1), 10, 16 if wide else 4)
+
+
 wide = functools.partial(plain, wide=True)
 wide_typed = functools.partial(typed, wide=True)
 

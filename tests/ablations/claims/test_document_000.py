@@ -2,7 +2,7 @@
 
 import cnnzoo
 from ablations.claims.document_000 import CLAIMS
-from cnnzoo.builders import by_group
+from cnnzoo.shared_toggles import by_group
 
 
 def test_dilation_changes_the_receptive_field_alone():

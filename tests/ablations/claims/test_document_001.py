@@ -2,7 +2,7 @@
 
 import cnnzoo
 from ablations.claims.document_001 import CLAIMS
-from cnnzoo.builders import by_group
+from cnnzoo.shared_toggles import by_group
 
 
 def test_ways_to_pad_have_equally_many_parameters():

@@ -34,14 +34,24 @@ def test_a_single_change_is_one_factor_with_its_levels():
     assert (row.changes, row.seed, row.key, row.infeasible) == ({"units": 8}, 0, trial.key, "")
 
 
-def test_a_hypermodel_that_trains_by_itself_is_refused():
-    with pytest.raises(StudyError) as refused:
-        plan(Study("helpers.stub_builders:fitting", factors={"rate": [0.0, 0.5]}))
-    assert str(refused.value) == (
-        "`model`: 'helpers.stub_builders:fitting' has a custom `fit`, which would not be "
-        "called because "
-        "the recipe trains every trial. Remove `fit`; the toggles of the recipe can be factors."
+def test_recipe_without_effect_on_a_custom_fit_is_refused():
+    sentence = (
+        "{} of `Recipe`: the custom `fit` of `helpers.stub_builders:{}` trains instead of the "
+        "recipe, so it would have no effect. Add a parameter `recipe` to `fit` and use it there, "
+        "or leave it out{}."
     )
+    for name, given, names, end in (
+        ("fitting", {"factors": {"batch_size": [8, 16]}}, "`batch_size`", ""),
+        ("fitting", {"recipe": Recipe(augment="flip")}, "`augment`", "; got 'flip'"),
+        ("Looping", {"recipe": Recipe(epochs=3)}, "`epochs`", "; got 3"),
+    ):
+        factors = {"rate": [0.0, 0.5]} if name == "fitting" else {"units": [4, 8]}
+        study = Study(f"helpers.stub_builders:{name}", **{"factors": factors, **given})
+        with pytest.raises((StudyError, ToggleError)) as refused:
+            Planner.of(study)
+        assert str(refused.value) == sentence.format(names, name, end)
+    epochs = Study("helpers.stub_builders:fitting", factors={"epochs": [1, 10]})
+    assert Planner.of(epochs).layout.baseline == Settings(epochs=10)
 
 
 def test_several_changes_are_joined():

@@ -305,19 +305,6 @@ def test_timeout_that_does_not_apply_is_reported(go, capsys):
     assert "do not apply" not in capsys.readouterr().err
 
 
-def test_timeout_does_not_apply_to_a_builder_of_the_program(go, monkeypatch, capsys):
-    namespace = {"__name__": "__main__"}
-    exec("def build_here(input_shape, classes, units=8): ...", namespace)  # noqa: S102
-    monkeypatch.setattr("__main__.build_here", namespace["build_here"], raising=False)
-    study = Study("__main__:build_here", "digits", factors={"units": [8, 4]}, seeds=1, timeout=60)
-    go(study, engine="processes")
-    assert (
-        "Trials run one after the other, because the program itself defines __main__:build_here. "
-        "The timeout of 60 s and the retries do not apply, because the engine serial runs trials "
-        "in this process."
-    ) in " ".join(capsys.readouterr().err.split())
-
-
 def test_running_study_is_refused(go, tmp_path):
     from ablations.store import Store
 

@@ -174,7 +174,7 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
         (trial("helpers.stub_builders:leaving", units=16), "SystemExit: 3"),
         (
             trial("helpers.stub_builders:whole", units=9),
-            "BuilderError: `helpers.stub_builders:whole`: expected a compiled keras.Model "
+            "BuilderError: `helpers.stub_builders:whole`: expected a keras.Model "
             "as result; got 9 "
             "(int).",
         ),

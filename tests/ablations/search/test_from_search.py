@@ -319,8 +319,7 @@ def test_unused_hyperparameter_is_ignored_unless_fit_uses_it(written, tmp_path):
     assert str(refused.value) == (
         "The search chose `shuffled`, which 'helpers.stub_builders:fitting' asks for in "
         "its own `fit` "
-        "only, and a study trains by a Recipe instead. Search again with `shuffled` in `build`, or "
-        "with a toggle of the recipe."
+        "only, where a study cannot set it. Search again with `shuffled` in `build`."
     )
 
 

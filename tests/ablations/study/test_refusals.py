@@ -6,6 +6,12 @@ from helpers import stub_builders
 import cnnzoo
 from ablations import Study, StudyError
 
+OTHER_LEVEL = (
+    "`{field}`: expected a bool, a number, a str, None, a tuple of these, or a function or class "
+    "that can be imported as level of `units`; got {{1}}. Give other objects names by `objects` of "
+    "a cnnzoo.Toggle of the builder."
+)
+
 
 def refusal(**given):
     with pytest.raises(StudyError) as refused:
@@ -13,18 +19,11 @@ def refusal(**given):
     return str(refused.value)
 
 
-def local_function():
-    def build():
-        pass
-
-    return build
-
-
-@pytest.mark.parametrize("model", ["", 3, None, lambda: None, local_function(), stub_builders])
-def test_model_that_no_other_process_can_find(model):
+@pytest.mark.parametrize("model", ["", 3, None, stub_builders, stub_builders.subclassed])
+def test_model_that_is_no_builder(model):
     assert refusal(model=model) == (
-        "`model`: expected the name of a zoo model, 'package.module:function', or a function "
-        f"defined at module level; got {model!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', a function, or an "
+        f"object with a method `build`; got {model!r}."
     )
 
 
@@ -92,8 +91,8 @@ REFUSED = [
         "`factors`: expected a str as name of a toggle; got 1.",
     ),
     (
-        {"factors": {"units": [8, None]}},
-        "`factors`: expected a bool, a number or a str as level of `units`; got None.",
+        {"factors": {"units": [8, {1}]}},
+        OTHER_LEVEL.format(field="factors"),
     ),
     (
         {"factors": {"units": [8, 16, 8]}},
@@ -104,8 +103,8 @@ REFUSED = [
         "`baseline`: expected a str as name of a toggle; got 3.",
     ),
     (
-        {"baseline": {"units": [8, 16]}},
-        "`baseline`: expected a bool, a number or a str as level of `units`; got [8, 16].",
+        {"baseline": {"units": {1}}},
+        OTHER_LEVEL.format(field="baseline"),
     ),
     (
         {"baseline": 3},
@@ -135,8 +134,8 @@ REFUSED = [
         "`variants`: expected levels by toggle, as in {'pool_size': 2}; got 8.",
     ),
     (
-        {"factors": {}, "design": "list", "variants": [{"units": None}]},
-        "`variants`: expected a bool, a number or a str as level of `units`; got None.",
+        {"factors": {}, "design": "list", "variants": [{"units": {1}}]},
+        OTHER_LEVEL.format(field="variants"),
     ),
     (
         {"design": "full-factorials"},

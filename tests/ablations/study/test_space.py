@@ -3,8 +3,8 @@ import pytest
 from ablations import Settings, Study, StudyError
 from ablations.study.space import Space
 from cnnzoo import Recipe, ToggleError
-from cnnzoo.builders import by_group
 from cnnzoo.levels import same
+from cnnzoo.shared_toggles import by_group
 
 
 @pytest.fixture(scope="module")

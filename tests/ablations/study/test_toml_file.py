@@ -129,8 +129,9 @@ def test_binary_file(tmp_path):
         ),
         (
             'model = "mlp"\nfactors = {units = [2020-01-01]}',
-            "`factors`: expected a bool, a number or a str as level of `units`; got "
-            "datetime.date(2020, 1, 1).",
+            "`factors`: expected a bool, a number, a str, None, a tuple of these, or a function or "
+            "class that can be imported as level of `units`; got datetime.date(2020, 1, 1). Give "
+            "other objects names by `objects` of a cnnzoo.Toggle of the builder.",
         ),
     ],
 )

@@ -149,7 +149,7 @@ def test_activation_bytes_count_calls_nested_layers_and_dtypes():
     assert table["activation_bytes"].to_list() == [4 * 2, 2 * 4 * 2, (3 + 2) * 4]
 
 
-def test_subclassed_model_is_refused():
+def test_subclassed_model_lacks_what_its_call_hides():
     class Own(keras.Model):
         def __init__(self):
             super().__init__(name="own")
@@ -159,10 +159,14 @@ def test_subclassed_model_is_refused():
             return self.dense(inputs)
 
     model = Own()
-    model(np.zeros((1, 3), "float32"))
     with pytest.raises(TypeError) as error:
         cnnzoo.describe(model)
     assert str(error.value) == (
-        "`describe`: expected a built functional or sequential keras.Model; got `own`, whose layer "
-        "`dense` has no output. Build it with keras.Model(inputs, outputs)."
+        "`describe`: expected a built keras.Model; got `own`, whose layer `dense` has no weights "
+        "yet. Call the model on a keras.Input, or build it with keras.Model(inputs, outputs)."
     )
+    model(np.zeros((1, 3), "float32"))
+    (row,) = cnnzoo.describe(model).to_dict("records")
+    assert (row["layer"], row["kind"], row["params"]) == ("dense", "Dense", 3 * 2 + 2)
+    hidden = ("output_shape", "macs", "receptive_field", "activation_bytes")
+    assert [row[name] for name in hidden] == [None] * len(hidden)

@@ -53,13 +53,14 @@ def test_remedies_name_the_toggles(data):
         (
             ("mlp", ([[0.0]], [0])),
             cnnzoo.DataError,
-            "`data`: expected data from cnnzoo.load_data with the name of a zoo model; got tuple. "
-            "Load it with cnnzoo.load_data((x, y)).",
+            "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "
+            "builder; got tuple. Load it with cnnzoo.load_data((x, y)).",
         ),
         (
             (3, ([[0.0]], [0])),
-            TypeError,
-            "`check`: expected a compiled keras.Model or the name of a zoo model; got int.",
+            cnnzoo.ToggleError,
+            "`model` of `check`: expected a compiled keras.Model, the name of a zoo model, a "
+            "function that builds a model, or an object with a method `build`; got 3.",
         ),
     ],
 )
@@ -77,7 +78,8 @@ def test_settings_are_checked(data):
     with pytest.raises(cnnzoo.ToggleError) as raised:
         cnnzoo.check(built, data["digits"], units=8)
     assert str(raised.value) == (
-        "`check`: expected toggles only with the name of a zoo model; got units with a built model."
+        "`check`: expected toggles only with the name of a zoo model or a builder; got units with "
+        "a built model."
     )
     with pytest.raises(cnnzoo.DataError) as raised:
         cnnzoo.check(built, data["digits"].train, validation_split=1.5)

@@ -120,6 +120,51 @@ def test_change_of_any_kind_of_builder(source, change):
     assert version(source.replace(*change), "Tuned") != version(source, "Tuned")
 
 
+ENCLOSING = """
+import functools
+
+import numpy as np
+
+class Sizes:
+    def __init__(self, units):
+        self.units = units
+
+def make(value):
+    def build(input_shape, classes):
+        return value
+    return build
+
+build = {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("make(3)", "make(4)"),
+        ("make(np.arange(3))", "make(np.arange(4))"),
+        ("make([{'a': np.zeros(3)}])", "make([{'a': np.ones(3)}])"),
+        ("make(Sizes(3))", "make(Sizes(4))"),
+        ("make(make(3))", "make(make(4))"),
+        ("functools.partial(make, Sizes(3))", "functools.partial(make, Sizes(4))"),
+        ("lambda units: units + 1", "lambda units: units + 2"),
+    ],
+)
+def test_what_a_function_encloses_counts(before, after):
+    assert version(ENCLOSING.format(before)) == version(ENCLOSING.format(before))
+    assert version(ENCLOSING.format(before)) != version(ENCLOSING.format(after))
+
+
+def test_line_of_a_lambda_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "cells.py").write_text("pair = (lambda units: units + 1, 3)\n")
+    function = import_module("cells").pair[0]
+    monkeypatch.setattr(function, "__module__", "__main__")
+    before = code_version(function)
+    (tmp_path / "cells.py").write_text("pair = (lambda units: units + 1, 4)\n")
+    assert code_version(function) == before
+
+
 def test_values_without_a_text_keep_the_version():
     source = "things = {(1, 2): object(), 'self': None}\nthings['self'] = things\n" + (
         "def build(units=1, thing=object()): return things, thing\n"

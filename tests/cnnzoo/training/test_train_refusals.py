@@ -123,8 +123,8 @@ def test_one_hot_labels_are_refused_by_a_loss_on_ids():
 
 def test_toggles_with_a_built_model_are_refused():
     assert refusal(quick(), digits(), units=3, dropout=0.5) == (
-        "`train`: expected toggles only with the name of a zoo model; got units, dropout with the "
-        "built model `mlp`. Set them when you build it."
+        "`train`: expected toggles only with the name of a zoo model or a builder; got units, "
+        "dropout with the built model `mlp`. Set them when you build it."
     )
 
 
@@ -145,8 +145,8 @@ def test_uncompiled_model_is_refused():
         ),
         (
             (3, None),
-            "`model` of `train`: expected the name of a zoo model or a compiled keras.Model; "
-            "got 3.",
+            "`model` of `train`: expected a compiled keras.Model, the name of a zoo model, a "
+            "function that builds a model, or an object with a method `build`; got 3.",
         ),
     ],
 )

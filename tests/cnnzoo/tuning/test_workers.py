@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -164,12 +165,18 @@ def test_a_second_search_in_a_directory_is_refused(searched, tmp_path):
     )
 
 
-def test_builders_that_workers_cannot_import_are_refused(searched):
-    def local(*, number: search_builders.Number = 0): ...
+def test_builder_that_cannot_be_sent_is_refused(searched):
+    lock = threading.Lock()
 
-    with pytest.raises(cnnzoo.ToggleError) as refusal:
+    def local(*, number: search_builders.Number = 0):
+        with lock:
+            return number
+
+    with pytest.raises(cnnzoo.SearchError) as refusal:
         searched(local, "digits", {"number": [1, 2]}, workers=2)
     assert str(refusal.value) == (
-        "`model`: expected, with workers=2, a model that worker processes can import; got "
-        f"`{local.__qualname__}` of `{__name__}`. Define it in a module, or use workers=1."
+        "`model` with several `workers`: The builder, its arguments or the data refer to an "
+        "object that cannot be sent to worker processes (TypeError: cannot pickle '_thread.lock' "
+        "object). Create it inside the function that uses it, or run one trial after the other in "
+        "this process."
     )

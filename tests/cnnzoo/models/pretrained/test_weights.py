@@ -70,7 +70,8 @@ class TestStart:
 
     def test_toggles_of_hidden_layers_are_refused(self):
         assert list(cnnzoo.toggles("transfer")) == [
-            *("backbone", "dropout", "weight_decay", "kernel_initializer"),
+            *("backbone", "weights", "unfreeze"),
+            *("dropout", "weight_decay", "kernel_initializer"),
             *("loss", "label_smoothing", "logits", "optimizer", "learning_rate"),
         ]
         with pytest.raises(ToggleError, match=r"^`transfer` has no toggle `normalization`"):
@@ -163,7 +164,8 @@ class TestFiles:
         with pytest.raises(ToggleError) as caught:
             build(weights=True)
         assert str(caught.value) == (
-            "`weights` of `transfer`: expected None, 'imagenet' or a path; got True."
+            "`weights` of `transfer` must be one of 'imagenet', 'none' or the path of a file; got "
+            "True (bool)."
         )
 
 

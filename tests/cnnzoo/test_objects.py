@@ -1,0 +1,44 @@
+"""Objects as levels: their texts, and back."""
+
+import keras
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnzoo.objects import ObjectError, object_of, text_of
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+TUPLES = st.recursive(PLAIN | st.text(), lambda inner: st.lists(inner, max_size=3).map(tuple))
+
+
+@given(TUPLES.filter(lambda value: value is None or isinstance(value, tuple)))
+def test_tuples_survive_their_text(value):
+    again = object_of(text_of(value))
+    assert again == value
+    assert repr(again) == repr(value)  # which tells 1, True and 1.0 apart
+
+
+@pytest.mark.parametrize("name", ["activations.gelu", "layers.ReLU", "optimizers.AdamW"])
+def test_objects_of_keras_have_their_public_name(name):
+    module, function = name.split(".")
+    found = getattr(getattr(keras, module), function)
+    assert text_of(found) == f"keras.{module}:{function}"
+    assert object_of(text_of(found)) is found
+
+
+@pytest.mark.parametrize(
+    "value", [lambda: None, keras.layers.ReLU(), (print,), {1}], ids=lambda value: str(type(value))
+)
+def test_objects_that_no_text_finds(value):
+    with pytest.raises(ObjectError):
+        text_of(value)
+
+
+@pytest.mark.parametrize("text", ["relu", "a:b", "(1, 2", "(print)", "1", "none", "C:/data"])
+def test_other_texts_stay_as_they_are(text):
+    assert object_of(text) == text
+
+
+def test_missing_object_of_a_module():
+    with pytest.raises(ObjectError, match=r"^'keras.layers:Relu' cannot be imported.$"):
+        object_of("keras.layers:Relu")
