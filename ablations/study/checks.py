@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.study.errors import StudyError, check_known
+from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import MINORITY, WITHOUT_SPLIT
@@ -70,10 +71,10 @@ def check_model(model: object) -> str:
 
 
 def check_data(data: object) -> str | tuple[str, ...]:
-    """Return the data spec, or several different ones."""
+    """Return the data spec, or several different ones; an existing path gets its prefix."""
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        specs = tuple(data)
-        if not specs or not all(isinstance(spec, str) for spec in specs):
+        specs = tuple(spec for spec in map(full_spec, data) if isinstance(spec, str))
+        if not specs or len(specs) < len(data):
             raise StudyError(
                 f"`data`: expected a str that `load_data` takes, or a list of them; got {data!r}. "
                 "To study arrays, save them with numpy.savez and give 'npz:PATH'."
@@ -81,12 +82,13 @@ def check_data(data: object) -> str | tuple[str, ...]:
         if len(set(specs)) < len(specs):
             raise StudyError(f"`data`: expected different data sets; got {list(specs)}.")
         return specs[0] if len(specs) == 1 else specs
-    if not isinstance(data, str):
+    spec = full_spec(data)
+    if not isinstance(spec, str):
         raise StudyError(
             f"`data`: expected a str that `load_data` takes; got {type(data).__name__}. To study "
             "arrays, save them with numpy.savez and give 'npz:PATH'."
         )
-    return data
+    return spec
 
 
 def check_several_data(data: object, design: str, seeds: object) -> None:

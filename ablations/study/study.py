@@ -52,9 +52,9 @@ class Study:
         ``build(hp)``. Its hyperparameters are the factors; a ``HyperModel`` class works too.
         Changed code makes new trials, also if it is imported from the same package or folder.
     data
-        Data spec of ``cnnzoo.load_data``, or a list of them. With several, every variant is
-        trained on each of them, and the deltas are those of the mean over the data sets, and of
-        each data set.
+        Data spec of ``cnnzoo.load_data``, such as a path, or a list of them. With several, every
+        variant is trained on each of them, and the deltas are those of the mean over the data
+        sets, and of each data set.
     factors
         Levels by toggle of the model, the recipe or the data.
     baseline

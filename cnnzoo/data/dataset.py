@@ -44,7 +44,7 @@ class DataInfo:
     Attributes
     ----------
     name
-        The spec it was loaded from, or "arrays".
+        The spec it was loaded from, "arrays" or "stream".
     task
         "classification" or "regression".
     input_shape
@@ -62,11 +62,11 @@ class DataInfo:
     held_out
         Size of the test split, and from how many examples every seed draws it.
     fingerprint
-        SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
-        and toggle.
+        SHA-256, in hexadecimal, of the arrays and labels of the source before images are resized:
+        the same for every seed and toggle. Without images that `skip_bad` leaves out.
     notes
-        Parts of the source that were left out, such as files that are not images: one phrase per
-        reason, with counts and names.
+        Parts of the source that were left out, such as files that are not images, and what was
+        changed, such as the size of images: one phrase per reason, with counts and names.
     """
 
     name: str

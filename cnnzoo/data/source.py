@@ -5,12 +5,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError, Split, Task
 from cnnzoo.data.labels import encode_labels
 from cnnzoo.data.pixels import check_pixels
+from cnnzoo.data.resizing import Resize, resized_note
+from cnnzoo.data.rows import from_rows
 from cnnzoo.kinds import AXES, Kind, SequenceShape
 from cnnzoo.toggle import did_you_mean
 
@@ -72,6 +75,57 @@ def by_split(
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a source is read.
+
+    Parameters
+    ----------
+    resize
+        Size to which images are brought; None to keep them as they are.
+    skip_bad
+        Whether image files that cannot be used are left out.
+    """
+
+    resize: Resize | None = None
+    skip_bad: bool = False
+
+
+class Fingerprint:
+    """SHA-256 of class names, and of the arrays of each part, in alphabetical order of the parts.
+
+    Examples
+    --------
+    >>> fingerprint = Fingerprint(("cat", "dog"))
+    >>> fingerprint.begin("train", np.dtype(np.uint8), (2,))
+    >>> for number in (1, 2):  # piece by piece as well as at once
+    ...     fingerprint.add(np.array([number], np.uint8))
+    >>> fingerprint.hexdigest()[:8]
+    '3a2bc8de'
+    """
+
+    def __init__(self, class_names: tuple[str, ...]) -> None:
+        self._digest = hashlib.sha256(repr(class_names).encode())
+
+    def begin(self, part: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Begin an array of a part."""
+        self._digest.update(repr((part, dtype.str, shape)).encode())
+
+    def add(self, values: Array) -> None:
+        """Add the next values of the array."""
+        self._digest.update(np.ascontiguousarray(values).data)
+
+    def copy(self) -> Self:
+        """Return a copy that can continue otherwise."""
+        other = type(self)(())
+        other._digest = self._digest.copy()
+        return other
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint of what was added so far."""
+        return self._digest.hexdigest()
+
+
+@dataclass(frozen=True)
 class Source:
     """The content of a source, unchecked.
 
@@ -86,7 +140,9 @@ class Source:
     kind
         Kind of the examples, if the source knows it.
     notes
-        Parts that were left out: one phrase per reason.
+        What was left out or changed: one phrase per reason.
+    fingerprint
+        Fingerprint of the content, if the source computed it. Images were resized afterwards.
     """
 
     name: str
@@ -94,6 +150,7 @@ class Source:
     class_names: tuple[str, ...] = ()
     kind: Kind | None = None
     notes: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +162,7 @@ class Examples:
     task: Task
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    fingerprint: str
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -112,19 +170,11 @@ class Examples:
         shape = self.parts["train"].x.shape[1:]
         return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the class names and of the dtypes, shapes and values of each part."""
-        digest = hashlib.sha256(repr(self.class_names).encode())
-        for part, split in sorted(self.parts.items()):
-            for array in split:
-                digest.update(repr((part, array.dtype.str, array.shape)).encode())
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
 
-
-def check_source(source: Source, kind: Kind | None = None) -> Examples:
-    """Check the content of a source.
+def check_source(
+    source: Source, kind: Kind | None = None, reading: Reading | None = None
+) -> Examples:
+    """Check the content of a source, and resize images that the source did not.
 
     Parameters
     ----------
@@ -132,12 +182,15 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
         Content to check.
     kind
         Kind of the examples, if the user gives it.
+    reading
+        How the source is read.
 
     Raises
     ------
     DataError
-        If its pixels or labels are invalid.
+        If its pixels or labels are invalid, or sequences are to be resized.
     """
+    resize = reading.resize if reading else None
     if kind and source.kind and kind != source.kind:
         raise DataError(f"{source.name!r} has {source.kind}; leave out kind={kind!r}.")
     kind = kind or source.kind
@@ -146,22 +199,45 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
         for part in source.parts
     }
     shape: tuple[int, ...] = ()
+    notes = list(source.notes)
     pixels: dict[str, Array] = {}
     for part in sorted(source.parts, key=SPLITS.index):
-        pixels[part] = check_pixels(source.parts[part][0], where[part], kind, shape)
+        x, note = from_rows(source.parts[part][0], where[part], kind, resize)
+        notes += [note] * (note not in ("", *notes))
+        pixels[part] = check_pixels(x, where[part], kind, shape)
         shape = pixels[part].shape[1:]
         kind = "images" if len(shape) == AXES["images"] else "sequences"  # train comes first
     labels, names = encode_labels(
         {part: (where[part], y, len(pixels[part])) for part, (_, y) in source.parts.items()},
         source.class_names,
     )
+    parts = {part: Split(pixels[part], labels[part]) for part in source.parts}
+    fingerprint = source.fingerprint or _fingerprint(names, parts)
+    if resize is not None and kind == "sequences":
+        raise DataError(
+            f"`image_size`: expected 0 for {source.name!r}, whose examples are sequences; "
+            f"got {resize.height}x{resize.width}."
+        )
+    if resize is not None and resize.changes(shape):
+        parts = {part: Split(resize(x), y) for part, (x, y) in parts.items()}
+        notes.append(resized_note({(shape[0], shape[1])}, resize))
     return Examples(
         source.name,
-        {part: Split(pixels[part], labels[part]) for part in source.parts},
+        parts,
         "classification" if names else "regression",
         names,
-        source.notes,
+        tuple(notes),
+        fingerprint,
     )
+
+
+def _fingerprint(names: tuple[str, ...], parts: Mapping[str, Split]) -> str:
+    fingerprint = Fingerprint(names)
+    for part, split in sorted(parts.items()):
+        for array in split:
+            fingerprint.begin(part, array.dtype, array.shape)
+            fingerprint.add(array)
+    return fingerprint.hexdigest()
 
 
 def existing_path(path: str, name: str) -> Path:
