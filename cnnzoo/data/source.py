@@ -95,12 +95,13 @@ class Fingerprint:
 
     Examples
     --------
-    >>> fingerprint = Fingerprint(("cat", "dog"))
-    >>> fingerprint.begin("train", np.dtype(np.uint8), (2,))
-    >>> for number in (1, 2):  # piece by piece as well as at once
-    ...     fingerprint.add(np.array([number], np.uint8))
-    >>> fingerprint.hexdigest()[:8]
-    '3a2bc8de'
+    >>> whole, pieces = Fingerprint(("cat", "dog")), Fingerprint(("cat", "dog"))
+    >>> for fingerprint, values in ((whole, ["ab"]), (pieces, ["a", "b"])):
+    ...     fingerprint.begin("train", np.dtype(np.uint8), (2,))
+    ...     for value in values:
+    ...         fingerprint.add(np.frombuffer(value.encode(), np.uint8))
+    >>> whole.hexdigest() == pieces.hexdigest()
+    True
     """
 
     def __init__(self, class_names: tuple[str, ...]) -> None:

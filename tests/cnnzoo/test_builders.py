@@ -149,7 +149,7 @@ def test_toggles_are_those_that_a_study_sees(model):
 
 def test_toggles_of_what_trains_and_loads():
     assert [*cnnzoo.toggles(cnnzoo.Recipe)][:2] == ["epochs", "batch_size"]
-    assert [*cnnzoo.toggles(cnnzoo.load_data)][:2] == ["normalize", "train_size"]
+    assert [*cnnzoo.toggles(cnnzoo.load_data)][:2] == ["image_size", "interpolation"]
 
 
 def test_partial_of_a_typed_function_keeps_its_types():
