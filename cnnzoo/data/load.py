@@ -2,10 +2,14 @@
 
 import numbers
 from collections.abc import Mapping
+from dataclasses import replace
 
-from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
-from cnnzoo.data.pixels import measure_scaling
-from cnnzoo.data.source import SPLITS, Examples, check_source
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Data, DataError, DataInfo, Indices, Sizes, Split
+from cnnzoo.data.given import is_given, open_given
+from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
+from cnnzoo.data.source import SPLITS, Examples, Stored, check_source
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.data.training_split import change_classes, change_targets
@@ -141,21 +145,25 @@ def load_data(
             "`validation` and `test`: expected a sum below 1, the rest is for train; "
             f"got {validation} and {test}."
         )
-    if isinstance(spec, Data):
+    examples = open_data(spec, kind)
+    if isinstance(examples, Data):
         _check_unchanged(
             {**settings, "validation": validation, "test": test, "kind": kind},
             {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
         )
-        return spec
-    examples = check_source(open_source(spec), kind)
+        return examples
     pieces = cut(examples, seed, validation=validation, test=test)
-    raw = {
-        split: Split(*(array[indices] for array in examples.parts[part]))
-        for split, (part, indices) in pieces.items()
+    train_places, train_y = _change(pieces["train"][1], examples, seed, settings)
+    scaling, offset, scale = measure_scaling(
+        examples.parts["train"].x, train_places, str(settings["normalize"])
+    )
+    splits = {
+        split: Split(
+            ScaledArray(examples.parts[part].x, places, scaling), examples.parts[part].y[places]
+        )
+        for split, (part, places) in pieces.items()
     }
-    raw["train"] = _change(raw["train"], examples, seed, settings)
-    scaling, offset, scale = measure_scaling(raw["train"].x, str(settings["normalize"]))
-    splits = {split: Split(scaling.apply(raw[split].x), raw[split].y) for split in SPLITS}
+    splits["train"] = Split(ScaledArray(examples.parts["train"].x, train_places, scaling), train_y)
     info = DataInfo(
         name=examples.name,
         task=examples.task,
@@ -176,8 +184,45 @@ def load_data(
     return Data(**splits, info=info, test_indices=pieces["test"][1])
 
 
-def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:
-    """Return the training split, changed by the toggles."""
+def open_data(spec: object, kind: Kind | None = None) -> Examples | Data:
+    """Read and check a source, from which `load_data` draws the splits of each seed.
+
+    Parameters
+    ----------
+    spec, kind
+        As in `load_data`.
+
+    Returns
+    -------
+    cnnzoo.data.source.Examples or Data
+        The content, which `load_data` takes in place of the spec; or loaded data, whose splits
+        are the same for all seeds.
+
+    Raises
+    ------
+    DataError
+        If the data are unknown or unusable.
+    """
+    if isinstance(spec, Examples | Data):
+        return spec
+    if is_given(spec):
+        return open_given(str(spec))
+    examples = check_source(open_source(spec), kind)
+    if isinstance(spec, str):
+        return examples
+    # Splits are read later, when the caller may have changed the arrays; maps are for large data.
+    parts = {
+        part: split if is_mapped(split.x) else Stored(np.array(split.x), split.y)
+        for part, split in examples.parts.items()
+    }
+    return replace(examples, parts=parts)
+
+
+def _change(
+    places: Indices, examples: Examples, seed: int, settings: Mapping[str, Level]
+) -> tuple[Indices, Array]:
+    """Return the places and labels of the training examples, changed by the toggles."""
+    y = examples.parts["train"].y[places]
     numbers_of = {name: float(level) for name, level in settings.items() if name != "normalize"}
     outliers = numbers_of.pop("target_outliers")
     if examples.task == "classification":
@@ -186,16 +231,16 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
                 f"`target_outliers`: expected 0.0 for {examples.name!r}, whose labels are classes; "
                 f"got {outliers:.12g}. Use `label_noise`, which replaces labels by other classes."
             )
-        kept, y = change_classes(train.y, len(examples.class_names), seed, **numbers_of)
-        return Split(train.x[kept], y)
+        kept, labels = change_classes(y, len(examples.class_names), seed, **numbers_of)
+        return places[kept], labels
     for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
         if numbers_of[name] != neutral:
             raise ToggleError(
                 f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "
                 f"classes; got {numbers_of[name]:.12g}."
             )
-    y = change_targets(train.y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
-    return Split(train.x[: len(y)], y)
+    y = change_targets(y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
+    return places[: len(y)], y
 
 
 def _check_seed(seed: object) -> None:

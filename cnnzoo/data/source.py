@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError, Split, Task
+from cnnzoo.data.dataset import Array, DataError, Task
 from cnnzoo.data.labels import encode_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.kinds import AXES, Kind, SequenceShape
@@ -96,12 +98,19 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
+class Stored(NamedTuple):
+    """Examples as they are stored, before they are split and normalized."""
+
+    x: Array
+    y: Array
+
+
 @dataclass(frozen=True)
 class Examples:
     """The checked content of a source: x in uint8 or float32, y as int64 ids or float32 targets."""
 
     name: str
-    parts: Mapping[str, Split]
+    parts: Mapping[str, Stored]
     task: Task
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
@@ -109,10 +118,9 @@ class Examples:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        shape = self.parts["train"].x.shape[1:]
-        return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
+        return shape_of_kind(self.parts["train"].x.shape[1:])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the class names and of the dtypes, shapes and values of each part."""
         digest = hashlib.sha256(repr(self.class_names).encode())
@@ -121,6 +129,11 @@ class Examples:
                 digest.update(repr((part, array.dtype.str, array.shape)).encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def shape_of_kind(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an example, as a `SequenceShape` if it has two axes."""
+    return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
 
 
 def check_source(source: Source, kind: Kind | None = None) -> Examples:
@@ -157,7 +170,7 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
     )
     return Examples(
         source.name,
-        {part: Split(pixels[part], labels[part]) for part in source.parts},
+        {part: Stored(pixels[part], labels[part]) for part in source.parts},
         "classification" if names else "regression",
         names,
         source.notes,

@@ -1,6 +1,6 @@
 """Image files: supported formats, and their pixels as one array."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,29 +37,28 @@ def is_image(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES
 
 
-def read_images(files: list[Path], root: Path, name: str) -> Array:
-    """Return all images as one uint8 array (n, height, width, channels).
+def read_images(files: list[Path], root: Path, name: str) -> Iterator[Array]:
+    """Yield each image as uint8 (height, width, channels).
 
-    Grey images have one channel and all others three. If both occur, grey images get three equal
-    channels. Transparency is dropped.
+    Grey images have one channel and all others three. Transparency is dropped.
 
     Raises
     ------
     DataError
         If an image cannot be read, or images differ in size.
     """
-    images = [_read_image(files[0], name)]
-    for file in files[1:]:
-        images.append(_read_image(file, name))
-        if images[-1].shape[:2] != images[0].shape[:2]:
-            (h0, w0), (h, w) = images[0].shape[:2], images[-1].shape[:2]
+    first: tuple[int, ...] = ()
+    for file in files:
+        image = _read_image(file, name)
+        first = first or image.shape[:2]
+        if image.shape[:2] != first:
+            (h0, w0), (h, w) = first, image.shape[:2]
             raise DataError(
                 f"The images of {name!r} differ in size: {str(files[0].relative_to(root))!r} is "
                 f"{w0}x{h0} pixels, {str(file.relative_to(root))!r} is {w}x{h}. "
                 "Resize them to one size."
             )
-    channels = max(image.shape[2] for image in images)
-    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+        yield image
 
 
 def _read_image(file: Path, name: str) -> Array:

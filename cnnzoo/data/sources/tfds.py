@@ -4,11 +4,14 @@ import importlib.util
 import os
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.decoded import decoded_once
 from cnnzoo.data.source import SPLITS, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
 
@@ -129,18 +132,21 @@ def _splits(found: list[str], name: str) -> dict[str, str]:
 
 
 def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[Array, Array]:
-    images: list[Array] = []
-    labels: list[int] = []
-    for pixels, class_id in _examples(builder, split, image, label, name):
-        images.append(pixels)
-        labels.append(class_id)
-        if images[-1].shape != images[0].shape:
-            raise DataError(
-                f"The images of {name!r} differ in size: example 0 of {split!r} has shape "
-                f"{images[0].shape}, example {len(images) - 1} {images[-1].shape}. Resize them to "
-                "one size by tensorflow_datasets and give arrays (x, y)."
-            )
-    return np.stack(images), np.array(labels, np.int64)
+    def decode() -> Iterator[tuple[Array, int]]:
+        first: tuple[int, ...] = ()
+        for place, (pixels, class_id) in enumerate(_examples(builder, split, image, label, name)):
+            first = first or pixels.shape
+            if pixels.shape != first:
+                raise DataError(
+                    f"The images of {name!r} differ in size: example 0 of {split!r} has shape "
+                    f"{first}, example {place} {pixels.shape}. Resize them to one size by "
+                    "tensorflow_datasets and give arrays (x, y)."
+                )
+            yield pixels, class_id
+
+    files = sorted(path for path in Path(builder.data_dir).rglob("*") if path.is_file())
+    packages = [version(package) for package in ("tensorflow", "tensorflow-datasets")]
+    return decoded_once(files, ("tfds", split, image, label, *packages), decode)
 
 
 def _examples(
