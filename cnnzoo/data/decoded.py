@@ -3,9 +3,13 @@
 A source is decoded again when one of its files changes.
 """
 
+import contextlib
+import functools
 import hashlib
+import json
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,16 +17,18 @@ import numpy as np
 
 from cnnzoo.data.dataset import Array
 from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.scaling import map_of
+from cnnzoo.data.source import Source
+from cnnzoo.runtime.code_version import files_version, imported_files
 from cnnzoo.runtime.files import cache_folder
 
 SMALL = 2**20
 """Bytes of files below which a source is decoded each time, which takes a fraction of a second."""
 
+ABOUT = "about.json"
+
 UNSETTLED = 2.0
 """Seconds after a change of a file within which another change may leave its times as they are."""
-
-FORMAT = 1
-"""Version of the files that are kept."""
 
 Examples = Iterable[tuple[Array, int]]
 """Pixels (height, width, channels) and class id of each example. All have the same height and
@@ -38,6 +44,89 @@ def folder() -> Path:
     'decoded'
     """
     return cache_folder() / "decoded"
+
+
+def opened_once(
+    root: Path, name: str, settings: Sequence[object], read: Callable[[], Source]
+) -> Source:
+    """Return a source in a folder; without reading it if no file in the folder has changed.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    name
+        Name of the source.
+    settings
+        As in `decoded_once`.
+    read
+        Reads the source, whose pixels and labels are those of one call of `decoded_once`.
+    """
+    state = _state_of(root, settings)
+    if state is None:
+        return read()
+    place = folder() / f"source-{state}"
+    with contextlib.suppress(OSError):  # it is not kept, or its pixels were removed
+        about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        pixels, labels = _open(folder() / about["pixels"])
+        return Source(
+            name,
+            {part: (pixels[a:b], labels[a:b]) for part, (a, b) in about["parts"].items()},
+            tuple(about["class_names"]),
+            about["kind"],
+            tuple(about["notes"]),
+        )
+    source = read()
+    parts, files = {}, set()
+    for part, (x, y) in source.parts.items():
+        mapped, start = map_of(x)
+        files.add(getattr(mapped, "filename", None))
+        parts[part] = start, start + len(y)  # type: ignore[arg-type]
+    (file,) = files
+    if file is not None:
+        about = {
+            "pixels": Path(file).parent.name,
+            "parts": parts,
+            "class_names": source.class_names,
+            "kind": source.kind,
+            "notes": source.notes,
+        }
+
+        def write(new: Path) -> None:
+            (new / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+        with contextlib.suppress(OSError):
+            keep(place, write)
+    return source
+
+
+def _state_of(root: Path, settings: Sequence[object]) -> str | None:
+    """Return a digest of all files in a folder; None if it is small or has just changed."""
+    described = repr((str(root.absolute()), *settings))
+    digest = hashlib.sha256(described.encode("utf-8", "surrogateescape"))
+    size, now = 0, time.time()
+    try:
+        for path, state in _files_in(str(root), ()):
+            if now - max(state.st_mtime, state.st_ctime) < UNSETTLED:
+                return None
+            size += state.st_size
+            digest.update(repr((path, _identity(state))).encode("utf-8", "surrogateescape"))
+    except OSError:  # a broken link or a link to a folder above, which reading names
+        return None
+    return digest.hexdigest() if size >= SMALL else None
+
+
+def _files_in(folder: str, above: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield all files below a folder with their state, in sorted order; links are followed."""
+    above = (*above, os.path.realpath(folder))
+    if above[-1] in above[:-1]:
+        raise OSError(f"{folder} is a link to a folder that it lies in.")
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield from _files_in(entry.path, above)
+            else:
+                yield entry.path, entry.stat()
 
 
 def decoded_once(
@@ -76,23 +165,40 @@ def decoded_once(
 
     try:
         keep(place, write)
-        return map_array(place / "x.npy"), np.load(place / "y.npy", allow_pickle=False)
+        return _open(place)
     except OSError:  # a read-only folder, or a full disk
         return _in_memory(decode)
 
 
 def _key(files: Iterable[Path], settings: Sequence[object]) -> str:
     """Return a digest that changes whenever the content of a file may have changed."""
-    digest = hashlib.sha256(repr((FORMAT, *settings)).encode())
+    digest = hashlib.sha256(repr(tuple(settings)).encode())
     now = time.time()
     for file in files:
         state = file.stat()
-        identity = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         content = ""
         if now - max(state.st_mtime, state.st_ctime) < UNSETTLED:
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(repr((str(file.absolute()), identity, content)).encode())
+        described = repr((str(file.absolute()), _identity(state), content))
+        digest.update(described.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _identity(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+
+
+@functools.cache
+def version_of(module: str) -> str:
+    """Return a digest of the code of a module that decodes, and of all that it imports."""
+    return files_version(imported_files(module))
+
+
+def _open(place: Path) -> tuple[Array, Array]:
+    try:
+        return map_array(place / "x.npy"), np.load(place / "y.npy", allow_pickle=False)
+    except ValueError as error:  # a file is shorter than its header says
+        raise OSError(f"{place} is damaged: {error}") from error
 
 
 def _write_pixels(file: BinaryIO, examples: Examples, channels: int) -> list[int] | None:

@@ -180,6 +180,20 @@ def is_mapped(array: Any) -> bool:
     return array is not None
 
 
+def map_of(array: Any) -> tuple[Array, int]:
+    """Return the memory map whose rows an array is part of, and the place of its first row.
+
+    An array that is no part of a map is returned itself.
+    """
+    root = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if not isinstance(root, np.memmap) or root.shape[1:] != array.shape[1:]:
+        return array, 0
+    bytes_before = array.ctypes.data - root.ctypes.data
+    return root, bytes_before // (root.nbytes // len(root))
+
+
 def _is_advanced(index: object) -> bool:
     return isinstance(index, bool) or not isinstance(index, BASIC)
 

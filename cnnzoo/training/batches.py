@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data
-from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling
+from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, map_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.training.augmentation import Augmenter
@@ -64,7 +64,9 @@ class BatchReader:
 
         if not isinstance(x, ScaledArray):
             x = ScaledArray(x, np.arange(len(x)), Scaling.identity(x.shape[-1]))
-        stored, first = _in_map(x.stored)
+        # the whole map, because it is aligned and its parts may not be
+        stored, first = map_of(x.stored)
+        stored = np.ascontiguousarray(stored)
         shared = stored.flags.writeable and stored.ctypes.data % ALIGNMENT == 0
         with tf.device("CPU"):
             self._places = tf.constant(x.places + first)
@@ -85,21 +87,6 @@ class BatchReader:
         for step, by in self._steps:
             batch = step(batch, by)
         return batch
-
-
-def _in_map(array: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Return the memory map whose rows an array is part of, and the place of its first row.
-
-    The map is aligned and its parts may not be. Another array is returned as it is.
-    """
-    array = np.ascontiguousarray(array)
-    root: Any = array
-    while isinstance(root.base, np.ndarray):
-        root = root.base
-    if root is array or root.shape[1:] != array.shape[1:] or root.dtype != array.dtype:
-        return array, 0
-    bytes_before = array.ctypes.data - root.ctypes.data
-    return np.asarray(root), bytes_before // (root.nbytes // len(root))
 
 
 def batch_stream(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data.dataset import DataError
-from cnnzoo.data.decoded import decoded_once
+from cnnzoo.data.decoded import decoded_once, opened_once, version_of
 from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, existing_path, split_of
 from cnnzoo.data.sources.image_files import OTHER_IMAGES, SUFFIXES, is_image, read_images
 from cnnzoo.toggle import did_you_mean, listed
@@ -33,6 +33,11 @@ def from_folder(path: str) -> Source:
     root = existing_path(path, name)
     if not root.is_dir():
         raise DataError(f"{name!r}: expected a folder of class folders; got a file.")
+    settings = ("folder", version("pillow"), version_of(__name__))
+    return opened_once(root, name, settings, lambda: _read(root, name, settings))
+
+
+def _read(root: Path, name: str, settings: tuple[str, ...]) -> Source:
     parts = _part_folders(root, name)
     for folder in parts.values():
         _check_class_folders(folder, name)
@@ -48,7 +53,7 @@ def from_folder(path: str) -> Source:
     ids = np.concatenate([*labels.values()]).tolist()
     pixels, _ = decoded_once(
         every,
-        ("folder", version("pillow")),
+        settings,
         lambda: zip(read_images(every, root, name), ids, strict=True),
     )
     ends = np.cumsum([len(y) for y in labels.values()])[:-1]

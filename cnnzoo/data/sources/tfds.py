@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
-from cnnzoo.data.decoded import decoded_once
+from cnnzoo.data.decoded import decoded_once, version_of
 from cnnzoo.data.source import SPLITS, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
 
@@ -146,7 +146,9 @@ def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[
 
     files = sorted(path for path in Path(builder.data_dir).rglob("*") if path.is_file())
     packages = [version(package) for package in ("tensorflow", "tensorflow-datasets")]
-    return decoded_once(files, ("tfds", split, image, label, *packages), decode)
+    return decoded_once(
+        files, ("tfds", split, image, label, *packages, version_of(__name__)), decode
+    )
 
 
 def _examples(

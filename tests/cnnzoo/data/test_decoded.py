@@ -130,3 +130,37 @@ def test_small_sources_are_not_kept(tmp_path, reads, monkeypatch, cache):
     load(folder), load(folder)
     assert len(reads) == 2
     assert not cache.exists()
+
+
+def test_unchanged_folder_is_not_read_again(tmp_path, reads, monkeypatch):
+    monkeypatch.setattr(decoded, "UNSETTLED", 0.0)
+    folder = fill(tmp_path / "images")
+    (folder / "cat" / "notes.txt").write_text("no image")
+    first = load(folder)
+    monkeypatch.setattr(source, "_part_folders", lambda *args: pytest.fail("the folder was read"))
+    again = load(folder)
+    assert (again.info, len(reads)) == (first.info, 1)
+    assert again.info.notes == ("files that are not images left out: 1 ('cat/notes.txt')",)
+    for split, known in zip(splits(again), splits(first), strict=True):
+        np.testing.assert_array_equal(split.x, known.x)
+        np.testing.assert_array_equal(split.y, known.y)
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "rename", "text"])
+def test_changed_folder_is_read_again(change, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoded, "UNSETTLED", 0.0)
+    folder = fill(tmp_path / "images")
+    first = load(folder)
+    if change == "add":
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(folder / "cat" / "new.bmp")
+    elif change == "remove":
+        (folder / "dog" / "9.bmp").unlink()
+    elif change == "rename":
+        (folder / "dog").rename(folder / "wolf")
+    else:
+        (folder / "cat" / "notes.txt").write_text("no image")
+    changed = load(folder)
+    assert sum(changed.info.sizes) == {"add": 21, "remove": 19}.get(change, 20)
+    assert changed.info.class_names == ("cat", "wolf" if change == "rename" else "dog")
+    assert bool(changed.info.notes) == (change == "text")
+    assert first.info.notes == ()
