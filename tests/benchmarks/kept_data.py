@@ -42,8 +42,9 @@ from cnnzoo.data.scaling import in_parts
 if len(sys.argv) > 1:
     data = Loader().load(sys.argv[1], int(sys.argv[2]), {})
     for x, _ in (data.train, data.validation, data.test):
-        for part in in_parts(x):
-            part.sum()
+        for batch in in_parts(x, 256):
+            batch.sum()
+    del batch
 print("ready", flush=True)
 sys.stdin.read()
 """
