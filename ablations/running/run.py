@@ -87,6 +87,7 @@ def plan(study: Study, *, workers: int | None = None, engine: str = "processes")
 
     _check_backend()
     planner = Planner.of(study)
+    study.keep_data()
     forget()
     with _started(_engine_for(study, engine), workers=workers) as running:
         measure = partial(run_trials, running, measure_trial)
@@ -153,6 +154,7 @@ def run(
     """
     _check_backend()
     planner = Planner.of(study)
+    study.keep_data()
     directory = place_of(study, directory)
     forget()
     limits: dict[str, Any] = {

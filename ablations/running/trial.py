@@ -7,22 +7,21 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, by_group, find_builder
-from cnnzoo.data import Data, load_data
+from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
-from cnnzoo.toggle import Level
 from cnnzoo.training.outcomes import pack
 from cnnzoo.training.warm import WarmModel
 
 _WARM = WarmModel()
+_LOADER = Loader()
 
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that do not change its values."""
@@ -31,7 +30,7 @@ NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 def forget() -> None:
     """Forget the data and the models of earlier trials, because files may have changed."""
     _WARM.clear()
-    _load.cache_clear()
+    _LOADER.clear()
 
 
 def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
@@ -84,7 +83,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         builder = find_builder(trial.model)
         with isolated() as unrestored:
             toggles, data_toggles = by_group(trial.settings)
-            data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+            data = _LOADER.load(trial.data, trial.seed, data_toggles)
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
             check_fit(model, data, trial.recipe)
             result = TrialResult(
@@ -122,7 +121,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     from cnnzoo.training.train import train
 
     toggles, data_toggles = by_group(trial.settings)
-    data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+    data = _LOADER.load(trial.data, trial.seed, data_toggles)
     shape, classes = data.info.input_shape, data.info.classes
     model = _WARM.get(
         trial.variant_key,
@@ -199,11 +198,6 @@ def _loss_kind(model: Any) -> str:
         if name not in NOT_OF_THE_KIND and str(value) != str(default.get(name))
     ]
     return ", ".join([loss.choice.name, *options])
-
-
-@lru_cache(maxsize=4)
-def _load(spec: str, seed: int, toggles: tuple[tuple[str, Level], ...]) -> Data:
-    return load_data(spec, seed=seed, **dict(toggles))  # type: ignore[arg-type]
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:

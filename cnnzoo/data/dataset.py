@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cnnzoo.data.scaling import Pixels
 from cnnzoo.folds import HeldOut
 
 Array = npt.NDArray[Any]
@@ -20,12 +21,13 @@ class Split(NamedTuple):
     ----------
     x
         float32, channels last: images (n, height, width, channels) or sequences
-        (n, length, channels).
+        (n, length, channels). It behaves as an array, but is computed from the stored pixels where
+        it is read: ``x[:32]`` reads 32 examples, ``numpy.asarray(x)`` all of them.
     y
         Class ids, int64 of shape (n,), from 0; for regression the targets, float32 of shape (n,).
     """
 
-    x: Array
+    x: Pixels
     y: Array
 
 

@@ -1,13 +1,15 @@
 """Decoding: the images of a source, read one at a time, resized, counted and fingerprinted."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.decoded import decoded_once
 from cnnzoo.data.resizing import refuse_sizes, resized_note
 from cnnzoo.data.source import Fingerprint, Reading
 from cnnzoo.toggle import listed
@@ -161,6 +163,24 @@ class Decoding:
             f"{'it' if len(self.bad) == 1 else 'them'} out."
         )
 
+    def outcome(self) -> dict[str, Any]:
+        """Return what is known after the pass, as values of JSON."""
+        return {
+            "bad": self.bad,
+            "sizes": [[*size, count] for size, count in self.sizes.items()],
+            "counts": self.counts,
+            "hidden": self.hidden,
+            "fingerprint": self.fingerprint,
+        }
+
+    def restore(self, outcome: Mapping[str, Any]) -> None:
+        """Set what is known after the pass to the `outcome` of an equal one."""
+        self.bad = dict(outcome["bad"])
+        self.sizes = Counter({(height, width): n for height, width, n in outcome["sizes"]})
+        self.counts = dict(outcome["counts"])
+        self.hidden = list(outcome["hidden"])
+        self.fingerprint = str(outcome["fingerprint"])
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Phrases that say what was left out and changed."""
@@ -171,8 +191,17 @@ class Decoding:
         return tuple(filter(None, notes))
 
 
-def gather(decoding: Decoding) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Decode a source, and return the pixels and the class ids of its parts.
+def gather(
+    decoding: Decoding, files: Sequence[Path], settings: Sequence[object]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the pixels and the class ids of the parts of a source, decoded or kept from before.
+
+    Parameters
+    ----------
+    decoding
+        The decoding. Afterwards it knows what is known after a pass.
+    files, settings
+        As in `decoded_once`. What `decoding` is made of need not be among the settings.
 
     Raises
     ------
@@ -180,11 +209,16 @@ def gather(decoding: Decoding) -> tuple[dict[str, Array], dict[str, Array]]:
         If images are bad or of several sizes, and it was not asked to leave them out or to resize
         them; or if the images of a class are all bad.
     """
-    images, labels = zip(*decoding, strict=True)
-    ends = np.cumsum([decoding.counts[part] for part in sorted(decoding.parts)])[:-1]
     parts = sorted(decoding.parts)
-    x = dict(zip(parts, np.split(np.stack(images), ends), strict=True))
-    y = dict(zip(parts, np.split(np.array(labels, np.int64), ends), strict=True))
+    expected = [(part, decoding.parts[part][0]) for part in parts]
+    made_of = (decoding.class_names, expected, decoding.reading)
+    pixels, labels, outcome = decoded_once(
+        files, (*settings, *made_of), decoding.__iter__, decoding.outcome
+    )
+    decoding.restore(outcome)
+    ends = np.cumsum([decoding.counts[part] for part in parts])[:-1]
+    x = dict(zip(parts, np.split(pixels, ends), strict=True))
+    y = dict(zip(parts, np.split(labels, ends), strict=True))
     return x, y
 
 

@@ -1,12 +1,17 @@
 """`load_data`: load, split and normalize the data that a spec names."""
 
 import numbers
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 
-from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
-from cnnzoo.data.pixels import measure_scaling
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Data, DataError, DataInfo, Indices, Sizes, Split
+from cnnzoo.data.given import is_given, open_given
 from cnnzoo.data.resizing import Resize
-from cnnzoo.data.source import SPLITS, Examples, Reading, check_source
+from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
+from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.data.training_split import change_classes, change_targets
@@ -34,6 +39,9 @@ from cnnzoo.vocabulary import (
 
 SHARES = {"validation": 0.1, "test": 0.1}
 """Default shares of the examples."""
+
+READ_BY = ("image_size", "interpolation", "skip_bad")
+"""Toggles that say how a source is read."""
 
 CHANGES = ("imbalance", "train_size", "label_noise", "target_outliers")
 """Toggles that change the training split."""
@@ -176,22 +184,25 @@ def load_data(
             "`validation` and `test`: expected a sum below 1, the rest is for train; "
             f"got {validation} and {test}."
         )
-    if isinstance(spec, Data):
+    examples = open_data(spec, kind, reading_of(settings))
+    if isinstance(examples, Data):
         _check_unchanged(
             {**settings, "validation": validation, "test": test, "kind": kind},
             {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
         )
-        return spec
-    reading = _reading(settings)
-    examples = check_source(open_source(spec, reading), kind, reading)
+        return examples
     pieces = cut(examples, seed, validation=validation, test=test)
-    raw = {
-        split: Split(*(array[indices] for array in examples.parts[part]))
-        for split, (part, indices) in pieces.items()
+    train_places, train_y = _change(pieces["train"][1], examples, seed, settings)
+    scaling, offset, scale = measure_scaling(
+        examples.parts["train"].x, train_places, str(settings["normalize"])
+    )
+    splits = {
+        split: Split(
+            ScaledArray(examples.parts[part].x, places, scaling), examples.parts[part].y[places]
+        )
+        for split, (part, places) in pieces.items()
     }
-    raw["train"] = _change(raw["train"], examples, seed, settings)
-    scaling, offset, scale = measure_scaling(raw["train"].x, str(settings["normalize"]))
-    splits = {split: Split(scaling.apply(raw[split].x), raw[split].y) for split in SPLITS}
+    splits["train"] = Split(ScaledArray(examples.parts["train"].x, train_places, scaling), train_y)
     info = DataInfo(
         name=examples.name,
         task=examples.task,
@@ -212,24 +223,76 @@ def load_data(
     return Data(**splits, info=info, test_indices=pieces["test"][1])
 
 
-def _reading(settings: Mapping[str, Level]) -> Reading:
-    """Return how the toggles say that a source is read."""
-    interpolation = str(settings["interpolation"])
-    if (
-        not settings["image_size"]
-        and interpolation != read_toggles(load_data)["interpolation"].default
-    ):
+def reading_of(settings: Mapping[str, Level]) -> Reading:
+    """Return how the toggles say that a source is read; those that are left out have defaults.
+
+    Raises
+    ------
+    ToggleError
+        If `interpolation` is given without `image_size`.
+
+    Examples
+    --------
+    >>> reading_of({"image_size": 64, "train_size": 100})
+    Reading(resize=Resize(height=64, width=64, interpolation='bilinear'), skip_bad=False)
+    """
+    toggles = read_toggles(load_data)
+    image_size, interpolation, skip_bad = (
+        settings.get(name, toggles[name].default) for name in READ_BY
+    )
+    if not image_size and interpolation != toggles["interpolation"].default:
         raise ToggleError(
             f"`interpolation` of `load_data` has no effect unless `image_size` is given; got "
             f"{interpolation!r} with image_size=0."
         )
-    return Reading(
-        Resize.of(settings["image_size"], interpolation), skip_bad=bool(settings["skip_bad"])
-    )
+    return Reading(Resize.of(image_size or 0, str(interpolation)), skip_bad=bool(skip_bad))
 
 
-def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:
-    """Return the training split, changed by the toggles."""
+def open_data(
+    spec: object, kind: Kind | None = None, reading: Reading | None = None
+) -> Examples | Data:
+    """Read and check a source, from which `load_data` draws the splits of each seed.
+
+    Parameters
+    ----------
+    spec, kind
+        As in `load_data`.
+    reading
+        How the source is read. Loaded data are returned unchanged.
+
+    Returns
+    -------
+    cnnzoo.data.source.Examples or Data
+        The content, which `load_data` takes in place of the spec; or loaded data, whose splits
+        are the same for all seeds.
+
+    Raises
+    ------
+    DataError
+        If the data are unknown or unusable.
+    """
+    reading = reading or Reading()
+    opened = open_given(str(spec)) if is_given(spec) else spec
+    if isinstance(opened, Data):
+        return opened
+    if isinstance(opened, Examples):
+        return resized(opened, reading.resize)
+    examples = check_source(open_source(spec, reading), kind, reading)
+    if isinstance(spec, str | os.PathLike):
+        return examples
+    # Splits are read later, when the caller may have changed the arrays; maps are for large data.
+    parts = {
+        part: split if is_mapped(split.x) else Stored(np.array(split.x), split.y)
+        for part, split in examples.parts.items()
+    }
+    return replace(examples, parts=parts)
+
+
+def _change(
+    places: Indices, examples: Examples, seed: int, settings: Mapping[str, Level]
+) -> tuple[Indices, Array]:
+    """Return the places and labels of the training examples, changed by the toggles."""
+    y = examples.parts["train"].y[places]
     numbers_of = {name: float(settings[name]) for name in CHANGES}
     outliers = numbers_of.pop("target_outliers")
     if examples.task == "classification":
@@ -238,16 +301,16 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
                 f"`target_outliers`: expected 0.0 for {examples.name!r}, whose labels are classes; "
                 f"got {outliers:.12g}. Use `label_noise`, which replaces labels by other classes."
             )
-        kept, y = change_classes(train.y, len(examples.class_names), seed, **numbers_of)
-        return Split(train.x[kept], y)
+        kept, labels = change_classes(y, len(examples.class_names), seed, **numbers_of)
+        return places[kept], labels
     for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
         if numbers_of[name] != neutral:
             raise ToggleError(
                 f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "
                 f"classes; got {numbers_of[name]:.12g}."
             )
-    y = change_targets(train.y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
-    return Split(train.x[: len(y)], y)
+    y = change_targets(y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
+    return places[: len(y)], y
 
 
 def _check_seed(seed: object) -> None:

@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError, Split, Task
+from cnnzoo.data.dataset import Array, DataError, Task
 from cnnzoo.data.labels import encode_labels
 from cnnzoo.data.pixels import check_pixels
 from cnnzoo.data.resizing import Resize, resized_note
@@ -154,12 +154,19 @@ class Source:
     fingerprint: str = ""
 
 
+class Stored(NamedTuple):
+    """Examples as they are stored, before they are split and normalized."""
+
+    x: Array
+    y: Array
+
+
 @dataclass(frozen=True)
 class Examples:
     """The checked content of a source: x in uint8 or float32, y as int64 ids or float32 targets."""
 
     name: str
-    parts: Mapping[str, Split]
+    parts: Mapping[str, Stored]
     task: Task
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
@@ -168,8 +175,12 @@ class Examples:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        shape = self.parts["train"].x.shape[1:]
-        return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
+        return shape_of_kind(self.parts["train"].x.shape[1:])
+
+
+def shape_of_kind(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an example, as a `SequenceShape` if it has two axes."""
+    return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
 
 
 def check_source(
@@ -212,27 +223,44 @@ def check_source(
         {part: (where[part], y, len(pixels[part])) for part, (_, y) in source.parts.items()},
         source.class_names,
     )
-    parts = {part: Split(pixels[part], labels[part]) for part in source.parts}
-    fingerprint = source.fingerprint or _fingerprint(names, parts)
-    if resize is not None and kind == "sequences":
-        raise DataError(
-            f"`image_size`: expected 0 for {source.name!r}, whose examples are sequences; "
-            f"got {resize.height}x{resize.width}."
-        )
-    if resize is not None and resize.changes(shape):
-        parts = {part: Split(resize(x), y) for part, (x, y) in parts.items()}
-        notes.append(resized_note({(shape[0], shape[1])}, resize))
-    return Examples(
+    parts = {part: Stored(pixels[part], labels[part]) for part in source.parts}
+    examples = Examples(
         source.name,
         parts,
         "classification" if names else "regression",
         names,
         tuple(notes),
-        fingerprint,
+        source.fingerprint or _fingerprint(names, parts),
     )
+    # sources that compute a fingerprint have resized their images
+    is_done = bool(source.fingerprint) and kind == "images"
+    return examples if is_done else resized(examples, resize)
 
 
-def _fingerprint(names: tuple[str, ...], parts: Mapping[str, Split]) -> str:
+def resized(examples: Examples, resize: Resize | None) -> Examples:
+    """Return examples with resized images, and the fingerprint that they have as they are stored.
+
+    Raises
+    ------
+    DataError
+        If they are sequences.
+    """
+    shape = examples.input_shape
+    if resize is None:
+        return examples
+    if isinstance(shape, SequenceShape):
+        raise DataError(
+            f"`image_size`: expected 0 for {examples.name!r}, whose examples are sequences; "
+            f"got {resize.height}x{resize.width}."
+        )
+    if not resize.changes(shape):
+        return examples
+    parts = {part: Stored(resize(x), y) for part, (x, y) in examples.parts.items()}
+    note = resized_note({(shape[0], shape[1])}, resize)
+    return replace(examples, parts=parts, notes=(*examples.notes, note))
+
+
+def _fingerprint(names: tuple[str, ...], parts: Mapping[str, Stored]) -> str:
     fingerprint = Fingerprint(names)
     for part, split in sorted(parts.items()):
         for array in split:

@@ -21,6 +21,7 @@ from cnnzoo.engine.interface import Item, Outcome, Queue, Result, WorkerSetup, a
 from cnnzoo.engine.limits import Limits
 from cnnzoo.engine.resources import count_gpus, default_workers, find_gpus
 from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.files import CACHE, cache_folder
 
 
 class Processes:
@@ -164,7 +165,8 @@ class _Worker:
     """A pool of one process, which starts with its first item and is replaced when it must be."""
 
     def __init__(self, limits: Limits, prepare: Callable[[], None], gpu: str | None) -> None:
-        self._limits, self._arguments = limits, (limits.log, gpu, prepare)
+        self._limits = limits
+        self._arguments = (limits.log, gpu, cache_folder().absolute(), prepare)
         self._pool: Any = None
         self._item_count = 0
 
@@ -213,7 +215,9 @@ class _Worker:
             self._pool = None
 
 
-def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], None]) -> None:
+def _prepare_worker(
+    log: Path | None, gpu: str | None, cache: Path, prepare: Callable[[], None]
+) -> None:
     """Set up a worker process.
 
     Parameters
@@ -223,6 +227,8 @@ def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], Non
     gpu
         The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; by default, it
         sees what that variable says.
+    cache
+        The cache folder of the caller, which may have changed since the forkserver started.
     prepare
         As in `WorkerSetup`.
     """
@@ -234,6 +240,7 @@ def _prepare_worker(log: Path | None, gpu: str | None, prepare: Callable[[], Non
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ[CACHE] = str(cache)
     prepare()
     gc.freeze()  # the objects of TensorFlow are never garbage, and take long to search
 

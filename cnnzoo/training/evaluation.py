@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import Pixels
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
@@ -20,7 +21,7 @@ PREDICTION_BATCH = 256
 """Examples per batch of a prediction."""
 
 
-def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
+def evaluate(model: keras.Model, x: Pixels, labels: NDArray[Any]) -> dict[str, float]:
     """Evaluate a compiled model with metrics that are comparable across losses.
 
     Parameters
@@ -59,7 +60,7 @@ def evaluate(model: keras.Model, x: NDArray[Any], labels: NDArray[Any]) -> dict[
 
 def evaluate_each(
     model: keras.Model,
-    x: NDArray[Any],
+    x: Pixels,
     labels: NDArray[Any],
     *,
     outcomes: bool = False,
@@ -130,7 +131,7 @@ def evaluate_each(
     return measured, each
 
 
-def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> float:
+def _keras_loss(model: keras.Model, x: Pixels, targets: NDArray[Any]) -> float:
     """Return the loss that Keras evaluates, without penalties."""
     without = WithoutPenalties(model)
     stream = validation_stream(x, targets, PREDICTION_BATCH)
@@ -168,7 +169,7 @@ def _f1_by_class(ids: NDArray[Any], predicted: NDArray[Any], classes: int) -> ND
     return f1
 
 
-def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:
+def _predict(model: keras.Model, x: Pixels) -> NDArray[np.float32]:
     """Return the model's outputs in inference mode.
 
     The last batch is padded to full size, because Keras would trace the model again for it.

@@ -6,12 +6,14 @@ import re
 import urllib.parse
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.decoded import version_of
 from cnnzoo.data.decoding import Decoding, gather
 from cnnzoo.data.source import SPLITS, Reading, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
@@ -59,7 +61,10 @@ def from_tfds(spec: str, reading: Reading) -> Source:
         },
         reading,
     )
-    x, y = gather(decoding)
+    files = sorted(path for path in Path(builder.data_dir).rglob("*") if path.is_file())
+    packages = [version(package) for package in ("numpy", "tensorflow", "tensorflow-datasets")]
+    settings = ("tfds", splits, image, label, *packages, version_of(__name__))
+    x, y = gather(decoding, files, settings)
     # Some sets hide the labels of their test split (all -1), which cannot be tested on.
     hidden = decoding.hidden
     reasons = {
