@@ -13,7 +13,7 @@ import numbers
 import os
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnzoo.objects import ObjectError, is_plain, object_of, text_of
@@ -51,6 +51,9 @@ class Toggle:
         ``("pool", ("max",))``.
     joined
         Whether several levels may be given at once, joined by "+".
+    paired
+        Whether two whole numbers may be given at once, as a tuple or joined by "x": (48, 64) or
+        "48x64". The level is the text, or the number if both are equal.
     count_above
         Above this value a whole number is a count and stays an int: 200 examples, not 200.0.
     off
@@ -88,6 +91,7 @@ class Toggle:
     log: bool = False
     when: tuple[str, tuple[Level, ...]] | None = None
     joined: bool = False
+    paired: bool = False
     count_above: float | None = None
     off: Level | None = None
     other_texts: str = ""
@@ -138,7 +142,8 @@ class Toggle:
         if self.low == -math.inf:
             return noun
         end = "up" if self.high is None else f"to {self.high:.12g}"
-        return f"{noun} from {self.low:.12g} {end}"
+        pair = ", or two from 1 joined by 'x'" if self.paired else ""
+        return f"{noun} from {self.low:.12g} {end}{pair}"
 
     @property
     def condition(self) -> str:
@@ -228,6 +233,8 @@ class Toggle:
         return self.check(value, owner)
 
     def _converted(self, value: object) -> Level | None:
+        if self.paired and (pair := _pair_of(value)):
+            return pair[0] if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
         for name, each in self.objects.items():
             if value is each or (is_plain(each) and type(value) is type(each) and value == each):
                 return name
@@ -262,6 +269,8 @@ class Toggle:
             return level in self.levels
         if self.type in (object, str):
             return True
+        if self.paired and (pair := _pair_of(level)):
+            return all(side and self._allows(side) for side in pair)
         if self.low is None or isinstance(level, str) or level in (math.inf, -math.inf):
             return False
         return self.low <= level and (self.high is None or level <= self.high)
@@ -341,9 +350,29 @@ def toggle_of(name: str, annotation: object) -> Toggle | None:
             if metadata.objects:
                 base = str  # their names
             elif not isinstance(base, type):
-                base = type(levels[0])
+                base = type(levels[0]) if levels else typing.get_args(base)[0]
             return replace(metadata, name=name, type=base, levels=levels)
     return None
+
+
+def _pair_of(value: object) -> tuple[int, int] | None:
+    """Return two whole numbers that are given as a sequence or joined by "x", or None.
+
+    Examples
+    --------
+    >>> _pair_of((48, 64)), _pair_of("48x64"), _pair_of("48")
+    ((48, 64), (48, 64), None)
+    """
+    sides: list[typing.Any]
+    if isinstance(value, str):
+        sides = [*value.split("x")]
+        whole = [int(n) for n in sides if n.isascii() and n.isdecimal() and len(n) < 9]
+    elif isinstance(value, Sequence):
+        sides = [None if isinstance(n, bool) else n for n in value]
+        whole = [int(n) for n in sides if isinstance(n, numbers.Integral)]
+    else:
+        return None
+    return (whole[0], whole[1]) if len(sides) == len(whole) == 2 else None
 
 
 def _undeclared(name: str, annotation: object, default: object) -> Toggle | None:

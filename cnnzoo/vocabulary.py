@@ -261,6 +261,30 @@ EarlyStopping = Annotated[
     ),
 ]
 
+ImageSize = Annotated[
+    int | str | tuple[int, int],  # a level is a whole number or a text; a tuple becomes a text
+    Toggle(
+        "side in pixels to which images are resized, or height and width; 0 as stored",
+        low=0,
+        high=16384,
+        search=(32, 256),
+        off=0,
+        paired=True,
+    ),
+]
+Interpolation = Annotated[
+    Literal[
+        "bilinear",
+        "nearest",
+        "bicubic",
+        "area",
+        "lanczos3",
+        "lanczos5",
+        "mitchellcubic",
+    ],
+    Toggle("how resized images are sampled"),
+]
+SkipBad = Annotated[bool, Toggle("whether image files that cannot be read are left out")]
 Normalize = Annotated[
     Literal["unit", "standardize", "none"],
     Toggle("scale of the inputs: 0 to 1, mean 0 and deviation 1 over the training data, as stored"),

@@ -133,7 +133,7 @@ def shrunk_digits(seed: int, input_shape: tuple[int, int, int]) -> Data:
     <Data arrays: 8x8x1 images, 10 classes; 4000 train, 500 validation, 500 test>
     """
     whole = load_data("mnist5k", validation=0.0, test=0.0)
-    return load_data((_shrink(whole.train.x, input_shape), whole.train.y), seed=seed)
+    return load_data((_shrink(np.asarray(whole.train.x), input_shape), whole.train.y), seed=seed)
 
 
 def _shrink(x: Array, input_shape: tuple[int, int, int]) -> Array:

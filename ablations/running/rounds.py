@@ -13,9 +13,10 @@ from ablations.store import Planned, Store
 from ablations.store.provenance import changes, context_of, describe_machine
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO, PATH
-from cnnzoo.data import load_data
+from cnnzoo.data import DataInfo, load_data
 from cnnzoo.doctor.finding import Severity
 from cnnzoo.runtime.interrupts import Interruption
+from cnnzoo.shared_toggles import by_group
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]
 """Trains trials and yields their results, until the given function says to start no more."""
@@ -247,8 +248,12 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
         return None
     if store.weights:  # only the builder knows their files
         return None
+    _, toggles = by_group(planner.layout.baseline)  # images of several sizes need one
     try:
-        infos = {data: load_data(data).info for data in study.data_sets}
+        infos: dict[str, DataInfo] = {
+            data: load_data(data, **toggles).info  # type: ignore[arg-type]
+            for data in study.data_sets
+        }
     except (ValueError, OSError):  # a worker will report it with the baseline's trial
         return None
     # no process computes anything, so its arithmetic does not matter

@@ -109,6 +109,7 @@ def plan(
 
     _check_backend()
     planner = Planner.of(study)
+    study.keep_data()
     forget()
     stored = stored_results(place_of(study, directory))
     with _started(study, engine, workers=workers) as running:
@@ -183,6 +184,7 @@ def run(
     """
     _check_backend()
     planner = Planner.of(study)
+    study.keep_data()
     directory = place_of(study, directory)
     forget()
     limits: dict[str, Any] = {

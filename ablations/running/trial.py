@@ -7,14 +7,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
 from cnnzoo.builders import Builder, find_builder
-from cnnzoo.data import Data, load_data
 from cnnzoo.data.description import describe_data
+from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
 from cnnzoo.engine.resources import load_per_core
 from cnnzoo.model_paths import receive
@@ -22,7 +21,6 @@ from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.shared_toggles import by_group
-from cnnzoo.toggle import Level
 from cnnzoo.training.custom_metrics import import_metrics
 from cnnzoo.training.metric_names import ON_REQUEST
 from cnnzoo.training.metric_texts import requested
@@ -33,6 +31,7 @@ KEPT_MODELS = 8
 """Number of compiled models that a worker keeps."""
 
 _WARM = WarmModels(KEPT_MODELS)
+_LOADER = Loader()
 
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
 """Errors of Python, TensorFlow, PyTorch and JAX if memory is full."""
@@ -44,7 +43,7 @@ NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 def forget() -> None:
     """Forget the data and the models of earlier trials, because files may have changed."""
     _WARM.clear()
-    _load.cache_clear()
+    _LOADER.clear()
 
 
 def prepare_worker(prepare: Callable[[], None], builders: Mapping[str, Any]) -> None:
@@ -114,7 +113,7 @@ def measure_trial(trial: Trial) -> TrialResult:
         builder = _import(trial)
         with isolated() as unrestored:
             toggles, data_toggles = by_group(trial.settings)
-            data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+            data = _LOADER.load(trial.data, trial.seed, data_toggles)
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
             check_fit(model, data, trial.recipe, builder.fitter(toggles))
             info = data.info
@@ -167,7 +166,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     from cnnzoo.training.train import not_finite, train_built
 
     toggles, data_toggles = by_group(trial.settings)
-    data = _load(trial.data, trial.seed, tuple(data_toggles.items()))
+    data = _LOADER.load(trial.data, trial.seed, data_toggles)
     shape, classes = data.info.input_shape, data.info.classes
     model = _WARM.get(
         trial.variant_key,
@@ -263,11 +262,6 @@ def _loss_kind(model: Any) -> str:
         if name not in NOT_OF_THE_KIND and str(value) != str(default.get(name))
     ]
     return ", ".join([loss.choice.name, *options])
-
-
-@lru_cache(maxsize=4)
-def _load(spec: str, seed: int, toggles: tuple[tuple[str, Level], ...]) -> Data:
-    return load_data(spec, seed=seed, **dict(toggles))  # type: ignore[arg-type]
 
 
 def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any] | None) -> None:

@@ -120,10 +120,8 @@ def _check_known(search: SearchResults, model: object, data: object) -> None:
     """Raise StudyError if neither the search nor the caller names the model and the data."""
     if data is None and search.model and not search.data:
         raise StudyError(
-            f"`data`: expected a text that `load_data` takes, because the search in "
-            f"{search.directory} used loaded data ({search.about_data or 'unknown'}) and a study "
-            "loads its data for each seed; got none. Save arrays with numpy.savez and give "
-            "'npz:PATH'."
+            f"`data`: expected the data of the search in {search.directory}, which used arrays or "
+            f"loaded data ({search.about_data or 'unknown'}) and does not store them; got none."
         )
     missing = [
         name

@@ -1,12 +1,17 @@
 """Checks of the values that a `Study` declares. Each returns the value as the study keeps it."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.study.errors import StudyError, check_known
+from cnnzoo.data.dataset import DataError
+from cnnzoo.data.given import GivenData
+from cnnzoo.data.load import open_data
+from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import is_builder, path_of
 from cnnzoo.objects import ObjectError, text_of
@@ -66,24 +71,31 @@ def check_model(model: object) -> str:
     return path.rpartition(":")[2] if path.startswith("cnnzoo.models.") else path
 
 
-def check_data(data: object) -> str | tuple[str, ...]:
-    """Return the data spec, or several different ones."""
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        specs = tuple(data)
-        if not specs or not all(isinstance(spec, str) for spec in specs):
-            raise StudyError(
-                f"`data`: expected a str that `load_data` takes, or a list of them; got {data!r}. "
-                "To study arrays, save them with numpy.savez and give 'npz:PATH'."
-            )
-        if len(set(specs)) < len(specs):
-            raise StudyError(f"`data`: expected different data sets; got {list(specs)}.")
-        return specs[0] if len(specs) == 1 else specs
-    if not isinstance(data, str):
-        raise StudyError(
-            f"`data`: expected a str that `load_data` takes; got {type(data).__name__}. To study "
-            "arrays, save them with numpy.savez and give 'npz:PATH'."
-        )
-    return data
+def check_data(data: Any) -> str | tuple[str, ...]:
+    """Return the data spec, or several different ones.
+
+    Paths get their prefix, and arrays and loaded data a name.
+    """
+    is_several = isinstance(data, list) or (
+        isinstance(data, tuple) and all(isinstance(spec, str | os.PathLike) for spec in data)
+    )
+    if not is_several:
+        return _spec_of(data)
+    specs = tuple(map(_spec_of, data))
+    if not specs:
+        raise StudyError("`data`: expected at least one data set; got none.")
+    if len(set(specs)) < len(specs):
+        raise StudyError(f"`data`: expected different data sets; got {list(specs)}.")
+    return specs[0] if len(specs) == 1 else specs
+
+
+def _spec_of(data: object) -> str:
+    """Return the text by which any process finds the data."""
+    try:
+        spec = full_spec(data)
+        return spec if isinstance(spec, str) else GivenData(open_data(spec))
+    except DataError as error:
+        raise StudyError(str(error)) from error
 
 
 def check_several_data(data: object, design: str, seeds: object) -> None:

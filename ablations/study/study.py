@@ -27,6 +27,8 @@ from ablations.study.checks import (
     check_variants,
 )
 from ablations.study.errors import StudyError, check_known, digest
+from cnnzoo.data.dataset import DataError
+from cnnzoo.data.given import GivenData
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
@@ -56,9 +58,12 @@ class Study:
         have a ``fit(model, data, seed)`` that trains the models, and so may a ``HyperModel``.
         Changed code makes new trials, also if it is imported from the same package or folder.
     data
-        Data spec of ``cnnzoo.load_data``, or a list of them. With several, every variant is
-        trained on each of them, and the deltas are those of the mean over the data sets, and of
-        each data set.
+        Data that ``cnnzoo.load_data`` takes, such as a path, or a list of them. With several,
+        every variant is trained on each of them, and the deltas are those of the mean over the
+        data sets, and of each data set. Arrays get a name by shape and content, such as
+        "arrays:300x28x28x1-6f0a12bcd3ef45aa". They are kept in the cache folder while the study
+        runs, and not stored with its results: to resume it, give the same arrays. The splits of a
+        loaded `Data` object are the same for every seed.
     factors
         Levels by toggle of the model, the recipe or the data. ``None``, tuples, functions and
         classes are levels of custom builders. If these return models uncompiled, `loss`,
@@ -115,7 +120,7 @@ class Study:
     """
 
     model: str | Callable[..., Any]
-    data: str | Sequence[str] = "mnist5k"
+    data: Any = "mnist5k"
     factors: Mapping[str, Sequence[Level]] = field(default_factory=dict)
     baseline: Mapping[str, Level] = field(default_factory=dict)
     design: str = "one-at-a-time"
@@ -170,8 +175,23 @@ class Study:
 
     @property
     def data_sets(self) -> tuple[str, ...]:
-        """The data specs; most studies have one."""
-        return (self.data,) if isinstance(self.data, str) else tuple(self.data)
+        """The data specs; most studies have one. Of arrays and loaded data they are the names."""
+        return (str(self.data),) if isinstance(self.data, str) else tuple(map(str, self.data))
+
+    def keep_data(self) -> None:
+        """Keep given arrays and loaded data in the cache folder, where workers find them.
+
+        Raises
+        ------
+        StudyError
+            If they cannot be written.
+        """
+        for spec in (self.data,) if isinstance(self.data, str) else self.data:
+            if isinstance(spec, GivenData):
+                try:
+                    spec.keep()
+                except DataError as error:
+                    raise StudyError(str(error)) from error
 
     @property
     def seed_blocks(self) -> tuple[int, ...]:
@@ -185,7 +205,7 @@ class Study:
         plain = ("name", "model", "design", "max_seeds", "timeout", "retries")
         return {
             **{name: getattr(self, name) for name in plain[:2]},
-            "data": self.data if isinstance(self.data, str) else list(self.data),
+            "data": str(self.data) if isinstance(self.data, str) else list(self.data_sets),
             **{name: getattr(self, name) for name in plain[2:]},
             "factors": {name: list(levels) for name, levels in self.factors.items()},
             "baseline": dict(self.baseline),

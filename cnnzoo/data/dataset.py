@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cnnzoo.data.scaling import Pixels
 from cnnzoo.folds import HeldOut
 
 Array = npt.NDArray[Any]
@@ -20,12 +21,13 @@ class Split(NamedTuple):
     ----------
     x
         float32, channels last: images (n, height, width, channels) or sequences
-        (n, length, channels).
+        (n, length, channels). It behaves as an array, but is computed from the stored pixels where
+        it is read: ``x[:32]`` reads 32 examples, ``numpy.asarray(x)`` all of them.
     y
         Class ids, int64 of shape (n,), from 0; for regression the targets, float32 of shape (n,).
     """
 
-    x: Array
+    x: Pixels
     y: Array
 
 
@@ -44,7 +46,7 @@ class DataInfo:
     Attributes
     ----------
     name
-        The spec it was loaded from, or "arrays".
+        The spec it was loaded from, "arrays" or "stream".
     task
         "classification" or "regression".
     input_shape
@@ -62,11 +64,11 @@ class DataInfo:
     held_out
         Size of the test split, and from how many examples every seed draws it.
     fingerprint
-        SHA-256, in hexadecimal, of the arrays and labels of the source: the same for every seed
-        and toggle.
+        SHA-256, in hexadecimal, of the arrays and labels of the source before images are resized:
+        the same for every seed and toggle. Without images that `skip_bad` leaves out.
     notes
-        Parts of the source that were left out, such as files that are not images: one phrase per
-        reason, with counts and names.
+        Parts of the source that were left out, such as files that are not images, and what was
+        changed, such as the size of images: one phrase per reason, with counts and names.
     """
 
     name: str

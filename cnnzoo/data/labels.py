@@ -82,7 +82,7 @@ def _flat(values: object, where: str, count: int) -> Array:
         )
     if y.ndim == 1:
         return y
-    if y.ndim == 2 and y.dtype.kind != "U" and _is_one_hot(y):
+    if y.ndim == 2 and y.dtype.kind != "U" and is_one_hot(y):
         ids: Array = np.argmax(y, axis=1)
         return ids
     raise DataError(
@@ -91,7 +91,14 @@ def _flat(values: object, where: str, count: int) -> Array:
     )
 
 
-def _is_one_hot(y: Array) -> bool:
+def is_one_hot(y: Array) -> bool:
+    """Return whether each row has a single 1 and zeros.
+
+    Examples
+    --------
+    >>> is_one_hot(np.eye(3)), is_one_hot(np.ones((2, 3)))
+    (True, False)
+    """
     return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
 
 

@@ -1,11 +1,17 @@
 """`load_data`: load, split and normalize the data that a spec names."""
 
 import numbers
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 
-from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
-from cnnzoo.data.pixels import measure_scaling
-from cnnzoo.data.source import SPLITS, Examples, check_source
+import numpy as np
+
+from cnnzoo.data.dataset import Array, Data, DataError, DataInfo, Indices, Sizes, Split
+from cnnzoo.data.given import is_given, open_given
+from cnnzoo.data.resizing import Resize
+from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
+from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
 from cnnzoo.data.training_split import change_classes, change_targets
@@ -20,10 +26,25 @@ from cnnzoo.toggle import (
     listed,
     read_toggles,
 )
-from cnnzoo.vocabulary import Imbalance, LabelNoise, Normalize, TargetOutliers, TrainSize
+from cnnzoo.vocabulary import (
+    ImageSize,
+    Imbalance,
+    Interpolation,
+    LabelNoise,
+    Normalize,
+    SkipBad,
+    TargetOutliers,
+    TrainSize,
+)
 
 SHARES = {"validation": 0.1, "test": 0.1}
 """Default shares of the examples."""
+
+READ_BY = ("image_size", "interpolation", "skip_bad")
+"""Toggles that say how a source is read."""
+
+CHANGES = ("imbalance", "train_size", "label_noise", "target_outliers")
+"""Toggles that change the training split."""
 
 
 @refuse_unknown
@@ -31,6 +52,9 @@ def load_data(
     spec: object,
     *,
     seed: int = 0,
+    image_size: ImageSize = 0,
+    interpolation: Interpolation = "bilinear",
+    skip_bad: SkipBad = False,
     normalize: Normalize = "unit",
     train_size: TrainSize = 1.0,
     label_noise: LabelNoise = 0.0,
@@ -52,23 +76,39 @@ def load_data(
           45 degrees, -1 to 1), "mnist1d" (5,000 sequences, 40x1, 10 classes);
         - "tfds:NAME", an image classification set of TensorFlow Datasets, read from
           ``$TFDS_DATA_DIR`` or its default folder, and downloaded there if missing;
-        - "folder:PATH", images of one size (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP) in class
-          folders and their subfolders, or in class folders inside ``train/`` and, if present,
+        - "folder:PATH", images (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP) in class folders and
+          their subfolders, or in class folders inside ``train/`` and, if present,
           ``validation/`` (or ``valid/``, ``val/``, ``dev/``) and ``test/``;
         - "npz:PATH", with x and y, or x_train, y_train and, if present, x_val, y_val, x_test
           and y_test, like the archives of ``keras.datasets``; a text `kind` in the archive sets
           that argument;
+        - the path of such a folder or archive, as a text without prefix or a ``pathlib.Path``;
         - arrays (x, y), a mapping of "train", "validation" and "test" to such pairs, or the two
           pairs ((x_train, y_train), (x_test, y_test)) of ``keras.datasets``. `x` is channels
           last: images (n, height, width, channels) or sequences (n, length, channels). `y` holds
           class ids from 0, class names, one-hot rows or, if any is a float with a fraction,
-          targets of a regression;
+          targets of a regression. Rows of 784 values are images of 28x28x1;
+        - a stream of batches or examples (x, y): a ``tf.data.Dataset``, such as
+          ``keras.utils.image_dataset_from_directory`` returns, a ``keras.utils.PyDataset``, a
+          data loader or a data set of PyTorch, a generator or another iterable; a mapping of
+          splits to streams; or two of them for train and validation. It is read to its end,
+          and its examples are sorted by content, so a stream that shuffles gives equal data;
         - a `Data` object, which is returned unchanged; only `seed` may be given with it.
     seed
         Seed of the splits, which depend on nothing else: equal seeds have the same test examples,
         whatever the toggles. Unless the source defines the test split, successive seeds have
         disjoint test examples, as in cross-validation: of 5,000 examples and with the default
         share of 0.1, seeds 0 to 9 test each once, and seeds 10 to 19 once more in new parts.
+    image_size
+        Size to which images are resized: the side of a square, or (height, width), which is "HxW"
+        as the level of a study; 0 keeps the stored size, which must then be the same everywhere.
+        Images are stretched, not cropped, as by ``keras.utils.image_dataset_from_directory``, and
+        uint8 pixels are rounded to whole numbers. Flat rows of pixels of this size are grey images.
+    interpolation
+        How resized images are sampled, by the names of Keras. Only "area" takes the mean of all
+        pixels if images become smaller.
+    skip_bad
+        Whether image files that cannot be read are left out. `info.notes` names them.
     normalize
         "unit" scales pixels to 0..1: uint8 is divided by 255; other numbers are unchanged if they
         lie within 0..1, and otherwise the range of the training split becomes 0..1. "standardize"
@@ -124,6 +164,9 @@ def load_data(
     settings = check_settings(
         toggles,
         {
+            "image_size": image_size,
+            "interpolation": interpolation,
+            "skip_bad": skip_bad,
             "normalize": normalize,
             "train_size": train_size,
             "label_noise": label_noise,
@@ -141,21 +184,25 @@ def load_data(
             "`validation` and `test`: expected a sum below 1, the rest is for train; "
             f"got {validation} and {test}."
         )
-    if isinstance(spec, Data):
+    examples = open_data(spec, kind, reading_of(settings))
+    if isinstance(examples, Data):
         _check_unchanged(
             {**settings, "validation": validation, "test": test, "kind": kind},
             {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
         )
-        return spec
-    examples = check_source(open_source(spec), kind)
+        return examples
     pieces = cut(examples, seed, validation=validation, test=test)
-    raw = {
-        split: Split(*(array[indices] for array in examples.parts[part]))
-        for split, (part, indices) in pieces.items()
+    train_places, train_y = _change(pieces["train"][1], examples, seed, settings)
+    scaling, offset, scale = measure_scaling(
+        examples.parts["train"].x, train_places, str(settings["normalize"])
+    )
+    splits = {
+        split: Split(
+            ScaledArray(examples.parts[part].x, places, scaling), examples.parts[part].y[places]
+        )
+        for split, (part, places) in pieces.items()
     }
-    raw["train"] = _change(raw["train"], examples, seed, settings)
-    scaling, offset, scale = measure_scaling(raw["train"].x, str(settings["normalize"]))
-    splits = {split: Split(scaling.apply(raw[split].x), raw[split].y) for split in SPLITS}
+    splits["train"] = Split(ScaledArray(examples.parts["train"].x, train_places, scaling), train_y)
     info = DataInfo(
         name=examples.name,
         task=examples.task,
@@ -176,9 +223,77 @@ def load_data(
     return Data(**splits, info=info, test_indices=pieces["test"][1])
 
 
-def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, Level]) -> Split:
-    """Return the training split, changed by the toggles."""
-    numbers_of = {name: float(level) for name, level in settings.items() if name != "normalize"}
+def reading_of(settings: Mapping[str, Level]) -> Reading:
+    """Return how the toggles say that a source is read; those that are left out have defaults.
+
+    Raises
+    ------
+    ToggleError
+        If `interpolation` is given without `image_size`.
+
+    Examples
+    --------
+    >>> reading_of({"image_size": 64, "train_size": 100})
+    Reading(resize=Resize(height=64, width=64, interpolation='bilinear'), skip_bad=False)
+    """
+    toggles = read_toggles(load_data)
+    image_size, interpolation, skip_bad = (
+        settings.get(name, toggles[name].default) for name in READ_BY
+    )
+    if not image_size and interpolation != toggles["interpolation"].default:
+        raise ToggleError(
+            f"`interpolation` of `load_data` has no effect unless `image_size` is given; got "
+            f"{interpolation!r} with image_size=0."
+        )
+    return Reading(Resize.of(image_size or 0, str(interpolation)), skip_bad=bool(skip_bad))
+
+
+def open_data(
+    spec: object, kind: Kind | None = None, reading: Reading | None = None
+) -> Examples | Data:
+    """Read and check a source, from which `load_data` draws the splits of each seed.
+
+    Parameters
+    ----------
+    spec, kind
+        As in `load_data`.
+    reading
+        How the source is read. Loaded data are returned unchanged.
+
+    Returns
+    -------
+    cnnzoo.data.source.Examples or Data
+        The content, which `load_data` takes in place of the spec; or loaded data, whose splits
+        are the same for all seeds.
+
+    Raises
+    ------
+    DataError
+        If the data are unknown or unusable.
+    """
+    reading = reading or Reading()
+    opened = open_given(str(spec)) if is_given(spec) else spec
+    if isinstance(opened, Data):
+        return opened
+    if isinstance(opened, Examples):
+        return resized(opened, reading.resize)
+    examples = check_source(open_source(spec, reading), kind, reading)
+    if isinstance(spec, str | os.PathLike):
+        return examples
+    # Splits are read later, when the caller may have changed the arrays; maps are for large data.
+    parts = {
+        part: split if is_mapped(split.x) else Stored(np.array(split.x), split.y)
+        for part, split in examples.parts.items()
+    }
+    return replace(examples, parts=parts)
+
+
+def _change(
+    places: Indices, examples: Examples, seed: int, settings: Mapping[str, Level]
+) -> tuple[Indices, Array]:
+    """Return the places and labels of the training examples, changed by the toggles."""
+    y = examples.parts["train"].y[places]
+    numbers_of = {name: float(settings[name]) for name in CHANGES}
     outliers = numbers_of.pop("target_outliers")
     if examples.task == "classification":
         if outliers:
@@ -186,16 +301,16 @@ def _change(train: Split, examples: Examples, seed: int, settings: Mapping[str, 
                 f"`target_outliers`: expected 0.0 for {examples.name!r}, whose labels are classes; "
                 f"got {outliers:.12g}. Use `label_noise`, which replaces labels by other classes."
             )
-        kept, y = change_classes(train.y, len(examples.class_names), seed, **numbers_of)
-        return Split(train.x[kept], y)
+        kept, labels = change_classes(y, len(examples.class_names), seed, **numbers_of)
+        return places[kept], labels
     for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
         if numbers_of[name] != neutral:
             raise ToggleError(
                 f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "
                 f"classes; got {numbers_of[name]:.12g}."
             )
-    y = change_targets(train.y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
-    return Split(train.x[: len(y)], y)
+    y = change_targets(y, seed, train_size=numbers_of["train_size"], target_outliers=outliers)
+    return places[: len(y)], y
 
 
 def _check_seed(seed: object) -> None:

@@ -1,10 +1,9 @@
-"""Pixels: checks of `x` and its normalization."""
-
-from dataclasses import dataclass
+"""Pixels: checks of `x`."""
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.scaling import in_parts
 from cnnzoo.kinds import AXES, MOST_CHANNELS, Kind, channels_first_kind, may_be_grey
 
 SHAPES: dict[Kind, str] = {
@@ -66,8 +65,8 @@ def check_pixels(
         return x
     with np.errstate(over="ignore"):  # what float32 cannot hold is caught below as infinite
         x = np.asarray(x, np.float32)
-    finite = np.isfinite(x)
-    if not finite.all():
+    if not all(np.isfinite(part).all() for part in in_parts(x)):
+        finite = np.isfinite(x)
         first = tuple(int(i) for i in np.unravel_index(np.argmin(finite), x.shape))
         raise DataError(
             f"x of {where}: expected finite values in float32; got NaN or infinity in "
@@ -106,87 +105,3 @@ def _kind_of(x: Array, where: str) -> Kind:
             f"{STORED_KIND}"
         )
     return "sequences"
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Two steps: stored pixels to 0..1 (``(x - low) / span``), then ``(x - mean) / deviation``.
-
-    Parameters
-    ----------
-    low, span
-        Stored value that becomes 0, and its distance to the value that becomes 1.
-    mean, deviation
-        One number per channel, on the scale 0..1.
-    """
-
-    low: float
-    span: float
-    mean: Array
-    deviation: Array
-
-    def apply(self, x: Array) -> Array:
-        """Return a normalized copy of stored pixels."""
-        x = x.astype(np.float32)
-        for step, by in (
-            (np.subtract, self.low),
-            (np.divide, self.span),
-            (np.subtract, self.mean),
-            (np.divide, self.deviation),
-        ):
-            # Spread over a whole example: NumPy is slow along an axis as short as the channels.
-            spread = np.broadcast_to(np.asarray(by, np.float32), x.shape[1:])
-            step(x, np.ascontiguousarray(spread), out=x)
-        return x
-
-
-def measure_scaling(train: Array, normalize: str) -> tuple[Scaling, Array, Array]:
-    """Return the normalization, measured on the training split alone.
-
-    Parameters
-    ----------
-    train
-        Stored pixels of the training split.
-    normalize
-        Level of the toggle `Normalize`.
-
-    Returns
-    -------
-    tuple
-        The scaling, and `offset` and `scale` (one number per channel) that convert its results
-        back to pixels in 0..1.
-    """
-    low, span = _unit_range(train)
-    channels = train.shape[-1]
-    zeros, ones = np.zeros(channels), np.ones(channels)
-    unit = Scaling(low, span, zeros, ones)
-    if normalize == "none":
-        return Scaling(0.0, 1.0, zeros, ones), zeros - low / span, ones / span
-    if normalize == "unit":
-        return unit, zeros, ones
-    mean, deviation = _moments(train, unit)
-    return Scaling(low, span, mean, deviation), mean, deviation
-
-
-def _unit_range(train: Array) -> tuple[float, float]:
-    """Return the stored value that becomes 0 and its distance to the value that becomes 1."""
-    if train.dtype == np.uint8:
-        return 0.0, 255.0
-    low, high = float(train.min()), float(train.max())
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    return low, (high - low) or 1.0
-
-
-def _moments(train: Array, unit: Scaling) -> tuple[Array, Array]:
-    """Return mean and deviation of each channel in 0..1; 1 for a constant channel."""
-    axes = tuple(range(train.ndim - 2))  # those left when the examples are added up
-    count = train[..., 0].size
-    # In pieces, because float64 copies of a whole image set fill the memory.
-    pieces = [train[start : start + 1024] for start in range(0, len(train), 1024)]
-    total = sum(unit.apply(piece).sum(0, dtype=np.float64) for piece in pieces)
-    mean = np.sum(total, axes) / count
-    middle = np.broadcast_to(mean, train.shape[1:]).copy()
-    squares = sum(np.square(unit.apply(piece) - middle).sum(0) for piece in pieces)
-    constant = train.min(0).min(axes) == train.max(0).max(axes)
-    return mean, np.where(constant, 1.0, np.sqrt(np.sum(squares, axes) / count))

@@ -3,14 +3,17 @@
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError, Split, Task
+from cnnzoo.data.dataset import Array, DataError, Task
 from cnnzoo.data.labels import encode_labels
 from cnnzoo.data.pixels import check_pixels
+from cnnzoo.data.resizing import Resize, resized_note
+from cnnzoo.data.rows import from_rows
 from cnnzoo.kinds import AXES, Kind, SequenceShape
 from cnnzoo.toggle import did_you_mean
 
@@ -72,6 +75,58 @@ def by_split(
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a source is read.
+
+    Parameters
+    ----------
+    resize
+        Size to which images are brought; None to keep them as they are.
+    skip_bad
+        Whether image files that cannot be used are left out.
+    """
+
+    resize: Resize | None = None
+    skip_bad: bool = False
+
+
+class Fingerprint:
+    """SHA-256 of class names, and of the arrays of each part, in alphabetical order of the parts.
+
+    Examples
+    --------
+    >>> whole, pieces = Fingerprint(("cat", "dog")), Fingerprint(("cat", "dog"))
+    >>> for fingerprint, values in ((whole, ["ab"]), (pieces, ["a", "b"])):
+    ...     fingerprint.begin("train", np.dtype(np.uint8), (2,))
+    ...     for value in values:
+    ...         fingerprint.add(np.frombuffer(value.encode(), np.uint8))
+    >>> whole.hexdigest() == pieces.hexdigest()
+    True
+    """
+
+    def __init__(self, class_names: tuple[str, ...]) -> None:
+        self._digest = hashlib.sha256(repr(class_names).encode())
+
+    def begin(self, part: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Begin an array of a part."""
+        self._digest.update(repr((part, dtype.str, shape)).encode())
+
+    def add(self, values: Array) -> None:
+        """Add the next values of the array."""
+        self._digest.update(np.ascontiguousarray(values).data)
+
+    def copy(self) -> Self:
+        """Return a copy that can continue otherwise."""
+        other = type(self)(())
+        other._digest = self._digest.copy()
+        return other
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint of what was added so far."""
+        return self._digest.hexdigest()
+
+
+@dataclass(frozen=True)
 class Source:
     """The content of a source, unchecked.
 
@@ -86,7 +141,9 @@ class Source:
     kind
         Kind of the examples, if the source knows it.
     notes
-        Parts that were left out: one phrase per reason.
+        What was left out or changed: one phrase per reason.
+    fingerprint
+        Fingerprint of the content, if the source computed it. Images were resized afterwards.
     """
 
     name: str
@@ -94,6 +151,14 @@ class Source:
     class_names: tuple[str, ...] = ()
     kind: Kind | None = None
     notes: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+class Stored(NamedTuple):
+    """Examples as they are stored, before they are split and normalized."""
+
+    x: Array
+    y: Array
 
 
 @dataclass(frozen=True)
@@ -101,30 +166,27 @@ class Examples:
     """The checked content of a source: x in uint8 or float32, y as int64 ids or float32 targets."""
 
     name: str
-    parts: Mapping[str, Split]
+    parts: Mapping[str, Stored]
     task: Task
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    fingerprint: str
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        shape = self.parts["train"].x.shape[1:]
-        return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the class names and of the dtypes, shapes and values of each part."""
-        digest = hashlib.sha256(repr(self.class_names).encode())
-        for part, split in sorted(self.parts.items()):
-            for array in split:
-                digest.update(repr((part, array.dtype.str, array.shape)).encode())
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return shape_of_kind(self.parts["train"].x.shape[1:])
 
 
-def check_source(source: Source, kind: Kind | None = None) -> Examples:
-    """Check the content of a source.
+def shape_of_kind(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an example, as a `SequenceShape` if it has two axes."""
+    return SequenceShape(shape) if len(shape) == AXES["sequences"] else shape
+
+
+def check_source(
+    source: Source, kind: Kind | None = None, reading: Reading | None = None
+) -> Examples:
+    """Check the content of a source, and resize images that the source did not.
 
     Parameters
     ----------
@@ -132,12 +194,15 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
         Content to check.
     kind
         Kind of the examples, if the user gives it.
+    reading
+        How the source is read.
 
     Raises
     ------
     DataError
-        If its pixels or labels are invalid.
+        If its pixels or labels are invalid, or sequences are to be resized.
     """
+    resize = reading.resize if reading else None
     if kind and source.kind and kind != source.kind:
         raise DataError(f"{source.name!r} has {source.kind}; leave out kind={kind!r}.")
     kind = kind or source.kind
@@ -146,22 +211,62 @@ def check_source(source: Source, kind: Kind | None = None) -> Examples:
         for part in source.parts
     }
     shape: tuple[int, ...] = ()
+    notes = list(source.notes)
     pixels: dict[str, Array] = {}
     for part in sorted(source.parts, key=SPLITS.index):
-        pixels[part] = check_pixels(source.parts[part][0], where[part], kind, shape)
+        x, note = from_rows(source.parts[part][0], where[part], kind, resize)
+        notes += [note] * (note not in ("", *notes))
+        pixels[part] = check_pixels(x, where[part], kind, shape)
         shape = pixels[part].shape[1:]
         kind = "images" if len(shape) == AXES["images"] else "sequences"  # train comes first
     labels, names = encode_labels(
         {part: (where[part], y, len(pixels[part])) for part, (_, y) in source.parts.items()},
         source.class_names,
     )
-    return Examples(
+    parts = {part: Stored(pixels[part], labels[part]) for part in source.parts}
+    examples = Examples(
         source.name,
-        {part: Split(pixels[part], labels[part]) for part in source.parts},
+        parts,
         "classification" if names else "regression",
         names,
-        source.notes,
+        tuple(notes),
+        source.fingerprint or _fingerprint(names, parts),
     )
+    # sources that compute a fingerprint have resized their images
+    is_done = bool(source.fingerprint) and kind == "images"
+    return examples if is_done else resized(examples, resize)
+
+
+def resized(examples: Examples, resize: Resize | None) -> Examples:
+    """Return examples with resized images, and the fingerprint that they have as they are stored.
+
+    Raises
+    ------
+    DataError
+        If they are sequences.
+    """
+    shape = examples.input_shape
+    if resize is None:
+        return examples
+    if isinstance(shape, SequenceShape):
+        raise DataError(
+            f"`image_size`: expected 0 for {examples.name!r}, whose examples are sequences; "
+            f"got {resize.height}x{resize.width}."
+        )
+    if not resize.changes(shape):
+        return examples
+    parts = {part: Stored(resize(x), y) for part, (x, y) in examples.parts.items()}
+    note = resized_note({(shape[0], shape[1])}, resize)
+    return replace(examples, parts=parts, notes=(*examples.notes, note))
+
+
+def _fingerprint(names: tuple[str, ...], parts: Mapping[str, Stored]) -> str:
+    fingerprint = Fingerprint(names)
+    for part, split in sorted(parts.items()):
+        for array in split:
+            fingerprint.begin(part, array.dtype, array.shape)
+            fingerprint.add(array)
+    return fingerprint.hexdigest()
 
 
 def existing_path(path: str, name: str) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import Pixels, in_parts
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.plan import TrainingPlan
@@ -44,7 +45,7 @@ def check_copies(plan: TrainingPlan) -> Iterator[Finding]:
     yield from _check_duplicates(plan, hashes, telling)
 
 
-def row_hashes(x: Array) -> Array:
+def row_hashes(x: Pixels) -> Array:
     """Return a 64-bit hash of each row.
 
     Examples
@@ -54,32 +55,38 @@ def row_hashes(x: Array) -> Array:
     (True, False)
     """
     # in parts, because float64 takes up to 8 times the memory; adding 0 makes -0.0 equal to 0.0
-    return np.array([hash((row.astype("float64") + 0.0).tobytes()) for row in x], "int64")
+    return np.array(
+        [hash((row.astype("float64") + 0.0).tobytes()) for part in in_parts(x) for row in part],
+        "int64",
+    )
 
 
-def _telling(x: Array) -> Array:
+def _telling(x: Pixels) -> Array:
     """Return which rows have at least two distinct values: blank images prove nothing."""
-    flat = x.reshape(len(x), -1)
-    if flat.shape[1] < 2:
+    if x[:1].size < 2:
         return np.zeros(len(x), bool)
-    return np.asarray(flat.min(axis=1) < flat.max(axis=1))
+    axes = tuple(range(1, x.ndim))
+    return np.concatenate([part.min(axes) < part.max(axes) for part in in_parts(x)])
 
 
-def repeats_by_chance(x: Array) -> bool:
+def repeats_by_chance(x: Pixels, distinct: Array) -> bool:
     """Return whether different examples may well have equal rows.
 
     Parameters
     ----------
     x
-        Distinct rows.
+        Examples.
+    distinct
+        Places of distinct rows.
 
     Examples
     --------
     >>> bits = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0], [1, 0, 0]])
-    >>> repeats_by_chance(bits), repeats_by_chance(np.random.default_rng(0).normal(size=(5, 3)))
+    >>> numbers = np.random.default_rng(0).normal(size=(5, 3))
+    >>> repeats_by_chance(bits, np.arange(5)), repeats_by_chance(numbers, np.arange(5))
     (True, False)
     """
-    some = x[:: max(1, len(x) // SAMPLE)][:SAMPLE]
+    some = x[distinct[:: max(1, len(distinct) // SAMPLE)][:SAMPLE]]
     rows = some.reshape(len(some), -1)
     ordered = np.sort(rows, axis=1)
     per_row = 1 + (np.diff(ordered, axis=1) != 0).sum(axis=1)
@@ -111,7 +118,7 @@ def _check_leaks(plan: TrainingPlan, hashes: Array, telling: Array) -> Iterator[
         hashes[telling], return_index=True, return_inverse=True, return_counts=True
     )
     repeated = float((counts[inverse] > 1).mean()) if len(counts) else 0.0
-    by_chance = len(places) < 2 or repeats_by_chance(plan.x[telling][places])
+    by_chance = len(places) < 2 or repeats_by_chance(plan.x, np.flatnonzero(telling)[places])
     chance = CHANCE_RATIO * repeated if by_chance else 0.0
     is_leak = any(
         same.sum() >= LEAK_ROWS and same.mean() >= LEAK_SHARE and same.mean() > chance

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from cnnzoo.data.scaling import ScaledArray
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
 from cnnzoo.doctor.class_recall import check_recall
@@ -243,7 +244,7 @@ class Doctor(keras.callbacks.Callback):
     def _ignored_class(self) -> Finding | None:
         """Return a finding if the trained model never answers a rare class."""
         x, ids = self._call.x, class_ids(self._call.y) if self._call.y is not None else None
-        if self._constants[0] is None or ids is None or not isinstance(x, np.ndarray):
+        if self._constants[0] is None or ids is None or not _is_array(x):
             return None
         if math.isnan(self._constants[0].accuracy) or self._broken is not None or not self._steps:
             return None
@@ -406,8 +407,11 @@ class Doctor(keras.callbacks.Callback):
 
 def _are_alike(x: Any, held: Any) -> bool:
     """Return whether both are arrays of examples of one shape."""
-    is_arrays = isinstance(x, np.ndarray) and isinstance(held, np.ndarray)
-    return is_arrays and len(held) > 1 and x.shape[1:] == held.shape[1:]
+    return _is_array(x) and _is_array(held) and len(held) > 1 and x.shape[1:] == held.shape[1:]
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray | ScaledArray)
 
 
 def _lacks_cause(record: Record, findings: Sequence[Finding]) -> bool:

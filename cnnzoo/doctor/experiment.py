@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import Pixels
 from cnnzoo.doctor.learning_rate import end_of, fall
 from cnnzoo.doctor.plan import one_loss
 from cnnzoo.doctor.record import Change, Optimizer
@@ -413,7 +414,7 @@ def repeat(batch: Batch, steps: int) -> list[Batch]:
 
 
 def batches_of(
-    x: Array, y: Array, size: int, steps: int, *, shuffle: bool = True, seed: int = 0
+    x: Pixels, y: Array, size: int, steps: int, *, shuffle: bool = True, seed: int = 0
 ) -> list[Batch]:
     """Return batches as ``fit`` takes them from arrays.
 
@@ -444,7 +445,9 @@ def batches_of(
         for start in range(0, len(x) - size + 1, size):
             chosen = order[start : start + size]
             batches.append((x[chosen], y[chosen]))
-    return batches[:steps]
+            if len(batches) == steps:
+                break
+    return batches
 
 
 def standardized(x: Array) -> Array:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import ScaledArray
 from cnnzoo.doctor.chance import Constant
 from cnnzoo.doctor.record import EarlyStop
 
@@ -172,12 +173,12 @@ def _is_arrays(data: Any) -> bool:
     """Return whether data are arrays in memory, which can be read again without a side effect."""
     parts = keras.tree.flatten(data) if data is not None else []
     return bool(parts) and all(
-        isinstance(part, np.ndarray)
+        isinstance(part, np.ndarray | ScaledArray)
         or (hasattr(part, "__array__") and hasattr(part, "__len__") and hasattr(part, "shape"))
         for part in parts
     )
 
 
 def _rows(array: Any, places: NDArray[np.int64]) -> NDArray[Any]:
-    rows: NDArray[Any] = np.asarray(array)[places]
+    rows: NDArray[Any] = (array if isinstance(array, ScaledArray) else np.asarray(array))[places]
     return rows.astype(keras.config.floatx()) if rows.dtype.kind == "f" else rows

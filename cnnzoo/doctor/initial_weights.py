@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from cnnzoo.data.scaling import in_parts
 from cnnzoo.doctor.architecture import SATURATING
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.finding import Finding
@@ -33,7 +34,7 @@ def check_initialization(plan: TrainingPlan) -> Iterator[Finding]:
     """Yield the findings about the initial weights."""
     equal = [*check_equal_weights(plan)]
     yield from equal
-    if np.isfinite(plan.x).all() and not equal:
+    if not equal and all(np.isfinite(part).all() for part in in_parts(plan.x)):
         yield from check_activations(plan)
 
 

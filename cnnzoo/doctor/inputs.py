@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import Pixels, in_parts
 from cnnzoo.doctor.codes import CODES
 from cnnzoo.doctor.copies import check_copies
 from cnnzoo.doctor.finding import Finding
@@ -61,7 +62,7 @@ def check_inputs(plan: TrainingPlan) -> Iterator[Finding]:
     yield from check_axes(plan)
 
 
-def sample(x: Array) -> Array:
+def sample(x: Pixels) -> Array:
     """Return up to `SAMPLE` examples, evenly spread over the data, as float64."""
     return x[:: max(1, len(x) // SAMPLE)][:SAMPLE].astype("float64")
 
@@ -80,9 +81,9 @@ def check_finite(plan: TrainingPlan) -> Iterator[Finding]:
     for name, array in arrays.items():
         if array is None or array.dtype.kind != "f":
             continue
-        finite = np.isfinite(array)
-        if finite.all():
+        if all(np.isfinite(part).all() for part in in_parts(array)):
             continue
+        finite = np.isfinite(array)
         rows = np.flatnonzero(~finite.reshape(len(array), -1).all(axis=1))
         count = int((~finite).sum())
         yield CODES["inputs-nonfinite"].finding(
@@ -202,7 +203,7 @@ def check_validation_scale(plan: TrainingPlan) -> Iterator[Finding]:
         yield found
 
 
-def scale_difference(x: Array, held: Array) -> Finding | None:
+def scale_difference(x: Pixels, held: Pixels) -> Finding | None:
     """Return a finding if two splits have another scale or place.
 
     Parameters
@@ -270,7 +271,7 @@ def check_axes(plan: TrainingPlan) -> Iterator[Finding]:
     _, *sides = x.shape
     channels_last = keras.config.image_data_format() == "channels_last"
     if not channels_last:
-        x = np.moveaxis(x, 1, -1)
+        x = np.moveaxis(np.asarray(x), 1, -1)
     elif sides[0] in (1, 3, 4) and sides[1] == sides[2] > sides[0] and plan.graph.weighted():
         yield code.finding(
             f"the examples have the shape {tuple(sides)}, with {sides[0]} channels first, and "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data, DataError
+from cnnzoo.data.scaling import Pixels, ScaledArray
 from cnnzoo.doctor.layer_calls import Head, LayerCalls, head_in
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
@@ -37,12 +38,12 @@ class Splits:
         Test examples and targets, which ``fit`` does not get; None if they are unknown.
     """
 
-    x: Array
+    x: Pixels
     y: Array
-    x_val: Array | None = None
+    x_val: Pixels | None = None
     y_val: Array | None = None
     split_off: bool = False
-    x_test: Array | None = None
+    x_test: Pixels | None = None
     y_test: Array | None = None
 
 
@@ -77,7 +78,7 @@ class TrainingPlan:
     toggles: frozenset[str] = frozenset()
 
     @property
-    def x(self) -> Array:
+    def x(self) -> Pixels:
         """Training examples."""
         return self.splits.x
 
@@ -370,7 +371,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2
 
 
-def _arrays(name: str, pair: Any) -> tuple[Array, Array]:
+def _arrays(name: str, pair: Any) -> tuple[Pixels, Array]:
     if not _is_pair(pair):
         is_stream = hasattr(pair, "__iter__") and not isinstance(pair, str | Mapping | np.ndarray)
         raise DataError(
@@ -386,7 +387,7 @@ def _arrays(name: str, pair: Any) -> tuple[Array, Array]:
                 f"`{name}`: expected one array as {label}; got {len(part)}. Models of several "
                 f"{kind} are not checked as a whole; give a model of one of them."
             )
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = x if isinstance(x, ScaledArray) else np.asarray(x), np.asarray(y)
     for label, array in (("x", x), ("y", y)):
         if array.dtype.kind not in "biuf":
             raise DataError(

@@ -22,6 +22,7 @@ from cnnzoo.engine.limits import Limits
 from cnnzoo.engine.resources import count_gpus, default_workers, find_gpus
 from cnnzoo.engine.shipping import ship, unpack
 from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.files import CACHE, cache_folder
 
 
 class Processes:
@@ -171,7 +172,8 @@ class _Worker:
     """A pool of one process, which starts with its first item and is replaced when it must be."""
 
     def __init__(self, limits: Limits, shipped: bytes, gpu: str | None) -> None:
-        self._limits, self._arguments = limits, (limits.log, gpu, shipped)
+        self._limits = limits
+        self._arguments = (limits.log, gpu, cache_folder().absolute(), shipped)
         self._pool: Any = None
         self._item_count = 0
 
@@ -220,7 +222,7 @@ class _Worker:
             self._pool = None
 
 
-def _prepare_worker(log: Path | None, gpu: str | None, shipped: bytes) -> None:
+def _prepare_worker(log: Path | None, gpu: str | None, cache: Path, shipped: bytes) -> None:
     """Set up a worker process.
 
     Parameters
@@ -230,6 +232,8 @@ def _prepare_worker(log: Path | None, gpu: str | None, shipped: bytes) -> None:
     gpu
         The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it; by default, it
         sees what that variable says.
+    cache
+        The cache folder of the caller, which may have changed since the forkserver started.
     shipped
         `WorkerSetup.prepare`, as `ship` packs it.
     """
@@ -241,6 +245,7 @@ def _prepare_worker(log: Path | None, gpu: str | None, shipped: bytes) -> None:
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ[CACHE] = str(cache)
     unpack(shipped)()
     gc.freeze()  # the objects of TensorFlow are never garbage, and take long to search
 

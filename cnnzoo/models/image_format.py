@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 
 def channels_first() -> bool:
@@ -12,8 +11,8 @@ def channels_first() -> bool:
     return bool(keras.config.image_data_format() == "channels_first")
 
 
-def oriented(x: NDArray[Any]) -> NDArray[Any]:
-    """Convert examples with channels last to Keras's image data format."""
+def oriented(x: Any) -> Any:
+    """Convert an array of examples with channels last to Keras's image data format."""
     return np.moveaxis(x, -1, 1) if channels_first() else x
 
 

@@ -74,13 +74,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def lock(path: Path) -> "filelock.BaseFileLock":
+def lock(path: Path, *, wait: bool = False) -> "filelock.BaseFileLock":
     """Lock a file for this process; the system releases it when the process ends.
 
     Parameters
     ----------
     path
         Lock file. It holds the process id of the last holder and stays in place.
+    wait
+        Whether to wait until no other process holds the lock.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def lock(path: Path) -> "filelock.BaseFileLock":
     Raises
     ------
     LockedError
-        If another process holds the lock.
+        If another process holds the lock and `wait` is false.
     OSError
         If the file cannot be written.
     """
@@ -100,7 +102,7 @@ def lock(path: Path) -> "filelock.BaseFileLock":
     path.touch(mode=0o644)  # raises OSError where filelock 4.3.1 reports a held lock
     acquired = filelock.FileLock(path, mode=0o644, thread_local=False)
     try:
-        acquired.acquire(blocking=False)
+        acquired.acquire(blocking=wait)
     except filelock.Timeout:
         holder = ""
         with suppress(OSError):

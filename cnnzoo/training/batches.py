@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data
-from cnnzoo.models.image_format import channels_first, oriented
+from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, map_of
+from cnnzoo.models.image_format import channels_first
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.training.augmentation import Augmenter
 from cnnzoo.training.class_weights import example_weights
@@ -42,8 +44,53 @@ class EpochSetter(keras.callbacks.Callback):
         self._epoch.assign(epoch + 1)
 
 
+ALIGNMENT = 64
+"""Bytes to which TensorFlow aligns memory; a .npy file pads its header to this."""
+
+
+class BatchReader:
+    """Reads batches of examples inside TensorFlow, and normalizes them as `ScaledArray` does.
+
+    The pixels of a private memory map are not copied: batches are read from the file.
+
+    Parameters
+    ----------
+    x
+        Examples of a split.
+    """
+
+    def __init__(self, x: Pixels) -> None:
+        import tensorflow as tf
+
+        if not isinstance(x, ScaledArray):
+            x = ScaledArray(x, np.arange(len(x)), Scaling.identity(x.shape[-1]))
+        # the whole map, because it is aligned and its parts may not be
+        stored, first = map_of(x.stored)
+        stored = np.ascontiguousarray(stored)
+        shared = stored.flags.writeable and stored.ctypes.data % ALIGNMENT == 0
+        with tf.device("CPU"):
+            self._places = tf.constant(x.places + first)
+            self._stored = (
+                tf.experimental.dlpack.from_dlpack(stored.__dlpack__())
+                if shared
+                else tf.constant(stored)
+            )
+            # tensors, because TensorFlow may multiply by the inverse of a constant
+            self._steps = [(getattr(tf, name), tf.constant(by)) for name, by in x.scaling.steps]
+
+    def __call__(self, index: Any) -> Any:
+        """Return the float32 examples at places in the split."""
+        import tensorflow as tf
+
+        stored = tf.gather(self._stored, tf.gather(self._places, index))
+        batch = tf.cast(stored, tf.float32)
+        for step, by in self._steps:
+            batch = step(batch, by)
+        return batch
+
+
 def batch_stream(
-    x: NDArray[Any],
+    x: Pixels,
     y: NDArray[Any],
     data: Data,
     recipe: Recipe,
@@ -74,8 +121,9 @@ def batch_stream(
     import tensorflow as tf
 
     with tf.device("CPU"):
-        inputs, targets = tf.constant(x), tf.constant(y)
+        targets = tf.constant(y)
         epoch = tf.Variable(1)
+    read = BatchReader(x)
 
     def order(_: Any) -> Any:
         # stateless, because TensorFlow mixes its global seed into the seed of a shuffled dataset
@@ -89,7 +137,7 @@ def batch_stream(
         .flat_map(order)
         .batch(recipe.batch_size)
         .apply(tf.data.experimental.assert_cardinality(steps))
-        .map(lambda index: (tf.gather(inputs, index), tf.gather(targets, index)))
+        .map(lambda index: (read(index), tf.gather(targets, index)))
     )
     start_augmentation: Callable[[], None] = _do_nothing
     if recipe.augment != "none":
@@ -97,8 +145,7 @@ def batch_stream(
         augment = Augmenter(recipe.augment, data.info, seed)
         batches, start_augmentation = batches.map(augment), augment.start
     if channels_first():
-        axes = (0, x.ndim - 1, *range(1, x.ndim - 1))
-        batches = batches.map(lambda images, labels: (tf.transpose(images, axes), labels))
+        batches = batches.map(_channels_first)
     if weights is not None:
         batches = batches.map(
             lambda images, labels: (images, labels, example_weights(labels, weights))
@@ -113,7 +160,7 @@ def _do_nothing() -> None:
     pass
 
 
-def validation_stream(x: NDArray[Any], y: NDArray[Any], batch_size: int) -> Any:
+def validation_stream(x: Pixels, y: NDArray[Any], batch_size: int) -> Any:
     """Return the stream of validation batches, in order and unchanged.
 
     Returns
@@ -124,8 +171,23 @@ def validation_stream(x: NDArray[Any], y: NDArray[Any], batch_size: int) -> Any:
     import tensorflow as tf
 
     with tf.device("CPU"):
-        pairs = tf.data.Dataset.from_tensor_slices((oriented(x), y))
-    return _unoptimized(pairs.batch(batch_size))
+        targets = tf.constant(y)
+    read = BatchReader(x)
+    batches = (
+        tf.data.Dataset.range(len(x))
+        .batch(batch_size)
+        .map(lambda index: (read(index), tf.gather(targets, index)))
+    )
+    if channels_first():
+        batches = batches.map(_channels_first)
+    return _unoptimized(batches)
+
+
+def _channels_first(images: Any, targets: Any) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    axes = (0, len(images.shape) - 1, *range(1, len(images.shape) - 1))
+    return tf.transpose(images, axes), targets
 
 
 def _unoptimized(dataset: Any) -> Any:

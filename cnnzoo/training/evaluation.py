@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.data.scaling import Pixels
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.losses import LabelError
@@ -43,7 +44,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     model: keras.Model,
-    x: NDArray[Any],
+    x: Pixels,
     labels: NDArray[Any],
     metrics: Any = (),
     class_names: Sequence[str] = (),
@@ -95,7 +96,7 @@ def evaluate(
 
 def evaluate_each(
     model: keras.Model,
-    x: NDArray[Any],
+    x: Pixels,
     labels: NDArray[Any],
     *,
     outcomes: bool = False,
@@ -178,7 +179,7 @@ def evaluate_each(
     return Evaluation(measured, each, notes)
 
 
-def _keras_loss(model: keras.Model, x: NDArray[Any], targets: NDArray[Any]) -> float:
+def _keras_loss(model: keras.Model, x: Pixels, targets: NDArray[Any]) -> float:
     """Return the loss that Keras evaluates, without penalties."""
     without = WithoutPenalties(model)
     stream = validation_stream(x, targets, PREDICTION_BATCH)
@@ -207,7 +208,7 @@ def minority_classes(labels: NDArray[Any], classes: int) -> list[int]:
     return [int(rare) for rare in np.flatnonzero(2 * counts < counts.max())]
 
 
-def _predict(model: keras.Model, x: NDArray[Any]) -> NDArray[np.float32]:
+def _predict(model: keras.Model, x: Pixels) -> NDArray[np.float32]:
     """Return the model's outputs in inference mode.
 
     The last batch is padded to full size, because Keras would trace the model again for it.

@@ -351,7 +351,7 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
     levels = tuple(toggle.check(value, owner_of(toggle.name, owner)) for value in wanted)
     if ranged and isinstance(wanted, tuple) and len(levels) == 2:
         low, high = levels
-        if not low < high:  # type: ignore[operator]
+        if str in (type(low), type(high)) or not low < high:  # type: ignore[operator]
             raise ToggleError(
                 f"`{toggle.name}` in `search` of `{owner}`: expected (low, high) with low < high; "
                 f"got {wanted!r}."

@@ -11,6 +11,9 @@ from typing import Any
 import keras_tuner
 
 from cnnzoo.data import Data
+from cnnzoo.data.given import GivenData
+from cnnzoo.data.load import open_data
+from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.doctor.trial_doctor import doctor_of, doubtful_metric, findings_of_trial
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, fix_arithmetic
@@ -25,10 +28,6 @@ from cnnzoo.training.warm import WarmModels
 from cnnzoo.tuning.hypermodel import REFUSALS, ZooHyperModel, make_hypermodel
 from cnnzoo.tuning.records import OWN, Execution, Objective, TrialStatus
 from cnnzoo.tuning.space import Space
-
-KEPT_BYTES = 2**29
-"""Bytes of data sets that are kept in memory besides the last one. There is one data set for each
-seed and each combination of data toggles."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,20 @@ class Plan:
     directory: Path
     checkpoints: bool = False
     metrics: tuple[str, ...] = ()
+
+    def for_workers(self) -> "Plan":
+        """Return the plan with arrays or loaded data kept in the cache folder, by their name.
+
+        Raises
+        ------
+        DataError
+            If they cannot be kept.
+        """
+        if isinstance(self.data, str):
+            return self
+        given = GivenData(open_data(self.data))
+        given.keep()
+        return replace(self, data=str(given))
 
 
 @dataclass(frozen=True)
@@ -133,25 +146,13 @@ class Trainer:
         self.hypermodel, self.source, self.objective = hypermodel, source, objective
         self.metrics = metrics
         import_metrics(metrics)
-        self._data_sets: dict[Any, Data] = {}
+        self._loader = Loader()
         self._warm = WarmModels()
 
     def load(self, levels: Mapping[str, Level], seed: int) -> Data:
         """Load the data with the levels of its toggles, or return it from memory."""
-        if isinstance(self.source, Data):
-            return self.source
         space = self.hypermodel.space
-        key = (seed, tuple(space.chosen(space.data, levels).items()))
-        data = self._data_sets.pop(key, None)
-        if data is None:
-            kept_bytes = sum(map(_bytes_of, self._data_sets.values()))
-            while (
-                kept_bytes > KEPT_BYTES
-            ):  # forget the least recently used, before the next is read
-                kept_bytes -= _bytes_of(self._data_sets.pop(next(iter(self._data_sets))))
-            data = self.hypermodel.load(self.source, levels, seed)
-        self._data_sets[key] = data
-        return data
+        return self._loader.load(self.source, seed, space.chosen(space.data, levels))
 
     def run(self, run: SeedRun) -> SeedResult:
         """Train one configuration with one seed.
@@ -267,12 +268,6 @@ class Trainer:
             seed,
             keep=self.hypermodel.builder.reusable,
         )
-
-
-def _bytes_of(data: Data) -> int:
-    return sum(
-        array.nbytes for split in (data.train, data.validation, data.test) for array in split
-    )
 
 
 _trainers: list[Trainer] = []

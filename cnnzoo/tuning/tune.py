@@ -145,6 +145,8 @@ def tune(
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
     if workers > 1:
         preload(PRELOADED)  # while this process imports Keras too
+    from cnnzoo.data.load import open_data
+    from cnnzoo.data.sources import full_spec
     from cnnzoo.runtime.determinism import fix_arithmetic
     from cnnzoo.runtime.isolation import isolated
     from cnnzoo.training.given_metrics import check_requested
@@ -166,8 +168,11 @@ def tune(
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
-    trainer = Trainer(hypermodel, data, "", texts)
-    loaded = _load_data(trainer, data, seed)
+    source = full_spec(data)
+    if not isinstance(source, str):
+        source = open_data(source)  # once: it may be a generator
+    trainer = Trainer(hypermodel, source, "", texts)
+    loaded = _load_data(trainer, source, seed)
     info = loaded.info
     check_requested(texts, info.classes, info.class_names, info.name)
     with isolated() as changed_state:
@@ -178,7 +183,7 @@ def tune(
         model=hypermodel.model,
         space=hypermodel.space,
         recipe=hypermodel.recipe,
-        data=data,
+        data=source,
         objective=goal,
         seeds=tuple(range(seed, seed + seeds)),
         directory=place,
@@ -225,7 +230,7 @@ def _search(
     log = plan.directory / "workers.log"
     setup = WorkerSetup(
         preload=PRELOADED,
-        prepare=partial(prepare_worker, plan) if is_parallel else do_nothing,
+        prepare=partial(prepare_worker, plan.for_workers()) if is_parallel else do_nothing,
         changed_state=attrgetter("changed_state"),
     )
     with (

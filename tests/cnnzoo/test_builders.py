@@ -151,7 +151,7 @@ def test_toggles_are_those_that_a_study_sees(model):
 
 def test_toggles_of_what_trains_and_loads():
     assert [*cnnzoo.toggles(cnnzoo.Recipe)][:2] == ["epochs", "batch_size"]
-    assert [*cnnzoo.toggles(cnnzoo.load_data)][:2] == ["normalize", "train_size"]
+    assert [*cnnzoo.toggles(cnnzoo.load_data)][:2] == ["image_size", "interpolation"]
 
 
 def test_partial_of_a_typed_function_keeps_its_types():
@@ -511,8 +511,8 @@ def test_unknown_toggle_of_a_model():
         "`unit`: expected a toggle of `helpers.stub_builders:typed`, its recipe or its "
         "data; did you mean "
         "`units`? Toggles of the model: units, rate, wide, kind; of the recipe: epochs, "
-        "batch_size, schedule, augment, class_weight, early_stopping; of the data: normalize, "
-        "train_size, label_noise, target_outliers, imbalance."
+        "batch_size, schedule, augment, class_weight, early_stopping; of the data: image_size, "
+        "interpolation, skip_bad, normalize, train_size, label_noise, target_outliers, imbalance."
     )
 
 

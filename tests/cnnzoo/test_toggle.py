@@ -268,3 +268,19 @@ def test_the_nearest_known_name_is_offered():
     assert did_you_mean("batchnorm", ["batch_norm", "vgg"]) == "; did you mean `batch_norm`?"
     assert did_you_mean("xyz", ["batch_norm", "vgg"]) == "."
     assert did_you_mean("xyz", []) == "."
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [(0, 0), (48, 48), ((48, 64), "48x64"), ([48, 48], 48), ("48x64", "48x64"), ("48x48", 48)],
+)
+def test_two_numbers_become_one_level(value, level):
+    toggle = Toggle("sides", low=0, high=99, paired=True, name="image_size", type=int)
+    assert toggle.check(value, "load_data") == level
+    assert toggle.parse(str(level), "load_data") == level
+    for wrong in ((0, 4), (4, 100), "4x", "4x5x6", "-4x5", (4, 5, 6), (4.0, 5), (True, 4), "x" * 9):
+        with pytest.raises(ToggleError) as caught:
+            toggle.check(wrong, "load_data")
+        assert "must be a whole number from 0 to 99, or two from 1 joined by 'x'; got" in str(
+            caught.value
+        )

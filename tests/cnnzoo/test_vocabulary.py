@@ -20,7 +20,8 @@ GROUPS = {
     "pool_size activation normalization norm_momentum norm_position skip dropout weight_decay "
     "kernel_initializer head loss label_smoothing optimizer learning_rate",
     "recipe": "epochs batch_size schedule augment class_weight early_stopping",
-    "data": "normalize train_size label_noise target_outliers imbalance",
+    "data": "normalize train_size label_noise target_outliers imbalance image_size interpolation "
+    "skip_bad",
 }
 
 
@@ -133,6 +134,12 @@ def test_loss_options_are_available_as_in_keras(toggle, option):
 
     takes = [name for name, choice in LOSSES.items() if option in choice.make().get_config()]
     assert sorted(ALIASES[toggle].when[1]) == sorted(takes)
+
+
+def test_interpolations_are_those_of_resizing():
+    from cnnzoo.data.resizing import KERNELS
+
+    assert {*KERNELS, "nearest", "area"} == {*ALIASES["Interpolation"].levels}
 
 
 def test_activations_and_initializers_have_the_names_of_keras():

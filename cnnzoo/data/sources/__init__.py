@@ -1,11 +1,11 @@
-"""The sources of data: a packaged name, a prefix with a name or path, or arrays."""
+"""The sources of data: a packaged name, a prefix with a name or path, arrays or streams."""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from cnnzoo.data.dataset import DataError
-from cnnzoo.data.source import Source
+from cnnzoo.data.source import Reading, Source, existing_path
 from cnnzoo.data.sources.arrays import from_arrays, from_npz
 from cnnzoo.data.sources.folder import from_folder
 from cnnzoo.data.sources.packaged import digits, mnist1d, mnist5k, rotation
@@ -16,7 +16,7 @@ from cnnzoo.toggle import did_you_mean, listed
 class DataSource(Protocol):
     """Loads data from the part of a spec after its prefix: a name or a path."""
 
-    def __call__(self, name: str, /) -> Source:
+    def __call__(self, name: str, reading: Reading, /) -> Source:
         """Return the data unchecked, or raise DataError."""
 
 
@@ -47,7 +47,38 @@ def list_data() -> list[str]:
     return list(PACKAGED)
 
 
-def open_source(spec: object) -> Source:
+def full_spec(spec: object) -> object:
+    """Return the spec of a path with its prefix, and any other spec unchanged.
+
+    Parameters
+    ----------
+    spec
+        Anything that `load_data` takes. An existing folder is a folder of images, and an existing
+        file an archive. Names of packaged data take precedence; write ``./digits`` for a folder.
+
+    Raises
+    ------
+    DataError
+        If a path does not exist.
+
+    Examples
+    --------
+    >>> full_spec("digits"), full_spec("."), full_spec("tfds:mnist")
+    ('digits', 'folder:.', 'tfds:mnist')
+    """
+    if not isinstance(spec, str | os.PathLike):
+        return spec
+    is_path, text = not isinstance(spec, str), os.fsdecode(spec)
+    if not is_path and (text in PACKAGED or text.partition(":")[0] in PREFIXES):
+        return text
+    path = os.path.expanduser(text)  # noqa: PTH111 # which takes any text
+    looks_like_path = is_path or (text.startswith((".", "~", os.sep)) and ":" not in text)
+    if not os.path.exists(path) and not looks_like_path:  # noqa: PTH110
+        return text
+    return f"{'folder' if existing_path(text, text).is_dir() else 'npz'}:{text}"
+
+
+def open_source(spec: object, reading: Reading) -> Source:
     """Open the source that a spec names, without checks.
 
     Raises
@@ -55,19 +86,17 @@ def open_source(spec: object) -> Source:
     DataError
         If the name is unknown, or the source cannot be read.
     """
+    spec = full_spec(spec)
     if not isinstance(spec, str):
-        return from_arrays(spec)
+        return from_arrays(spec, reading)
     if spec in PACKAGED:
         return PACKAGED[spec]()
     prefix, colon, rest = spec.partition(":")
     if colon and prefix in PREFIXES:
-        return PREFIXES[prefix][1](rest)
+        return PREFIXES[prefix][1](rest, reading)
     prefixed = [f"{prefix}:{rest}" for prefix, (rest, _) in PREFIXES.items()]
     near = did_you_mean(prefix, PREFIXES if colon else PACKAGED, "'")
-    path = os.path.expanduser(spec)  # noqa: PTH111 # which takes any text
-    if not colon and os.path.exists(path):  # noqa: PTH110
-        near = f"; did you mean '{'folder' if os.path.isdir(path) else 'npz'}:{spec}'?"  # noqa: PTH112
     raise DataError(
-        f"`data`: expected {listed(PACKAGED)}, {listed(prefixed)} or arrays (x, y); "
-        f"got {spec!r}{near}"
+        f"`data`: expected {listed(PACKAGED)}, {listed(prefixed)}, an existing path or arrays "
+        f"(x, y); got {spec!r}{near}"
     )

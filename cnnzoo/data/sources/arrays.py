@@ -1,5 +1,6 @@
-"""Arrays: (x, y), one pair per split, or an .npz archive."""
+"""Arrays: (x, y), one pair per split, a stream of batches, or an .npz archive."""
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -7,34 +8,88 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.dataset import DataError
-from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, existing_path, split_of
+from cnnzoo.data.resizing import resized_note
+from cnnzoo.data.source import (
+    SPLIT_NAMES,
+    SPLITS,
+    Reading,
+    Source,
+    by_split,
+    existing_path,
+    split_of,
+)
+from cnnzoo.data.sources.streams import Paired, is_stream, read_stream
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.toggle import did_you_mean, listed
 
+ARRAYS, STREAM = "arrays", "stream"
+"""Names of sources that are given as objects."""
 
-def from_arrays(spec: object, name: str = "arrays") -> Source:
-    """Return the source of a tuple (x, y), a mapping of splits to tuples, or two tuples.
 
-    Two tuples are the train and test pairs that ``keras.datasets`` loads.
+def from_arrays(spec: object, reading: Reading) -> Source:
+    """Return the source of arrays or streams: one for all splits, several, or a mapping of splits.
+
+    Two tuples of arrays are the train and test pairs that ``keras.datasets`` loads. Two streams
+    are train and validation, as ``keras.utils.image_dataset_from_directory`` returns them, and a
+    third is test.
 
     Raises
     ------
     DataError
-        If `spec` is none of these, or lacks train.
+        If `spec` is none of these, lacks train, or has an unreadable stream.
     """
     if _is_two_pairs(spec):
         spec = dict(zip(("train", "test"), spec, strict=True))  # type: ignore[call-overload]
+    elif isinstance(spec, tuple | list) and 2 <= len(spec) <= 3 and all(map(is_stream, spec)):
+        spec = dict(zip(SPLITS, spec, strict=False))
     if not isinstance(spec, Mapping):
-        return Source(name, {"train": _pair(spec, "`data`")})
+        return _source({"train": spec}, {"train": "`data`"}, reading)
     for part in spec:
         if split_of(str(part)) is None:
             near = did_you_mean(str(part), SPLIT_NAMES, "'")
-            raise DataError(f"{name!r} has no split {part!r}{near} The splits: {listed(SPLITS)}.")
-    keys = by_split(spec, name)
+            raise DataError(f"{ARRAYS!r} has no split {part!r}{near} The splits: {listed(SPLITS)}.")
+    keys = by_split(spec, ARRAYS)
     if "train" not in keys:
-        raise DataError(f"{name!r} needs a split 'train'; got {listed(spec) or 'none'}.")
+        raise DataError(f"{ARRAYS!r} needs a split 'train'; got {listed(spec) or 'none'}.")
+    return _source(
+        {part: spec[key] for part, key in keys.items()},
+        {part: f"The split {key!r}" for part, key in keys.items()},
+        reading,
+    )
+
+
+def _source(given: Mapping[str, object], words: Mapping[str, str], reading: Reading) -> Source:
+    """Return the source of an (x, y) or a stream for each part."""
+    parts = {part: _pair_or_stream(value, words[part]) for part, value in given.items()}
+    if not any(map(is_stream, parts.values())):
+        return Source(ARRAYS, parts)
+    streamed = {
+        part: read_stream(
+            value if is_stream(value) else Paired(*value),
+            words[part],
+            STREAM,
+            reading.resize,
+        )
+        for part, value in parts.items()
+    }
+    names = streamed["train"].class_names
+    for part, content in streamed.items():
+        if content.class_names not in ((), names):
+            raise DataError(
+                f"{words[part]}: expected the classes of train, {listed(names) or 'none'}; got "
+                f"{listed(content.class_names)}."
+            )
+    digest = hashlib.sha256(repr(names).encode())
+    for part, content in sorted(streamed.items()):
+        digest.update(part.encode() + b"".join(content.digests))
+    sizes = {size for content in streamed.values() for size in content.sizes}
+    note = resized_note(sizes, reading.resize)
     return Source(
-        name, {part: _pair(spec[key], f"The split {key!r}") for part, key in keys.items()}
+        STREAM,
+        {part: (content.x, content.y) for part, content in streamed.items()},
+        names,
+        notes=(note,) if note else (),
+        fingerprint=digest.hexdigest(),
     )
 
 
@@ -48,15 +103,21 @@ def _is_two_pairs(spec: object) -> bool:
     )
 
 
-def _pair(pair: object, what: str) -> tuple[object, object]:
-    if isinstance(pair, tuple) and len(pair) == 2:
-        return pair
-    got = type(pair).__name__ + (f" of {len(pair)}" if isinstance(pair, tuple | list) else "")
+def _pair_or_stream(value: object, what: str) -> Any:
+    """Return (x, y), or the stream if it is one or if the images are of several sizes."""
+    if is_stream(value):
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        x, y = value
+        shapes = {getattr(image, "shape", ()) for image in x} if isinstance(x, list) else ()
+        return Paired(x, y) if len(shapes) > 1 and () not in shapes else value
+    got = type(value).__name__ + (f" of {len(value)}" if isinstance(value, tuple | list) else "")
     raise DataError(
-        f"{what}: expected a name, a tuple (x, y), a tuple of two of these for train and test, or "
-        f"a mapping of splits to them; got {got}."
+        f"{what}: expected a name, a path, a tuple (x, y), a tuple of two of these for train and "
+        f"test, a stream of batches, or a mapping of splits to them; got {got}. A list of batches "
+        "is a stream as iter(batches)."
         if what == "`data`"
-        else f"{what}: expected a tuple (x, y); got {got}."
+        else f"{what}: expected a tuple (x, y) or a stream of batches; got {got}."
     )
 
 
@@ -66,7 +127,7 @@ KIND = "kind"
 """Key of a text in the archive: the `kind` of `load_data`."""
 
 
-def from_npz(path: str) -> Source:
+def from_npz(path: str, reading: Reading) -> Source:  # noqa: ARG001 # arrays are resized later
     """Read an ``.npz`` file; arrays of Python objects, which would be unpickled, are refused.
 
     Raises

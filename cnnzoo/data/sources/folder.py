@@ -1,20 +1,30 @@
 """Folders of images, one folder per class."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 
-import numpy as np
-
-from cnnzoo.data.dataset import DataError
-from cnnzoo.data.source import SPLIT_NAMES, SPLITS, Source, by_split, existing_path, split_of
-from cnnzoo.data.sources.image_files import OTHER_IMAGES, SUFFIXES, is_image, read_images
+from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.decoded import opened_once, version_of
+from cnnzoo.data.decoding import Bad, Decoding, first_of, gather
+from cnnzoo.data.resizing import refuse_sizes
+from cnnzoo.data.source import (
+    SPLIT_NAMES,
+    SPLITS,
+    Reading,
+    Source,
+    by_split,
+    existing_path,
+    split_of,
+)
+from cnnzoo.data.sources.image_files import SUFFIXES, BadImageError, is_image, read_image, shape_of
 from cnnzoo.toggle import did_you_mean, listed
 
-NAMED = 3
-"""Largest number of files or folders that a note or an error names."""
 
-
-def from_folder(path: str) -> Source:
+def from_folder(path: str, reading: Reading) -> Source:
     """Read class folders, or such folders inside ``train/``, ``test/`` and ``validation/``.
 
     The images of a class may lie in subfolders of its folder. Files that are left out, such as
@@ -23,13 +33,20 @@ def from_folder(path: str) -> Source:
     Raises
     ------
     DataError
-        If a class folder is empty, an image cannot be read, images differ in size, splits differ
-        in classes, or the meaning of a folder is ambiguous.
+        If a class folder is empty, an image cannot be used and is not to be left out, images
+        differ in size and are not to be resized, splits differ in classes, or the meaning of a
+        folder is ambiguous.
     """
     name = f"folder:{path}"
     root = existing_path(path, name)
     if not root.is_dir():
         raise DataError(f"{name!r}: expected a folder of class folders; got a file.")
+    packages = [version(package) for package in ("numpy", "pillow")]
+    settings = ("folder", *packages, version_of(__name__), repr(reading))
+    return opened_once(root, name, settings, lambda: _read(root, name, reading, settings))
+
+
+def _read(root: Path, name: str, reading: Reading, settings: tuple[str, ...]) -> Source:
     parts = _part_folders(root, name)
     for folder in parts.values():
         _check_class_folders(folder, name)
@@ -37,20 +54,59 @@ def from_folder(path: str) -> Source:
     classes = list(files["train"])
     for part, found in files.items():
         _check_same_classes(classes, list(found), f"{name!r} ({part})")
+    decoding, grey = _decoding(files, root, name, reading)
     every = [file for found in files.values() for paths in found.values() for file in paths]
-    pixels = read_images(every, root, name)
-    labels = {
-        part: np.repeat(np.arange(len(classes)), [len(paths) for paths in found.values()])
-        for part, found in files.items()
-    }
-    ends = np.cumsum([len(y) for y in labels.values()])[:-1]
-    x = dict(zip(labels, np.split(pixels, ends), strict=True))
+    x, y = gather(decoding, every, (*settings, str(root.absolute())))
     return Source(
         name,
-        {part: (x[part], y) for part, y in labels.items()},
+        {part: (x[part], y[part]) for part in parts},
         tuple(classes),
         kind="images",
-        notes=_notes(root, list(parts.values()), set(every)),
+        notes=(*_notes(root, list(parts.values()), set(every)), *grey, *decoding.notes),
+        fingerprint=decoding.fingerprint,
+    )
+
+
+def _decoding(
+    files: Mapping[str, Mapping[str, list[Path]]], root: Path, name: str, reading: Reading
+) -> tuple[Decoding, tuple[str, ...]]:
+    """Return the decoding of files by part and class, and a note on grey images among others.
+
+    The beginning of each file is read first, because images of several sizes should be refused
+    before any is decoded.
+    """
+    bad: dict[Path, str] = {}
+    shapes: list[tuple[int, int, int]] = []
+    for file in (file for found in files.values() for paths in found.values() for file in paths):
+        try:
+            shapes.append(shape_of(file))
+        except BadImageError as error:
+            bad[file] = str(error)
+    sizes = Counter(shape[:2] for shape in shapes)
+    if len(sizes) > 1 and reading.resize is None:
+        raise refuse_sizes(name, sizes)
+    counts = Counter(shape[2] for shape in shapes)
+    channels = max(counts, default=1)
+
+    def decoder(found: Mapping[str, list[Path]]) -> Iterator[tuple[Array | Bad, int]]:
+        for label, paths in enumerate(found.values()):
+            for file in paths:
+                try:
+                    if file in bad:
+                        yield Bad(str(file.relative_to(root)), bad[file]), label
+                    else:
+                        yield read_image(file, channels), label
+                except BadImageError as error:
+                    yield Bad(str(file.relative_to(root)), str(error)), label
+
+    parts = {
+        part: (sum(map(len, found.values())), partial(decoder, found))
+        for part, found in files.items()
+    }
+    grey = f"grey images that got three equal channels: {counts[1]:,} of {len(shapes):,}"
+    return (
+        Decoding(name, tuple(files["train"]), parts, reading),
+        (grey,) if len(counts) > 1 else (),
     )
 
 
@@ -102,9 +158,9 @@ def _check_classes(folders: Mapping[str, Path], inside: Mapping[str, list[str]],
     direct = any(is_image(file) for key in inside for file in folders[key].iterdir())
     if len(inside) > 1 and len(common) > 1 and not direct:
         raise DataError(
-            f"The folders {_first([*inside])} of {name!r} hold the same folders, {_first(common)}, "
-            "so they may be splits or classes. Name splits train/, validation/ and test/; move "
-            "classes into a folder train/."
+            f"The folders {first_of(inside)} of {name!r} hold the same folders, "
+            f"{first_of(common)}, so they may be splits or classes. Name splits train/, "
+            "validation/ and test/; move classes into a folder train/."
         )
 
 
@@ -120,7 +176,7 @@ def _check_class_folders(folder: Path, name: str) -> None:
     if len(found) == 1 and len(inner) > 1:
         raise DataError(
             f"{name!r} has a single class, {found[0].name!r}, which holds the folders "
-            f"{_first(inner)}; if these are the classes or the splits, move them a level up."
+            f"{first_of(inner)}; if these are the classes or the splits, move them a level up."
         )
 
 
@@ -142,12 +198,6 @@ def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
     for class_folder in _folders(folder):
         found = list(_files_in(class_folder, name))
         images = [file for file in found if is_image(file)]
-        unread = [file for file in found if file.suffix.lower() in OTHER_IMAGES]
-        if unread:
-            raise DataError(
-                f"The image {str(unread[0])!r} of {name!r} is in a format that is not read "
-                f"({len(unread)} in its class folder). Convert it to PNG."
-            )
         if not images:
             others = f"{len(found):,} other file{'s' * (len(found) != 1)}"
             raise DataError(
@@ -161,7 +211,7 @@ def _class_files(folder: Path, name: str) -> dict[str, list[Path]]:
 def _files_in(folder: Path, name: str, above: tuple[Path, ...] = ()) -> Iterator[Path]:
     """Yield all files below a folder in sorted order, without hidden files; links are followed."""
     above = (*above, folder.resolve())
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir(), key=attrgetter("name")):  # faster than by path
         if _is_hidden(entry):
             continue
         if entry.is_dir():
@@ -171,12 +221,8 @@ def _files_in(folder: Path, name: str, above: tuple[Path, ...] = ()) -> Iterator
                     "remove it."
                 )
             yield from _files_in(entry, name, above)
-        elif entry.is_file():
+        elif entry.is_file() or is_image(entry):  # a broken link to an image is a bad image
             yield entry
-        elif is_image(entry):
-            raise DataError(
-                f"The image {str(entry)!r} of {name!r} is a link to a file that does not exist."
-            )
 
 
 def _check_same_classes(train: list[str], found: list[str], where: str) -> None:
@@ -201,28 +247,23 @@ def _notes(root: Path, parts: Collection[Path], read: Collection[Path]) -> tuple
         elif entry not in read:
             (images if is_image(entry) else others).append(entry)
     reasons = {
-        "hidden files": hidden,
-        "files that are not images": others,
-        "images outside the class folders": images,
-        "folders that are not splits": unread,
+        "hidden files": [str(path.relative_to(root)) for path in hidden],
+        "files that are not images": [str(path.relative_to(root)) for path in others],
+        "images outside the class folders": [str(path.relative_to(root)) for path in images],
+        "folders that are not splits": [str(path.relative_to(root)) for path in unread],
     }
     return tuple(
-        f"{what} left out: {len(paths)} ({_first([str(path.relative_to(root)) for path in paths])})"
-        for what, paths in reasons.items()
-        if paths
+        f"{what} left out: {len(names)} ({first_of(names)})"
+        for what, names in reasons.items()
+        if names
     )
 
 
 def _entries(folder: Path, excluded: Collection[Path] = ()) -> Iterator[Path]:
     """Yield all files and hidden folders below a folder, without their content or `excluded`."""
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir(), key=attrgetter("name")):  # faster than by path
         if entry.is_dir() and not _is_hidden(entry):
             if entry not in excluded:
                 yield from _entries(entry)
         else:
             yield entry
-
-
-def _first(names: list[str]) -> str:
-    """Return the first names of a list that may be long."""
-    return listed(names[:NAMED]) + ", ..." * (len(names) > NAMED)

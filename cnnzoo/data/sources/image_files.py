@@ -1,11 +1,13 @@
-"""Image files: supported formats, and their pixels as one array."""
+"""Image files: supported formats, their shapes and their pixels."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.dataset import Array
 
 SUFFIXES = (
     ".bmp",
@@ -24,7 +26,7 @@ SUFFIXES = (
 """Suffixes of the files that are read as images, in any letter case."""
 
 OTHER_IMAGES = (".avif", ".dcm", ".exr", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga")
-"""Suffixes of unsupported image formats. They are refused; a class would lose examples."""
+"""Suffixes of unsupported image formats. They are bad images; a class would lose examples."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
@@ -33,62 +35,76 @@ ANIMATED = ("GIF", "TIFF", "WEBP")
 
 
 def is_image(file: Path) -> bool:
-    """Return whether a file is read as an image, by its suffix."""
-    return file.suffix.lower() in SUFFIXES
+    """Return whether a file is an image, by its suffix; not all can be read."""
+    return file.suffix.lower() in (*SUFFIXES, *OTHER_IMAGES)
 
 
-def read_images(files: list[Path], root: Path, name: str) -> Array:
-    """Return all images as one uint8 array (n, height, width, channels).
+class BadImageError(ValueError):
+    """Raised for an image that cannot be used. The message is the end of a sentence."""
 
-    Grey images have one channel and all others three. If both occur, grey images get three equal
-    channels. Transparency is dropped.
+
+def shape_of(file: Path) -> tuple[int, int, int]:
+    """Return height, width and channels of an image, from the beginning of its file.
+
+    Grey images have one channel and all others three. Transparency is not counted.
 
     Raises
     ------
-    DataError
-        If an image cannot be read, or images differ in size.
+    BadImageError
+        If the image cannot be used.
     """
-    images = [_read_image(files[0], name)]
-    for file in files[1:]:
-        images.append(_read_image(file, name))
-        if images[-1].shape[:2] != images[0].shape[:2]:
-            (h0, w0), (h, w) = images[0].shape[:2], images[-1].shape[:2]
-            raise DataError(
-                f"The images of {name!r} differ in size: {str(files[0].relative_to(root))!r} is "
-                f"{w0}x{h0} pixels, {str(file.relative_to(root))!r} is {w}x{h}. "
-                "Resize them to one size."
-            )
-    channels = max(image.shape[2] for image in images)
-    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+    with _opened(file) as image:
+        return image.height, image.width, 1 if _mode(image.mode) == "L" else 3
 
 
-def _read_image(file: Path, name: str) -> Array:
-    from PIL import Image
+def read_image(file: Path, channels: int) -> Array:
+    """Return an image as uint8 (height, width, channels).
 
+    Parameters
+    ----------
+    file
+        The file.
+    channels
+        Number of channels; three of a grey image are equal.
+
+    Raises
+    ------
+    BadImageError
+        If the image cannot be used.
+    """
+    with _opened(file) as image:
+        image.load()
+        mode = _mode(image.mode)
+        pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    return np.broadcast_to(pixels.reshape(*pixels.shape[:2], -1), (*pixels.shape[:2], channels))
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Open an image; any error inside is a `BadImageError`."""
+    from PIL import Image, UnidentifiedImageError
+
+    if file.suffix.lower() in OTHER_IMAGES:
+        raise BadImageError("is in a format that is not read (convert it to PNG)")
+    if not file.exists():
+        raise BadImageError("is a link to a file that does not exist")
     try:
         with Image.open(file, formats=FORMATS) as image:
             frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
             if frames > 1:
-                raise DataError(
-                    f"The image {str(file)!r} of {name!r} has {frames} frames; save the one to "
-                    "use as PNG."
-                )
-            image.load()
-            mode = _mode(image.mode, file, name)
-            pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    except DataError:
+                raise BadImageError(f"has {frames} frames (save the one to use as PNG)")
+            yield image
+    except BadImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise BadImageError("is not an image") from error
     except Exception as error:  # decoders raise many types for broken files
-        raise DataError(f"The image {str(file)!r} of {name!r} cannot be read: {error}") from error
-    return pixels[:, :, None] if mode == "L" else pixels
+        raise BadImageError(f"cannot be read: {error}") from error
 
 
-def _mode(stored: str, file: Path, name: str) -> str:
+def _mode(stored: str) -> str:
     """Return the mode to convert to: one grey channel, or three channels."""
     modes: Mapping[str, str] = {"1": "L", "L": "L", "LA": "L"}
     if stored.startswith(("I", "F")):
-        raise DataError(
-            f"The image {str(file)!r} of {name!r} has pixels of more than 8 bits (mode {stored}); "
-            "convert it to 8 bits."
-        )
+        raise BadImageError(f"has pixels of more than 8 bits (mode {stored}; convert it)")
     return modes.get(stored, "RGB")

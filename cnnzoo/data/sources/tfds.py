@@ -3,13 +3,19 @@
 import importlib.util
 import os
 import re
+import urllib.parse
 from collections.abc import Iterator
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
-from cnnzoo.data.source import SPLITS, Source, by_split, split_of
+from cnnzoo.data.decoded import version_of
+from cnnzoo.data.decoding import Decoding, gather
+from cnnzoo.data.source import SPLITS, Reading, Source, by_split, split_of
 from cnnzoo.toggle import did_you_mean, listed
 
 # name, name/config, name:version: no namespaces, because their code is fetched from elsewhere.
@@ -21,8 +27,11 @@ READERS = {"array_record": "array_record", "parquet": "pyarrow", "riegeli": "rie
 FILES_AT_A_TIME = 16
 """Files that TFDS's reader interleaves by default if the set is shuffled."""
 
+CONNECT_WITHIN = 3.0
+"""Seconds after which a host counts as unreachable."""
 
-def from_tfds(spec: str) -> Source:
+
+def from_tfds(spec: str, reading: Reading) -> Source:
     """Read a set by its TFDS name, from ``$TFDS_DATA_DIR`` or the default folder of TFDS.
 
     TFDS downloads and prepares a set that is not there.
@@ -31,45 +40,62 @@ def from_tfds(spec: str) -> Source:
     ------
     DataError
         If TFDS does not know the set, it has no images or class labels, its images differ in
-        size, or it cannot be prepared here.
+        size and are not to be resized, or it cannot be prepared here.
     """
     name = f"tfds:{spec}"
     builder = _builder(spec, name)
     image, label = _features(builder.info, name)
     _prepare(builder, spec, name)
     splits = _splits(list(builder.info.splits), name)
-    parts = {part: _read(builder, split, image, label, name) for part, split in splits.items()}
+    class_names = tuple(builder.info.features[label].names)
+    _check_reader(builder.info.file_format.value, name)
+    decoding = Decoding(
+        name,
+        class_names,
+        {
+            part: (
+                builder.info.splits[split].num_examples,
+                partial(_examples, builder, split, image, label),
+            )
+            for part, split in splits.items()
+        },
+        reading,
+    )
+    files = sorted(path for path in Path(builder.data_dir).rglob("*") if path.is_file())
+    packages = [version(package) for package in ("numpy", "tensorflow", "tensorflow-datasets")]
+    settings = ("tfds", splits, image, label, *packages, version_of(__name__))
+    x, y = gather(decoding, files, settings)
     # Some sets hide the labels of their test split (all -1), which cannot be tested on.
-    hidden = [part for part, (_, y) in parts.items() if part != "train" and not (y >= 0).any()]
-    known = {part: pair for part, pair in parts.items() if part not in hidden}
+    hidden = decoding.hidden
     reasons = {
         "splits left out": [s for s in builder.info.splits if s not in splits.values()],
-        "splits without labels left out": [splits[part] for part in hidden],
+        "splits without labels left out": [splits[part] for part in splits if part in hidden],
     }
+    notes = tuple(f"{what}: {listed(left)}" for what, left in reasons.items() if left)
     return Source(
         name,
-        known,
-        tuple(builder.info.features[label].names),
+        {part: (x[part], y[part]) for part in splits if part not in hidden},
+        class_names,
         kind="images",
-        notes=tuple(f"{what}: {listed(left)}" for what, left in reasons.items() if left),
+        notes=(*notes, *decoding.notes),
+        fingerprint=decoding.fingerprint,
     )
 
 
 def _builder(spec: str, name: str) -> Any:
     import tensorflow_datasets as tfds
 
-    known = tfds.list_builders(with_community_datasets=False)
-    near = did_you_mean(re.split("[/:]", spec)[0], known, "'")
-    unknown = f"TensorFlow Datasets has no set {spec!r}{near} See tfds.list_builders()."
-    if not NAME.fullmatch(spec):
-        raise DataError(unknown)
     try:
-        return tfds.builder(spec, data_dir=os.environ.get("TFDS_DATA_DIR"))
-    except tfds.core.DatasetNotFoundError as error:
-        raise DataError(unknown) from error
+        if NAME.fullmatch(spec):
+            return tfds.builder(spec, data_dir=os.environ.get("TFDS_DATA_DIR"))
+    except tfds.core.DatasetNotFoundError:
+        pass
     except (ValueError, AssertionError) as error:  # a config or version that the set lacks
         reason = re.sub('^Failed to construct dataset .*?}": ', "", str(error).splitlines()[0])
         raise DataError(f"{name!r} cannot be opened: {reason}") from error
+    known = tfds.list_builders(with_community_datasets=False)  # takes seconds
+    near = did_you_mean(re.split("[/:]", spec)[0], known, "'")
+    raise DataError(f"TensorFlow Datasets has no set {spec!r}{near} See tfds.list_builders().")
 
 
 def _features(info: Any, name: str) -> tuple[str, str]:
@@ -101,6 +127,7 @@ def _prepare(builder: Any, spec: str, name: str) -> None:
     if builder.is_prepared():
         return
     try:
+        _check_network(builder)
         builder.download_and_prepare()
     except ModuleNotFoundError as error:
         raise DataError(
@@ -113,6 +140,40 @@ def _prepare(builder: Any, spec: str, name: str) -> None:
             f"Where there is a network, run `tfds build {spec} --data_dir DIR`; then set "
             "TFDS_DATA_DIR=DIR."
         ) from error
+
+
+def _check_network(builder: Any) -> None:
+    """Raise ConnectionError if the next file to download is on a host that does not answer.
+
+    Without a network, TFDS repeats each download for 205 s (4.9.10, ``MAX_RETRIES`` of its
+    downloader). The request is without effect: it asks for the headers of the file.
+    """
+    import requests
+
+    for url in _missing_downloads(builder):
+        try:
+            requests.head(url, timeout=CONNECT_WITHIN)
+        except requests.ConnectionError as error:
+            host = urllib.parse.urlsplit(url).hostname
+            raise ConnectionError(f"no connection to {host}") from error
+        except requests.RequestException:
+            pass  # a host that answers somehow, or an address that is not HTTP
+        return
+
+
+def _missing_downloads(builder: Any) -> Iterator[str]:
+    """Yield the addresses of the registered files that were not downloaded before."""
+    from tensorflow_datasets.core.download.resource import get_dl_fname
+
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:  # some of the files are not downloaded
+        return
+    folder = Path(builder.data_dir_root) / "downloads"
+    for url, info in (builder.url_infos or {}).items():
+        names = {get_dl_fname(url, info.checksum), get_dl_fname(url)}
+        if not any(
+            (place / n).exists() for place in (folder, folder / builder.name) for n in names
+        ):
+            yield url
 
 
 def _splits(found: list[str], name: str) -> dict[str, str]:
@@ -128,28 +189,10 @@ def _splits(found: list[str], name: str) -> dict[str, str]:
     return splits
 
 
-def _read(builder: Any, split: str, image: str, label: str, name: str) -> tuple[Array, Array]:
-    images: list[Array] = []
-    labels: list[int] = []
-    for pixels, class_id in _examples(builder, split, image, label, name):
-        images.append(pixels)
-        labels.append(class_id)
-        if images[-1].shape != images[0].shape:
-            raise DataError(
-                f"The images of {name!r} differ in size: example 0 of {split!r} has shape "
-                f"{images[0].shape}, example {len(images) - 1} {images[-1].shape}. Resize them to "
-                "one size by tensorflow_datasets and give arrays (x, y)."
-            )
-    return np.stack(images), np.array(labels, np.int64)
-
-
-def _examples(
-    builder: Any, split: str, image: str, label: str, name: str
-) -> Iterator[tuple[Array, int]]:
+def _examples(builder: Any, split: str, image: str, label: str) -> Iterator[tuple[Array, int]]:
     """Yield pixels and class of every example, in the order of ``as_dataset``."""
     import tensorflow_datasets as tfds
 
-    _check_reader(builder.info.file_format.value, name)
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         yield from _array_records(builder, split, image, label)
         return

@@ -236,13 +236,13 @@ def test_file_of_a_study_lists_data_sets(tmp_path):
     [
         (
             {"data": []},
-            "`data`: expected a str that `load_data` takes, or a list of them; got []. To study "
-            "arrays, save them with numpy.savez and give 'npz:PATH'.",
+            "`data`: expected at least one data set; got none.",
         ),
         (
             {"data": ["digits", 3]},
-            "`data`: expected a str that `load_data` takes, or a list of them; got ['digits', 3]. "
-            "To study arrays, save them with numpy.savez and give 'npz:PATH'.",
+            "`data`: expected a name, a path, a tuple (x, y), a tuple of two of these for train "
+            "and test, a stream of batches, or a mapping of splits to them; got int. A list of "
+            "batches is a stream as iter(batches).",
         ),
         (
             {"data": ["digits"] * 2},

@@ -337,9 +337,8 @@ def test_search_of_loaded_data_needs_data(written, tmp_path):
     with pytest.raises(ablations.StudyError) as refused:
         ablations.from_search(place)
     assert str(refused.value) == (
-        f"`data`: expected a text that `load_data` takes, because the search in {place} used "
-        "loaded data (arrays: 6x6x1 images) and a study loads its data for each seed; got none. "
-        "Save arrays with numpy.savez and give 'npz:PATH'."
+        f"`data`: expected the data of the search in {place}, which used arrays or loaded data "
+        "(arrays: 6x6x1 images) and does not store them; got none."
     )
     assert ablations.from_search(place, data="digits").rivals.data == "digits"
 

@@ -146,8 +146,9 @@ REFUSED = [
     ({"design": 3}, "`design`: expected a str; got 3."),
     (
         {"data": [1, 2]},
-        "`data`: expected a str that `load_data` takes, or a list of them; got [1, 2]. To study "
-        "arrays, save them with numpy.savez and give 'npz:PATH'.",
+        "`data`: expected a name, a path, a tuple (x, y), a tuple of two of these for train and "
+        "test, a stream of batches, or a mapping of splits to them; got int. A list of batches is "
+        "a stream as iter(batches).",
     ),
     ({"recipe": {"epochs": 3}}, "`recipe`: expected a Recipe; got {'epochs': 3}."),
     (

@@ -98,10 +98,17 @@ def with_holes():
             "the first at index (1, 0, 1, 0). Replace or remove them.",
         ),
         (
-            np.zeros((4, 784)),
-            "x of 'arrays': expected shape (n, height, width, channels) for images or (n, length, "
-            "channels) for sequences; got (4, 784). Give single-channel data a last axis: "
-            "x[..., None].",
+            np.zeros((4, 3072)),
+            "x of 'arrays': expected images or sequences; got rows of 3,072 values. For images of "
+            "32x32x3, pass x.reshape(-1, 32, 32, 3) if the three channels of a pixel are "
+            "adjacent, or x.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) if each channel is stored "
+            "as a whole, as in CIFAR's files. For sequences of one channel, pass kind='sequences'.",
+        ),
+        (
+            np.zeros((4, 64)),
+            "x of 'arrays': expected images or sequences; got rows of 64 values. For grey images, "
+            "give their size with image_size=8. For sequences of one channel, pass "
+            "kind='sequences'.",
         ),
         (
             np.zeros((4, 2, 2, 2, 1)),
@@ -140,3 +147,15 @@ def test_splits_with_examples_of_other_shapes_are_refused():
         "x of 'arrays' (test): expected examples of shape (8, 8, 1) like those of train; "
         "got (9, 8, 1)."
     )
+
+
+def test_rows_of_known_length_are_images():
+    rows = np.random.default_rng(0).integers(0, 256, (40, 784), np.uint8)
+    data = load_data((rows, np.arange(40) % 2), validation=0, test=0, normalize="none")
+    assert data.info.notes == ("rows of 784 values read as 28x28x1 images",)
+    found = data.train.x.reshape(40, -1)
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(rows, axis=0))
+    sides = load_data((rows[:, :48], np.arange(40) % 2), image_size=(6, 8)).info
+    assert sides.input_shape == (6, 8, 1)
+    assert sides.notes == ("rows of 48 values read as 6x8x1 images",)
+    assert load_data((rows, np.arange(40) % 2), kind="sequences").info.input_shape == (784, 1)

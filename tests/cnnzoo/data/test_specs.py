@@ -1,16 +1,25 @@
 """What a spec may be: names, prefixes, arrays, archives."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cnnzoo.data import DataError, load_data
+from cnnzoo.data.sources import full_spec
 from cnnzoo.toggle import ToggleError
 
 X = np.arange(80.0).reshape(20, 2, 2, 1)
 Y = np.arange(20) % 2
 EXPECTED = (
     "`data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', "
-    "'npz:PATH' or arrays (x, y); got "
+    "'npz:PATH', an existing path or arrays (x, y); got "
+)
+
+NO_DATA = (
+    "`data`: expected a name, a path, a tuple (x, y), a tuple of two of these for train and test, "
+    "a stream of batches, or a mapping of splits to them; got {}. A list of batches is a stream as "
+    "iter(batches)."
 )
 
 
@@ -24,18 +33,15 @@ EXPECTED = (
         ("https://x.org/a.npz", EXPECTED + "'https://x.org/a.npz'."),
         (
             None,
-            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
-            "test, or a mapping of splits to them; got NoneType.",
+            NO_DATA.format("NoneType"),
         ),
         (
             X,
-            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
-            "test, or a mapping of splits to them; got ndarray.",
+            NO_DATA.format("ndarray"),
         ),
         (
             (X, Y, Y),
-            "`data`: expected a name, a tuple (x, y), a tuple of two of these for train and "
-            "test, or a mapping of splits to them; got tuple of 3.",
+            NO_DATA.format("tuple of 3"),
         ),
         (
             {"train": (X, Y), "tset": (X, Y)},
@@ -44,7 +50,11 @@ EXPECTED = (
         ),
         ({"test": (X, Y)}, "'arrays' needs a split 'train'; got 'test'."),
         ({}, "'arrays' needs a split 'train'; got none."),
-        ({"train": X}, "The split 'train': expected a tuple (x, y); got ndarray."),
+        ([(X, Y), (X, Y)], NO_DATA.format("list of 2")),
+        (
+            {"train": X},
+            "The split 'train': expected a tuple (x, y) or a stream of batches; got ndarray.",
+        ),
     ],
 )
 def test_what_is_no_data_is_refused(spec, sentence):
@@ -53,14 +63,20 @@ def test_what_is_no_data_is_refused(spec, sentence):
     assert str(caught.value) == sentence
 
 
-def test_a_path_without_prefix_is_answered_by_its_prefix(tmp_path, monkeypatch):
+def test_a_path_needs_no_prefix(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "images").mkdir()
     np.savez(tmp_path / "a.npz", x_train=X, y_train=Y)
-    for path, spec in (("images", "folder:images"), ("a.npz", "npz:a.npz")):
-        with pytest.raises(DataError) as caught:
-            load_data(path)
-        assert str(caught.value) == f"{EXPECTED}'{path}'; did you mean '{spec}'?"
+    for path in ("a.npz", "./a.npz", "~/a.npz", Path("a.npz"), Path("~", "a.npz")):
+        data = load_data(path)
+        assert data.info.name == f"npz:{path}"
+        assert data.info.sizes == (16, 2, 2)
+    (tmp_path / "digits").mkdir()
+    assert full_spec("digits") == "digits"
+    assert full_spec(Path("digits")) == "folder:digits"
+    with pytest.raises(DataError) as caught:
+        load_data(Path("b.npz"))
+    assert str(caught.value) == "'b.npz' does not exist; did you mean 'a.npz'?"
 
 
 def test_an_unknown_choice_is_answered_by_the_nearest():
@@ -68,7 +84,8 @@ def test_an_unknown_choice_is_answered_by_the_nearest():
         load_data((X, Y), labelnoise=0.1)
     assert str(caught.value) == (
         "`load_data` takes no `labelnoise`; did you mean `label_noise`? It takes spec, seed, "
-        "normalize, train_size, label_noise, target_outliers, imbalance, validation, test, kind."
+        "image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
+        "target_outliers, imbalance, validation, test, kind."
     )
 
 

@@ -258,14 +258,17 @@ def refusal(spec):
     return str(caught.value)
 
 
-def test_images_of_several_sizes_are_refused(prepared):
-    message = refusal(prepared(CnnzooSizes))
-    assert message in {
-        "The images of 'tfds:cnnzoo_sizes' differ in size: example 0 of 'train' has shape "
-        f"({a}, {a}, 1), example 1 ({b}, {b}, 1). Resize them to one size by tensorflow_datasets "
-        "and give arrays (x, y)."
-        for a, b in ((4, 5), (5, 4))
+def test_images_of_several_sizes_are_resized_or_refused(prepared):
+    spec = prepared(CnnzooSizes)
+    assert refusal(spec) in {
+        f"The images of 'tfds:cnnzoo_sizes' have 2 sizes (height x width): {a} (1), {b} (1); give "
+        "them one size with image_size=64, or (height, width), of `load_data`; a study sets it in "
+        "`baseline` or `factors`."
+        for a, b in (("4x4", "5x5"), ("5x5", "4x4"))
     }
+    data = load_data(spec, image_size=6, validation=0, test=0)
+    assert data.info.input_shape == (6, 6, 1)
+    assert data.info.notes == ("images of 2 sizes resized to 6x6 pixels (bilinear)",)
 
 
 @pytest.mark.parametrize(
@@ -305,6 +308,28 @@ def test_failed_download_explains_how_to_prepare_the_data(prepared, tmp_path):
         "here: ConnectionError: Name or service not known. Where there is a network, run "
         "`tfds build cnnzoo_remote --data_dir DIR`; then set TFDS_DATA_DIR=DIR."
     )
+
+
+class CnnzooFar(Builder):
+    """A set whose files are registered at a host that does not exist."""
+
+    url_infos = {
+        "http://cnnzoo.invalid/a.zip": tfds.download.checksums.UrlInfo(
+            size=1, checksum="0" * 64, filename="a.zip"
+        )
+    }
+
+    def _split_generators(self, dl_manager):
+        raise AssertionError("downloads")
+
+
+def test_a_host_that_does_not_answer_is_named_at_once(prepared, tmp_path):
+    spec = prepared(CnnzooFar, write=False)
+    assert "ConnectionError: no connection to cnnzoo.invalid." in refusal(spec)
+    name = tfds.core.download.resource.get_dl_fname("http://cnnzoo.invalid/a.zip", "0" * 64)
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / name).touch()  # downloaded before: no network is needed
+    assert "AssertionError: downloads." in refusal(spec)
 
 
 def test_a_set_that_needs_a_package_names_it(prepared):

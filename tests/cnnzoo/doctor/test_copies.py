@@ -1,11 +1,14 @@
 """Findings about equal examples: leaks between splits are told from chance repetitions."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import cnnzoo
+from cnnzoo.data import Split
 from cnnzoo.doctor.copies import repeats_by_chance
 
 RNG = np.random.default_rng(0)
@@ -123,7 +126,9 @@ def test_nan_in_the_test_split_is_found():
             "test": (images(20), np.arange(20) % 2),
         }
     )
-    data.test.x[3, 0, 0, 0] = np.nan
+    x = np.array(data.test.x)
+    x[3, 0, 0, 0] = np.nan
+    data = dataclasses.replace(data, test=Split(x, data.test.y))
     found = cnnzoo.check(built, data, probes=False).set_index("code")
     assert found.loc["inputs-nonfinite", "evidence"].startswith(
         "1 of the 720 values of the test inputs are NaN or infinite, in 1 rows; the first is row 3"
@@ -132,6 +137,8 @@ def test_nan_in_the_test_split_is_found():
 
 @pytest.mark.parametrize("scale", [1, 255])
 def test_repetition_needs_few_values(scale):
-    assert not repeats_by_chance((images(50) * scale).round(3))
-    assert not repeats_by_chance(RNG.normal(size=(50, 2)))
-    assert repeats_by_chance(np.unique(RNG.integers(0, 6, (50, 3)) * scale, axis=0))
+    every = np.arange(50)
+    assert not repeats_by_chance((images(50) * scale).round(3), every)
+    assert not repeats_by_chance(RNG.normal(size=(50, 2)), every)
+    rows = np.unique(RNG.integers(0, 6, (50, 3)) * scale, axis=0)
+    assert repeats_by_chance(rows, np.arange(len(rows)))

@@ -7,7 +7,8 @@ from helpers.watched import numbered, orders, watch
 
 import cnnzoo
 from cnnzoo import Recipe
-from cnnzoo.training.batches import batch_stream
+from cnnzoo.data.scaling import ScaledArray
+from cnnzoo.training.batches import BatchReader, batch_stream, validation_stream
 
 
 def test_epoch_has_every_example_once_with_its_label():
@@ -94,3 +95,35 @@ def test_number_of_epochs_does_not_change_the_first_ones():
     short, _ = watch(Recipe(epochs=1))
     long, _ = watch(Recipe(epochs=3))
     assert orders(short, 1)[0] == orders(long, 3)[0]
+
+
+@pytest.mark.parametrize("normalize", ["unit", "standardize", "none"])
+def test_batches_have_the_bits_that_numpy_computes(normalize, tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (70, 5, 7, 3), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="c")
+    for x in (pixels, mapped, mapped[3:], pixels.astype("float32") - 9):  # one is not aligned
+        data = cnnzoo.load_data((x, np.arange(len(x)) % 2), normalize=normalize)
+        for split in (data.train, data.test):
+            batches = validation_stream(*split, 16).as_numpy_iterator()
+            read = np.concatenate([images for images, _ in batches])
+            assert read.tobytes() == np.asarray(split.x).tobytes()
+
+
+def test_maps_are_read_where_they_are(tmp_path):
+    stored = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (9, 5, 7, 1))
+    reader = BatchReader(cnnzoo.load_data((stored, np.arange(9) % 2)).train.x)
+    shared = np.from_dlpack(reader._stored)
+    assert np.shares_memory(shared, stored)
+
+
+def test_trainings_and_checks_read_no_whole_split(monkeypatch):
+    monkeypatch.setattr(ScaledArray, "_whole", lambda self: pytest.fail("a whole split was read"))
+    data = cnnzoo.load_data("digits", train_size=200, normalize="standardize")
+    model = cnnzoo.mlp(input_shape=(8, 8, 1), units=8, seed=0)
+    cnnzoo.check(model, data)
+    doctor = cnnzoo.Doctor()
+    cnnzoo.train(model, data, Recipe(epochs=1, augment="flip"), callbacks=[doctor])
+    doctor.findings()
+    cnnzoo.evaluate(model, *data.test)

@@ -23,7 +23,8 @@ MLP = (
     "dropout, weight_decay, kernel_initializer, loss, label_smoothing, logits, optimizer, "
     "learning_rate; "
     "of the recipe: epochs, batch_size, schedule, augment, class_weight, early_stopping; of "
-    "the data: normalize, train_size, label_noise, target_outliers, imbalance."
+    "the data: image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
+    "target_outliers, imbalance."
 )
 SEARCH = (
     "`search` of `mlp`: expected names of toggles, or a mapping from names to levels or ranges; "

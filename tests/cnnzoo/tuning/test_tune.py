@@ -12,7 +12,6 @@ import pytest
 
 import cnnzoo
 from cnnzoo.training.recipe import Recipe
-from cnnzoo.tuning import trainer as module
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 SPACE = {"units": (8, 64), "activation": ["relu", "tanh", "gelu"]}
@@ -277,26 +276,6 @@ def test_tuner_class_of_kerastuner_proposes(searched, stub_training, tmp_path):
     by_class = searched("mlp", "digits", SPACE, tuner=keras_tuner.RandomSearch, **options)
     by_name = searched("mlp", "digits", SPACE, tuner="random", trials=4)
     assert summary(by_class) == summary(by_name)
-
-
-def test_recently_used_data_sets_stay_in_memory(monkeypatch):
-    tuned = cnnzoo.hypermodel("mlp", search=["units"], train_size=50)
-    trainer = module.Trainer(tuned, "digits", "val_accuracy")
-    first = trainer.load({}, 0)
-    size = sum(
-        array.nbytes for split in (first.train, first.validation, first.test) for array in split
-    )
-    monkeypatch.setattr(module, "KEPT_BYTES", 2 * size + 1)
-    trainer.load({}, 1)
-    assert trainer.load({}, 0) is first
-    trainer.load({}, 2)
-    trainer.load({}, 3)  # beside which three are over the bound
-    assert [seed for seed, _ in trainer._data_sets] == [0, 2, 3]
-    assert trainer.load({}, 0) is first
-    data = cnnzoo.load_data("digits")
-    loaded = module.Trainer(tuned, data, "val_accuracy")
-    assert [loaded.load({}, seed) is data for seed in range(3)] == [True] * 3
-    assert loaded._data_sets == {}
 
 
 def size_of(files):

@@ -1,0 +1,190 @@
+"""Arrays and loaded data that are given to a study or a search, under a name for all processes.
+
+Their content is kept in the cache folder, under a name that contains its digest. Workers map the
+files into memory.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
+from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
+from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
+from cnnzoo.folds import HeldOut
+from cnnzoo.runtime.files import cache_folder
+
+NAME = re.compile(r"arrays:(\d+(?:x\d+)+-[0-9a-f]{16})")
+"""Names: number of examples, shape of an example, and digest of the content."""
+
+ABOUT = "about.json"
+
+
+class GivenData(str):
+    """Name of given arrays or loaded data, such as "arrays:300x12x12x3-6f0a12bcd3ef45aa".
+
+    `cnnzoo.load_data` takes the name after `keep`. Copies and pickles are plain texts without the
+    content.
+
+    Parameters
+    ----------
+    content
+        The checked arrays, or the loaded data.
+    """
+
+    content: Examples | Data
+
+    def __new__(cls, content: Examples | Data) -> "GivenData":
+        """Return the name of the content."""
+        parts = _parts(content)
+        count = sum(len(y) for _, y in parts.values())
+        shape = "x".join(map(str, (count, *parts["train"][0].shape[1:])))
+        given = super().__new__(cls, f"arrays:{shape}-{_digest(content)[:16]}")
+        given.content = content
+        return given
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+    def keep(self) -> None:
+        """Write the content to the cache folder, unless it is there.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        try:
+            keep(_place(self), self._write)
+        except OSError as error:
+            raise DataError(
+                f"`data`: arrays cannot be kept in {_place(self).parent}: {error.strerror}. Set "
+                "CNNZOO_CACHE to a folder that can be written to, with room for them."
+            ) from error
+
+    def _write(self, folder: Path) -> None:
+        about: dict[str, Any] = {"parts": {}}
+        for part, (x, y) in _parts(self.content).items():
+            stored = _stored(x)
+            new = np.lib.format.open_memmap(
+                folder / f"{part}_x.npy", "w+", next(stored).dtype, x.shape
+            )
+            start = 0
+            for rows in _stored(x):
+                new[start : start + len(rows)] = rows
+                start += len(rows)
+            new.flush()
+            np.save(folder / f"{part}_y.npy", y)
+            about["parts"][part] = _scaling_to_json(x)
+        if isinstance(self.content, Data):
+            np.save(folder / "test_indices.npy", self.content.test_indices)
+            about["info"] = asdict(self.content.info)
+        else:
+            about["task"], about["class_names"] = self.content.task, self.content.class_names
+            about["notes"], about["fingerprint"] = self.content.notes, self.content.fingerprint
+        (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+
+
+def open_given(name: str) -> Examples | Data:
+    """Open kept arrays or loaded data by name.
+
+    The test split of loaded data is the same for all seeds, as if the source defined it.
+
+    Raises
+    ------
+    DataError
+        If this machine does not have them.
+    """
+    place = _place(name)
+    try:
+        about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        parts = {
+            part: (map_array(place / f"{part}_x.npy"), np.load(place / f"{part}_y.npy"))
+            for part in about["parts"]
+        }
+        if "info" not in about:
+            stored = {part: Stored(*pair) for part, pair in parts.items()}
+            names, notes = tuple(about["class_names"]), tuple(about["notes"])
+            return Examples(name, stored, about["task"], names, notes, about["fingerprint"])
+        splits = {
+            part: Split(
+                ScaledArray(x, np.arange(len(x)), _scaling_from_json(about["parts"][part])), y
+            )
+            for part, (x, y) in parts.items()
+        }
+        indices = np.load(place / "test_indices.npy")
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{name!r} is not in {place.parent}, where arrays that were given to a study or a "
+            "search are kept. Give it the same arrays again."
+        ) from error
+    return Data(**splits, info=_info_from_json(about["info"]), test_indices=indices)
+
+
+def is_given(spec: object) -> bool:
+    """Return whether a spec is the name of given data.
+
+    Examples
+    --------
+    >>> is_given("arrays:300x12x12x3-6f0a12bcd3ef45aa"), is_given("arrays:../secret")
+    (True, False)
+    """
+    return isinstance(spec, str) and NAME.fullmatch(spec) is not None
+
+
+def _place(name: str) -> Path:
+    return cache_folder() / "arrays" / name.partition(":")[2]
+
+
+def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Array]]:
+    if isinstance(content, Data):
+        return {part: getattr(content, part) for part in SPLITS}
+    return content.parts
+
+
+def _digest(content: Examples | Data) -> str:
+    if isinstance(content, Examples):
+        return content.fingerprint
+    digest = hashlib.sha256(json.dumps(asdict(content.info)).encode())
+    for part, (x, y) in _parts(content).items():
+        digest.update(repr((part, x.shape, y.dtype.str)).encode())
+        for rows in in_parts(x):
+            digest.update(np.ascontiguousarray(rows).data)
+        digest.update(np.ascontiguousarray(y).data)
+    digest.update(np.ascontiguousarray(content.test_indices).data)
+    return digest.hexdigest()
+
+
+def _stored(x: Pixels) -> Iterator[Array]:
+    """Yield the stored pixels of the examples in parts."""
+    if isinstance(x, ScaledArray):
+        for places in in_parts(x.places):
+            yield x.stored[places]
+    else:
+        yield from in_parts(x)
+
+
+def _scaling_to_json(x: Pixels) -> dict[str, Any]:
+    scaling = x.scaling if isinstance(x, ScaledArray) else Scaling.identity(x.shape[-1])
+    return {name: np.asarray(value).tolist() for name, value in asdict(scaling).items()}
+
+
+def _scaling_from_json(values: Mapping[str, Any]) -> Scaling:
+    mean, deviation = (np.array(values[name]) for name in ("mean", "deviation"))
+    return Scaling(values["low"], values["span"], mean, deviation)
+
+
+def _info_from_json(values: Mapping[str, Any]) -> DataInfo:
+    tuples = {name: tuple(values[name]) for name in ("class_names", "offset", "scale", "notes")}
+    held_out = replace(HeldOut(**values["held_out"]), pool=0)
+    shape, sizes = shape_of_kind(tuple(values["input_shape"])), Sizes(*values["sizes"])
+    return DataInfo(
+        **{**values, **tuples, "held_out": held_out, "input_shape": shape, "sizes": sizes}
+    )
