@@ -155,7 +155,7 @@ class PaperFigure:
 
 
 def named(figures: Sequence[Figure], name: str | None) -> Figure:
-    """Return the figure with a name; the first one if that is None.
+    """Return the figure with a name; that of the deltas of the first metric if the name is None.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def named(figures: Sequence[Figure], name: str | None) -> Figure:
     """
     by_name = {figure.name: figure for figure in figures}
     if name is None and figures:
-        return figures[0]
+        return next((figure for figure in figures if figure.section == "deltas"), figures[0])
     if name not in by_name:
         near = did_you_mean(str(name), list(by_name), "'")
         known = joined(by_name) if by_name else "no figure, because no trial is done"

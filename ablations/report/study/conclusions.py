@@ -26,6 +26,7 @@ from ablations.report.table import rows_of
 from ablations.report.wording import (
     Row,
     better_or_worse,
+    comparison,
     count_of,
     joined,
     level_words,
@@ -93,8 +94,9 @@ def _comparisons(contents: ReportContents) -> list[Sentence]:
     size = estimate(row["delta"], row["ci_low"], row["ci_high"], count_of(row["n_pairs"], "seed"))
     pooled = contents.pooled(row)
     shrunk = f"; {pooled_words(row, *pooled)}" if pooled and row["verdict"] else ""
-    which = "the largest, " if len(of_metric) > 1 else ""
-    rest = f" in {metric_words(row['metric'])}: {each}; {which}{row['variant']}, is {size}{shrunk}"
+    name = comparison(row)
+    which = f"the largest, {name}, is" if len(of_metric) > 1 else f"{name} is"
+    rest = f" in {metric_words(row['metric'])}: {each}; {which} {size}{shrunk}"
     subject = count_of(len(of_metric), "comparison")
     finding = bool(row["verdict"]) and contents.has_finding(row)
     return [Sentence(str(row["verdict"]), subject, rest, finding=finding)]

@@ -74,13 +74,15 @@ def short_deltas(
 def printed(table: Table) -> Any:
     """Return a table of deltas as a table of rich.
 
-    On a narrow terminal only the names of variants wrap.
+    On a narrow terminal only the names of variants wrap, and verdicts of several words.
     """
     right = [name for name, numeric in zip(table.headers, table.numeric, strict=True) if numeric]
     cells = [[cell.text for cell in row] for row in table.rows]
     laid_out = console.table(table.headers, cells, right=right, title=table.title)
+    first, *_, last = laid_out.columns
     for column in laid_out.columns:
-        column.no_wrap = column.header != table.headers[0]
+        column.no_wrap = column is not first
+    last.no_wrap = not any(" " in row[-1] for row in cells)
     return laid_out
 
 

@@ -357,7 +357,7 @@ def test_page_and_markdown_begin_with_the_answer(contents, tmp_path, title, rows
     assert sentences[0].subject.startswith(subject)
     assert sentences[1].text == (
         "7 comparisons in test loss: 2 better, 3 worse, 1 equivalent and 1 inconclusive; the "
-        "largest, pool_size=4, is +0.111 (95% CI 0.104 to 0.117, 10 seeds)"
+        "largest, pool_size=4 (baseline: 2), is +0.111 (95% CI 0.104 to 0.117, 10 seeds)"
     )
     assert len(sentences) == 3
     page = write_report(shown, tmp_path / "report.html").read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def test_sentence_on_the_largest_effect_has_the_pooled_delta(results):
     delta = results.deltas("loss", full=True).set_index("variant").loc["units=16", "delta"]
     assert 0 < pooled < delta
     (sentence,) = [one for one in opening(contents_of(results)) if "the largest" in one.text]
-    assert "; the largest, units=16, is +" in sentence.text
+    assert "; the largest, units=16 (baseline: 128), is +" in sentence.text
     assert sentence.text.endswith(f"; shrunk to +{pooled:.3f} as the largest of 3")
 
 

@@ -125,7 +125,7 @@ def test_no_best_variant_before_any_trial_is_done(outcome):
 
 
 def test_deltas_have_rows_before_any_trial_is_done(outcome):
-    deltas = outcome(STUDY, lambda trial: "ValueError: always").deltas()
+    deltas = outcome(STUDY, lambda trial: "ValueError: always").deltas(full=True)
     assert list(deltas["variant"].unique()) == ["units=8", "units=16"]
     assert deltas["delta"].isna().all()
     assert (deltas["verdict"] == "").all()

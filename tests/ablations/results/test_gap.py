@@ -50,7 +50,10 @@ def test_report_names_the_gap_in_words(outcome, tmp_path):
     results = outcome(STUDY, told)
     path = results.report(tmp_path / "report.md")
     text = path.read_text(encoding="utf-8")
-    assert "units=8 (baseline: 128) increases generalization gap by 0.2010 (95% CI " in text
+    assert (
+        "- 1 comparison in generalization gap: 1 worse; units=8 (baseline: 128) is +0.2010 (95% "
+        "CI 0.1977 to 0.2043, 6 seeds)" in text
+    )
     assert "test gap" not in text
 
 

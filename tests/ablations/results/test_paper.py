@@ -267,7 +267,11 @@ def test_figure_has_neither_title_nor_caption(results):
 
 def test_all_figures_are_written_for_a_paper(results, tmp_path):
     paths = results.figures(tmp_path, "svg", width="column")
-    assert {path.stem for path in paths} > {"forest-test_loss", "pairs-test_accuracy"}
+    assert {path.stem for path in paths} > {
+        "forest-test_loss",
+        "forest-test_accuracy",
+        "pairs-test_loss",
+    }
     assert all('width="84mm"' in path.read_text() for path in paths)
 
 

@@ -132,4 +132,5 @@ def test_report_draws_what_seeds_would_show(pilot, tmp_path):
     assert [row["high"] for row in shown] == pytest.approx(found["detectable_high"].tolist())
     import altair
 
-    altair.Chart.from_dict(spec(drawn["seeds-test_accuracy"], PAGE), validate=True)
+    altair.Chart.from_dict(spec(drawn["seeds-test_loss"], PAGE), validate=True)
+    assert "seeds-test_accuracy" not in drawn  # it has no verdict to plan for

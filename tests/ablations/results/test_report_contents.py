@@ -190,7 +190,10 @@ def test_trials_that_learned_nothing_have_no_verdict(
     assert results.deltas()[["delta", "p_adjusted"]].equals(plain[["delta", "p_adjusted"]])
     page = results.report(tmp_path / "report.md").read_text()
     assert f"> {said}" in page
-    assert f", 7 seeds), {why}." in page
+    assert f"> All comparisons: {why}.\n" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| units | 8 | none | \u2212")]
+    notes = row.removesuffix(" |").split(" | ")[-1].split("; ")
+    assert {why, "see its finding"} <= set(notes)
     # a trend over two levels is none; with more, nothing is said of what learned nothing
     assert ("No trends or effects are reported" in page) == (code == AT_CHANCE)
 
@@ -211,10 +214,10 @@ def skewed(seeds, factors, tmp_path, monkeypatch):
 
 def test_modified_t_of_a_skewed_variant_is_named(stubbed, tmp_path, monkeypatch):
     lines = skewed(10, {"units": [128, 8, 16]}, tmp_path, monkeypatch)
-    eight, *_ = [line for line in lines if line.startswith("| units=8 | ")]
-    sixteen, *_ = [line for line in lines if line.startswith("| units=16 | ")]
-    assert eight.startswith("| units=8 | modified t |")
-    assert sixteen.startswith("| units=16 | t |")
+    header, *rows = [line for line in lines if line.startswith(("| Variant | B", "| units="))]
+    methods = [row.split(" | ")[header.split(" | ").index("Interval and p")] for row in rows[:2]]
+    assert [row.split(" | ")[0] for row in rows[:2]] == ["| units=8", "| units=16"]
+    assert methods == ["modified t", "t"]
 
 
 @pytest.mark.parametrize("levels", [[128, 8], [128, 16], [128, 8, 16]])

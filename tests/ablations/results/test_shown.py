@@ -21,8 +21,9 @@ def separable(trial):
     return loss, 1 - loss / 4
 
 
-def test_text_has_the_tables_that_the_terminal_shows(outcome, capsys):
+def test_text_has_the_tables_that_the_terminal_shows(outcome, capsys, monkeypatch):
     results = outcome(SIX, separable)
+    monkeypatch.setenv("COLUMNS", "100")
     _show(results)
     terminal = [line.split() for line in capsys.readouterr().out.splitlines()]
     lines = [line.split() for line in str(results).splitlines()]
@@ -30,6 +31,10 @@ def test_text_has_the_tables_that_the_terminal_shows(outcome, capsys):
     assert len(rows) == 6
     assert all(row in terminal for row in rows)
     assert repr(results).splitlines() == [str(results).splitlines()[0]]
+    monkeypatch.setenv("COLUMNS", "80")
+    words = str(results).split()
+    assert words.count("units=8") == words.count("units=16") == 2
+    assert words.count("(secondary)") == 2
 
 
 def test_text_without_a_terminal_has_at_most_100_columns(outcome):

@@ -153,10 +153,10 @@ def test_figures_show_both_studies(stubbed, tmp_path):
     assert [row["study"] for row in drawn[0].rows] == ["mlp", "other"]
     page = first.report(tmp_path / "report.html", beside=second).read_text()
     assert page.count('id="spec-beside-') == 2
-    tables = len(contents.metrics) + len(beside_metrics(contents))
-    assert page.count(unseen_skew([6])) == tables
+    notes = 1 + len(beside_metrics(contents))  # at the end, and below each table of both studies
+    assert page.count(unseen_skew([6])) == notes
     told = first.report(tmp_path / "report.md", beside=second).read_text()
-    assert told.count(markdown_text(unseen_skew([6]))) == tables
+    assert told.count(markdown_text(unseen_skew([6]))) == notes
 
 
 def test_differences_of_two_studies_are_reported(stubbed, tmp_path):
