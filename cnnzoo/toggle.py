@@ -71,7 +71,7 @@ class Toggle:
         allows any text, and a range from ``-math.inf`` any number.
     takes_objects
         Set when a signature is read: whether ``None``, tuples, functions and classes are allowed,
-        whose levels are texts (`cnnzoo.objects`).
+        whose levels are texts such as "(3, 3)" or "module:name".
 
     Examples
     --------

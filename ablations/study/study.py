@@ -86,9 +86,9 @@ class Study:
         Metrics of the deltas, the first one being the primary one: "loss", "accuracy", "macro_f1",
         "minority_f1", "nll", "mae" or "rmse" on the test split; further ones as the `metrics` of
         `cnnzoo.train`, such as "recall[cat]", ``keras.metrics.AUC()`` or ``(function, "max")``;
-        any of these on another split by "train_" or "val_" before its name; "gap" or "loss_gap"
-        between the training and the validation split; or what is measured on a batch of 32
-        training examples, by layers with a trained kernel and a pass in training mode:
+        any of these on another split by ``"train_"`` or ``"val_"`` before its name; "gap" or
+        "loss_gap" between the training and the validation split; or what is measured on a batch of
+        32 training examples, by layers with a trained kernel and a pass in training mode:
         "gradient_ratio", the gradient norm of the first layer over that of the last one before
         training, and "dead_units", the share of ReLU units that are 0 for every example after
         training. The study keeps them as texts, such as "AUC" and "module:function[max]". A trial
@@ -170,7 +170,7 @@ class Study:
 
     @property
     def model_name(self) -> str:
-        """The text that the model is stored as; see `cnnzoo.model_paths.ModelPath`."""
+        """The text that the model is stored as: a zoo model or the path of a builder."""
         return self.model  # type: ignore[return-value]
 
     @property

@@ -55,7 +55,7 @@ def test_two_cells_agree_with_scipy_and_with_deltas(stored):
     assert (row.low, row.high) == pytest.approx((low, high))
     assert row.p == pytest.approx(expected.pvalue)
     assert (row.n, row.verdict, row.note) == (SEEDS, Verdict.SUPPORTED, "")
-    deltas = results.deltas("loss").set_index("level").loc[16]
+    deltas = results.deltas("loss", full=True).set_index("level").loc[16]
     same = deltas[["delta", "sd", "ci_low", "ci_high", "p"]]
     assert (row.effect, row.sd, row.low, row.high, row.p) == pytest.approx(tuple(same))
 
