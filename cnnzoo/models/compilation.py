@@ -77,8 +77,8 @@ def compile_custom(
     --------
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     >>> compile_custom(model, {"optimizer": "sgd"}, 4, "build")
-    >>> model.loss.name, model.loss.get_config()["from_logits"], model.optimizer.name
-    ('sparse_categorical_crossentropy', True, 'sgd')
+    >>> model.loss.name, model.loss.get_config()["from_logits"], type(model.optimizer).__name__
+    ('sparse_categorical_crossentropy', True, 'SGD')
     """
     if getattr(model, "compiled", False):
         for name, level in levels.items():
