@@ -188,6 +188,19 @@ def whole_ticks(last: float) -> list[int]:
     return list(range(step, int(last) + 1, step))
 
 
+def every_tick(values: Sequence[float]) -> Spec:
+    """Return the part of an axis that marks these values, also on a phone.
+
+    If there are more values than the theme's number of ticks, Vega leaves some out.
+
+    Examples
+    --------
+    >>> every_tick([1, 2, 3, 4])
+    {'values': [1, 2, 3, 4], 'tickCount': 4}
+    """
+    return {"values": list(values), "tickCount": len(values)}
+
+
 def thinned(items: Sequence[Any], most: int) -> list[Any]:
     """Return at most ``most`` items, evenly spread, with the first and the last.
 

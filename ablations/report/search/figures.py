@@ -5,6 +5,7 @@ from ablations.report.figure import (
     Spec,
     Theme,
     chart_of,
+    every_tick,
     layer,
     nominal,
     quantitative,
@@ -189,7 +190,7 @@ def _slice(
             title=hp.name,
             scale={**kind, "nice": False, "padding": 16},
             axis={"grid": False, "format": TICKS, "tickCount": 4}
-            | ({"values": sorted(set(values))} if few else {}),
+            | (every_tick(sorted(set(values))) if few else {}),
         )
     else:
         order = [level_words(level) for level in ordered(set(values), hp)]

@@ -10,6 +10,7 @@ from ablations.report.figure import (
     Spec,
     Theme,
     chart_of,
+    every_tick,
     layer,
     nominal,
     quantitative,
@@ -81,7 +82,7 @@ def _figure(contents: ReportContents, factor: str, metric: str, theme: Theme) ->
         "at",
         title=factor,
         scale=scale,
-        axis={"grid": False, "values": values, "format": ".4~g", "labelOverlap": True},
+        axis={"grid": False, "format": ".4~g", "labelOverlap": True} | every_tick(values),
     )
     title = [words, *([f"{better} is better"] if better else [])]
     y = quantitative("value", title=title, scale={"zero": False, "nice": True})

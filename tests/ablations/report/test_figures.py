@@ -64,6 +64,13 @@ def test_trend_figure_has_means_intervals_and_seeds(contents):
     )
 
 
+def test_trend_axis_marks_every_level(contents):
+    chart = by_name(designed(contents))["trend-pool_size-test_loss"].chart
+    axes = [each["encoding"]["x"]["axis"] for each in chart["layer"]]
+    assert [axis["values"] for axis in axes] == [[1.0, 2.0, 3.0, 4.0]] * len(axes)
+    assert {axis["tickCount"] for axis in axes} == {4}  # not the 3 of a phone
+
+
 def test_margin_is_a_band_in_the_forest_plot(contents):
     figure = by_name(designed(contents))["forest-test_loss"]
     assert figure.chart["layer"][0]["data"]["values"] == [{"from": -0.005, "to": 0.005}]
