@@ -28,8 +28,8 @@ def row_of(table, level):
 def test_columns_begin_with_the_contract(trials_of):
     table = deltas(trials_of({"baseline": [1.0, 2.0], 3: [2.0, 3.5]}), ["test_loss"])
     contract = [
-        *("factor", "level", "baseline", "metric", "baseline_mean", "level_mean", "delta"),
-        *("ci_low", "ci_high", "p", "p_adjusted", "n_pairs", "n_failed", "verdict"),
+        *("factor", "level", "baseline", "metric", "n_pairs", "n_failed", "baseline_mean"),
+        *("level_mean", "p", "p_adjusted", "delta", "ci_low", "ci_high", "verdict"),
     ]
     assert list(table.columns) == [*contract, *FURTHER]
 
