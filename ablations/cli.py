@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ablations.study import Status
 from cnnzoo.runtime.console import legend, one_line_errors, quiet_stderr, version_option
 
 if TYPE_CHECKING:
@@ -571,7 +570,7 @@ def _show(results: "Results") -> None:
     from ablations.report.wording import blocks_words, ends_words, failure_words
     from ablations.results.report_contents import contents_of
     from ablations.results.shown import short_tables
-    from ablations.study import BASELINE
+    from ablations.study import BASELINE, Status
     from ablations.study.checks import AUTO, EXPLORATORY_BELOW, PATH
 
     console = _console()

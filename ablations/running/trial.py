@@ -15,11 +15,11 @@ from cnnzoo.builders import Builder, find_builder
 from cnnzoo.data.description import describe_data
 from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
-from cnnzoo.engine.resources import load_per_core
 from cnnzoo.model_paths import receive
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
+from cnnzoo.runtime.load import load_per_core
 from cnnzoo.shared_toggles import by_group
 from cnnzoo.training.custom_metrics import import_metrics
 from cnnzoo.training.metric_names import ON_REQUEST

@@ -30,21 +30,6 @@ def default_workers(gpus: int = 0) -> int:
     return max(1, int(min(available_cores(), available_memory() / MEMORY_PER_WORKER)))
 
 
-def load_per_core() -> float:
-    """Return the processes that ran or waited in the last minute, per core of the machine.
-
-    Processes outside a container count, because they take its time too.
-
-    Examples
-    --------
-    >>> load_per_core() >= 0
-    True
-    """
-    import psutil
-
-    return float(psutil.getloadavg()[0]) / (os.cpu_count() or 1)
-
-
 def available_cores(proc: Path = PROC, groups: Path = GROUPS) -> int:
     """Return the number of cores that this process and its children may use, at least 1.
 

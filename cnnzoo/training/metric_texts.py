@@ -1,7 +1,7 @@
 """The texts of requested metrics: read from what a user gives, and checked, without Keras."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from cnnzoo.toggle import ToggleError, did_you_mean
@@ -208,13 +208,22 @@ def read_requested(given: Any) -> tuple[str, ...]:
     return requested(texts)
 
 
-def unknown_metric(text: object, declared: Sequence[str] | Mapping[str, str] = ()) -> ToggleError:
+def unknown_metric(text: object, declared: Iterable[str] = ()) -> ToggleError:
     """Return the error for a name that is no metric."""
-    names = [*dict.fromkeys([*STANDARD_NAMES, *OF_PREDICTIONS, *declared])]
+    names = _names(declared)
     near = did_you_mean(str(text), [*names, *OF_KERAS])
-    return ToggleError(
-        f"`metrics`: there is no metric `{text}`{near} Known: {', '.join(names)}; a metric of "
-        "keras.metrics; or a custom function, as in ('module:function', 'max')."
+    return ToggleError(f"`metrics`: there is no metric `{text}`{near} Known: {_listed(names)}.")
+
+
+def _names(declared: Iterable[str] = ()) -> list[str]:
+    return [*dict.fromkeys([*STANDARD_NAMES, *OF_PREDICTIONS, *declared])]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return what a metric may be, for an error."""
+    return (
+        f"{', '.join(names)}; a metric of keras.metrics; or a custom function, as in "
+        "('module:function', 'max')"
     )
 
 
@@ -277,10 +286,8 @@ def _text_of(given: Any) -> str:
     if isinstance(given, type) or inspect.isfunction(given):
         return _path_of(given)
     if not callable(getattr(given, "get_config", None)):
-        raise ToggleError(
-            "`metrics`: expected names, functions of module level, or metrics of Keras; got "
-            f"{given!r}."
-        )
+        allowed = _listed(_names())
+        raise ToggleError(f"`metrics`: expected at least one of {allowed}; got {given!r}.")
     return call_of(_path_of(type(given)), _options_of_instance(given))
 
 

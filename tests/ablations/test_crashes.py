@@ -46,10 +46,10 @@ def start(directory, which):
 
 
 def held(directory):
-    """Start a study, and wait until both workers run their second trial."""
+    """Start a study, and wait until both workers run trials of the second block of seeds."""
     process = start(directory, "HELD")
     wait_until(lambda: len([*directory.parent.glob("go on.*")]) == 2)
-    assert len(rows(directory)) == 2
+    assert len(rows(directory)) == 5  # each variant with seed 0
     return process
 
 
@@ -222,7 +222,7 @@ def test_first_interruption_drains_and_the_study_resumes(tmp_path, resume, capsy
     told = "Stopping after the running trials; Ctrl-C again stops at once."
     assert (said + err).count(told) == 1
     drained = check(directory, [], planned("FEW"))
-    assert len(drained) == 2 + 2  # what had ended, and what ran
+    assert len(drained) == 5 + 2  # what had ended, and what ran
     assert {row[4] for row in drained} == {"done"}
     assert eval(out.splitlines()[-1])["pending"] == 50 - len(drained)  # noqa: S307
     capsys.readouterr()
@@ -257,7 +257,7 @@ def test_second_interruption_stops_at_once_and_the_study_resumes(tmp_path, resum
     process.send_signal(signal.SIGINT)
     check_stopped(process, running)
     before = check(directory, [], planned("FEW"))
-    assert len(before) == 2
+    assert len(before) == 5
     resume(directory, "FEW")
     after = check(directory, before, planned("FEW"))
     assert {row[4] for row in after} == {"done"}

@@ -90,7 +90,8 @@ def test_only_a_study_is_planned_and_run(start, other):
     [
         (
             ablations.plan,
-            "`plan` takes no `worker`; did you mean `workers`? It takes study, workers, engine.",
+            "`plan` takes no `worker`; did you mean `workers`? It takes study, directory, "
+            "workers, engine, measure.",
         ),
         (
             ablations.run,

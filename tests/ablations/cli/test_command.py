@@ -44,6 +44,8 @@ def test_command_trains_and_resumes_a_study(tiny, tmp_path):
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "COLUMNS": "200"}
     answer = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
     assert answer.returncode == 0, answer.stderr
+    begins = "Study tiny: checking, and loading TensorFlow\n"
+    assert answer.stderr.startswith(begins)
     # two workers race, so either trial may end first
     assert "/2 baseline, seed 0, test loss " in answer.stderr
     assert "/2 units=4, seed 0, test loss " in answer.stderr
@@ -53,7 +55,7 @@ def test_command_trains_and_resumes_a_study(tiny, tmp_path):
     again = command("run", tiny, "--to", "there", "--seeds", 1, cwd=tmp_path, env=environment)
     assert again.returncode == 0, again.stderr
     assert again.stdout == answer.stdout
-    assert again.stderr == ""  # nothing was left to do, and TensorFlow is not heard
+    assert again.stderr == begins  # nothing was left to do, and TensorFlow is not heard
 
 
 BESIDE = """

@@ -26,7 +26,11 @@ from ablations.stats import StatisticsError
         (
             TINY.replace("seeds = 4", "metrics = 4"),
             "StudyError: `metrics`: expected at least one of loss, accuracy, macro_f1, "
-            "minority_f1, nll, gap, loss_gap, gradient_ratio, dead_units, mae, rmse; got 4.",
+            "minority_f1, nll, gap, loss_gap, gradient_ratio, dead_units, mae, rmse, "
+            "macro_precision, weighted_precision, macro_recall, weighted_recall, weighted_f1, "
+            "macro_auc, weighted_auc, precision[CLASS], recall[CLASS], f1[CLASS], auc[CLASS], "
+            "top_k_accuracy[K], ece, ece[BINS], brier; a metric of keras.metrics; or a custom "
+            "function, as in ('module:function', 'max'); got 4.",
         ),
         (
             TINY.replace("seeds = 4", "timeout = 'long'"),

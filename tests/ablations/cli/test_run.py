@@ -103,7 +103,10 @@ def test_failures_and_findings_are_printed(tell, tiny, serially, monkeypatch):
     assert failed not in answer.stderr
     again = tell("run", tiny)
     assert failed in again.stdout.splitlines()
-    assert again.stderr.splitlines()[2:] == [f"In an earlier run, {failed}"]
+    assert again.stderr.splitlines() == [
+        "Study tiny: checking, and loading TensorFlow",
+        f"In an earlier run, {failed}",
+    ]
     assert failed not in tell("run", tiny, "--retry-failed").stderr
 
 

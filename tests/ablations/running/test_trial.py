@@ -158,7 +158,8 @@ def test_grey_bytes_are_trained_as_images(tmp_path):
         (
             trial(data="mnist5kk"),
             "DataError: `data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', "
-            "'folder:PATH', 'npz:PATH' or arrays (x, y); got 'mnist5kk'; did you mean 'mnist5k'?",
+            "'folder:PATH', 'npz:PATH', an existing path or arrays (x, y); got 'mnist5kk'; did you "
+            "mean 'mnist5k'?",
         ),
         (
             trial(

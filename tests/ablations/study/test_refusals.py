@@ -157,7 +157,7 @@ REFUSED = [
     ),
     (
         {"metrics": 3},
-        "`metrics`: expected names, functions of module level, or metrics of Keras; got 3.",
+        f"`metrics`: expected at least one of {METRICS}; got 3.",
     ),
     (
         {"metrics": ["bleu"]},
