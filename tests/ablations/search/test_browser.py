@@ -97,6 +97,7 @@ def test_hostile_texts_are_escaped(browser, page):
 
 def test_click_sorts_the_trials(browser, page):
     browser.open(page)
+    browser.value("document.querySelector('#trials summary').click()")
     table = "document.querySelector('#trials table')"
     at = browser.value(
         f"[...{table}.tHead.querySelectorAll('button')].findIndex((b) => b.innerText == 'score')"
