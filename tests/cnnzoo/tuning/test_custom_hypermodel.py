@@ -274,8 +274,8 @@ KINDS = (
             {"search": ["rate"]},
             "`rate`: expected a toggle of `build`, its recipe or its data. Toggles of the model: "
             "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
-            "augment, class_weight, early_stopping; of the data: normalize, train_size, "
-            "label_noise, target_outliers, imbalance.",
+            "augment, class_weight, early_stopping; of the data: image_size, interpolation, "
+            "skip_bad, normalize, train_size, label_noise, target_outliers, imbalance.",
         ),
     ],
 )

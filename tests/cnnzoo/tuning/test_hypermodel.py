@@ -197,7 +197,8 @@ def test_kerastuner_stops_after_three_refusals_by_default(tmp_path, digits, untr
             ("digit", {}),
             keras_tuner.errors.FatalValueError,
             "`data`: expected 'mnist5k', 'digits', 'rotation', 'mnist1d', 'tfds:NAME', "
-            "'folder:PATH', 'npz:PATH' or arrays (x, y); got 'digit'; did you mean 'digits'?",
+            "'folder:PATH', 'npz:PATH', an existing path or arrays (x, y); got 'digit'; did you "
+            "mean 'digits'?",
         ),
     ],
 )
