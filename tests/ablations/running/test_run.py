@@ -172,8 +172,8 @@ def test_inactive_toggle_is_an_infeasible_row(go):
         (
             Study("mlp", "mnist5kk", factors={"units": [8, 128]}),
             "The baseline of the study cannot be trained: DataError: `data`: expected 'mnist5k', "
-            "'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH' or arrays "
-            "(x, y); got 'mnist5kk'; did you mean 'mnist5k'?",
+            "'digits', 'rotation', 'mnist1d', 'tfds:NAME', 'folder:PATH', 'npz:PATH', an existing "
+            "path or arrays (x, y); got 'mnist5kk'; did you mean 'mnist5k'?",
         ),
         (
             Study(
