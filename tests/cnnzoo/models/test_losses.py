@@ -307,7 +307,7 @@ def test_subclassed_model_is_refused():
         loss_of(model)
     assert str(caught.value) == (
         "`mine` is a subclass of keras.Model with a custom `call`, so its outputs are unknown; "
-        "build it as keras.Model(inputs, outputs)."
+        "call it on a keras.Input, or build it as keras.Model(inputs, outputs)."
     )
 
 
