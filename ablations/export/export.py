@@ -113,7 +113,7 @@ def export_trials(
 
 
 class _Record:
-    """Which trials a folder has, and in which of its folders."""
+    """Register of the exported trials: the folder of each."""
 
     def __init__(self, folder: Path, to: str) -> None:
         self.folder = folder

@@ -19,10 +19,10 @@ RESULTS = "results"
 COSTS = ("params", "macs", "seconds", "fit_seconds")
 
 OF_KEYS = r"[^\w. -]|^[. ]|[. ]$"
-"""What the name of a value must not have in every tracker."""
+"""Characters that a tracker forbids in names of values."""
 
 OF_FOLDERS = r"[^\w=,+. -]|^[. ]|[. ]$"
-"""What the name of a folder must not have in every file system."""
+"""Characters that a file system forbids in names of folders."""
 
 LONGEST = 100
 """Number of characters of a safe name."""

@@ -1,4 +1,4 @@
-"""What a study found, as the tables and notes that terminals and notebooks show."""
+"""Tables and notes of a study's results for terminals and notebooks."""
 
 from collections.abc import Iterator
 from html import escape

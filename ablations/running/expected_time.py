@@ -16,7 +16,7 @@ MACS_A_SECOND = 15e9
 
 
 class Source(StrEnum):
-    """What an expected time is from."""
+    """Source of an expected time."""
 
     VARIANT = "trials of the variant"
     OTHERS = "other trials"
@@ -25,7 +25,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class ExpectedTime:
-    """How long a trial is expected to take.
+    """Expected seconds of a trial.
 
     Parameters
     ----------

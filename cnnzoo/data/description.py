@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataDescription:
-    """What a report tells about data.
+    """Description of data for a report.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ ARROWS = {
     Better.HIGHER: " \N{UPWARDS ARROW}",
     "": "",
 }
-"""What follows the name of a metric, by what is better."""
+"""Arrow behind the name of a metric, by its direction."""
 
 MISSING = "\N{EN DASH}"
 

@@ -221,6 +221,8 @@ def warnings(contents: ReportContents) -> list[str]:
     ):
         count = len(contents.with_status(status))
         if count:
+            if count == 1:
+                words = words.replace("have", "has", 1)
             texts.append(f"{count:,} of {planned:,} trials {words}")
             if status == Status.PENDING:
                 texts[-1] += f" {blocks_words(contents.trials)}"
