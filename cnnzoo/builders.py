@@ -336,7 +336,8 @@ def find_builder(model: Any) -> Builder:
     if takes_hp(function):
         return Builder(name, function, module, takes_hp=True, owner=owner, own_fit=own_fit)
     check_names(inspect.signature(function).parameters, "parameter", name_of(model))
-    of_zoo = module.__name__.partition(".")[0] == __name__.partition(".")[0]
+    is_of_package = module.__name__.partition(".")[0] == __name__.partition(".")[0]
+    of_zoo = is_of_package and not isinstance(found, partial)
     return Builder(name, function, None if of_zoo else module, owner=owner, own_fit=own_fit)
 
 

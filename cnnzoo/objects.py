@@ -48,10 +48,15 @@ def text_of(value: Any) -> str:
     --------
     >>> text_of(None), text_of([3, 3]), text_of(is_plain)
     ('None', '(3, 3)', 'cnnzoo.objects:is_plain')
+    >>> import numpy as np
+    >>> text_of(tuple(np.array([0.5, 1.5])))
+    '(0.5, 1.5)'
     """
     if value is None or isinstance(value, tuple | list):
-        if is_plain(value):
-            return repr(_tuples(value))
+        tuples = _tuples(value)
+        text = repr(tuples)
+        if is_plain(tuples) and object_of(text) == tuples:
+            return text
         raise ObjectError(f"{value!r} contains an object without a name.")
     exported = getattr(value, "_api_export_path", None)  # the public name of an object of Keras
     path = exported if isinstance(exported, str) or exported is None else exported[0]
@@ -130,7 +135,10 @@ def _spec_of(module: str) -> ModuleSpec | None:
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, tuple | list) else value
+    """Return tuples for lists, and Python's numbers for NumPy's."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_tuples, value))
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def _found(text: str) -> Any:

@@ -1,5 +1,6 @@
 """TensorBoard: an event file for each trial, with curves, results and hyperparameters."""
 
+import itertools
 import os
 import shutil
 import time
@@ -31,11 +32,14 @@ def write_run(run: TrackedRun, folder: Path, earlier: Path | None) -> Path:
     Returns
     -------
     Path
-        Folder of the trial: ``STUDY/VARIANT, seed SEED``, which TensorBoard shows as its name.
+        Folder of the trial: ``STUDY/VARIANT, seed SEED``, which TensorBoard shows as its name. If
+        a trial of another study has this name, a number follows.
     """
-    place = folder / safe_name(run.study) / safe_name(run.name, OF_FOLDERS)
+    place = earlier or _place_for(
+        run.id, folder / safe_name(run.study) / safe_name(run.name, OF_FOLDERS)
+    )
     scratch = place.with_name(f".{place.name}")  # TensorBoard sees whole files only
-    for old in filter(None, (earlier, scratch, place)):  # the last two of an interrupted export
+    for old in (scratch, place):  # of an interrupted export, or an earlier result
         shutil.rmtree(old, ignore_errors=True)
     scratch.mkdir(parents=True)
     start = time.time()
@@ -51,6 +55,15 @@ def write_run(run: TrackedRun, folder: Path, earlier: Path | None) -> Path:
             writer.write(event.SerializeToString())
     scratch.replace(place)
     return place
+
+
+def _place_for(run_id: str, place: Path) -> Path:
+    """Return a folder that holds no other trial, with a number behind its name if it must be."""
+    numbers = itertools.count(2)
+    own = place
+    while own.exists() and not any(own.glob(f"events.out.tfevents.*.{run_id}")):
+        own = place.with_name(f"{place.name} ({next(numbers)})")
+    return own
 
 
 def _hyperparameters(run: TrackedRun, start: float) -> Summary:

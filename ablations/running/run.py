@@ -28,6 +28,7 @@ from cnnzoo.engine import (
     WorkerSetup,
     start_engine,
 )
+from cnnzoo.engine.shipping import Parcel
 from cnnzoo.model_paths import builders_to_send
 from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.runtime.interrupts import interruptible
@@ -232,7 +233,7 @@ def _started(study: Study, name: str, **limits: Any) -> Iterator[Engine]:
     """Yield an engine for trials, and turn its errors into errors of the study."""
     check_known(name, list(ENGINES), "There is no engine")
     sent = builders_to_send(study.model_name) | metrics_to_send(study.metrics)
-    prepare = partial(prepare_worker, SETUP.prepare, sent)
+    prepare = partial(prepare_worker, SETUP.prepare, Parcel(sent).open)
     try:
         with start_engine(name, Limits(**limits), replace(SETUP, prepare=prepare)) as engine:
             yield engine

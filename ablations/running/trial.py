@@ -46,18 +46,18 @@ def forget() -> None:
     _LOADER.clear()
 
 
-def prepare_worker(prepare: Callable[[], None], builders: Mapping[str, Any]) -> None:
+def prepare_worker(prepare: Callable[[], None], sent: Callable[[], Mapping[str, Any]]) -> None:
     """Prepare a process for trials.
 
     Parameters
     ----------
     prepare
-        Called last; a RuntimeError of it means that it comes too late.
-    builders
-        Builders that the process cannot import, by path.
+        Called first; a RuntimeError of it means that it comes too late.
+    sent
+        Returns the builders and metrics that the process cannot import, by path.
     """
-    receive(builders)
     prepare()
+    receive(sent())
 
 
 def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:

@@ -13,7 +13,7 @@ from cnnzoo.data.given import GivenData
 from cnnzoo.data.load import open_data
 from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
-from cnnzoo.model_paths import is_builder, path_of
+from cnnzoo.model_paths import ModelPath, is_builder, path_of
 from cnnzoo.objects import ObjectError, text_of
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
@@ -68,7 +68,8 @@ def check_model(model: object) -> str:
             f"an object with a method `build`; got {model!r}."
         )
     path = path_of(model)
-    return path.rpartition(":")[2] if path.startswith("cnnzoo.models.") else path
+    is_of_zoo = path.startswith("cnnzoo.models.") and not isinstance(path, ModelPath)
+    return path.rpartition(":")[2] if is_of_zoo else path
 
 
 def check_data(data: Any) -> str | tuple[str, ...]:

@@ -181,17 +181,25 @@ def is_mapped(array: Any) -> bool:
 
 
 def map_of(array: Any) -> tuple[Array, int]:
-    """Return the memory map whose rows an array is part of, and the place of its first row.
+    """Return the memory map whose successive rows an array is, and the place of its first row.
 
-    An array that is no part of a map is returned itself.
+    Another array, such as a view with a step, is returned itself.
+
+    Examples
+    --------
+    >>> rows = np.memmap("rows.bin", dtype="uint8", mode="w+", shape=(6, 2))
+    >>> map_of(rows[2:4])[1], map_of(rows[::2])[0].shape
+    (2, (3, 2))
     """
     root = array
     while isinstance(root.base, np.ndarray):
         root = root.base
-    if not isinstance(root, np.memmap) or root.shape[1:] != array.shape[1:]:
+    is_alike = root.dtype == array.dtype and root.shape[1:] == array.shape[1:]
+    is_whole = root.flags.c_contiguous and array.flags.c_contiguous and array.size > 0
+    if not (isinstance(root, np.memmap) and is_alike and is_whole):
         return array, 0
-    bytes_before = array.ctypes.data - root.ctypes.data
-    return root, bytes_before // (root.nbytes // len(root))
+    rows_before, rest = divmod(array.ctypes.data - root.ctypes.data, root.nbytes // len(root))
+    return (array, 0) if rest else (root, rows_before)
 
 
 def _is_advanced(index: object) -> bool:

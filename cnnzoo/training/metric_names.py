@@ -119,9 +119,16 @@ def _options_of(call: str, text: str) -> dict[str, Any]:
     """Return the keywords of a call, whose values are literals."""
     try:
         node: Any = ast.parse(f"_{call}", mode="eval").body
-        if node.args:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            raise ValueError("it is no call")
+        if node.args or any(keyword.arg is None for keyword in node.keywords):
             raise ValueError("an argument has no keyword")
-        return {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
+        options = {str(one.arg): ast.literal_eval(one.value) for one in node.keywords}
+        if ast.literal_eval(repr(options)) != options:
+            raise ValueError("a number is not finite")
+        if not isinstance(options.get("name", ""), str):
+            raise ValueError("the name is no text")
+        return options
     except (SyntaxError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"expected options as in name(option=value); got {text!r}") from error
 

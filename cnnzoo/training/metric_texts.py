@@ -310,14 +310,26 @@ def _options_of_instance(metric: Any) -> dict[str, Any]:
     """Return the options of a Keras metric that are not defaults."""
     config = metric.get_config()
     options = {}
+    is_custom = type(metric).__module__.partition(".")[0] != "keras"
     for name, parameter in inspect.signature(type(metric).__init__).parameters.items():
-        if name in ("self", "dtype") or name not in config:
+        if name in ("self", "dtype") or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            continue
+        if name not in config:
+            if is_custom:
+                raise ToggleError(
+                    f"`metrics`: expected all arguments of {type(metric).__name__} in its "
+                    f"`get_config`, so that a stored study can name them; it lacks {name}."
+                )
             continue
         value = config[name]
         value = value.tolist() if hasattr(value, "tolist") else value
         if name == "name":
             usual = snake_case(type(metric).__name__)
-            if value in (parameter.default, usual) or value.rpartition("_")[0] == usual:
+            stem, _, number = str(value).rpartition("_")
+            if value in (parameter.default, usual) or (stem == usual and number.isdecimal()):
                 continue
         elif value == parameter.default or (
             isinstance(value, list) and tuple(value) == parameter.default

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -273,9 +273,16 @@ class Trainer:
 _trainers: list[Trainer] = []
 
 
-def prepare_worker(plan: Plan) -> None:
-    """Prepare a worker process for a search: make its arithmetic deterministic, keep the plan."""
+def prepare_worker(sent: Callable[[], Plan]) -> None:
+    """Prepare a worker process for a search: make its arithmetic deterministic, keep the plan.
+
+    Parameters
+    ----------
+    sent
+        Returns the plan. It is called last, because objects of Keras may start TensorFlow.
+    """
     fix_arithmetic()
+    plan = sent()
     hypermodel = make_hypermodel(plan.model, plan.space, plan.recipe)
     _trainers[:] = [Trainer(hypermodel, plan.data, plan.objective.name, plan.metrics)]
 

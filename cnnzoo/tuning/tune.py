@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cnnzoo.engine import ChangedStateError, EngineError, Limits, WorkerSetup, start_engine
 from cnnzoo.engine.forkserver import preload
 from cnnzoo.engine.interface import do_nothing
-from cnnzoo.engine.shipping import ship
+from cnnzoo.engine.shipping import Parcel, ship
 from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -230,7 +230,9 @@ def _search(
     log = plan.directory / "workers.log"
     setup = WorkerSetup(
         preload=PRELOADED,
-        prepare=partial(prepare_worker, plan.for_workers()) if is_parallel else do_nothing,
+        prepare=partial(prepare_worker, Parcel(plan.for_workers()).open)
+        if is_parallel
+        else do_nothing,
         changed_state=attrgetter("changed_state"),
     )
     with (

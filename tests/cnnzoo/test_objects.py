@@ -1,6 +1,9 @@
 """Objects as levels: their texts, and back."""
 
+import math
+
 import keras
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +21,11 @@ def test_tuples_survive_their_text(value):
     assert repr(again) == repr(value)  # which tells 1, True and 1.0 apart
 
 
+def test_numbers_of_numpy_become_pythons():
+    assert text_of(tuple(np.array([0.5, 2.0]))) == text_of([np.float64(0.5), 2.0]) == "(0.5, 2.0)"
+    assert object_of(text_of((np.int64(3), np.bool(True)))) == (3, True)
+
+
 @pytest.mark.parametrize("name", ["activations.gelu", "layers.ReLU", "optimizers.AdamW"])
 def test_objects_of_keras_have_their_public_name(name):
     module, function = name.split(".")
@@ -27,7 +35,9 @@ def test_objects_of_keras_have_their_public_name(name):
 
 
 @pytest.mark.parametrize(
-    "value", [lambda: None, keras.layers.ReLU(), (print,), {1}], ids=lambda value: str(type(value))
+    "value",
+    [lambda: None, keras.layers.ReLU(), (print,), {1}, (math.inf, 3), (np.zeros(2), 1)],
+    ids=lambda value: str(type(value)),
 )
 def test_objects_that_no_text_finds(value):
     with pytest.raises(ObjectError):

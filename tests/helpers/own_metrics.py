@@ -45,3 +45,11 @@ class HitRate(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "above": self.above}
+
+
+class Forgetful(keras.metrics.Mean):
+    """A metric whose configuration lacks an argument."""
+
+    def __init__(self, above=0.5, **options):
+        super().__init__(**options)
+        self.above = above

@@ -9,10 +9,11 @@ from helpers import stub_trials
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from ablations import StudyError
+from ablations import StudyError, run
 from ablations.export import export
 from ablations.export.export import RECORD
 from ablations.export.tracked_run import OF_FOLDERS, safe_name
+from cnnzoo import Recipe
 
 
 @pytest.fixture
@@ -103,6 +104,21 @@ def test_missing_extra_is_one_sentence(results, tmp_path, monkeypatch, to, title
         f'The export to {title} needs the package {to}; install it with: pip install "cnnzoo[{to}]"'
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_trials_of_two_studies_of_one_name_are_both_kept(results, tmp_path):
+    place = tmp_path / "runs"
+    first = results.export("tensorboard", place)
+    study = replace(stub_trials.STUDY, recipe=Recipe(epochs=7))
+    other = run(study, tmp_path / "other", engine="serial", progress=False)
+    second = other.export("tensorboard", place)
+    assert not set(first) & set(second)
+    assert all(folder.is_dir() for folder in [*first, *second])
+    assert [folder.name for folder in second[:2]] == [
+        "baseline, seed 0 (2)",
+        "baseline, seed 1 (2)",
+    ]
+    assert results.export("tensorboard", place) == other.export("tensorboard", place) == []
 
 
 def test_unknown_tracker_is_refused(results, tmp_path):

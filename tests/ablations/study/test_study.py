@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import json
 import pickle
 import tomllib
@@ -13,6 +14,7 @@ from helpers.programs import said_by
 import cnnzoo
 from ablations import Settings, Study, Variant
 from cnnzoo import Recipe
+from cnnzoo.builders import find_builder
 
 FACTORS = {"units": [8, 16]}
 
@@ -150,6 +152,17 @@ def test_default_name_is_the_model():
     assert Study(stub_builders.plain, factors=FACTORS).name == "plain"
     assert Study(stub_builders.Outer.build_inner, factors=FACTORS).name == "Outer.build_inner"
     assert FULL.name == "my study"
+
+
+def test_partial_of_a_zoo_model_is_no_zoo_model():
+    deep = functools.partial(cnnzoo.mlp, depth=3)
+    study = Study(deep, factors={"units": [8, 16]})
+    assert study.model == "cnnzoo.models.mlp:mlp"
+    assert study.model.builder is deep
+    builder = find_builder(study.model)
+    assert builder.version != find_builder(functools.partial(cnnzoo.mlp, depth=2)).version
+    built = builder.build({"units": 8}, (4, 4, 1), 3)
+    assert [layer.units for layer in built.layers if hasattr(layer, "units")] == [8, 8, 8, 3]
 
 
 @pytest.mark.parametrize(

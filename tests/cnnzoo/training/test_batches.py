@@ -7,7 +7,7 @@ from helpers.watched import numbered, orders, watch
 
 import cnnzoo
 from cnnzoo import Recipe
-from cnnzoo.data.scaling import ScaledArray
+from cnnzoo.data.scaling import ScaledArray, Scaling
 from cnnzoo.training.batches import BatchReader, batch_stream, validation_stream
 
 
@@ -116,6 +116,25 @@ def test_maps_are_read_where_they_are(tmp_path):
     reader = BatchReader(cnnzoo.load_data((stored, np.arange(9) % 2)).train.x)
     shared = np.from_dlpack(reader._stored)
     assert np.shares_memory(shared, stored)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda stored: stored[2:7],
+        lambda stored: stored[::2],
+        lambda stored: stored[::-1],
+        lambda stored: stored[:, ::-1],
+        lambda stored: stored.transpose(0, 2, 1, 3),
+        lambda stored: stored.view("int8"),
+    ],
+)
+def test_views_of_maps_have_their_own_rows(tmp_path, view):
+    stored = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (9, 5, 5, 1))
+    stored[:] = np.random.default_rng(0).integers(0, 128, stored.shape)
+    x = view(stored)
+    read = BatchReader(ScaledArray(x, np.arange(len(x)), Scaling.identity(1)))(np.arange(len(x)))
+    np.testing.assert_array_equal(read, np.array(x, "float32"))
 
 
 def test_trainings_and_checks_read_no_whole_split(monkeypatch):

@@ -71,6 +71,13 @@ def test_metric_is_read_as_a_stable_text(given, text, column):
     assert name_of(name) == name  # so that a name may stand for its metric
 
 
+def test_name_that_the_user_gave_is_kept():
+    given = keras.metrics.AUC(curve="PR", name="auc_pr")
+    assert read_metrics(given) == ("AUC(curve='PR', name='auc_pr')[max]",)
+    automatic = keras.metrics.AUC(curve="PR", name="auc_3")  # as Keras numbers them
+    assert read_metrics(automatic) == ("AUC(curve='PR')",)
+
+
 def test_metric_on_another_split_is_requested_once():
     given = ["loss", (own_metrics.share, "max"), "val_share", "train_share[max]", "val_AUC", "AUC"]
     texts = read_metrics(given)
@@ -100,6 +107,20 @@ def test_metric_on_another_split_is_requested_once():
             "expected options as in name(option=value); got \"AUC(k=open('x'))\".",
         ),
         ("AUC(", "expected name, name(option=value) or name[class]; got 'AUC('."),
+        *(
+            (text, f"expected options as in name(option=value); got {text!r}.")
+            for text in (
+                "AUC(curve='PR')(name='x')",
+                "AUC(**{'curve': 'PR'})",
+                "AUC(num_thresholds=1e999)",
+                "AUC(name=3)",
+            )
+        ),
+        (
+            (own_metrics.Forgetful(above=0.9), "max"),
+            "expected all arguments of Forgetful in its `get_config`, so that a stored study can "
+            "name them; it lacks above.",
+        ),
         ("AUC[cat]", "expected 'min' or 'max' in the brackets of AUC; got [cat]."),
         (("recall[cat]", "min"), "expected 'max' for recall; got 'min'."),
         (
