@@ -114,8 +114,10 @@ def check_activations(plan: TrainingPlan) -> Iterator[Finding]:
 
 
 def _deviation(values: Any) -> float:
-    """Return the standard deviation, whose squares may be too large for float32."""
-    return float(np.std(np.asarray(keras.ops.convert_to_numpy(values), "float64")))
+    """Return the standard deviation; NaN if a value is infinite."""
+    numbers = np.asarray(keras.ops.convert_to_numpy(values), "float64")  # float32 may overflow
+    with np.errstate(invalid="ignore"):
+        return float(np.std(numbers))
 
 
 def _saturated_share(activation: str, outputs: np.ndarray[Any, Any]) -> float:

@@ -104,6 +104,16 @@ def test_gates_and_attention_are_no_hidden_activation():
             [layers.Flatten(), *[dense("exponential") for _ in range(3)]],
             "hidden-activation",
         ),
+        (
+            [
+                layers.Flatten(),
+                *[
+                    dense("exponential", kernel_initializer=keras.initializers.RandomNormal(0, 9))
+                    for _ in range(3)
+                ],
+            ],
+            "hidden-activation",  # whose outputs are infinite
+        ),
         ([layers.Flatten(), *[dense(None) for _ in range(3)]], "no-nonlinearity"),
         (
             [conv(), layers.MaxPooling2D(8), conv(), conv(), layers.Flatten()],
