@@ -10,16 +10,21 @@ import functools
 import hashlib
 import inspect
 import json
+import re
 import sys
+import sysconfig
 from collections.abc import Container, Iterator, Mapping, Sequence
+from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cnnzoo.runtime.keras_backend import backend_version
 
 INSTALLED = {"site-packages", "dist-packages"}
+
+STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
@@ -177,22 +182,40 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[bytes]:
         yield _plain({"args": thing.args, "keywords": thing.keywords})
         yield from _within([thing.args, thing.keywords], seen)
         yield from _parts(thing.func, seen)
-    elif path := _file_of(thing):
+    elif inspect.ismethod(thing):
+        yield from _parts(thing.__func__, seen)
+        yield from _within(thing.__self__, seen)
+    elif (path := _file_of(thing)) and _has_code(thing):
         yield from _files(path)
         yield from _of_members(_enclosed(thing), seen)
-        if not (isinstance(thing, type | ModuleType) or inspect.isroutine(thing)):
-            yield _plain(getattr(thing, "__dict__", {}))  # the settings of an instance
-            yield from _within(getattr(thing, "__dict__", {}), seen)
     elif isinstance(thing, FunctionType):
         yield from _of_function(thing, seen)
     elif isinstance(thing, type):
         yield from _of_class(thing, seen)
-    elif hasattr(thing, "__func__"):  # a method
-        yield from _parts(thing.__func__, seen)
     elif not isinstance(thing, ModuleType):
-        yield _plain(getattr(thing, "__dict__", {}))
-        yield from _within(getattr(thing, "__dict__", {}), seen)
+        yield _plain(_settings(thing))
+        yield from _within(_settings(thing), seen)
         yield from _parts(type(thing), seen)
+
+
+def _has_code(thing: Any) -> bool:
+    """Return whether an object is a module, a class or a function."""
+    return isinstance(thing, type | ModuleType) or inspect.isroutine(thing)
+
+
+def _settings(thing: Any) -> dict[str, Any]:
+    """Return the attributes of an instance by name."""
+    slots = [
+        name
+        for kind in type(thing).__mro__
+        for name in _names_of(vars(kind).get("__slots__", ()))
+        if hasattr(thing, name) and not name.startswith("__")
+    ]
+    return {name: getattr(thing, name) for name in slots} | getattr(thing, "__dict__", {})
+
+
+def _names_of(slots: Any) -> Sequence[str]:
+    return [slots] if isinstance(slots, str) else [*slots]
 
 
 def _file_of(thing: Any) -> tuple[str, Path] | None:
@@ -268,10 +291,21 @@ def _within(value: Any, seen: set[int]) -> Iterator[bytes]:
                 yield from _within(each, seen)
     elif type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
         yield f"{value.dtype} {value.shape}".encode() + value.tobytes()
-    elif hasattr(value, "__dict__") and not isinstance(value, ModuleType):
-        kind = type(value)
-        if kind.__module__ in ("__main__", "__mp_main__"):
-            yield from _parts(value, seen)
+    elif isinstance(value, set | frozenset):
+        for each in sorted(value, key=lambda one: json.dumps(_stable(one))):
+            yield from _within(each, seen)
+    elif inspect.ismethod(value) or (not _has_code(value) and _is_written_by_users(type(value))):
+        yield from _parts(value, seen)
+
+
+def _is_written_by_users(kind: type) -> bool:
+    """Return whether a class is neither of Python nor of an installed package."""
+    if kind.__module__ in ("__main__", "__mp_main__"):
+        return True
+    place = _file_of(kind)
+    if place is None or place[1].resolve().is_relative_to(STANDARD_LIBRARY):
+        return False
+    return not INSTALLED & {*place[1].resolve().parts}
 
 
 def _parts_if_local(thing: Any, seen: set[int]) -> Iterator[bytes]:
@@ -283,11 +317,54 @@ def _parts_if_local(thing: Any, seen: set[int]) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> bytes:
-    """Encode a value; of parts that JSON cannot hold, only the type is stable."""
+    """Encode what of a value is the same in every process."""
+    return json.dumps(_stable(value), sort_keys=True).encode()
+
+
+def _stable(value: Any, around: tuple[Any, ...] = ()) -> Any:
+    """Return a value as JSON can hold it; of parts without a text, only the type.
+
+    Parameters
+    ----------
+    value
+        The value.
+    around
+        The values that it stands in, because it may contain itself.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if any(value is one for one in around):
+        return _kind(value)
+    inside = (*around, value)
+    if isinstance(value, Mapping):
+        pairs = [[_stable(name, inside), _stable(one, inside)] for name, one in value.items()]
+        return {"mapping": sorted(pairs, key=json.dumps)}
+    if isinstance(value, list | tuple):
+        return [_stable(one, inside) for one in value]
+    if isinstance(value, set | frozenset):
+        return {"set": sorted((_stable(one, inside) for one in value), key=json.dumps)}
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Enum):
+        return [_kind(value), value.name]
+    return [_kind(value), _stable(_configuration(value), inside)]
+
+
+def _configuration(value: Any) -> Any:
+    """Return the configuration of an object of Keras, without the number that Keras counts.
+
+    That of a model is left out, because its layers have such numbers too.
+    """
+    describe = getattr(value, "get_config", None)
+    if not callable(describe) or isinstance(value, type) or hasattr(value, "layers"):
+        return None
     try:
-        return json.dumps(value, sort_keys=True, default=_kind).encode()
-    except (TypeError, ValueError):  # keys that are not str, or a value that contains itself
-        return _kind(value).encode()
+        config = dict(describe())
+    except Exception:  # a custom class may raise anything
+        return None
+    if isinstance(config.get("name"), str):
+        config["name"] = re.sub(r"_\d+$", "", config["name"])
+    return config
 
 
 def _kind(value: Any) -> str:

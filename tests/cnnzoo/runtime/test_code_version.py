@@ -155,6 +155,62 @@ def test_what_a_function_encloses_counts(before, after):
     assert version(ENCLOSING.format(before)) != version(ENCLOSING.format(after))
 
 
+HOLDING = """
+import functools
+import pathlib
+
+import keras
+
+class Config:
+    __slots__ = ("width",)
+
+    def __init__(self, width):
+        self.width = width
+
+class Holder:
+    def __init__(self, **settings):
+        self.settings = settings
+
+    def make(self, units=4):
+        return units
+
+def make(units=4, option=None):
+    return units
+
+build = {}
+"""
+
+
+@pytest.mark.parametrize("module", ["__main__", "proj.holding"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Holder(width=8).make", "Holder(width=16).make"),
+        ("Holder(config=Config(8))", "Holder(config=Config(16))"),
+        ("functools.partial(make, option=Config(1))", "functools.partial(make, option=Config(2))"),
+        (
+            "functools.partial(make, option=keras.layers.LeakyReLU(0.1))",
+            "functools.partial(make, option=keras.layers.LeakyReLU(0.3))",
+        ),
+        ("Holder(sizes={{(3, 3): 1}}, depth=2)", "Holder(sizes={{(3, 3): 1}}, depth=4)"),
+        ("Holder(parts={{'a', 'b'}})", "Holder(parts={{'a', 'c'}})"),
+        ("Holder(at=pathlib.Path('a'))", "Holder(at=pathlib.Path('b'))"),
+    ],
+)
+def test_what_instances_hold_counts(project, module, before, after):
+    def version_with(text):
+        source = HOLDING.format(text.replace("{{", "{").replace("}}", "}"))
+        if module == "__main__":
+            return version(source)
+        (project / "proj/holding.py").write_text(HOLDING.split("build =")[0])
+        sys.modules.pop(module, None)
+        namespace = {**vars(import_module(module))}
+        return code_version(eval(text.replace("{{", "{").replace("}}", "}"), namespace))  # noqa: S307
+
+    assert version_with(before) == version_with(before)
+    assert version_with(before) != version_with(after)
+
+
 def test_line_of_a_lambda_does_not_count(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "cells.py").write_text("pair = (lambda units: units + 1, 3)\n")
