@@ -189,9 +189,9 @@ def whole_ticks(last: float) -> list[int]:
 
 
 def every_tick(values: Sequence[float]) -> Spec:
-    """Return the part of an axis that marks these values, also on a phone.
+    """Return axis options that put a tick at each value.
 
-    If there are more values than the theme's number of ticks, Vega leaves some out.
+    Vega leaves out values if the number of ticks of the theme is smaller than theirs.
 
     Examples
     --------

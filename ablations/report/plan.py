@@ -11,7 +11,7 @@ from cnnzoo.runtime.console import table
 from cnnzoo.runtime.progress import duration
 
 ROUGH = "multiply-accumulates"
-"""Value of ``seconds_from`` for times that no trial tells."""
+"""Value of ``seconds_from`` if no trial gives the time."""
 
 
 def plan_table(plan: pd.DataFrame) -> Any:
@@ -80,8 +80,8 @@ def plan_lines(plan: pd.DataFrame, workers: int) -> Iterator[str]:
 def _source_words(sources: set[str]) -> str:
     if ROUGH in sources or not sources:
         return (
-            "The time is a rough estimate from multiply-accumulates and a typical core, and may be "
-            "wrong by a factor of 3. To measure it, add --measure, which trains one trial."
+            "The time is a rough estimate from multiply-accumulates and a typical core. To measure "
+            "it, add --measure, which trains one trial."
         )
     of = "these variants" if sources == {"trials of the variant"} else "some of the variants"
     scaled = "" if of == "these variants" else ", scaled to the others by multiply-accumulates"

@@ -32,8 +32,8 @@ def learning_curves(contents: SearchContents, theme: Theme) -> Figure | None:
     best = best_trials(contents, scored)
     scores = dict(zip(scored["trial"], scored["score"], strict=True))
     kept = history.dropna(subset=metric)
-    runs = list(dict.fromkeys(zip(kept["trial"], kept["execution"], strict=True)))[:MOST_LINES]
-    shown = {*runs}
+    runs = list(dict.fromkeys(zip(kept["trial"], kept["execution"], strict=True)))
+    shown = {*runs[:MOST_LINES]}
     rows = [
         {
             "run": f"{row['trial']}/{row['execution']}",
@@ -85,7 +85,7 @@ def learning_curves(contents: SearchContents, theme: Theme) -> Figure | None:
             ("best", "accent", 0.95, 2.0),
         )
     ]
-    note = f" Only {count_of(MOST_LINES, 'training')} are drawn." * (len(runs) == MOST_LINES)
+    note = f" Only {count_of(MOST_LINES, 'training')} are drawn." * (len(runs) > MOST_LINES)
     return Figure(
         "curves",
         "Learning curves",

@@ -115,7 +115,8 @@ def parallel(contents: SearchContents, theme: Theme) -> Figure | None:
         "parallel",
         "All configurations",
         f"One line per configuration; the best {len(best):,} of {len(scored):,} are blue. A line "
-        "has a gap where a choice is inactive. Lines of one of few levels lie beside each other.",
+        "has a gap where a choice is inactive. On axes of "
+        f"at most {MOST_LABELS} levels, lines are spread around their level.",
         "parallel",
         contents.objective,
         chart_of(layers, HEIGHT * len(names)),

@@ -14,7 +14,7 @@ HOUR = 5400
 MINUTE = 240
 
 COLOURS = {"best": "accent", "done": "other", "no score": "worse"}
-"""Colour of the theme by what came of a training."""
+"""Colour of the theme by the outcome of a training."""
 
 
 def timeline(contents: SearchContents, theme: Theme) -> Figure | None:

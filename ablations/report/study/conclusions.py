@@ -13,9 +13,9 @@ from ablations.report.numbers import (
     share_words,
 )
 from ablations.report.page import Sentence
-from ablations.report.study.contents import EFFECTS, PATH_STEPS, TRENDS, ReportContents
+from ablations.report.study.contents import EFFECTS, PATH_STEPS, SO_FAR, TRENDS, ReportContents
 from ablations.report.study.new_data import about_seeds
-from ablations.report.study.summary import change_words, largest, pooled_words
+from ablations.report.study.summary import SETTLED, change_words, largest, pooled_words
 from ablations.report.study.tables import (
     chosen_words,
     is_exploratory,
@@ -91,21 +91,27 @@ def _comparisons(contents: ReportContents) -> list[Sentence]:
         if count := sum(one["verdict"] == verdict for one in of_metric):
             counts[verdict or "without verdict"] = count
     each = joined(f"{count:,} {word}" for word, count in counts.items())
+    each = "" if SO_FAR in contents.tables else f": {each}"
     size = estimate(row["delta"], row["ci_low"], row["ci_high"], count_of(row["n_pairs"], "seed"))
     pooled = contents.pooled(row)
     shrunk = f"; {pooled_words(row, *pooled)}" if pooled and row["verdict"] else ""
     name = comparison(row)
     which = f"the largest, {name}, is" if len(of_metric) > 1 else f"{name} is"
-    rest = f" in {metric_words(row['metric'])}: {each}; {which} {size}{shrunk}"
+    rest = f" in {metric_words(row['metric'])}{each}; {which} {size}{shrunk}"
     subject = count_of(len(of_metric), "comparison")
     finding = bool(row["verdict"]) and contents.has_finding(row)
-    return [Sentence(str(row["verdict"]), subject, rest, finding=finding)]
+    verdict = str(row["verdict"]) if len(counts) == 1 else ""  # else it is not that of all
+    return [Sentence(verdict, subject, rest, finding=finding)]
 
 
 def _about(contents: ReportContents) -> tuple[str, str]:
     """Return the subject and the rest of the sentence on what the verdicts are about."""
+    if SO_FAR in contents.tables:
+        settled = int(contents.tables[SO_FAR]["verdict"].isin(SETTLED).sum())
+        count = count_of(len(contents.tables[SO_FAR]), "comparison")
+        return "The study is not finished", f": {settled:,} of {count} have a verdict so far"
     if not contents.primary["verdict"].astype(bool).any():
-        return "There are no verdicts yet", ""
+        return "No comparison has a verdict", ""
     subject, _, rest = about_seeds(contents.held_out).removesuffix(".").partition(" are ")
     return subject, f" are {rest}"
 

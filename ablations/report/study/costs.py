@@ -125,7 +125,7 @@ def costs(contents: ReportContents, palette: Palette, theme: Theme) -> list[Figu
 
 
 def _reach(*, steep: bool, from_zero: bool) -> Spec:
-    """Return the part of a scale of a metric that says where it begins."""
+    """Return the type and the lower end of a metric's scale."""
     if steep:
         return {"type": "log", "padding": 12}
     return {"domainMin": 0} if from_zero else {"zero": False, "padding": 12}
@@ -172,7 +172,11 @@ def _figure(
         "cost",
         title=AXES[axis] + (" (log scale)" if wide else ""),
         scale={"nice": True} | ({"type": "log", "padding": 16} if wide else {"domainMin": 0}),
-        axis={"format": "~s", "grid": False},
+        axis={
+            "format": "~s",
+            "labelExpr": "datum.value === 0 ? '0' : datum.label",  # not "0k"
+            "grid": False,
+        },
     )
     y = quantitative(
         "metric",

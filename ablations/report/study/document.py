@@ -439,8 +439,8 @@ def _how_to_read(contents: ReportContents) -> str:
         text += (
             f" It is better or worse if p, Holm-corrected over {_corrected_over(contents)}, is "
             f"below {1 - CONFIDENCE:.4g}{margin}; inconclusive does not mean \u201cno "
-            f"effect\u201d. Fewer than {EXPLORATORY_BELOW} pairs have no verdict. {CI}s are not "
-            f"corrected for multiple comparisons. {about(contents.held_out)}"
+            f"effect\u201d. Fewer than {EXPLORATORY_BELOW} pairs have no verdict. {CI}s of "
+            f"single deltas are not corrected for multiple comparisons. {about(contents.held_out)}"
         )
     if contents.looked:
         text += (

@@ -88,7 +88,7 @@ def path_figure(contents: ReportContents, theme: Theme) -> Figure | None:
     return Figure(
         name=slug("path", metric),
         title=f"{words.capitalize()} along the path",
-        caption=f"Mean after each step, with the {CI} of the step's delta.",
+        caption=f"Means after each step; lines are {CI}s of their deltas, simultaneous over all.",
         section="path",
         metric=metric,
         chart=chart_of(layers, row_height(names, ROW + 6) * len(names)),

@@ -208,7 +208,9 @@ def warnings(contents: ReportContents) -> list[str]:
     if few:
         which = "All" if few == compared else f"{few:,} of {compared:,}"
         texts.append(
-            f"{which} comparisons are exploratory and have no verdict: they have fewer than "
+            f"{which} comparisons have fewer than {EXPLORATORY_BELOW} paired seeds so far."
+            if SO_FAR in contents.tables
+            else f"{which} comparisons are exploratory and have no verdict: they have fewer than "
             f"{EXPLORATORY_BELOW} paired seeds."
         )
     texts += [f"All comparisons: {note}." for note in notes_of_all(contents) if note != FEW_PAIRS]

@@ -208,13 +208,14 @@ class Column:
     """A column of a table: its header, and its source in the DataFrame.
 
     ``kind`` is a key of `WRITERS`, or "delta" for a value with its interval in the next column;
-    ``ends`` are the sources of that interval.
+    ``ends`` are the sources of that interval and ``interval`` its header.
     """
 
     header: str
     source: str
     kind: str = "number"
     ends: tuple[str, str] = ("ci_low", "ci_high")
+    interval: str = CI
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,13 @@ SHAPES = {
             Column("SD between data sets", "tau"),
             Column("Not due to seeds (I\N{SUPERSCRIPT TWO})", "i2", "share"),
             Column("p (Welch)", "p_heterogeneity", "p"),
-            Column("Delta on new data", "new_mean", "delta", ("new_low", "new_high")),
+            Column(
+                "Delta on new data",
+                "new_mean",
+                "delta",
+                ("new_low", "new_high"),
+                interval="95% prediction interval",
+            ),
             Column("Better on new data", "p_better_new", "share"),
             Column("Data sets", "data_sets"),
         ),
@@ -323,7 +330,13 @@ SHAPES = {
             Column("Better", "p_better", "share"),
             Column("Equivalent", "p_equivalent", "share"),
             Column("Worse", "p_worse", "share"),
-            Column("Pooled delta", "pooled", "delta", ("pooled_low", "pooled_high")),
+            Column(
+                "Pooled delta",
+                "pooled",
+                "delta",
+                ("pooled_low", "pooled_high"),
+                interval="95% credible interval",
+            ),
             Column("Delta", "delta"),
             Column("Pairs", "n_pairs"),
         ),
@@ -400,7 +413,7 @@ def shaped_table(contents: ReportContents, title: str, frame: pd.DataFrame) -> T
             cells = [size_cells(row[column.source], row[low], row[high]) for row in rows]
             columns.append([size for size, _ in cells])
             if any(interval.text for _, interval in cells):
-                headers.append(CI)
+                headers.append(column.interval)
                 columns.append([interval for _, interval in cells])
         else:
             write = WRITERS[column.kind]
@@ -443,8 +456,12 @@ def _has_values(rows: list[dict[str, Any]], name: str) -> bool:
 def _conclusion(contents: ReportContents, title: str, row: Row) -> dict[str, Any]:
     """Return the columns of a row that the report concludes from the others."""
     if title in (EFFECTS, TRENDS) and is_number(row["p_adjusted"]) and not contents.claims(row):
-        word = "secondary" if row["metric"] in contents.secondary else "no verdict"
-        return {"significant": word, "trend": word}
+        if row["metric"] not in contents.secondary or is_exploratory(row):
+            return {"significant": "no verdict", "trend": "no verdict"}
+        if title == EFFECTS:
+            return {"significant": secondary("yes" if is_significant(row) else "no")}
+        trend = "slope uncertain" if row["notes"] in UNCERTAIN else row["trend"]
+        return {"trend": secondary(trend)}
     if title == EFFECTS and is_number(row["p_adjusted"]):
         if is_exploratory(row):
             return {"significant": "no verdict"}

@@ -114,11 +114,13 @@ def _figure(contents: ReportContents, factor: str, metric: str, theme: Theme) ->
     ]
     start = level_words(levels[BASELINE])
     with_intervals = any(row["low"] is not None for row in rows)
-    interval = f", with the {CI} of its delta to {factor}={start}" if with_intervals else ""
+    interval = ""
+    if with_intervals:
+        interval = f" with the {CI} of the difference from {factor}={start}"
     return Figure(
         name=slug("trend", factor, metric),
         title=f"{words.capitalize()} by {factor}",
-        caption=f"Mean{interval}; thin lines are the {count_of(len(table), 'seed')}.",
+        caption=f"Means{interval}; thin lines are the {count_of(len(table), 'seed')}.",
         section="trends",
         metric=metric,
         chart=chart_of(layers, HEIGHT),

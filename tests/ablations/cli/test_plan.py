@@ -18,8 +18,8 @@ def test_plan_shows_trials_cost_and_time_and_runs_nothing(tell, tiny, serially, 
     assert said[-3:] == [
         "units=13 cannot be built: ValueError: 13 is bad luck",
         "8 trials to run: about 0:04 with 2 workers, 0:08 of computing.",
-        "The time is a rough estimate from multiply-accumulates and a typical core, and may be "
-        "wrong by a factor of 3. To measure it, add --measure, which trains one trial.",
+        "The time is a rough estimate from multiply-accumulates and a typical core. To measure "
+        "it, add --measure, which trains one trial.",
     ]
     assert not serially.CALLS
     assert not (tmp_path / "studies").exists()

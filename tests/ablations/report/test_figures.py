@@ -60,7 +60,7 @@ def test_trend_figure_has_means_intervals_and_seeds(contents):
     assert means["4"]["high"] - means["4"]["low"] == pytest.approx(row["ci_high"] - row["ci_low"])
     assert len([row for row in figure.rows if row["seed"] == "0"]) == 4
     assert figure.caption == (
-        "Mean, with the 95% CI of its delta to pool_size=2; thin lines are the 9 seeds."
+        "Means with the 95% CI of the difference from pool_size=2; thin lines are the 9 seeds."
     )
 
 
