@@ -93,10 +93,13 @@ def _comparisons(contents: ReportContents) -> list[Sentence]:
     each = joined(f"{count:,} {word}" for word, count in counts.items())
     each = "" if SO_FAR in contents.tables else f": {each}"
     size = estimate(row["delta"], row["ci_low"], row["ci_high"], count_of(row["n_pairs"], "seed"))
-    pooled = contents.pooled(row)
-    shrunk = f"; {pooled_words(row, *pooled)}" if pooled and row["verdict"] else ""
     name = comparison(row)
-    which = f"the largest, {name}, is" if len(of_metric) > 1 else f"{name} is"
+    is_largest = abs(row["delta"]) >= max(abs(one["delta"]) for one in of_metric)
+    kind = "the largest" if is_largest else "the largest that is better or worse"
+    which = f"{kind}, {name}, is" if len(of_metric) > 1 else f"{name} is"
+    pooled = contents.pooled(row) if row["verdict"] else None
+    words = pooled_words(row, pooled[0], pooled[1] if is_largest else 1) if pooled else ""
+    shrunk = f"; {words}" if words else ""
     rest = f" in {metric_words(row['metric'])}{each}; {which} {size}{shrunk}"
     subject = count_of(len(of_metric), "comparison")
     finding = bool(row["verdict"]) and contents.has_finding(row)

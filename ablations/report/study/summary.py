@@ -172,7 +172,7 @@ def all_have_findings(contents: ReportContents) -> bool:
 
 
 def largest(contents: ReportContents) -> dict[str, Any] | None:
-    """Return the largest delta that is better or worse, of the first metric with such a delta.
+    """Return the largest delta that is better or worse, of the first metric that has one.
 
     A variant with a finding is returned only if there is no other.
     """
@@ -188,17 +188,31 @@ def largest(contents: ReportContents) -> dict[str, Any] | None:
 
 
 def pooled_words(row: Row, pooled: float, count: int) -> str:
-    """Say what is left of the largest delta after partial pooling.
+    """Say what is left of a delta after partial pooling; "" if it stays the same.
+
+    Parameters
+    ----------
+    row
+        A row of the deltas.
+    pooled
+        The pooled estimate.
+    count
+        Number of deltas that this one is the largest of; 1 if it is not the largest.
 
     Examples
     --------
     >>> row = {"delta": 0.8, "ci_low": 0.3, "ci_high": 1.3}
     >>> pooled_words(row, 0.36, 10), pooled_words(row, 0.7, 1)
     ('shrunk to +0.36 as the largest of 10', 'shrunk to +0.70')
+    >>> pooled_words(row, 0.799, 10)
+    ''
     """
     decimals = decimals_of(row["delta"], row["ci_low"], row["ci_high"])
+    shrunk = fixed(pooled, max(decimals, 2), signed=True)
+    if shrunk == fixed(row["delta"], max(decimals, 2), signed=True):
+        return ""
     among = f" as the largest of {count:,}" if count > 1 else ""
-    return f"shrunk to {fixed(pooled, max(decimals, 2), signed=True)}{among}"
+    return f"shrunk to {shrunk}{among}"
 
 
 def warnings(contents: ReportContents) -> list[str]:

@@ -135,14 +135,17 @@ def _delta_cells(
 
 
 def secondary(verdict: str) -> str:
-    """Mark a verdict that the claims of the page do not include.
+    """Mark a verdict, a trend or an effect that the claims of the page do not include.
+
+    Words for a missing result stay as they are.
 
     Examples
     --------
-    >>> secondary("better"), secondary("")
-    ('better (secondary)', 'none')
+    >>> secondary("better"), secondary("rises"), secondary("pending"), secondary("")
+    ('better (secondary)', 'rises (secondary)', 'pending', 'none')
     """
-    return f"{verdict} (secondary)" if verdict in tuple(Verdict) else verdict or "none"
+    concluded = verdict in (*Verdict, *TREND_WORDS, *SIGNIFICANCE)
+    return f"{verdict} (secondary)" if concluded else verdict or "none"
 
 
 def _mean(mean: float, decimals: int) -> str:
@@ -225,6 +228,11 @@ class Shape:
     columns: tuple[Column, ...]
     lead: str
 
+
+SIGNIFICANCE = ("yes", "no")
+NO_TREND, SLOPE_UNCERTAIN = "not significant", "slope uncertain"
+TREND_WORDS = ("rises", "falls", SLOPE_UNCERTAIN, NO_TREND)
+"""Words of the columns on effects and trends."""
 
 LOOKED = "These p values do not account for the seeds that were added while verdicts were open."
 
@@ -459,19 +467,19 @@ def _conclusion(contents: ReportContents, title: str, row: Row) -> dict[str, Any
         if row["metric"] not in contents.secondary or is_exploratory(row):
             return {"significant": "no verdict", "trend": "no verdict"}
         if title == EFFECTS:
-            return {"significant": secondary("yes" if is_significant(row) else "no")}
-        trend = "slope uncertain" if row["notes"] in UNCERTAIN else row["trend"]
-        return {"trend": secondary(trend)}
+            return {"significant": secondary(SIGNIFICANCE[not is_significant(row)])}
+        trend = SLOPE_UNCERTAIN if row["notes"] in UNCERTAIN else row["trend"]
+        return {"trend": secondary(trend or NO_TREND)}
     if title == EFFECTS and is_number(row["p_adjusted"]):
         if is_exploratory(row):
             return {"significant": "no verdict"}
-        return {"significant": "yes" if is_significant(row) else "no"}
+        return {"significant": SIGNIFICANCE[not is_significant(row)]}
     if title == BY_DATA:
         return {"verdict": secondary(row["verdict"])}
     if title == TRENDS and is_exploratory(row):
         return {"trend": "no verdict"}
     if title == TRENDS and row["notes"] in UNCERTAIN:
-        return {"trend": "slope uncertain"}
+        return {"trend": SLOPE_UNCERTAIN}
     if title == PATH_STEPS and row["step"]:
         return {"verdict": step_verdict(row) or ("none" if _is_barred(row) else "")}
     if title == PATH_STEPS:
@@ -515,7 +523,7 @@ WRITERS: dict[str, Callable[[Any], Cell]] = {
     "level": level_cell,
     "p": p_cell,
     "metric": lambda metric: text_cell(metric_words(metric)),
-    "trend": lambda trend: text_cell(trend or "not significant"),
+    "trend": lambda trend: text_cell(trend or NO_TREND),
     "verdict": lambda word: Cell(word, word, verdict=bool(word)),
     "share": share_cell,
 }

@@ -405,6 +405,26 @@ def test_uncertain_slope_has_no_verdict(contents, note):
     assert opening(both)[0].subject == "Raising filters"  # what is decided comes first
 
 
+def test_trends_and_effects_of_secondary_metrics_are_marked(contents):
+    """As the verdicts of their deltas are; what is missing has no mark."""
+    shown = replace(contents, secondary=("test_accuracy",))
+    rises = TREND_ROW | {"metric": "test_accuracy"}
+    trends = [TREND_ROW, rises, rises | {"trend": ""}, rises | {"n_blocks": 5}]
+    table = shaped_table(shown, TRENDS, pd.DataFrame(trends))
+    assert [row[table.headers.index("Trend")].text for row in table.rows] == [
+        "rises",
+        "rises (secondary)",
+        "not significant (secondary)",
+        "no verdict",
+    ]
+    effects = [effect("skip", "main", metric="test_accuracy", p_adjusted=p) for p in (0.004, 0.4)]
+    table = shaped_table(shown, EFFECTS, pd.DataFrame(effects))
+    assert [row[table.headers.index("Significant")].text for row in table.rows] == [
+        "yes (secondary)",
+        "no (secondary)",
+    ]
+
+
 BEST = {
     "variant": "pool_size=1",
     "metric": "test_loss",

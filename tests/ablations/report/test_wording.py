@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ablations.report.study.conclusions import opening
 from ablations.report.study.summary import largest, sentence, summary, warnings
 from ablations.report.study.tables import deltas_table
 from ablations.report.table import Table, text_cell
@@ -278,6 +279,20 @@ def test_largest_effect_has_a_verdict(contents):
     row = largest(contents)
     assert row["variant"] == "pool_size=4"
     assert largest(replace(contents, deltas=contents.deltas.assign(verdict="inconclusive"))) is None
+
+
+def test_opening_does_not_call_a_smaller_delta_the_largest(contents):
+    def of_comparisons(deltas):
+        told = replace(contents, deltas=deltas)
+        return next(one.text for one in opening(told) if "comparisons in" in one.text)
+
+    assert "; the largest, pool_size=4 (baseline: 2), is +" in of_comparisons(contents.deltas)
+    deltas = contents.deltas.copy()
+    deltas.loc[deltas["variant"] == "pool_size=4", "verdict"] = "inconclusive"
+    text = of_comparisons(deltas)
+    assert "; the largest that is better or worse, " in text
+    assert "pool_size=4" not in text
+    assert "as the largest" not in text
 
 
 def test_deltas_of_the_statistics_can_be_reported(contents):
