@@ -20,10 +20,11 @@ from ablations.report.figure import (
     row_height,
     slug,
 )
+from ablations.report.metric_axis import metric_scale, metric_title
 from ablations.report.study.contents import ReportContents
 from ablations.report.study.palette import Palette
 from ablations.report.table import Table, any_table, rows_of
-from ablations.report.wording import better_when, count_of, joined, metric_words
+from ablations.report.wording import count_of, joined, metric_words
 from ablations.stats.metrics import Better
 from ablations.stats.pareto import pareto
 from ablations.stats.shared_blocks import NOTHING_DONE
@@ -128,7 +129,7 @@ def _reach(*, steep: bool, from_zero: bool) -> Spec:
     """Return the type and the lower end of a metric's scale."""
     if steep:
         return {"type": "log", "padding": 12}
-    return {"domainMin": 0} if from_zero else {"zero": False, "padding": 12}
+    return {"domainMin": 0} if from_zero else {"padding": 12}
 
 
 def _is_wide(values: list[float]) -> bool:
@@ -163,7 +164,6 @@ def _figure(
     marked = _is_ranked(contents, table)
     from_zero = metric.endswith("loss")
     words = metric_words(metric)
-    better = better_when(metric)
     with_others = any(row["group"] == OTHER for row in rows)
     domain = [*palette.variants, *([OTHER] if with_others else [])]
     wide = _is_wide([row["cost"] for row in rows])
@@ -180,11 +180,12 @@ def _figure(
     )
     y = quantitative(
         "metric",
-        title=[
-            words + (" (log scale)" if steep else "" if from_zero else " (not from 0)"),
-            *([f"{better} is better"] if better else []),
-        ],
-        scale={"nice": True} | _reach(steep=steep, from_zero=from_zero),
+        title=metric_title(
+            metric, " (log scale)" if steep else "" if from_zero else " (not from 0)"
+        ),
+        scale=metric_scale(
+            metric, (row["metric"] for row in rows), **_reach(steep=steep, from_zero=from_zero)
+        ),
         axis={"format": "~g"} if steep else {},
     )
     tooltip = [

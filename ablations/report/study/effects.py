@@ -15,9 +15,10 @@ from ablations.report.figure import (
     slug,
     zero_line,
 )
+from ablations.report.metric_axis import delta_title
 from ablations.report.numbers import CI, is_number, p_value, share_words, size_words
 from ablations.report.study.contents import EFFECTS, ReportContents
-from ablations.report.study.forest import ROW, delta_title
+from ablations.report.study.forest import ROW
 from ablations.report.study.tables import is_significant
 from ablations.report.table import rows_of
 from ablations.report.wording import metric_words

@@ -24,11 +24,12 @@ from ablations.report.figure import (
     slug,
     zero_line,
 )
+from ablations.report.metric_axis import delta_title, metric_scale, metric_title
 from ablations.report.numbers import CI, is_number, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents
 from ablations.report.table import DAGGER, rows_of
 from ablations.report.theme import VERDICTS
-from ablations.report.wording import better_when, listed, metric_words
+from ablations.report.wording import listed, metric_words
 from ablations.stats.verdicts import Verdict
 from ablations.study import BASELINE, Status
 
@@ -130,12 +131,6 @@ def _margin_band(margin: float, theme: Theme) -> Spec:
     return band | {"data": {"values": [{"from": -margin, "to": margin}]}}
 
 
-def delta_title(metric: str) -> list[str]:
-    """Return the lines below an axis of deltas."""
-    better = better_when(metric)
-    return [f"delta of {metric_words(metric)}", *([f"{better} is better"] if better else [])]
-
-
 def _how_to_read(rows: list[dict[str, Any]], with_intervals: bool) -> str:
     if with_intervals:
         text = f"Mean delta over paired seeds with its {CI}."
@@ -178,13 +173,15 @@ def pairs(contents: ReportContents, metric: str, theme: Theme) -> Figure | None:
             quantitative("to", title="variant", format=".4g"),
         ],
     }
-    scale: Spec = {"zero": False, "nice": True}
+    values = [row[end] for row in rows for end in ("from", "to")]
+    scale = metric_scale(metric, values)
     far = [name for name in outliers(contents.deltas_of(metric)) if name in counts]
     near = [row for row in rows if row["variant"] not in far]
     if far and near:
-        scale |= clamped_scale(row[end] for row in near for end in ("from", "to"))
+        values = [row[end] for row in near for end in ("from", "to")]
+        scale = metric_scale(metric, values, **clamped_scale(values))
         note += outlier_words(far)
-    start = quantitative("from", title=words, scale=scale)
+    start = quantitative("from", title=metric_title(metric), scale=scale)
     line = base | {"x": start, "x2": {"field": "to"}}
     ring: Spec = {"strokeWidth": 1.3, "fill": theme["surface"], "stroke": theme["muted"]}
     marks = {"x": quantitative("to"), "shape": by_verdict(shapes_of(verdicts), theme)}

@@ -4,6 +4,7 @@ from itertools import combinations
 from typing import Any
 
 from ablations.report.figure import Figure, Theme, chart_of, layer, nominal, quantitative, slug
+from ablations.report.metric_axis import metric_scale, metric_title
 from ablations.report.numbers import estimate, is_number, p_words
 from ablations.report.study.contents import EFFECTS, ReportContents
 from ablations.report.table import rows_of
@@ -111,7 +112,11 @@ def _figure(
     x = nominal("across", sort=order, title=across, axis={"labelAngle": 0}, scale={"padding": 0.4})
     encoding = {
         "x": x,
-        "y": quantitative("mean", title=words, scale={"zero": False}),
+        "y": quantitative(
+            "mean",
+            title=metric_title(metric),
+            scale=metric_scale(metric, (cell["mean"] for cell in cells)),
+        ),
         "color": colour,
         "strokeDash": dash,
         "tooltip": [

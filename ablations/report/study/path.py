@@ -14,12 +14,13 @@ from ablations.report.figure import (
     row_height,
     slug,
 )
+from ablations.report.metric_axis import metric_scale, metric_title
 from ablations.report.numbers import CI, is_number, size_words
 from ablations.report.study.contents import PATH_STEPS, ReportContents
 from ablations.report.study.forest import ROW, by_verdict, colours_of, shapes_of, verdicts_of
 from ablations.report.study.tables import step_verdict
 from ablations.report.table import rows_of
-from ablations.report.wording import better_when, level_words, metric_words
+from ablations.report.wording import level_words, metric_words
 
 
 def path_figure(contents: ReportContents, theme: Theme) -> Figure | None:
@@ -55,9 +56,10 @@ def path_figure(contents: ReportContents, theme: Theme) -> Figure | None:
         return None
     metric = steps[0]["metric"]
     names, verdicts = [row["label"] for row in rows], verdicts_of(rows)
-    better, words = better_when(metric), metric_words(metric)
-    title = [words, *([f"{better} is better"] if better else [])]
-    x = quantitative("mean", title=title, scale={"zero": False, "nice": True, "padding": 10})
+    words = metric_words(metric)
+    drawn = (row[name] for row in rows for name in ("mean", "low", "high"))
+    scale = metric_scale(metric, drawn, padding=10)
+    x = quantitative("mean", title=metric_title(metric), scale=scale)
     tooltip = [
         nominal("step"),
         quantitative("mean", title=words, format=".4g"),

@@ -16,9 +16,10 @@ from ablations.report.figure import (
     slug,
     zero_line,
 )
+from ablations.report.metric_axis import delta_title
 from ablations.report.numbers import CI, is_number, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents
-from ablations.report.study.forest import ROW, delta_title
+from ablations.report.study.forest import ROW
 from ablations.report.study.tables import secondary
 from ablations.report.table import Cell, Table, rows_of, sort_key, text_cell
 from ablations.report.wording import metric_words

@@ -16,10 +16,11 @@ from ablations.report.figure import (
     quantitative,
     slug,
 )
+from ablations.report.metric_axis import metric_scale, metric_title
 from ablations.report.numbers import CI, is_number
 from ablations.report.study.contents import TRENDS, ReportContents
 from ablations.report.table import rows_of
-from ablations.report.wording import better_when, count_of, level_words, metric_words
+from ablations.report.wording import count_of, level_words, metric_words
 from ablations.stats.pairs import by_seed
 from ablations.study import BASELINE
 
@@ -77,15 +78,15 @@ def _figure(contents: ReportContents, factor: str, metric: str, theme: Theme) ->
     values = [float(levels[variant]) for variant in order]
     scale: Spec = {"zero": False, "nice": False, "padding": 24}
     scale |= {"type": "log"} if is_geometric(values) else {}
-    better, words = better_when(metric), metric_words(metric)
+    words = metric_words(metric)
     x = quantitative(
         "at",
         title=factor,
         scale=scale,
         axis={"grid": False, "format": ".4~g", "labelOverlap": True} | every_tick(values),
     )
-    title = [words, *([f"{better} is better"] if better else [])]
-    y = quantitative("value", title=title, scale={"zero": False, "nice": True})
+    drawn = (row[name] for row in rows for name in ("value", "low", "high"))
+    y = quantitative("value", title=metric_title(metric), scale=metric_scale(metric, drawn))
     tooltip = [nominal("level", title=factor), nominal("seed")]
     tooltip.append(quantitative("value", title=words, format=".4g"))
     base = {"x": x, "y": y, "tooltip": tooltip}
