@@ -566,7 +566,7 @@ def _show(results: "Results") -> None:
     from ablations.report.study.conclusions import answers
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
-    from ablations.report.study.terminal import missing_verdicts, printed
+    from ablations.report.study.terminal import Printed, missing_verdicts
     from ablations.report.wording import blocks_words, ends_words, failure_words
     from ablations.results.report_contents import contents_of
     from ablations.results.shown import short_tables
@@ -582,7 +582,7 @@ def _show(results: "Results") -> None:
     so_far = SO_FAR in contents.tables
     deltas = results.overall_deltas() if so_far else contents.deltas
     for table in short_tables(results, contents.deltas, results.compared()[0], so_far=so_far):
-        console.print(printed(table))
+        console.print(Printed(table))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
     for note in what_verdicts_are_about(deltas, results.held_out):

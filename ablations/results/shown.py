@@ -10,7 +10,7 @@ import pandas as pd
 from ablations.report.formats import styled
 from ablations.report.study.contents import SO_FAR
 from ablations.report.study.new_data import what_verdicts_are_about
-from ablations.report.study.terminal import missing_verdicts, printed, short_deltas
+from ablations.report.study.terminal import Printed, missing_verdicts, short_deltas
 from ablations.report.table import Table
 from ablations.report.wording import data_words, metric_words
 from ablations.results.analysis import Analysis
@@ -67,7 +67,7 @@ def as_text(results: Analysis) -> str:
     with console.capture() as captured:
         console.print(repr(results), markup=False, highlight=False, soft_wrap=True)
         for table in tables:
-            console.print(printed(table))
+            console.print(Printed(table))
         for note in notes:
             console.print(note, markup=False, highlight=False)
     lines = (line.rstrip() for line in captured.get().splitlines())
@@ -93,7 +93,7 @@ def _tables_and_notes(results: Analysis) -> tuple[list[Table], list[str]]:
     tables = short_tables(results, deltas, claims.metric, so_far=so_far)
     shown = results.overall_deltas() if so_far else deltas
     notes = [
-        *missing_verdicts(shown, results.overall_trials, few=False),
+        *missing_verdicts(shown, results.overall_trials, few=so_far),
         *what_verdicts_are_about(shown, results.held_out),
     ]
     return [table for table in tables if table.rows], notes

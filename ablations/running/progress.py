@@ -144,7 +144,7 @@ class StudyProgress(Progress):
         """Compute the deltas so far, at most every few seconds."""
         if self._clock() - self._drawn < REDRAW_AFTER:
             return
-        from ablations.report.study.terminal import printed, short_deltas
+        from ablations.report.study.terminal import Printed, short_deltas
         from ablations.report.wording import metric_words
 
         rows = [row for row, _ in self._rows.values()]
@@ -160,7 +160,7 @@ class StudyProgress(Progress):
             deltas = compare(self.study, trials, [metric], kinds)
             title = f"{metric_words(metric)}: deltas so far"
             by_now = running_verdicts(self.study, trials, metric)
-            self._deltas = printed(short_deltas(deltas, trials, title, by_now))
+            self._deltas = Printed(short_deltas(deltas, trials, title, by_now))
         self._drawn = self._clock()
 
     def _running(self) -> list[str]:

@@ -1,7 +1,8 @@
 """Tables of deltas for terminals and notebooks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,14 @@ from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
 from cnnzoo.runtime import console
 
-AT_THE_END = "at the end"
-"""Stands for a verdict that is not tested while a study runs."""
+P_SO_FAR, VERDICT_SO_FAR = "p so far", "verdict so far"
+"""Headers of a study that is not finished."""
+
+DROPPED = ("baseline", "mean", P_SO_FAR, "pairs")
+"""Columns that a narrow terminal leaves out, one after the other, until the names fit."""
+
+NARROWEST_NAME = 20
+"""A column of names that is at least this wide may wrap instead."""
 
 UNLIMITED = 10_000
 """Width in characters if the output is no terminal: wide enough for any table."""
@@ -32,9 +39,9 @@ def short_deltas(
 ) -> Table:
     """Return the deltas of one metric in a few columns.
 
-    With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts have
-    a column instead of p, and the others are still to come, because testing them repeatedly would
-    err more often. Verdicts that the claims of the report do not include are marked as secondary.
+    With a table of `ablations.stats.anytime.anytime` the study is not finished: its verdicts stand
+    in place of those at the end, because testing these repeatedly would err more often. Verdicts
+    that the claims of the report do not include are marked as secondary.
 
     If variants have their pairs in different seeds, the baseline's mean in the same seeds stands
     beside each mean.
@@ -46,7 +53,7 @@ def short_deltas(
     for row in deltas.itertuples():
         size = (row.delta, row.ci_low, row.ci_high)
         decimals = decimals_of(*size, usual, abs(row.baseline_mean) / 10)
-        *anytime_cells, verdict = _verdict_cells(row, unfinished, by_now, secondary=secondary)
+        *p_so_far, verdict = _verdict_cells(row, unfinished, by_now, secondary=secondary)
         rows.append(
             (
                 text_cell(row.variant),
@@ -60,30 +67,69 @@ def short_deltas(
                 _number(bracket(row.ci_low, row.ci_high, decimals), row.ci_low),
                 *([p_cell(row.p_adjusted)] if by_now is None else []),
                 _number(str(row.n_pairs), row.n_pairs),
-                *anytime_cells,
+                *p_so_far,
                 verdict,
             )
         )
     p_column = ("p (Holm)",) if by_now is None else ()
-    verdict_columns = ("verdict",) if by_now is None else ("anytime p", "anytime", "verdict")
+    verdict_columns = ("verdict",) if by_now is None else (P_SO_FAR, VERDICT_SO_FAR)
     means = ("baseline", "mean") if apart else ("mean",)
     headers = ("variant", *means, "delta", CI, *p_column, "pairs", *verdict_columns)
     return Table(title, headers, tuple(rows))
 
 
-def printed(table: Table) -> Any:
-    """Return a table of deltas as a table of rich.
+@dataclass(frozen=True)
+class Printed:
+    """A table of deltas that rich can print.
 
-    On a narrow terminal only the names of variants wrap, and verdicts of several words.
+    On a narrow terminal verdicts of several words wrap first; then columns are left out until the
+    names have room; long names wrap.
     """
+
+    table: Table
+
+    def __rich_console__(self, _: Any, options: Any) -> Iterator[Any]:
+        """Lay out the table for the width at hand."""
+        table = self.table
+        for name in DROPPED:
+            if _least_width(table) > options.max_width and name in table.headers:
+                table = table.without(name)
+        yield _laid_out(table)
+
+
+def _laid_out(table: Table) -> Any:
     right = [name for name, numeric in zip(table.headers, table.numeric, strict=True) if numeric]
     cells = [[cell.text for cell in row] for row in table.rows]
     laid_out = console.table(table.headers, cells, right=right, title=table.title)
     first, *_, last = laid_out.columns
     for column in laid_out.columns:
         column.no_wrap = column is not first
-    last.no_wrap = not any(" " in row[-1] for row in cells)
+    first.min_width = _name_width(table)
+    last.no_wrap = not any(" " in text for text in (table.headers[-1], *(row[-1] for row in cells)))
+    last.min_width = _verdict_width(table)
     return laid_out
+
+
+def _name_width(table: Table) -> int:
+    """Return the least characters of the column of names."""
+    longest = max(map(len, (table.headers[0], *(row[0].text for row in table.rows))))
+    return min(longest, NARROWEST_NAME)
+
+
+def _verdict_width(table: Table) -> int:
+    """Return the characters of the longest word of the last column."""
+    texts = (table.headers[-1], *(row[-1].text for row in table.rows))
+    return max(len(word) for text in texts for word in text.split() or [""])
+
+
+def _least_width(table: Table) -> int:
+    """Return the characters of a line at which no word of a table breaks but a long name."""
+    others = [
+        max(len(header), *(len(row[at].text) for row in table.rows))
+        for at, header in enumerate(table.headers[1:-1], 1)
+    ]
+    gaps = 2 * len(table.headers)
+    return _name_width(table) + sum(others) + _verdict_width(table) + gaps
 
 
 def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -> list[str]:
@@ -133,17 +179,14 @@ def _verdict_cells(
     *,
     secondary: bool,
 ) -> tuple[Cell, ...]:
-    """Return the verdict, or while a study runs the anytime-valid one with its p."""
-    verdict = row.verdict or _without_verdict(row, unfinished)
-    if row.verdict and secondary:
-        verdict = marked(row.verdict)
+    """Return the verdict, or while a study runs the anytime-valid one after its p."""
+    known = row.verdict if by_now is None else by_now.loc[row.variant, "verdict"]
+    shown = known or _without_verdict(row, unfinished)
+    verdict = text_cell(marked(known) if known and secondary else shown)
     if by_now is None:
-        return (text_cell(verdict),)
-    now = by_now.loc[row.variant]
-    p = p_cell(now["p_adjusted"]) if now["verdict"] else _number("", math.nan)
-    final = AT_THE_END if row.verdict else verdict
-    shown = marked(now["verdict"]) if secondary and now["verdict"] else now["verdict"]
-    return p, text_cell(shown), text_cell(final)
+        return (verdict,)
+    p = by_now.loc[row.variant, "p_adjusted"]
+    return p_cell(p) if known else _number("", math.nan), verdict
 
 
 def _without_verdict(row: Any, unfinished: Mapping[str, Unfinished]) -> str:

@@ -15,7 +15,7 @@ from scipy.stats import ttest_1samp
 from ablations import Study, TrialResult
 from ablations.designs.planner import Planner
 from ablations.report.numbers import p_value
-from ablations.report.study.terminal import printed, short_deltas
+from ablations.report.study.terminal import Printed, short_deltas
 from ablations.running.progress import StudyProgress
 from ablations.running.trial import report_epoch
 
@@ -195,11 +195,11 @@ def test_running_study_has_anytime_verdicts_only(terminal):
         return next(line for line in rendered(shown).splitlines() if "units=8" in line).split()
 
     assert run(range(5))[-2:] == ["5", "none"]
-    assert run(range(5, 8))[-6:] == ["8", "<0.001", "worse", "at", "the", "end"]
+    assert run(range(5, 8))[-3:] == ["8", "<0.001", "worse"]
     assert "p (Holm)" not in rendered(shown)
     assert run(range(8, 12))[-2:] == ["12", "worse"]
     assert "p (Holm)" in rendered(shown)
-    assert "anytime" not in rendered(shown)
+    assert "so far" not in rendered(shown).split("deltas so far")[1]
 
 
 def test_live_deltas_of_several_data_sets_are_of_their_means(terminal):
@@ -319,7 +319,7 @@ def test_deltas_table_leaves_out_intervals_of_one_pair():
     statuses = {"baseline": "done", "units=8": "done", "units=66": "failed"}
     trials = pd.DataFrame(statuses.items(), columns=["variant", "status"]).assign(reason="")
     console = Console(file=io.StringIO(), width=120)
-    console.print(printed(short_deltas(pd.DataFrame([row, alone, none]), trials, "loss")))
+    console.print(Printed(short_deltas(pd.DataFrame([row, alone, none]), trials, "loss")))
     cells = [line.split() for line in console.file.getvalue().splitlines()]
     assert ["units=8", "0.50", "+0.25", "[0.12,", "0.38]", "0.012", "3", "worse"] in cells
     assert ["units=8", "0.50", "+0.25", "1"] in cells
@@ -337,7 +337,7 @@ def test_means_of_different_seeds_are_shown_with_their_baseline():
 
     def lines_of(table):
         console = Console(file=io.StringIO(), width=120)
-        console.print(printed(short_deltas(table, trials)))
+        console.print(Printed(short_deltas(table, trials)))
         return [line.split() for line in console.file.getvalue().splitlines()]
 
     lines = lines_of(deltas)
@@ -359,11 +359,33 @@ def test_narrow_terminal_folds_only_the_variant():
         "p_adjusted": 0.284,
     }
     row |= {"n_pairs": 6, "verdict": "inconclusive"}
-    console = Console(file=io.StringIO(), width=80)
     trials = pd.DataFrame([{"variant": row["variant"], "status": "done", "reason": ""}])
-    console.print(printed(short_deltas(pd.DataFrame([row]), trials, "accuracy")))
-    (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
+    table = short_deltas(pd.DataFrame([row]), trials, "accuracy")
     minus = "\N{MINUS SIGN}"
-    assert line.endswith(
-        f"0.957  {minus}0.004  [{minus}0.009, 0.002]      0.28      6  inconclusive "
-    )
+    delta, more = f"{minus}0.004  [{minus}0.009, 0.002]      0.28", "      6  inconclusive "
+    for width, numbers in ((100, f"  0.957  {delta}{more}"), (80, f"  {delta}{more}")):
+        console = Console(file=io.StringIO(), width=width)
+        console.print(Printed(table))
+        (line,) = [line for line in console.file.getvalue().splitlines() if "inconclusive" in line]
+        assert line.endswith(numbers)
+        assert line.startswith(" normalization=batch,")
+        assert ("  mean  " in console.file.getvalue()) == (width == 100)
+
+
+def test_unfinished_study_breaks_no_word_at_80_columns():
+    """Its table leaves out means; verdicts wrap between words."""
+    row = {"variant": "pool_size=1", "baseline_mean": 0.954, "level_mean": 0.947}
+    row |= {"delta": -0.0069, "ci_low": -0.0142, "ci_high": 0.0005, "p_adjusted": 0.05}
+    deltas = pd.DataFrame([row, row | {"variant": "pool_size=3", "baseline_mean": 0.955}])
+    deltas = deltas.assign(n_pairs=7, verdict="")
+    trials = deltas[["variant"]].assign(status="done", reason="")
+    by_now = deltas[["variant"]].assign(p_adjusted=0.36, verdict="inconclusive")
+    table = short_deltas(deltas, trials, "accuracy", by_now, secondary=True)
+    assert table.headers[1:3] == ("baseline", "mean")
+    text = io.StringIO()
+    Console(file=text, width=80).print(Printed(table))
+    words = text.getvalue().split()
+    assert "baseline" not in words
+    assert words.count("inconclusive") == words.count("(secondary)") == 2
+    assert words.count("pool_size=1") == words.count("pool_size=3") == 1
+    assert max(map(len, text.getvalue().splitlines())) <= 80
