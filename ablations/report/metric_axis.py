@@ -67,4 +67,7 @@ def metric_scale(metric: str, values: Iterable[Any], **options: Any) -> Spec:
         low, high = min(numbers), max(numbers)
         if low < high <= 1 and 1 - high <= NEAR * (high - low):
             scale["domainMax"] = 1
-    return scale | options
+    scale |= options
+    if scale.get("type") == "log":
+        del scale["zero"]  # Vega-Lite warns of it
+    return scale

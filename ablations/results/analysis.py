@@ -228,7 +228,9 @@ class Analysis:
             One row per variant and metric: ``factor``, ``level``, ``baseline``, ``metric``,
             ``n_pairs``, ``n_failed``, ``baseline_mean``, ``level_mean``, ``p``, ``p_adjusted``,
             ``delta``, ``ci_low``, ``ci_high`` and ``verdict``; see `ablations.stats.deltas`. The
-            interval is about other seeds on the same data. With several data sets, ``data``
+            interval is about other seeds on the same data. ``p_adjusted`` is corrected over the
+            variants of one metric; a report corrects its first metric over all claims of the page,
+            so that its p may be larger. With several data sets, ``data``
             follows ``metric``: rows with "all" compare the means over the data sets, with the same
             seeds on each; the others compare one data set, with Holm's correction over all
             variants and data sets. Then `heterogeneity` tells what to expect of new data.

@@ -9,6 +9,7 @@ from ablations.report.study.contents import SO_FAR
 from ablations.report.study.paper_table import SummaryTable, rule_words, summary_table
 from ablations.results.analysis import Analysis
 from ablations.results.report_contents import claims_of
+from ablations.stats.deltas import MODIFIED_T
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 
@@ -35,7 +36,9 @@ def summary_of(results: Analysis, metrics: str | Sequence[str] | None, spread: s
     together = claims.metric if sum(claims.counts.values()) > 0 and claims.metric in names else ""
     kind = "paired t test over seeds"
     if "look" in deltas:
-        kind = "sequential paired t test over seeds"
+        kind = f"sequential {kind}"
+    if (deltas["ci_method"] == MODIFIED_T).any():
+        kind += " (modified where the deltas are skewed)"
     rule = rule_words(kind, together=together)
     if SO_FAR in tables:
         deltas, rule = deltas.assign(verdict=""), "The study is not finished: nothing is marked."

@@ -39,6 +39,8 @@ from ablations.stats.verdicts import Verdict
 from ablations.study import BASELINE
 from ablations.study.checks import EXPLORATORY_BELOW
 
+DIRECTED = (Verdict.BETTER, Verdict.WORSE)
+
 MOST_LISTED = 3
 """Number of effects without significance that have a sentence each; more share one."""
 
@@ -94,17 +96,27 @@ def _comparisons(contents: ReportContents) -> list[Sentence]:
     each = "" if SO_FAR in contents.tables else f": {each}"
     size = estimate(row["delta"], row["ci_low"], row["ci_high"], count_of(row["n_pairs"], "seed"))
     name = comparison(row)
-    is_largest = abs(row["delta"]) >= max(abs(one["delta"]) for one in of_metric)
-    kind = "the largest" if is_largest else "the largest that is better or worse"
-    which = f"{kind}, {name}, is" if len(of_metric) > 1 else f"{name} is"
+    larger = [one for one in of_metric if abs(one["delta"]) > abs(row["delta"])]
+    which = (
+        f"{_largest_words(contents, larger)}, {name}, is" if len(of_metric) > 1 else f"{name} is"
+    )
     pooled = contents.pooled(row) if row["verdict"] else None
-    words = pooled_words(row, pooled[0], pooled[1] if is_largest else 1) if pooled else ""
+    words = pooled_words(row, pooled[0], 1 if larger else pooled[1]) if pooled else ""
     shrunk = f"; {words}" if words else ""
     rest = f" in {metric_words(row['metric'])}{each}; {which} {size}{shrunk}"
     subject = count_of(len(of_metric), "comparison")
     finding = bool(row["verdict"]) and contents.has_finding(row)
     verdict = str(row["verdict"]) if len(counts) == 1 else ""  # else it is not that of all
     return [Sentence(verdict, subject, rest, finding=finding)]
+
+
+def _largest_words(contents: ReportContents, larger: Sequence[Row]) -> str:
+    """Say among which deltas one is the largest, given those that are larger."""
+    settled = [contents.has_finding(row) for row in larger if row["verdict"] in DIRECTED]
+    words = "the largest"
+    if len(settled) < len(larger):
+        words += " that is better or worse"
+    return f"{words} without a finding" if any(settled) else words
 
 
 def _about(contents: ReportContents) -> tuple[str, str]:

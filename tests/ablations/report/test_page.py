@@ -254,7 +254,7 @@ def test_unfinished_trials_are_in_no_denominator(contents, html):
 def test_largest_effect_prefers_variants_without_findings(contents, tmp_path):
     warned = replace(contents, variant_findings={"pool_size=4": ["It is deaf."]})
     page = write_report(warned, tmp_path / "warned.html").read_text(encoding="utf-8")
-    assert "; the largest, normalization=batch (baseline: none), is " in page
+    assert "; the largest without a finding, normalization=batch (baseline: none), is " in page
     deltas = contents.deltas[contents.deltas["variant"].isin(["pool_size=4"])]
     only = replace(warned, deltas=deltas)
     page = write_report(only, tmp_path / "only.html").read_text(encoding="utf-8")

@@ -290,7 +290,7 @@ def test_opening_does_not_call_a_smaller_delta_the_largest(contents):
     deltas = contents.deltas.copy()
     deltas.loc[deltas["variant"] == "pool_size=4", "verdict"] = "inconclusive"
     text = of_comparisons(deltas)
-    assert "; the largest that is better or worse, " in text
+    assert "; the largest that is better or worse without a finding, pool_size=3 " in text
     assert "pool_size=4" not in text
     assert "as the largest" not in text
 

@@ -101,7 +101,7 @@ def test_only_the_baseline_is_called_failed_if_it_failed(outcome):
     assert cell.text == "none"
     console = Console(file=io.StringIO(), width=120)
     table = terminal.short_deltas(bare.deltas(full=True), bare.trials)
-    console.print(terminal.printed(table))
+    console.print(terminal.Printed(table))
     assert "failed" not in console.file.getvalue()
 
 
