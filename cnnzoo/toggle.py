@@ -29,7 +29,7 @@ class ToggleError(ValueError):
     """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Toggle:
     """One named choice, with its levels or its range, and its default.
 
@@ -76,6 +76,8 @@ class Toggle:
     Examples
     --------
     >>> size = Toggle("side of the pooling window", levels=(1, 2, 3, 4), name="pool_size", type=int)
+    >>> size
+    <Toggle pool_size: side of the pooling window: one of 1, 2, 3, 4>
     >>> size.check(3, "downsampling")
     3
     >>> size.check(5, "downsampling")
@@ -104,6 +106,13 @@ class Toggle:
     def __post_init__(self) -> None:
         if self.objects and not self.levels:
             object.__setattr__(self, "levels", tuple(self.objects))
+
+    def __repr__(self) -> str:
+        """Say what the toggle changes, what is allowed, when it has an effect, and its default."""
+        name = f" {self.name}" if self.name else ""
+        only = f"; only where {self.condition}" if self.condition else ""
+        default = "" if self.default is None else f"; default {self.default!r}"
+        return f"<Toggle{name}: {self.meaning}: {self.allowed}{only}{default}>"
 
     @property
     def searchable(self) -> bool:
