@@ -12,6 +12,7 @@ from ablations.designs import design
 from ablations.designs.layout import Layout
 from ablations.designs.orthogonality import lost_orthogonality
 from ablations.results.choice import choosing_metric, losses_of, path_table
+from ablations.results.profile import Profile, profile
 from ablations.results.rules import (
     changed_rules,
     comparable,
@@ -156,6 +157,21 @@ class Analysis:
         """Median load per core of the machine while the trials ran; None if it is unknown."""
         loads = [one.load for one in self._results.values() if one.load is not None]
         return statistics.median(loads) if loads else None
+
+    def profile(self) -> Profile | None:
+        """Return where the time of the study went; None if no trial ran.
+
+        Returns
+        -------
+        Profile
+            Its ``parts`` are a DataFrame; printed, it is a sentence, advice and this table.
+
+        Examples
+        --------
+        >>> print(results.profile())  # doctest: +SKIP
+        40 trials in 1:13 on 2 workers, 32.9 per minute: 61% training, 17% tracing, ...
+        """
+        return profile(list(self._results.values()))
 
     @property
     def exploratory(self) -> bool:

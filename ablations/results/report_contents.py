@@ -97,6 +97,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         sample_size=planned_seeds(results, metrics),
         data=results.data_descriptions,
         load=results.load,
+        time=" ".join([told.words, *told.advice]) if (told := results.profile()) else "",
         made=date.today().isoformat(),
         versions=results.versions,
         machine=results.machine,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.study import Status, Trial, TrialResult
+from ablations.study.timing import Stopwatch
 from cnnzoo.builders import Builder, find_builder
 from cnnzoo.data.description import describe_data
 from cnnzoo.data.loader import Loader
@@ -76,19 +77,20 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     -------
     TrialResult
     """
-    start = time.perf_counter()
+    start, watch, traced = time.perf_counter(), Stopwatch(), trial.variant_key not in _WARM.keys
     unrestored: Sequence[str] = ()
     try:
         builder = _import(trial)
         with isolated() as unrestored:
-            result = _train(builder, trial, report_to)
+            result = _train(builder, trial, report_to, watch)
     except (Exception, SystemExit) as error:  # whatever fails, only this trial does
         if type(error).__name__ in OUT_OF_MEMORY:
             _WARM.clear()
         _WARM.drop(trial.variant_key)
         result = TrialResult(trial, Status.FAILED, reason=reason_of(error))
     seconds = time.perf_counter() - start
-    return replace(result, seconds=seconds, unrestored=tuple(unrestored))
+    timing = watch.timing(traced=traced)
+    return replace(result, seconds=seconds, timing=timing, unrestored=tuple(unrestored))
 
 
 def measure_trial(trial: Trial) -> TrialResult:
@@ -152,7 +154,7 @@ def _of_doctor(trial: Trial) -> list[str]:
     return [name for name in trial.measures if name in ON_REQUEST]
 
 
-def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResult:
+def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwatch) -> TrialResult:
     import keras
 
     from cnnzoo.analysis.cost import macs
@@ -166,14 +168,16 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
     from cnnzoo.training.train import not_finite, train_built
 
     toggles, data_toggles = by_group(trial.settings)
-    data = _LOADER.load(trial.data, trial.seed, data_toggles)
+    with watch.phase("load"):
+        data = _LOADER.load(trial.data, trial.seed, data_toggles)
     shape, classes = data.info.input_shape, data.info.classes
-    model = _WARM.get(
-        trial.variant_key,
-        lambda: builder.build(toggles, shape, classes, trial.seed),
-        trial.seed,
-        keep=builder.reusable,
-    )
+    with watch.phase("build"):
+        model = _WARM.get(
+            trial.variant_key,
+            lambda: builder.build(toggles, shape, classes, trial.seed),
+            trial.seed,
+            keep=builder.reusable,
+        )
     doctor = doctor_of(model, data, trial.recipe)
     callbacks: list[Any] = [doctor]
     if report_to is not None:
@@ -183,29 +187,33 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None) -> TrialResul
             )
         )
     own_fit = builder.fitter(toggles)
-    trained = train_built(
-        model,
-        data,
-        trial.recipe,
-        seed=trial.seed,
-        callbacks=callbacks,
-        verbose=0,
-        steps_per_execution=STEPS_PER_EXECUTION,
-        metrics=requested(trial.measures),
-        own_fit=own_fit,
-    )
+    with watch.phase("train"):
+        trained = train_built(
+            model,
+            data,
+            trial.recipe,
+            seed=trial.seed,
+            callbacks=callbacks,
+            verbose=0,
+            steps_per_execution=STEPS_PER_EXECUTION,
+            metrics=requested(trial.measures),
+            own_fit=own_fit,
+        )
+    watch.move("train", "evaluate", leaving=trained.seconds)
     status, reason = Status.DONE, ""
     broken = [name for name, value in trained.metrics.items() if not math.isfinite(value)]
     if broken:
         status = Status.FAILED
         reason = not_finite(broken[0], trained.history, trial.recipe)
-    findings = findings_of_trial(
-        doctor, model, data, trial.recipe, trained.metrics, trained.history
-    )
+    with watch.phase("explain"):
+        findings = findings_of_trial(
+            doctor, model, data, trial.recipe, trained.metrics, trained.history
+        )
     if own_fit is not None:
         findings += (_trains_itself(own_fit.owner),)
     # afterwards, because the findings must not depend on the study's metrics
-    measured = measures_of_trial(doctor, _of_doctor(trial))
+    with watch.phase("explain"):
+        measured = measures_of_trial(doctor, _of_doctor(trial))
     if measures := _of_doctor(trial):
         findings += missing_measures(model, measures, measured, doctor.watched)
     findings += tuple(map(doubtful_metric, trained.notes))

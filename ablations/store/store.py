@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ablations.study import Settings, Study, Trial, TrialResult
 from ablations.study.errors import StudyError
+from ablations.study.timing import Timing
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import LockedError, lock
@@ -41,7 +42,7 @@ CREATE TABLE IF NOT EXISTS results (
     seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
     machine TEXT NOT NULL,
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL,
-    loss TEXT, load REAL
+    loss TEXT, load REAL, timing TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 CREATE TABLE IF NOT EXISTS outcomes (
@@ -66,12 +67,12 @@ TABLES = "SELECT name FROM sqlite_master"
 OUTCOMES, DESCRIPTIONS = "outcomes", "data"
 """Tables that studies of earlier versions do not have."""
 
-LOAD = "load"
-"""Column of the results that studies of earlier versions do not have."""
+ADDED = {"load": "REAL", "timing": "TEXT"}
+"""Columns of the results that studies of earlier versions do not have, with their types."""
 
 RESULTS = """
 SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    load, findings, machine, size, pool, train, packed
+    load, timing, findings, machine, size, pool, train, packed
 FROM results LEFT JOIN outcomes ON result = id WHERE context = ? ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
@@ -151,8 +152,8 @@ class Store:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.executescript(SCHEMA)
-                if not self._has_load:
-                    self._connection.execute(f"ALTER TABLE results ADD COLUMN {LOAD} REAL")
+                for name in self._missing:
+                    self._connection.execute(f"ALTER TABLE results ADD COLUMN {name} {ADDED[name]}")
             except sqlite3.DatabaseError as error:
                 self.close()
                 raise refusal(path, error) from error
@@ -258,6 +259,7 @@ class Store:
             "history": json.dumps(dict(result.history)),
             "findings": json.dumps([asdict(finding) for finding in result.findings]),
             "machine": json.dumps(dict(machine)),
+            "timing": json.dumps(result.timing.to_dict()) if result.timing else None,
             **{name: getattr(result, name) for name in PLAIN},
         }
         columns, places = ", ".join(values), ", ".join("?" for _ in values)
@@ -320,14 +322,15 @@ class Store:
         return {row[0] for row in self._connection.execute(TABLES)}
 
     @property
-    def _has_load(self) -> bool:
-        columns = self._connection.execute("PRAGMA table_info(results)")
-        return LOAD in {row[1] for row in columns}
+    def _missing(self) -> list[str]:
+        """Columns that the results of an earlier version do not have."""
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(results)")}
+        return [name for name in ADDED if name not in columns]
 
     def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
         query = RESULTS if OUTCOMES in self._tables else WITHOUT_OUTCOMES
-        if not self._has_load:
-            query = query.replace(f"{LOAD}, ", f"NULL AS {LOAD}, ")
+        for name in self._missing:
+            query = query.replace(f"{name}, ", f"NULL AS {name}, ")
         return {row["key"]: row for row in self._read(query, _canonical(context))}
 
     def _read(self, query: str, *values: str) -> list[sqlite3.Row]:
@@ -362,6 +365,7 @@ class Store:
                 findings=tuple(Finding(**finding) for finding in json.loads(row["findings"])),
                 held_out=HeldOut(row["size"], row["pool"], row["train"]) if known else None,
                 outcomes=row["packed"] if known else b"",
+                timing=Timing(**json.loads(row["timing"])) if row["timing"] else None,
                 **{name: row[name] for name in PLAIN},
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -27,6 +27,7 @@ from ablations.study.checks import (
     check_variants,
 )
 from ablations.study.errors import StudyError, check_known, digest
+from ablations.study.timing import Timing
 from cnnzoo.data.dataset import DataError
 from cnnzoo.data.given import GivenData
 from cnnzoo.doctor.finding import Finding
@@ -365,6 +366,8 @@ class TrialResult:
     load
         Load of the machine at the end of the training, in running processes per core; None if
         unknown. Above 1 the trials and other programs waited for each other.
+    timing
+        Where its time went; None if unknown.
     outcomes
         Outcomes of the test examples, packed by ``cnnzoo.training.outcomes``; empty if unknown.
         The examples are those of ``cnnzoo.load_data(...).test_indices``, in their order.
@@ -392,6 +395,7 @@ class TrialResult:
     findings: Sequence[Finding] = ()
     held_out: HeldOut | None = None
     load: float | None = None
+    timing: Timing | None = None
     outcomes: bytes = b""
     reason: str = ""
     unrestored: Sequence[str] = ()

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from ablations import Study, StudyError, run
+from ablations.results.report_contents import contents_of
 from cnnzoo import Recipe
 
 TINY = Study(
@@ -30,6 +31,15 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
         assert measured.equals(found[0].trials[measured.columns])
         assert results.history.equals(found[0].history)
     assert len(set(found[0].trials["test_loss"])) == 4
+    for results in found:  # the phases of each trial are parts of its seconds
+        told = results.profile()
+        sums = dict(zip(told.parts["part"], told.parts["seconds"], strict=True))
+        assert told.trials == 4
+        assert min(sums.values()) >= 0
+        assert sum(sums.values()) - sums["wait"] == pytest.approx(results.trials["seconds"].sum())
+        fits = results.trials["fit_seconds"].sum()
+        assert sums["train"] + sums["trace"] == pytest.approx(fits)
+        assert contents_of(results).time.startswith(told.words)
 
 
 def test_dtype_policy_of_a_level_reaches_no_other_trial(tmp_path):

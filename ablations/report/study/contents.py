@@ -94,6 +94,8 @@ class ReportContents:
         Descriptions of the data sets by name, as far as they are known.
     load
         Median load per core of the machine while the trials ran; None if it is unknown.
+    time
+        Where the time went, in sentences; empty if it is unknown.
     made
         Date of the report.
     versions, machine
@@ -130,6 +132,7 @@ class ReportContents:
     sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
     data: Mapping[str, DataDescription] = field(default_factory=dict)
     load: float | None = None
+    time: str = ""
     made: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)

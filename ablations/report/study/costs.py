@@ -245,7 +245,9 @@ def time_figure(contents: ReportContents, theme: Theme) -> Figure | None:
         layer("point", points, filled=True, size=34, opacity=0.6, color=theme["accent"]),
         layer("tick", median, color=theme["ink"], thickness=2.5, height=16),
     ]
-    caption = "One dot per seed; bars are medians." + _shared_machine(contents.load)
+    caption = "One dot per seed; bars are medians." + (
+        f" {shared}" if (shared := shared_machine(contents.load)) else ""
+    )
     more = len(contents.variants) - len(kept)
     return Figure(
         name="time",
@@ -258,11 +260,17 @@ def time_figure(contents: ReportContents, theme: Theme) -> Figure | None:
     )
 
 
-def _shared_machine(load: float | None) -> str:
-    """Say that other programs took time of the machine, if they did."""
+def shared_machine(load: float | None) -> str:
+    """Say that other programs took time of the machine, if they did.
+
+    Parameters
+    ----------
+    load
+        Median load per core; None if unknown.
+    """
     if load is None or load <= SHARED_LOAD:
         return ""
     return (
-        f" The machine was shared: {load:.1f} processes per core at a median, so times are too "
+        f"The machine was shared: {load:.1f} processes per core at a median, so times are too "
         "long and vary."
     )

@@ -246,6 +246,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "best": rows_of(contents.best),
         "data": {name: it.to_dict() for name, it in contents.data.items()},
         "load": contents.load,
+        "time": contents.time,
         "posterior": rows_of(contents.posterior),
         "sample_size": rows_of(contents.sample_size),
         "costs": None if contents.costs is None else rows_of(contents.costs),
@@ -369,6 +370,7 @@ def _costs(contents: ReportContents, drawn: list[Figure], legend: list[Key]) -> 
     return [
         *drawn_in(drawn, "costs", "columns", legend),
         Row([*drawn_in(drawn, "time"), *filled(replace(table, below=""))]),
+        *([Text(contents.time)] if contents.time else []),
     ]
 
 

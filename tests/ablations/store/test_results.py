@@ -11,6 +11,7 @@ from helpers.stub_trials import STUDY
 
 from ablations import TrialResult
 from ablations.store import FILE, Store
+from ablations.study.timing import Timing
 from cnnzoo.data import load_data
 from cnnzoo.data.description import describe_data
 from cnnzoo.doctor.finding import Finding
@@ -34,6 +35,7 @@ def test_stored_result_equals_the_added_one(store):
         history={"loss": [0.30000000000000004, 1e-300], "val_loss": [1.0, 2.0]},
         seconds=1.25,
         fit_seconds=0.75,
+        timing=Timing(7, 12.5, {"load": 0.25, "train": 0.75}, traced=False),
         loss="mse",
         params=7,
         macs=8,
@@ -113,13 +115,14 @@ def test_description_of_the_data_is_stored(store):
 
 
 def test_study_without_load_and_descriptions_opens_and_goes_on(store):
-    """Studies of earlier versions have neither the column nor the table."""
+    """Studies of earlier versions have neither these columns nor the table."""
     store.begin(STUDY, CONTEXT, [])
     store.add(result(0), CONTEXT, {})
     directory = store.directory
     store.close()
     with contextlib.closing(sqlite3.connect(directory / FILE)) as file:
         file.execute("ALTER TABLE results DROP COLUMN load")
+        file.execute("ALTER TABLE results DROP COLUMN timing")
         file.execute("DROP TABLE data")
         file.commit()
     with Store(directory) as old:

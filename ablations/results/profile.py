@@ -1,0 +1,209 @@
+"""Where the time of a study went."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import median
+
+import pandas as pd
+
+from ablations.report.numbers import share_words
+from ablations.report.study.costs import shared_machine
+from ablations.report.wording import count_of, joined
+from ablations.study import TrialResult
+from ablations.study.timing import PHASES, Timing
+from cnnzoo.runtime.progress import duration
+
+TRACE, OTHER, WAIT = "trace", "other", "wait"
+
+MEANINGS = {
+    "load": "loading the data",
+    "build": "building the models",
+    TRACE: "tracing, once a variant and worker",
+    "train": "training",
+    "evaluate": "measuring on the splits",
+    "explain": "the doctor's experiments",
+    OTHER: "the rest of the trials",
+    WAIT: "workers without a trial",
+}
+"""What a part of the time is, by its name in the table."""
+
+LEAST_SAID = 0.05
+"""Share of the time from which a part is in the sentence."""
+
+FORMATS = {"seconds": "{:.1f}".format, "share": "{:.1%}".format}
+
+Timed = tuple[TrialResult, Timing]
+
+MUCH_WAITING = 0.25
+MUCH_TRACING = 0.3
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of a study went.
+
+    Attributes
+    ----------
+    parts
+        One row per part of the time: ``part``, ``seconds`` over all workers, ``share`` and
+        ``meaning``. "trace" is estimated from the trainings of the same variant on warm models; it
+        is part of "train" where a variant has none.
+    trials
+        Number of trials with a known timing.
+    seconds
+        From the beginning of the first trial to the end of the last one; breaks between runs do
+        not count.
+    workers
+        Mean number of processes.
+    trials_per_minute
+        Trials per minute of ``seconds``.
+    load
+        Median load per core of the machine; None if unknown.
+    advice
+        What would make such a study faster; may be empty.
+    """
+
+    parts: pd.DataFrame
+    trials: int
+    seconds: float
+    workers: float
+    trials_per_minute: float
+    load: float | None = None
+    advice: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        """The profile in one sentence."""
+        shown = self.parts[self.parts["share"] >= LEAST_SAID]
+        shown = shown.sort_values("share", ascending=False, kind="stable")
+        parts = [f"{share_words(row.share)} {MEANINGS[row.part]}" for row in shown.itertuples()]
+        return (
+            f"{count_of(self.trials, 'trial')} in {duration(self.seconds)} on "
+            f"{count_of(round(self.workers), 'worker')}, {self.trials_per_minute:.3g} per minute: "
+            f"{joined(parts)}."
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """The sentence, whether the machine was shared, and the advice."""
+        return [text for text in (self.words, shared_machine(self.load), *self.advice) if text]
+
+    def __str__(self) -> str:
+        table = self.parts.to_string(index=False, formatters=FORMATS)
+        return "\n".join([*self.notes, "", table])
+
+    def _repr_html_(self) -> str:
+        texts = "".join(f"<p>{escape(text)}</p>" for text in self.notes)
+        return f"{texts}{self.parts.to_html(index=False, formatters=FORMATS)}"
+
+
+def profile(results: Sequence[TrialResult]) -> Profile | None:
+    """Return where the time of trials went; None if it is not known of any.
+
+    Parameters
+    ----------
+    results
+        The trials that ran.
+
+    Examples
+    --------
+    >>> from ablations import Settings, Trial
+    >>> from ablations.study.timing import Timing
+    >>> from cnnzoo import Recipe
+    >>> trials = [Trial("mlp", "digits", Settings({}), Recipe(epochs=1), seed) for seed in (0, 1)]
+    >>> timings = [Timing(7, 0.0, {"train": 3.0}), Timing(7, 4.5, {"train": 1.0}, traced=False)]
+    >>> told = profile(
+    ...     [
+    ...         TrialResult(trial, "done", seconds=seconds, timing=timing)
+    ...         for trial, timing, seconds in zip(trials, timings, (4.0, 1.5))
+    ...     ]
+    ... )
+    >>> told.parts[told.parts["seconds"] > 0][["part", "seconds"]]
+        part  seconds
+    2  trace      2.0
+    3  train      2.0
+    6  other      1.5
+    7   wait      0.5
+    >>> told.seconds, told.trials_per_minute
+    (6.0, 20.0)
+    """
+    known = [(result, result.timing) for result in results if result.timing is not None]
+    if not known:
+        return None
+    sums = dict.fromkeys(MEANINGS, 0.0)
+    for result, timing in known:
+        for name in PHASES:
+            sums[name] += timing.phases.get(name, 0.0)
+        sums[OTHER] += max(result.seconds - sum(timing.phases.values()), 0.0)
+    sums[TRACE] = sum(_tracing(known))
+    sums["train"] -= sums[TRACE]
+    elapsed = available = 0.0
+    for start, end, workers in _runs(known):
+        elapsed += end - start
+        available += workers * (end - start)
+    sums[WAIT] = max(available - sum(result.seconds for result, _ in known), 0.0)
+    whole = sum(sums.values()) or 1.0
+    parts = pd.DataFrame(
+        {
+            "part": list(sums),
+            "seconds": list(sums.values()),
+            "share": [seconds / whole for seconds in sums.values()],
+            "meaning": list(MEANINGS.values()),
+        }
+    )
+    shares = dict(zip(parts["part"], parts["share"], strict=True))
+    loads = [result.load for result, _ in known if result.load is not None]
+    mean_workers = available / elapsed if elapsed else 1.0
+    rate = 60 * len(known) / elapsed if elapsed else float("nan")
+    load = median(loads) if loads else None
+    advice = tuple(_advice(shares, mean_workers))
+    return Profile(parts, len(known), elapsed, mean_workers, rate, load, advice)
+
+
+def _tracing(known: Sequence[Timed]) -> Iterator[float]:
+    """Yield by how much a training was longer because its model was new."""
+    warm: dict[str, list[float]] = {}
+    for result, timing in known:
+        if not timing.traced:
+            key = result.trial.variant_key
+            warm.setdefault(key, []).append(timing.phases.get("train", 0.0))
+    for result, timing in known:
+        usual = warm.get(result.trial.variant_key)
+        if timing.traced and usual:
+            yield max(timing.phases.get("train", 0.0) - median(usual), 0.0)
+
+
+def _runs(known: Sequence[Timed]) -> Iterator[tuple[float, float, int]]:
+    """Yield start, end and number of processes of each time in which trials ran.
+
+    Processes whose times overlap were part of the same run.
+    """
+    processes: dict[int, tuple[float, float]] = {}
+    for result, timing in known:
+        start, end = timing.started, timing.started + result.seconds
+        first, last = processes.get(timing.process, (start, end))
+        processes[timing.process] = min(first, start), max(last, end)
+    begin, finish, count = 0.0, 0.0, 0
+    for start, end in sorted(processes.values()):
+        if count and start > finish:
+            yield begin, finish, count
+            count = 0
+        begin, finish = (begin, max(finish, end)) if count else (start, end)
+        count += 1
+    if count:
+        yield begin, finish, count
+
+
+def _advice(shares: dict[str, float], workers: float) -> Iterator[str]:
+    """Yield what would make such a study faster."""
+    if workers > 1 and shares[WAIT] > MUCH_WAITING:
+        yield (
+            f"Workers had no trial for {share_words(shares[WAIT])} of the time. Fewer workers, or "
+            "more trials in one run, would use them better."
+        )
+    if shares[TRACE] > MUCH_TRACING:
+        yield (
+            "Each worker traces each variant once. Further seeds cost only their training, and "
+            "fewer workers trace less."
+        )
