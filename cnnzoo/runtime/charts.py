@@ -24,19 +24,19 @@ class _Offline:
         return {VEGALITE_MIME_TYPE: chart, "text/plain": repr(self), **svg_renderer(chart)}
 
 
-class _Chart(_Offline, alt.Chart): ...
+class Chart(_Offline, alt.Chart): ...
 
 
-class _LayerChart(_Offline, alt.LayerChart): ...
+class LayerChart(_Offline, alt.LayerChart): ...
 
 
-class _VConcatChart(_Offline, alt.VConcatChart): ...
+class VConcatChart(_Offline, alt.VConcatChart): ...
 
 
 KINDS: dict[Any, Any] = {
-    alt.Chart: _Chart,
-    alt.LayerChart: _LayerChart,
-    alt.VConcatChart: _VConcatChart,
+    alt.Chart: Chart,
+    alt.LayerChart: LayerChart,
+    alt.VConcatChart: VConcatChart,
 }
 
 
