@@ -23,6 +23,9 @@ import numpy as np
 
 from cnnzoo.runtime.error_text import reason_of
 
+GENERATED = "__autograph_generated_file"
+"""Beginning of the names of TensorFlow's modules of traced code."""
+
 PutBack = Callable[[], None]
 """Restores a state, or raises if that is impossible."""
 
@@ -288,6 +291,20 @@ def _tensorflow_settings() -> PutBack:
     return put_back
 
 
+def _generated_files() -> PutBack:
+    """Remove the temporary files of code that TensorFlow traced.
+
+    TensorFlow removes them when Python exits, which worker processes do not: they are ended.
+    """
+
+    def put_back() -> None:
+        for name in [name for name in sys.modules if name.startswith(GENERATED)]:
+            with contextlib.suppress(OSError):  # it is gone
+                os.remove(sys.modules[name].__file__ or "")  # noqa: PTH107
+
+    return put_back
+
+
 STATES: dict[str, Callable[[], PutBack]] = {
     "environment variables": _environment,
     "the working folder": _working_folder,
@@ -300,5 +317,6 @@ STATES: dict[str, Callable[[], PutBack]] = {
     "Keras's custom objects": _custom_objects,
     "Keras's functions and classes": _keras_code,
     "TensorFlow's settings": _tensorflow_settings,
+    "TensorFlow's temporary files": _generated_files,
 }
 """Functions that capture a kind of state and return the function that restores it, by name."""

@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import tempfile
 import warnings
 
 import keras
@@ -140,6 +141,25 @@ def _fail_in_half_precision():
     with isolated():
         keras.config.set_dtype_policy("mixed_bfloat16")
         raise ValueError("no such model")
+
+
+def test_files_of_traced_code_are_removed(tmp_path, monkeypatch):
+    """TensorFlow leaves them until Python exits, which worker processes do not."""
+
+    @tf.function
+    def halved(value):
+        while value > 1:
+            value = value / 2
+        return value
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with isolated() as unrestored:
+        assert halved(tf.constant(3.0)) == 0.75
+        assert len(list(tmp_path.glob("*.py"))) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert unrestored == []
+    with isolated():
+        assert halved(tf.constant(3.0, tf.float64)) == 0.75  # traced once more, for another type
 
 
 def test_state_is_put_back_after_a_failure():
