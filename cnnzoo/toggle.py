@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnzoo.objects import ObjectError, is_plain, object_of, text_of
+from cnnzoo.runtime.error_text import prints
 
 Level = bool | int | float | str
 """One value of a toggle. ``None``, a tuple, a function or a class has a text as its level."""
@@ -192,6 +193,11 @@ class Toggle:
         """
         level = self._converted(value)
         if level is not None and self._allows(level):
+            if isinstance(level, str) and not prints(level):
+                raise ToggleError(
+                    f"`{self.name}` of `{owner}`: expected a text of characters that print; "
+                    f"got {value!r}."
+                )
             return level
         received = f"{value!r} ({type(value).__name__})" if level is None else f"{value!r}"
         known = [str(known) for known in self.levels] if isinstance(level, str) else []

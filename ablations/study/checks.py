@@ -15,6 +15,7 @@ from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import ModelPath, is_builder, path_of
 from cnnzoo.objects import ObjectError, text_of
+from cnnzoo.runtime.error_text import prints
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
 from cnnzoo.training.metric_texts import read_metrics
@@ -299,6 +300,11 @@ def _name(name: object, field: str) -> str:
 
 def _level(value: object, name: str, field: str) -> Level:
     level = _plain(value)
+    if isinstance(level, str) and not prints(level):
+        raise StudyError(
+            f"`{field}`: expected a text of characters that print as level of `{name}`; "
+            f"got {level!r}."
+        )
     if isinstance(level, bool | int | float | str):
         return level
     try:

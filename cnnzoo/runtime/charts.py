@@ -24,13 +24,16 @@ class _Offline:
         return {VEGALITE_MIME_TYPE: chart, "text/plain": repr(self), **svg_renderer(chart)}
 
 
-class Chart(_Offline, alt.Chart): ...
+class Chart(_Offline, alt.Chart):
+    """A single view, drawn without a network."""
 
 
-class LayerChart(_Offline, alt.LayerChart): ...
+class LayerChart(_Offline, alt.LayerChart):
+    """Layers, drawn without a network."""
 
 
-class VConcatChart(_Offline, alt.VConcatChart): ...
+class VConcatChart(_Offline, alt.VConcatChart):
+    """Views below each other, drawn without a network."""
 
 
 KINDS: dict[Any, Any] = {

@@ -1,12 +1,52 @@
 """Errors as one line of text."""
 
 import re
+import unicodedata
 
 LAYER = re.compile(r"Exception encountered when calling (\w+)\.call\(\)")
 """First line of Keras's message for an error inside a layer; the cause is on the next line."""
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colour codes."""
+
+
+LONGEST = 1_000
+"""Most characters of a line that is stored and shown."""
+
+
+def prints(text: str) -> bool:
+    r"""Tell whether all characters of a text print; spaces of any width do.
+
+    Examples
+    --------
+    >>> prints("kernel size \u3000"), prints("\x1b[31m"), prints("\ud800")
+    (True, False, False)
+    """
+    return text.isprintable() or all(
+        one.isprintable() or unicodedata.category(one) == "Zs" for one in text
+    )
+
+
+def printable(text: str, longest: int = LONGEST) -> str:
+    r"""Return a text that a file, a page and a terminal can hold.
+
+    Characters that do not print, such as escape sequences of terminals, line separators and
+    unpaired surrogates, are written as in Python's source; a long text is cut.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    longest
+        Most characters that are kept.
+
+    Examples
+    --------
+    >>> print(printable("red \x1b[31m"), printable("half \ud800"), printable("abcdefgh", 4))
+    red \x1b[31m half \ud800 abcd...
+    """
+    cut = text[:longest] + ("..." if len(text) > longest else "")
+    return "".join(one if prints(one) else repr(one)[1:-1] for one in cut)
 
 
 def reason_of(error: BaseException) -> str:
@@ -34,5 +74,5 @@ def line_of(error: BaseException) -> str:
     first, *rest = [line for line in lines if line] or [""]
     layer = LAYER.match(first)
     if layer and rest:
-        return f"{rest[0]} (in {layer[1]})"
-    return first
+        return f"{printable(rest[0])} (in {layer[1]})"
+    return printable(first)

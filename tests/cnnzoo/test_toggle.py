@@ -264,6 +264,14 @@ def test_a_condition_is_told_in_words():
     assert Toggle("some").condition == ""
 
 
+def test_a_text_that_does_not_print_is_no_level():
+    with pytest.raises(ToggleError) as refused:
+        Toggle("any text", name="label", type=object).check("a\x1b[2J", "build")
+    assert str(refused.value) == (
+        r"`label` of `build`: expected a text of characters that print; got 'a\x1b[2J'."
+    )
+
+
 def test_the_nearest_known_name_is_offered():
     assert did_you_mean("batchnorm", ["batch_norm", "vgg"]) == "; did you mean `batch_norm`?"
     assert did_you_mean("xyz", ["batch_norm", "vgg"]) == "."

@@ -95,6 +95,14 @@ REFUSED = [
         OTHER_LEVEL.format(field="factors"),
     ),
     (
+        {"factors": {"units": ["a", "\x1b[31m"]}},
+        r"`factors`: expected a text of characters that print as level of `units`; got '\x1b[31m'.",
+    ),
+    (
+        {"baseline": {"units": "\ud800"}},
+        r"`baseline`: expected a text of characters that print as level of `units`; got '\ud800'.",
+    ),
+    (
         {"factors": {"units": [8, 16, 8]}},
         "`factors`: expected different levels of `units`; got 8 twice.",
     ),
