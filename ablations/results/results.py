@@ -11,6 +11,7 @@ from ablations.results.choice import best_table, best_variant
 from ablations.study import Status
 from ablations.study.errors import StudyError
 from ablations.study.space import Space
+from cnnzoo.shared_toggles import by_group, recipe_toggles
 from cnnzoo.toggle import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class Results(Analysis):
         -------
         dict
             The levels that the baseline and the variant set; for the recipe, all of its options.
+            Levels without effect are left out for models of the zoo.
 
         Raises
         ------
@@ -139,13 +141,13 @@ class Results(Analysis):
             near = did_you_mean(str(group), GROUPS, "'")
             raise StudyError(f"`group`: expected one of {listed(GROUPS)}; got {group!r}{near}")
         levels = {**self.study.baseline, **self.changes[self.best_variant()]}
-        space = Space.of(self.study.model_name, [levels])
-        toggles = getattr(space, group)
+        recipe = {name: level for name, level in levels.items() if name in recipe_toggles()}
         if group == "recipe":
-            chosen = {name: level for name, level in levels.items() if name in toggles}
-            return {**asdict(self.study.recipe), **chosen}
-        levels = space.effective(levels, ())
-        return {name: level for name, level in levels.items() if name in toggles}
+            return {**asdict(self.study.recipe), **recipe}
+        if ":" not in self.study.model_name:  # a stored study runs no custom code
+            levels = Space.of(self.study.model_name, [levels]).effective(levels, ())
+        model, data = by_group({n: level for n, level in levels.items() if n not in recipe})
+        return model if group == "model" else data
 
     def report(
         self, path: str | Path, *, beside: "Results | None" = None, overwrite: bool = False

@@ -137,6 +137,8 @@ def from_npz(path: str, reading: Reading) -> Source:  # noqa: ARG001 # arrays ar
     """
     name = f"npz:{path}"
     file = existing_path(path, name)
+    if not file.is_file():  # a device or a pipe may be read without end
+        raise DataError(f"{name!r} is not a regular file.")
     # NumPy would read a single .npy array, and treat other files as pickles.
     if not zipfile.is_zipfile(file):
         raise DataError(f"{name!r} is not an .npz archive; write one by numpy.savez.")

@@ -1,6 +1,9 @@
 """Choice of the best variant."""
 
+import os
+
 import pytest
+from helpers.programs import said_by
 from helpers.stub_outcomes import STUDY, told
 
 import cnnzoo
@@ -38,6 +41,27 @@ def test_best_holds_only_toggles_of_the_model(outcome):
     # without normalization the baseline's momentum has no effect, and a builder refuses it
     assert results.best() == {"filters": 4, "normalization": "none"}
     cnnzoo.build("batch_norm", input_shape=(8, 8, 1), **results.best())
+
+
+def test_reading_a_study_runs_no_custom_code(outcome, tmp_path):
+    """The module that it names may be anybody's."""
+    study = Study(
+        "helpers.stub_builders:plain",
+        "digits",
+        factors={"units": [8, 16], "epochs": [1, 2], "train_size": [100, 200]},
+        baseline={"rate": 0.5, "epochs": 1, "train_size": 100},
+        seeds=2,
+    )
+    results = outcome(study, lambda trial: (float(trial.recipe.epochs), 0.5))
+    said = said_by(
+        f"import ablations; results = ablations.open_results({str(results.directory)!r}); "
+        "print(results.best(), results.best('data'), results.best('recipe')['epochs']); "
+        "results.best_delta(), results.deltas(), results.costs(), results.findings; str(results); "
+        f"results.report({str(tmp_path / 'report.html')!r}); results.to_latex(); import sys; "
+        "print([name for name in sys.modules if name.startswith('helpers')])",
+        **os.environ,
+    )
+    assert said.splitlines() == ["{'rate': 0.5, 'units': 8} {'train_size': 100} 1", "[]"]
 
 
 def test_best_levels_of_recipe_and_data(outcome):

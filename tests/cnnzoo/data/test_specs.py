@@ -1,5 +1,6 @@
 """What a spec may be: names, prefixes, arrays, archives."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,15 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path):
     assert str(caught.value) == (
         f"'npz:{tmp_path / 'a.npy'}' is not an .npz archive; write one by numpy.savez."
     )
+
+
+def test_what_may_never_end_is_not_read(tmp_path):
+    pipe = tmp_path / "a.npz"
+    os.mkfifo(pipe)
+    for path in (pipe, "/dev/zero", tmp_path):
+        with pytest.raises(DataError) as caught:
+            load_data(f"npz:{path}")
+        assert str(caught.value) == f"'npz:{path}' is not a regular file."
 
 
 def test_an_archive_with_a_flipped_byte_is_refused(tmp_path):
