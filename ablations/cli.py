@@ -160,7 +160,8 @@ def run_command(
     """Run or resume a study, or the check and the studies of a claim, and show what they found.
 
     A custom builder, "module:function", is imported from the folder of FILE.toml or the working
-    folder. The exit status is 130 if Ctrl-C stopped the run before all trials were done.
+    folder. The exit status is 130 if Ctrl-C stopped the run before all trials were done, and 1 if
+    failed trials leave nothing to compare.
     """
     with one_line_errors():
         blocks = None if seeds is None else _seeds(seeds)
@@ -185,6 +186,8 @@ def run_command(
             _show_hypotheses(results)
     if results.interrupted:
         raise typer.Exit(INTERRUPTED)
+    if _nothing_left(results):
+        raise typer.Exit(1)
 
 
 @app.command("plan")
@@ -555,6 +558,14 @@ def _console() -> "Console":
     if not console.is_terminal:
         console.width = UNLIMITED
     return console
+
+
+def _nothing_left(results: "Results") -> bool:
+    """Tell whether trials failed and no pair of trials is left."""
+    from ablations.study import Status
+
+    failed = bool((results.trials["status"] == Status.FAILED).any())
+    return failed and not results.overall_deltas()["n_pairs"].any()
 
 
 def _trials(count: int) -> str:

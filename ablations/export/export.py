@@ -103,7 +103,7 @@ def export_trials(
     folder = Path(path).expanduser().resolve()
     exported = _Record(folder, to)
     stale = [run for run in runs if exported.differs(run)]
-    if stale and not overwrite:
+    if stale and overwrite is not True:
         more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
         raise StudyError(
             f"{folder} has other results of {stale[0].name}{more}; choose another folder or pass "

@@ -133,7 +133,7 @@ class PaperFigure:
             raise ReportError(
                 f"`path`: expected a name that ends in .svg, .pdf or .png; got {str(path)!r}."
             )
-        if place.exists() and not overwrite:
+        if place.exists() and overwrite is not True:
             raise ReportError(
                 f"{place} already exists; choose another name or pass overwrite=True."
             )

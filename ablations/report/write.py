@@ -107,7 +107,7 @@ def _with_caption(figure: Figure, about: str, kind: str) -> bytes:
 def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
     """Raise ReportError if a file exists and ``overwrite`` is false."""
     existing = [str(path) for path in paths if path.exists()]
-    if existing and not overwrite:
+    if existing and overwrite is not True:
         more = f" and {count_of(len(existing) - 1, 'more file')}" if len(existing) > 1 else ""
         raise ReportError(
             f"{existing[0]}{more} already exist{'' if more else 's'}; choose another name or pass "

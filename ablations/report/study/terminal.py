@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -89,8 +89,12 @@ class Printed:
     table: Table
 
     def __rich_console__(self, _: Any, options: Any) -> Iterator[Any]:
-        """Lay out the table for the width at hand."""
-        table = self.table
+        """Lay out the table for the width at hand; its title may be wider than the table."""
+        from rich.text import Text
+
+        if self.table.title:
+            yield Text(self.table.title, style="bold")
+        table = replace(self.table, title="")
         for name in DROPPED:
             if _least_width(table) > options.max_width and name in table.headers:
                 table = table.without(name)

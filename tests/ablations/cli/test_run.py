@@ -48,6 +48,29 @@ def test_title_has_the_baseline_mean(tell, tiny, serially):
     assert title in [line.strip() for line in answer.stdout.splitlines()]
 
 
+def test_failed_trials_that_leave_nothing_to_compare_are_an_error(
+    tell, tiny, serially, monkeypatch
+):
+    """Its long title stands on one line although the table is narrow."""
+
+    def told(trial, report_to=None):
+        if trial.settings["units"] == 4 and trial.seed not in kept:
+            return TrialResult(trial, "failed", reason="ValueError: bad luck")
+        return stub_trials.run_trial(trial)
+
+    monkeypatch.setattr(runner, "run_trial", told)
+    kept = [2]
+    assert tell("run", tiny, "--to", "some").exit_code == 0
+    kept = []
+    answer = tell("run", tiny, "--to", "none")
+    assert answer.exit_code == 1
+    assert "4 trials failed: ValueError: bad luck. To retry them" in answer.stdout
+    trials = open_results("none").trials
+    mean = trials.loc[trials["variant"] == "baseline", "test_accuracy"].mean()
+    title = f"test accuracy on digits: deltas from the baseline's {mean:.4f}"
+    assert title in [line.strip() for line in answer.stdout.splitlines()]
+
+
 def test_title_has_no_mean_without_a_done_baseline(tell, tiny, serially, monkeypatch):
     def told(trial, report_to=None):
         if trial.settings["units"] == 8:
@@ -170,9 +193,9 @@ def test_failed_trials_are_retried_on_request(tell, tiny, serially, monkeypatch)
     monkeypatch.setattr(
         runner, "run_trial", lambda trial, report_to=None: TrialResult(trial, "failed", reason="no")
     )
-    assert tell("run", tiny, "--seeds", 1).exit_code == 0  # though there are no deltas
+    assert tell("run", tiny, "--seeds", 1).exit_code == 1  # nothing to compare
     monkeypatch.setattr(runner, "run_trial", stub_trials.run_trial)
-    assert tell("run", tiny, "--seeds", 1).exit_code == 0
+    assert tell("run", tiny, "--seeds", 1).exit_code == 1
     assert not serially.CALLS
     assert tell("run", tiny, "--seeds", 1, "--retry-failed").exit_code == 0
     assert len(serially.CALLS) == 2

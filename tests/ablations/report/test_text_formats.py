@@ -171,11 +171,12 @@ def test_rerun_code_declares_the_same_study(contents, text):
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".csv", ".tex", ".json"])
-def test_existing_file_is_not_overwritten(contents, tmp_path, suffix):
+@pytest.mark.parametrize("overwrite", [False, "no"])
+def test_existing_file_is_not_overwritten(contents, tmp_path, suffix, overwrite):
     path = tmp_path / f"report{suffix}"
     path.write_text("mine")
     with pytest.raises(ReportError) as caught:
-        write_report(contents, path)
+        write_report(contents, path, overwrite=overwrite)
     assert str(caught.value) == (
         f"{path} already exists; choose another name or pass overwrite=True (--overwrite)."
     )
