@@ -527,6 +527,28 @@ def _import_from(*folders: Path) -> None:
     sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
 
 
+@app.command("repair")
+def repair_command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory of a damaged study.")
+    ],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIRECTORY", help="New directory for the copy.")
+    ],
+) -> None:
+    """Copy the results of a damaged study that are whole to a new directory."""
+    with one_line_errors():
+        from ablations.store.repair import repair
+
+        done = repair(directory, to)
+        whole = done.kept + len(done.lost)
+        typer.echo(f"Copied {done.kept:,} of {whole:,} results to {to}.")
+        if not done.has_study:
+            typer.echo(f"Its declaration is lost. Run the study again with --to {to}.")
+        elif done.lost:
+            typer.echo(f"To train the others again, run the study with --to {to}.")
+
+
 def _replace(place: Path, overwrite: bool, write: Callable[..., Path]) -> None:
     """Write a report to its default place, and replace an earlier report of this program."""
     from ablations.report.html import is_page

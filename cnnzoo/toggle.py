@@ -13,11 +13,11 @@ import numbers
 import os
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cnnzoo.objects import ObjectError, is_plain, object_of, text_of
-from cnnzoo.runtime.error_text import prints
 
 Level = bool | int | float | str
 """One value of a toggle. ``None``, a tuple, a function or a class has a text as its level."""
@@ -502,6 +502,19 @@ def _read_level(text: str) -> Level:
         if math.isfinite(number):
             return number
     return text
+
+
+def prints(text: str) -> bool:
+    r"""Tell whether all characters of a text print; spaces of any width do.
+
+    Examples
+    --------
+    >>> prints("kernel size \u3000"), prints("\x1b[31m"), prints("\ud800")
+    (True, False, False)
+    """
+    return text.isprintable() or all(
+        one.isprintable() or unicodedata.category(one) == "Zs" for one in text
+    )
 
 
 def did_you_mean(given: str, known: Collection[str], quote: str = "`") -> str:

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ablations.store import seal
 from ablations.study import Settings, Study, Trial, TrialResult
 from ablations.study.errors import StudyError
 from ablations.study.timing import Timing
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS results (
     seconds REAL NOT NULL, params INTEGER, macs INTEGER, findings TEXT NOT NULL,
     machine TEXT NOT NULL,
     finished TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')), fit_seconds REAL,
-    loss TEXT, load REAL, timing TEXT
+    loss TEXT, load REAL, timing TEXT, digest TEXT
 );
 CREATE UNIQUE INDEX IF NOT EXISTS done_once ON results (key, context) WHERE status = 'done';
 CREATE TABLE IF NOT EXISTS outcomes (
@@ -67,20 +68,46 @@ TABLES = "SELECT name FROM sqlite_master"
 OUTCOMES, DESCRIPTIONS = "outcomes", "data"
 """Tables that studies of earlier versions do not have."""
 
-ADDED = {"load": "REAL", "timing": "TEXT"}
+ADDED = {"load": "REAL", "timing": "TEXT", "digest": "TEXT"}
 """Columns of the results that studies of earlier versions do not have, with their types."""
 
 RESULTS = """
 SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    load, timing, findings, machine, size, pool, train, packed
-FROM results LEFT JOIN outcomes ON result = id WHERE context = ? ORDER BY status = 'done', id
+    load, timing, digest, findings, machine, id, context, size, pool, train, packed
+FROM results LEFT JOIN outcomes ON result = id ORDER BY status = 'done', id
 """
 """The done result of a trial comes last, else its latest one."""
 
-WITHOUT_OUTCOMES = RESULTS.replace("size, pool, train, packed", "NULL AS size").replace(
-    "LEFT JOIN outcomes ON result = id", ""
-)
+WITHOUT_OUTCOMES = RESULTS.replace(
+    "size, pool, train, packed", "NULL AS size, NULL AS pool, NULL AS train, NULL AS packed"
+).replace("LEFT JOIN outcomes ON result = id", "")
 """The same from a store without the table of outcomes."""
+
+OF_RESULTS = (
+    *("key", "context", "trial", "status", "reason", "metrics", "history", "seconds", "params"),
+    *("macs", "findings", "machine", "finished", "fit_seconds", "loss"),
+)
+"""Columns that the results of all versions have."""
+
+OF_OUTCOMES = ("size", "pool", "train", "packed")
+"""Columns of the outcomes of a result."""
+
+PARTS = {
+    seal.STUDY: ("SELECT spec, context FROM study", "SELECT * FROM plan ORDER BY rowid"),
+    seal.STUDIES: ("SELECT spec FROM specs ORDER BY id",),
+    seal.DATA: ("SELECT name, description FROM data ORDER BY name",),
+}
+"""What the digests of the parts of a study are of."""
+
+DAMAGED = {
+    seal.STUDY: "declaration or plan are",
+    seal.STUDIES: "earlier declarations are",
+    seal.DATA: "descriptions of data are",
+    seal.RESULTS: "results are",
+}
+
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""Errors of a file that is damaged, or no database."""
 
 JSON = ("changes", "level", "baseline")
 """Columns of the plan that hold JSON."""
@@ -151,10 +178,10 @@ class Store:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.executescript(SCHEMA)
+                self._connection.executescript(SCHEMA + seal.SCHEMA)
                 for name in self._missing:
                     self._connection.execute(f"ALTER TABLE results ADD COLUMN {name} {ADDED[name]}")
-            except sqlite3.DatabaseError as error:
+            except UNREADABLE as error:
                 self.close()
                 raise refusal(path, error) from error
         else:
@@ -165,6 +192,11 @@ class Store:
                 self._connection.close()
                 raise StudyError(f"There is no study in {self.directory}: none was started.")
         self._connection.row_factory = sqlite3.Row
+        try:
+            self._check_seal()
+        except StudyError:
+            self.close()
+            raise
 
     def __enter__(self) -> "Store":
         return self
@@ -226,15 +258,16 @@ class Store:
         ]
         values = study.to_dict() | ({"weights": dict(weights)} if weights else {})
         spec = json.dumps(values)
-        self._connection.execute("BEGIN IMMEDIATE")
+        with self._transaction():
+            self._begin(spec, _canonical(context), rows)
+
+    def _begin(self, spec: str, context: str, rows: Sequence[Mapping[str, object]]) -> None:
         # Only changes after the first result matter: the rules that results were seen under.
         self._connection.execute("DELETE FROM specs WHERE NOT EXISTS (SELECT 1 FROM results)")
         last = self._connection.execute("SELECT spec FROM specs ORDER BY id DESC").fetchone()
         if last is None or last["spec"] != spec:
             self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (spec,))
-        self._connection.execute(
-            "INSERT OR REPLACE INTO study VALUES (1, ?, ?)", (spec, _canonical(context))
-        )
+        self._connection.execute("INSERT OR REPLACE INTO study VALUES (1, ?, ?)", (spec, context))
         self._connection.execute("DELETE FROM plan")
         if any("data" in row for row in rows):
             for statement in SEVERAL_DATA:
@@ -245,7 +278,27 @@ class Store:
                 f"INSERT INTO plan ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  (ours)
                 [tuple(row.values()) for row in rows],
             )
-        self._connection.execute("COMMIT")
+        for name in (seal.STUDY, seal.STUDIES):
+            seal.set_seal(self._connection, name, self._digest(name))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all that the block writes, or nothing if it fails.
+
+        Raises
+        ------
+        StudyError
+            If the file cannot be written, because the disk is full, for example.
+        """
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+        except sqlite3.OperationalError as error:
+            raise StudyError(
+                f"The study in {self.directory} cannot be written: {error}. Finished trials are "
+                "kept; run it again to resume."
+            ) from error
 
     def add(
         self, result: TrialResult, context: Mapping[str, str], machine: Mapping[str, str]
@@ -262,25 +315,38 @@ class Store:
             "timing": json.dumps(result.timing.to_dict()) if result.timing else None,
             **{name: getattr(result, name) for name in PLAIN},
         }
+        held_out = astuple(result.held_out) if result.held_out is not None else ()
+        outcomes = dict(zip(OF_OUTCOMES, (*held_out, result.outcomes), strict=False))
+        values["digest"] = seal.result_digest(values | (outcomes if held_out else {}))
+        self._insert(values, outcomes if held_out else {})
+
+    def adopt(self, row: Mapping[str, object]) -> None:
+        """Add a result of another store, with the columns that it has there."""
+        values = {name: row[name] for name in (*OF_RESULTS, *ADDED) if name in row}
+        known = row.get("size") is not None
+        self._insert(values, {name: row[name] for name in OF_OUTCOMES} if known else {})
+
+    def _insert(self, values: Mapping[str, object], outcomes: Mapping[str, object]) -> None:
         columns, places = ", ".join(values), ", ".join("?" for _ in values)
-        with self._connection:  # both rows or none
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             added = self._connection.execute(
                 f"INSERT INTO results ({columns}) VALUES ({places})",  # noqa: S608  (names of ours)
                 tuple(values.values()),
             )
-            if result.held_out is not None:
+            if outcomes:
                 self._connection.execute(
                     "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?)",
-                    (added.lastrowid, *astuple(result.held_out), result.outcomes),
+                    (added.lastrowid, *outcomes.values()),
                 )
+            if values.get("digest"):
+                chain = seal.sealed(self._connection).get(seal.RESULTS, "")
+                chain = seal.chained(chain, [str(values["digest"])])
+                seal.set_seal(self._connection, seal.RESULTS, chain)
 
     def plan(self) -> list[Planned]:
         """Read the plan of the last run."""
         rows = [dict(row) for row in self._read("SELECT * FROM plan ORDER BY rowid")]
-        return [
-            Planned(**{**row, **{name: json.loads(row[name]) for name in JSON}}) for row in rows
-        ]
+        return list(map(planned_of, rows))
 
     def results(self, context: Mapping[str, str]) -> dict[str, TrialResult]:
         """Read the results of a context by trial key: the done result, else the latest one."""
@@ -299,7 +365,9 @@ class Store:
     def describe(self, description: "DataDescription") -> None:
         """Store the description of a data set of the study; it replaces an earlier one."""
         values = (description.name, json.dumps(description.to_dict()))
-        self._connection.execute("INSERT OR REPLACE INTO data VALUES (?, ?)", values)
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO data VALUES (?, ?)", values)
+            seal.set_seal(self._connection, seal.DATA, self._digest(seal.DATA))
 
     @property
     def descriptions(self) -> "dict[str, DataDescription]":
@@ -317,29 +385,61 @@ class Store:
         except (KeyError, TypeError, ValueError) as error:
             raise self._refusal_of(error) from error
 
+    def _digest(self, name: str) -> str:
+        """Return the digest of a part of the store, as it is now."""
+        if name == seal.RESULTS:
+            stored = self._read("SELECT digest FROM results WHERE digest IS NOT NULL ORDER BY id")
+            return seal.chained("", (row["digest"] for row in stored))
+        rows = [tuple(row) for query in PARTS[name] for row in self._read(query)]
+        return seal.digest_of(*rows)
+
+    def _check_seal(self) -> None:
+        """Raise StudyError if the study, its plan or the number of its results has changed."""
+        self._read("BEGIN")  # one state of the file, whoever writes to it
+        try:
+            for name, digest in seal.sealed(self._connection).items():
+                if name in DAMAGED and self._digest(name) != digest:
+                    raise self._damage(f"its {DAMAGED[name]} not as they were stored")
+        finally:
+            self._connection.rollback()
+
+    def _damage(self, what: str) -> StudyError:
+        return StudyError(
+            f"The study in {self.directory} is damaged: {what}. ablations repair "
+            f"{self.directory} --to DIRECTORY copies the results that are whole."
+        )
+
     @property
     def _tables(self) -> set[str]:
-        return {row[0] for row in self._connection.execute(TABLES)}
+        return {row[0] for row in self._read(TABLES)}
 
     @property
     def _missing(self) -> list[str]:
         """Columns that the results of an earlier version do not have."""
-        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(results)")}
+        columns = {row[1] for row in self._read("PRAGMA table_info(results)")}
         return [name for name in ADDED if name not in columns]
 
     def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
         query = RESULTS if OUTCOMES in self._tables else WITHOUT_OUTCOMES
         for name in self._missing:
             query = query.replace(f"{name}, ", f"NULL AS {name}, ")
-        return {row["key"]: row for row in self._read(query, _canonical(context))}
+        rows, wanted = self._read(query), _canonical(context)
+        for row in rows:  # of all contexts, because this column may be damaged too
+            if row["digest"] is not None and row["digest"] != seal.result_digest(row):
+                raise self._damage(f"result {row['id']} is not as it was stored")
+        return {row["key"]: row for row in rows if row["context"] == wanted}
 
     def _read(self, query: str, *values: str) -> list[sqlite3.Row]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
-            if not str(error).startswith("no such"):
-                raise
-            raise self._refusal_of(error) from error
+            if str(error).startswith("no such"):
+                raise self._refusal_of(error) from error
+            if "decode" in str(error):
+                raise self._damage("a text in it is no text") from error
+            raise refusal(self.directory / FILE, error) from error
+        except UNREADABLE as error:
+            raise self._damage(str(error)) from error
 
     def _study_of(self, spec: str) -> Study:
         values = json.loads(spec)
@@ -379,6 +479,11 @@ class Store:
         )
 
 
+def planned_of(row: Mapping[str, Any] | sqlite3.Row) -> Planned:
+    """Return a stored row of the plan."""
+    return Planned(**{**dict(row), **{name: json.loads(row[name]) for name in JSON}})
+
+
 def _canonical(context: Mapping[str, str]) -> str:
     return json.dumps(context, sort_keys=True)
 
@@ -406,24 +511,21 @@ def make_directory(directory: Path) -> None:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a study's file for reading.
 
-    SQLite coordinates readers with a writer through files beside the database, which it cannot
-    create in a read-only folder. If no writer left its files there, the database is complete and
-    is opened as immutable.
+    SQLite coordinates readers with a writer through files beside the database, which a reader
+    would leave behind, and cannot create in a read-only folder. If no writer has its files there,
+    the database is complete and is opened as immutable.
 
     Raises
     ------
     StudyError
         If it cannot be opened, or is not a database.
     """
-    uri = f"{path.resolve().as_uri()}?mode=ro"
+    log = path.with_name(f"{path.name}-wal")
+    is_complete = not (log.exists() and log.stat().st_size)
+    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
     try:
         return _opened(uri)
-    except sqlite3.OperationalError as error:
-        if not path.with_name(f"{path.name}-wal").exists():
-            with contextlib.suppress(sqlite3.OperationalError):
-                return _opened(f"{uri}&immutable=1")
-        raise refusal(path, error) from error
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         raise refusal(path, error) from error
 
 
@@ -431,13 +533,13 @@ def _opened(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     try:
         connection.execute(TABLES).fetchall()
-    except sqlite3.Error:
+    except UNREADABLE:
         connection.close()
         raise
     return connection
 
 
-def refusal(path: Path, error: sqlite3.DatabaseError) -> StudyError:
+def refusal(path: Path, error: Exception) -> StudyError:
     """Return the error for a file that SQLite cannot open, or that is not a database."""
     if isinstance(error, sqlite3.OperationalError):
         return StudyError(f"The study in {path.parent} cannot be opened: {error}.")

@@ -15,8 +15,7 @@ from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import ModelPath, is_builder, path_of
 from cnnzoo.objects import ObjectError, text_of
-from cnnzoo.runtime.error_text import prints
-from cnnzoo.toggle import Level, ToggleError
+from cnnzoo.toggle import Level, ToggleError, prints
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
 from cnnzoo.training.metric_texts import read_metrics
 from cnnzoo.training.recipe import Recipe

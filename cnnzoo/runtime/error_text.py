@@ -1,7 +1,8 @@
 """Errors as one line of text."""
 
 import re
-import unicodedata
+
+from cnnzoo.toggle import prints
 
 LAYER = re.compile(r"Exception encountered when calling (\w+)\.call\(\)")
 """First line of Keras's message for an error inside a layer; the cause is on the next line."""
@@ -12,19 +13,6 @@ STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 LONGEST = 1_000
 """Most characters of a line that is stored and shown."""
-
-
-def prints(text: str) -> bool:
-    r"""Tell whether all characters of a text print; spaces of any width do.
-
-    Examples
-    --------
-    >>> prints("kernel size \u3000"), prints("\x1b[31m"), prints("\ud800")
-    (True, False, False)
-    """
-    return text.isprintable() or all(
-        one.isprintable() or unicodedata.category(one) == "Zs" for one in text
-    )
 
 
 def printable(text: str, longest: int = LONGEST) -> str:

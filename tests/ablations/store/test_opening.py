@@ -105,7 +105,7 @@ def spoiled(directory, statement):
         store.add(result(), CONTEXT, {})
     assert len(open_results(directory).trials) == 1
     with sqlite3.connect(directory / FILE) as connection:
-        connection.execute(statement)
+        connection.executescript(statement)
     connection.close()
     return refusal(directory)
 
@@ -116,11 +116,12 @@ def spoiled(directory, statement):
         ("ALTER TABLE results DROP COLUMN loss", "no such column: loss"),
         ("DROP TABLE specs", "no such table: specs"),
         (
-            "UPDATE study SET spec = json_set(spec, '$.retries', -1)",
+            "UPDATE study SET spec = json_set(spec, '$.retries', -1); DELETE FROM seal",
             "`retries`: expected a whole number from 0 up; got -1",
         ),
         (
-            "UPDATE results SET trial = json_remove(trial, '$.seed')",
+            "UPDATE results SET trial = json_remove(trial, '$.seed'), digest = NULL; "
+            "DELETE FROM seal",
             "'seed'",
         ),
     ],

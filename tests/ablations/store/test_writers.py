@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 
@@ -65,6 +64,6 @@ def test_reader_cannot_write(store):
     store.begin(STUDY, CONTEXT, [])
     with (
         Store(store.directory) as reader,
-        pytest.raises(sqlite3.OperationalError, match="readonly"),
+        pytest.raises(StudyError, match="cannot be written: attempt to write a readonly database"),
     ):
         reader.add(result(), CONTEXT, {})

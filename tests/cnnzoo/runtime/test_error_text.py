@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnzoo.runtime.error_text import LONGEST, line_of, printable, prints, reason_of
+from cnnzoo.runtime.error_text import LONGEST, line_of, printable, reason_of
+from cnnzoo.toggle import prints
 
 SURROGATE, ESCAPE = chr(0xD800), chr(0x1B)
 

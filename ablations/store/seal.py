@@ -1,0 +1,78 @@
+"""Digests by which a store notices that its file was damaged.
+
+Each result has a digest of its columns. The table ``seal`` has one of the study with its plan, one
+of the earlier studies, one of the descriptions of data, and one of all results in their order,
+which changes if a result is lost. Digests find damage, not forgery.
+"""
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS seal (name TEXT PRIMARY KEY, digest TEXT NOT NULL);"
+
+STUDY, STUDIES, DATA, RESULTS = "study", "studies", "data", "results"
+"""Names in the table."""
+
+COLUMNS = (
+    *("key", "context", "trial", "status", "reason", "metrics", "history", "seconds"),
+    *("fit_seconds", "params", "macs", "loss", "load", "timing", "findings", "machine"),
+    *("size", "pool", "train", "packed"),
+)
+"""Columns of a result and of its outcomes that its digest is of."""
+
+REAL = ("seconds", "fit_seconds", "load")
+"""Columns that SQLite stores as floats, whatever number they were given."""
+
+
+def digest_of(*values: object) -> str:
+    """Return a digest of JSON values; others count by their text.
+
+    Examples
+    --------
+    >>> digest_of("a", 1)[:12]
+    '2657442bb4a4'
+    """
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
+
+
+def result_digest(row: Mapping[str, object] | sqlite3.Row) -> str:
+    """Return the digest of a result, as it was given or as it is stored."""
+    values = {name: row[name] for name in COLUMNS if name in row.keys()}  # noqa: SIM118 # of a Row
+    for name in REAL:
+        number = values.get(name)
+        # NaN becomes NULL in SQLite
+        known = isinstance(number, int | float) and not math.isnan(number)
+        values[name] = float(number) if known else None  # type: ignore[arg-type]
+    packed = values.get("packed")
+    if isinstance(packed, bytes):
+        values["packed"] = hashlib.sha256(packed).hexdigest()
+    return digest_of(*(values.get(name) for name in COLUMNS))
+
+
+def chained(chain: str, digests: Iterable[str]) -> str:
+    """Return the digest of all results so far, from that of the earlier ones and the further.
+
+    Examples
+    --------
+    >>> chained(chained("", ["a"]), ["b"]) == chained("", ["a", "b"]) != chained("", ["b", "a"])
+    True
+    """
+    for digest in digests:
+        chain = digest_of(chain, digest)
+    return chain
+
+
+def sealed(connection: sqlite3.Connection) -> dict[str, str]:
+    """Read the digests; empty if an earlier version stored the study."""
+    try:
+        return dict(connection.execute("SELECT name, digest FROM seal").fetchall())
+    except sqlite3.OperationalError:
+        return {}
+
+
+def set_seal(connection: sqlite3.Connection, name: str, digest: str) -> None:
+    """Store a digest."""
+    connection.execute("INSERT OR REPLACE INTO seal VALUES (?, ?)", (name, digest))

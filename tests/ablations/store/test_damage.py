@@ -1,0 +1,154 @@
+"""Damaged files: refused with the place, never read as other results; the rest is copied."""
+
+import shutil
+import sqlite3
+
+import pandas as pd
+import pytest
+from helpers.stored_trials import CONTEXT, result, trial
+from helpers.stub_trials import STUDY
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ablations import StudyError, open_results
+from ablations.store import FILE, Planned, Store
+from ablations.store.repair import repair
+from cnnzoo.folds import HeldOut
+from cnnzoo.training.outcomes import pack
+
+SEEDS = 6
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the directory of a small study and the tables that it is read as."""
+    directory = tmp_path_factory.mktemp("whole") / "study"
+    with Store(directory, write=True) as store:
+        plan = [
+            Planned("baseline", {}, None, None, None, seed, trial(seed).key)
+            for seed in range(SEEDS)
+        ]
+        store.begin(STUDY, CONTEXT, plan)
+        for seed in range(SEEDS):
+            outcomes = pack({"correct": [bool(seed), True, False]})
+            found = {"held_out": HeldOut(3, 30, 24), "outcomes": outcomes, "load": 1}
+            store.add(result(seed, reason="x" * 300, **found), CONTEXT, {"python": "3"})
+    return directory, tables(directory)
+
+
+def tables(directory):
+    results = open_results(directory)
+    stored = results._results
+    return results.trials, results.study, {k: v.outcomes for k, v in stored.items()}, stored
+
+
+def results_of_copy(damaged, directory):
+    """Return the results that a repair copies; none if it refuses."""
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        repair(damaged, directory)
+    except StudyError:
+        return {}
+    with Store(directory) as store:
+        return store.results(CONTEXT)
+
+
+def changed(whole, tmp_path, change):
+    directory = tmp_path / "damaged"
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(whole[0], directory)
+    change(directory / FILE)
+    return directory
+
+
+def by(statement):
+    def change(file):
+        with sqlite3.connect(file) as connection:
+            connection.execute(statement)
+        connection.close()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE results SET metrics = replace(metrics, '2.5', '2.4')", "result 3 is"),
+        ("UPDATE results SET seconds = 1e9 WHERE id = 5", "result 5 is"),
+        ("UPDATE results SET load = NULL WHERE id = 5", "result 5 is"),
+        ("UPDATE outcomes SET packed = x'00' WHERE result = 2", "result 2 is"),
+        ("DELETE FROM outcomes WHERE result = 2", "result 2 is"),
+        ("DELETE FROM results WHERE id = 4", "its results are"),
+        ("DELETE FROM results WHERE id = 6", "its results are"),
+        ("UPDATE results SET digest = NULL WHERE id = 2", "its results are"),
+        (
+            "UPDATE study SET spec = replace(spec, 'digits', 'mnist5k')",
+            "its declaration or plan are",
+        ),
+        ("DELETE FROM plan WHERE seed = 0", "its declaration or plan are"),
+        ("UPDATE plan SET variant = 'other' WHERE seed = 0", "its declaration or plan are"),
+        ("DELETE FROM specs", "its earlier declarations are"),
+    ],
+)
+def test_changed_rows_are_refused_with_the_place(whole, tmp_path, statement, what):
+    directory = changed(whole, tmp_path, by(statement))
+    with pytest.raises(StudyError) as refused:
+        open_results(directory)
+    was = "it was" if what.startswith("result ") else "they were"
+    assert str(refused.value) == (
+        f"The study in {directory} is damaged: {what} not as {was} stored. ablations repair "
+        f"{directory} --to DIRECTORY copies the results that are whole."
+    )
+
+
+@given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_damaged_file_is_refused_or_read_as_it_was(whole, tmp_path_factory, at, bit, cut):
+    def damage(file):
+        content = bytearray(file.read_bytes())
+        place = int(at * len(content))
+        if cut:
+            content = content[:place]
+        else:
+            content[place] ^= 1 << bit
+        file.write_bytes(content)
+
+    directory = changed(whole, tmp_path_factory.getbasetemp(), damage)
+    try:
+        trials, study, outcomes, results = tables(directory)
+    except StudyError:  # in one sentence
+        copied = results_of_copy(directory, tmp_path_factory.getbasetemp() / "copy")
+        assert copied.items() <= whole[1][3].items()
+    else:
+        pd.testing.assert_frame_equal(trials, whole[1][0])
+        assert (study, outcomes, results) == whole[1][1:]
+
+
+def test_repair_copies_what_is_whole(whole, tmp_path):
+    directory = changed(whole, tmp_path, by("UPDATE results SET seconds = 9 WHERE id IN (2, 5)"))
+    done = repair(directory, tmp_path / "copy")
+    assert (done.kept, done.lost, done.has_study) == (4, (2, 5), True)
+    copied, _, outcomes, _ = tables(tmp_path / "copy")
+    lost = copied["seed"].isin([1, 4])
+    assert copied["status"].where(~lost, "done").eq("done").all()
+    assert copied.loc[lost, "status"].eq("pending").all()
+    names = ["seed", "test_loss", "seconds", "key"]
+    pd.testing.assert_frame_equal(copied.loc[~lost, names], whole[1][0].loc[~lost, names])
+    assert outcomes.items() <= whole[1][2].items()
+    with pytest.raises(StudyError) as refused:
+        repair(directory, tmp_path / "copy")
+    assert str(refused.value) == (
+        f"`to`: expected a new directory; got {tmp_path / 'copy'}, which has a study."
+    )
+
+
+def test_repaired_results_without_declaration_are_used_by_the_next_run(whole, tmp_path):
+    directory = changed(whole, tmp_path, by("UPDATE study SET spec = '{'"))
+    done = repair(directory, tmp_path / "copy")
+    assert (done.kept, done.lost, done.has_study) == (SEEDS, (), False)
+    with Store(tmp_path / "copy", write=True) as store:
+        assert set(store.results(CONTEXT)) == {trial(seed).key for seed in range(SEEDS)}
+
+
+def test_reading_leaves_no_files(whole):
+    assert sorted(path.name for path in whole[0].iterdir()) == ["study.lock", FILE]
