@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def no_ports():
     """Reach a notebook's kernel over files: a port may be taken before it listens there."""
     from traitlets.config import Config

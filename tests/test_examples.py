@@ -10,6 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from ablations.running import run as runner
+from cnnzoo.engine.serial import Serial
+
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 SCRIPTS.sort(key="read_stored_study".__eq__)  # last, because it reads what another one stores
@@ -33,6 +36,13 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("examples")
 
 
+@pytest.fixture
+def without_workers(monkeypatch):
+    """Run trials in this process, which has loaded Keras and has trained before."""
+    monkeypatch.setattr(runner, "start_engine", lambda _, *options: Serial(*options))
+
+
+@pytest.mark.usefixtures("unexplained", "without_workers")
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_example_prints_the_stored_output(name, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
@@ -55,6 +65,7 @@ GUIDES = ["tutorial", "insight", *sorted(f"how_to/{path.stem}" for path in HOW_T
 
 
 @pytest.mark.filterwarnings("ignore:currentThread|getName:DeprecationWarning")  # KerasTuner's own
+@pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize("guide", GUIDES)
 def test_guide_shows_what_its_examples_return(guide, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

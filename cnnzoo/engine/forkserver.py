@@ -7,7 +7,8 @@ no ``if __name__ == "__main__"``.
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import forkserver, popen_forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
@@ -21,15 +22,22 @@ REPLACES_0 = 256
 _ONE_AT_A_TIME = threading.Lock()
 
 
+@contextmanager
+def _empty_main() -> Iterator[None]:
+    """Hide the main program: it has no file, and IPython's ``%reset`` leaves it no ``__spec__``."""
+    with _ONE_AT_A_TIME:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
 class _Popen(popen_forkserver.Popen):
     def _launch(self, process_obj: Any) -> None:
-        with _ONE_AT_A_TIME:
-            main = sys.modules["__main__"]
-            sys.modules["__main__"] = ModuleType("__main__")  # without a file
-            try:
-                super()._launch(process_obj)  # type: ignore[misc]
-            finally:
-                sys.modules["__main__"] = main
+        with _empty_main():
+            super()._launch(process_obj)  # type: ignore[misc]
 
 
 class WorkerProcess(ForkServerProcess):
@@ -72,5 +80,5 @@ def preload(modules: Sequence[str]) -> None:
         Names of the modules.
     """
     WorkerContext().set_forkserver_preload([*modules])
-    with quiet_stderr():
+    with quiet_stderr(), _empty_main():
         forkserver.ensure_running()

@@ -271,15 +271,3 @@ except SystemExit as exit:
     assert answer.stderr == (
         "ToggleError: `units` of `mlp` must be a whole number from 1 to 65536; got 0.\n"
     )
-
-
-def test_describe_in_a_process_writes_nothing_to_stderr():
-    code = "from cnnzoo.cli import app; app()"
-    answer = subprocess.run(
-        [sys.executable, "-c", code, "describe", "mlp", "units=8"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "mlp (document 003 step 1): 6,370 parameters" in answer.stdout  # 785 * 8 + 9 * 10
-    assert answer.stderr == ""

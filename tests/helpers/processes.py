@@ -19,13 +19,6 @@ def start(*arguments, **environment):
     )
 
 
-def finish(process, seconds=600):
-    """Wait for a successful end, and return the standard error."""
-    _, errors = process.communicate(timeout=seconds)
-    assert process.returncode == 0, errors
-    return errors
-
-
 def kill(process):
     process.kill()
     process.communicate()

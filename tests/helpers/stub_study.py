@@ -27,7 +27,7 @@ REAL = Study(
     "digits",
     factors={"units": [4, 8]},
     baseline={"units": 8, "train_size": 100},
-    seeds=10,
+    seeds=6,
     recipe=Recipe(epochs=1),
     retries=3,
 )

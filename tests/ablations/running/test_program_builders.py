@@ -11,7 +11,6 @@ PROGRAM = """
 import keras
 import ablations, cnnzoo
 
-bonus = {bonus}
 dropout = keras.layers.Dropout(0.0, seed=1)  # has variables, so that reading it starts TensorFlow
 
 
@@ -33,26 +32,32 @@ class Looping:
 
 
 once = cnnzoo.Recipe(epochs=1)
-study = ablations.Study(
-    make(3), "digits", {{"units": [4, 8]}}, {{"train_size": 40}}, seeds=1, recipe=once,
-)
-results = ablations.run(study, {folder!r}, workers=1)
-print(results.trials["params"].to_list(), results.best("model")["units"] in (4, 8))
-search = cnnzoo.tune(
-    Looping(), "digits", {{"units": [4, 8]}}, tuner="grid", workers=2, progress=False,
-    directory={folder!r} + "-search-{bonus}",
-)
-print(search.trials["status"].to_list())
+for bonus in (0, 1):
+    study = ablations.Study(
+        make(3), "digits", {"units": [4, 8]}, {"train_size": 40}, seeds=1, recipe=once,
+    )
+    results = ablations.run(study, "study", workers=1)
+    print(results.trials["params"].to_list(), results.best("model")["units"] in (4, 8))
+    search = cnnzoo.tune(
+        Looping(), "digits", {"units": [4, 8]}, tuner="grid", workers=2, progress=False,
+        directory=f"search-{bonus}",
+    )
+    print(search.trials["status"].to_list())
 """
 
 
-def test_builders_of_a_program_run_in_workers(tmp_path):
-    folder = str(tmp_path / "study")
+def test_builders_of_a_program_run_in_workers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     # 64 pixels, units * 3 + bonus hidden units, 10 classes
-    expected = {bonus: [75 * (4 * 3 + bonus) + 10, 75 * (8 * 3 + bonus) + 10] for bonus in (0, 1)}
-    for bonus in (0, 1):
-        said = said_by(PROGRAM.format(bonus=bonus, folder=folder))
-        assert said.splitlines()[:2] == [f"{expected[bonus]} True", "['done', 'done']"]
+    expected = [
+        line
+        for bonus in (0, 1)
+        for line in (
+            f"{[75 * (units * 3 + bonus) + 10 for units in (4, 8)]} True",
+            "['done', 'done']",
+        )
+    ]
+    assert said_by(PROGRAM).splitlines() == expected
 
 
 @pytest.mark.parametrize(

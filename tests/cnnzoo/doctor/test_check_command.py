@@ -50,11 +50,20 @@ def test_error_of_a_custom_builder_exits_with_failure(run):
     assert run("own_for_check:build", "activation=softmax").exit_code == 0
 
 
-def test_stderr_stays_empty(run):
-    arguments = ["own_for_check:build", "activation=softmax", "--data", "digits"]
-    program = "from cnnzoo.cli import app; app()"
-    command = [sys.executable, "-c", program, "check", *arguments]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""
+PROGRAM = """
+from cnnzoo.cli import app
+app(["describe", "mlp", "units=8"], standalone_mode=False)
+app(["check", "own_for_check:build", "activation=softmax", "--data", "digits"])
+"""
+
+
+def test_stderr_of_a_process_stays_empty(run):
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert "mlp (document 003 step 1): 6,370 parameters" in answer.stdout  # 785 * 8 + 9 * 10
+    assert "own_for_check:build on digits" in answer.stdout
+    assert answer.stderr == ""
 
 
 def test_unknown_model_is_refused(run):

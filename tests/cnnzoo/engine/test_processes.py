@@ -137,9 +137,10 @@ with start_engine("processes", Limits(workers=2)) as engine:
 """
 
 
-def test_a_script_needs_no_guard_and_runs_once(tmp_path):
+@pytest.mark.parametrize("first", ["", "del __spec__  # as IPython's %reset does"])
+def test_a_script_needs_no_guard_and_runs_once(tmp_path, first):
     script = tmp_path / "unguarded.py"
-    script.write_text(SCRIPT)
+    script.write_text(f"{first}\n{SCRIPT}")
     program = subprocess.run(
         [sys.executable, str(script)],
         env={"PYTHONPATH": ":".join(sys.path)},

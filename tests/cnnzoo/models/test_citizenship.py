@@ -2,14 +2,14 @@
 
 import importlib.util
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from helpers.saved_models import names_of_models
 
 import cnnzoo
+from cnnzoo.engine import Limits, WorkerSetup, start_engine
 from cnnzoo.models.compiled_loss import encode_labels
 
 MODELS = cnnzoo.list_models()
@@ -106,14 +106,10 @@ def test_saved_models_with_custom_layers_load_in_another_process(tmp_path):
     paths = [tmp_path / "shortcut.keras", tmp_path / "border.keras"]
     build("residual", compile=False).save(paths[0])
     build("simple_cnn", compile=False, padding_mode="replicate").save(paths[1])
-    code = """
-import sys, cnnzoo
-print(*[cnnzoo.load_model(path).name for path in sys.argv[1:]])
-"""
-    answer = subprocess.run(
-        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.splitlines()[-1] == "residual simple_cnn"
+    setup = WorkerSetup(preload=("cnnzoo.engine.lean_keras",))
+    with start_engine("processes", Limits(workers=1), setup) as engine:
+        ((_, outcome),) = engine.run(names_of_models, [paths])
+    assert outcome.result == ["residual", "simple_cnn"]
 
 
 def test_two_models_coexist():

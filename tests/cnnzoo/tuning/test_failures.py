@@ -27,12 +27,12 @@ def test_failed_trials_keep_their_reasons(searched):
     trials = searched(
         search_builders.faulty,
         "digits",
-        {"number": [*range(20)]},
+        {"number": [*range(12)]},
         tuner="grid",
         recipe=ONE_EPOCH,
         train_size=50,
     )
-    assert [trial["values"] for trial in trials] == [{"number": n} for n in range(20)]
+    assert [trial["values"] for trial in trials] == [{"number": n} for n in range(12)]
     for trial in trials:
         number = trial["values"]["number"]
         (row,) = trial["rows"]
