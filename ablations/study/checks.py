@@ -9,7 +9,7 @@ from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.data.dataset import DataError
-from cnnzoo.data.given import GivenData
+from cnnzoo.data.given import GivenData, outputs_of
 from cnnzoo.data.load import open_data
 from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
@@ -18,7 +18,7 @@ from cnnzoo.objects import ObjectError, text_of
 from cnnzoo.runtime.error_text import prints
 from cnnzoo.toggle import Level, ToggleError
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
-from cnnzoo.training.metric_texts import read_metrics
+from cnnzoo.training.metric_texts import of_every_output, read_metrics
 from cnnzoo.training.recipe import Recipe
 
 AUTO = "auto"
@@ -118,10 +118,16 @@ def check_recipe(recipe: object) -> Recipe:
     return recipe
 
 
-def check_metrics(metrics: object) -> tuple[str, ...]:
-    """Return the texts of the metrics, each once."""
+def check_metrics(metrics: object, data: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the texts of the metrics, each once.
+
+    Of data with several outputs, "accuracy" stands for the accuracy of each that has one.
+    """
+    known = [outputs_of(spec) for spec in ((data,) if isinstance(data, str) else data)]
+    outputs = next((each for each in known if each), () if None not in known else None)
+    names = None if outputs is None else [output.name for output in outputs]
     try:
-        texts = read_metrics(metrics)
+        texts = of_every_output(read_metrics(metrics, names), outputs or ())
     except ToggleError as error:
         raise StudyError(str(error)) from error
     if not texts:

@@ -136,10 +136,11 @@ class Study:
     name: str = ""
 
     def __post_init__(self) -> None:
-        metrics = check_metrics(self.metrics)
+        data = check_data(self.data)
+        metrics = check_metrics(self.metrics, data)
         checked: dict[str, Any] = {
             "model": check_model(self.model),
-            "data": check_data(self.data),
+            "data": data,
             "factors": check_factors(self.factors, self.design),
             "baseline": check_levels(self.baseline, "baseline"),
             "design": check_design(self.design),

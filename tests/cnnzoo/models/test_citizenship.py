@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models.compiled_loss import encode_labels
+from cnnzoo.models.model_loss import encode_labels
 
 MODELS = cnnzoo.list_models()
 SMALL = {  # deep enough to hold every kind of layer
