@@ -1,5 +1,6 @@
 """The loss choice of a compiled model, and its loss computed from the outputs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,7 +162,12 @@ def loss_of(model: keras.Model) -> CompiledLoss:
             f"{len(outputs)}. Give y as a mapping from the names of the outputs to their labels, "
             "as in {'digit': ids, 'parity': ids}."
         )
-    return compiled_loss(model, model.loss)
+    loss = model.loss
+    if isinstance(loss, Mapping) and len(loss) == 1:
+        (loss,) = loss.values()
+    elif isinstance(loss, list | tuple) and len(loss) == 1:
+        (loss,) = loss
+    return compiled_loss(model, loss)
 
 
 def outputs_of_compiled(model: keras.Model) -> list[Any]:

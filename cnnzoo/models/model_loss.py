@@ -121,6 +121,12 @@ def losses_of(model: keras.Model, *, named: bool) -> ModelLoss:
     """
     outputs_of_compiled(model)
     if not named:
+        structure = getattr(model, "_outputs_struct", None)
+        if isinstance(structure, Mapping) and len(structure) == 1:
+            raise LabelError(
+                f"`{model.name}`: expected labels with the name of its output; got labels without "
+                f"names. Give y as a mapping, as in {{{next(iter(structure))!r}: ids}}."
+            )
         return ModelLoss({"": loss_of(model)}, {"": 1.0}, "one", model.name)
     names, form = names_of_outputs(model)
     losses = _by_name(model.loss, names, "loss", model.name)
@@ -158,7 +164,7 @@ def names_of_outputs(model: keras.Model) -> tuple[list[str], Form]:
         names, form = sorted(structure), "mapping"
     elif getattr(model, "output_names", None):
         names = [*model.output_names]
-        form = "several" if isinstance(structure, list | tuple) else "one"
+        form = "several" if len(names) > 1 else "one"  # Keras unpacks a list of one
     else:
         raise LabelError(
             f"`{model.name}`: expected a model whose outputs have names; build it as "

@@ -290,7 +290,8 @@ def test_labels_of_one_output_for_two_are_refused():
         loss_of(model)
     assert str(caught.value) == (
         "`mine`: expected one output, because the labels are those of one; got 2. Give y as a "
-        "mapping from the names of the outputs to their labels, as in {'digit': ids, 'parity': ids}."
+        "mapping from the names of the outputs to their labels, as in {'digit': ids, 'parity': "
+        "ids}."
     )
 
 
