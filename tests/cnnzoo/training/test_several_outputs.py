@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers.two_heads import COUNT, LOSSES, SHAPE, images, labels, stripes, two_heads
+from helpers.two_heads import COUNT, ENDS, LOSSES, SHAPE, UNITS, images, labels, stripes, two_heads
 from sklearn.metrics import f1_score, recall_score
 
 import cnnzoo
@@ -102,6 +102,35 @@ def test_keras_means_losses_of_outputs_over_batches():
     assert found["loss"] == pytest.approx(2 * 9 / 3)
     measured = cnnzoo.evaluate(model, x, {"one": zeros[:, 0], "two": zeros[:, 0]})
     assert measured["one_loss"] == pytest.approx(9 / 3)
+
+
+def test_outputs_of_a_mapping_have_its_keys_as_names():
+    """The trap "A mapping of outputs is sorted, and its keys are the names" of docs/traps.md."""
+    inputs = keras.Input(SHAPE)
+    flat = keras.layers.Flatten()(inputs)
+    heads = {
+        name: keras.layers.Dense(UNITS[name], ENDS[name], name=f"{name}_head")(flat)
+        for name in ("side", "column")
+    }
+    model = keras.Model(inputs, heads)
+    model.compile(loss={name: LOSSES[name] for name in heads})
+    assert model.output_names == ["column_head", "side_head"]
+    trained = cnnzoo.train(model, stripes(("side", "column")), Recipe(epochs=1), verbose=0)
+    assert {"column_loss", "side_loss", "val_side_loss"} < {*trained.history}
+    assert [*losses_of(model, named=True).by_output] == ["column", "side"]
+    nll = pytest.approx(trained.metrics["test_column_nll"])
+    assert trained.metrics["test_column_loss"] == nll
+
+
+def test_penalties_are_no_part_of_losses():
+    plain, penalized = built(), built()
+    penalized.get_layer("column").kernel_regularizer = keras.regularizers.L2(10.0)
+    data, recipe = stripes(), Recipe(epochs=1, batch_size=COUNT)
+    expected, found = (cnnzoo.train(m, data, recipe, verbose=0) for m in (plain, penalized))
+    assert found.history["loss"] == pytest.approx(expected.history["loss"], rel=1e-5)
+    assert found.metrics["train_loss"] == pytest.approx(
+        sum(found.metrics[f"train_{name}_loss"] for name in EVERY)
+    )
 
 
 def test_metrics_begin_with_the_name_of_the_output():
