@@ -4,13 +4,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.data.dataset import DataError
 from cnnzoo.data.given import GivenData, outputs_of
-from cnnzoo.data.load import open_data
+from cnnzoo.data.load import open_once
+from cnnzoo.data.resizing import RESIZED
+from cnnzoo.data.source import Examples
 from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import ModelPath, is_builder, path_of
@@ -73,17 +75,18 @@ def check_model(model: object) -> str:
     return path.rpartition(":")[2] if is_of_zoo else path
 
 
-def check_data(data: Any) -> str | tuple[str, ...]:
+def check_data(data: Any, baseline: Settings) -> str | tuple[str, ...]:
     """Return the data spec, or several different ones.
 
-    Paths get their prefix, and arrays and loaded data a name.
+    Paths get their prefix, and arrays and loaded data a name. The baseline gives the size of
+    images of several sizes.
     """
     is_several = isinstance(data, list) or (
         isinstance(data, tuple) and all(isinstance(spec, str | os.PathLike) for spec in data)
     )
     if not is_several:
-        return _spec_of(data)
-    specs = tuple(map(_spec_of, data))
+        return _spec_of(data, baseline)
+    specs = tuple(_spec_of(each, baseline) for each in data)
     if not specs:
         raise StudyError("`data`: expected at least one data set; got none.")
     if len(set(specs)) < len(specs):
@@ -91,11 +94,11 @@ def check_data(data: Any) -> str | tuple[str, ...]:
     return specs[0] if len(specs) == 1 else specs
 
 
-def _spec_of(data: object) -> str:
+def _spec_of(data: object, baseline: Settings) -> str:
     """Return the text by which any process finds the data."""
     try:
         spec = full_spec(data)
-        return spec if isinstance(spec, str) else GivenData(open_data(spec))
+        return spec if isinstance(spec, str) else GivenData(open_once(spec, baseline))
     except DataError as error:
         raise StudyError(str(error)) from error
 
@@ -109,6 +112,19 @@ def check_several_data(data: object, design: str, seeds: object) -> None:
         f"the designs {', '.join(DESIGNS_OF_SEVERAL_DATA)}; got {design} with "
         f"{'seeds ' + repr(AUTO) if seeds == AUTO else 'fixed seeds'}."
     )
+
+
+def check_sizes(data: str | Sequence[str], varied: Iterable[str]) -> None:
+    """Check that the size of given images does not vary if they had several when they were read."""
+    for spec in (data,) if isinstance(data, str) else data:
+        content = spec.content if isinstance(spec, GivenData) else None
+        for note in content.notes if isinstance(content, Examples) else ():
+            if RESIZED in note and {"image_size", "interpolation"} & {*varied}:
+                raise StudyError(
+                    "`image_size` and `interpolation`: expected one level for arrays of several "
+                    f"sizes, because they are resized when they are given ({note}). Write the "
+                    "images to files, and give the folder."
+                )
 
 
 def check_recipe(recipe: object) -> Recipe:

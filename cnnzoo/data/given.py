@@ -17,6 +17,7 @@ import numpy as np
 
 from cnnzoo.data.dataset import Data, DataError, DataInfo, OutputInfo, Sizes, Split
 from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
 from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
@@ -182,7 +183,10 @@ def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Labels]]:
 
 def _digest(content: Examples | Data) -> str:
     if isinstance(content, Examples):
-        return content.fingerprint
+        # the fingerprint is of the content before images of several sizes got one
+        resized = [note for note in content.notes if RESIZED in note]
+        said = repr((content.fingerprint, resized)).encode()
+        return hashlib.sha256(said).hexdigest() if resized else content.fingerprint
     digest = hashlib.sha256(json.dumps(_info_to_json(content.info)).encode())
     for part, (x, y) in _parts(content).items():
         labels = arrays_of(y).values()

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo.data.dataset import Data, DataError, DataInfo, Indices, Sizes, Split
 from cnnzoo.data.given import is_given, open_given
-from cnnzoo.data.resizing import Resize
+from cnnzoo.data.resizing import Resize, SizesError
 from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
@@ -293,6 +293,33 @@ def open_data(
         for part, split in examples.parts.items()
     }
     return replace(examples, parts=parts)
+
+
+def open_once(spec: object, settings: Mapping[str, Level]) -> Examples | Data:
+    """Open data that a study or a search keeps for all its trials.
+
+    Arrays and streams are kept as they are given, and resized in each trial. Images of several
+    sizes get the one of the settings at once.
+
+    Parameters
+    ----------
+    spec
+        As in `load_data`.
+    settings
+        Levels that all trials share; those of other toggles are ignored.
+
+    Raises
+    ------
+    DataError
+        If the data are unusable.
+    """
+    try:
+        return open_data(spec)
+    except SizesError:
+        reading = reading_of(settings)
+        if reading.resize is None:
+            raise
+        return open_data(spec, reading=reading)
 
 
 def _change(

@@ -12,7 +12,7 @@ import numpy as np
 from cnnzoo.data.dataset import SEVERAL, Array, DataError, OutputInfo, Task
 from cnnzoo.data.labels import encode_outputs
 from cnnzoo.data.pixels import check_pixels
-from cnnzoo.data.resizing import Resize, resized_note
+from cnnzoo.data.resizing import RESIZED, Resize, resized_note
 from cnnzoo.data.rows import from_rows
 from cnnzoo.data.targets import Classes, ClassesByOutput, Labels, arrays_of
 from cnnzoo.kinds import AXES, Kind, SequenceShape
@@ -282,7 +282,8 @@ def resized(examples: Examples, resize: Resize | None) -> Examples:
             f"`image_size`: expected 0 for {examples.name!r}, whose examples are sequences; "
             f"got {resize.height}x{resize.width}."
         )
-    if not resize.changes(shape):
+    is_done = any(note.endswith(f"{RESIZED} {resize}") for note in examples.notes)
+    if is_done or not resize.changes(shape):
         return examples
     parts = {part: Stored(resize(x), y) for part, (x, y) in examples.parts.items()}
     note = resized_note({(shape[0], shape[1])}, resize)

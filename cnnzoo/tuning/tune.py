@@ -146,7 +146,7 @@ def tune(
     if workers > 1:
         preload(PRELOADED)  # while this process imports Keras too
     from cnnzoo.data.given import outputs_of
-    from cnnzoo.data.load import open_data
+    from cnnzoo.data.load import open_once
     from cnnzoo.data.sources import full_spec
     from cnnzoo.runtime.determinism import fix_arithmetic
     from cnnzoo.runtime.isolation import isolated
@@ -163,7 +163,7 @@ def tune(
     place = check_directory(where)
     source = full_spec(data)
     if not isinstance(source, str):
-        source = open_data(source)  # once: it may be a generator
+        source = open_once(source, hypermodel.space.held)  # it may be a generator
     described = outputs_of(source)
     outputs = None if described is None else [output.name for output in described]
     objective, further = requested_objective(objective, outputs)

@@ -146,7 +146,7 @@ def read_stream(stream: Any, what: str, name: str, resize: Resize | None) -> Str
             f"{what}: expected examples; got an empty stream. A generator can be read only once."
         )
     if len(sizes) > 1 and resize is None:
-        raise refuse_sizes(name, sizes)
+        raise refuse_sizes(name, sizes, fields="`baseline`")
     x = _joined(images, f"x of {what}")
     arrays = {name: _joined([each[name] for each in labels], f"y of {what}") for name in labels[0]}
     order = sorted(range(len(digests)), key=digests.__getitem__)
