@@ -1,14 +1,16 @@
 """Streams of training and validation batches, a function of the seed, data and recipe."""
 
+import ctypes
 import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnzoo.data import Data
-from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, map_of
+from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, is_mapped, map_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.training.augmentation import Augmenter
@@ -49,7 +51,7 @@ ALIGNMENT = 64
 class BatchReader:
     """Reads batches of examples inside TensorFlow, and normalizes them as `ScaledArray` does.
 
-    The pixels of a private memory map are not copied: batches are read from the file.
+    The pixels of a memory map are not copied: batches are read from the file.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ class BatchReader:
         # the whole map, because it is aligned and its parts may not be
         stored, first = map_of(x.stored)
         stored = np.ascontiguousarray(stored)
+        if is_mapped(stored):
+            stored = _shareable(stored)
         shared = stored.flags.writeable and stored.ctypes.data % ALIGNMENT == 0
         with tf.device("CPU"):
             self._places = tf.constant(x.places + first)
@@ -85,6 +89,19 @@ class BatchReader:
         for step, by in self._steps:
             batch = step(batch, by)
         return batch
+
+
+def _shareable(mapped: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only map as an array that counts as writable, with the same memory.
+
+    DLPack takes no read-only array (NumPy 2.4). TensorFlow's tensors never change, so nothing
+    writes to the memory. The array keeps the map open.
+    """
+    if mapped.flags.writeable:
+        return mapped
+    buffer = (ctypes.c_byte * mapped.nbytes).from_address(mapped.ctypes.data)
+    buffer.mapped = mapped  # type: ignore[attr-defined]
+    return np.frombuffer(memoryview(buffer), mapped.dtype).reshape(mapped.shape)
 
 
 def batch_stream(
