@@ -24,9 +24,9 @@ from .doctor.check import check as check
 from .doctor.diagnose import Diagnosis as Diagnosis
 from .doctor.diagnose import diagnose as diagnose
 from .doctor.doctor import Doctor as Doctor
-from .models.compiled_loss import encode_labels as encode_labels
 from .models.losses import LabelError as LabelError
 from .models.mlp import mlp as mlp
+from .models.model_loss import encode_labels as encode_labels
 from .models.plain import batch_norm as batch_norm
 from .models.plain import classic as classic
 from .models.plain import conv_stack as conv_stack

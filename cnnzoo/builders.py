@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from cnnzoo.data.load import load_data
+from cnnzoo.data.targets import Classes
 from cnnzoo.hp_discovery import discover
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import (
@@ -36,7 +37,7 @@ from cnnzoo.shared_toggles import (
     compilation_toggles,
 )
 from cnnzoo.signature import check_keywords
-from cnnzoo.toggle import Toggle, read_toggles
+from cnnzoo.toggle import Toggle, ToggleError, read_toggles
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.vocabulary import PURPOSE
 from cnnzoo.zoo import get_model
@@ -166,7 +167,7 @@ class Builder:
         self,
         levels: Mapping[str, Any],
         input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
+        classes: Classes | None = None,
         seed: int = 0,
     ) -> Any:
         """Build a compiled ``keras.Model``.
@@ -189,6 +190,12 @@ class Builder:
         BuilderError
             If a custom builder returns something else.
         """
+        if self.module is None and isinstance(classes, Mapping):
+            raise ToggleError(
+                f"`{self.name}`: expected data with one output, because models of the zoo have "
+                f"one; got {', '.join(classes)}. Load the labels of one of them, or build a model "
+                "with these outputs in a function."
+            )
         if self.takes_hp:
             return self.build_hp(_hp_of(levels), input_shape, classes, seed)
         values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)
@@ -212,7 +219,7 @@ class Builder:
         self,
         hp: Any,
         input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
+        classes: Classes | None = None,
         seed: int = 0,
     ) -> Any:
         """Build a model of a ``build(hp)`` as `build` does.
@@ -265,7 +272,7 @@ class Builder:
         make: Callable[[], Any],
         compilation: Mapping[str, Any],
         input_shape: tuple[int, ...] | None,
-        classes: int | None,
+        classes: Classes | None,
         seed: int,
     ) -> Any:
         import keras

@@ -242,6 +242,12 @@ def tune_command(
         str | None,
         typer.Option(help="Validation metric to optimize; val_accuracy or val_rmse by default."),
     ] = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Further metrics to measure, separated by ';', such as 'recall[3]; brier'."
+        ),
+    ] = "",
     trials: Annotated[int | None, typer.Option(min=1, help="Maximum number of trials.")] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs per training; 3 by default.")
@@ -297,6 +303,7 @@ def tune_command(
                 directory=to or None,
                 seed=seed,
                 checkpoints=checkpoints,
+                metrics=[text.strip() for text in metrics.split(";") if text.strip()],
                 **options,
                 **fixed,
             )

@@ -8,11 +8,11 @@ import functools
 import inspect
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from multiprocessing import parent_process
 from types import ModuleType
 from typing import Any
 
+from cnnzoo.objects import ObjectError, import_object
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.toggle import ToggleError
 
@@ -148,28 +148,27 @@ def import_builder(model: Any) -> tuple[Any, ModuleType]:
     if model in _received:
         return _received[model], _module_of(_received[model])
     try:
-        module = import_module(path)
-        found = _attribute(module, name, required=True)
-    except (Exception, SystemExit) as error:  # a module may raise anything
+        return import_object(model)
+    except ObjectError as error:
         if model in _seen:
             return _seen[model], _module_of(_seen[model])
-        usual = isinstance(error, ImportError | AttributeError)
+        cause = error.__cause__ or error
+        usual = isinstance(cause, ImportError | AttributeError)
         raise BuilderError(
-            f"`model`: cannot import {model!r} ({error if usual else reason_of(error)}). "
+            f"`model`: cannot import {model!r} ({cause if usual else reason_of(cause)}). "
             + (
                 "Give the function itself."
                 if path in MAIN or "<" in name
                 else "Expected 'package.module:function'."
             )
         ) from error
-    return found, module
 
 
-def _attribute(module: ModuleType, qualname: str, *, required: bool = False) -> Any:
-    """Return the object of a qualified name; None if there is none and it is not required."""
+def _attribute(module: ModuleType, qualname: str) -> Any:
+    """Return the object of a qualified name; None if there is none."""
     found: Any = module
     for part in qualname.split("."):
-        found = getattr(found, part) if required else getattr(found, part, None)
+        found = getattr(found, part, None)
     return found
 
 

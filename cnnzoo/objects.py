@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -92,10 +93,34 @@ def object_of(text: str) -> Any:
         return value if is_plain(value) else text
     if not module_of(text):
         return text
-    found = _found(text)
-    if found is None:
-        raise ObjectError(f"{text!r} cannot be imported.")
-    return found
+    return import_object(text)[0]
+
+
+def import_object(path: str) -> tuple[Any, ModuleType]:
+    """Return the object at "module:name", and the module.
+
+    Raises
+    ------
+    ObjectError
+        If there is none, or importing the module fails: a module may raise anything, which is then
+        the cause of the error.
+
+    Examples
+    --------
+    >>> import_object("math:pi")[0]
+    3.141592653589793
+    """
+    place, _, name = path.partition(":")
+    try:
+        module = importlib.import_module(place)
+        found: Any = module
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        usual = isinstance(error, ImportError | AttributeError)
+        reason = "." if usual else f": {type(error).__name__}: {error}"
+        raise ObjectError(f"{path!r} cannot be imported{reason}") from error
+    return found, module
 
 
 def module_of(text: object) -> str:
@@ -143,11 +168,7 @@ def _tuples(value: Any) -> Any:
 
 def _found(text: str) -> Any:
     """Return the object at "module:name"; None if there is none."""
-    module, _, name = text.partition(":")
     try:
-        found: Any = sys.modules.get(module) or importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError):
+        return import_object(text)[0]
+    except ObjectError:
         return None
-    return found

@@ -6,9 +6,11 @@ from types import MappingProxyType
 from ablations.designs.planner import Planner
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.errors import StudyError
+from cnnzoo.data.dataset import DataInfo
+from cnnzoo.data.description import DataDescription
 from cnnzoo.doctor.finding import MEASURE_MISSING
 from cnnzoo.training.metric_names import MINORITY, parts_of
-from cnnzoo.training.metric_texts import STANDARD, kind_of_metric
+from cnnzoo.training.metric_texts import STANDARD, kind_of_metric, output_and_metric, standard_of
 
 Measure = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Builds the models of trials and counts their cost: `ablations.running.trial.measure_trial`."""
@@ -53,26 +55,31 @@ def measured(
                 raise StudyError(
                     f"The baseline of the study cannot be trained{on}: {baseline.reason}"
                 )
-            check_task(planner.study, baseline.trial.data, baseline.metrics["classes"])
+            if baseline.data_description is not None:
+                check_task(planner.study, baseline.trial.data, baseline.data_description)
             check_measures(planner.study, baseline)
     return measurements
 
 
-def check_task(study: Study, data: str, classes: float) -> None:
+def check_task(study: Study, data: str, about: DataInfo | DataDescription) -> None:
     """Raise StudyError if a metric does not fit the task of a data set."""
-    task = "regression" if classes == 1 else "classification"
+    if about.outputs:
+        allowed = standard_of(about.outputs)
+        why = f"has the outputs {', '.join(output.name for output in about.outputs)}"
+    else:
+        allowed, why = STANDARD[about.task], f"is a {about.task} task"  # type: ignore[index]
     for text in study.metrics:
-        name = parts_of(text).path
-        if kind_of_metric(text) == "standard" and name not in STANDARD[task]:
+        is_standard = kind_of_metric(output_and_metric(text)[1]) == "standard"
+        if is_standard and parts_of(text).path not in allowed:
             raise StudyError(
-                f"`metrics`: expected any of {', '.join(STANDARD[task])}, because {data} "
-                f"is a {task} task; got {text}."
+                f"`metrics`: expected any of {', '.join(allowed)}, because {data} {why}; got "
+                f"{text}."
             )
 
 
 def check_measures(study: Study, baseline: TrialResult) -> None:
     """Raise StudyError if a metric of the study is not defined for the baseline."""
-    names = {parts_of(text).path for text in study.metrics}
+    names = {parts_of(output_and_metric(text)[1]).path for text in study.metrics}
     if MINORITY in names and not baseline.metrics["rare_classes"]:
         raise StudyError(
             f"`metrics`: expected metrics that the baseline has; got {MINORITY}, but no class of "

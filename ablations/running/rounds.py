@@ -263,7 +263,7 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
     if context != store.context:
         return None
     for data, info in infos.items():
-        check_task(study, data, info.classes)
+        check_task(study, data, info)
     return context
 
 

@@ -99,15 +99,15 @@ def measure_trial(trial: Trial) -> TrialResult:
     Returns
     -------
     TrialResult
-        A done result with parameters and multiply-accumulates, the numbers of training examples,
-        classes and rare classes as its metrics, and findings on what is missing; or an infeasible
+        A done result with parameters and multiply-accumulates, the numbers of training examples
+        and rare classes as its metrics, and findings on what is missing; or an infeasible
         one with the builder's error.
     """
     from cnnzoo.analysis.cost import macs
     from cnnzoo.doctor.trial_doctor import missing_measures
     from cnnzoo.models.loaded_weights import loaded_digest
-    from cnnzoo.training.evaluation import minority_classes
-    from cnnzoo.training.given_metrics import check_requested
+    from cnnzoo.training.evaluation import minority_of
+    from cnnzoo.training.given_metrics import check_on_data
     from cnnzoo.training.train import check_fit
 
     unrestored: Sequence[str] = ()
@@ -118,15 +118,13 @@ def measure_trial(trial: Trial) -> TrialResult:
             data = _LOADER.load(trial.data, trial.seed, data_toggles)
             model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
             check_fit(model, data, trial.recipe, builder.fitter(toggles))
-            info = data.info
-            check_requested(requested(trial.measures), info.classes, info.class_names, info.name)
+            check_on_data(requested(trial.measures), data.info)
             result = TrialResult(
                 trial,
                 Status.DONE,
                 metrics={
                     "examples": data.info.sizes.train,
-                    "classes": data.info.classes,
-                    "rare_classes": len(minority_classes(data.train.y, data.info.classes)),
+                    "rare_classes": sum(map(len, minority_of(data).values())),
                 },
                 params=model.count_params(),
                 macs=macs(model),
@@ -259,10 +257,22 @@ def _trains_itself(builder: str) -> Finding:
 
 
 def _loss_kind(model: Any) -> str:
-    """Name a compiled model's loss, with the options that change its values."""
-    from cnnzoo.models.compiled_loss import loss_of
+    """Name a compiled model's losses, with the options that change their values.
 
-    loss = loss_of(model)
+    Those of several outputs are a sum, which `ablations.stats.metrics.kind_of_output` reads.
+    """
+    from cnnzoo.models.model_loss import losses_of
+
+    several = len(model.outputs) > 1 if getattr(model, "outputs", None) else False
+    losses = losses_of(model, named=several)
+    kinds = {name: _kind_of_loss(loss) for name, loss in losses.by_output.items()}
+    if not several:
+        return kinds[""]
+    weights = {name: f"{w:g} " if w != 1 else "" for name, w in losses.weights.items()}
+    return " + ".join(f"{weights[name]}{kind} ({name})" for name, kind in kinds.items())
+
+
+def _kind_of_loss(loss: Any) -> str:
     default = loss.choice.make().get_config()
     options = [
         f"{name}={value}"

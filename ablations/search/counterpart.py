@@ -16,7 +16,7 @@ from cnnzoo.training.metric_names import (
     Direction,
     name_of,
 )
-from cnnzoo.training.metric_texts import STANDARD_NAMES
+from cnnzoo.training.metric_texts import STANDARD_NAMES, output_and_metric
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.tuning.reading.results import SearchResults
 from cnnzoo.tuning.records import Objective
@@ -70,7 +70,7 @@ def find_counterpart(
     plain = name.removeprefix(VALIDATION)
     if "objective" in search.project.search:  # of `cnnzoo.tune`, which measures as studies do
         further = {name_of(text): text for text in search.project.search.get("metrics", ())}
-        if plain in STANDARD_NAMES or plain in further:
+        if plain in STANDARD_NAMES or plain in further or output_and_metric(plain)[0]:
             return Counterpart(further.get(plain, plain))
     ends = (metric for end, metric in NEAREST.items() if plain == end or plain.endswith(f"_{end}"))
     near = plain if plain in STANDARD_NAMES and plain not in WITHOUT_SPLIT else next(ends, "loss")
@@ -94,13 +94,15 @@ def _winner(model: str, data: str, levels: Mapping[str, Level]) -> tuple[Any, bo
     import numpy as np
 
     from cnnzoo.data import load_data
+    from cnnzoo.data.targets import arrays_of
 
     recipe = asdict(Recipe())
     toggles, data_toggles = by_group({n: v for n, v in levels.items() if n not in recipe})
     loaded = load_data(data, **data_toggles)  # type: ignore[arg-type]
     info = loaded.info
     built = find_builder(model).build(toggles, info.input_shape, info.classes, 0)
-    return built, len(np.unique(loaded.validation.y)) == info.classes
+    (labels, *_) = arrays_of(loaded.validation.y).values()
+    return built, len(np.unique(labels)) == info.classes
 
 
 def _compiled_counterpart(

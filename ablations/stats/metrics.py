@@ -7,7 +7,8 @@ import pandas as pd
 
 from ablations.stats.pairs import StatisticsError
 from ablations.study import BASELINE
-from cnnzoo.training.metric_names import DIRECTIONS, Direction, better_direction
+from cnnzoo.training.metric_names import DIRECTIONS, Direction, better_direction, metric_of
+from cnnzoo.training.metric_texts import output_and_metric
 
 
 class Better(StrEnum):
@@ -70,6 +71,29 @@ def is_loss(metric: str) -> bool:
     return metric in ("loss", "loss_gap") or metric.endswith("_loss")
 
 
+def kind_of_output(metric: str, kind: str | None) -> str | None:
+    """Return the loss that a metric depends on: that of its output, if there are several.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric.
+    kind
+        Losses that a variant minimizes, as `ablations.running.trial` names them.
+
+    Examples
+    --------
+    >>> kind = "sparse_categorical_crossentropy (digit) + 0.5 mse (angle)"
+    >>> kind_of_output("test_angle_loss", kind), kind_of_output("test_loss", "mse")
+    ('mse', 'mse')
+    """
+    output = output_and_metric(metric_of(metric))[0]
+    for part in (kind or "").split(" + ") if output else ():
+        if part.endswith(f" ({output})"):
+            return part.removesuffix(f" ({output})").lstrip("0123456789.e+- ")
+    return kind
+
+
 def common_metrics(
     trials: pd.DataFrame, metrics: Sequence[str], loss_kinds: Mapping[str, str]
 ) -> pd.DataFrame:
@@ -113,8 +137,9 @@ def common_metrics(
             continue
         kind = loss_kinds.get(variant, base_kind)
         for metric in metrics:
-            comparable = not is_loss(metric) or kind == base_kind
-            reason = f"minimizes {kind}, the baseline {base_kind}: their losses are not compared"
+            own, other = kind_of_output(metric, kind), kind_of_output(metric, base_kind)
+            comparable = not is_loss(metric) or own == other
+            reason = f"minimizes {own}, the baseline {other}: their losses are not compared"
             note = "" if comparable else reason
             rows.append((variant, metric, comparable, note))
     return pd.DataFrame(rows, columns=["variant", "metric", "comparable", "note"])

@@ -46,6 +46,7 @@ from ablations.stats.sequential import shares_of
 from ablations.study import BASELINE, ENDED
 from cnnzoo.folds import HeldOut, fold_of
 from cnnzoo.training.metric_names import TEST, metric_of
+from cnnzoo.training.metric_texts import output_and_metric
 from cnnzoo.training.outcomes import CORRECT, ERROR, LOSS, NLL, unpack
 
 Array = NDArray[np.float64]
@@ -190,13 +191,14 @@ def outcomes_of(metric: str, outcomes: Mapping[str, Array]) -> Array | None:
     >>> float(outcomes_of("test_rmse", {"error": np.array([7.0, -1.0])}).mean())
     5.0
     """
-    name = metric_of(metric)
+    output, name = output_and_metric(metric_of(metric))
+    begin = f"{output}_" if output else ""
     if name in (LOSS, NLL):
-        return outcomes.get(name)
+        return outcomes.get(f"{begin}{name}")
     if name == "accuracy":
-        return outcomes.get(CORRECT)
-    if name in ("mae", "rmse") and ERROR in outcomes:
-        errors = outcomes[ERROR]
+        return outcomes.get(f"{begin}{CORRECT}")
+    if name in ("mae", "rmse") and f"{begin}{ERROR}" in outcomes:
+        errors = outcomes[f"{begin}{ERROR}"]
         if name == "mae":
             return np.abs(errors)
         rmse = math.sqrt(np.square(errors).mean())

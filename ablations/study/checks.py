@@ -4,20 +4,22 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.data.dataset import DataError
-from cnnzoo.data.given import GivenData
-from cnnzoo.data.load import open_data
+from cnnzoo.data.given import GivenData, outputs_of
+from cnnzoo.data.load import open_once
+from cnnzoo.data.resizing import RESIZED
+from cnnzoo.data.source import Examples
 from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
 from cnnzoo.model_paths import ModelPath, is_builder, path_of
 from cnnzoo.objects import ObjectError, text_of
 from cnnzoo.toggle import Level, ToggleError, prints
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
-from cnnzoo.training.metric_texts import read_metrics
+from cnnzoo.training.metric_texts import of_every_output, read_metrics
 from cnnzoo.training.recipe import Recipe
 
 AUTO = "auto"
@@ -72,17 +74,18 @@ def check_model(model: object) -> str:
     return path.rpartition(":")[2] if is_of_zoo else path
 
 
-def check_data(data: Any) -> str | tuple[str, ...]:
+def check_data(data: Any, baseline: Settings) -> str | tuple[str, ...]:
     """Return the data spec, or several different ones.
 
-    Paths get their prefix, and arrays and loaded data a name.
+    Paths get their prefix, and arrays and loaded data a name. The baseline gives the size of
+    images of several sizes.
     """
     is_several = isinstance(data, list) or (
         isinstance(data, tuple) and all(isinstance(spec, str | os.PathLike) for spec in data)
     )
     if not is_several:
-        return _spec_of(data)
-    specs = tuple(map(_spec_of, data))
+        return _spec_of(data, baseline)
+    specs = tuple(_spec_of(each, baseline) for each in data)
     if not specs:
         raise StudyError("`data`: expected at least one data set; got none.")
     if len(set(specs)) < len(specs):
@@ -90,11 +93,11 @@ def check_data(data: Any) -> str | tuple[str, ...]:
     return specs[0] if len(specs) == 1 else specs
 
 
-def _spec_of(data: object) -> str:
+def _spec_of(data: object, baseline: Settings) -> str:
     """Return the text by which any process finds the data."""
     try:
         spec = full_spec(data)
-        return spec if isinstance(spec, str) else GivenData(open_data(spec))
+        return spec if isinstance(spec, str) else GivenData(open_once(spec, baseline))
     except DataError as error:
         raise StudyError(str(error)) from error
 
@@ -110,6 +113,19 @@ def check_several_data(data: object, design: str, seeds: object) -> None:
     )
 
 
+def check_sizes(data: str | Sequence[str], varied: Iterable[str]) -> None:
+    """Check that the size of given images does not vary if they had several when they were read."""
+    for spec in (data,) if isinstance(data, str) else data:
+        content = spec.content if isinstance(spec, GivenData) else None
+        for note in content.notes if isinstance(content, Examples) else ():
+            if RESIZED in note and {"image_size", "interpolation"} & {*varied}:
+                raise StudyError(
+                    "`image_size` and `interpolation`: expected one level for arrays of several "
+                    f"sizes, because they are resized when they are given ({note}). Write the "
+                    "images to files, and give the folder."
+                )
+
+
 def check_recipe(recipe: object) -> Recipe:
     """Return the recipe."""
     if not isinstance(recipe, Recipe):
@@ -117,10 +133,16 @@ def check_recipe(recipe: object) -> Recipe:
     return recipe
 
 
-def check_metrics(metrics: object) -> tuple[str, ...]:
-    """Return the texts of the metrics, each once."""
+def check_metrics(metrics: object, data: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the texts of the metrics, each once.
+
+    Of data with several outputs, "accuracy" stands for the accuracy of each that has one.
+    """
+    known = [outputs_of(spec) for spec in ((data,) if isinstance(data, str) else data)]
+    outputs = next((each for each in known if each), () if None not in known else None)
+    names = None if outputs is None else [output.name for output in outputs]
     try:
-        texts = read_metrics(metrics)
+        texts = of_every_output(read_metrics(metrics, names), outputs or ())
     except ToggleError as error:
         raise StudyError(str(error)) from error
     if not texts:

@@ -23,6 +23,7 @@ from ablations.study.checks import (
     check_recipe,
     check_seeds,
     check_several_data,
+    check_sizes,
     check_timeout,
     check_variants,
 )
@@ -136,12 +137,14 @@ class Study:
     name: str = ""
 
     def __post_init__(self) -> None:
-        metrics = check_metrics(self.metrics)
+        baseline = check_levels(self.baseline, "baseline")
+        data = check_data(self.data, baseline)
+        metrics = check_metrics(self.metrics, data)
         checked: dict[str, Any] = {
             "model": check_model(self.model),
-            "data": check_data(self.data),
+            "data": data,
             "factors": check_factors(self.factors, self.design),
-            "baseline": check_levels(self.baseline, "baseline"),
+            "baseline": baseline,
             "design": check_design(self.design),
             "variants": check_variants(self.variants, self.design),
             "seeds": check_seeds(self.seeds),
@@ -153,6 +156,8 @@ class Study:
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
         check_several_data(checked["data"], checked["design"], checked["seeds"])
+        varied = [name for changes in checked["variants"] for name in changes]
+        check_sizes(data, [*checked["factors"], *varied])
         check_deciding_metric(checked["metrics"], checked["design"], checked["seeds"])
         own = checked["model"].rpartition(":")[2].rpartition("<locals>.")[2].strip("<>")
         checked["name"] = check_name(self.name or own)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, Data
+from cnnzoo.data.dataset import Array, Data, OutputInfo
+from cnnzoo.data.targets import arrays_of
 
 MOST_SAMPLES = 10
 """Number of classes that have a sample image."""
@@ -45,18 +46,20 @@ class DataDescription:
     name
         Name of the data, as in a study.
     task
-        "classification" or "regression".
+        "classification", "regression" or "several outputs".
     input_shape
         Shape of one example.
     classes
-        Number of classes; 1 for regression.
+        Number of classes; 1 for regression, 0 for several outputs.
     sizes
         Number of examples by split.
     counts
-        Number of training examples by the name of their class; empty for a regression and for
-        more than `MOST_CLASSES` classes.
+        Number of training examples by the name of their class; empty for a regression, for several
+        outputs and for more than `MOST_CLASSES` classes.
     samples
         One image of each of the first classes; empty for sequences.
+    outputs
+        Descriptions of the labels of each output, if there are several.
     """
 
     name: str
@@ -66,6 +69,7 @@ class DataDescription:
     sizes: Mapping[str, int]
     counts: Mapping[str, int]
     samples: tuple[Sample, ...] = ()
+    outputs: tuple[OutputInfo, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as values for JSON."""
@@ -76,7 +80,9 @@ class DataDescription:
         """Return the description that `to_dict` wrote."""
         samples = tuple(Sample(**sample) for sample in values["samples"])
         shape = tuple(values["input_shape"])
-        return cls(**{**values, "input_shape": shape, "samples": samples})
+        outputs = tuple(map(OutputInfo.from_dict, values.get("outputs", ())))
+        changed = {"input_shape": shape, "samples": samples, "outputs": outputs}
+        return cls(**{**values, **changed})
 
 
 def describe_data(name: str, data: Data) -> DataDescription:
@@ -102,33 +108,46 @@ def describe_data(name: str, data: Data) -> DataDescription:
     labels = list(map(str, info.class_names))
     counts: dict[str, int] = {}
     if 0 < len(labels) <= MOST_CLASSES:
-        by_class = np.bincount(data.train.y, minlength=len(labels)).tolist()
+        by_class = np.bincount(arrays_of(data.train.y)[""], minlength=len(labels)).tolist()
         counts = dict(zip(labels, by_class, strict=True))
     return DataDescription(
         name=name,
         task=info.task,
         input_shape=info.input_shape,
-        classes=info.classes,
+        classes=info.classes if isinstance(info.classes, int) else 0,
         sizes=info.sizes._asdict(),
         counts=counts,
         samples=_samples(data, labels) if len(info.input_shape) == 3 else (),
+        outputs=info.outputs,
     )
 
 
 def _samples(data: Data, labels: Sequence[str]) -> tuple[Sample, ...]:
-    """Return the first training image of each class, or the first images of a regression."""
+    """Return the first training image of each class, or the first images of other tasks."""
     x, y = data.train
     if not labels:
         return tuple(
-            Sample(f"{target:.3g}", _png(image, data))
-            for image, target in zip(x[:MOST_SAMPLES], y, strict=False)
+            Sample(_label(data, place), _png(image, data))
+            for place, image in enumerate(x[:MOST_SAMPLES])
         )
-    firsts = ((label, np.flatnonzero(y == place)) for place, label in enumerate(labels))
+    ids = arrays_of(y)[""]
+    firsts = ((label, np.flatnonzero(ids == place)) for place, label in enumerate(labels))
     return tuple(
         Sample(label, _png(x[places[0]], data))
         for label, places in list(firsts)[:MOST_SAMPLES]
         if len(places)
     )
+
+
+def _label(data: Data, place: int) -> str:
+    """Return the labels of a training example: a target, or those of its outputs."""
+    arrays = arrays_of(data.train.y)
+    words = []
+    for output in data.info.every_output:
+        label = arrays[output.name][place]
+        text = output.class_names[label] if output.class_names else f"{label:.3g}"
+        words.append(f"{output.name} {text}".strip())
+    return ", ".join(words)
 
 
 def _png(image: Array, data: Data) -> str:

@@ -5,19 +5,22 @@ files into memory.
 """
 
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.dataset import Data, DataError, DataInfo, Sizes, Split
+from cnnzoo.data.dataset import Data, DataError, DataInfo, OutputInfo, Sizes, Split
 from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
+from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
 from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import cache_folder
 
@@ -81,14 +84,17 @@ class GivenData(str):
                 new[start : start + len(rows)] = rows
                 start += len(rows)
             new.flush()
-            np.save(folder / f"{part}_y.npy", y)
+            for array, file in zip(arrays_of(y).values(), _label_files(part), strict=False):
+                np.save(folder / file, array)
             about["parts"][part] = _scaling_to_json(x)
         if isinstance(self.content, Data):
             np.save(folder / "test_indices.npy", self.content.test_indices)
-            about["info"] = asdict(self.content.info)
+            about["info"] = _info_to_json(self.content.info)
         else:
             about["task"], about["class_names"] = self.content.task, self.content.class_names
             about["notes"], about["fingerprint"] = self.content.notes, self.content.fingerprint
+            if self.content.has_several_outputs:
+                about["outputs"] = [asdict(one) for one in self.content.outputs]
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
@@ -105,14 +111,15 @@ def open_given(name: str) -> Examples | Data:
     place = _place(name)
     try:
         about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        outputs = _outputs_from_json(about.get("info", about))
+        names = [one.name for one in outputs]
         parts = {
-            part: (map_array(place / f"{part}_x.npy"), np.load(place / f"{part}_y.npy"))
+            part: (map_array(place / f"{part}_x.npy"), _open_labels(place, part, names))
             for part in about["parts"]
         }
         if "info" not in about:
             stored = {part: Stored(*pair) for part, pair in parts.items()}
-            names, notes = tuple(about["class_names"]), tuple(about["notes"])
-            return Examples(name, stored, about["task"], names, notes, about["fingerprint"])
+            return Examples(name, stored, outputs, tuple(about["notes"]), about["fingerprint"])
         splits = {
             part: Split(
                 ScaledArray(x, np.arange(len(x)), _scaling_from_json(about["parts"][part])), y
@@ -126,6 +133,20 @@ def open_given(name: str) -> Examples | Data:
             "search are kept. Give it the same arrays again."
         ) from error
     return Data(**splits, info=_info_from_json(about["info"]), test_indices=indices)
+
+
+def outputs_of(spec: object) -> tuple[OutputInfo, ...] | None:
+    """Return the descriptions of the outputs of data by its spec.
+
+    It is empty for one output, and None if it is unknown. Only arrays, streams and loaded data
+    have several outputs.
+    """
+    content = spec.content if isinstance(spec, GivenData) else spec
+    if isinstance(content, Data):
+        return content.info.outputs
+    if isinstance(content, Examples):
+        return content.outputs if content.has_several_outputs else ()
+    return None if is_given(spec) else ()
 
 
 def is_given(spec: object) -> bool:
@@ -143,7 +164,18 @@ def _place(name: str) -> Path:
     return cache_folder() / "arrays" / name.partition(":")[2]
 
 
-def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Array]]:
+def _label_files(part: str) -> Iterator[str]:
+    """Yield the names of the files of the labels of successive outputs."""
+    yield f"{part}_y.npy"
+    yield from (f"{part}_y{place}.npy" for place in itertools.count(1))
+
+
+def _open_labels(place: Path, part: str, names: Sequence[str]) -> Labels:
+    files = zip(names, _label_files(part), strict=False)
+    return labels_of({name: np.load(place / file) for name, file in files})
+
+
+def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Labels]]:
     if isinstance(content, Data):
         return {part: getattr(content, part) for part in SPLITS}
     return content.parts
@@ -151,13 +183,18 @@ def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Array]]:
 
 def _digest(content: Examples | Data) -> str:
     if isinstance(content, Examples):
-        return content.fingerprint
-    digest = hashlib.sha256(json.dumps(asdict(content.info)).encode())
+        # the fingerprint is of the content before images of several sizes got one
+        resized = [note for note in content.notes if RESIZED in note]
+        said = repr((content.fingerprint, resized)).encode()
+        return hashlib.sha256(said).hexdigest() if resized else content.fingerprint
+    digest = hashlib.sha256(json.dumps(_info_to_json(content.info)).encode())
     for part, (x, y) in _parts(content).items():
-        digest.update(repr((part, x.shape, y.dtype.str)).encode())
+        labels = arrays_of(y).values()
+        digest.update(repr((part, x.shape, *(one.dtype.str for one in labels))).encode())
         for rows in in_parts(x):
             digest.update(np.ascontiguousarray(rows).data)
-        digest.update(np.ascontiguousarray(y).data)
+        for one in labels:
+            digest.update(np.ascontiguousarray(one).data)
     digest.update(np.ascontiguousarray(content.test_indices).data)
     return digest.hexdigest()
 
@@ -181,10 +218,27 @@ def _scaling_from_json(values: Mapping[str, Any]) -> Scaling:
     return Scaling(values["low"], values["span"], mean, deviation)
 
 
+def _info_to_json(info: DataInfo) -> dict[str, Any]:
+    """Return the description of data; that of one output names no outputs."""
+    values = asdict(info)
+    if not info.outputs:
+        del values["outputs"]
+    return values
+
+
+def _outputs_from_json(values: Mapping[str, Any]) -> tuple[OutputInfo, ...]:
+    """Return the description of every output."""
+    names = tuple(values["class_names"])
+    one = {"name": "", "task": values["task"], "classes": len(names) or 1, "class_names": names}
+    return tuple(map(OutputInfo.from_dict, values.get("outputs", [one])))
+
+
 def _info_from_json(values: Mapping[str, Any]) -> DataInfo:
     tuples = {name: tuple(values[name]) for name in ("class_names", "offset", "scale", "notes")}
     held_out = replace(HeldOut(**values["held_out"]), pool=0)
     shape, sizes = shape_of_kind(tuple(values["input_shape"])), Sizes(*values["sizes"])
-    return DataInfo(
-        **{**values, **tuples, "held_out": held_out, "input_shape": shape, "sizes": sizes}
-    )
+    changed = {**tuples, "held_out": held_out, "input_shape": shape, "sizes": sizes}
+    if "outputs" in values:
+        changed["outputs"] = _outputs_from_json(values)
+        changed["classes"] = ClassesByOutput(values["classes"])
+    return DataInfo(**{**values, **changed})

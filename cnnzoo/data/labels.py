@@ -1,12 +1,110 @@
 """Labels: class ids, class names, one-hot rows or regression targets, told apart and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError
+from cnnzoo.data.dataset import Array, DataError, OutputInfo, Task
 from cnnzoo.data.pixels import to_array
+from cnnzoo.data.targets import NAME, Labels, Targets, labels_of
 from cnnzoo.toggle import did_you_mean, listed
+
+RESERVED = ("train", "training", "validation", "val", "test")
+"""Names that no output has, because the names of metrics begin with those of splits."""
+
+
+def encode_outputs(
+    given: Mapping[str, tuple[str, object, int]], names: tuple[str, ...] = ()
+) -> tuple[dict[str, Labels], tuple[OutputInfo, ...]]:
+    """Return the labels of every part, of one output or of several, and their descriptions.
+
+    Parameters
+    ----------
+    given
+        For every part: its place (for errors), its labels and their required number. Labels of
+        several outputs are a mapping of their names, or a `Targets`.
+    names
+        Names of the class ids of one output, if the source has them.
+
+    Returns
+    -------
+    tuple
+        Labels by part, and the description of each output. A single output has the name "".
+
+    Raises
+    ------
+    DataError
+        As of `encode_labels`, or if the parts have other outputs.
+    """
+    outputs = _output_names(given)
+    arrays: dict[str, dict[str, Array]] = {part: {} for part in given}
+    described = []
+    for output in outputs:
+        own = {
+            part: (f"{where}, output {output!r}", y[output], count)  # type: ignore[index]
+            if output
+            else (where, y, count)
+            for part, (where, y, count) in given.items()
+        }
+        encoded, class_names = encode_labels(own, () if output else names)
+        task: Task = "classification" if class_names else "regression"
+        described.append(OutputInfo(output, task, len(class_names) or 1, class_names))
+        for part, array in encoded.items():
+            arrays[part][output] = array
+    return {part: labels_of(each) for part, each in arrays.items()}, tuple(described)
+
+
+def _output_names(given: Mapping[str, tuple[str, object, int]]) -> tuple[str, ...]:
+    """Return the names of the outputs, in the order of train; one empty name for one output."""
+    by_part: dict[str, tuple[str, ...]] = {}
+    for part, (where, y, count) in given.items():
+        if are_outputs(y, count):
+            raise DataError(
+                f"y of {where}: expected a mapping from the names of the outputs to their labels, "
+                f"as in {{'digit': y[0], 'parity': y[1]}}; got {len(y)} arrays without names."
+            )
+        if not isinstance(y, Mapping | Targets):
+            by_part[part] = ("",)
+            continue
+        by_part[part] = y.names if isinstance(y, Targets) else tuple(y)
+        for name in by_part[part]:
+            _check_name(name, where)
+        if not by_part[part]:
+            raise DataError(f"y of {where}: expected labels of at least one output; got none.")
+    first = by_part["train"]
+    for part, names in by_part.items():
+        if set(names) != set(first):
+            raise DataError(
+                f"y of {given[part][0]}: expected the outputs of train, {_listed(first)}; got "
+                f"{_listed(names)}."
+            )
+    return first
+
+
+def _check_name(name: object, where: str) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
+        raise DataError(
+            f"y of {where}: expected names of outputs of letters, digits, '_' and '-', other than "
+            f"{listed(RESERVED)}; got {name!r}. Metrics are named by them, as in test_digit_loss."
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return listed([name or "a single one without a name" for name in names])
+
+
+def are_outputs(y: Any, count: int) -> TypeGuard[Sequence[Any]]:
+    """Return whether labels are a list with an array for each of several outputs.
+
+    Examples
+    --------
+    >>> are_outputs([np.zeros(5), np.zeros(5)], 5), are_outputs([np.zeros(2), np.zeros(2)], 2)
+    (True, False)
+    """
+    if not isinstance(y, tuple | list) or len(y) in (0, count):
+        return False
+    return all(len(getattr(one, "shape", ()) or ()) > 0 and len(one) == count for one in y)
 
 
 def encode_labels(

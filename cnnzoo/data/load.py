@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, Data, DataError, DataInfo, Indices, Sizes, Split
+from cnnzoo.data.dataset import Data, DataError, DataInfo, Indices, Sizes, Split
 from cnnzoo.data.given import is_given, open_given
-from cnnzoo.data.resizing import Resize
+from cnnzoo.data.resizing import Resize, SizesError
 from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
 from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
+from cnnzoo.data.targets import Labels
 from cnnzoo.data.training_split import change_classes, change_targets
 from cnnzoo.folds import HeldOut
 from cnnzoo.kinds import AXES, Kind
@@ -45,6 +46,9 @@ READ_BY = ("image_size", "interpolation", "skip_bad")
 
 CHANGES = ("imbalance", "train_size", "label_noise", "target_outliers")
 """Toggles that change the training split."""
+
+NEUTRAL = {"imbalance": 1.0, "label_noise": 0.0, "target_outliers": 0.0}
+"""Levels of those that change labels or their proportions, which change nothing."""
 
 
 @refuse_unknown
@@ -87,7 +91,8 @@ def load_data(
           pairs ((x_train, y_train), (x_test, y_test)) of ``keras.datasets``. `x` is channels
           last: images (n, height, width, channels) or sequences (n, length, channels). `y` holds
           class ids from 0, class names, one-hot rows or, if any is a float with a fraction,
-          targets of a regression. Rows of 784 values are images of 28x28x1;
+          targets of a regression. For a model with several outputs it is a mapping of their names
+          to such labels. Rows of 784 values are images of 28x28x1;
         - a stream of batches or examples (x, y): a ``tf.data.Dataset``, such as
           ``keras.utils.image_dataset_from_directory`` returns, a ``keras.utils.PyDataset``, a
           data loader or a data set of PyTorch, a generator or another iterable; a mapping of
@@ -129,8 +134,9 @@ def load_data(
         Ratio of the sizes of the most frequent and the rarest training class, with geometrically
         falling class sizes between them (Cui et al. 2019, arXiv:1901.05555); 1 changes nothing.
     validation, test
-        Shares of the examples for these splits, with the proportions of the classes. A split that
-        the source defines is kept, and the shares apply to the rest.
+        Shares of the examples for these splits, with the proportions of the classes; of several
+        outputs, the classes of the first one that has any. A split that the source defines is
+        kept, and the shares apply to the rest.
     kind
         Content of `x`: "images" or "sequences". A missing last axis of a single channel is added.
         By default, four axes are images; three axes are grey images if `x`
@@ -207,7 +213,7 @@ def load_data(
         name=examples.name,
         task=examples.task,
         input_shape=examples.input_shape,
-        classes=len(examples.class_names) or 1,
+        classes=examples.classes,
         class_names=examples.class_names,
         offset=tuple(offset.tolist()),
         scale=tuple(scale.tolist()),
@@ -219,6 +225,7 @@ def load_data(
         ),
         fingerprint=examples.fingerprint,
         notes=examples.notes,
+        outputs=examples.outputs if examples.has_several_outputs else (),
     )
     return Data(**splits, info=info, test_indices=pieces["test"][1])
 
@@ -288,12 +295,53 @@ def open_data(
     return replace(examples, parts=parts)
 
 
+def open_once(spec: object, settings: Mapping[str, Level]) -> Examples | Data:
+    """Open data that a study or a search keeps for all its trials.
+
+    Arrays and streams are kept as they are given, and resized in each trial. Images of several
+    sizes get the one of the settings at once.
+
+    Parameters
+    ----------
+    spec
+        As in `load_data`.
+    settings
+        Levels that all trials share; those of other toggles are ignored.
+
+    Raises
+    ------
+    DataError
+        If the data are unusable.
+    """
+    try:
+        return open_data(spec)
+    except SizesError:
+        reading = reading_of(settings)
+        if reading.resize is None:
+            raise
+        return open_data(spec, reading=reading)
+
+
 def _change(
     places: Indices, examples: Examples, seed: int, settings: Mapping[str, Level]
-) -> tuple[Indices, Array]:
+) -> tuple[Indices, Labels]:
     """Return the places and labels of the training examples, changed by the toggles."""
-    y = examples.parts["train"].y[places]
     numbers_of = {name: float(settings[name]) for name in CHANGES}
+    stratified, described = examples.stratified("train")
+    y = stratified[places]
+    if examples.has_several_outputs:
+        for name, neutral in NEUTRAL.items():
+            if numbers_of[name] != neutral:
+                raise ToggleError(
+                    f"`{name}`: expected {neutral} for {examples.name!r}, which has several "
+                    f"outputs; got {numbers_of[name]:.12g}. Change the labels before loading them."
+                )
+        size = {"train_size": numbers_of["train_size"]}
+        if described.task == "classification":
+            kept, _ = change_classes(y, described.classes, seed, **size)
+        else:
+            kept = np.arange(len(change_targets(y, seed, **size)))
+        return places[kept], examples.parts["train"].y[places[kept]]
     outliers = numbers_of.pop("target_outliers")
     if examples.task == "classification":
         if outliers:
@@ -303,7 +351,8 @@ def _change(
             )
         kept, labels = change_classes(y, len(examples.class_names), seed, **numbers_of)
         return places[kept], labels
-    for name, neutral in (("label_noise", 0.0), ("imbalance", 1.0)):
+    for name in ("label_noise", "imbalance"):
+        neutral = NEUTRAL[name]
         if numbers_of[name] != neutral:
             raise ToggleError(
                 f"`{name}`: expected {neutral} for {examples.name!r}, a regression without "

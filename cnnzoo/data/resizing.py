@@ -12,6 +12,9 @@ import numpy as np
 from cnnzoo.data.dataset import Array, DataError
 from cnnzoo.toggle import Level
 
+RESIZED = "resized to"
+"""Words of the note on resized images."""
+
 NAMED_SIZES = 3
 """Largest number of sizes that an error names."""
 
@@ -166,10 +169,19 @@ def resized_note(sizes: Collection[tuple[int, int]], resize: Resize | None) -> s
         return ""
     height, width = next(iter(sizes))
     noun = f"{height}x{width} pixels" if len(sizes) == 1 else f"{len(sizes):,} sizes"
-    return f"images of {noun} resized to {resize}"
+    return f"images of {noun} {RESIZED} {resize}"
 
 
-def refuse_sizes(name: str, sizes: Mapping[tuple[int, int], int], among: str = "") -> DataError:
+class SizesError(DataError):
+    """Raised for images of several sizes that are not to be resized."""
+
+
+def refuse_sizes(
+    name: str,
+    sizes: Mapping[tuple[int, int], int],
+    among: str = "",
+    fields: str = "`baseline` or `factors`",
+) -> SizesError:
     """Return the error for images of several sizes that are not to be resized.
 
     Parameters
@@ -180,14 +192,16 @@ def refuse_sizes(name: str, sizes: Mapping[tuple[int, int], int], among: str = "
         Number of images by height and width.
     among
         Which images were counted, if not all.
+    fields
+        Fields of a study that may set the size.
     """
     common = ", ".join(
         f"{height}x{width} ({count:,})"
         for (height, width), count in Counter(sizes).most_common(NAMED_SIZES)
     )
     most = ", most often" if len(sizes) > NAMED_SIZES else ":"
-    return DataError(
+    return SizesError(
         f"The images of {name!r} have {len(sizes):,} sizes (height x width){among}{most} {common}; "
         "give them one size with image_size=64, or (height, width), of `load_data`; a study sets "
-        "it in `baseline` or `factors`."
+        f"it in {fields}."
     )

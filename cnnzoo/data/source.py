@@ -5,15 +5,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from cnnzoo.data.dataset import Array, DataError, Task
-from cnnzoo.data.labels import encode_labels
+from cnnzoo.data.dataset import SEVERAL, Array, DataError, OutputInfo, Task
+from cnnzoo.data.labels import encode_outputs
 from cnnzoo.data.pixels import check_pixels
-from cnnzoo.data.resizing import Resize, resized_note
+from cnnzoo.data.resizing import RESIZED, Resize, resized_note
 from cnnzoo.data.rows import from_rows
+from cnnzoo.data.targets import Classes, ClassesByOutput, Labels, arrays_of
 from cnnzoo.kinds import AXES, Kind, SequenceShape
 from cnnzoo.toggle import did_you_mean
 
@@ -104,7 +105,7 @@ class Fingerprint:
     True
     """
 
-    def __init__(self, class_names: tuple[str, ...]) -> None:
+    def __init__(self, class_names: tuple[object, ...]) -> None:
         self._digest = hashlib.sha256(repr(class_names).encode())
 
     def begin(self, part: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
@@ -158,7 +159,7 @@ class Stored(NamedTuple):
     """Examples as they are stored, before they are split and normalized."""
 
     x: Array
-    y: Array
+    y: Labels
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,7 @@ class Examples:
 
     name: str
     parts: Mapping[str, Stored]
-    task: Task
-    class_names: tuple[str, ...]
+    outputs: tuple[OutputInfo, ...]
     notes: tuple[str, ...]
     fingerprint: str
 
@@ -176,6 +176,36 @@ class Examples:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return shape_of_kind(self.parts["train"].x.shape[1:])
+
+    @property
+    def has_several_outputs(self) -> bool:
+        """Whether the labels are of outputs with names."""
+        return bool(self.outputs[0].name)
+
+    @property
+    def task(self) -> Task | Literal["several outputs"]:
+        """The task, as of `DataInfo`."""
+        return SEVERAL if self.has_several_outputs else self.outputs[0].task
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the class ids; empty for several outputs."""
+        return () if self.has_several_outputs else self.outputs[0].class_names
+
+    @property
+    def classes(self) -> Classes:
+        """Number of classes, as of `DataInfo`."""
+        if self.has_several_outputs:
+            return ClassesByOutput({one.name: one.classes for one in self.outputs})
+        return self.outputs[0].classes
+
+    def stratified(self, part: str) -> tuple[Array, OutputInfo]:
+        """Return the labels of a part by which its splits are stratified, and their description.
+
+        Of several outputs, those are the labels of the first one with classes.
+        """
+        first = next((one for one in self.outputs if one.task != "regression"), self.outputs[0])
+        return arrays_of(self.parts[part].y)[first.name], first
 
 
 def shape_of_kind(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -219,7 +249,7 @@ def check_source(
         pixels[part] = check_pixels(x, where[part], kind, shape)
         shape = pixels[part].shape[1:]
         kind = "images" if len(shape) == AXES["images"] else "sequences"  # train comes first
-    labels, names = encode_labels(
+    labels, outputs = encode_outputs(
         {part: (where[part], y, len(pixels[part])) for part, (_, y) in source.parts.items()},
         source.class_names,
     )
@@ -227,10 +257,9 @@ def check_source(
     examples = Examples(
         source.name,
         parts,
-        "classification" if names else "regression",
-        names,
+        outputs,
         tuple(notes),
-        source.fingerprint or _fingerprint(names, parts),
+        source.fingerprint or _fingerprint(outputs, parts),
     )
     # sources that compute a fingerprint have resized their images
     is_done = bool(source.fingerprint) and kind == "images"
@@ -253,18 +282,21 @@ def resized(examples: Examples, resize: Resize | None) -> Examples:
             f"`image_size`: expected 0 for {examples.name!r}, whose examples are sequences; "
             f"got {resize.height}x{resize.width}."
         )
-    if not resize.changes(shape):
+    is_done = any(note.endswith(f"{RESIZED} {resize}") for note in examples.notes)
+    if is_done or not resize.changes(shape):
         return examples
     parts = {part: Stored(resize(x), y) for part, (x, y) in examples.parts.items()}
     note = resized_note({(shape[0], shape[1])}, resize)
     return replace(examples, parts=parts, notes=(*examples.notes, note))
 
 
-def _fingerprint(names: tuple[str, ...], parts: Mapping[str, Stored]) -> str:
-    fingerprint = Fingerprint(names)
+def _fingerprint(outputs: tuple[OutputInfo, ...], parts: Mapping[str, Stored]) -> str:
+    names = [one.class_names for one in outputs]
+    fingerprint = Fingerprint(names[0] if len(names) == 1 else tuple(names))
     for part, split in sorted(parts.items()):
-        for array in split:
-            fingerprint.begin(part, array.dtype, array.shape)
+        for output, array in [("", split.x), *arrays_of(split.y).items()]:
+            place = f"{part} {output}" if output else part
+            fingerprint.begin(place, array.dtype, array.shape)
             fingerprint.add(array)
     return fingerprint.hexdigest()
 

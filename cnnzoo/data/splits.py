@@ -80,7 +80,7 @@ def cut(
     DataError
         If a share leaves a split or a class without examples.
     """
-    y = examples.parts["train"].y
+    y, labels = examples.stratified("train")
     cuts = {
         part: share_of(share, len(y))
         for part, share in (("test", test), ("validation", validation))
@@ -91,7 +91,7 @@ def cut(
     held_out = drawn[0][1] if drawn else 0  # of the test part, unless the source defines it
     repetition, fold = fold_of(seed, count_folds(len(y), held_out))
     order = np.random.default_rng(stream(repetition, "split")).permutation(len(y))
-    stratified = examples.task == "classification"
+    stratified = labels.task == "classification"
     if stratified:
         order = order[interleave(y[order])]
     order = np.roll(order, -fold * held_out)
@@ -113,29 +113,29 @@ def cut(
 
 
 def _check_cuts(examples: Examples, cuts: Mapping[str, int], shares: Mapping[str, float]) -> None:
-    y = examples.parts["train"].y
+    y, labels = examples.stratified("train")
     for part, count in cuts.items():
         if shares[part] > 0 and count == 0:
             raise DataError(
                 f"`{part}={shares[part]}` of the {len(y)} examples of {examples.name!r} is none; "
                 "give a larger share, or 0 to do without."
             )
-    if not any(cuts.values()) or examples.task == "regression":
+    if not any(cuts.values()) or labels.task == "regression":
         return
     for class_id, count in enumerate(np.bincount(y)):
         if count == 1:
             raise DataError(
                 f"{examples.name!r} has a single example of class "
-                f"{examples.class_names[class_id]!r}, which cannot be split; it takes at least 2. "
+                f"{labels.class_names[class_id]!r}, which cannot be split; it takes at least 2. "
                 "Add examples, leave the class out, or give the splits yourself."
             )
 
 
 def _check_classes_left(examples: Examples, order: Indices) -> None:
-    y = examples.parts["train"].y
-    lost = np.setdiff1d(y, y[order]) if examples.task == "classification" else y[:0]
+    y, labels = examples.stratified("train")
+    lost = np.setdiff1d(y, y[order]) if labels.task == "classification" else y[:0]
     if len(order) == 0 or len(lost):
-        of = f" of class {examples.class_names[lost[0]]!r}" if len(lost) else ""
+        of = f" of class {labels.class_names[lost[0]]!r}" if len(lost) else ""
         raise DataError(
             f"`validation` and `test` leave no training example{of} in {examples.name!r}; "
             "give smaller shares."

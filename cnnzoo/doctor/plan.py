@@ -334,6 +334,8 @@ def _splits(model: keras.Model, data: Any, validation_data: Any) -> Splits:
             raise DataError(
                 "`validation_data`: expected None, because the data have a validation split."
             )
+        if data.info.outputs:
+            raise _several("data", "y", len(data.info.outputs))
         encode = _encoder(model)
         validation = data.validation if len(data.validation.x) else None
         return Splits(
@@ -382,11 +384,7 @@ def _arrays(name: str, pair: Any) -> tuple[Pixels, Array]:
     x, y = pair
     for label, part, other in (("x", x, y), ("y", y, x)):
         if isinstance(part, Mapping) or _are_several(part, other):
-            kind = {"x": "inputs", "y": "outputs"}[label]
-            raise DataError(
-                f"`{name}`: expected one array as {label}; got {len(part)}. Models of several "
-                f"{kind} are not checked as a whole; give a model of one of them."
-            )
+            raise _several(name, label, len(part))
     x, y = x if isinstance(x, ScaledArray) else np.asarray(x), np.asarray(y)
     for label, array in (("x", x), ("y", y)):
         if array.dtype.kind not in "biuf":
@@ -400,6 +398,15 @@ def _arrays(name: str, pair: Any) -> tuple[Pixels, Array]:
             f"{y.shape}."
         )
     return x, y
+
+
+def _several(name: str, label: str, count: int) -> DataError:
+    """Return the error for data of a model with several inputs or outputs."""
+    kind = {"x": "inputs", "y": "outputs"}[label]
+    return DataError(
+        f"`{name}`: expected one array as {label}; got {count}. Models of several {kind} are not "
+        "checked as a whole; give a model of one of them."
+    )
 
 
 def _are_several(part: Any, other: Any) -> bool:

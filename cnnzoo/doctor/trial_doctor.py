@@ -1,7 +1,7 @@
 """The doctor of a trial: of one training in a study or a search."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnzoo.data import Data
+from cnnzoo.data.targets import arrays_of
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant, check_chance, check_divergence
 from cnnzoo.doctor.codes import CODES
@@ -19,12 +20,12 @@ from cnnzoo.doctor.likelihood import check_likelihood
 from cnnzoo.doctor.moving_averages import check_moving_averages
 from cnnzoo.doctor.probe import is_relu, leaves
 from cnnzoo.doctor.record import is_bad
-from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
 from cnnzoo.models.initialization import complete
 from cnnzoo.models.losses import LabelError
+from cnnzoo.models.model_loss import losses_of
 from cnnzoo.toggle import ToggleError
-from cnnzoo.training.class_weights import class_weights, example_weights
+from cnnzoo.training.class_weights import weights_of_batch
 from cnnzoo.training.recipe import Recipe
 
 OF_THE_RECIPE = {"stopped-early"}
@@ -45,14 +46,14 @@ def doctor_of(model: keras.Model, data: Data, recipe: Recipe) -> Doctor:
     x, labels = data.train
     places = np.unique(np.linspace(0, len(x) - 1, PROBE_EXAMPLES).astype(int))
     try:
-        loss = loss_of(model)
-        targets = loss.encode(labels)[places]
-        weights = class_weights(recipe, labels, loss.classes)
+        loss = losses_of(model, named=bool(data.info.outputs))
+        targets = keras.tree.map_structure(lambda each: each[places], loss.encode(labels))
+        weights = weights_of_batch(recipe, labels, loss)
     except (ToggleError, LabelError):  # which the training raises with its remedy
         return Doctor(cadence="ends")
     probe = [oriented(x[places]), targets]
     if weights is not None:
-        probe.append(np.asarray(example_weights(targets, weights)))
+        probe.append(keras.tree.map_structure(np.asarray, weights(targets)))
     return Doctor(tuple(probe), cadence="ends")
 
 
@@ -79,7 +80,6 @@ def findings_of_trial(
     history
         Values of each epoch.
     """
-    classes = data.info.classes
     by_split = {
         split: {
             name.removeprefix(f"{split}_"): value
@@ -89,12 +89,7 @@ def findings_of_trial(
         for split in ("train", "validation", "test")
     }
     split = next(name for name in ("test", "validation", "train") if by_split[name])
-    labels = getattr(data, split).y
-    known = [
-        check_divergence(data.train.y, classes, by_split["train"], history),
-        check_chance(Constant.of(labels, classes), by_split[split], split),
-        check_likelihood(model, metrics),
-    ]
+    known = [*_findings_of_outputs(model, data, metrics, by_split, split, history)]
     losses = None
     epochs = len(history.get("loss", ()))  # 0 if a custom `fit` keeps no history
     if "loss" in by_split["train"] and epochs:
@@ -108,9 +103,7 @@ def findings_of_trial(
         steps = epochs * math.ceil(data.info.sizes.train / recipe.batch_size)
         known.insert(2, check_moving_averages(model, *losses, steps))
     results = [finding for finding in known if finding is not None]
-    constants: dict[str, Any] = {"constant": Constant.of(data.train.y, classes)}
-    if len(data.validation.y):
-        constants["validation_constant"] = Constant.of(data.validation.y, classes)
+    constants = _constants(data)
     record = replace(doctor.record, **constants)
     findings = diagnose_record(record, results, evaluated=True)
     if is_bad(findings) or record.is_poor:  # which the measurements may explain
@@ -123,6 +116,55 @@ def findings_of_trial(
         else one
         for one in findings
     )
+
+
+def _findings_of_outputs(
+    model: keras.Model,
+    data: Data,
+    metrics: Mapping[str, float],
+    by_split: Mapping[str, Mapping[str, float]],
+    split: str,
+    history: Mapping[str, Sequence[float]],
+) -> Iterator[Finding | None]:
+    """Yield the findings about the metrics of one output, or of all outputs together."""
+    outputs, labels = data.info.every_output, arrays_of(getattr(data, split).y)
+    if not data.info.outputs:
+        (output,) = outputs
+        train_y = arrays_of(data.train.y)[output.name]
+        yield check_divergence(train_y, output.classes, by_split["train"], history)
+        yield check_chance(Constant.of(labels[""], output.classes), by_split[split], split)
+        yield check_likelihood(model, metrics)
+        return
+    at_chance = {}
+    for output in outputs:
+        prefix = f"{output.name}_"
+        own = {
+            name.removeprefix(prefix): value
+            for name, value in by_split[split].items()
+            if name.startswith(prefix)
+        }
+        constant = Constant.of(labels[output.name], output.classes)
+        if own:  # the model has the output
+            at_chance[output.name] = check_chance(constant, own, split)
+    yield None
+    found = {name: finding for name, finding in at_chance.items() if finding is not None}
+    if found and len(found) == len(at_chance):
+        evidence = "; ".join(f"{name}: {each.evidence}" for name, each in found.items())
+        yield replace(next(iter(found.values())), evidence=evidence)
+
+
+def _constants(data: Data) -> dict[str, Any]:
+    """Return the metrics of constant answers on the training and validation labels.
+
+    There are none for several outputs.
+    """
+    if data.info.outputs:
+        return {}
+    (output,) = data.info.every_output
+    splits = {"constant": data.train.y, "validation_constant": data.validation.y}
+    return {
+        name: Constant.of(arrays_of(y)[""], output.classes) for name, y in splits.items() if len(y)
+    }
 
 
 def measures_of_trial(doctor: Doctor, measures: Sequence[str]) -> dict[str, float]:

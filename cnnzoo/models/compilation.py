@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
+from cnnzoo.data.targets import Classes
 from cnnzoo.models.compiled_loss import head_of, outputs_of
 from cnnzoo.models.losses import LOSSES, LossChoice
+from cnnzoo.models.model_loss import names_of_outputs
 from cnnzoo.models.optimizers import make_optimizer
 from cnnzoo.toggle import ToggleError
 
@@ -50,7 +52,7 @@ def compile_model(
 
 
 def compile_custom(
-    model: keras.Model, levels: Mapping[str, Any], classes: int | None, owner: str
+    model: keras.Model, levels: Mapping[str, Any], classes: Classes | None, owner: str
 ) -> None:
     """Compile a model that a custom builder returned uncompiled; leave a compiled one as it is.
 
@@ -64,7 +66,7 @@ def compile_custom(
         "sparse_categorical_crossentropy" otherwise. Outputs that end in neither softmax nor
         sigmoid are logits.
     classes
-        Number of classes of the data; None if unknown.
+        Number of classes of the data, of one output or of each; None if unknown.
     owner
         Name of the builder, for errors.
 
@@ -89,6 +91,9 @@ def compile_custom(
             )
         return
     units = _units(model, owner)
+    if isinstance(classes, Mapping):  # the model has one of the outputs
+        names, _ = names_of_outputs(model)
+        classes = classes.get(names[0])
     classes = classes or (2 if units == 1 else units)
     task = "mse" if classes == 1 else "sparse_categorical_crossentropy"
     default = "binary_crossentropy" if units == 1 and classes == 2 else task
@@ -107,7 +112,8 @@ def _units(model: keras.Model, owner: str) -> int:
         raise ToggleError(
             f"`{owner}`: expected a compiled model, because its outputs are "
             f"{'unknown' if outputs is None else 'several'}; got one that is not compiled. Call "
-            "`model.compile` in the builder."
+            "`model.compile` in the builder"
+            + (", with a loss for each output." if outputs is not None else ".")
         )
     return int(outputs[0].shape[-1])
 

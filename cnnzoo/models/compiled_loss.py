@@ -1,5 +1,6 @@
 """The loss choice of a compiled model, and its loss computed from the outputs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +155,29 @@ def loss_of(model: keras.Model) -> CompiledLoss:
     >>> loss.choice.name, loss.classes
     ('mse', 4)
     """
+    outputs = outputs_of_compiled(model)
+    if len(outputs) != 1:
+        raise LabelError(
+            f"`{model.name}`: expected one output, because the labels are those of one; got "
+            f"{len(outputs)}. Give y as a mapping from the names of the outputs to their labels, "
+            "as in {'digit': ids, 'parity': ids}."
+        )
+    loss = model.loss
+    if isinstance(loss, Mapping) and len(loss) == 1:
+        (loss,) = loss.values()
+    elif isinstance(loss, list | tuple) and len(loss) == 1:
+        (loss,) = loss
+    return compiled_loss(model, loss)
+
+
+def outputs_of_compiled(model: keras.Model) -> list[Any]:
+    """Return the outputs of a compiled model as symbolic tensors.
+
+    Raises
+    ------
+    LabelError
+        If the model is not compiled, or its outputs are unknown.
+    """
     if getattr(model, "loss", None) is None:
         raise LabelError(f"`{model.name}` is not compiled; build it with compile=True.")
     outputs = outputs_of(model)
@@ -162,24 +186,42 @@ def loss_of(model: keras.Model) -> CompiledLoss:
             f"`{model.name}` is a subclass of keras.Model with a custom `call`, so its outputs are "
             "unknown; call it on a keras.Input, or build it as keras.Model(inputs, outputs)."
         )
-    if len(outputs) != 1:
-        raise LabelError(
-            f"`{model.name}`: expected a model with one output, whose loss and metrics are "
-            f"compared; got {len(outputs)}. Build and compile keras.Model(inputs, one_output), or "
-            "train this model with its own `fit`."
-        )
-    loss = keras.losses.get(model.loss)
+    return outputs
+
+
+def compiled_loss(model: keras.Model, loss: Any, place: int = 0, output: str = "") -> CompiledLoss:
+    """Return the loss choice of an output of a compiled model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    loss
+        The loss that it was compiled with for the output, as Keras takes it.
+    place
+        Place of the output among the model's outputs.
+    output
+        Name of the output, for errors; empty for a model with one output.
+
+    Raises
+    ------
+    LabelError
+        If the loss is not in `LOSSES`, or does not fit the output.
+    """
+    owner = f"output {output!r} of `{model.name}`" if output else f"`{model.name}`"
+    loss = keras.losses.get(loss)
     function = getattr(getattr(loss, "fn", loss), "__name__", type(loss).__name__)
     choices = {choice.function: choice for choice in LOSSES.values()}
     if function not in choices:
         raise LabelError(
-            f"`loss` of `{model.name}`: expected one of {', '.join(choices)}; got {function}."
+            f"`loss` of {owner}: expected one of {', '.join(choices)}; got {function}."
         )
     choice = choices[function]
-    units = int(outputs[0].shape[-1])
+    units = int((outputs_of(model) or [])[place].shape[-1])
     if choice.labels == "binary" and units != 1:
         raise LabelError(
-            f"`{model.name}`: expected one output unit with the loss {function}; got {units}."
+            f"{owner[0].upper()}{owner[1:]}: expected one output unit with the loss {function}; "
+            f"got {units}."
         )
     if not isinstance(loss, keras.losses.Loss):
         loss = choice.make()
@@ -188,10 +230,11 @@ def loss_of(model: keras.Model) -> CompiledLoss:
         classes=2 if choice.labels == "binary" else units,
         declared=bool(loss.get_config().get("from_logits", False)),
         function=loss,
-        head=head_of(model),
+        head=head_of(model, place),
         is_plain_mean=loss.reduction in MEAN_REDUCTIONS
         and loss.dtype == "float32"
-        and _computes_loss_as_keras(model),
+        and _computes_loss_as_keras(model)
+        and (bool(output) or model._compile_config.config.get("loss_weights") is None),
     )
 
 
@@ -223,15 +266,17 @@ def _tensors(model: keras.Model, several: str, one: str) -> list[Any] | None:
     return list(keras.tree.flatten(getattr(model, one)))
 
 
-def head_of(model: keras.Model) -> str:
+def head_of(model: keras.Model, place: int = 0) -> str:
     """Return the name of the activation that ends a model; empty if something else ends it.
+
+    Of a model with several outputs, `place` is that of the output.
 
     Examples
     --------
     >>> head_of(keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "softmax")]))
     'softmax'
     """
-    layer, place = model, 0
+    layer = model
     while isinstance(layer, keras.Model):
         outputs = getattr(layer, "outputs", None)
         if not outputs:  # a subclass of keras.Model with a custom `call`
@@ -245,40 +290,8 @@ def head_of(model: keras.Model) -> str:
 
 
 def _computes_loss_as_keras(model: keras.Model) -> bool:
-    """Return whether the model uses the loss computation of ``keras.Model``, without weights."""
-    is_inherited = all(
+    """Return whether the model uses the loss computation of ``keras.Model``."""
+    return all(
         getattr(type(model), name) is getattr(keras.Model, name)
         for name in ("compute_loss", "test_step")
     )
-    return is_inherited and model._compile_config.config.get("loss_weights") is None
-
-
-def encode_labels(labels: Any, model: keras.Model) -> NDArray[Any]:
-    """Encode labels in the form that a compiled model trains on, for ``model.fit``.
-
-    Parameters
-    ----------
-    labels
-        Class ids of shape (n,), or numbers for a regression. A loss on one-hot labels also takes
-        shares of shape (n, classes).
-    model
-        A compiled ``keras.Model``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Class ids of shape (n,), or float32 of shape (n, outputs of the model).
-
-    Raises
-    ------
-    LabelError
-        If the labels do not fit the model's loss.
-
-    Examples
-    --------
-    >>> import cnnzoo
-    >>> model = cnnzoo.mlp(classes=3, loss="categorical_crossentropy")
-    >>> encode_labels([0, 2], model).tolist()
-    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    return loss_of(model).encode(labels)

@@ -1,7 +1,7 @@
 """Augmentation of training images: the levels of the toggle ``augment`` as Keras layers."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +87,8 @@ AUGMENTATIONS = {
 }
 
 
-def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
-    """Raise ToggleError if an augmentation does not fit the data or the loss."""
+def check_augmentation(names: str, info: DataInfo, choices: Iterable[LossChoice]) -> None:
+    """Raise ToggleError if an augmentation does not fit the data or the losses."""
     if names == "none":
         return
     if len(info.input_shape) != 3:
@@ -97,7 +97,13 @@ def check_augmentation(names: str, info: DataInfo, choice: LossChoice) -> None:
             f"{info.input_shape}. Pass augment='none'."
         )
     mixing = [name for name in names.split("+") if AUGMENTATIONS[name].mixes_labels]
-    if mixing and choice.labels != "one-hot":
+    if mixing and info.outputs:
+        raise ToggleError(
+            f"`augment` of `Recipe`: {mixing[0]} mixes labels of one output, but `{info.name}` has "
+            f"{len(info.outputs)}. Choose another augmentation."
+        )
+    choice = next((one for one in choices if one.labels != "one-hot"), None)
+    if mixing and choice is not None:
         raise ToggleError(
             f"`augment` of `Recipe`: {mixing[0]} mixes labels, but {choice.name} needs class ids. "
             "Build the model with loss='categorical_crossentropy', which is the same loss for "

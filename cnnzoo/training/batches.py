@@ -1,5 +1,6 @@
 """Streams of training and validation batches, a function of the seed, data and recipe."""
 
+import ctypes
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import Data
-from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, map_of
+from cnnzoo.data.scaling import Pixels, ScaledArray, Scaling, is_mapped, map_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.training.augmentation import Augmenter
-from cnnzoo.training.class_weights import example_weights
 from cnnzoo.training.recipe import Recipe
 
 
@@ -51,7 +51,7 @@ ALIGNMENT = 64
 class BatchReader:
     """Reads batches of examples inside TensorFlow, and normalizes them as `ScaledArray` does.
 
-    The pixels of a private memory map are not copied: batches are read from the file.
+    The pixels of a memory map are not copied: batches are read from the file.
 
     Parameters
     ----------
@@ -67,6 +67,8 @@ class BatchReader:
         # the whole map, because it is aligned and its parts may not be
         stored, first = map_of(x.stored)
         stored = np.ascontiguousarray(stored)
+        if is_mapped(stored):
+            stored = _shareable(stored)
         shared = stored.flags.writeable and stored.ctypes.data % ALIGNMENT == 0
         with tf.device("CPU"):
             self._places = tf.constant(x.places + first)
@@ -89,13 +91,26 @@ class BatchReader:
         return batch
 
 
+def _shareable(mapped: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only map as an array that counts as writable, with the same memory.
+
+    DLPack takes no read-only array (NumPy 2.4). TensorFlow's tensors never change, so nothing
+    writes to the memory. The array keeps the map open.
+    """
+    if mapped.flags.writeable:
+        return mapped
+    buffer = (ctypes.c_byte * mapped.nbytes).from_address(mapped.ctypes.data)
+    buffer.mapped = mapped  # type: ignore[attr-defined]
+    return np.frombuffer(memoryview(buffer), mapped.dtype).reshape(mapped.shape)
+
+
 def batch_stream(
     x: Pixels,
-    y: NDArray[Any],
+    y: Any,
     data: Data,
     recipe: Recipe,
     seed: int,
-    weights: NDArray[Any] | None = None,
+    weights: Callable[[Any], Any] | None = None,
 ) -> tuple[Any, EpochSetter]:
     """Return the stream of training batches: shuffled per epoch, augmented and weighted.
 
@@ -105,11 +120,12 @@ def batch_stream(
     Parameters
     ----------
     x, y
-        Examples and encoded labels.
+        Examples and encoded labels: an array, or a tuple or mapping of one for each output.
     data, recipe, seed
         See `cnnzoo.train`.
     weights
-        Weight of each class in the loss; None for equal weights.
+        Function from the targets of a batch to the weights of its examples in the loss; None for
+        equal weights.
 
     Returns
     -------
@@ -121,7 +137,7 @@ def batch_stream(
     import tensorflow as tf
 
     with tf.device("CPU"):
-        targets = tf.constant(y)
+        targets = tf.nest.map_structure(tf.constant, y)
         epoch = tf.Variable(1)
     read = BatchReader(x)
 
@@ -137,7 +153,7 @@ def batch_stream(
         .flat_map(order)
         .batch(recipe.batch_size)
         .apply(tf.data.experimental.assert_cardinality(steps))
-        .map(lambda index: (read(index), tf.gather(targets, index)))
+        .map(lambda index: (read(index), _gathered(targets, index)))
     )
     start_augmentation: Callable[[], None] = _do_nothing
     if recipe.augment != "none":
@@ -147,9 +163,7 @@ def batch_stream(
     if channels_first():
         batches = batches.map(_channels_first)
     if weights is not None:
-        batches = batches.map(
-            lambda images, labels: (images, labels, example_weights(labels, weights))
-        )
+        batches = batches.map(lambda images, labels: (images, labels, weights(labels)))
     if keras.config.backend() == "tensorflow":
         # elsewhere an abandoned pass would continue beside the next one
         batches = batches.prefetch(1)
@@ -160,7 +174,14 @@ def _do_nothing() -> None:
     pass
 
 
-def validation_stream(x: Pixels, y: NDArray[Any], batch_size: int) -> Any:
+def _gathered(targets: Any, index: Any) -> Any:
+    """Return the rows of every array."""
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda each: tf.gather(each, index), targets)
+
+
+def validation_stream(x: Pixels, y: Any, batch_size: int) -> Any:
     """Return the stream of validation batches, in order and unchanged.
 
     Returns
@@ -171,12 +192,12 @@ def validation_stream(x: Pixels, y: NDArray[Any], batch_size: int) -> Any:
     import tensorflow as tf
 
     with tf.device("CPU"):
-        targets = tf.constant(y)
+        targets = tf.nest.map_structure(tf.constant, y)
     read = BatchReader(x)
     batches = (
         tf.data.Dataset.range(len(x))
         .batch(batch_size)
-        .map(lambda index: (read(index), tf.gather(targets, index)))
+        .map(lambda index: (read(index), _gathered(targets, index)))
     )
     if channels_first():
         batches = batches.map(_channels_first)

@@ -1,18 +1,30 @@
 """Class weights: checks, the weight of each class and of each example in the loss."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnzoo.data import DataInfo
+from cnnzoo.data.targets import Labels
+from cnnzoo.models.model_loss import ModelLoss
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.recipe import Recipe
 
+WeightsOfBatch = Callable[[Any], Any]
 
-def check_class_weight(recipe: Recipe, info: DataInfo, model: str, classes: int) -> None:
+
+def check_class_weight(recipe: Recipe, info: DataInfo, loss: ModelLoss) -> None:
     """Raise ToggleError if the class weights of a recipe do not fit the model's classes."""
     weights: Any = recipe.class_weight
+    model, counts = loss.owner, [each.classes for each in loss.by_output.values()]
+    classes = max(counts)
+    if info.outputs and not isinstance(weights, str):
+        raise ToggleError(
+            f"`class_weight` of `Recipe`: expected 'none' or 'balanced' for `{info.name}`, which "
+            f"has several outputs; got {weights!r}."
+        )
     if weights != "none" and classes == 1:
         raise ToggleError(
             f"`class_weight` of `Recipe`: expected 'none' for a regression such as `{info.name}`; "
@@ -54,6 +66,47 @@ def class_weights(recipe: Recipe, labels: NDArray[Any], classes: int) -> NDArray
         by_id = dict(weights)
         return np.array([by_id.get(label, 1.0) for label in range(classes)])
     return np.array(weights)
+
+
+def weights_of_batch(recipe: Recipe, labels: Labels, loss: ModelLoss) -> WeightsOfBatch | None:
+    """Return the function from the targets of a batch to the weights of its examples.
+
+    Each output with classes has its own weights; those of a regression are 1.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    labels
+        Labels of the training split.
+    loss
+        The losses of the model.
+
+    Returns
+    -------
+    callable or None
+        None if the recipe sets no weights.
+    """
+    if recipe.class_weight == "none":
+        return None
+    by_output: dict[str, Any] = {}
+    for name, own in loss.select(labels).items():
+        classes = loss.by_output[name].classes
+        by_output[name] = class_weights(recipe, own, classes) if classes > 1 else None
+
+    def weights(targets: Any) -> Any:
+        own = {
+            name: ones(each) if by_output[name] is None else example_weights(each, by_output[name])
+            for name, each in loss.by_name(targets).items()
+        }
+        return loss.structured(own)
+
+    def ones(targets: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.ones(tf.shape(targets)[:1])
+
+    return weights
 
 
 def example_weights(targets: Any, weights: NDArray[Any]) -> Any:

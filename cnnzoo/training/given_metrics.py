@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnzoo.data import DataInfo
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.custom_metrics import import_metric
 from cnnzoo.training.metric_names import name_of, parts_of, snake_case
-from cnnzoo.training.metric_texts import ERRORS_OF_KERAS, kind_of_metric
+from cnnzoo.training.metric_texts import ERRORS_OF_KERAS, kind_of_metric, metrics_of_output
 from cnnzoo.training.predictions import Predictions, check_prediction_metric, rank_auc
 
 Array = NDArray[Any]
@@ -93,6 +94,27 @@ def check_requested(
             raise ToggleError(
                 f"`metrics`: expected one number, or one per example, from {text}; got another "
                 "shape or type. A metric of Keras with `average` needs 'macro' or 'weighted'."
+            )
+
+
+def check_on_data(texts: Sequence[str], info: DataInfo) -> None:
+    """Check that requested metrics can be measured on data of one output or of several.
+
+    Raises
+    ------
+    ToggleError
+        As of `check_requested`, or if a metric names no output of data that have several.
+    """
+    for output in info.every_output:
+        own = metrics_of_output(texts, output.name)
+        name = f"{output.name} of {info.name}" if output.name else info.name
+        check_requested(own, output.classes, output.class_names, name)
+    for text in texts if info.outputs else ():
+        if not any(metrics_of_output([text], name) for name in info.output_names):
+            raise ToggleError(
+                f"`metrics`: expected the name of an output and a metric of the predictions, as in "
+                f"{info.output_names[0]}_macro_recall, or one of Keras by its function's name, "
+                f"because {info.name} has the outputs {', '.join(info.output_names)}; got {text}."
             )
 
 

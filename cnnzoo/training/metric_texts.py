@@ -1,9 +1,11 @@
 """The texts of requested metrics: read from what a user gives, and checked, without Keras."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from cnnzoo.data.dataset import OutputInfo, Task
+from cnnzoo.data.targets import NAME
 from cnnzoo.toggle import ToggleError, did_you_mean
 from cnnzoo.training.metric_names import (
     BY_CLASS,
@@ -20,13 +22,16 @@ from cnnzoo.training.metric_names import (
     snake_case,
 )
 
-STANDARD = {
+STANDARD: dict[Task, tuple[str, ...]] = {
     "classification": ("loss", "accuracy", "macro_f1", MINORITY, "nll", *WITHOUT_SPLIT),
     "regression": ("loss", "mae", "rmse", *WITHOUT_SPLIT),
 }
 """Metrics of ``cnnzoo.train`` that need not be requested, and those of the doctor, by task."""
 
 STANDARD_NAMES = tuple(dict.fromkeys(name for names in STANDARD.values() for name in names))
+
+OF_OUTPUT = tuple(name for name in STANDARD_NAMES if name not in WITHOUT_SPLIT)
+"""Standard metrics that each of several outputs has, according to its task."""
 
 MEANS = tuple(
     f"{kind}_{name}"
@@ -106,6 +111,112 @@ def kind_of_metric(text: str) -> Kind | None:
     return None
 
 
+def output_and_metric(text: str) -> tuple[str, str]:
+    """Split the text of a metric into the name of an output and the metric of this output.
+
+    Without the name of an output, it is empty. The shortest name that leaves a metric is taken.
+
+    Examples
+    --------
+    >>> output_and_metric("digit_macro_f1"), output_and_metric("val_digit_recall[3]")
+    (('digit', 'macro_f1'), ('digit', 'val_recall[3]'))
+    >>> output_and_metric("val_macro_f1"), output_and_metric("balanced_bleu")
+    (('', 'val_macro_f1'), ('', 'balanced_bleu'))
+    """
+    if kind_of_metric(text) is not None:
+        return "", text
+    split = next((name for name in SPLIT_OF if text.startswith(name)), "")
+    words = text.removeprefix(split).split("_")
+    for count in range(1, len(words)):
+        name, metric = "_".join(words[:count]), "_".join(words[count:])
+        if NAME.fullmatch(name) and metrics_of_output([f"{name}_{metric}"], name):
+            return name, f"{split}{metric}"
+    return "", text
+
+
+def metrics_of_output(texts: Iterable[str], output: str) -> list[str]:
+    """Return the metrics of an output among texts without splits; all if it has no name.
+
+    Examples
+    --------
+    >>> metrics_of_output(["digit_recall[3]", "parity_brier", "digit_gap"], "digit")
+    ['recall[3]']
+    """
+    if not output:
+        return [*texts]
+    begin = f"{output}_"
+    own = (text.removeprefix(begin) for text in texts if text.startswith(begin))
+    return [text for text in own if _may_be_of_output(text)]
+
+
+def _may_be_of_output(text: str) -> bool:
+    kind = kind_of_metric(text)
+    split, path, _, _ = parts_of(text)
+    if split or path in WITHOUT_SPLIT:
+        return False
+    return kind in ("standard", "predictions") or (kind == "keras" and snake_case(path) == path)
+
+
+def standard_of(outputs: Iterable[OutputInfo]) -> tuple[str, ...]:
+    """Return the metrics that need not be requested for data with several outputs.
+
+    Examples
+    --------
+    >>> from cnnzoo.data.dataset import OutputInfo
+    >>> standard_of([OutputInfo("angle", "regression", 1, ())])
+    ('loss', 'angle_loss', 'angle_mae', 'angle_rmse', 'loss_gap', 'gradient_ratio', 'dead_units')
+    """
+    of_outputs = (
+        f"{output.name}_{metric}"
+        for output in outputs
+        for metric in STANDARD[output.task]
+        if metric in OF_OUTPUT
+    )
+    return ("loss", *of_outputs, *(name for name in WITHOUT_SPLIT if name != "gap"))
+
+
+def of_every_output(texts: Iterable[str], outputs: Sequence[OutputInfo]) -> tuple[str, ...]:
+    """Return texts in which a standard metric of one output stands for that of every output.
+
+    Parameters
+    ----------
+    texts
+        Texts of metrics.
+    outputs
+        Descriptions of the outputs; the texts are unchanged if there are none.
+
+    Raises
+    ------
+    ToggleError
+        If no output has the metric.
+
+    Examples
+    --------
+    >>> from cnnzoo.data.dataset import OutputInfo
+    >>> outputs = [OutputInfo(name, "classification", 2, ("a", "b")) for name in ("one", "two")]
+    >>> of_every_output(["loss", "val_accuracy", "one_nll"], outputs)
+    ('loss', 'validation_one_accuracy', 'validation_two_accuracy', 'one_nll')
+    """
+    if not outputs:
+        return tuple(texts)
+    standard = standard_of(outputs)
+    result: dict[str, None] = {}
+    for text in texts:
+        split, path, _, _ = parts_of(text)
+        if kind_of_metric(text) != "standard" or path in standard:
+            result[text] = None
+            continue
+        own = [f"{output.name}_{path}" for output in outputs]
+        having = [f"{split}{name}" for name in own if name in standard]
+        if not having:
+            raise ToggleError(
+                f"`metrics`: expected any of {', '.join(standard)}, because the data has the "
+                f"outputs {', '.join(output.name for output in outputs)}; got {text}."
+            )
+        result |= dict.fromkeys(having)
+    return tuple(result)
+
+
 def requested(texts: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics that are measured only because they are named, without their splits.
 
@@ -117,7 +228,7 @@ def requested(texts: Sequence[str]) -> tuple[str, ...]:
     plain = {
         text if ":" in text.partition("[")[0] else _without_split(text)
         for text in texts
-        if kind_of_metric(text) not in ("standard", None)
+        if kind_of_metric(output_and_metric(text)[1]) not in ("standard", None)
     }
     return tuple(sorted(plain))
 
@@ -137,12 +248,12 @@ def is_requested(given: Any) -> bool:
     if not isinstance(given, str):
         return callable(given)
     try:
-        return kind_of_metric(given) not in ("standard", None)
+        return kind_of_metric(output_and_metric(given)[1]) not in ("standard", None)
     except ValueError:
         return False
 
 
-def read_metrics(given: Any) -> tuple[str, ...]:
+def read_metrics(given: Any, outputs: Collection[str] | None = ()) -> tuple[str, ...]:
     """Return the texts of the metrics that a user gives, each once.
 
     Parameters
@@ -150,6 +261,9 @@ def read_metrics(given: Any) -> tuple[str, ...]:
     given
         One metric or several: names or texts; functions ``f(y_true, y_pred)``; metrics of Keras,
         classes or instances; or pairs of one of these and the better direction, "min" or "max".
+    outputs
+        Names of the outputs of the data, which may stand before the names of metrics; empty for
+        one output, None if they are unknown.
 
     Raises
     ------
@@ -168,8 +282,8 @@ def read_metrics(given: Any) -> tuple[str, ...]:
     declared = {name_of(text): text for text in texts if kind_of_metric(text)}
     read: dict[str, str] = {}
     for text in texts:
-        if kind_of_metric(text) is None:
-            text = _name_on_split(text, declared)
+        if kind_of_metric(text) is None and not _is_of_output(text, outputs):
+            text = _name_on_split(text, declared, outputs or ())
         name = name_of(text)
         if read.setdefault(name, text) != text:
             raise ToggleError(
@@ -179,17 +293,30 @@ def read_metrics(given: Any) -> tuple[str, ...]:
     return tuple(read.values())
 
 
-def _name_on_split(text: str, declared: Mapping[str, str]) -> str:
+def _is_of_output(text: str, outputs: Collection[str] | None) -> bool:
+    plain = _without_split(text)
+    if outputs is None:
+        return bool(output_and_metric(plain)[0])
+    return any(name and metrics_of_output([plain], name) for name in outputs)
+
+
+def _name_on_split(text: str, declared: Mapping[str, str], outputs: Iterable[str]) -> str:
     """Return the text of a declared metric's name on a split, such as "val_share"."""
     plain = _without_split(text)
     for name in declared:
         if plain != text and plain in (name, name.rpartition("[")[0]):
             return f"{parts_of(text).split}{name}".removeprefix(TEST)
-    raise unknown_metric(text, declared)
+    of_outputs = [f"{name}_{metric}" for name in outputs for metric in OF_OUTPUT if name]
+    raise unknown_metric(text, declared, of_outputs)
 
 
-def read_requested(given: Any) -> tuple[str, ...]:
+def read_requested(given: Any, outputs: Collection[str] | None = ()) -> tuple[str, ...]:
     """Return the texts of the requested metrics among those that a user gives for one training.
+
+    Parameters
+    ----------
+    given, outputs
+        See `read_metrics`.
 
     Raises
     ------
@@ -201,17 +328,19 @@ def read_requested(given: Any) -> tuple[str, ...]:
     >>> read_requested(["loss", "brier"])
     ('brier',)
     """
-    texts = read_metrics(given)
+    texts = read_metrics(given, outputs)
     for name in ON_REQUEST:
         if name in texts:
             raise ToggleError(f"`metrics`: {name} is measured in studies only; leave it out here.")
     return requested(texts)
 
 
-def unknown_metric(text: object, declared: Iterable[str] = ()) -> ToggleError:
+def unknown_metric(
+    text: object, declared: Iterable[str] = (), of_outputs: Iterable[str] = ()
+) -> ToggleError:
     """Return the error for a name that is no metric."""
     names = _names(declared)
-    near = did_you_mean(str(text), [*names, *OF_KERAS])
+    near = did_you_mean(str(text), [*names, *of_outputs, *OF_KERAS])
     return ToggleError(f"`metrics`: there is no metric `{text}`{near} Known: {_listed(names)}.")
 
 

@@ -82,7 +82,8 @@ def _tracker_of(model: keras.Model) -> keras.metrics.Metric:
         penalties = [ops.sum(ops.cast(penalty, loss.dtype)) for penalty in model.losses]
         if penalties:
             without = ops.stop_gradient(loss * replicas - sum(penalties))
-            tracker.update_state(without, sample_weight=ops.shape(y_pred)[0])
+            examples = ops.shape(keras.tree.flatten(y_pred)[0])[0]
+            tracker.update_state(without, sample_weight=examples)
         return loss
 
     model.compute_loss = compute_loss

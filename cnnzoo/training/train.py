@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 
 from cnnzoo.builders import builder_for
 from cnnzoo.data import Data, DataError
+from cnnzoo.data.dataset import OutputInfo
 from cnnzoo.data.source import SPLITS
 from cnnzoo.kinds import AXES, may_be_grey
-from cnnzoo.models.compiled_loss import CompiledLoss, inputs_of, loss_of, outputs_of
+from cnnzoo.models.compiled_loss import inputs_of, outputs_of
 from cnnzoo.models.image_format import channels_first
 from cnnzoo.models.initialization import complete
 from cnnzoo.models.losses import LabelError
+from cnnzoo.models.model_loss import ModelLoss, losses_of
 from cnnzoo.own_fit import OwnFit
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.augmentation import check_augmentation
 from cnnzoo.training.batches import batch_stream, validation_stream
 from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbacks
-from cnnzoo.training.class_weights import check_class_weight, class_weights
-from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each, minority_classes
-from cnnzoo.training.given_metrics import check_requested
+from cnnzoo.training.class_weights import check_class_weight, weights_of_batch
+from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each, minority_of
+from cnnzoo.training.given_metrics import check_on_data
 from cnnzoo.training.metric_texts import read_requested
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
@@ -149,8 +151,8 @@ def train(
     is_built = isinstance(model, keras.Model)
     builder = None if is_built else builder_for(model, toggles, "train")
     _check_types(data, recipe)
-    texts = read_requested(metrics)
-    check_requested(texts, data.info.classes, data.info.class_names, data.info.name)
+    texts = read_requested(metrics, data.info.output_names)
+    check_on_data(texts, data.info)
     own_fit = None
     if builder is not None:
         own_fit = builder.fitter(toggles)
@@ -218,7 +220,7 @@ def train_built(
     measured: dict[str, float] = {}
     outcomes: dict[str, NDArray[Any]] = {}
     notes: dict[str, str] = {}
-    minority = minority_classes(data.train.y, data.info.classes)
+    minority = minority_of(data)
     for name in SPLITS:
         split = getattr(data, name)
         if len(split.x):
@@ -228,7 +230,7 @@ def train_built(
                 outcomes=name == "test",
                 minority=minority,
                 metrics=metrics,
-                class_names=data.info.class_names,
+                class_names=data.info.names_by_output,
             )
             outcomes = evaluation.outcomes
             notes |= {each: f"{name}: {note}" for each, note in evaluation.notes.items()}
@@ -328,7 +330,7 @@ def fit(
     if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
         model.train_function = model.test_function = None  # trace them again
-    weights = class_weights(recipe, labels, loss.classes)
+    weights = weights_of_batch(recipe, labels, loss)
     batches, setter = batch_stream(x, targets, data, recipe, seed, weights)
     try:
         result = model.fit(
@@ -421,7 +423,7 @@ def _check_types(data: object, recipe: object) -> None:
 
 def check_fit(
     model: keras.Model, data: Data, recipe: Recipe, own_fit: OwnFit | None = None
-) -> CompiledLoss:
+) -> ModelLoss:
     """Check that a model, data and a recipe fit together.
 
     Parameters
@@ -431,24 +433,19 @@ def check_fit(
 
     Returns
     -------
-    CompiledLoss
-        The loss choice of the model.
+    ModelLoss
+        The losses of the model.
 
     Raises
     ------
     ToggleError, LabelError
         If they do not; the message gives the remedy.
     """
-    loss = loss_of(model)
+    loss = losses_of(model, named=bool(data.info.outputs))
     _check_input_shape(model, data)
-    classes = data.info.classes
-    if (loss.classes == 1) != (classes == 1) or loss.classes < classes:
-        task = "is a regression" if classes == 1 else f"has {classes} classes"
-        remedy = "classes=1 and loss='mse'" if classes == 1 else f"classes={classes}"
-        raise LabelError(
-            f"`{model.name}` has classes={loss.classes} with {loss.choice.name}; "
-            f"`{data.info.name}` {task}. Build it with {remedy}."
-        )
+    outputs = {output.name: output for output in data.info.every_output}
+    for name, own in loss.select(outputs).items():
+        _check_classes(loss, name, own, data.info.name)
     _check_keras_traps(model, loss)
     if own_fit is not None:
         own_fit.check(recipe)
@@ -459,8 +456,9 @@ def check_fit(
             f"optimizer of `{model.name}` has its own schedule. Compile the model with a number, "
             "or pass schedule='constant'."
         )
-    check_augmentation(recipe.augment, data.info, loss.choice)
-    check_class_weight(recipe, data.info, model.name, loss.classes)
+    choices = [each.choice for each in loss.by_output.values()]
+    check_augmentation(recipe.augment, data.info, choices)
+    check_class_weight(recipe, data.info, loss)
     needs_validation = {
         "schedule": recipe.schedule == "reduce-on-plateau",
         "early_stopping": recipe.early_stopping > 0,
@@ -472,6 +470,20 @@ def check_fit(
                 f"`{data.info.name}` has no validation split. Load it with validation=0.1."
             )
     return loss
+
+
+def _check_classes(loss: ModelLoss, name: str, output: OutputInfo, data: str) -> None:
+    own, classes = loss.by_output[name], output.classes
+    if (own.classes == 1) == (classes == 1) and own.classes >= classes:
+        return
+    task = "is a regression" if classes == 1 else f"has {classes} classes"
+    remedy = "classes=1 and loss='mse'" if classes == 1 else f"classes={classes}"
+    where = f"output {name!r} of `{loss.owner}`" if name else f"`{loss.owner}`"
+    of_data = f"{name!r} of `{data}`" if name else f"`{data}`"
+    raise LabelError(
+        f"{where[0].upper()}{where[1:]} has classes={own.classes} with {own.choice.name}; "
+        f"{of_data} {task}. Build it with {remedy}."
+    )
 
 
 def _check_input_shape(model: keras.Model, data: Data) -> None:
@@ -505,10 +517,11 @@ def _fits(expected: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
     )
 
 
-def _check_keras_traps(model: Any, loss: CompiledLoss) -> None:
+def _check_keras_traps(model: Any, loss: ModelLoss) -> None:
     """Refuse what Keras 3.15.1 accepts and does not do; see docs/traps.md."""
-    outputs = outputs_of(model) or []
-    if loss.head == "softmax" and outputs[0].shape[-1] == 1:
+    units = [output.shape[-1] for output in outputs_of(model) or []]
+    heads = [each.head for each in loss.by_output.values()]
+    if ("softmax", 1) in zip(heads, units, strict=False):
         raise LabelError(
             f"`{model.name}`: expected sigmoid at the end of one unit; got softmax, which is 1 "
             "whatever the input. Give sigmoid, or a unit for each class."

@@ -170,7 +170,9 @@ class ZooHyperModel(keras_tuner.HyperModel):
                 f"of examples of `{info.name}`; got {shape}. Leave it out."
             )
         if isinstance(classes, int) and (
-            (classes == 1) != (info.classes == 1) or classes < info.classes
+            not isinstance(info.classes, int)
+            or (classes == 1) != (info.classes == 1)
+            or classes < info.classes
         ):
             raise ToggleError(
                 f"`classes` of `{self.space.owner}`: expected {info.classes}, the classes of "

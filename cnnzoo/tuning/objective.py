@@ -2,27 +2,41 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
-from cnnzoo.data.dataset import Task
+from cnnzoo.data.dataset import SEVERAL, OutputInfo, Task
 from cnnzoo.toggle import ToggleError, did_you_mean
-from cnnzoo.training.metric_names import ALIASES, Direction, better_direction, name_of
-from cnnzoo.training.metric_texts import is_requested, read_metrics, requested
+from cnnzoo.training.metric_names import (
+    ALIASES,
+    WITHOUT_SPLIT,
+    Direction,
+    better_direction,
+    name_of,
+)
+from cnnzoo.training.metric_texts import is_requested, read_metrics, requested, standard_of
 from cnnzoo.tuning.records import Objective
 
-OBJECTIVES: dict[Task, tuple[str, ...]] = {
+Goal = Task | Literal["several outputs"]
+
+OBJECTIVES: dict[Goal, tuple[str, ...]] = {
     "classification": ("val_loss", "val_accuracy", "val_macro_f1", "val_nll"),
     "regression": ("val_loss", "val_mae", "val_rmse"),
 }
-"""Metrics of `cnnzoo.evaluate` on the validation data."""
+"""Metrics of `cnnzoo.evaluate` on the validation data, for one output."""
 
 
-USUAL: dict[Task, str] = {"classification": "val_accuracy", "regression": "val_rmse"}
-"""Default objectives: metrics that all losses share."""
+USUAL: dict[Goal, str] = {
+    "classification": "val_accuracy",
+    "regression": "val_rmse",
+    SEVERAL: "val_loss",
+}
+"""Default objectives: metrics that all losses share, and the total loss of several outputs."""
 
 
-def requested_objective(given: Any) -> tuple[Any, tuple[str, ...]]:
+def requested_objective(
+    given: Any, outputs: Collection[str] | None = ()
+) -> tuple[Any, tuple[str, ...]]:
     """Return an objective as a name and a direction, and the text of the metric that it requests.
 
     Parameters
@@ -31,6 +45,8 @@ def requested_objective(given: Any) -> tuple[Any, tuple[str, ...]]:
         A metric as in `cnnzoo.train`, by its text with or without "val_" before it, or a pair of
         it and the direction; or an objective as in `read_objective`, which is returned unchanged
         and requests nothing.
+    outputs
+        Names of the outputs of the data, see `cnnzoo.training.metric_texts.read_metrics`.
 
     Examples
     --------
@@ -46,13 +62,17 @@ def requested_objective(given: Any) -> tuple[Any, tuple[str, ...]]:
         return given, ()
     if direction is not None:
         _check_direction(metric, direction)
-    (text,) = requested(read_metrics([given]))
+    (text,) = requested(read_metrics([given], outputs))
     name = name_of(text)
     return (f"val_{name}", better_direction(name)), (text,)
 
 
 def choose_objective(
-    given: Any, proposer: Any, task: Task, metrics: Sequence[str] = ()
+    given: Any,
+    proposer: Any,
+    task: Goal,
+    metrics: Sequence[str] = (),
+    outputs: Sequence[OutputInfo] = (),
 ) -> Objective:
     """Return the given objective, that of the tuner, or the default.
 
@@ -66,6 +86,8 @@ def choose_objective(
         Task of the data.
     metrics
         Texts of the requested metrics.
+    outputs
+        Descriptions of the outputs of the data, if there are several.
 
     Raises
     ------
@@ -80,9 +102,9 @@ def choose_objective(
     if (
         proposer is None or proposer.name == "default_objective"
     ):  # KerasTuner's name for no objective
-        return read_objective(USUAL[task] if given is None else given, task, metrics)
-    own = read_objective(proposer, task, metrics)
-    asked = own if given is None else read_objective(given, task, metrics)
+        return read_objective(USUAL[task] if given is None else given, task, metrics, outputs)
+    own = read_objective(proposer, task, metrics, outputs)
+    asked = own if given is None else read_objective(given, task, metrics, outputs)
     if asked != own:
         raise ToggleError(
             f"`objective`: expected {own.name} ({own.direction}), the objective of `tuner`; got "
@@ -91,7 +113,9 @@ def choose_objective(
     return own
 
 
-def read_objective(given: Any, task: Task, metrics: Sequence[str] = ()) -> Objective:
+def read_objective(
+    given: Any, task: Goal, metrics: Sequence[str] = (), outputs: Sequence[OutputInfo] = ()
+) -> Objective:
     """Validate an objective.
 
     Parameters
@@ -100,8 +124,8 @@ def read_objective(given: Any, task: Task, metrics: Sequence[str] = ()) -> Objec
         A name, a pair of name and direction ("min" or "max"), or a ``keras_tuner.Objective``.
     task
         Task of the data.
-    metrics
-        Texts of the requested metrics.
+    metrics, outputs
+        See `choose_objective`.
 
     Raises
     ------
@@ -113,7 +137,10 @@ def read_objective(given: Any, task: Task, metrics: Sequence[str] = ()) -> Objec
     >>> read_objective("val_macro_f1", "classification")
     Objective(name='val_macro_f1', direction='max')
     """
-    known = (*OBJECTIVES[task], *(f"val_{name_of(text)}" for text in metrics))
+    standard = OBJECTIVES.get(task) or tuple(
+        f"val_{name}" for name in standard_of(outputs) if name not in WITHOUT_SPLIT
+    )
+    known = (*standard, *(f"val_{name_of(text)}" for text in metrics))
     name: Any = given
     direction: Any = None
     if isinstance(given, tuple | list) and len(given) == 2:
@@ -122,7 +149,8 @@ def read_objective(given: Any, task: Task, metrics: Sequence[str] = ()) -> Objec
         name, direction = given.name, given.direction
     if name not in known:
         raise ToggleError(
-            f"`objective`: expected one of {', '.join(known)} for a {task}; got {name!r}"
+            f"`objective`: expected one of {', '.join(known)} for "
+            f"{task if task == SEVERAL else f'a {task}'}; got {name!r}"
             f"{_nearest(str(name), known)}"
         )
     direction = better_direction(name) if direction is None else direction

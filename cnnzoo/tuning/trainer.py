@@ -217,7 +217,7 @@ class Trainer:
             model,
             *data.validation,
             metrics=self.metrics,
-            class_names=data.info.class_names,
+            class_names=data.info.names_by_output,
         )
         validation = evaluation.metrics
         metrics = {**last, **{f"val_{name}": value for name, value in validation.items()}}

@@ -145,11 +145,12 @@ def tune(
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
     if workers > 1:
         preload(PRELOADED)  # while this process imports Keras too
-    from cnnzoo.data.load import open_data
+    from cnnzoo.data.given import outputs_of
+    from cnnzoo.data.load import open_once
     from cnnzoo.data.sources import full_spec
     from cnnzoo.runtime.determinism import fix_arithmetic
     from cnnzoo.runtime.isolation import isolated
-    from cnnzoo.training.given_metrics import check_requested
+    from cnnzoo.training.given_metrics import check_on_data
     from cnnzoo.tuning.kerastuner_private import make_resumable
     from cnnzoo.tuning.manifest import begin, check_directory, describe, locked, versions_of
     from cnnzoo.tuning.objective import choose_objective, requested_objective
@@ -160,24 +161,26 @@ def tune(
     hypermodel = _hypermodel(model, search, recipe, fixed)
     where = Path("searches") / hypermodel.space.owner if directory is None else directory
     place = check_directory(where)
-    objective, further = requested_objective(objective)
-    texts = requested((*read_requested(metrics), *further))
+    source = full_spec(data)
+    if not isinstance(source, str):
+        source = open_once(source, hypermodel.space.held)  # it may be a generator
+    described = outputs_of(source)
+    outputs = None if described is None else [output.name for output in described]
+    objective, further = requested_objective(objective, outputs)
+    texts = requested((*read_requested(metrics, outputs), *further))
     if workers > 1:
         _check_shippable(hypermodel)
         _check_importable_metrics(texts, workers)
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
-    source = full_spec(data)
-    if not isinstance(source, str):
-        source = open_data(source)  # once: it may be a generator
     trainer = Trainer(hypermodel, source, "", texts)
     loaded = _load_data(trainer, source, seed)
     info = loaded.info
-    check_requested(texts, info.classes, info.class_names, info.name)
+    check_on_data(texts, info)
     with isolated() as changed_state:
         hypermodel.check(loaded, seed)
-    goal = choose_objective(objective, _objective_of(tuner), info.task, texts)
+    goal = choose_objective(objective, _objective_of(tuner), info.task, texts, info.outputs)
     trainer.objective = goal.name
     plan = Plan(
         model=hypermodel.model,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnzoo.model_paths import BuilderError, import_builder
 from cnnzoo.objects import ObjectError, object_of, text_of
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -52,3 +53,24 @@ def test_other_texts_stay_as_they_are(text):
 def test_missing_object_of_a_module():
     with pytest.raises(ObjectError, match=r"^'keras.layers:Relu' cannot be imported.$"):
         object_of("keras.layers:Relu")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
+        ("exit(3)", "SystemExit: 3"),
+    ],
+)
+def test_failing_module_is_named_with_its_reason(tmp_path, monkeypatch, line, reason):
+    (tmp_path / "failing_module.py").write_text(f"import sys\nfrom sys import exit\n{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ObjectError) as caught:
+        object_of("failing_module:act")
+    assert str(caught.value) == f"'failing_module:act' cannot be imported: {reason}"
+    with pytest.raises(BuilderError) as refused:
+        import_builder("failing_module:act")
+    assert str(refused.value) == (
+        f"`model`: cannot import 'failing_module:act' ({reason}). Expected "
+        "'package.module:function'."
+    )

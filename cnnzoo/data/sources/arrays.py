@@ -19,6 +19,7 @@ from cnnzoo.data.source import (
     split_of,
 )
 from cnnzoo.data.sources.streams import Paired, is_stream, read_stream
+from cnnzoo.data.targets import Targets
 from cnnzoo.kinds import AXES, Kind
 from cnnzoo.toggle import did_you_mean, listed
 
@@ -80,6 +81,8 @@ def _source(given: Mapping[str, object], words: Mapping[str, str], reading: Read
                 f"{listed(content.class_names)}."
             )
     digest = hashlib.sha256(repr(names).encode())
+    if isinstance(streamed["train"].y, Targets):
+        digest.update(repr(streamed["train"].y.names).encode())
     for part, content in sorted(streamed.items()):
         digest.update(part.encode() + b"".join(content.digests))
     sizes = {size for content in streamed.values() for size in content.sizes}
@@ -99,7 +102,11 @@ def _is_two_pairs(spec: object) -> bool:
         isinstance(spec, tuple)
         and len(spec) == 2
         and all(isinstance(pair, tuple) and len(pair) == 2 for pair in spec)
-        and all(isinstance(v, list) or getattr(v, "ndim", 0) > 0 for pair in spec for v in pair)
+        and all(
+            isinstance(values, list | Mapping) or getattr(values, "ndim", 0) > 0
+            for pair in spec
+            for values in pair
+        )
     )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
-from cnnzoo.data.labels import is_one_hot
+from cnnzoo.data.labels import are_outputs, is_one_hot
 from cnnzoo.data.resizing import Resize, refuse_sizes
+from cnnzoo.data.targets import Labels, labels_of
 from cnnzoo.toggle import listed
 
 LIMIT = 2**29
@@ -38,7 +39,7 @@ class Streamed:
     Parameters
     ----------
     x, y
-        Images and labels.
+        Images and labels, of one output or several.
     class_names
         Names of the class ids, if the stream has them.
     digests
@@ -48,7 +49,7 @@ class Streamed:
     """
 
     x: Array
-    y: Array
+    y: Labels
     class_names: tuple[str, ...]
     digests: tuple[bytes, ...]
     sizes: Mapping[tuple[int, int], int]
@@ -65,6 +66,8 @@ class Paired:
         return len(self.x)
 
     def __getitem__(self, place: int) -> tuple[Any, Any]:
+        if isinstance(self.y, Mapping):
+            return self.x[place], {name: labels[place] for name, labels in self.y.items()}
         return self.x[place], self.y[place]
 
 
@@ -107,41 +110,49 @@ def read_stream(stream: Any, what: str, name: str, resize: Resize | None) -> Str
         are of several sizes and are not to be resized.
     """
     images: list[Array] = []
-    labels: list[Array] = []
+    labels: list[dict[str, Array]] = []
     digests: list[bytes] = []
     sizes: Counter[tuple[int, int]] = Counter()
     end = _End(what, unknown=_length(stream, what) is None)
     batched: bool | None = None
     for number, element in enumerate(_elements(stream, what)):
-        x, y = _pair(element, what, number)
-        if batched is None:
-            batched = _is_batched(stream, x, y, what)
-        if not batched:
-            x, y = x[None], y[None]
-        if not x.ndim or not y.ndim or len(x) != len(y):
+        x, targets = _pair(element, what, number)
+        if labels and targets.keys() != labels[0].keys():
             raise DataError(
-                f"{what}: expected one label for each x of a batch; got x of shape {x.shape} and "
-                f"y of shape {y.shape} in batch {number}."
+                f"{what}: expected the outputs {listed(labels[0])} in each element; got "
+                f"{listed(targets)} in element {number}."
             )
-        new = [_digest(*example) for example in zip(x, y, strict=True)]
+        targets = {name: targets[name] for name in (labels[0] if labels else targets)}
+        if batched is None:
+            batched = all(_is_batched(stream, x, y, name, what) for name, y in targets.items())
+        if not batched:
+            x, targets = x[None], {name: y[None] for name, y in targets.items()}
+        for y in targets.values():
+            if not x.ndim or not y.ndim or len(x) != len(y):
+                raise DataError(
+                    f"{what}: expected one label for each x of a batch; got x of shape {x.shape} "
+                    f"and y of shape {y.shape} in batch {number}."
+                )
+        new = [_digest(*example) for example in zip(x, *targets.values(), strict=True)]
         end.expect(new, x.nbytes)
         digests += new
         if x.ndim == 4:
             sizes[x.shape[1], x.shape[2]] += len(x)
             x = resize(_plain(x)) if resize is not None else x
         images.append(np.array(x))  # a stream may use its memory again
-        labels.append(y)
+        labels.append(targets)
     if not images:
         raise DataError(
             f"{what}: expected examples; got an empty stream. A generator can be read only once."
         )
     if len(sizes) > 1 and resize is None:
-        raise refuse_sizes(name, sizes)
-    x, y = _joined(images, f"x of {what}"), _joined(labels, f"y of {what}")
+        raise refuse_sizes(name, sizes, fields="`baseline`")
+    x = _joined(images, f"x of {what}")
+    arrays = {name: _joined([each[name] for each in labels], f"y of {what}") for name in labels[0]}
     order = sorted(range(len(digests)), key=digests.__getitem__)
     return Streamed(
         x[order],
-        y[order],
+        labels_of(arrays)[order],
         tuple(getattr(stream, "class_names", None) or ()),
         tuple(digests[place] for place in order),
         sizes,
@@ -225,7 +236,8 @@ def _elements(stream: Any, what: str) -> Iterator[Any]:
         ) from error
 
 
-def _pair(element: Any, what: str, number: int) -> tuple[Array, Array]:
+def _pair(element: Any, what: str, number: int) -> tuple[Array, dict[str, Array]]:
+    """Return x of an element, and its labels by output; those of a single one under ""."""
     if isinstance(element, Mapping) and set(KEYS) <= element.keys():
         element = tuple(element[key] for key in KEYS)
     if not isinstance(element, tuple | list) or len(element) != 2:
@@ -238,8 +250,16 @@ def _pair(element: Any, what: str, number: int) -> tuple[Array, Array]:
             f"{what}: expected elements (x, y), or mappings with {listed(KEYS)}; got {got}. Give "
             "pairs, without weights: dataset.map(lambda ...: (x, y))."
         )
+    x, y = element
+    several = isinstance(y, Mapping) and len(y) > 0
+    if not several and are_outputs(y, len(x) if hasattr(x, "__len__") else 0):
+        raise DataError(
+            f"{what}: expected y as a mapping from the names of the outputs to their labels; got "
+            f"{len(y)} arrays without names. Give dataset.map(lambda x, y: (x, {{'digit': y[0], "
+            "'parity': y[1]}))."
+        )
     arrays = []
-    for values, axis in zip(element, "xy", strict=True):
+    for values, axis in [(x, "x"), *((each, "y") for each in (y.values() if several else [y]))]:
         try:
             array = np.asarray(values)
             # TensorFlow gives texts as objects
@@ -249,13 +269,15 @@ def _pair(element: Any, what: str, number: int) -> tuple[Array, Array]:
             raise DataError(
                 f"{what}: {axis} of element {number} cannot be made into an array: {text}"
             ) from error
-    return arrays[0], arrays[1]
+    return arrays[0], dict(zip(map(str, y) if several else [""], arrays[1:], strict=True))
 
 
-def _is_batched(stream: Any, x: Array, y: Array, what: str) -> bool:
-    """Return whether the elements are batches, by the first one."""
+def _is_batched(stream: Any, x: Array, y: Array, output: str, what: str) -> bool:
+    """Return whether the elements are batches, by the labels of an output in the first one."""
     spec = getattr(stream, "element_spec", None)
     label = spec[1] if isinstance(spec, tuple) and len(spec) == 2 else None
+    if isinstance(label, Mapping):
+        label = label.get(output)
     sides = tuple(getattr(label, "shape", None) or ())  # of batches of any size: (None, ...)
     if sides and sides[0] is None:
         return True
@@ -277,10 +299,10 @@ def _is_batched(stream: Any, x: Array, y: Array, what: str) -> bool:
     return True
 
 
-def _digest(x: Array, y: Array) -> bytes:
+def _digest(x: Array, *labels: Array) -> bytes:
     """Return a digest of an example, which does not depend on the batch that it is in."""
     digest = hashlib.sha256()
-    for values in (x, y):
+    for values in (x, *labels):
         if values.dtype.kind in "buif":
             digest.update(repr((values.dtype.str, values.shape)).encode())
             digest.update(np.ascontiguousarray(values).tobytes())

@@ -106,3 +106,61 @@ def test_bad_arrays_are_refused_at_once():
     assert str(refused.value) == (
         "y of 'arrays': expected one label for each of the 120 x; got 119."
     )
+
+
+def several_sizes():
+    """Images whose first value is their class, of two sizes."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    sizes = ((6, 6, 1), (8, 6, 1))
+    return [np.uint8(rng.integers(0, 99, sizes[i % 3 % 2]) + 100 * y[i]) for i in range(40)], y
+
+
+def test_baseline_gives_images_of_several_sizes_one(tmp_path, monkeypatch, unexplained):
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    data, baseline = several_sizes(), {"image_size": 6, "interpolation": "mitchellcubic"}
+    study = ablations.Study(
+        "mlp",
+        data=data,
+        factors={"units": [2, 4]},
+        baseline={**baseline, "units": 2},
+        seeds=1,
+        recipe=cnnzoo.Recipe(epochs=1),
+    )
+    results = ablations.run(study, tmp_path / "study", engine="serial", progress=False)
+    expected = cnnzoo.train(
+        "mlp",
+        cnnzoo.load_data(data, **baseline),
+        cnnzoo.Recipe(epochs=1),
+        units=2,
+        verbose=0,
+    )
+    row = results.trials.query("variant == 'baseline'")
+    assert row["test_loss"].item() == pytest.approx(expected.metrics["test_loss"], rel=1e-5)
+    other = ablations.Study("mlp", data=data, factors={"units": [2, 4]}, baseline={"image_size": 6})
+    assert other.data != study.data
+
+
+def test_images_of_several_sizes_need_one():
+    with pytest.raises(StudyError) as caught:
+        ablations.Study("mlp", data=several_sizes(), factors={"image_size": [6, 8]})
+    assert str(caught.value) == (
+        "The images of 'stream' have 2 sizes (height x width): 6x6 (27), 8x6 (13); give them one "
+        "size with image_size=64, or (height, width), of `load_data`; a study sets it in "
+        "`baseline`."
+    )
+
+
+def test_size_of_resized_images_does_not_vary():
+    with pytest.raises(StudyError) as caught:
+        ablations.Study(
+            "mlp",
+            data=several_sizes(),
+            factors={"image_size": [6, 8]},
+            baseline={"image_size": 8},
+        )
+    assert str(caught.value) == (
+        "`image_size` and `interpolation`: expected one level for arrays of several sizes, because "
+        "they are resized when they are given (images of 2 sizes resized to 8x8 pixels "
+        "(bilinear)). Write the images to files, and give the folder."
+    )

@@ -10,7 +10,7 @@ from helpers.saved_models import names_of_models
 
 import cnnzoo
 from cnnzoo.engine import Limits, WorkerSetup, start_engine
-from cnnzoo.models.compiled_loss import encode_labels
+from cnnzoo.models.model_loss import encode_labels
 
 MODELS = cnnzoo.list_models()
 SMALL = {  # deep enough to hold every kind of layer

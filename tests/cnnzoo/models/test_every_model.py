@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import cnnzoo
-from cnnzoo.models.compiled_loss import encode_labels
 from cnnzoo.models.losses import LOSSES
+from cnnzoo.models.model_loss import encode_labels
 from cnnzoo.toggle import Toggle, ToggleError
 
 MODELS = cnnzoo.list_models()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.models.compiled_loss import encode_labels
 from cnnzoo.models.initialization import complete, initialize
+from cnnzoo.models.model_loss import encode_labels
 from cnnzoo.models.optimizers import make_optimizer
 
 

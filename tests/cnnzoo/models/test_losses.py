@@ -9,8 +9,9 @@ from hypothesis.extra import numpy as arrays
 from keras import ops
 
 import cnnzoo
-from cnnzoo.models.compiled_loss import encode_labels, loss_of
+from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.losses import LOSSES, LabelError
+from cnnzoo.models.model_loss import encode_labels
 
 SPARSE, BINARY, CATEGORICAL = (
     "sparse_categorical_crossentropy",
@@ -280,7 +281,7 @@ def test_custom_loss_is_refused():
     assert str(caught.value) == f"`loss` of `mine`: expected one of {KNOWN}; got Strange."
 
 
-def test_model_with_several_outputs_is_refused():
+def test_labels_of_one_output_for_two_are_refused():
     inputs = keras.Input((2,))
     outputs = [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)]
     model = keras.Model(inputs, outputs, name="mine")
@@ -288,8 +289,9 @@ def test_model_with_several_outputs_is_refused():
     with pytest.raises(LabelError) as caught:
         loss_of(model)
     assert str(caught.value) == (
-        "`mine`: expected a model with one output, whose loss and metrics are compared; got 2. "
-        "Build and compile keras.Model(inputs, one_output), or train this model with its own `fit`."
+        "`mine`: expected one output, because the labels are those of one; got 2. Give y as a "
+        "mapping from the names of the outputs to their labels, as in {'digit': ids, 'parity': "
+        "ids}."
     )
 
 

@@ -1,5 +1,7 @@
 """Order of the examples in a training."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -116,6 +118,18 @@ def test_maps_are_read_where_they_are(tmp_path):
     reader = BatchReader(cnnzoo.load_data((stored, np.arange(9) % 2)).train.x)
     shared = np.from_dlpack(reader._stored)
     assert np.shares_memory(shared, stored)
+
+
+def test_read_only_maps_are_read_where_they_are(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 5, 7, 1), np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    reader = BatchReader(cnnzoo.load_data((mapped[1:], np.arange(8) % 2), normalize="none").train.x)
+    assert np.shares_memory(np.from_dlpack(reader._stored), mapped)
+    del mapped  # the reader keeps the map open
+    gc.collect()
+    read = np.asarray(reader(np.arange(6)))
+    np.testing.assert_array_equal(read, pixels[reader._places.numpy()[:6]].astype("float32"))
 
 
 @pytest.mark.parametrize(

@@ -179,14 +179,14 @@ def test_macro_f1_with_missing_classes_equals_scikit_learn(labels, predicted):
 )
 def test_minority_f1_equals_scikit_learn(labels, predicted, minority):
     outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[predicted]
-    found = evaluate_each(echo(), outputs, np.array(labels), minority=minority).metrics
+    found = evaluate_each(echo(), outputs, np.array(labels), minority={"": minority}).metrics
     expected = f1_score(labels, predicted, labels=minority, average="macro", zero_division=0)
     assert found["minority_f1"] == pytest.approx(expected)
 
 
 def test_unseen_minority_has_no_f1():
     outputs = 0.1 + 0.6 * np.eye(4, dtype="float32")[[0, 1]]
-    found = evaluate_each(echo(), outputs, np.array([0, 1]), minority=[3]).metrics
+    found = evaluate_each(echo(), outputs, np.array([0, 1]), minority={"": [3]}).metrics
     assert "minority_f1" not in found
 
 

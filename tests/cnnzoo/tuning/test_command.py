@@ -1,5 +1,6 @@
 """`cnnzoo tune`, as a user types it."""
 
+import json
 import re
 
 import pytest
@@ -164,3 +165,21 @@ def test_invalid_arguments_are_refused_in_one_line(run, arguments, sentence):
     result = run(*arguments)
     assert result.exit_code == 2
     assert re.sub(r"\x1b\[[\d;]*m", "", result.stderr).splitlines() == [sentence]
+
+
+def test_metrics_are_measured_in_each_trial(run, stub_training, tmp_path):
+    stub_training(response)
+    options = ("mlp", "--search", "units", "--data", "digits", "--trials", "2", "--to", "found")
+    result = run(*options, "--metrics", "recall[3]; TopKCategoricalAccuracy(k=2);")
+    assert result.exit_code == 0, result.output
+    stored = json.loads((tmp_path / "found" / "search.json").read_text())
+    assert "recall[3]" in str(stored)
+    assert "TopKCategoricalAccuracy(k=2)" in str(stored)
+
+
+def test_unknown_metric_is_refused(run):
+    result = run("mlp", "--data", "digits", "--metrics", "recal[3]")
+    assert result.exit_code != 0
+    assert "`metrics`: there is no metric `recal[3]`; did you mean" in " ".join(
+        result.stderr.split()
+    )
