@@ -21,7 +21,7 @@ def quiet_stderr() -> Iterator[None]:
     except OSError:  # the process has no stderr
         yield
         return
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
