@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 
-tested_elsewhere = pytest.mark.skipif(
+not_on_tensorflow = pytest.mark.skipif(
     BACKEND == "tensorflow", reason="tests of studies and searches run on TensorFlow"
 )
 
@@ -66,7 +66,7 @@ STUDY = Study(
 )
 
 
-@tested_elsewhere
+@not_on_tensorflow
 def test_trials_in_workers_equal_trials_in_one_worker(tmp_path):
     columns = ["variant", "seed", "status", "test_loss", "test_accuracy", "validation_nll"]
     first, second = (
@@ -78,13 +78,13 @@ def test_trials_in_workers_equal_trials_in_one_worker(tmp_path):
     assert first.versions["arithmetic"].startswith("threads: 1")
 
 
-@tested_elsewhere
+@not_on_tensorflow
 def test_trials_run_in_this_process(tmp_path):
     trials = run(STUDY, tmp_path, engine="serial", progress=False).trials
     assert set(trials["status"]) == {"done"}
 
 
-@tested_elsewhere
+@not_on_tensorflow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_search_scores_its_trials(tmp_path, workers):
     found = cnnzoo.tune(

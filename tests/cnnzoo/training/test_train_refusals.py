@@ -162,6 +162,6 @@ def test_optimizer_of_torch_is_refused_elsewhere():
     kind = type("Adam", (keras.optimizers.Adam,), {"__module__": place})
     model.compile(kind(), model.loss)
     assert refusal(model, digits()) == (
-        "The optimizer of `mlp`: expected one for the Keras backend tensorflow; got Adam for torch, "
-        "where the model was saved. Load it with cnnzoo.load_model, or compile it again."
+        "The optimizer of `mlp`: expected one for the Keras backend tensorflow; got Adam for "
+        "torch, where the model was saved. Load it with cnnzoo.load_model, or compile it again."
     )
