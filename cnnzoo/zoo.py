@@ -1,5 +1,6 @@
 """The zoo: list, build and load models, and the documents they are from."""
 
+import zipfile
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -90,7 +91,10 @@ def build(name: str, /, **settings: Any) -> "keras.Model":
 def load_model(path: str | Path) -> "keras.Model":
     """Load a ``.keras`` file in safe mode, after registering the custom layers of the zoo.
 
-    Once the process has built a zoo model, ``keras.saving.load_model`` does the same.
+    A model that was saved on another backend of Keras trains like one that was built here: an
+    optimizer of torch becomes Keras's own, and on JAX and torch Keras decides anew whether to
+    compile. Apart from this, ``keras.saving.load_model`` does the same once the process has built
+    a zoo model.
 
     Parameters
     ----------
@@ -118,11 +122,26 @@ def load_model(path: str | Path) -> "keras.Model":
     """
     import keras
 
+    from cnnzoo.models.optimizers import replaced_optimizers
+
     import_module("cnnzoo.models.backbones")  # registers all custom layers
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"File {path} does not exist.")
-    return keras.saving.load_model(path, safe_mode=True)
+    optimizers = replaced_optimizers(_saved_config(path))
+    model = keras.saving.load_model(path, custom_objects=optimizers, safe_mode=True)
+    if keras.config.backend() != "tensorflow":
+        model.jit_compile = None  # the file has what was decided on its backend
+    return model
+
+
+def _saved_config(path: Path) -> str:
+    """Return the configuration in a ``.keras`` file; "{}" for a file that Keras will refuse."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("config.json").decode("utf-8")
+    except (zipfile.BadZipFile, KeyError):
+        return "{}"
 
 
 DOCUMENTS = {

@@ -175,7 +175,7 @@ class StudyProgress(Progress):
         reports = {}
         for path in sorted(self.folder.glob("*.json")):
             try:
-                report = json.loads(path.read_text())
+                report = json.loads(path.read_text(encoding="utf-8"))
             except (OSError, ValueError):  # the file is being replaced
                 continue
             key = report["key"]

@@ -94,7 +94,7 @@ def plan(
     Raises
     ------
     StudyError, ToggleError
-        If the study cannot be run as declared, or Keras's backend is not TensorFlow.
+        If the study cannot be run as declared, or Keras's backend cannot train.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def run(
     ------
     StudyError, ToggleError
         Before any training, if the study cannot be run as declared, the directory holds another
-        study or is in use, or Keras's backend is not TensorFlow.
+        study or is in use, or Keras's backend cannot train.
     """
     _check_backend()
     planner = Planner.of(study)
@@ -249,7 +249,7 @@ def _started(study: Study, name: str, **limits: Any) -> Iterator[Engine]:
 
 
 def _check_backend() -> None:
-    refusal = refusal_of_backend("Studies")
+    refusal = refusal_of_backend()
     if refusal:
         raise StudyError(refusal)
 

@@ -290,5 +290,5 @@ def report_epoch(folder: Path, trial: Trial, epoch: int, logs: Mapping[str, Any]
     status = {"key": trial.key, "epoch": epoch, "loss": float((logs or {}).get("loss", "nan"))}
     scratch = folder / f".{os.getpid()}"
     with contextlib.suppress(OSError):  # the folder is gone, or the disk is full
-        scratch.write_text(json.dumps(status))
+        scratch.write_text(json.dumps(status), encoding="utf-8")
         scratch.replace(folder / f"{os.getpid()}.json")

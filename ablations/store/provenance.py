@@ -123,7 +123,7 @@ def describe_machine(proc: Path = PROC) -> dict[str, str]:
     machine = {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cpu": _field(proc / "cpuinfo", "model name") or platform.machine(),
+        "cpu": _field(proc / "cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": str(joblib.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "gpus": ", ".join(_field(path, "Model") for path in gpus),
@@ -166,7 +166,7 @@ def other_machine(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
 def _field(path: Path, name: str) -> str:
     """Return the value of the first line "name : value"; "" if there is none."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     for line in lines:

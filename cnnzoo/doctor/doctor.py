@@ -350,9 +350,6 @@ class Doctor(keras.callbacks.Callback):
 
     def _take_probe(self) -> None:
         curves = "the curves of the loss and the metrics"
-        if keras.config.backend() != "tensorflow":
-            self.watched = f"{curves} only: gradients are measured on the TensorFlow backend"
-            return
         strategy = getattr(self.model, "distribute_strategy", None)
         if strategy is not None and strategy.num_replicas_in_sync > 1:
             self.watched = f"{curves} only: gradients are not measured in a distributed training"

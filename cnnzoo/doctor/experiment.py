@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from cnnzoo.analysis.gradients import differentiated
 from cnnzoo.data.scaling import Pixels
 from cnnzoo.doctor.learning_rate import end_of, fall
 from cnnzoo.doctor.plan import one_loss
@@ -149,7 +150,7 @@ class Experiment:
     Raises
     ------
     ExperimentError
-        If Keras has another backend than TensorFlow, or the model is not compiled.
+        If the model is not compiled.
 
     Examples
     --------
@@ -173,11 +174,6 @@ class Experiment:
         optimizer: Any = None,
         initial: Sequence[Array] | None = None,
     ) -> None:
-        if keras.config.backend() != "tensorflow":
-            raise ExperimentError(
-                "Experiments need Keras's TensorFlow backend; got "
-                f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
-            )
         if getattr(model, "optimizer", None) is None:
             raise ExperimentError(f"`{model.name}`: expected a compiled model.")
         self.model = model
@@ -297,7 +293,9 @@ class Experiment:
         return self._optimizers[key]
 
     def _compiled(self, key: tuple[bool, bool, bool], train: Any) -> Any:
-        """Return a training step as a graph, traced once for each kind of run."""
+        """Return a training step as a graph of TensorFlow, traced once for each kind of run."""
+        if keras.config.backend() != "tensorflow":
+            return train
         if key not in self._steps:
             import tensorflow as tf
 
@@ -306,7 +304,7 @@ class Experiment:
 
     def _train_step(self, optimizer: Any, penalties: bool, batch: Batch) -> Any:
         one = self._differentiate(batch, penalties=penalties)
-        optimizer.apply(without_none(one.gradients, self._weights), self._weights)
+        apply_gradients(optimizer, without_none(one.gradients, self._weights), self._weights)
         for variable, value in zip(self._others, one.others, strict=True):
             variable.assign(value)
         return one.loss
@@ -346,17 +344,14 @@ def differentiate(
     training
         Whether layers act as in training. No gradients are computed otherwise.
     """
-    import tensorflow as tf
-
     x, y, *weights = batch
     mode = {"training": training} if model._call_has_training_arg else {}
-    mapping = [
-        *zip(model.trainable_variables, values, strict=True),
-        *zip(model.non_trainable_variables, others, strict=True),
-    ]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        if training:
-            tape.watch(values)
+
+    def forward(*values: Any) -> tuple[Any, tuple[Any, Any, list[Any]]]:
+        mapping = [
+            *zip(model.trainable_variables, values, strict=True),
+            *zip(model.non_trainable_variables, others, strict=True),
+        ]
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
             outputs = model(x, **mode)
             penalty = sum(
@@ -367,12 +362,28 @@ def differentiate(
             else:
                 plain = loss(y, keras.tree.flatten(outputs)[0], *weights)
             total = plain + ops.cast(penalty, plain.dtype) if penalties else plain
-    gradients = tape.gradient(total, values) if training else []
-    changed = [
-        value if (new := scope.get_current_value(variable)) is None else new
-        for variable, value in zip(model.non_trainable_variables, others, strict=True)
-    ]
+        changed = [
+            value if (new := scope.get_current_value(variable)) is None else new
+            for variable, value in zip(model.non_trainable_variables, others, strict=True)
+        ]
+        return total, (plain, penalty, changed)
+
+    if not training:
+        _, (plain, penalty, changed) = forward(*values)
+        return Pass(plain, penalty, [], changed)
+    (plain, penalty, changed), gradients = differentiated(forward, values)
     return Pass(plain, penalty, [*map(_dense, gradients)], changed)
+
+
+def apply_gradients(optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+    """Update variables by an optimizer, outside of the differentiation of torch."""
+    if keras.config.backend() != "torch":
+        optimizer.apply(gradients, variables)
+        return
+    import torch
+
+    with torch.no_grad():
+        optimizer.apply(gradients, variables)
 
 
 def as_tensors(batch: Any) -> Any:
@@ -554,7 +565,7 @@ def _as_loss(function: Any) -> keras.losses.Loss:
 
 def _copy(variable: keras.Variable, value: Array) -> keras.Variable:
     copied = keras.Variable(
-        value, trainable=variable.trainable, dtype=variable.dtype, name=variable.name
+        np.array(value), trainable=variable.trainable, dtype=variable.dtype, name=variable.name
     )
     if variable.trainable:
         copied.constraint = variable.constraint

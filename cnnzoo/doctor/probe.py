@@ -20,6 +20,7 @@ from cnnzoo.doctor.experiment import (
     STEPS,
     Experiment,
     Pass,
+    apply_gradients,
     as_tensors,
     copy_optimizer,
     differentiate,
@@ -221,14 +222,15 @@ class Probe:
         self, values: Sequence[Any], gradients: Sequence[Any], copy_state: bool
     ) -> list[Any]:
         """Return the weights after the optimizer's next update."""
-        copies = [keras.Variable(value, name="copy") for value in values]
+        # copied, because on torch a variable shares the memory of its value
+        copies = [keras.Variable(ops.copy(value), name="copy") for value in values]
         original = inner(self.model.optimizer) if copy_state else self._optimizer
         optimizer = copy_optimizer(original)
         optimizer.build(copies)
         if copy_state and original.built:
             for variable, value in zip(optimizer.variables, original.variables, strict=True):
                 variable.assign(value)
-        optimizer.apply(without_none(gradients, values), copies)
+        apply_gradients(optimizer, without_none(gradients, values), copies)
         return [*map(_value, copies)]
 
 
@@ -321,9 +323,7 @@ def _owner(model: keras.Model, variable: Any) -> str:
 
 def _value(variable: Any) -> Any:
     """Return the value of a variable as a tensor."""
-    import tensorflow as tf
-
-    return tf.convert_to_tensor(variable.value)
+    return ops.stop_gradient(ops.convert_to_tensor(variable.value))
 
 
 def _norm(value: Any) -> float:

@@ -1,24 +1,28 @@
-"""Worker processes that are forked from a server which has imported Keras.
+"""Worker processes: forked from a server that has imported Keras or, elsewhere, started anew.
 
 Python's ``forkserver`` and ``spawn`` run the main file again in every worker, for functions that
 are defined there. The functions of this package's workers are imported by name, so a script needs
 no ``if __name__ == "__main__"``.
 """
 
+import multiprocessing
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver, popen_forkserver
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import Any
 
 from cnnzoo.runtime.console import quiet_stderr
 
+METHOD = "spawn" if sys.platform in ("darwin", "win32") else "forkserver"
+"""How worker processes start. Windows has no fork, and on macOS libraries of the system may crash
+in a forked process. There each worker imports Keras itself, which takes some seconds."""
+
 REPLACES_0 = 256
 """Replaces exit code 0. No process can end with it."""
 
+_CONTEXT: Any = multiprocessing.get_context(METHOD)
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -34,18 +38,13 @@ def _empty_main() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-class _Popen(popen_forkserver.Popen):
-    def _launch(self, process_obj: Any) -> None:
-        with _empty_main():
-            super()._launch(process_obj)  # type: ignore[misc]
-
-
-class WorkerProcess(ForkServerProcess):
+class WorkerProcess(_CONTEXT.Process):
     """A process that does not import the main file."""
 
     @staticmethod
-    def _Popen(process_obj: Any) -> _Popen:  # noqa: N802
-        return _Popen(process_obj)
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802
+        with _empty_main():
+            return _CONTEXT.Process._Popen(process_obj)
 
     @property
     def exitcode(self) -> int | None:
@@ -55,7 +54,7 @@ class WorkerProcess(ForkServerProcess):
         forever for the result of one that called ``os._exit(0)``. Here workers end only when they
         are stopped or die.
         """
-        code = super().exitcode
+        code: int | None = super().exitcode
         return REPLACES_0 if code == 0 else code
 
     def terminate(self) -> None:
@@ -63,8 +62,8 @@ class WorkerProcess(ForkServerProcess):
         self.kill()
 
 
-class WorkerContext(ForkServerContext):
-    """A ``forkserver`` context whose processes are `WorkerProcess`."""
+class WorkerContext(type(_CONTEXT)):  # type: ignore[misc]
+    """A context whose processes are `WorkerProcess`."""
 
     Process = WorkerProcess
 
@@ -72,13 +71,17 @@ class WorkerContext(ForkServerContext):
 def preload(modules: Sequence[str]) -> None:
     """Start the server and let it import modules in the background.
 
-    A server that is running already does not import more.
+    A server that is running already does not import more. Where workers are started anew, nothing
+    happens.
 
     Parameters
     ----------
     modules
         Names of the modules.
     """
-    WorkerContext().set_forkserver_preload([*modules])
-    with quiet_stderr(), _empty_main():
-        forkserver.ensure_running()
+    if METHOD == "forkserver":
+        from multiprocessing import forkserver
+
+        WorkerContext().set_forkserver_preload([*modules])
+        with quiet_stderr(), _empty_main():
+            forkserver.ensure_running()

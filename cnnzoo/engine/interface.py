@@ -96,6 +96,7 @@ class WorkerSetup:
     ----------
     preload
         Names of modules that are imported once, in the process that all workers are forked from.
+        Where there is no fork, each worker imports them.
     prepare
         Called in each worker before its first item. It is sent to other processes with all that
         it refers to (`cnnzoo.engine.shipping`), so they need not be able to import it. The serial

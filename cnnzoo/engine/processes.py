@@ -1,15 +1,16 @@
-"""Process engine: items in parallel, each in a worker process that is forked with Keras loaded."""
+"""Process engine: items in parallel, each in a worker process that has loaded Keras."""
 
 import gc
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any, Generic
@@ -146,7 +147,7 @@ class Processes:
         gpus = self._gpus
         for index in range(len(self._workers), self.limits.workers or default_workers(len(gpus))):
             gpu = gpus[index % len(gpus)] if gpus else None
-            self._workers.append(_Worker(self.limits, self._shipped, gpu))
+            self._workers.append(_Worker(self.limits, self.setup.preload, self._shipped, gpu))
 
     def _reason(self, error: BaseException, tries: int) -> str:
         if isinstance(error, ProcessExpired | BrokenProcessPool):
@@ -171,9 +172,11 @@ class _Run(Generic[Item]):
 class _Worker:
     """A pool of one process, which starts with its first item and is replaced when it must be."""
 
-    def __init__(self, limits: Limits, shipped: bytes, gpu: str | None) -> None:
+    def __init__(
+        self, limits: Limits, preloaded: Sequence[str], shipped: bytes, gpu: str | None
+    ) -> None:
         self._limits = limits
-        self._arguments = (limits.log, gpu, cache_folder().absolute(), shipped)
+        self._arguments = (limits.log, gpu, cache_folder().absolute(), preloaded, shipped)
         self._pool: Any = None
         self._item_count = 0
 
@@ -222,7 +225,9 @@ class _Worker:
             self._pool = None
 
 
-def _prepare_worker(log: Path | None, gpu: str | None, cache: Path, shipped: bytes) -> None:
+def _prepare_worker(
+    log: Path | None, gpu: str | None, cache: Path, preloaded: Sequence[str], shipped: bytes
+) -> None:
     """Set up a worker process.
 
     Parameters
@@ -234,18 +239,22 @@ def _prepare_worker(log: Path | None, gpu: str | None, cache: Path, shipped: byt
         sees what that variable says.
     cache
         The cache folder of the caller, which may have changed since the forkserver started.
+    preloaded
+        Names of modules to import. A forked process has them.
     shipped
         `WorkerSetup.prepare`, as `ship` packs it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process handles Ctrl-C
     threading.Thread(target=_end_with_caller, daemon=True).start()
     if log is not None:
-        with log.open("a") as file:
+        with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     os.environ[CACHE] = str(cache)
+    for name in preloaded:
+        import_module(name)
     unpack(shipped)()
     gc.freeze()  # the objects of TensorFlow are never garbage, and take long to search
 

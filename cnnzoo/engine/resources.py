@@ -40,11 +40,11 @@ def available_cores(proc: Path = PROC, groups: Path = GROUPS) -> int:
 
     Examples
     --------
-    >>> 1 <= available_cores() <= len(os.sched_getaffinity(0))
+    >>> 1 <= available_cores() <= os.cpu_count()
     True
     """
     quotas = (_quota(folder) for folder in _own_groups(proc, groups, "cpu"))
-    return max(1, math.floor(min([len(os.sched_getaffinity(0)), *quotas])))
+    return max(1, math.floor(min([_allowed_cores(), *quotas])))
 
 
 def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> float:
@@ -89,8 +89,19 @@ def find_gpus(count: Callable[[], int]) -> list[str]:
     return [str(index) for index in range(usable)] if named is None else named[:usable]
 
 
+def _allowed_cores() -> int:
+    """Return the number of cores that the system lets this process use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows
+
+
 def _machine_memory(proc: Path) -> float:
     """Return the memory available without swapping. The page cache counts as available."""
+    if not proc.exists():  # macOS and Windows
+        import psutil
+
+        return float(psutil.virtual_memory().available)
     kilobytes = _fields(proc / "meminfo").get("MemAvailable:")
     return math.inf if kilobytes is None else float(kilobytes) * 1024
 
@@ -133,7 +144,7 @@ def _fields(path: Path) -> dict[str, str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # the system does not tell
         return []
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.runtime.keras_backend import refusal_of_backend
+
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
@@ -21,7 +23,7 @@ def quiet_stderr() -> Iterator[None]:
     except OSError:  # the process has no stderr
         yield
         return
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
@@ -51,7 +53,16 @@ def say(line: str) -> None:
 
 
 def load_keras() -> None:
-    """Load Keras without TensorFlow's start-up messages."""
+    """Load Keras without TensorFlow's start-up messages.
+
+    Raises
+    ------
+    ValueError
+        If the Keras backend cannot train or is not installed.
+    """
+    refusal = refusal_of_backend()
+    if refusal:
+        raise ValueError(refusal)
     with quiet_stderr():
         import keras
 

@@ -80,7 +80,8 @@ def lock(path: Path, *, wait: bool = False) -> "filelock.BaseFileLock":
     Parameters
     ----------
     path
-        Lock file. It holds the process id of the last holder and stays in place.
+        Lock file. It holds the process id of the last holder, from its second byte, and stays in
+        place.
     wait
         Whether to wait until no other process holds the lock.
 
@@ -104,9 +105,13 @@ def lock(path: Path, *, wait: bool = False) -> "filelock.BaseFileLock":
     try:
         acquired.acquire(blocking=wait)
     except filelock.Timeout:
-        holder = ""
-        with suppress(OSError):
-            holder = path.read_text().strip()
-        raise LockedError(holder or "unknown") from None
-    path.write_text(str(os.getpid()))
+        holder = b""
+        with suppress(OSError), path.open("rb", buffering=0) as file:
+            file.seek(1)
+            holder = file.read().strip()
+        raise LockedError(holder.decode("ascii", "replace") or "unknown") from None
+    with path.open("r+b", buffering=0) as file:
+        file.seek(1)  # on Windows, nobody can read or write the first byte of a locked file
+        file.write(str(os.getpid()).encode("ascii"))
+        file.truncate()
     return acquired

@@ -1,5 +1,6 @@
-"""The Keras backend: find it without loading Keras; refuse one that trials cannot run on."""
+"""The Keras backend: find it without loading Keras; refuse one that cannot train."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -7,8 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-NEEDED = "tensorflow"
-"""Backend that trials of studies and searches need."""
+from cnnzoo.toggle import did_you_mean
+
+DEFAULT = "tensorflow"
+"""Backend that Keras loads if nothing says otherwise."""
+
+TRAINING = (DEFAULT, "jax", "torch")
+"""Backends of Keras that can train."""
 
 
 def backend_name() -> str:
@@ -40,8 +46,8 @@ def configured_backend() -> str:
     try:
         written: Any = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return NEEDED
-    return str(written.get("backend", NEEDED)) if isinstance(written, dict) else NEEDED
+        return DEFAULT
+    return str(written.get("backend", DEFAULT)) if isinstance(written, dict) else DEFAULT
 
 
 def backend_version() -> str:
@@ -59,18 +65,31 @@ def backend_version() -> str:
         return name
 
 
-def refusal_of_backend(what: str) -> str:
-    """Return why trials cannot run on the current backend; empty if they can.
+def refusal_of_backend() -> str:
+    """Return why Keras cannot train here; empty if it can.
 
-    Parameters
-    ----------
-    what
-        First word of the sentence: "Studies" or "Searches".
+    Examples
+    --------
+    >>> refusal_of_backend()
+    ''
     """
-    for name in (backend_name(), configured_backend()):  # of this process and of its workers
-        if name != NEEDED:
+    remedy = f"environment variable KERAS_BACKEND={DEFAULT} before Python starts."
+    loaded, configured = backend_name(), configured_backend()
+    for name in (loaded, configured):  # of this process and of its workers
+        if name not in TRAINING:
             return (
-                f"{what} need the Keras backend {NEEDED!r}; got {name!r}. Set the "
-                f"environment variable KERAS_BACKEND={NEEDED} before Python starts."
+                f"The Keras backend: expected one of {', '.join(TRAINING)}; got {name!r}"
+                f"{did_you_mean(name, TRAINING)} Set the {remedy}"
             )
+        if importlib.util.find_spec(name) is None:
+            return (
+                f"The Keras backend {name!r} is not installed. Install it with `pip install "
+                f"{name}`, or set the {remedy}"
+            )
+    if loaded != configured:
+        return (
+            f"Keras has loaded the backend {loaded!r} in this process, but worker processes would "
+            f"load {configured!r}. Set the environment variable KERAS_BACKEND={loaded} before "
+            "Python starts."
+        )
     return ""

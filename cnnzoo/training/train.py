@@ -21,6 +21,7 @@ from cnnzoo.models.image_format import channels_first
 from cnnzoo.models.initialization import complete
 from cnnzoo.models.losses import LabelError
 from cnnzoo.models.model_loss import ModelLoss, losses_of
+from cnnzoo.models.optimizers import is_of_torch
 from cnnzoo.own_fit import OwnFit
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
@@ -111,7 +112,7 @@ def train(
     steps_per_execution
         Number of steps per call of the compiled training function. More is faster, but batch
         callbacks run only once per call. It is 1 if the schedule changes the learning rate at
-        every step. The model keeps the value.
+        every step, and on the backend torch. The model keeps the value.
     metrics
         Further metrics that are measured on every split after training: one or a list of
 
@@ -325,7 +326,7 @@ def fit(
     seeder = _TorchSeeder(stream(seed, "training"))
     _seed_global_streams(stream(seed, "training"), model, callbacks)
     rate = float(model.optimizer.learning_rate)
-    if recipe.schedule in STEPWISE:
+    if recipe.schedule in STEPWISE or keras.config.backend() == "torch":
         steps_per_execution = 1
     if model.steps_per_execution != steps_per_execution:
         model.steps_per_execution = steps_per_execution
@@ -525,6 +526,13 @@ def _check_keras_traps(model: Any, loss: ModelLoss) -> None:
         raise LabelError(
             f"`{model.name}`: expected sigmoid at the end of one unit; got softmax, which is 1 "
             "whatever the input. Give sigmoid, or a unit for each class."
+        )
+    backend = keras.config.backend()
+    if backend != "torch" and is_of_torch(model.optimizer):
+        raise ToggleError(
+            f"The optimizer of `{model.name}`: expected one for the Keras backend {backend}; got "
+            f"{type(model.optimizer).__name__} for torch, where the model was saved. Load it with "
+            "cnnzoo.load_model, or compile it again."
         )
     for name in ("clipnorm", "clipvalue", "global_clipnorm"):
         if getattr(model.optimizer, name, None) == 0:

@@ -274,7 +274,7 @@ def _changed_state_error(changed_state: Sequence[str]) -> SearchError:
 
 def _check_process() -> None:
     """Refuse another backend, and KerasTuner's own chief and workers."""
-    refusal = refusal_of_backend("Searches")
+    refusal = refusal_of_backend()
     if refusal:
         raise SearchError(refusal)
     if CHIEF in os.environ:

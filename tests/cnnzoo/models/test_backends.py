@@ -1,4 +1,4 @@
-"""Builders and training on Keras's other backends, each in its own process."""
+"""Builders, training, studies and searches on Keras's other backends, each in its own process."""
 
 import importlib.util
 import os
@@ -21,6 +21,8 @@ TRAININGS = [
     HERE.parent / "training" / "augmentation" / "test_mixing.py",
 ]
 
+WAYS_OF_USE = [HERE.parents[1] / "test_every_backend.py"]
+
 # Large models, and searches, each of whose sizes JAX compiles anew.
 SLOW = (
     "vgg16 or mobilenet or efficientnet or inverted or residual or resnet or plain_net "
@@ -39,6 +41,11 @@ def test_builders_pass_their_tests_on_other_backends(backend):
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_reset_model_trains_as_a_new_one_on_other_backends(backend):
     pass_on(backend, TRAININGS, TENSORFLOWS_OWN)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_each_way_of_use_works_on_other_backends(backend):
+    pass_on(backend, WAYS_OF_USE, "nothing")
 
 
 def pass_on(backend, files, left_out):

@@ -1,11 +1,15 @@
 """Optimizers and their weight decay."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from cnnzoo.models.optimizers import make_optimizer
+import cnnzoo
+from cnnzoo.models.optimizers import OF_TORCH, make_optimizer
 
 KINDS = {
     "adam": keras.optimizers.Adam,
@@ -74,3 +78,26 @@ def test_adamw_without_decay_is_adam():
             optimizer.apply([2 * ops.convert_to_tensor(variable)], [variable])
         ends.append(ops.convert_to_numpy(variable))
     np.testing.assert_array_equal(*ends)
+
+
+def saved_on_torch(path, saved):
+    """Let a file name the optimizer as Keras does that saves on torch."""
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                optimizer = config["compile_config"]["optimizer"]
+                optimizer["module"] = f"{OF_TORCH}.torch_adam"
+                optimizer["registered_name"] = "Adam"
+                content = json.dumps(config).encode()
+            target.writestr(name, content)
+
+
+def test_optimizer_saved_on_torch_becomes_general(tmp_path):
+    built = cnnzoo.build("mlp", units=2, input_shape=(2, 2, 1), classes=3, optimizer="adam")
+    built.save(tmp_path / "here.keras")
+    saved_on_torch(tmp_path / "torch.keras", tmp_path / "here.keras")
+    loaded = cnnzoo.load_model(tmp_path / "torch.keras")
+    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert loaded.optimizer.get_config() == built.optimizer.get_config()

@@ -36,7 +36,7 @@ def test_lock_names_its_holder_at_every_attempt(tmp_path):
         process.stdin.close()
         process.wait()
     lock(path).release()
-    assert path.read_text() == str(os.getpid())
+    assert path.read_bytes() == b"\0%d" % os.getpid()
 
 
 def test_killed_holder_leaves_no_lock(tmp_path):

@@ -6,7 +6,12 @@ from importlib.metadata import version
 import keras
 import pytest
 
-from cnnzoo.runtime.keras_backend import backend_name, backend_version, configured_backend
+from cnnzoo.runtime.keras_backend import (
+    backend_name,
+    backend_version,
+    configured_backend,
+    refusal_of_backend,
+)
 
 
 @pytest.fixture
@@ -55,3 +60,45 @@ def test_the_backend_is_that_of_the_loaded_keras(monkeypatch):
 def test_version_of_the_backend_is_reported_if_present(monkeypatch, name, expected):
     monkeypatch.setattr(keras.config, "backend", lambda: name)
     assert backend_version() == expected
+
+
+@pytest.fixture
+def unloaded(monkeypatch):
+    """A process that has not loaded Keras."""
+    monkeypatch.delitem(sys.modules, "keras")
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_installed_backends_that_train_are_accepted(unloaded, monkeypatch, name):
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: "a spec")
+    assert refusal_of_backend() == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "question"), [("openvino", "."), ("pytorch", "; did you mean `torch`?")]
+)
+def test_backend_that_cannot_train_is_refused(unloaded, monkeypatch, name, question):
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    assert refusal_of_backend() == (
+        f"The Keras backend: expected one of tensorflow, jax, torch; got {name!r}{question} Set "
+        "the environment variable KERAS_BACKEND=tensorflow before Python starts."
+    )
+
+
+def test_backend_that_is_not_installed_is_refused(unloaded, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert refusal_of_backend() == (
+        "The Keras backend 'jax' is not installed. Install it with `pip install jax`, or set the "
+        "environment variable KERAS_BACKEND=tensorflow before Python starts."
+    )
+
+
+def test_workers_that_would_load_another_backend_are_refused(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: "a spec")
+    assert refusal_of_backend() == (
+        "Keras has loaded the backend 'tensorflow' in this process, but worker processes would "
+        "load 'jax'. Set the environment variable KERAS_BACKEND=tensorflow before Python starts."
+    )

@@ -154,3 +154,14 @@ def test_arguments_of_a_wrong_type_are_refused(arguments, sentence):
     with pytest.raises((ToggleError, DataError)) as refusal:
         train(*arguments)
     assert str(refusal.value) == sentence
+
+
+def test_optimizer_of_torch_is_refused_elsewhere():
+    model = cnnzoo.build("mlp", units=2, input_shape=SHAPE, classes=CLASSES)
+    place = "keras.src.backend.torch.optimizers.torch_adam"
+    kind = type("Adam", (keras.optimizers.Adam,), {"__module__": place})
+    model.compile(kind(), model.loss)
+    assert refusal(model, digits()) == (
+        "The optimizer of `mlp`: expected one for the Keras backend tensorflow; got Adam for "
+        "torch, where the model was saved. Load it with cnnzoo.load_model, or compile it again."
+    )
