@@ -262,7 +262,7 @@ def _ready(study: "Study") -> "Study":
     Loading TensorFlow takes seconds. In a log a line comes first; a terminal shows a status.
     """
     custom = ":" in study.model_name
-    if not custom:
+    if not custom and not study.parts:
         from ablations.designs.planner import Planner
 
         Planner.of(study)

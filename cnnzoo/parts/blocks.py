@@ -71,8 +71,9 @@ def find_blocks(structure: Structure) -> list[Block]:
 
     They are, in this order: regions in which branches meet, with the neighbours that share their
     name; groups of layers with a numbered name in common, such as ``block3_conv1`` and
-    ``block3_conv2``; if there are none of these, groups between poolings; or else groups that
-    repeat a sequence of kinds of layers. A region around a whole net, as in a U-Net, is opened.
+    ``block3_conv2``; if there are none of these, groups between poolings; else groups of one
+    convolution each with a numbered name; or else groups that repeat a sequence of kinds of
+    layers. A region around a whole net, as in a U-Net, is opened.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def find_blocks(structure: Structure) -> list[Block]:
     """
     chains = list(_opened(structure.chains))
     named = [block for chain in chains for block in _named(chain)]
-    for group in (_pooled, _repeated):
+    for group in (_pooled, _numbered, _repeated, _around_poolings):
         if not named:
             named = [block for chain in chains for block in group(chain)]
     return named
@@ -281,6 +282,28 @@ def _cells(chain: Chain) -> list[tuple[int, int]]:
 
 
 def _pooled(chain: Chain) -> list[Block]:
+    """Return the groups between poolings, if there are two poolings or more."""
+    blocks = _around_poolings(chain)
+    pooled = sum(any(map(_is_pooling, block.units)) for block in blocks)
+    return blocks if pooled > 1 else []
+
+
+def _numbered(chain: Chain) -> list[Block]:
+    """Return groups of layers with a numbered name, if they have most of the kernels."""
+    tokens = [_tokens(unit) for unit in chain]
+    families: dict[tuple[str, ...], list[_Run]] = {}
+    for run in _runs(tokens):
+        if _is_numbered(run.tokens) and any(map(kernels, run.units(chain))):
+            families.setdefault(_family(run.tokens), []).append(run)
+    total = sum(kernels(unit) for start, stop in _cells(chain) for unit in chain[start:stop])
+    for runs in families.values():
+        covered = sum(kernels(unit) for run in runs for unit in run.units(chain))
+        if len(runs) > 1 and 2 * covered > total and any(r.stop - r.start > 1 for r in runs):
+            return [Block(run.units(chain), "_".join(run.tokens)) for run in runs]
+    return []
+
+
+def _around_poolings(chain: Chain) -> list[Block]:
     """Return groups of layers that end with a pooling, and the last one before the head."""
     cells = _cells(chain)
     groups: list[list[int]] = [[]]
@@ -289,8 +312,7 @@ def _pooled(chain: Chain) -> list[Block]:
         if any(map(_is_pooling, chain[start:stop])):
             groups.append([])
     blocks = [_group(chain, ends[0], ends[-1]) for ends in groups if ends]
-    pooled = sum(any(map(_is_pooling, block.units)) for block in blocks)
-    return blocks if pooled > 1 else []
+    return blocks if len(blocks) > 1 else []
 
 
 def _repeated(chain: Chain) -> list[Block]:
