@@ -14,6 +14,9 @@ from cnnzoo.parts.names import PartError
 from cnnzoo.parts.structure import Structure, Unit, has_kernel, structure_of
 from cnnzoo.parts.width import Channels
 
+UNNAMED = "block"
+"""Name of blocks whose layers have no name in common, before their number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Span:
@@ -246,19 +249,19 @@ def _unique(parts: Sequence[Part], names: Counter[str]) -> Iterator[Part]:
     counts: Counter[str] = Counter()
     for part in parts:
         name = part.name
-        if names[name] > 1 or counts[name]:
+        if names[name] > 1 or part.name == f"{part.scene.prefix}{UNNAMED}":
+            joint = "" if name.endswith(UNNAMED) else "_"
             counts[name] += 1
-            number = counts[name]
-            while f"{name}_{number}" in taken:
-                number += 1
-            name = f"{name}_{number}"
+            while f"{name}{joint}{counts[name]}" in taken:
+                counts[name] += 1
+            name = f"{name}{joint}{counts[name]}"
             taken.add(name)
         yield replace(part, name=name)
 
 
 def _of_block(block: Block, scene: Scene) -> Iterator[Part]:
     """Yield a block and its branches."""
-    name = f"{scene.prefix}{block.name or 'block'}"
+    name = f"{scene.prefix}{block.name or UNNAMED}"
     kind, spans = describe_kind(block), (_span(block.units, scene),)
     yield Part(name, "blocks", kind, scene, spans, block.region)
     for kind, units in branches_of(block):
