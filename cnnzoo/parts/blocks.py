@@ -19,7 +19,7 @@ from cnnzoo.parts.structure import (
     places,
 )
 
-FEWEST_REGIONS_OF_A_NET = 3
+FEWEST_REGIONS_OF_A_NET = 2
 """Number of merges in a row from which a region around them is the net and no block."""
 
 MOST_KERNELS_OF_A_BLOCK = 60

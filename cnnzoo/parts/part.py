@@ -1,7 +1,7 @@
 """Parts of a model: its blocks, their branches, and its layers."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -205,23 +205,23 @@ def _parts(scene: Scene) -> Iterator[Part]:
     listed: list[Part] = []
     for block in scene.blocks:
         inside = [call.layer for call in block.calls]
-        covered |= set(inside)
         if len(inside) > 1:
             listed += _of_block(block, scene)
-        elif inside[0] not in opened:
+        elif inside[0] not in covered | opened:
             listed.append(_of_layer(inside[0], "blocks", scene))
+        covered |= set(inside)
     for model in nested:
         if model not in opened and model not in covered and _is_large(model):
             listed.append(_of_layer(model, "blocks", scene))
             covered.add(model)
+    listed = list(_unique(listed))
+    single_layers = [_of_layer(n, "layers", scene) for n in scene.model.layers if scene.calls_of(n)]
+    yield from _apart(listed, {part.name: part for part in single_layers})
+    named = {part.name for part in listed}
     whole = {part.name for part in listed if len(part.layers) == 1}
-    own = [layer for layer in scene.model.layers if f"{scene.prefix}{layer.name}" not in whole]
-    names = Counter(part.name for part in listed)
-    names.update(f"{scene.prefix}{layer.name}" for layer in own)
-    yield from _unique(listed, names)
-    for layer in own:
-        if scene.calls_of(layer):
-            yield _of_layer(layer, "layers", scene)
+    for part in single_layers:
+        if part.name not in whole and not (part.name in named and _is_covered(part)):
+            yield part
     for model, inner in nested.items():
         keeps_blocks = model in opened and model not in covered
         yield from (part for part in inner if keeps_blocks or part.level == "layers")
@@ -243,20 +243,36 @@ def _nested(scene: Scene) -> Iterator[keras.Model]:
             yield layer
 
 
-def _unique(parts: Sequence[Part], names: Counter[str]) -> Iterator[Part]:
-    """Yield parts with names that no other part or layer has."""
-    taken = set(names)
-    counts: Counter[str] = Counter()
+def _unique(parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield parts with numbers after the names that several of them have, or that are none."""
+    counts = Counter(part.name for part in parts)
+    taken, numbers = set(counts), Counter[str]()
     for part in parts:
         name = part.name
-        if names[name] > 1 or part.name == f"{part.scene.prefix}{UNNAMED}":
-            joint = "" if name.endswith(UNNAMED) else "_"
-            counts[name] += 1
-            while f"{name}{joint}{counts[name]}" in taken:
-                counts[name] += 1
-            name = f"{name}{joint}{counts[name]}"
+        is_unnamed = part.layer_name == UNNAMED
+        if counts[name] > 1 or is_unnamed:
+            joint = "" if is_unnamed else "_"
+            numbers[name] += 1
+            while f"{name}{joint}{numbers[name]}" in taken:
+                numbers[name] += 1
+            name = f"{name}{joint}{numbers[name]}"
             taken.add(name)
         yield replace(part, name=name)
+
+
+def _apart(parts: Sequence[Part], by_name: Mapping[str, Part]) -> Iterator[Part]:
+    """Yield parts, with another name if a layer has the name and is listed itself."""
+    for part in parts:
+        layer = by_name.get(part.name)
+        if layer is None or _is_covered(layer) or layer.layers == part.layers:
+            yield part
+        else:
+            yield replace(part, name=f"{part.name}_block")
+
+
+def _is_covered(layer: Part) -> bool:
+    """Return whether a layer may be listed as the block that has its name: it merges maps."""
+    return all(span.entry is None for span in layer.spans)
 
 
 def _of_block(block: Block, scene: Scene) -> Iterator[Part]:

@@ -174,15 +174,13 @@ class _Search:
         return number
 
     def structure(self) -> Structure:
-        chains = self._chains(self.graph.inputs, [], None)
-        return Structure(self.graph, tuple(chains), self.uses)
+        return Structure(self.graph, tuple(self._chains()), self.uses)
 
-    def _chains(self, starts: Sequence[Any], calls: Sequence[Call], stop: Any) -> list[Chain]:
-        """Return the longest chains from tensors and single calls, without the call `stop`."""
+    def _chains(self) -> list[Chain]:
+        """Return the longest chains, those from the inputs first."""
         found: list[Chain] = []
-        seen: set[int] = {id(stop)}
-        waiting: list[tuple[Any, Call | None]] = [(tensor, None) for tensor in starts]
-        waiting += [(call.tensors[0], call) for call in calls]
+        seen: set[int] = set()
+        waiting: list[tuple[Any, Call | None]] = [(tensor, None) for tensor in self.graph.inputs]
         while waiting:
             tensor, first = waiting.pop(0)
             chain: list[Unit] = []
@@ -195,7 +193,7 @@ class _Search:
                     continue
                 tensor = first.outputs[0]
                 chain.append(Unit(first.tensors[0], tensor, (first,)))
-            while (unit := self._next(tensor, stop)) is not None:
+            while (unit := self._next(tensor)) is not None:
                 seen.update(id(call) for call in unit.calls)
                 chain.append(unit)
                 tensor = unit.exit
@@ -204,25 +202,25 @@ class _Search:
             waiting += [(tensor, call) for call in self.uses.get(id(tensor), ())]
         return found
 
-    def _next(self, tensor: Any, stop: Any) -> Unit | None:
+    def _next(self, tensor: Any) -> Unit | None:
         """Return the unit that alone uses a tensor, or None."""
         uses = self.uses.get(id(tensor), [])
+        if not uses or id(tensor) in self.ends:
+            return None
         if len(uses) == 1:
             (call,) = uses
             return Unit(tensor, call.outputs[0], (call,)) if _is_single(call) else None
-        if not uses or id(tensor) in self.ends:
-            return None
         start = self.order[id(tensor)]
         end = self.postdominators[start]
         if end is None or end == len(self.vertices) - 1 or self.dominators[end] != start:
             return None
         last = self.vertices[end]
-        if not isinstance(last, Call) or len(last.outputs) != 1 or last is stop:
+        if not isinstance(last, Call) or len(last.outputs) != 1:
             return None
         calls = tuple(self._between(tensor, last))
-        first = [call for call in uses if call is not last]
-        branches = tuple(self._chains([], first, last))
-        return Unit(tensor, last.outputs[0], calls, branches) if branches else None
+        ends = [each for each in last.tensors if each is not tensor]
+        inside = _Search(Graph([tensor], ends, calls[:-1])).structure()
+        return Unit(tensor, last.outputs[0], calls, inside.chains) if inside.chains else None
 
     def _between(self, tensor: Any, last: Call) -> Iterator[Call]:
         """Yield the calls from a tensor to a call, which is the last of them."""
