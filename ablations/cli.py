@@ -181,8 +181,9 @@ def parts_command(
             shape, classes = info.input_shape, info.classes
         table = parts(model, input_shape=shape, classes=classes)
         console = _console()
-        console.print(parts_table(table, level, model))
-        for line in parts_lines(table, level):
+        if (table["level"] == level).any():
+            console.print(parts_table(table, level, model))
+        for line in parts_lines(table, level, model):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -44,9 +44,13 @@ def parts_table(parts: pd.DataFrame, level: str, model: str) -> "Table":
     return found
 
 
-def parts_lines(parts: pd.DataFrame, level: str) -> Iterator[str]:
+def parts_lines(parts: pd.DataFrame, level: str, model: str) -> Iterator[str]:
     """Yield what the table does not show: operations that no part allows, and other levels."""
     shown = parts[parts["level"] == level]
+    if shown.empty:
+        count = int((parts["level"] == LEVELS[-1]).sum())
+        yield f"{model} has no {level}. It has {count} layers: --level layers lists them."
+        return
     possible = {operation for operations in shown["operations"] for operation in operations}
     if never := [operation for operation in OPERATIONS if operation not in possible]:
         yield f"Not possible for any of them: {', '.join(never)}."
