@@ -38,6 +38,7 @@ ROOMS = (
     "cnnzoo.builders",
     "cnnzoo.hp_discovery",
     "cnnzoo.own_fit",
+    "cnnzoo.given_model",
     "cnnzoo.model_paths",
     "cnnzoo.shared_toggles",
     "cnnzoo.training.recipe",

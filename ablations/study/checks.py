@@ -71,7 +71,7 @@ DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 def check_model(model: object) -> str:
     """Return the text that the model is stored as; see `cnnzoo.model_paths.path_of`."""
     if is_keras_model(model):
-        from cnnzoo.parts.given import given_model
+        from cnnzoo.given_model import given_model
 
         try:
             return given_model(model)

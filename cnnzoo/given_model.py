@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import keras
 
 from cnnzoo.analysis.graph import functional_graph
-from cnnzoo.model_paths import GIVEN, ModelPath
+from cnnzoo.model_paths import GIVEN, BuilderError, ModelPath
 from cnnzoo.models.compilation import compile_custom
 from cnnzoo.models.initialization import build_seeded
-from cnnzoo.parts.names import PartError
 from cnnzoo.runtime.error_text import line_of
 
 DIGITS = 12
@@ -56,7 +55,7 @@ class GivenModel:
 
         Raises
         ------
-        PartError
+        BuilderError
             If the data have another shape.
         """
         config, custom = json.loads(self.config), {"custom_objects": self.classes}
@@ -67,7 +66,7 @@ class GivenModel:
                 side in (None, given) for side, given in zip(shape[1:], input_shape, strict=True)
             )
             if not fits and keras.config.image_data_format() == "channels_last":
-                raise PartError(
+                raise BuilderError(
                     f"`{self.name}`: expected data of shape {shape[1:]}; got {input_shape}."
                 )
         compilation = json.loads(self.compilation)
@@ -85,7 +84,7 @@ def given_model(model: keras.Model) -> ModelPath:
 
     Raises
     ------
-    PartError, TypeError
+    BuilderError, TypeError
         If the model cannot be built from its configuration.
 
     Examples
@@ -103,9 +102,9 @@ def given_model(model: keras.Model) -> ModelPath:
         builder = GivenModel(model.name, config, compilation, _classes(model))
         builder.build()
     except TypeError as error:
-        raise PartError(str(error)) from None
+        raise BuilderError(str(error)) from None
     except Exception as error:  # configurations of custom layers and losses raise several types
-        raise PartError(
+        raise BuilderError(
             f"`model`: cannot build `{model.name}` from its configuration ({line_of(error)}). Give "
             "a function that builds it."
         ) from error
