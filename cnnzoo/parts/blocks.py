@@ -340,9 +340,13 @@ def _repeated(chain: Chain) -> list[Block]:
 
 
 def _sign(units: Sequence[Unit]) -> tuple[str, ...]:
-    """Return the kinds of layers of a cell."""
-    kinds = [kind_of(call) for unit in units for call in unit.calls]
-    return tuple(kind for kind in kinds if not kind.startswith(PLACEHOLDERS))
+    """Return the kinds of layers of a cell, with their activations, which a head has not."""
+    calls = [call for unit in units for call in unit.calls]
+    return tuple(
+        f"{kind_of(call)} {getattr(getattr(call.layer, 'activation', None), '__name__', '')}"
+        for call in calls
+        if not kind_of(call).startswith(PLACEHOLDERS)
+    )
 
 
 def _group(chain: Chain, start: int, stop: int) -> Block:

@@ -123,8 +123,7 @@ class _Copier:
         elif isinstance(layer, layers.Lambda):
             copy = _copy_lambda(layer)
         else:
-            config = {**layer.get_config(), **edit.options.get(layer, {})}
-            copy = type(layer).from_config(config)
+            copy = _copy_layer(layer, edit.options.get(layer, {}))
         if not isinstance(layer, keras.Layer):
             return copy
         if layer in edit.frozen or (is_graph(layer) and not layer.trainable):
@@ -229,6 +228,18 @@ def _class_of(model: keras.Model) -> Any:
         for name in ("train_step", "test_step", "compute_loss")
     )
     return kind if own_training else keras.Model
+
+
+def _copy_layer(layer: Any, options: Mapping[str, Any]) -> Any:
+    """Return a layer or an operation of the same configuration, except for some options."""
+    try:
+        return type(layer).from_config({**layer.get_config(), **options})
+    except Exception as error:  # a custom class may raise anything
+        raise PartError(
+            f"`{layer.name}`: cannot copy a layer of {type(layer).__name__} from its configuration "
+            f"({line_of(error)}). Give the class a `get_config` that returns the arguments of "
+            "its `__init__`."
+        ) from error
 
 
 def _copy_lambda(layer: layers.Lambda) -> layers.Lambda:

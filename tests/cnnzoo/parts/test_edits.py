@@ -446,3 +446,77 @@ def test_subclassed_model_is_refused_with_its_layers():
         "`model`: expected a functional or sequential keras.Model; got `net`, and its `call` is "
         "custom. Build it with keras.Model(inputs, outputs). Its layers are first, last."
     )
+
+
+class Scaled(layers.Layer):
+    def __init__(self, factor):
+        super().__init__(name="scaled")
+        self.factor = factor
+
+    def call(self, x):
+        return self.factor * x
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_custom_layer_without_its_configuration():
+    model = keras.Sequential([keras.Input((4,)), Scaled(2.0), layers.Dense(2, name="head")])
+    with pytest.raises(PartError) as error:
+        ablated(model, {"head": "no_bias"})
+    assert str(error.value).startswith(
+        "`scaled`: cannot copy a layer of Scaled from its configuration ("
+    )
+    assert str(error.value).endswith(
+        "). Give the class a `get_config` that returns the arguments of its `__init__`."
+    )
+
+
+def test_lambda_and_operations_of_keras_are_copied():
+    def net(x, activation):
+        x = layers.Lambda(lambda t: t / 2, name="half")(x)
+        x = conv("conv", activation=activation)(x)
+        return head(keras.ops.relu(x) * 0.5 + x)
+
+    model = functional(lambda x: net(x, "tanh"))
+    changed = ablated(model, {"conv": "linear"})
+    check(changed, by_hand(lambda x: net(x, "linear"), model))
+
+
+def test_several_named_inputs_and_outputs_keep_their_structure():
+    one, two = keras.Input((4,), name="one"), keras.Input((3,), name="two")
+    hidden = layers.Dense(5, activation="relu", name="hidden")(one)
+    joined = layers.Concatenate(name="joined")([hidden, two])
+    outputs_of = {"a": layers.Dense(2, name="a")(joined), "b": layers.Dense(1, name="b")(hidden)}
+    model = keras.Model({"one": one, "two": two}, outputs_of)
+    changed = ablated(model, {"hidden": "double"})
+    given = {"one": np.ones((2, 4), "float32"), "two": np.ones((2, 3), "float32")}
+    shapes = {name: tuple(value.shape) for name, value in changed(given).items()}
+    assert shapes == {"a": (2, 2), "b": (2, 1)}
+    assert changed.get_layer("joined").output.shape == (None, 13)
+
+
+def test_subclass_with_its_own_training_keeps_it():
+    class Own(keras.Model):
+        def train_step(self, data):
+            return {**super().train_step(data), "own": 1.0}
+
+    inputs = keras.Input((8, 8, 4))
+    model = Own(inputs, head(conv("conv", activation="relu")(inputs)))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    changed = ablated(model, {"conv": "linear"})
+    history = changed.fit(IMAGES, np.array([0, 1, 2]), verbose=0).history
+    assert history["own"] == [1.0]
+
+
+@pytest.mark.usefixtures("channels_first")
+def test_channels_first():
+    inputs = keras.Input((4, 8, 8))
+    x = conv("block1_conv1", 6, strides=2)(inputs)
+    x = conv("block1_conv2", 6)(x)
+    model = keras.Model(inputs, layers.Activation("relu", name="relu")(x))
+    changed = ablated(model, {"block1": "remove"})
+    assert changed.output_shape == (None, 6, 4, 4)
+    assert changed.count_params() == 4 * 6
+    halved = ablated(keras.Model(inputs, layers.Flatten(name="flat")(x)), {"block1_conv1": "halve"})
+    assert halved.get_layer("block1_conv1").filters == 3
