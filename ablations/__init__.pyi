@@ -18,4 +18,7 @@ from .study import Study as Study
 from .study import Trial as Trial
 from .study import TrialResult as TrialResult
 from .study import Variant as Variant
+from .study.errors import PartError as PartError
 from .study.errors import StudyError as StudyError
+from .study.parts import ablated as ablated
+from .study.parts import parts as parts

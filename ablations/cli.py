@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ablations.claims.results import ClaimsResults
     from ablations.results import Results
     from ablations.study import Study
+    from cnnzoo.data.targets import Classes
 
 Declared = Annotated[
     str,
@@ -131,6 +132,61 @@ def _describe(name: str) -> None:
     console = _console()
     for line in claim_lines(find_claim(name), seconds_per_trial(DIRECTORY), default_workers()):
         console.print(line, markup=False, highlight=False)
+
+
+@app.command("parts")
+def parts_command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|MODULE:BUILD",
+            help="Name of a model, see `cnnzoo list`; or a function that returns a keras.Model.",
+        ),
+    ],
+    level: Annotated[
+        str, typer.Option("--level", help="Size of the parts: blocks, branches or layers.")
+    ] = "blocks",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SPEC",
+            help="Data whose shape and classes a custom builder gets; default: those of digits.",
+        ),
+    ] = None,
+) -> None:
+    """List the parts of a model, their share of its cost and what can be done to each.
+
+    A study changes them by `parts` and `ops`. A custom builder, "module:function", is imported from
+    the working folder.
+    """
+    with one_line_errors():
+        from ablations.study.errors import StudyError
+        from cnnzoo.parts.names import LEVELS
+        from cnnzoo.runtime.console import load_keras
+
+        if level not in LEVELS:
+            raise StudyError(f"--level: expected one of {', '.join(LEVELS)}; got {level}.")
+        _import_from(Path())
+        load_keras()
+        from ablations.report.parts import parts_lines, parts_table
+        from ablations.study.parts import parts
+        from cnnzoo.cli import DIGIT_CLASSES, DIGIT_SHAPE
+
+        shape: tuple[int, ...] | None
+        classes: Classes | None
+        shape, classes = (DIGIT_SHAPE, DIGIT_CLASSES) if ":" in model else (None, None)
+        if data is not None:
+            from cnnzoo.data.load import load_data
+
+            info = load_data(data).info
+            shape, classes = info.input_shape, info.classes
+        table = parts(model, input_shape=shape, classes=classes)
+        console = _console()
+        if (table["level"] == level).any():
+            console.print(parts_table(table, level, model))
+        for line in parts_lines(table, level, model):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("new")
@@ -265,7 +321,7 @@ def _ready(study: "Study") -> "Study":
     Loading TensorFlow takes seconds. In a log a line comes first; a terminal shows a status.
     """
     custom = ":" in study.model_name
-    if not custom:
+    if not custom and not study.parts:
         from ablations.designs.planner import Planner
 
         Planner.of(study)

@@ -28,6 +28,7 @@ from cnnzoo.model_paths import (
     takes_hp,
 )
 from cnnzoo.own_fit import OwnFit, find_fit, fit_toggles
+from cnnzoo.parts.names import part_toggles, split_levels
 from cnnzoo.runtime.code_version import code_version
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -108,7 +109,8 @@ class Builder:
         They are the hyperparameters of a ``build(hp)``; else the parameters that carry a toggle
         and, of a custom builder, those of `cnnzoo.toggle.read_toggles` that declare none. A custom
         builder may also return models uncompiled, so `cnnzoo.shared_toggles.COMPILATION` are its
-        toggles too, but only those that are needed.
+        toggles too, but only those that are needed. So are parts of the model, such as
+        "part:block2", whose levels are the operations of `cnnzoo.parts.names.OPERATIONS`.
 
         Parameters
         ----------
@@ -120,11 +122,16 @@ class Builder:
         BuilderError
             If a ``build(hp)`` fails in every call.
         """
+        named = dict.fromkeys(name for levels in tried for name in levels)
+        parts = part_toggles(named)
         if self.module is None:
-            return read_toggles(self.function)
-        own = _discovered(self, tried) if self.takes_hp else self._declared
-        named = {name for levels in tried for name in levels}
-        return {**{n: t for n, t in compilation_toggles().items() if n in named}, **own}
+            return {**read_toggles(self.function), **parts}
+        if self.takes_hp:
+            own = _discovered(self, tuple(Settings(split_levels(levels)[0]) for levels in tried))
+        else:
+            own = self._declared
+        compilation = {n: t for n, t in compilation_toggles().items() if n in named}
+        return {**compilation, **own, **parts}
 
     @cached_property
     def _declared(self) -> Mapping[str, Toggle]:
@@ -153,7 +160,8 @@ class Builder:
         if self.own_fit is None:
             return None
         if is_hypermodel(self.function):
-            return OwnFit(self.name, self.own_fit, {}, hp if hp is not None else _hp_of(levels))
+            own_hp = hp if hp is not None else _hp_of(split_levels(levels)[0])
+            return OwnFit(self.name, self.own_fit, {}, own_hp)
         own = fit_toggles(self.own_fit)
         given = {name: level for name, level in levels.items() if name in own}
         return OwnFit(self.name, self.own_fit, _values(own, given))
@@ -173,7 +181,8 @@ class Builder:
         """Build a compiled ``keras.Model``.
 
         A model that a custom builder returns uncompiled is compiled by
-        `cnnzoo.models.compilation.compile_custom`.
+        `cnnzoo.models.compilation.compile_custom`. If levels change parts of the model, it is
+        the changed copy of `cnnzoo.parts.ablated`, whose other parts have the same weights.
 
         Parameters
         ----------
@@ -189,6 +198,8 @@ class Builder:
         ------
         BuilderError
             If a custom builder returns something else.
+        PartError
+            If a part cannot be changed so.
         """
         if self.module is None and isinstance(classes, Mapping):
             raise ToggleError(
@@ -196,6 +207,22 @@ class Builder:
                 f"one; got {', '.join(classes)}. Load the labels of one of them, or build a model "
                 "with these outputs in a function."
             )
+        levels, operations = split_levels(levels)
+        model = self._built(levels, input_shape, classes, seed)
+        if not operations:
+            return model
+        from cnnzoo.parts.ablated import changed_build
+
+        return changed_build(model, operations, seed)
+
+    def _built(
+        self,
+        levels: Mapping[str, Any],
+        input_shape: tuple[int, ...] | None,
+        classes: Classes | None,
+        seed: int,
+    ) -> Any:
+        """Build a model by the toggles of the builder."""
         if self.takes_hp:
             return self.build_hp(_hp_of(levels), input_shape, classes, seed)
         values = zip(FROM_DATA, (input_shape, classes, seed), strict=True)

@@ -24,6 +24,10 @@ class BuilderError(ToggleError):
     """Raised if an object is not a builder, or cannot be built."""
 
 
+GIVEN = "model"
+"""Beginning of the paths of models that are given instead of a builder."""
+
+
 class ModelPath(str):
     """Path of a builder that cannot be imported by it, with the builder.
 
@@ -121,7 +125,7 @@ def builders_to_send(path: str) -> dict[str, Any]:
     if isinstance(path, ModelPath):
         return {str(path): path.builder}
     module, separator, name = path.partition(":")
-    if separator and (module in MAIN or "<" in name):
+    if separator and (module in (*MAIN, GIVEN) or "<" in name):
         return {path: import_builder(path)[0]}
     return {}
 
@@ -157,8 +161,8 @@ def import_builder(model: Any) -> tuple[Any, ModuleType]:
         raise BuilderError(
             f"`model`: cannot import {model!r} ({cause if usual else reason_of(cause)}). "
             + (
-                "Give the function itself."
-                if path in MAIN or "<" in name
+                f"Give the {'keras.Model' if path == GIVEN else 'function'} itself."
+                if path in (*MAIN, GIVEN) or "<" in name
                 else "Expected 'package.module:function'."
             )
         ) from error
@@ -194,6 +198,17 @@ def is_builder(model: Any) -> bool:
     """
     is_function = inspect.isroutine(model) or isinstance(model, functools.partial)
     return is_function or is_hypermodel(model) or is_builder_object(model)
+
+
+def is_keras_model(model: Any) -> bool:
+    """Return whether an object is a built or unbuilt ``keras.Model``, without loading Keras.
+
+    Examples
+    --------
+    >>> is_keras_model("mlp"), is_keras_model(print)
+    (False, False)
+    """
+    return not isinstance(model, type) and ("keras", "Model") in _bases(model)
 
 
 def is_builder_object(model: Any) -> bool:

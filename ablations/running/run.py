@@ -109,6 +109,7 @@ def plan(
     import pandas as pd
 
     _check_backend()
+    study = _complete(study)
     planner = Planner.of(study)
     study.keep_data()
     forget()
@@ -184,6 +185,7 @@ def run(
         study or is in use, or Keras's backend cannot train.
     """
     _check_backend()
+    study = _complete(study)
     planner = Planner.of(study)
     study.keep_data()
     directory = place_of(study, directory)
@@ -226,6 +228,15 @@ def run(
     results = open_results(directory)
     results.interrupted, results.stop_asked = interrupted, interruption.asked()
     return results
+
+
+def _complete(study: Study) -> Study:
+    """Return a study with the factors of its parts."""
+    if not isinstance(study, Study) or not study.parts:
+        return study
+    from ablations.study.parts import with_parts  # which builds the model
+
+    return with_parts(study)
 
 
 @contextmanager

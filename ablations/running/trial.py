@@ -17,6 +17,7 @@ from cnnzoo.data.description import describe_data
 from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
 from cnnzoo.model_paths import receive
+from cnnzoo.parts.names import permutes
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -174,7 +175,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwa
             trial.variant_key,
             lambda: builder.build(toggles, shape, classes, trial.seed),
             trial.seed,
-            keep=builder.reusable,
+            keep=builder.reusable and not permutes(toggles),
         )
     doctor = doctor_of(model, data, trial.recipe)
     callbacks: list[Any] = [doctor]

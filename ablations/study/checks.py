@@ -15,9 +15,16 @@ from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.source import Examples
 from cnnzoo.data.sources import full_spec
 from cnnzoo.levels import Settings
-from cnnzoo.model_paths import ModelPath, is_builder, path_of
+from cnnzoo.model_paths import ModelPath, is_builder, is_keras_model, path_of
 from cnnzoo.objects import ObjectError, text_of
-from cnnzoo.toggle import Level, ToggleError, prints
+from cnnzoo.parts.names import (
+    LEVELS,
+    OPERATIONS,
+    PartError,
+    check_operation,
+    factor_of,
+)
+from cnnzoo.toggle import Level, ToggleError, did_you_mean, listed, prints
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
 from cnnzoo.training.metric_texts import of_every_output, read_metrics
 from cnnzoo.training.recipe import Recipe
@@ -54,20 +61,32 @@ DESIGN_NAMES = (
 LIST = "list"
 """Design whose variants the user lists."""
 
+PAIRS, PROGRESSIVE = "pairs", "progressive"
+
+PART_DESIGNS = (PAIRS, PROGRESSIVE)
+"""Designs whose variants change several parts of a model by one operation."""
+
 DESIGNS_OF_SEVERAL_DATA = ("one-at-a-time", "leave-one-out", "add-one-in", LIST)
 """Designs that may have several data sets."""
 
 
 def check_model(model: object) -> str:
     """Return the text that the model is stored as; see `cnnzoo.model_paths.path_of`."""
+    if is_keras_model(model):
+        from cnnzoo.given_model import given_model
+
+        try:
+            return given_model(model)
+        except ToggleError as error:
+            raise StudyError(str(error)) from error
     if isinstance(model, str):
         is_allowed = re.fullmatch("[^:]+(:[^:]+)?", model) is not None
     else:
         is_allowed = is_builder(model)
     if not is_allowed:
         raise StudyError(
-            "`model`: expected the name of a zoo model, 'package.module:function', a function, or "
-            f"an object with a method `build`; got {model!r}."
+            "`model`: expected the name of a zoo model, 'package.module:function', a function, an "
+            f"object with a method `build`, or a keras.Model; got {model!r}."
         )
     path = path_of(model)
     is_of_zoo = path.startswith("cnnzoo.models.") and not isinstance(path, ModelPath)
@@ -190,7 +209,7 @@ def check_design(design: object) -> str:
     """Return the name of the design."""
     if not isinstance(design, str):
         raise StudyError(f"`design`: expected a str; got {design!r}.")
-    check_known(design, [*DESIGN_NAMES, LIST], "There is no design")
+    check_known(design, [*DESIGN_NAMES, LIST, *PART_DESIGNS], "There is no design")
     return design
 
 
@@ -237,9 +256,52 @@ def check_name(name: object) -> str:
     return name
 
 
-def check_factors(factors: object, design: object) -> "Factors":
+def check_parts(parts: object, design: str, factors: object) -> str | tuple[str, ...]:
+    """Return the level of the parts, or their names; () for a study without parts."""
+    named = isinstance(parts, Sequence) and all(isinstance(name, str) and name for name in parts)
+    if isinstance(parts, str) and parts not in LEVELS:
+        end = did_you_mean(parts, LEVELS, quote="'")
+        raise StudyError(
+            f"`parts`: expected {listed(LEVELS)} or a list of names of parts; got {parts!r}{end}"
+        )
+    if not named:
+        raise StudyError(
+            f"`parts`: expected {listed(LEVELS)} or a list of names of parts; got {parts!r}."
+        )
+    if not parts and design in PART_DESIGNS:
+        raise StudyError(f"`parts`: expected parts for the design {design!r}; got none.")
+    if parts and design == LIST:
+        raise StudyError(
+            f"`parts`: expected none with the design {LIST!r}, whose `variants` name parts as "
+            f"'{factor_of('NAME')}'; got {parts!r}."
+        )
+    if factors and design in PART_DESIGNS:
+        raise StudyError(f"`factors`: expected none with the design {design!r}; got {factors!r}.")
+    if isinstance(parts, str):
+        return parts
+    return tuple(dict.fromkeys(parts))  # type: ignore[call-overload]
+
+
+def check_ops(ops: object, parts: object, design: str) -> tuple[str, ...]:
+    """Return the operations on parts, each once."""
+    if not isinstance(ops, Sequence) or isinstance(ops, str) or not ops:
+        raise StudyError(
+            f"`ops`: expected a list of operations out of {', '.join(OPERATIONS)}; got {ops!r}."
+        )
+    try:
+        checked = tuple(dict.fromkeys(map(check_operation, ops)))
+    except PartError as error:
+        raise StudyError(str(error)) from error
+    if parts and len(checked) > 1 and design in (*PART_DESIGNS, "add-one-in"):
+        raise StudyError(
+            f"`ops`: expected one operation with the design {design!r}; got {listed(checked)}."
+        )
+    return checked
+
+
+def check_factors(factors: object, design: object, parts: object = ()) -> "Factors":
     """Return the factors with their levels, each level once."""
-    if not isinstance(factors, Mapping) or (not factors and design != LIST):
+    if not isinstance(factors, Mapping) or not (factors or parts or design == LIST):
         raise StudyError(
             "`factors`: expected at least one toggle with its levels, as in "
             f"{{'pool_size': [1, 2, 3, 4]}}; got {factors!r}."

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cnnzoo.parts.names import PartError as PartError
 from cnnzoo.toggle import did_you_mean
 
 

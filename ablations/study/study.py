@@ -20,6 +20,8 @@ from ablations.study.checks import (
     check_metrics,
     check_model,
     check_name,
+    check_ops,
+    check_parts,
     check_recipe,
     check_seeds,
     check_several_data,
@@ -56,8 +58,10 @@ class Study:
         The factors of a custom builder are its parameters with a default; ``input_shape``,
         ``classes`` and ``seed`` are passed if it takes them. A function whose first parameter is
         called ``hp`` or annotated as ``HyperParameters`` is KerasTuner's ``build(hp)``. Its
-        hyperparameters are the factors. An object, or a class, with a method ``build`` may also
-        have a ``fit(model, data, seed)`` that trains the models, and so may a ``HyperModel``.
+        hyperparameters are the factors. A built functional or sequential ``keras.Model``
+        stands for its configuration: its weights are drawn anew for each seed. An object, or a
+        class, with a method ``build`` may also have a ``fit(model, data, seed)`` that trains the
+        models, and so may a ``HyperModel``.
         Changed code makes new trials, also if it is imported from the same package or folder.
     data
         Data that ``cnnzoo.load_data`` takes, such as a path, or a list of them. With several,
@@ -107,6 +111,17 @@ class Study:
         error that each look may spend depends on it.
     name
         Name of the directory and title of the report; by default the name of the model.
+    parts
+        Parts of the model that the study changes, one factor each: "blocks", "branches" or
+        "layers", as `ablations.parts` lists them, or a list of names. The factor of the part
+        ``block2`` is "part:block2", with the levels "keep" and those of `ops` that are possible;
+        `factors`, `baseline` and `variants` may name it too. The parts that stay have the same
+        initial weights in every variant.
+    ops
+        What is done to the parts: "remove", "linear", "no_norm", "no_skip", "no_bias", "freeze",
+        "shuffle", "halve", "double"; see `ablations.parts`. Of the designs that are for parts
+        only, "pairs" changes each part and each two of them, and "progressive" the last part, the
+        last two, and so on.
 
     Raises
     ------
@@ -135,6 +150,8 @@ class Study:
     retries: int = 1
     max_seeds: int = MAX_SEEDS
     name: str = ""
+    parts: str | Sequence[str] = ()
+    ops: Sequence[str] = ("remove",)
 
     def __post_init__(self) -> None:
         baseline = check_levels(self.baseline, "baseline")
@@ -143,7 +160,7 @@ class Study:
         checked: dict[str, Any] = {
             "model": check_model(self.model),
             "data": data,
-            "factors": check_factors(self.factors, self.design),
+            "factors": check_factors(self.factors, self.design, self.parts),
             "baseline": baseline,
             "design": check_design(self.design),
             "variants": check_variants(self.variants, self.design),
@@ -153,6 +170,8 @@ class Study:
             "margins": check_margins(self.margins, metrics),
             "timeout": check_timeout(self.timeout),
             "retries": check_count(self.retries, 0, "`retries`"),
+            "parts": check_parts(self.parts, self.design, self.factors),
+            "ops": check_ops(self.ops, self.parts, self.design),
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
         check_several_data(checked["data"], checked["design"], checked["seeds"])
@@ -220,7 +239,12 @@ class Study:
             "recipe": asdict(self.recipe),
             "metrics": list(self.metrics),
             "margins": dict(self.margins),
+            **({"parts": self._listed_parts, "ops": list(self.ops)} if self.parts else {}),
         }
+
+    @property
+    def _listed_parts(self) -> str | list[str]:
+        return self.parts if isinstance(self.parts, str) else list(self.parts)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Study":

@@ -31,6 +31,10 @@ metrics = ["loss", "accuracy"]  # or macro_f1, nll; for a regression mae, rmse
 # timeout = 600  # seconds after which a trial is stopped
 # retries = 1  # number of times that a trial is repeated after its process died
 
+# parts = "blocks"  # further factors: the blocks, branches or layers of the model, or their names;
+# `ablations parts downsampling` lists them
+# ops = ["remove"]  # or linear, no_norm, no_skip, no_bias, freeze, shuffle, halve, double
+
 [factors]  # levels by toggle of the model, the recipe or the data
 pool_size = [1, 2, 3, 4]
 

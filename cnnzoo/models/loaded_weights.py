@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import RLock
 from typing import Any
@@ -183,3 +183,27 @@ def forget_assignment(variable: keras.Variable) -> None:
 
 def _value(variable: keras.Variable) -> NDArray[Any]:
     return np.array(variable.numpy())
+
+
+def copy_marks(layer: keras.Layer, copy: keras.Layer, values: Mapping[int, NDArray[Any]]) -> None:
+    """Mark weights of a copied layer as loaded, as they are in the layer.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    copy
+        Its copy, whose variables may have other shapes.
+    values
+        Values that the copy has from the layer, by index among the copy's variables.
+    """
+    names = {variable.name: index for index, variable in enumerate(layer.variables)}
+    same = len(layer.variables) == len(copy.variables)
+    places = {
+        index: index if same else names[variable.name]
+        for index, variable in enumerate(copy.variables)
+        if same or variable.name in names
+    }
+    loaded, known = loaded_values(layer), initializers_of(layer)
+    _LOADED[copy] = {n: values[n] for n in values if places.get(n) in loaded}
+    _INITIALIZERS[copy] = {n: known[place] for n, place in places.items() if place in known}

@@ -253,7 +253,8 @@ def test_the_types_of_levels_stay_apart_in_a_plan(stubbed):
             {"factors": {"units": [8, 128]}, "design": "fraction"},
             StudyError,
             "There is no design `fraction`. Known: one-at-a-time, leave-one-out, add-one-in, "
-            "full-factorial, fractional-factorial, plackett-burman, path, list.",
+            "full-factorial, fractional-factorial, plackett-burman, path, list, pairs, "
+            "progressive.",
         ),
         (
             {"design": "list", "variants": [{"epochs": 0}]},

@@ -19,11 +19,11 @@ def refusal(**given):
     return str(refused.value)
 
 
-@pytest.mark.parametrize("model", ["", 3, None, stub_builders, stub_builders.subclassed])
+@pytest.mark.parametrize("model", ["", 3, None, stub_builders])
 def test_model_that_is_no_builder(model):
     assert refusal(model=model) == (
-        "`model`: expected the name of a zoo model, 'package.module:function', a function, or an "
-        f"object with a method `build`; got {model!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', a function, an "
+        f"object with a method `build`, or a keras.Model; got {model!r}."
     )
 
 
@@ -149,7 +149,7 @@ REFUSED = [
         {"design": "full-factorials"},
         "There is no design `full-factorials`; did you mean `full-factorial`? Known: "
         "one-at-a-time, leave-one-out, add-one-in, full-factorial, fractional-factorial, "
-        "plackett-burman, path, list.",
+        "plackett-burman, path, list, pairs, progressive.",
     ),
     ({"design": 3}, "`design`: expected a str; got 3."),
     (
@@ -246,7 +246,7 @@ def test_wrong_values(given, sentence):
             {"model": "mlp", "seed": 3},
             "A Study has no `seed`; did you mean `seeds`? Known: model, data, factors, baseline, "
             "design, variants, seeds, recipe, metrics, margins, timeout, retries, "
-            "max_seeds, name.",
+            "max_seeds, name, parts, ops.",
         ),
         (
             {"model": "mlp", "recipe": 3},
@@ -279,5 +279,5 @@ def test_unknown_field_names_the_nearest():
     assert str(refused.value) == (
         "`Study` takes no `factor`; did you mean `factors`? It takes model, data, factors, "
         "baseline, design, variants, seeds, recipe, metrics, margins, timeout, retries, "
-        "max_seeds, name."
+        "max_seeds, name, parts, ops."
     )

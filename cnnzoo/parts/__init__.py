@@ -1,0 +1,1 @@
+"""Parts of a model: found from its graph, changed in a copy."""
