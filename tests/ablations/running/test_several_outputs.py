@@ -101,6 +101,21 @@ def test_results_print_the_metrics_of_outputs(results):
     assert "test side recall[left]" in text
 
 
+def test_output_can_be_left_out(tmp_path, monkeypatch, unexplained):
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    given = study(
+        factors={"outputs": [("column", "side"), ("column",)]},
+        metrics=["column_accuracy", "column_loss", "loss"],
+    )
+    results = ablations.run(given, tmp_path / "study", engine="serial", progress=False)
+    table = results.deltas(full=True).set_index("metric")
+    assert set(results.trials["status"]) == {"done"}
+    assert table.loc["test_column_accuracy", "n_pairs"] == 2
+    assert np.isfinite(table.loc["test_column_loss", "delta"])
+    assert "test_loss" not in table.index
+    assert results.report(tmp_path / "report.html").exists()
+
+
 def test_outcomes_are_those_of_the_output():
     outcomes = {"side_correct": np.array([1.0, 0.0]), "level_error": np.array([7.0, -1.0])}
     assert outcomes_of("test_side_accuracy", outcomes).tolist() == [1.0, 0.0]
