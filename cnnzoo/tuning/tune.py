@@ -89,7 +89,8 @@ def tune(
     objective
         A metric of `cnnzoo.evaluate` on the validation data, such as "val_loss", "val_macro_f1" or
         "val_rmse"; or with a direction, ``("val_loss", "min")``; or any of `metrics`. By default,
-        that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression.
+        that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression and "val_loss"
+        for several outputs.
     metrics
         Further metrics on the validation data, as in `cnnzoo.train`, such as "recall[cat]".
     trials
