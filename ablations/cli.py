@@ -1,5 +1,6 @@
 """The command line `ablations`: list, test, write, run and report claims and studies."""
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -461,6 +462,10 @@ def report_command(
         Path | None,
         typer.Option("--figures", metavar="FOLDER", help="Folder for SVG, PNG and PDF figures."),
     ] = None,
+    width: Annotated[
+        str | None,
+        typer.Option(help="Width of the figures in a paper: column, page or a number of mm."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the report of a stored study, of a search, or of a run of the claims.
@@ -472,6 +477,9 @@ def report_command(
     # Garbage collection takes a tenth of the time and frees little before the process ends.
     gc.disable()
     with one_line_errors():
+        if width is not None and figures is None:
+            raise typer.BadParameter("--width is that of --figures, which is missing")
+        paper: dict[str, Any] = {"width": _width(width), "overwrite": overwrite}
         if (directory / "oracle.json").is_file():
             if beside is not None:
                 raise typer.BadParameter("--beside takes a study, and DIRECTORY holds a search")
@@ -483,7 +491,7 @@ def report_command(
                 place = directory.resolve().with_name(f"{directory.resolve().name}.html")
                 _replace(place, overwrite, partial(search_report, directory))
             if figures is not None:
-                for path in search_figures(directory, figures, overwrite=overwrite):
+                for path in search_figures(directory, figures, **paper):
                     typer.echo(path)
             return
         if (directory / "claims.json").is_file():
@@ -506,8 +514,15 @@ def report_command(
         if not to:
             _replace(directory / "report.html", overwrite, partial(results.report, beside=other))
         if figures is not None:
-            for path in results.figures(figures, beside=other, overwrite=overwrite):
+            for path in results.figures(figures, beside=other, **paper):
                 typer.echo(path)
+
+
+def _width(text: str | None) -> str | float | None:
+    """Return a width as `ablations.Results.figures` takes it: a number of mm, or a name."""
+    with contextlib.suppress(TypeError, ValueError):
+        return float(text)  # type: ignore[arg-type]
+    return text
 
 
 @app.command("export")

@@ -1,6 +1,6 @@
 """The rules of a study's comparisons: metrics, margins and seeds, fixed before the first trial."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -9,7 +9,8 @@ from ablations.stats.anytime import anytime
 from ablations.study import BASELINE, Status, Study
 from ablations.study.checks import AUTO, PATH
 from cnnzoo.toggle import Level
-from cnnzoo.training.metric_names import column_of
+from cnnzoo.training.metric_names import column_of, metric_of
+from cnnzoo.training.metric_texts import output_and_metric
 
 LOSS, LOSS_GAP, GAP = "test_loss", "loss_gap", "gap"
 
@@ -105,7 +106,7 @@ def comparable(
     """Replace test_loss and loss_gap by available metrics that mean the same under every loss.
 
     Only if the losses differ, see `loss_kinds`. Available are the columns that all variants have,
-    see `measured`.
+    see `measured`. With several outputs it is the metric of one of them, of the study if possible.
 
     Examples
     --------
@@ -115,10 +116,19 @@ def comparable(
     if len(set(kinds.values())) <= 1:
         return list(dict.fromkeys(metrics))
     instead = {
-        LOSS: next((name for name in LOSS_FREE if name in available), LOSS),
+        LOSS: next(_loss_free([*metrics, *available], available), LOSS),
         LOSS_GAP: GAP if GAP in available else LOSS_GAP,
     }
     return list(dict.fromkeys(instead.get(name, name) for name in metrics))
+
+
+def _loss_free(candidates: Sequence[str], available: Collection[str]) -> Iterator[str]:
+    """Yield available columns that mean the same under every loss, those of one output first."""
+    yield from (name for name in LOSS_FREE if name in available)
+    for name in candidates:
+        output, metric = output_and_metric(metric_of(name))
+        if output and name in available and column_of(metric) in LOSS_FREE:
+            yield name
 
 
 def _declared_loss(levels: Mapping[str, Level]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from ablations.study import Status, Trial, TrialResult
 from ablations.study.timing import Stopwatch
 from cnnzoo.builders import Builder, find_builder
+from cnnzoo.data import Data
 from cnnzoo.data.description import describe_data
 from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
@@ -134,7 +135,7 @@ def measure_trial(trial: Trial) -> TrialResult:
                 data_description=describe_data(trial.data, data),
                 arithmetic=arithmetic(),
                 weights=loaded_digest(model),
-                loss=_loss_kind(model),
+                loss=_loss_kind(model, data),
                 findings=(*_uncounted(model), *missing_measures(model, _of_doctor(trial))),
             )
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
@@ -225,7 +226,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwa
         params=model.count_params(),
         macs=macs(model),
         fingerprint=data.info.fingerprint,
-        loss=_loss_kind(model),
+        loss=_loss_kind(model, data),
         findings=findings,
         held_out=data.info.held_out,
         load=load_per_core(),
@@ -257,17 +258,16 @@ def _trains_itself(builder: str) -> Finding:
     )
 
 
-def _loss_kind(model: Any) -> str:
+def _loss_kind(model: Any, data: Data) -> str:
     """Name a compiled model's losses, with the options that change their values.
 
     Those of several outputs are a sum, which `ablations.stats.metrics.kind_of_output` reads.
     """
     from cnnzoo.models.model_loss import losses_of
 
-    several = len(model.outputs) > 1 if getattr(model, "outputs", None) else False
-    losses = losses_of(model, named=several)
+    losses = losses_of(model, named=bool(data.info.outputs))
     kinds = {name: _kind_of_loss(loss) for name, loss in losses.by_output.items()}
-    if not several:
+    if not losses.has_names:
         return kinds[""]
     weights = {name: f"{w:g} " if w != 1 else "" for name, w in losses.weights.items()}
     return " + ".join(f"{weights[name]}{kind} ({name})" for name, kind in kinds.items())

@@ -92,6 +92,7 @@ class Study:
         Metrics of the deltas, the first one being the primary one: "loss", "accuracy", "macro_f1",
         "minority_f1", "nll", "mae" or "rmse" on the test split; further ones as the `metrics` of
         `cnnzoo.train`, such as "recall[cat]", ``keras.metrics.AUC()`` or ``(function, "max")``;
+        with several outputs, "digit_accuracy" for one of them and "accuracy" for all;
         any of these on another split by ``"train_"`` or ``"val_"`` before its name; "gap" or
         "loss_gap" between the training and the validation split; or what is measured on a batch of
         32 training examples, by layers with a trained kernel and a pass in training mode:

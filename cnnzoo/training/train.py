@@ -55,7 +55,9 @@ class Trained:
         validation MAE minus the training MAE of a regression, and "loss_gap", the validation loss
         minus the training loss: both are positive if the model fits the training split better. If
         some classes have less than half of the training examples of the most frequent class, each
-        split has "minority_f1", the mean of their F1.
+        split has "minority_f1", the mean of their F1. With several outputs, all except the losses
+        of the model begin with the name of the output, as in "test_digit_accuracy", and there is
+        no "gap".
     seconds
         Duration of the fit: with validation, and with tracing if the model was not fitted before;
         without building, loading and the final evaluation.
@@ -127,6 +129,9 @@ def train(
           or of targets and outputs of a regression, both (n,), which returns a number or one per
           example; or a subclass of ``keras.metrics.Metric``, or its instance. If its name does not
           tell whether lower or higher is better, a pair does: ``(share, "max")``.
+
+        With several outputs, a metric of the predictions of one of them, or a function of
+        ``keras.metrics``, after the name of the output: "digit_recall[3]".
     **toggles
         Toggles of the model and other arguments of its builder, if it is built here.
 

@@ -89,7 +89,8 @@ def tune(
     objective
         A metric of `cnnzoo.evaluate` on the validation data, such as "val_loss", "val_macro_f1" or
         "val_rmse"; or with a direction, ``("val_loss", "min")``; or any of `metrics`. By default,
-        that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression.
+        that of a Tuner instance, else "val_accuracy", or "val_rmse" for a regression and "val_loss"
+        for several outputs.
     metrics
         Further metrics on the validation data, as in `cnnzoo.train`, such as "recall[cat]".
     trials
@@ -331,6 +332,7 @@ def _hypermodel(
 def _load_data(trainer: Trainer, data: object, seed: int) -> Data:
     """Load the data, and check that it has all that the search needs."""
     from cnnzoo.data import Data, DataError
+    from cnnzoo.data.resizing import SizesError
 
     space = trainer.hypermodel.space
     data_toggles = [name for name in (*space.searched, *space.held) if name in space.data]
@@ -339,7 +341,13 @@ def _load_data(trainer: Trainer, data: object, seed: int) -> Data:
             f"`data` of `tune`: expected what `cnnzoo.load_data` loads, because "
             f"`{data_toggles[0]}` is a toggle of the data; got loaded data."
         )
-    loaded = trainer.load({}, seed)
+    try:
+        loaded = trainer.load({}, seed)
+    except SizesError:
+        sizes = space.searched.get("image_size")
+        if sizes is None or not sizes.levels:
+            raise
+        loaded = trainer.load({"image_size": sizes.levels[0]}, seed)
     if not len(loaded.validation.x):
         raise DataError(
             "`data` of `tune`: expected data with a validation split, which gives the scores; got "

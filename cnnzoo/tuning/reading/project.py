@@ -357,6 +357,11 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_classes(value: object) -> bool:
+    """Return whether this is the number of classes of one output, or of each by its name."""
+    return all(map(_is_count, value.values())) if isinstance(value, dict) else _is_count(value)
+
+
 def _is_list_of_counts(value: object) -> bool:
     return isinstance(value, list) and all(_is_count(item) for item in value)
 
@@ -394,6 +399,6 @@ FIELDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "seeds": ("a list of whole numbers from 0", _is_list_of_counts),
     "versions": ("an object of texts by package", _is_dict_of_texts),
     "input_shape": ("a list of whole numbers from 0", _is_list_of_counts),
-    "classes": ("a whole number from 0", _is_count),
+    "classes": ("a whole number from 0, or one for each output", _is_classes),
 }
 """Expected values in ``search.json`` by key, in words and as a check."""

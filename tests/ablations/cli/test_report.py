@@ -38,6 +38,32 @@ def test_figures_of_two_studies_are_written(tell, stored, monkeypatch):
     assert [name for name in drawn if name.startswith("beside-")]
 
 
+@pytest.mark.parametrize(("given", "width"), [("page", "page"), ("120", 120.0)])
+def test_figures_have_the_width_of_a_paper(tell, stored, monkeypatch, given, width):
+    found = []
+    monkeypatch.setattr(
+        "ablations.report.write_figures", lambda *_, **options: found.append(options) or []
+    )
+    answer = tell("report", "there", "--figures", "drawn", "--width", given)
+    assert answer.exit_code == 0, answer.output
+    assert found[0]["width"] == width
+
+
+def test_unknown_width_is_refused(tell, stored):
+    answer = tell("report", "there", "--figures", "drawn", "--width", "colum")
+    assert answer.exit_code == 2
+    assert answer.stderr.splitlines()[-1] == (
+        "ReportError: `width`: expected 'column', 'page' or 30 to 1,000 mm; got 'colum'; did you "
+        "mean 'column'?"
+    )
+
+
+def test_width_without_figures_is_refused(tell, stored):
+    answer = tell("report", "there", "--width", "page")
+    assert answer.exit_code == 2
+    assert "--width is that of --figures, which is missing" in " ".join(answer.stderr.split())
+
+
 def test_other_page_is_not_replaced(tell, stored):
     page = stored / "report.html"
     page.write_text("<!doctype html><title>My notes on the report</title>")

@@ -6,6 +6,7 @@ from helpers.two_heads import images, labels, two_heads
 
 import ablations
 import cnnzoo
+from ablations.stats.metrics import common_metrics
 from ablations.stats.new_data import outcomes_of
 from ablations.study.errors import StudyError
 from cnnzoo import Recipe
@@ -60,21 +61,30 @@ def test_trial_has_the_metrics_of_a_training(results):
 def test_deltas_of_outputs_have_verdicts_of_their_own(results):
     table = results.deltas(full=True).set_index(["variant", "metric"])
     trials = results.trials.set_index(["variant", "seed"])
-    for metric in ("test_loss", "test_column_accuracy", "validation_side_nll"):
+    for metric in ("test_side_loss", "test_column_accuracy", "validation_side_nll"):
         expected = (trials.loc["units=6", metric] - trials.loc["baseline", metric]).mean()
         assert table.loc[("units=6", metric), "delta"] == pytest.approx(expected)
 
 
 def test_weight_of_a_loss_changes_the_total_loss_alone(results):
     table = results.deltas(full=True).set_index(["variant", "metric"])
-    row = table.loc[("side_weight=0.5", "test_loss")]
-    assert np.isnan(row["delta"])
-    assert row["notes"].startswith(
-        "minimizes sparse_categorical_crossentropy (column) + 0.5 binary_crossentropy (side), the "
-        "baseline sparse_categorical_crossentropy (column) + binary_crossentropy (side): their "
-        "losses are not compared"
-    )
     assert np.isfinite(table.loc[("side_weight=0.5", "test_side_loss"), "delta"])
+    first = table.loc["side_weight=0.5"].index[0]
+    assert first == "test_column_accuracy"  # in the place of the total loss
+    assert set(results.best_delta()["chosen_by"]) == {"validation_column_accuracy"}
+    kinds = {
+        "baseline": "sparse_categorical_crossentropy (column) + binary_crossentropy (side)",
+        "side_weight=0.5": (
+            "sparse_categorical_crossentropy (column) + 0.5 binary_crossentropy (side)"
+        ),
+    }
+    common = common_metrics(results.trials, ["test_loss", "test_side_loss"], kinds)
+    rows = common.query("variant == 'side_weight=0.5'").set_index("metric")
+    assert rows["comparable"].to_dict() == {"test_loss": False, "test_side_loss": True}
+    assert rows.loc["test_loss", "note"] == (
+        f"minimizes {kinds['side_weight=0.5']}, the baseline {kinds['baseline']}: their losses are "
+        "not compared"
+    )
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "report.tex", "report.csv"])
@@ -89,6 +99,21 @@ def test_results_print_the_metrics_of_outputs(results):
     text = " ".join(str(results).split())
     assert "test column accuracy" in text
     assert "test side recall[left]" in text
+
+
+def test_output_can_be_left_out(tmp_path, monkeypatch, unexplained):
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    given = study(
+        factors={"outputs": [("column", "side"), ("column",)]},
+        metrics=["column_accuracy", "column_loss", "loss"],
+    )
+    results = ablations.run(given, tmp_path / "study", engine="serial", progress=False)
+    table = results.deltas(full=True).set_index("metric")
+    assert set(results.trials["status"]) == {"done"}
+    assert table.loc["test_column_accuracy", "n_pairs"] == 2
+    assert np.isfinite(table.loc["test_column_loss", "delta"])
+    assert "test_loss" not in table.index
+    assert results.report(tmp_path / "report.html").exists()
 
 
 def test_outcomes_are_those_of_the_output():

@@ -305,3 +305,26 @@ def test_models_are_saved_only_if_asked_for(searched, tmp_path):
     (saved,) = tmp_path.rglob("*.keras")
     assert saved.name == "seed0.keras"
     assert cnnzoo.load_model(saved).name == "mlp"
+
+
+def test_size_of_images_of_several_sizes_is_searched(tmp_path, unexplained):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for place in range(40):
+        folder = tmp_path / "images" / str(place % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 255, (6 + place % 3, 6), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{place}.png")
+    results = cnnzoo.tune(
+        "mlp",
+        tmp_path / "images",
+        {"image_size": [4, 6]},
+        tuner="grid",
+        units=2,
+        recipe=Recipe(epochs=1),
+        directory=tmp_path / "search",
+        progress=False,
+    )
+    assert sorted(results.trials["image_size"]) == [4, 6]
+    assert set(results.trials["status"]) == {"done"}

@@ -101,7 +101,7 @@ def test_executions_with_the_same_seed_count_once(seeded):
         ("recipe", {"epochs": "x"}, "an object of a Recipe's levels by name; got {'epochs': 'x'}"),
         ("objective", {"name": 1}, "a name and a direction, 'min' or 'max'; got {'name': 1}"),
         ("seeds", [0, True], "a list of whole numbers from 0; got [0, True]"),
-        ("classes", -1, "a whole number from 0; got -1"),
+        ("classes", -1, "a whole number from 0, or one for each output; got -1"),
         ("data", ["long"] * 99, f"a text; got {str(['long'] * 99)[:60]}…"),
     ],
 )
