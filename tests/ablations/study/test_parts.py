@@ -10,7 +10,7 @@ from keras import layers
 
 import ablations
 import cnnzoo
-from ablations import Study, StudyError
+from ablations import PartError, Study, StudyError
 from ablations.study.parts import with_parts
 from ablations.study.toml_file import read_study
 from cnnzoo.builders import find_builder
@@ -297,3 +297,11 @@ def test_table_of_a_builder_with_settings():
     table = ablations.parts(build, input_shape=(8, 8, 1), classes=3, settings={"filters": 2})
     assert table["part"].tolist()[:3] == ["block1", "block2", "block3"]
     assert table.set_index("part").loc["block1", "params"] == 3 * 3 * 2 * 2 + 2
+
+
+def test_table_of_a_builder_that_needs_a_shape():
+    with pytest.raises(PartError) as error:
+        ablations.parts(build, classes=3)
+    assert str(error.value) == (
+        f"`input_shape`: expected a value, because `{build.__module__}:build` takes it; got none."
+    )
