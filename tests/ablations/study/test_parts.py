@@ -305,3 +305,38 @@ def test_table_of_a_builder_that_needs_a_shape():
     assert str(error.value) == (
         f"`input_shape`: expected a value, because `{build.__module__}:build` takes it; got none."
     )
+
+
+@pytest.mark.usefixtures("unexplained")
+def test_planted_branch_is_worse_and_the_other_one_equivalent(tmp_path):
+    """The label is the sign of a product, which no linear projection tells."""
+    random = np.random.default_rng(0)
+    pairs = random.choice([-1.0, 1.0], size=(240, 2)) * random.uniform(0.5, 1.5, size=(240, 2))
+    images = np.broadcast_to(pairs[:, None, None, :], (240, 3, 3, 2)).astype("float32")
+    labels = (pairs.prod(1) > 0).astype(int)
+    inputs = keras.Input((3, 3, 2), name="images")
+    blind = layers.Rescaling(0.0, 1.0, name="blind")(inputs)
+    branches = [
+        layers.GlobalAveragePooling2D(name=f"{name}_pooled")(
+            layers.Conv2D(16, 1, activation="relu", name=name)(x)
+        )
+        for name, x in (("signal", inputs), ("noise", blind))
+    ]
+    joined = layers.Concatenate(name="joined")(branches)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(joined))
+    model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
+    planted = Study(
+        model,
+        data=(images, labels),
+        parts=["signal", "noise"],
+        seeds=6,
+        recipe=cnnzoo.Recipe(epochs=12),
+        baseline={"normalize": "none"},
+        margins={"accuracy": 0.05},
+        metrics=["accuracy"],
+        name="planted",
+    )
+    results = ablations.run(planted, tmp_path / "planted", engine="serial", progress=False)
+    deltas = results.deltas().set_index("factor")
+    assert deltas["verdict"].to_dict() == {"part:signal": "worse", "part:noise": "equivalent"}
+    assert deltas.loc["part:signal", "delta"] < -0.3
