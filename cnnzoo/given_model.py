@@ -61,7 +61,7 @@ class GivenModel:
         config, custom = json.loads(self.config), {"custom_objects": self.classes}
         model = build_seeded(lambda: keras.saving.deserialize_keras_object(config, **custom), seed)
         shape = model.input_shape
-        if input_shape is not None and isinstance(shape, tuple):
+        if isinstance(input_shape, tuple) and isinstance(shape, tuple):
             fits = len(shape) - 1 == len(input_shape) and all(
                 side in (None, given) for side, given in zip(shape[1:], input_shape, strict=True)
             )

@@ -145,6 +145,11 @@ def importance(
     for each in models:
         if not is_keras_model(each) or not each.compiled:
             raise PartError(f"`model`: expected a trained and compiled keras.Model; got {each!r}.")
+        if len(each.inputs) != 1 or len(each.outputs) != 1:
+            raise PartError(
+                f"`model`: expected one input and one output; got {len(each.inputs)} inputs and "
+                f"{len(each.outputs)} outputs of `{each.name}`. A study changes its parts."
+            )
     loaded = data if isinstance(data, Data) else load_data(data)
     x, labels = (part[:examples] for part in getattr(loaded, split))
     tables = [list(_rows(each, x, labels, level, REPLACEMENTS[how])) for each in models]

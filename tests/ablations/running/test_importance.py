@@ -197,3 +197,17 @@ def test_models_of_different_parts_are_refused(data):
     with pytest.raises(PartError) as error:
         ablations.importance([build(), shorter], data)
     assert str(error.value) == ("`model`: expected models with the same parts; got different ones.")
+
+
+def test_model_with_two_outputs_is_refused(data):
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Flatten(name="flat")(inputs)
+    ends = [layers.Dense(10, activation="softmax", name=name)(x) for name in ("one", "two")]
+    model = keras.Model(inputs, ends, name="net")
+    model.compile("sgd", ["sparse_categorical_crossentropy"] * 2)
+    with pytest.raises(PartError) as error:
+        ablations.importance(model, data)
+    assert str(error.value) == (
+        "`model`: expected one input and one output; got 1 inputs and 2 outputs of `net`. A study "
+        "changes its parts."
+    )
