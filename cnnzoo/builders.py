@@ -208,7 +208,8 @@ class Builder:
         PartError
             If a part cannot be changed so.
         """
-        if self.module is None and isinstance(classes, Mapping):
+        is_of_zoo = self.module is None and self.owner is None
+        if is_of_zoo and isinstance(classes, Mapping):
             raise ToggleError(
                 f"`{self.name}`: expected data with one output, because models of the zoo have "
                 f"one; got {', '.join(classes)}. Load the labels of one of them, or build a model "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import keras
 
 from cnnzoo.analysis.graph import functional_graph
+from cnnzoo.data.targets import Classes
 from cnnzoo.model_paths import GIVEN, BuilderError, ModelPath
 from cnnzoo.models.compilation import compile_custom
 from cnnzoo.models.initialization import build_seeded
@@ -39,7 +40,7 @@ class GivenModel:
         self,
         *,
         input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
+        classes: Classes | None = None,
         seed: int = 0,
     ) -> keras.Model:
         """Return a compiled model.
