@@ -6,6 +6,7 @@ from .report.paper import PaperFigure as PaperFigure
 from .results import Results as Results
 from .results import open_results as open_results
 from .results.power import power as power
+from .running.importance import importance as importance
 from .running.run import plan as plan
 from .running.run import run as run
 from .search.from_search import from_search as from_search

@@ -95,13 +95,20 @@ class Builder:
     @property
     def required(self) -> tuple[str, ...]:
         """Parameters without a default that a trial does not fill in."""
+        return tuple(name for name in self._without_default if name not in FROM_DATA)
+
+    @property
+    def needed_from_data(self) -> tuple[str, ...]:
+        """Parameters without a default that a trial fills in."""
+        return tuple(name for name in self._without_default if name in FROM_DATA)
+
+    @property
+    def _without_default(self) -> list[str]:
         if self.takes_hp or self.module is None:
-            return ()
+            return []
         parameters = inspect.signature(self.function).parameters.values()
         without = [each for each in parameters if each.default is each.empty]
-        return tuple(
-            each.name for each in without if each.kind in NAMED and each.name not in FROM_DATA
-        )
+        return [each.name for each in without if each.kind in NAMED]
 
     def toggles(self, tried: tuple[Settings, ...] = ()) -> Mapping[str, Toggle]:
         """Return the toggles by name.
@@ -201,7 +208,8 @@ class Builder:
         PartError
             If a part cannot be changed so.
         """
-        if self.module is None and isinstance(classes, Mapping):
+        is_of_zoo = self.module is None and self.owner is None
+        if is_of_zoo and isinstance(classes, Mapping):
             raise ToggleError(
                 f"`{self.name}`: expected data with one output, because models of the zoo have "
                 f"one; got {', '.join(classes)}. Load the labels of one of them, or build a model "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import keras
 
 from cnnzoo.analysis.graph import functional_graph
+from cnnzoo.data.targets import Classes
 from cnnzoo.model_paths import GIVEN, BuilderError, ModelPath
 from cnnzoo.models.compilation import compile_custom
 from cnnzoo.models.initialization import build_seeded
@@ -39,7 +40,7 @@ class GivenModel:
         self,
         *,
         input_shape: tuple[int, ...] | None = None,
-        classes: int | None = None,
+        classes: Classes | None = None,
         seed: int = 0,
     ) -> keras.Model:
         """Return a compiled model.
@@ -61,7 +62,7 @@ class GivenModel:
         config, custom = json.loads(self.config), {"custom_objects": self.classes}
         model = build_seeded(lambda: keras.saving.deserialize_keras_object(config, **custom), seed)
         shape = model.input_shape
-        if input_shape is not None and isinstance(shape, tuple):
+        if isinstance(input_shape, tuple) and isinstance(shape, tuple):
             fits = len(shape) - 1 == len(input_shape) and all(
                 side in (None, given) for side, given in zip(shape[1:], input_shape, strict=True)
             )

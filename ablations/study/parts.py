@@ -118,10 +118,17 @@ def parts(
     2  stage1_block3  residual    4736                                          identity
     3  stage2_block1  residual   14080  AveragePooling2D(2, 2) + Conv2D(32 filters, 1x1)
     """
-    if not is_keras_model(model):
-        with isolated():
-            model = find_builder(model).build(settings or {}, input_shape, classes)
-    return table_of_parts(model)
+    if is_keras_model(model):
+        return table_of_parts(model)
+    builder = find_builder(model)
+    given = {"input_shape": input_shape, "classes": classes}
+    for name in builder.needed_from_data:
+        if given.get(name, 0) is None:
+            raise PartError(
+                f"`{name}`: expected a value, because `{builder.name}` takes it; got none."
+            )
+    with isolated():
+        return table_of_parts(builder.build(settings or {}, input_shape, classes))
 
 
 def with_parts(study: Study) -> Study:

@@ -12,7 +12,7 @@ from cnnzoo.parts.blocks import ACTIVATIONS
 from cnnzoo.parts.edit import Edit
 from cnnzoo.parts.names import PartError
 from cnnzoo.parts.part import Part
-from cnnzoo.parts.structure import has_kernel, kind_of
+from cnnzoo.parts.structure import Unit, has_kernel, kind_of
 from cnnzoo.parts.substitute import Substitute, substitute
 from cnnzoo.parts.width import FILTERED, NORMS
 from cnnzoo.toggle import did_you_mean
@@ -176,20 +176,29 @@ def _no_skip(part: Part, edit: Edit) -> None:
     if region is None:
         raise PartError("it has no shortcut")
     last = region.last
+    kept = kept_branch(region)
     if kind_of(last) == "Concatenate":
         raise PartError("its branches are concatenated: without one, later layers would not fit")
     if kind_of(last) != "Add" or len(last.tensors) != 2:
         raise PartError(
             f"it ends in {kind_of(last)} of {len(last.tensors)} maps, not in a sum of 2"
         )
-    one, other = last.tensors
-    counts = [_kernels_to(tensor, region.calls) for tensor in (one, other)]
-    if counts[0] == counts[1]:
+    if kept is None:
         raise PartError("both of its branches have as many layers with kernels")
-    kept = one if counts[0] > counts[1] else other
     if tuple(kept.shape) != tuple(region.exit.shape):
         raise PartError("the branch that would stay has another shape")
     edit.route(region.exit, kept)
+
+
+def kept_branch(region: Unit) -> Any:
+    """Return the branch of a sum of two that has more kernels than its shortcut, or None."""
+    if kind_of(region.last) != "Add" or len(region.last.tensors) != 2:
+        return None
+    one, other = region.last.tensors
+    first, second = (_kernels_to(tensor, region.calls) for tensor in (one, other))
+    if first == second:
+        return None
+    return one if first > second else other
 
 
 def _kernels_to(tensor: Any, calls: Iterable[Call]) -> int:

@@ -239,13 +239,13 @@ class Channels:
 
     def _concatenated(self, call: Call, given: Sequence[Widths]) -> Widths | None:
         rank = len(call.output_shape)
-        if call.layer.axis % rank == _channel_axis(rank):
+        if call.layer.axis % rank == channel_axis(rank):
             return tuple(part for widths in given for part in widths)
         return self._tied(given)
 
     def _reshaped(self, call: Call, widths: Widths) -> Widths | None:
         before, after = call.shape, call.output_shape
-        if before[-1] != after[-1] or _channel_axis(len(before)) != len(before) - 1:
+        if before[-1] != after[-1] or channel_axis(len(before)) != len(before) - 1:
             return None
         if len(widths) != 1 or widths[0][1] != 1:
             return None
@@ -255,7 +255,8 @@ class Channels:
         return widths
 
 
-def _channel_axis(rank: int) -> int:
+def channel_axis(rank: int) -> int:
+    """Return the axis of the channels by Keras's image data format."""
     first = keras.config.image_data_format() == "channels_first" and rank > 2
     return 1 if first else rank - 1
 

@@ -129,8 +129,8 @@ def test_unwritable_directory_is_refused():
 @pytest.mark.parametrize("text", [":build", "own:", "a:b:c"])
 def test_incomplete_name_of_a_builder_is_refused(text):
     assert refusal(Study, text, factors=FACTORS) == (
-        "`model`: expected the name of a zoo model, 'package.module:function', a function, or an "
-        f"object with a method `build`; got {text!r}."
+        "`model`: expected the name of a zoo model, 'package.module:function', a function, an "
+        f"object with a method `build`, or a keras.Model; got {text!r}."
     )
 
 

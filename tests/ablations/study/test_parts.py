@@ -10,7 +10,7 @@ from keras import layers
 
 import ablations
 import cnnzoo
-from ablations import Study, StudyError
+from ablations import PartError, Study, StudyError
 from ablations.study.parts import with_parts
 from ablations.study.toml_file import read_study
 from cnnzoo.builders import find_builder
@@ -129,18 +129,16 @@ def test_added_layers_follow_the_seed_and_their_name():
 @pytest.mark.usefixtures("unexplained")
 def test_study_of_a_model_trains_its_configuration(tmp_path):
     model = given()
-    one = Study(model, **TINY, parts="blocks", ops=["remove", "linear"], name="mine")
+    one = Study(model, **TINY, parts="blocks", name="mine")
     assert str(one.model).startswith("model:mine-")
-    assert one.model == Study(given(), **TINY, parts="blocks", name="mine").model
+    assert one == Study(given(), **TINY, parts="blocks", name="mine")
     results = ablations.run(one, tmp_path / "mine", engine="serial", progress=False)
     trials = results.trials
     assert set(trials["status"]) == {"done"}
     assert set(trials["variant"]) == {
         "baseline",
         "part:stage1=remove",
-        "part:stage1=linear",
         "part:stage2_conv=remove",
-        "part:stage2_conv=linear",
     }
     deltas = results.deltas()
     assert set(deltas["factor"]) == {"part:stage1", "part:stage2_conv"}
@@ -297,3 +295,74 @@ def test_table_of_a_builder_with_settings():
     table = ablations.parts(build, input_shape=(8, 8, 1), classes=3, settings={"filters": 2})
     assert table["part"].tolist()[:3] == ["block1", "block2", "block3"]
     assert table.set_index("part").loc["block1", "params"] == 3 * 3 * 2 * 2 + 2
+
+
+def test_table_of_a_builder_that_needs_a_shape():
+    with pytest.raises(PartError) as error:
+        ablations.parts(build, classes=3)
+    assert str(error.value) == (
+        f"`input_shape`: expected a value, because `{build.__module__}:build` takes it; got none."
+    )
+
+
+@pytest.mark.usefixtures("unexplained")
+def test_planted_branch_is_worse_and_the_other_one_equivalent(tmp_path):
+    """The label is the sign of a product, which no linear projection tells."""
+    random = np.random.default_rng(0)
+    pairs = random.choice([-1.0, 1.0], size=(240, 2)) * random.uniform(0.5, 1.5, size=(240, 2))
+    images = np.broadcast_to(pairs[:, None, None, :], (240, 3, 3, 2)).astype("float32")
+    labels = (pairs.prod(1) > 0).astype(int)
+    inputs = keras.Input((3, 3, 2), name="images")
+    blind = layers.Rescaling(0.0, 1.0, name="blind")(inputs)
+    branches = [
+        layers.GlobalAveragePooling2D(name=f"{name}_pooled")(
+            layers.Conv2D(16, 1, activation="relu", name=name)(x)
+        )
+        for name, x in (("signal", inputs), ("noise", blind))
+    ]
+    joined = layers.Concatenate(name="joined")(branches)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(joined))
+    model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
+    planted = Study(
+        model,
+        data=(images, labels),
+        parts=["signal", "noise"],
+        seeds=6,
+        recipe=cnnzoo.Recipe(epochs=8),
+        baseline={"normalize": "none"},
+        margins={"accuracy": 0.05},
+        metrics=["accuracy"],
+        name="planted",
+    )
+    results = ablations.run(planted, tmp_path / "planted", engine="serial", progress=False)
+    deltas = results.deltas().set_index("factor")
+    assert deltas["verdict"].to_dict() == {"part:signal": "worse", "part:noise": "equivalent"}
+    assert deltas.loc["part:signal", "delta"] < -0.3
+
+
+def test_parts_of_a_given_model_with_two_outputs(tmp_path):
+    inputs = keras.Input((6, 6, 1))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    for number in (1, 2):
+        y = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"block{number}_conv")(x)
+        x = layers.Add(name=f"block{number}_add")([x, y])
+    x = layers.Flatten(name="flat")(x)
+    ends = {
+        "kind": layers.Dense(3, activation="softmax", name="kind")(x),
+        "size": layers.Dense(1, name="size")(x),
+    }
+    model = keras.Model(inputs, ends, name="two")
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    model.compile("adam", losses, loss_weights={"kind": 1.0, "size": 0.5})
+    random = np.random.default_rng(0)
+    labels = {
+        "kind": random.integers(0, 3, 60),
+        "size": random.normal(size=60).astype("float32"),
+    }
+    images = random.normal(size=(60, 6, 6, 1)).astype("float32")
+    one = Study(model, data=(images, labels), parts="blocks", seeds=1, ops=["remove", "halve"])
+    table = ablations.plan(one, engine="serial", directory=tmp_path)
+    assert not table["infeasible"].any()
+    removed = 3 * 3 * 4 * 4 + 4
+    whole = model.count_params()
+    assert table["params"].tolist() == [whole, whole - removed, whole - removed]
