@@ -49,14 +49,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what the imports made out of garbage collection, and collect more rarely.
+    """Collect garbage more rarely, and leave what the imports made out of it."""
+    collect_and_freeze()
+    gc.set_threshold(50_000)
 
-    Trials and KerasTuner collect after each model. With TensorFlow's half a million objects that
-    takes a quarter of a second each time.
+
+def collect_and_freeze() -> None:
+    """Leave what lives now out of garbage collection.
+
+    Trials and KerasTuner collect after each model. With TensorFlow's half a million objects and
+    what the tests before have left that takes half a second each time.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen():
+    """Let each file collect its own garbage only."""
+    yield
+    collect_and_freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
