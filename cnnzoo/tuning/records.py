@@ -71,6 +71,30 @@ class Objective:
         return self.direction == Direction.MIN
 
 
+def are_mixed(levels: Sequence[Level]) -> bool:
+    """Return whether levels are of several types.
+
+    Examples
+    --------
+    >>> are_mixed(["None", 8]), are_mixed([4, 8])
+    (True, False)
+    """
+    return len({type(level) for level in levels}) > 1
+
+
+def typed_level(value: Any, levels: Sequence[Level]) -> Any:
+    """Return the level that a text stands for, if the levels are of several types.
+
+    Examples
+    --------
+    >>> typed_level("8", ["None", 8]), typed_level("8", ["8", "9"])
+    (8, '8')
+    """
+    if not (isinstance(value, str) and are_mixed(levels)):
+        return value
+    return next((level for level in levels if str(level) == value), value)
+
+
 @dataclass(frozen=True)
 class Hyperparameter:
     """A hyperparameter as KerasTuner describes it.
@@ -108,7 +132,7 @@ class Hyperparameter:
             return float(value)
         if self.kind == "Int" and isinstance(value, float) and value.is_integer():
             return int(value)
-        return value
+        return typed_level(value, self.levels)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from cnnzoo.shared_toggles import data_toggles, owner_of, recipe_toggles
 from cnnzoo.toggle import Level, Toggle, ToggleError, listed, switched_off_by
 from cnnzoo.toggle_groups import ToggleGroups
 from cnnzoo.training.recipe import Recipe
+from cnnzoo.tuning.records import are_mixed, typed_level
 
 Levels = dict[str, Level]
 
@@ -63,7 +64,8 @@ class Space:
         for name, toggle in self.searched.items():
             with ExitStack() as scopes:
                 for parent, levels in self.conditions(name):
-                    scopes.enter_context(hp.conditional_scope(parent, list(levels)))
+                    stored = [stored_level(level, self.searched[parent]) for level in levels]
+                    scopes.enter_context(hp.conditional_scope(parent, stored))
                 _declare(hp, toggle)
 
     def read(self, hp: Any) -> Levels:
@@ -85,8 +87,8 @@ class Space:
                 parent in levels and levels[parent] in allowed
                 for parent, allowed in self.conditions(name)
             ):
-                value = hp.values.get(name, _default(toggle))
-                level = at_most(value, name, hp.space)
+                value = hp.values.get(name, stored_level(_default(toggle), toggle))
+                level = typed_level(at_most(value, name, hp.space), toggle.levels)
                 levels[name] = toggle.check(level, owner_of(name, self.owner))
         return levels
 
@@ -158,13 +160,24 @@ def _default(toggle: Toggle) -> Any:
     return toggle.type(default if inside else low)
 
 
+def stored_level(level: Level, toggle: Toggle) -> Level:
+    """Return a level as a hyperparameter of KerasTuner holds it.
+
+    A Choice takes values of one type (KerasTuner 1.4.8, hp_types/choice_hp.py), so levels of
+    several types become their texts.
+    """
+    return str(level) if are_mixed(toggle.levels) and toggle.type is not float else level
+
+
 def _declare(hp: Any, toggle: Toggle) -> None:
-    default = _default(toggle)
+    default = stored_level(_default(toggle), toggle)
     if toggle.type is bool:  # KerasTuner turns booleans of a Choice into integers
         hp.Boolean(toggle.name, default=default)
     elif toggle.levels:
         are_floats = toggle.type is float  # a Choice takes levels of one type only
-        levels = [float(level) if are_floats else level for level in toggle.levels]
+        levels = [
+            float(level) if are_floats else stored_level(level, toggle) for level in toggle.levels
+        ]
         hp.Choice(toggle.name, levels, default=default)
     else:
         low, high = toggle.search_range
@@ -362,14 +375,13 @@ def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
             f"`{toggle.name}` in `search` of `{owner}`: expected at least two levels, each once; "
             f"got {listed(levels) or 'none'}."
         )
-    kinds = {type(level) for level in levels}
-    mixed = len(kinds) > 1
-    if mixed and toggle.type is not float:  # a float toggle may have whole numbers
+    if len({str(level) for level in levels}) < len(levels):
         raise ToggleError(
-            f"`{toggle.name}` in `search` of `{owner}`: expected levels of one type; "
+            f"`{toggle.name}` in `search` of `{owner}`: expected levels with different texts; "
             f"got {listed(levels)}."
         )
-    kind = float if mixed else kinds.pop()
+    # levels of several types keep the type of the toggle, which for numbers is float
+    kind = toggle.type if are_mixed(levels) else type(levels[0])
     return replace(toggle, levels=levels, joined=False, type=kind)
 
 

@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def read_project(directory: str | Path) -> Project:
         except UnreadableError as error:
             unreadable[name] = str(error)
     spaces = [_declared(oracle, notes), *(state.space for state in states.values())]
-    hyperparameters = _joined(hp for space in spaces for hp in space)
+    hyperparameters = _typed(_joined(hp for space in spaces for hp in space), search.get("space"))
     objective = _objective(search.get("objective"), list(states.values()))
     if objective is not None and "objective" not in search:
         stored = objective
@@ -158,6 +159,17 @@ def _declared(oracle: dict[str, Any], notes: list[str]) -> tuple[Hyperparameter,
 def _started(oracle: dict[str, Any]) -> list[str]:
     started = oracle.get("start_order")
     return [name for name in started if isinstance(name, str)] if isinstance(started, list) else []
+
+
+def _typed(hyperparameters: dict[str, Hyperparameter], space: Any) -> dict[str, Hyperparameter]:
+    """Return hyperparameters with the levels of several types that KerasTuner holds as texts."""
+    typed = dict(hyperparameters)
+    for name, described in space.items() if isinstance(space, dict) else ():
+        levels = described.get("levels") if isinstance(described, dict) else None
+        texts = typed[name].levels if name in typed else ()
+        if isinstance(levels, list) and tuple(map(str, levels)) == texts:
+            typed[name] = replace(typed[name], levels=tuple(levels))
+    return typed
 
 
 def _joined(declared: Iterable[Hyperparameter]) -> dict[str, Hyperparameter]:

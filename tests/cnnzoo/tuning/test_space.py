@@ -304,3 +304,26 @@ def test_invalid_searches_are_refused(model, search, fixed, sentence):
     with pytest.raises(ToggleError) as refusal:
         make_space(model, search, fixed=fixed)
     assert str(refusal.value) == sentence
+
+
+def flexible(input_shape, classes, units: int | None = None):
+    """Take a number of units, or None for no layer."""
+
+
+def test_levels_of_several_types_are_texts_for_kerastuner():
+    space = make_space(flexible, {"units": [None, 8, 16]})
+    hp = keras_tuner.HyperParameters()
+    space.declare(hp)
+    assert hp.space[0].values == ["None", "8", "16"]
+    assert space.describe() == {"units": {"levels": ["None", 8, 16]}}
+    assert space.read(hp) == {"units": "None"}
+    hp.values["units"] = "8"
+    assert space.read(hp) == {"units": 8}
+
+
+def test_levels_with_one_text_are_refused():
+    with pytest.raises(ToggleError) as caught:
+        make_space(flexible, {"units": ["8", 8]})
+    assert str(caught.value) == (
+        "`units` in `search` of `flexible`: expected levels with different texts; got '8', 8."
+    )

@@ -328,3 +328,21 @@ def test_size_of_images_of_several_sizes_is_searched(tmp_path, unexplained):
     )
     assert sorted(results.trials["image_size"]) == [4, 6]
     assert set(results.trials["status"]) == {"done"}
+
+
+def test_levels_of_several_types_come_back_with_their_types(tmp_path, unexplained):
+    from helpers.optional_layer import build
+
+    for _ in range(2):  # the second call finds all trials done
+        results = cnnzoo.tune(
+            build,
+            "digits",
+            {"units": [None, 3]},
+            tuner="grid",
+            recipe=Recipe(epochs=1, batch_size=256),
+            directory=tmp_path / "search",
+            progress=False,
+        )
+    assert results.trials["units"].to_list() == ["None", 3]
+    assert len(results.trials) == 2
+    assert results.best()["units"] in ("None", 3)
