@@ -1,5 +1,6 @@
 """Importance of the parts of a trained model, without training it again."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablations.stats.paired_t import paired_t
-from cnnzoo.analysis.graph import graph_of
+from cnnzoo.analysis.graph import Graph, graph_of
 from cnnzoo.data.dataset import Data
 from cnnzoo.data.load import load_data
 from cnnzoo.model_paths import is_keras_model
@@ -25,8 +26,11 @@ from cnnzoo.toggle import did_you_mean, listed
 if TYPE_CHECKING:
     from cnnzoo.models.compiled_loss import CompiledLoss
 
-BATCH = 250
-"""Number of examples of a batch, among which "resample" exchanges outputs."""
+BATCHES = (8, 250)
+"""Smallest and largest number of examples of a batch, among which "resample" exchanges outputs."""
+
+BATCH_BYTES = 2**28
+"""Bytes that the maps of a batch may take, unless it has the smallest number of examples."""
 
 CHANNELS = "channels"
 """Level of single channels of layers that make them."""
@@ -178,6 +182,8 @@ def _rows(
     """Yield the parts of a model with their outcomes."""
     by_channel = level == CHANNELS
     measure = _Measure(model, labels)
+    graph = graph_of(model)
+    size = batch_size(graph)
     baseline: Outcomes | None = None
     for part in parts_of(model):
         channels = channels_of(part) if by_channel else 0
@@ -188,11 +194,29 @@ def _rows(
         except PartError as error:
             yield Row(part, None, {}, {}, str(error))
             continue
-        cut = _Cut(Cut.at(graph_of(model), tensors), x, measure)
+        cut = _Cut(Cut.at(graph, tensors), x, measure, size)
         if baseline is None:
             baseline = cut.outcomes(lambda maps, _: maps)
         for channel in range(channels) if by_channel else (None,):
             yield Row(part, channel, baseline, cut.outcomes(_at(channel, replace)))
+
+
+def batch_size(graph: Graph) -> int:
+    """Return the number of examples of a batch, whose maps fit into memory together.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Conv2D(64, 1)])
+    >>> batch_size(graph_of(model))
+    250
+    >>> model.add(keras.layers.Conv2D(2048, 1))
+    >>> batch_size(graph_of(model))
+    8
+    """
+    shapes = (output.shape[1:] for call in graph.calls for output in call.outputs)
+    numbers = sum(math.prod(side or 1 for side in shape) for shape in shapes)
+    low, high = BATCHES
+    return max(low, min(high, BATCH_BYTES // (4 * numbers)))
 
 
 def _at(channel: int | None, replace: Replace) -> Replace:
@@ -236,8 +260,8 @@ class _Measure:
 class _Cut:
     """The tensors of a part for all examples, and the outcomes if they are replaced."""
 
-    def __init__(self, cut: Cut, x: Any, measure: _Measure) -> None:
-        self._cut, self._x, self._measure = cut, x, measure
+    def __init__(self, cut: Cut, x: Any, measure: _Measure, size: int) -> None:
+        self._cut, self._x, self._measure, self._size = cut, x, measure, size
         sums: list[NDArray[Any]] = [np.zeros(())] * cut.count
         for values in self._batches():
             totals = (maps.sum(0, keepdims=True) for maps in values)
@@ -258,8 +282,8 @@ class _Cut:
 
     def _batches(self) -> Iterator[list[NDArray[Any]]]:
         """Yield the tensors at the cut, batch by batch."""
-        for start in range(0, len(self._x), BATCH):
-            batch = oriented(np.asarray(self._x[start : start + BATCH]))
+        for start in range(0, len(self._x), self._size):
+            batch = oriented(np.asarray(self._x[start : start + self._size]))
             values = self._cut.before([batch])
             yield [keras.ops.convert_to_numpy(value) for value in values]
 

@@ -63,6 +63,9 @@ LIST = "list"
 
 PAIRS, PROGRESSIVE = "pairs", "progressive"
 
+DEFAULT_OPS = ("remove",)
+"""Operations of a study of parts that names none."""
+
 PART_DESIGNS = (PAIRS, PROGRESSIVE)
 """Designs whose variants change several parts of a model by one operation."""
 
@@ -292,6 +295,11 @@ def check_ops(ops: object, parts: object, design: str) -> tuple[str, ...]:
         checked = tuple(dict.fromkeys(map(check_operation, ops)))
     except PartError as error:
         raise StudyError(str(error)) from error
+    if not parts and checked != DEFAULT_OPS:
+        raise StudyError(
+            "`ops`: expected with `parts`, the parts that they change; got "
+            f"{listed(checked)} and no parts."
+        )
     if parts and len(checked) > 1 and design in (*PART_DESIGNS, "add-one-in"):
         raise StudyError(
             f"`ops`: expected one operation with the design {design!r}; got {listed(checked)}."

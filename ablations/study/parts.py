@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ablations.study.checks import LIST, PAIRS, PART_DESIGNS, PROGRESSIVE
+from ablations.study.checks import DEFAULT_OPS, LIST, PAIRS, PART_DESIGNS, PROGRESSIVE
 from ablations.study.errors import StudyError
 from ablations.study.study import Study
 from cnnzoo.builders import Builder, find_builder
@@ -111,12 +111,14 @@ def parts(
     Examples
     --------
     >>> table = parts("residual")
-    >>> table[table["level"] == "blocks"][["part", "kind", "params", "substitute"]].head(4)
-                part      kind  params                                        substitute
-    0  stage1_block1  residual    4736                                          identity
-    1  stage1_block2  residual    4736                                          identity
-    2  stage1_block3  residual    4736                                          identity
-    3  stage2_block1  residual   14080  AveragePooling2D(2, 2) + Conv2D(32 filters, 1x1)
+    >>> table[table["level"] == "blocks"][["part", "kind", "params"]].head(4)
+                part      kind  params
+    0  stage1_block1  residual    4736
+    1  stage1_block2  residual    4736
+    2  stage1_block3  residual    4736
+    3  stage2_block1  residual   14080
+    >>> table.set_index("part").loc["stage2_block1", "substitute"]
+    'AveragePooling2D(2, 2) + Conv2D(32 filters, 1x1)'
     """
     if is_keras_model(model):
         return table_of_parts(model)
@@ -147,13 +149,14 @@ def with_parts(study: Study) -> Study:
     builder = find_builder(study.model_name)
     operations = _operations(study, builder)
     factors = {factor_of(name): (KEEP, *those) for name, those in operations.items()}
+    without: dict[str, Any] = {"parts": (), "ops": DEFAULT_OPS}
     if study.design not in PART_DESIGNS:
         several = any(len(levels) > 2 for levels in factors.values())
         leaves_out = study.design == "leave-one-out" and several
         design = "one-at-a-time" if leaves_out else study.design
-        return replace(study, parts=(), design=design, factors={**study.factors, **factors})
+        return replace(study, **without, design=design, factors={**study.factors, **factors})
     variants = VARIANTS[study.design]({name: levels[1] for name, levels in factors.items()})
-    return replace(study, parts=(), design=LIST, factors={}, variants=variants)
+    return replace(study, **without, design=LIST, factors={}, variants=variants)
 
 
 def _operations(study: Study, builder: Builder) -> dict[str, tuple[str, ...]]:

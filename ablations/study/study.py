@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import (
     AUTO,
+    DEFAULT_OPS,
     EXPLORATORY_BELOW,
     MAX_SEEDS,
     check_count,
@@ -80,7 +81,8 @@ class Study:
     design
         "one-at-a-time", "leave-one-out", "add-one-in", "full-factorial", "fractional-factorial",
         "plackett-burman", "path", or "list" for the variants in `variants`. If the toggles do not
-        tell which level of a factor is off, `baseline` does ("leave-one-out", "add-one-in").
+        tell which level of a factor is off, `baseline` does ("leave-one-out", "add-one-in"). With
+        `parts` also "pairs" and "progressive".
     variants
         Levels that each variant changes, for the design "list".
     seeds
@@ -152,7 +154,7 @@ class Study:
     max_seeds: int = MAX_SEEDS
     name: str = ""
     parts: str | Sequence[str] = ()
-    ops: Sequence[str] = ("remove",)
+    ops: Sequence[str] = DEFAULT_OPS
 
     def __post_init__(self) -> None:
         baseline = check_levels(self.baseline, "baseline")

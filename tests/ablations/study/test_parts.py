@@ -1,8 +1,5 @@
 """Studies whose factors are parts of the model."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -126,48 +123,6 @@ def test_added_layers_follow_the_seed_and_their_name():
     assert (first[0] != other[0]).any()
 
 
-@pytest.mark.usefixtures("unexplained")
-def test_study_of_a_model_trains_its_configuration(tmp_path):
-    model = given()
-    one = Study(model, **TINY, parts="blocks", name="mine")
-    assert str(one.model).startswith("model:mine-")
-    assert one == Study(given(), **TINY, parts="blocks", name="mine")
-    results = ablations.run(one, tmp_path / "mine", engine="serial", progress=False)
-    trials = results.trials
-    assert set(trials["status"]) == {"done"}
-    assert set(trials["variant"]) == {
-        "baseline",
-        "part:stage1=remove",
-        "part:stage2_conv=remove",
-    }
-    deltas = results.deltas()
-    assert set(deltas["factor"]) == {"part:stage1", "part:stage2_conv"}
-    again = ablations.run(one, tmp_path / "mine", engine="serial", progress=False)
-    assert again.trials["test_loss"].tolist() == trials["test_loss"].tolist()
-
-
-def test_worker_builds_a_model_that_the_program_gives(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import ablations, cnnzoo, keras\n"
-        "class Twice(keras.layers.Layer):\n"
-        "    def call(self, x):\n"
-        "        return 2 * x\n"
-        "if __name__ == '__main__':\n"
-        "    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),\n"
-        "        keras.layers.Dense(8, 'relu', name='hidden'), Twice(name='twice'),\n"
-        "        keras.layers.Dense(10, 'softmax')], name='net')\n"
-        "    study = ablations.Study(model, 'digits', parts=['hidden', 'twice'], seeds=1)\n"
-        "    table = ablations.plan(study, workers=1)\n"
-        "    print(table['infeasible'].tolist(), table['params'].tolist())\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines()[-1] == "['', '', ''] [610, 602, 610]"
-
-
 def test_toml_study_of_parts(tmp_path):
     path = tmp_path / "parts.toml"
     path.write_text(
@@ -218,6 +173,10 @@ def test_impossible_operation_of_a_factor_is_infeasible():
         (
             {"design": "pairs", "ops": ["remove", "linear"]},
             "`ops`: expected one operation with the design 'pairs'; got 'remove', 'linear'.",
+        ),
+        (
+            {"parts": (), "factors": {"filters": [4, 8]}, "ops": ["linear"]},
+            "`ops`: expected with `parts`, the parts that they change; got 'linear' and no parts.",
         ),
         (
             {"parts": (), "factors": {"filters": [4, 8]}, "design": "pairs"},
@@ -303,41 +262,6 @@ def test_table_of_a_builder_that_needs_a_shape():
     assert str(error.value) == (
         f"`input_shape`: expected a value, because `{build.__module__}:build` takes it; got none."
     )
-
-
-@pytest.mark.usefixtures("unexplained")
-def test_planted_branch_is_worse_and_the_other_one_equivalent(tmp_path):
-    """The label is the sign of a product, which no linear projection tells."""
-    random = np.random.default_rng(0)
-    pairs = random.choice([-1.0, 1.0], size=(240, 2)) * random.uniform(0.5, 1.5, size=(240, 2))
-    images = np.broadcast_to(pairs[:, None, None, :], (240, 3, 3, 2)).astype("float32")
-    labels = (pairs.prod(1) > 0).astype(int)
-    inputs = keras.Input((3, 3, 2), name="images")
-    blind = layers.Rescaling(0.0, 1.0, name="blind")(inputs)
-    branches = [
-        layers.GlobalAveragePooling2D(name=f"{name}_pooled")(
-            layers.Conv2D(16, 1, activation="relu", name=name)(x)
-        )
-        for name, x in (("signal", inputs), ("noise", blind))
-    ]
-    joined = layers.Concatenate(name="joined")(branches)
-    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(joined))
-    model.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
-    planted = Study(
-        model,
-        data=(images, labels),
-        parts=["signal", "noise"],
-        seeds=6,
-        recipe=cnnzoo.Recipe(epochs=8),
-        baseline={"normalize": "none"},
-        margins={"accuracy": 0.05},
-        metrics=["accuracy"],
-        name="planted",
-    )
-    results = ablations.run(planted, tmp_path / "planted", engine="serial", progress=False)
-    deltas = results.deltas().set_index("factor")
-    assert deltas["verdict"].to_dict() == {"part:signal": "worse", "part:noise": "equivalent"}
-    assert deltas.loc["part:signal", "delta"] < -0.3
 
 
 def test_parts_of_a_given_model_with_two_outputs(tmp_path):

@@ -34,7 +34,9 @@ def blocks(model, level="blocks"):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_blocks_of_applications(name):
-    model = getattr(keras.applications, name)(weights=None)
+    model = getattr(keras.applications, name)(
+        weights=None, include_top=False, input_shape=(96, 96, 3)
+    )
     assert blocks(model) == PUBLISHED[name]
 
 
