@@ -10,8 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from ablations.running import run as runner
-from cnnzoo.engine.serial import Serial
+from cnnzoo.engine import ENGINES, Serial
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
@@ -39,7 +38,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def without_workers(monkeypatch):
     """Run trials in this process, which has loaded Keras and has trained before."""
-    monkeypatch.setattr(runner, "start_engine", lambda _, *options: Serial(*options))
+    monkeypatch.setitem(ENGINES, "processes", Serial)
 
 
 @pytest.mark.usefixtures("unexplained", "without_workers")

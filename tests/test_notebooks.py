@@ -4,7 +4,8 @@ The metadata of a notebook has a table "tests": under "smaller" texts of its cod
 them, so that it runs in seconds; and under "numbers from elsewhere" the numbers of its text that it
 does not compute itself.
 
-All run in one kernel, which imports TensorFlow once and is emptied before each of them.
+All run in one kernel, which imports TensorFlow once and is emptied before each of them. Studies
+run in it too; the guide to notebooks (`test_examples.py`) sends their functions to workers.
 """
 
 import re
@@ -22,11 +23,13 @@ NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?![\w.]*\d)")
 EMPTIED = """
 %reset -f
 import altair, pandas
+from cnnzoo.doctor import after_training
+from cnnzoo.engine import ENGINES, Serial
 altair.renderers.enable("default")
 pandas.reset_option("display")
-from cnnzoo.doctor import after_training
 after_training.CAUSES = ()  # as the fixture `unexplained`
-del after_training, altair, pandas
+ENGINES["processes"] = Serial
+del ENGINES, Serial, after_training, altair, pandas
 """
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -150,20 +150,20 @@ def batch_stream(
     steps = math.ceil(len(x) / recipe.batch_size)
     batches = (
         tf.data.Dataset.from_tensors(0)
-        .flat_map(order)
+        .flat_map(_as_it_is(order))
         .batch(recipe.batch_size)
         .apply(tf.data.experimental.assert_cardinality(steps))
-        .map(lambda index: (read(index), _gathered(targets, index)))
+        .map(_as_it_is(lambda index: (read(index), _gathered(targets, index))))
     )
     start_augmentation: Callable[[], None] = _do_nothing
     if recipe.augment != "none":
         # sequentially, because the random stream depends on the order of the batches
         augment = Augmenter(recipe.augment, data.info, seed)
-        batches, start_augmentation = batches.map(augment), augment.start
+        batches, start_augmentation = batches.map(_as_it_is(augment)), augment.start
     if channels_first():
-        batches = batches.map(_channels_first)
+        batches = batches.map(_as_it_is(_channels_first))
     if weights is not None:
-        batches = batches.map(lambda images, labels: (images, labels, weights(labels)))
+        batches = batches.map(_as_it_is(lambda images, labels: (images, labels, weights(labels))))
     if keras.config.backend() == "tensorflow":
         # elsewhere an abandoned pass would continue beside the next one
         batches = batches.prefetch(1)
@@ -179,6 +179,16 @@ def _gathered(targets: Any, index: Any) -> Any:
     import tensorflow as tf
 
     return tf.nest.map_structure(lambda each: tf.gather(each, index), targets)
+
+
+def _as_it_is(function: Callable[..., Any]) -> Any:
+    """Keep TensorFlow from rewriting a function that has no branches on tensors.
+
+    In a new process that takes longer than an epoch of a small model.
+    """
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def validation_stream(x: Pixels, y: Any, batch_size: int) -> Any:
@@ -197,10 +207,10 @@ def validation_stream(x: Pixels, y: Any, batch_size: int) -> Any:
     batches = (
         tf.data.Dataset.range(len(x))
         .batch(batch_size)
-        .map(lambda index: (read(index), _gathered(targets, index)))
+        .map(_as_it_is(lambda index: (read(index), _gathered(targets, index))))
     )
     if channels_first():
-        batches = batches.map(_channels_first)
+        batches = batches.map(_as_it_is(_channels_first))
     return _unoptimized(batches)
 
 

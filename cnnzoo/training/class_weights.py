@@ -139,7 +139,7 @@ def example_weights(targets: Any, weights: NDArray[Any]) -> Any:
     import tensorflow as tf
 
     targets, weights = tf.convert_to_tensor(targets), tf.constant(weights, "float32")
-    if targets.shape.rank == 2 and targets.shape[1] == len(weights):
+    if targets.shape.rank == 2 and targets.shape[1] == weights.shape[0]:
         return tf.linalg.matvec(tf.cast(targets, "float32"), weights)
     return tf.gather(weights, tf.cast(tf.reshape(targets, [-1]), "int32"))
 

@@ -53,11 +53,6 @@ def answer_slowly(item):
     return answer(item)
 
 
-def answer_after_a_while(item):
-    time.sleep(0.3)  # long enough for each worker to get an item
-    return answer(item)
-
-
 def change_state_if_odd(item):
     return Answer(
         item, os.getpid(), changed_state=("the working folder (it is gone)",) * (item % 2)
@@ -117,14 +112,24 @@ def sleep_if_odd(item):
     return answer(item)
 
 
-def die_when_idle(item):
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+def die_when_idle(folder, item):
+    _end_when_told(folder, lambda: os.kill(os.getpid(), signal.SIGKILL))
     return answer(item)
 
 
-def exit_when_idle(item):
-    threading.Timer(0.3, os._exit, [0]).start()
+def exit_when_idle(folder, item):
+    _end_when_told(folder, lambda: os._exit(0))
     return answer(item)
+
+
+def _end_when_told(folder, end):
+    """End as soon as a file named like this process says that the answer has arrived."""
+
+    def wait():
+        wait_until(Path(folder, str(os.getpid())).exists)
+        end()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def write_to_both_streams(item):

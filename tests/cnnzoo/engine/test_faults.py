@@ -64,11 +64,11 @@ def test_a_worker_that_exits_while_it_is_prepared_has_died():
 
 
 @pytest.mark.parametrize("end", [engine_items.die_when_idle, engine_items.exit_when_idle])
-def test_a_worker_that_dies_between_items_fails_none(end):
+def test_a_worker_that_dies_between_items_fails_none(end, tmp_path):
     with start_engine("processes", Limits(workers=1, retries=1)) as running:
         for _ in range(2):
-            ((_, outcome),) = running.run(end, [0])
-            assert outcome.result.item == 0
+            ((_, outcome),) = running.run(partial(end, tmp_path), [0])
+            (tmp_path / str(outcome.result.pid)).touch()
             wait_until(lambda: not running._workers[0].active)
         outcomes = dict(running.run(engine_items.answer, range(4)))
     assert set(reasons(outcomes).values()) == {""}

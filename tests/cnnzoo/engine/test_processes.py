@@ -17,7 +17,7 @@ from cnnzoo.engine import Limits, WorkerSetup, processes, start_engine
 
 
 def test_workers_are_other_processes_and_as_many_as_asked_for():
-    found = pids(run(engine_items.answer_slowly, range(8)))
+    found = pids(run(engine_items.answer, range(8)))
     assert len(set(found)) == 2
     assert os.getpid() not in found
 
@@ -178,7 +178,7 @@ print([name for name in sys.modules if name.startswith(("ablations", "cnnzoo.tun
 )
 def test_workers_share_the_gpus_in_turn(monkeypatch, workers, gpus):
     monkeypatch.setattr(processes, "find_gpus", lambda count: ["2", "GPU-3"])
-    outcomes = run(engine_items.answer_after_a_while, range(16), workers=workers)
+    outcomes = run(engine_items.answer, range(8), workers=workers)
     by_worker = {outcome.result.pid: outcome.result.gpu for outcome in outcomes.values()}
     assert sorted(by_worker.values()) == gpus
 
@@ -186,7 +186,7 @@ def test_workers_share_the_gpus_in_turn(monkeypatch, workers, gpus):
 def test_workers_see_all_gpus_if_none_are_shared(monkeypatch):
     monkeypatch.setattr(processes, "default_workers", lambda gpus: 3 if gpus == 0 else 0)
     monkeypatch.setattr(processes, "find_gpus", lambda count: [])
-    outcomes = run(engine_items.answer_after_a_while, range(6), workers=None)
+    outcomes = run(engine_items.answer, range(6), workers=None)
     by_worker = {outcome.result.pid: outcome.result.gpu for outcome in outcomes.values()}
     assert list(by_worker.values()) == [os.environ.get("CUDA_VISIBLE_DEVICES")] * 3
 
