@@ -263,10 +263,15 @@ class _Cut:
     def __init__(self, cut: Cut, x: Any, measure: _Measure, size: int) -> None:
         self._cut, self._x, self._measure, self._size = cut, x, measure, size
         sums: list[NDArray[Any]] = [np.zeros(())] * cut.count
+        self._kept: list[list[NDArray[Any]]] | None = None
+        kept: list[list[NDArray[Any]]] = []
         for values in self._batches():
+            if sum(maps.nbytes for each in (*kept, values) for maps in each) <= BATCH_BYTES:
+                kept.append(values)
             totals = (maps.sum(0, keepdims=True) for maps in values)
             sums = [one + total for one, total in zip(sums, totals, strict=False)]
         self._means = [one / len(x) for one in sums]
+        self._kept = kept if sum(len(each[0]) for each in kept) == len(x) else None
 
     def outcomes(self, replace: Replace) -> Outcomes:
         """Return the outcomes of the examples with replaced tensors."""
@@ -281,7 +286,10 @@ class _Cut:
         return self._measure(np.concatenate(outputs).astype("float32"))
 
     def _batches(self) -> Iterator[list[NDArray[Any]]]:
-        """Yield the tensors at the cut, batch by batch."""
+        """Yield the tensors at the cut, batch by batch. They are kept if they are small."""
+        if self._kept is not None:
+            yield from self._kept
+            return
         for start in range(0, len(self._x), self._size):
             batch = oriented(np.asarray(self._x[start : start + self._size]))
             values = self._cut.before([batch])

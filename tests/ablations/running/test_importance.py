@@ -211,3 +211,11 @@ def test_model_with_two_outputs_is_refused(data):
         "`model`: expected one input and one output; got 1 inputs and 2 outputs of `net`. A study "
         "changes its parts."
     )
+
+
+def test_little_memory_gives_the_same_table(models, data, monkeypatch):
+    kept = ablations.importance(models[0], data, how="mean", examples=30)
+    monkeypatch.setattr("ablations.running.importance.BATCH_BYTES", 0)  # batches of 8, not kept
+    again = ablations.importance(models[0], data, how="mean", examples=30)
+    for column in ("baseline", "ablated", "ci_low"):
+        assert again[column].tolist() == pytest.approx(kept[column].tolist(), rel=1e-4, abs=1e-6)
