@@ -1,8 +1,9 @@
 """Where the time of a study went."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 from statistics import median
 
 import pandas as pd
@@ -35,6 +36,9 @@ FORMATS = {"seconds": "{:.1f}".format, "share": "{:.1%}".format}
 
 Timed = tuple[TrialResult, Timing]
 
+BREAK = 60.0
+"""Seconds without any trial after which a run was a further one."""
+
 MUCH_WAITING = 0.25
 MUCH_TRACING = 0.3
 
@@ -55,7 +59,7 @@ class Profile:
         From the beginning of the first trial to the end of the last one; breaks between runs do
         not count.
     workers
-        Mean number of processes.
+        Mean number of processes at once.
     trials_per_minute
         Trials per minute of ``seconds``.
     load
@@ -175,24 +179,35 @@ def _tracing(known: Sequence[Timed]) -> Iterator[float]:
 
 
 def _runs(known: Sequence[Timed]) -> Iterator[tuple[float, float, int]]:
-    """Yield start, end and number of processes of each time in which trials ran.
+    """Yield start, end and number of workers of each time in which trials ran.
 
-    Processes whose times overlap were part of the same run.
+    A process that replaces another is no further worker, so the workers are the processes that
+    were there at once.
     """
-    processes: dict[int, tuple[float, float]] = {}
-    for result, timing in known:
+    begin = finish = 0.0
+    spans: dict[int, tuple[float, float]] = {}
+    for result, timing in sorted(known, key=lambda one: one[1].started):
         start, end = timing.started, timing.started + result.seconds
-        first, last = processes.get(timing.process, (start, end))
-        processes[timing.process] = min(first, start), max(last, end)
-    begin, finish, count = 0.0, 0.0, 0
-    for start, end in sorted(processes.values()):
-        if count and start > finish:
-            yield begin, finish, count
-            count = 0
-        begin, finish = (begin, max(finish, end)) if count else (start, end)
-        count += 1
-    if count:
-        yield begin, finish, count
+        if spans and start > finish + BREAK:
+            yield begin, finish, _at_once(spans.values())
+            spans = {}
+        begin, finish = (begin, max(finish, end)) if spans else (start, end)
+        first, last = spans.get(timing.process, (start, end))
+        spans[timing.process] = min(first, start), max(last, end)
+    if spans:
+        yield begin, finish, _at_once(spans.values())
+
+
+def _at_once(spans: Iterable[tuple[float, float]]) -> int:
+    """Return the largest number of spans that overlap.
+
+    Examples
+    --------
+    >>> _at_once([(0.0, 5.0), (1.0, 9.0), (5.0, 9.0)])
+    2
+    """
+    ends = [change for start, end in spans for change in ((start, 1), (end, -1))]
+    return max(accumulate(step for _, step in sorted(ends)))
 
 
 def _advice(shares: dict[str, float], workers: float) -> Iterator[str]:
@@ -203,7 +218,6 @@ def _advice(shares: dict[str, float], workers: float) -> Iterator[str]:
             "more trials in one run, would use them better."
         )
     if shares[TRACE] > MUCH_TRACING:
-        yield (
-            "Each worker traces each variant once. Further seeds cost only their training, and "
-            "fewer workers trace less."
+        yield "Each worker traces each variant once, so further seeds need no further tracing" + (
+            ", and fewer workers trace less." if workers > 1 else "."
         )

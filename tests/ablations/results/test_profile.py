@@ -62,6 +62,27 @@ def test_breaks_between_runs_do_not_count():
     assert told.advice == ()
 
 
+def test_runs_of_one_process_are_apart():
+    """A notebook resumes in its own process; a new process may have an old one's id."""
+    trials = [result(1, start, 1.0, {"train": 1.0}) for start in (0.0, 1.0, 3600.0)]
+    told = profile(trials)
+    assert (told.seconds, told.workers, told.trials_per_minute) == (3.0, 1.0, 60.0)
+    assert seconds_of(told)["wait"] == 0.0
+
+
+def test_renewed_processes_are_no_further_workers():
+    """Two workers are busy for 10 s; each is renewed after five trials."""
+    trials = [
+        result(10 * worker + place // 5, float(place), 1.0, {"train": 1.0})
+        for worker in (1, 2)
+        for place in range(10)
+    ]
+    told = profile(trials)
+    assert (told.seconds, told.workers) == (10.0, 2.0)
+    assert seconds_of(told)["wait"] == 0.0
+    assert told.advice == ()
+
+
 def test_tracing_that_takes_long_and_a_shared_machine_are_said():
     trials = [
         result(1, 0.0, 9.0, {"train": 9.0}, load=2.5),
@@ -71,8 +92,7 @@ def test_tracing_that_takes_long_and_a_shared_machine_are_said():
     assert told.notes[1:] == [
         "The machine was shared: 2.5 processes per core at a median, so times are too long and "
         "vary.",
-        "Each worker traces each variant once. Further seeds cost only their training, and fewer "
-        "workers trace less.",
+        "Each worker traces each variant once, so further seeds need no further tracing.",
     ]
     assert str(told).splitlines()[:3] == told.notes
     html = told._repr_html_()
