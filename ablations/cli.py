@@ -614,6 +614,8 @@ def repair_command(
         done = repair(directory, to)
         whole = done.kept + len(done.lost)
         typer.echo(f"Copied {done.kept:,} of {whole:,} results to {to}.")
+        if not done.has_history:
+            typer.echo("Its earlier declarations or the descriptions of its data are lost.")
         if not done.has_study:
             typer.echo(f"Its declaration is lost. Run the study again with --to {to}.")
         elif done.lost:

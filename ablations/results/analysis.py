@@ -25,7 +25,7 @@ from ablations.results.trials import all_findings, history_table, trials_table
 from ablations.stats.deltas import CONTRACT
 from ablations.stats.metrics import Better
 from ablations.stats.several_data import ALL_DATA, deltas_by_data, over_data
-from ablations.store import Store
+from ablations.store import Store, read_study
 from ablations.store.provenance import all_machines
 from ablations.study import Status, Study
 from ablations.study.checks import AUTO, EXPLORATORY_BELOW
@@ -61,19 +61,21 @@ class Analysis:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        with Store(directory) as store:
-            self.directory = store.directory
-            study = store.study
-            if study is None:
-                raise StudyError(f"There is no study in {self.directory}: none was started.")
-            self.study: Study = study
-            self.versions = store.context
-            self._studies = store.studies
-            self._plan = store.plan()
-            self._results = store.results(self.versions)
-            self._machines = store.machines(self.versions)
-            self.data_descriptions = store.descriptions
+        read_study(directory, self._read)
         self._deltas: dict[tuple[str, ...], pd.DataFrame] = {}
+
+    def _read(self, store: Store) -> None:
+        self.directory = store.directory
+        study = store.study
+        if study is None:
+            raise StudyError(f"There is no study in {self.directory}: none was started.")
+        self.study: Study = study
+        self.versions = store.context
+        self._studies = store.studies
+        self._plan = store.plan()
+        self._results = store.results(self.versions)
+        self._machines = store.machines(self.versions)
+        self.data_descriptions = store.descriptions
 
     def __repr__(self) -> str:
         statuses = self._trials["status"].value_counts()

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS seal (name TEXT PRIMARY KEY, digest TEXT NOT NULL);"
 
+TABLE = "seal"
+
 STUDY, STUDIES, DATA, RESULTS = "study", "studies", "data", "results"
 """Names in the table."""
 
@@ -63,14 +65,6 @@ def chained(chain: str, digests: Iterable[str]) -> str:
     for digest in digests:
         chain = digest_of(chain, digest)
     return chain
-
-
-def sealed(connection: sqlite3.Connection) -> dict[str, str]:
-    """Read the digests; empty if an earlier version stored the study."""
-    try:
-        return dict(connection.execute("SELECT name, digest FROM seal").fetchall())
-    except sqlite3.OperationalError:
-        return {}
 
 
 def set_seal(connection: sqlite3.Connection, name: str, digest: str) -> None:

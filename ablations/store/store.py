@@ -3,11 +3,11 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.store import seal
 from ablations.study import Settings, Study, Trial, TrialResult
@@ -105,6 +105,11 @@ DAMAGED = {
     seal.DATA: "descriptions of data are",
     seal.RESULTS: "results are",
 }
+
+Read = TypeVar("Read")
+
+TRIES = 4
+"""How often a study that changes while it is read is read."""
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """Errors of a file that is damaged, or no database."""
@@ -326,6 +331,16 @@ class Store:
         known = row.get("size") is not None
         self._insert(values, {name: row[name] for name in OF_OUTCOMES} if known else {})
 
+    def adopt_history(self, studies: Sequence[str], data: Sequence[tuple[str, str]]) -> None:
+        """Add the earlier declarations and the descriptions of data of another store."""
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT INTO specs (spec) VALUES (?)", [(spec,) for spec in studies]
+            )
+            self._connection.executemany("INSERT OR REPLACE INTO data VALUES (?, ?)", data)
+            for name in (seal.STUDIES, seal.DATA):
+                seal.set_seal(self._connection, name, self._digest(name))
+
     def _insert(self, values: Mapping[str, object], outcomes: Mapping[str, object]) -> None:
         columns, places = ", ".join(values), ", ".join("?" for _ in values)
         with self._transaction():
@@ -339,7 +354,7 @@ class Store:
                     (added.lastrowid, *outcomes.values()),
                 )
             if values.get("digest"):
-                chain = seal.sealed(self._connection).get(seal.RESULTS, "")
+                chain = self._sealed().get(seal.RESULTS, "")
                 chain = seal.chained(chain, [str(values["digest"])])
                 seal.set_seal(self._connection, seal.RESULTS, chain)
 
@@ -393,21 +408,24 @@ class Store:
         rows = [tuple(row) for query in PARTS[name] for row in self._read(query)]
         return seal.digest_of(*rows)
 
+    def _sealed(self) -> dict[str, str]:
+        """Read the digests; empty if an earlier version stored the study."""
+        if seal.TABLE not in self._tables:
+            return {}
+        return {row["name"]: row["digest"] for row in self._read("SELECT name, digest FROM seal")}
+
     def _check_seal(self) -> None:
         """Raise StudyError if the study, its plan or the number of its results has changed."""
         self._read("BEGIN")  # one state of the file, whoever writes to it
         try:
-            for name, digest in seal.sealed(self._connection).items():
+            for name, digest in self._sealed().items():
                 if name in DAMAGED and self._digest(name) != digest:
                     raise self._damage(f"its {DAMAGED[name]} not as they were stored")
         finally:
             self._connection.rollback()
 
     def _damage(self, what: str) -> StudyError:
-        return StudyError(
-            f"The study in {self.directory} is damaged: {what}. ablations repair "
-            f"{self.directory} --to DIRECTORY copies the results that are whole."
-        )
+        return damage(self.directory, what)
 
     @property
     def _tables(self) -> set[str]:
@@ -520,13 +538,64 @@ def open_reader(path: Path) -> sqlite3.Connection:
     StudyError
         If it cannot be opened, or is not a database.
     """
-    log = path.with_name(f"{path.name}-wal")
-    is_complete = not (log.exists() and log.stat().st_size)
-    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
     try:
-        return _opened(uri)
+        return _opened(reading_uri(path))
     except UNREADABLE as error:
         raise refusal(path, error) from error
+
+
+def reading_uri(path: Path) -> str:
+    """Return the address by which SQLite opens a file for reading."""
+    is_complete = not _size(path.with_name(f"{path.name}-wal"))
+    return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a writer has just removed it
+        return 0
+
+
+def read_study(directory: str | Path, read: Callable[[Store], Read]) -> Read:
+    """Open a study, read it, and read it again if it changed meanwhile.
+
+    A file that is opened as immutable may look damaged if a writer begins and ends while it is
+    read.
+
+    Parameters
+    ----------
+    directory
+        Directory of the study.
+    read
+        Reads what is wanted.
+
+    Raises
+    ------
+    StudyError
+        As `Store`, or of ``read``.
+    """
+    file = Path(directory).expanduser() / FILE
+    for _ in range(TRIES - 1):
+        before = _state(file)
+        try:
+            with Store(directory) as store:
+                return read(store)
+        except StudyError:
+            if _state(file) == before:
+                raise
+    with Store(directory) as store:
+        return read(store)
+
+
+def _state(file: Path) -> tuple[int, int, bool]:
+    """Return what changes when a study is written."""
+    log = file.with_name(f"{file.name}-wal")
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0, log.exists()
+    return found.st_mtime_ns, found.st_size, log.exists()
 
 
 def _opened(uri: str) -> sqlite3.Connection:
@@ -539,8 +608,18 @@ def _opened(uri: str) -> sqlite3.Connection:
     return connection
 
 
+def damage(directory: Path, what: str) -> StudyError:
+    """Return the error for a study that is not as it was stored."""
+    return StudyError(
+        f"The study in {directory} is damaged: {what}. ablations repair {directory} --to DIRECTORY "
+        "copies the results that are whole."
+    )
+
+
 def refusal(path: Path, error: Exception) -> StudyError:
     """Return the error for a file that SQLite cannot open, or that is not a database."""
+    if "malformed" in str(error) or isinstance(error, UnicodeDecodeError):
+        return damage(path.parent, str(error))
     if isinstance(error, sqlite3.OperationalError):
         return StudyError(f"The study in {path.parent} cannot be opened: {error}.")
     return StudyError(f"{path} is not a study file: {error}.")

@@ -15,6 +15,9 @@ EXPLAINED = 0.03
 Z = 3.09
 """The one-sided 0.1% point of the normal distribution."""
 
+SHOWN = 1e-3
+"""An accuracy that chance reaches in fewer samples is better than a constant answer."""
+
 DIVERGED_RATIO = 10.0
 """Ratio to the loss of a constant answer above which a loss counts as diverged."""
 
@@ -109,7 +112,7 @@ def check_chance(constant: Constant, metrics: Mapping[str, float], split: str) -
     compared: list[tuple[str, float, float]] = []
     accuracy, nll, rmse = (metrics.get(name, math.nan) for name in ("accuracy", "nll", "rmse"))
     if math.isfinite(accuracy) and constant.accuracy < 1:
-        if _tail(round(accuracy * n), n, constant.accuracy) <= 1e-3:
+        if chance_of(round(accuracy * n), n, constant.accuracy) <= SHOWN:
             return None
         chance_f1 = constant.macro_f1
         limit = chance_f1 + Z * math.sqrt(chance_f1 * (1 - chance_f1) / n)
@@ -196,7 +199,7 @@ def check_divergence(
     )
 
 
-def _tail(hits: int, n: int, share: float) -> float:
+def chance_of(hits: int, n: int, share: float) -> float:
     """Return the probability of at least `hits` successes in n trials."""
     from scipy import special  # slow to import
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ablations import StudyError, open_results
-from ablations.store import FILE, Planned, Store
+from ablations.store import FILE, Planned, Store, read_study
 from ablations.store.repair import repair
+from cnnzoo.data import load_data
+from cnnzoo.data.description import describe_data
 from cnnzoo.folds import HeldOut
 from cnnzoo.training.outcomes import pack
 
@@ -148,6 +151,71 @@ def test_repaired_results_without_declaration_are_used_by_the_next_run(whole, tm
     assert (done.kept, done.lost, done.has_study) == (SEEDS, (), False)
     with Store(tmp_path / "copy", write=True) as store:
         assert set(store.results(CONTEXT)) == {trial(seed).key for seed in range(SEEDS)}
+
+
+def test_repair_keeps_the_history(whole, tmp_path):
+    """That seeds were changed after results existed is said of the copy too."""
+    directory = changed(whole, tmp_path, lambda file: None)
+    with Store(directory, write=True) as store:
+        store.begin(replace(STUDY, seeds=3), CONTEXT, store.plan())
+        store.describe(describe_data("digits", load_data("digits")))
+    done = repair(directory, tmp_path / "copy")
+    assert (done.lost, done.has_study, done.has_history) == ((), True, True)
+    with Store(directory) as one, Store(tmp_path / "copy") as other:
+        assert len(one.studies) == 2
+        assert other.studies == one.studies
+        assert other.descriptions == one.descriptions != {}
+        assert other.plan() == one.plan()
+
+
+@pytest.mark.parametrize("cut", [0, 4096])
+def test_damaged_end_loses_only_what_is_there(whole, tmp_path, cut):
+    def damage(file):
+        content = file.read_bytes()
+        end = content[-4096:] if not cut else b""
+        file.write_bytes(content[:-4096] + b"\0" * len(end))
+
+    directory = changed(whole, tmp_path, damage)
+    with pytest.raises(StudyError, match=r"is damaged: .* ablations repair"):
+        open_results(directory)
+    done = repair(directory, tmp_path / "copy")
+    assert done.kept + len(done.lost) == SEEDS
+    assert done.kept >= SEEDS - 2
+
+
+def test_repair_reads_a_read_only_folder_and_can_be_interrupted(whole, tmp_path, monkeypatch):
+    directory, copy = changed(whole, tmp_path, lambda file: None), tmp_path / "copy"
+
+    def interrupted(store, row):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "adopt", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            repair(directory, copy)
+    assert list(copy.iterdir()) == []
+    directory.chmod(0o555)
+    assert repair(directory, copy).kept == SEEDS
+    directory.chmod(0o755)
+    assert sorted(path.name for path in directory.iterdir()) == ["study.lock", FILE]
+
+
+def test_study_that_changes_while_it_is_read_is_read_again(whole, tmp_path):
+    """It is opened as immutable, and a writer begins and ends before it is read."""
+    directory = changed(whole, tmp_path, lambda file: None)
+    reads = []
+
+    def read(store):
+        reads.append(1)
+        if len(reads) == 1:
+            with Store(directory, write=True) as writer:
+                writer.add(result(100), CONTEXT, {})
+            raise StudyError("it looks damaged")
+        return len(store.results(CONTEXT))
+
+    assert read_study(directory, read) == SEEDS + 1
+    with pytest.raises(StudyError, match="it is damaged"):
+        read_study(directory, lambda store: (_ for _ in ()).throw(StudyError("it is damaged")))
 
 
 def test_reading_leaves_no_files(whole):

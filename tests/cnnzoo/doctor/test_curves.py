@@ -3,11 +3,14 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.stats import binom
 
 from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
 from cnnzoo.doctor.codes import CODES
+from cnnzoo.doctor.label_signal import check_label_signal
 from cnnzoo.doctor.record import (
     Broken,
     Change,
@@ -314,3 +317,25 @@ def test_labels_are_not_blamed_if_training_accuracy_is_at_chance():
     head = replace(right, history={**right.history, "accuracy": [0.1, 0.1, 0.1]})
     assert "labels-no-signal" in codes(right)
     assert "labels-no-signal" not in codes(head)  # only the loss falls, as with too few units
+
+
+@pytest.mark.parametrize(
+    ("count", "trained", "validated", "expected"),
+    [
+        (18, 0.674, 0.667, False),  # chance reaches 12 of 18 in 0.4% of samples
+        (18, 0.674, 0.5, False),  # 12 of 18 would be no proof either
+        (500, 0.95, 0.35, True),  # chance reaches 175 of 500 in 23%
+        (500, 0.95, 0.38, False),  # and 190 in 1.6%
+        (500, 0.35, 0.33, False),  # the training accuracy would not show
+    ],
+)
+def test_labels_without_signal_need_evidence_of_it(count, trained, validated, expected):
+    """Three classes alike; the tails are binomial."""
+    hits = round(validated * count)
+    tail = binom.sf(hits - 1, count, 1 / 3)
+    assert (tail > 0.05) == (validated in (0.5, 0.35, 0.33))
+    guess = Constant(count=count, accuracy=1 / 3, nll=float(np.log(3)))
+    curves = {"loss": [1.0, 0.3], "accuracy": [0.4, trained]}
+    curves |= {"val_loss": [1.1, 3.0], "val_accuracy": [0.4, validated]}
+    record = Record(curves, constant=replace(guess, count=2000), validation_constant=guess)
+    assert (check_label_signal(record) is not None) == expected
