@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -181,21 +181,25 @@ def check_command(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the data.")] = 0,
 ) -> None:
-    """Look for faults of a model and its data before training; exit with 1 if there is an error."""
+    """Look for faults of a model and its data before training; exit with 1 if there is an error.
+
+    Toggles of the data, such as image_size=64, may be given too.
+    """
     from rich.console import Console
 
     from cnnzoo.builders import find_builder
     from cnnzoo.data.load import load_data
+    from cnnzoo.shared_toggles import by_group, data_toggles
 
     console = Console()
     with one_line_errors():
-        toggles = _toggles_of(model)
-        settings: Any = parse_choices(choices or [], toggles, model)
+        toggles = {**data_toggles(), **_toggles_of(model)}
+        settings, of_data = by_group(parse_choices(choices or [], toggles, model))
         with console.status("checking"):
             load_keras()
             from cnnzoo.doctor.check import check
 
-            loaded = load_data(data, seed=seed)
+            loaded = load_data(data, seed=seed, **cast(Any, of_data))
             built = find_builder(model).build(
                 settings, loaded.info.input_shape, loaded.info.classes, seed
             )

@@ -1,5 +1,6 @@
 """Findings about a model and its data before training."""
 
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
@@ -157,12 +158,13 @@ def plan_of(
             f"`class_weight`: expected a mapping from class ids to weights; got {weights!r}."
         )
     if not isinstance(model, keras.Model):
-        builder = builder_for(model, settings, "check")
         if not isinstance(data, Data):
+            spec = repr(str(data)) if isinstance(data, str | os.PathLike) else "(x, y)"
             raise DataError(
                 "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "
-                f"builder; got {type(data).__name__}. Load it with cnnzoo.load_data((x, y))."
+                f"builder; got {type(data).__name__}. Load it with cnnzoo.load_data({spec})."
             )
+        builder = builder_for(model, settings, "check")
         toggles = [*builder.toggles()]
         model = builder.build(settings, data.info.input_shape, data.info.classes, 0)
         plan = make_plan(model, data, toggles=toggles, batch_size=batch_size, **given)

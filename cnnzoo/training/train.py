@@ -1,5 +1,6 @@
 """Train and evaluate one model: the training path of users, searches and studies."""
 
+import os
 import random
 import sys
 import time
@@ -155,8 +156,8 @@ def train(
     """
     recipe = recipe or Recipe()
     is_built = isinstance(model, keras.Model)
-    builder = None if is_built else builder_for(model, toggles, "train")
     _check_types(data, recipe)
+    builder = None if is_built else builder_for(model, toggles, "train")
     texts = read_requested(metrics, data.info.output_names)
     check_on_data(texts, data.info)
     own_fit = None
@@ -419,9 +420,10 @@ def _is_custom(part: object) -> bool:
 
 def _check_types(data: object, recipe: object) -> None:
     if not isinstance(data, Data):
+        spec = str(data) if isinstance(data, str | os.PathLike) else "mnist5k"
         raise DataError(
             "`data` of `train`: expected the result of `cnnzoo.load_data`, such as "
-            f"cnnzoo.load_data('mnist5k'); got {type(data).__name__}."
+            f"cnnzoo.load_data({spec!r}); got {type(data).__name__}."
         )
     if not isinstance(recipe, Recipe):
         raise ToggleError(f"`recipe` of `train`: expected a cnnzoo.Recipe; got {recipe!r}.")

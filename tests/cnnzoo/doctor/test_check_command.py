@@ -42,6 +42,16 @@ def test_sound_model_exits_with_success(run):
     ]
 
 
+def test_toggles_of_the_data_may_be_given(run):
+    """Images of different sizes need one for a check, as for a study."""
+    result = run("own_for_check:build", "activation=softmax", "image_size=4", "train_size=100")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == (
+        "own_for_check:build on digits: 4x4x1 images, 10 classes; 100 train, 180 validation, "
+        "180 test"
+    )
+
+
 def test_error_of_a_custom_builder_exits_with_failure(run):
     result = run("own_for_check:build")
     assert result.exit_code == 1

@@ -141,7 +141,7 @@ def test_uncompiled_model_is_refused():
         (
             ("mlp", "digits"),
             "`data` of `train`: expected the result of `cnnzoo.load_data`, such as "
-            "cnnzoo.load_data('mnist5k'); got str.",
+            "cnnzoo.load_data('digits'); got str.",
         ),
         (
             (3, None),
