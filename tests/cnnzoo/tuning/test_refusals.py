@@ -308,16 +308,18 @@ def test_a_search_does_not_resume_with_other_packages(
     assert len(searched("mlp", "digits", SPACE, trials=2)) == 2
 
 
-def test_searches_refuse_other_backends_of_keras(searched, stub_training, tmp_path, monkeypatch):
+def test_searches_refuse_a_backend_that_cannot_train(
+    searched, stub_training, tmp_path, monkeypatch
+):
     stub_training(lambda levels, seed: 0.5)
     searched("mlp", "digits", SPACE, trials=1)
-    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.config, "backend", lambda: "openvino")
     for directory in (tmp_path / "search", tmp_path / "new"):
         with pytest.raises(cnnzoo.SearchError) as refusal:
             searched("mlp", "digits", SPACE, trials=2, directory=directory)
         assert str(refusal.value) == (
-            "Searches need the Keras backend 'tensorflow'; got 'jax'. Set the environment "
-            "variable KERAS_BACKEND=tensorflow before Python starts."
+            "The Keras backend: expected one of tensorflow, jax, torch; got 'openvino'. Set the "
+            "environment variable KERAS_BACKEND=tensorflow before Python starts."
         )
     assert not (tmp_path / "new").exists()
 
