@@ -672,7 +672,7 @@ def _show(results: "Results") -> None:
     from ablations.report.study.conclusions import answers
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
-    from ablations.report.study.terminal import Printed, missing_verdicts
+    from ablations.report.study.terminal import Printed, missing_verdicts, skewed
     from ablations.report.wording import blocks_words, ends_words, failure_words
     from ablations.results.report_contents import contents_of
     from ablations.results.shown import short_tables
@@ -691,7 +691,7 @@ def _show(results: "Results") -> None:
         console.print(Printed(table))
     for reason in missing_verdicts(deltas, trials, few=results.exploratory):
         say(reason)
-    for note in what_verdicts_are_about(deltas, results.held_out):
+    for note in [*skewed(deltas), *what_verdicts_are_about(deltas, results.held_out)]:
         say(note)
     for answer in answers(contents):
         say(f"{answer.text}.")

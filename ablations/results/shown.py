@@ -10,7 +10,7 @@ import pandas as pd
 from ablations.report.formats import styled
 from ablations.report.study.contents import SO_FAR
 from ablations.report.study.new_data import what_verdicts_are_about
-from ablations.report.study.terminal import Printed, missing_verdicts, short_deltas
+from ablations.report.study.terminal import Printed, missing_verdicts, short_deltas, skewed
 from ablations.report.table import Table
 from ablations.report.wording import data_words, metric_words
 from ablations.results.analysis import Analysis
@@ -94,6 +94,7 @@ def _tables_and_notes(results: Analysis) -> tuple[list[Table], list[str]]:
     shown = results.overall_deltas() if so_far else deltas
     notes = [
         *missing_verdicts(shown, results.overall_trials, few=so_far),
+        *skewed(shown),
         *what_verdicts_are_about(shown, results.held_out),
     ]
     return [table for table in tables if table.rows], notes

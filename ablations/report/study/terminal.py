@@ -14,6 +14,7 @@ from ablations.report.table import Cell, Table, p_cell, sort_key, text_cell
 from ablations.report.wording import metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
+from ablations.stats.deltas import MODIFIED_T
 from cnnzoo.runtime import console
 
 P_SO_FAR, VERDICT_SO_FAR = "p so far", "verdict so far"
@@ -170,6 +171,27 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
         subject = variant if every else f"{variant} ({', '.join(map(metric_words, of_metrics))})"
         variants.setdefault(note, []).append(subject)
     return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
+
+
+def skewed(deltas: pd.DataFrame) -> list[str]:
+    """Name the comparisons whose intervals are wider because their deltas are skewed.
+
+    Examples
+    --------
+    >>> row = {"variant": "units=4", "metric": "test_loss", "ci_method": "modified t"}
+    >>> skewed(pd.DataFrame([row]))
+    ['units=4: its deltas are skewed, so its interval and p are of a modified t test.']
+    """
+    if "ci_method" not in deltas:
+        return []
+    found = deltas[deltas["ci_method"] == MODIFIED_T]
+    texts = []
+    for variant, rows in found.groupby("variant", sort=False):
+        every = len(rows) == deltas["metric"].nunique()
+        of = "" if every else f" ({', '.join(map(metric_words, rows['metric']))})"
+        why = "its deltas are skewed, so its interval and p are of a modified t test"
+        texts.append(f"{variant}{of}: {why}.")
+    return texts
 
 
 def _number(text: str, value: float) -> Cell:
