@@ -231,7 +231,7 @@ def _toggles_of(model: str) -> Mapping[str, Toggle]:
 
 @app.command("tune")
 def tune_command(
-    model: Annotated[str, typer.Argument(help="Name of a model; see `cnnzoo list`.")],
+    model: BuilderName,
     choices: Choices = None,
     *,
     search: Annotated[
@@ -273,15 +273,15 @@ def tune_command(
 
     from cnnzoo.data.load import load_data
     from cnnzoo.engine.forkserver import preload
+    from cnnzoo.model_paths import import_builder
     from cnnzoo.toggle import read_toggles
     from cnnzoo.training.recipe import Recipe
     from cnnzoo.tuning.space import make_space
     from cnnzoo.tuning.tune import PRELOADED, tune
-    from cnnzoo.zoo import get_model
 
     console = Console()
     with one_line_errors():
-        available = {**get_model(model).toggles, **read_toggles(Recipe), **read_toggles(load_data)}
+        available = {**_toggles_of(model), **read_toggles(Recipe), **read_toggles(load_data)}
         fixed: Any = parse_choices(choices or [], available, model)
         names = [name.strip() for name in search.split(",") if name.strip()]
         if search and not names:
@@ -290,7 +290,8 @@ def tune_command(
             )
         default = Recipe() if "epochs" in fixed else Recipe(epochs=DEFAULT_EPOCHS)
         recipe = default if epochs is None else Recipe(epochs=epochs)
-        make_space(model, names or None, recipe, fixed)  # raises before Keras is loaded
+        if ":" not in model:
+            make_space(model, names or None, recipe, fixed)  # raises before Keras is loaded
         with console.status("loading"):
             if workers > 1:
                 preload(PRELOADED)
@@ -298,7 +299,7 @@ def tune_command(
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
         try:
             results = tune(
-                model,
+                import_builder(model)[0] if ":" in model else model,
                 data,
                 names or None,
                 seeds=seeds,

@@ -32,6 +32,7 @@ from cnnzoo.training.callbacks import STEPWISE, has_own_schedule, recipe_callbac
 from cnnzoo.training.class_weights import check_class_weight, weights_of_batch
 from cnnzoo.training.evaluation import PREDICTION_BATCH, evaluate_each, minority_of
 from cnnzoo.training.given_metrics import check_on_data
+from cnnzoo.training.metric_names import TEST
 from cnnzoo.training.metric_texts import read_requested
 from cnnzoo.training.penalties import WithoutPenalties
 from cnnzoo.training.recipe import Recipe
@@ -77,6 +78,11 @@ class Trained:
     seconds: float
     outcomes: dict[str, NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self.metrics.items() if name.startswith(TEST)}
+        values = ", ".join(f"{name} {value:.4g}" for name, value in (shown or self.metrics).items())
+        return f"<Trained {self.model.name}: {values}>"
 
 
 def train(

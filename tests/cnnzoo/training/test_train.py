@@ -1,6 +1,7 @@
 """Results of a training as a function of model, data, recipe and seed."""
 
 import random
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -27,7 +28,7 @@ from tensorflow.python.eager import context  # no public name tells the global s
 import cnnzoo
 from cnnzoo import Recipe
 from cnnzoo.models.initialization import initialize
-from cnnzoo.training.train import fit, train
+from cnnzoo.training.train import Trained, fit, train
 
 # What it is a function of
 
@@ -241,3 +242,11 @@ def test_training_learns(capsys):
     trained = train(model, digits(), Recipe(epochs=8, batch_size=8), seed=0)
     assert trained.metrics["train_accuracy"] == 1.0
     assert capsys.readouterr().out == ""
+
+
+def test_result_is_shown_by_its_test_metrics():
+    model = cnnzoo.build("mlp", units=2, input_shape=(8, 8, 1))
+    metrics = {"train_loss": 0.5, "test_loss": 0.25, "test_accuracy": 2 / 3}
+    trained = Trained(model, {"loss": [0.5] * 100}, metrics, seconds=1.0)
+    assert repr(trained) == "<Trained mlp: test_loss 0.25, test_accuracy 0.6667>"
+    assert repr(replace(trained, metrics={"train_loss": 0.5})) == "<Trained mlp: train_loss 0.5>"

@@ -57,6 +57,22 @@ def test_best_trials_are_shown_as_a_table_and_as_python(run, stub_training, tmp_
     assert model.input_shape[1:] == cnnzoo.load_data("digits").info.input_shape
 
 
+def test_custom_builder_is_searched(run, stub_training, tmp_path):
+    """As `cnnzoo check` and `cnnzoo describe` take it: by module and function."""
+    calls = stub_training(lambda levels, seed: levels["number"] / 100)
+    result = run(
+        *("helpers.search_builders:tiny", "train_size=100", "--search", "number"),
+        *("--data", "digits", "--trials", "2", "--epochs", "1", "--to", "found"),
+    )
+    assert result.exit_code == 0, result.output
+    assert len(calls) == 2
+    title = "helpers.search_builders:tiny on digits: best of 2 trials by val_accuracy"
+    assert result.text.splitlines()[0] == title
+    wrong = run("helpers.search_builders:tinny", "--data", "digits")
+    assert wrong.exit_code == 2
+    assert "has no attribute 'tinny'" in wrong.stderr
+
+
 def test_recipe_toggles_come_back_as_a_call_of_train(run, stub_training, tmp_path):
     calls = stub_training(response)
     result = run(
