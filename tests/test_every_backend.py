@@ -1,4 +1,4 @@
-"""Each way of use on the Keras backend of this process.
+"""Each way of use on the Keras backend of this process; on TensorFlow what no other test does.
 
 `tests/cnnzoo/models/test_backends.py` runs this file on the backends that are installed.
 """
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 not_on_tensorflow = pytest.mark.skipif(
-    BACKEND == "tensorflow", reason="tests of studies and searches run on TensorFlow"
+    BACKEND == "tensorflow", reason="other tests do the same on TensorFlow"
 )
 
 
@@ -40,6 +40,7 @@ def trained(data):
     return cnnzoo.train(model, data, RECIPE, verbose=0).model
 
 
+@not_on_tensorflow
 @pytest.mark.parametrize("name", cnnzoo.list_models())
 def test_every_model_gives_probabilities(name):
     shape = (32, 32, 3) if name in LARGER else (8, 8, 1)
@@ -50,6 +51,7 @@ def test_every_model_gives_probabilities(name):
     assert outputs.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
 
 
+@not_on_tensorflow
 def test_training_has_metrics_of_each_split(data):
     trained = cnnzoo.train("mlp", data, RECIPE, units=8, verbose=0, metrics=["ece", "macro_recall"])
     assert all(map(math.isfinite, trained.metrics.values()))
@@ -122,11 +124,13 @@ def test_insight_of_a_trained_model(data, trained):
     assert cnnzoo.effective_receptive_field(trained, "stage1_conv").area > 0
 
 
+@not_on_tensorflow
 def test_findings_before_training(data):
     findings = cnnzoo.check("batch_norm", data, filters=2, learning_rate=100.0)
     assert findings["code"].tolist() == ["rate-high"]
 
 
+@not_on_tensorflow
 def test_doctor_measures_the_layers(data):
     model = cnnzoo.build("batch_norm", filters=2, input_shape=(8, 8, 1), seed=0)
     doctor = cnnzoo.Doctor()
@@ -152,6 +156,7 @@ def test_doctor_measures_the_layers(data):
     assert "code" in doctor.findings()
 
 
+@not_on_tensorflow
 def test_diagnosis_confirms_a_cause_by_an_experiment(data):
     causes = cnnzoo.diagnose("mlp", data, units=8, learning_rate=1e-6).causes
     assert causes["code"][0] == "rate-low"

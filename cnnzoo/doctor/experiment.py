@@ -360,7 +360,7 @@ def differentiate(
             if loss is None:
                 plain = model.compute_loss(x, y, outputs, *weights) - penalty
             else:
-                plain = loss(y, keras.tree.flatten(outputs)[0], *weights)
+                plain = loss(*(keras.tree.flatten(part)[0] for part in (y, outputs, *weights)))
             total = plain + ops.cast(penalty, plain.dtype) if penalties else plain
         changed = [
             value if (new := scope.get_current_value(variable)) is None else new

@@ -38,7 +38,7 @@ class FitCall:
 
     x: Any = None
     y: Any = None
-    weights: NDArray[Any] | None = None
+    weights: Any = None
     validation_x: Any = None
     validation_y: Any = None
     class_weight: Mapping[int, float] | None = None
@@ -69,7 +69,7 @@ class FitCall:
         return cls(
             x,
             y,
-            None if weights is None else np.asarray(weights),
+            None if weights is None else keras.tree.map_structure(np.asarray, weights),
             validation_x,
             validation_y,
             known.get("class_weight"),
@@ -83,7 +83,11 @@ class FitCall:
             return None
         places = probe_places(self.x)
         x, y = probe_batch(self.x, self.y)
-        weights = None if self.weights is None else self.weights[places].astype("float32")
+        weights = None
+        if self.weights is not None:
+            weights = keras.tree.map_structure(
+                lambda each: each[places].astype("float32"), self.weights
+            )
         ids = class_ids(y)
         if self.class_weight and ids is not None:
             of_class = [self.class_weight.get(int(label), 1.0) for label in ids]

@@ -104,7 +104,7 @@ def losses_of(model: keras.Model, *, named: bool) -> ModelLoss:
     ------
     LabelError
         If the model is not compiled, its outputs are unknown or have no names, or an output has no
-        loss, or one that is not in `cnnzoo.models.losses.LOSSES`.
+        loss, one that is not in `cnnzoo.models.losses.LOSSES`, or no weight although others have.
 
     Examples
     --------
@@ -138,14 +138,7 @@ def losses_of(model: keras.Model, *, named: bool) -> ModelLoss:
                 "it with loss={'" + name + "': ...}, or build the model without this output."
             )
         by_output[name] = compiled_loss(model, losses[name], place, name)
-    given = model._compile_config.config.get("loss_weights")
-    weights = _by_name(1.0 if given is None else given, names, "loss_weights", model.name)
-    return ModelLoss(
-        by_output,
-        {name: 1.0 if weights[name] is None else float(weights[name]) for name in names},
-        form,
-        model.name,
-    )
+    return ModelLoss(by_output, _weights(model, names), form, model.name)
 
 
 def names_of_outputs(model: keras.Model) -> tuple[list[str], Form]:
@@ -176,6 +169,26 @@ def names_of_outputs(model: keras.Model) -> tuple[list[str], Form]:
             "layers, or build it as keras.Model(inputs, {'digit': ..., 'parity': ...})."
         )
     return names, form  # type: ignore[return-value]
+
+
+def _weights(model: keras.Model, names: list[str]) -> dict[str, float]:
+    """Return the weight of each output's loss; Keras reads None as 1."""
+    given = model._compile_config.config.get("loss_weights")
+    if given is None:
+        return dict.fromkeys(names, 1.0)
+    weights = _by_name(given, names, "loss_weights", model.name)
+    received = ""
+    if isinstance(given, Mapping):
+        missing = [name for name in names if name not in given]
+        received = f"none for {listed(missing)}" if missing else ""
+    elif not isinstance(given, list | tuple) and len(names) > 1:
+        received = repr(given)
+    if received:
+        raise LabelError(
+            f"`loss_weights` of `{model.name}`: expected a weight for each of the outputs "
+            f"{listed(names)}; got {received}."
+        )
+    return {name: 1.0 if weight is None else float(weight) for name, weight in weights.items()}
 
 
 def _by_name(given: Any, names: list[str], argument: str, owner: str) -> dict[str, Any]:

@@ -51,15 +51,20 @@ def two_heads(
     side_weight: float = 1.0,
     form: str = "mapping",
     outputs: tuple = ("column", "side"),
+    rate: float = 0.5,
 ):
-    """Build a compiled model with a hidden layer and some outputs."""
+    """Build a compiled model with a hidden layer and some outputs.
+
+    The form is "mapping", "list", or for one output "tensor".
+    """
     inputs = keras.Input(input_shape)
     hidden = layers.Dense(units, "relu", name="hidden")(layers.Flatten(name="flat")(inputs))
     heads = {n: layers.Dense(UNITS[n], ENDS[n], name=n)(hidden) for n in outputs}
-    model = keras.Model(inputs, heads if form == "mapping" else list(heads.values()), name="heads")
+    forms = {"mapping": heads, "list": [*heads.values()], "tensor": heads[outputs[0]]}
+    model = keras.Model(inputs, forms[form], name="heads")
     weights = {name: side_weight if name == "side" else 1.0 for name in outputs}
     model.compile(
-        keras.optimizers.SGD(0.5),
+        keras.optimizers.SGD(rate),
         loss={name: LOSSES[name] for name in outputs},
         loss_weights=weights,
         metrics={name: ["accuracy"] for name in outputs if name != "level"},

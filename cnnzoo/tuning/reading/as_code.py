@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cnnzoo.data import load_data
+from cnnzoo.objects import object_of
 from cnnzoo.toggle import Level, read_toggles
 from cnnzoo.training.recipe import Recipe
 from cnnzoo.vocabulary import PURPOSE
@@ -36,9 +37,9 @@ def build_line(search: Mapping[str, Any], levels: Mapping[str, Level]) -> str:
 def train_line(search: Mapping[str, Any], levels: Mapping[str, Level]) -> str:
     """Return code that trains a configuration as the search did, with seed 0.
 
-    For a custom builder or a ``build(hp)`` the initial weights differ from those of the search,
-    which restarts Keras's layer names and draws the weights by
-    `cnnzoo.models.initialization.build_seeded`. The scores are close, but not equal.
+    For a ``build(hp)`` the initial weights differ from those of the search, which restarts Keras's
+    layer names and draws the weights by `cnnzoo.models.initialization.build_seeded`. The scores are
+    close, but not equal.
 
     Parameters
     ----------
@@ -53,19 +54,18 @@ def train_line(search: Mapping[str, Any], levels: Mapping[str, Level]) -> str:
     model_levels = {name: level for name, level in levels.items() if name not in outside}
     if model in list_models():
         toggles = get_model(model).toggles
-        chosen = {name: level for name, level in model_levels.items() if name in toggles}
-        return _train(repr(model), search, levels, {**chosen, **_with_tuples(others)})
+        model_levels = {name: level for name, level in model_levels.items() if name in toggles}
+        return _train(repr(model), search, levels, {**model_levels, **_with_tuples(others)})
     kind = search.get("builder", "toggles")
     if not IMPORTABLE.fullmatch(model) or kind == "hypermodel":
         return f"import keras_tuner\n\n{_hp(levels)}  # for the build(hp) that was searched"
-    module, _, name = model.partition(":")
-    imports = f"from {module} import {name.partition('.')[0]}\n\n"
     if kind == "hp":
+        module, _, name = model.partition(":")
         training = _train(f"{name}(hp)", search, levels, {})
-        return f"import keras_tuner\n{imports}{_hp(model_levels)}\n{training}"
-    options = {name: value for name, value in others.items() if name not in PURPOSE}
-    arguments = {**_purpose(search), **_with_tuples(options), **model_levels}
-    return imports + _train(f"{name}({', '.join(_keywords(arguments))})", search, levels, {})
+        imports = f"import keras_tuner\nfrom {module} import {name.partition('.')[0]}\n\n"
+        return f"{imports}{_hp(model_levels)}\n{training}"
+    model_levels = {name: _with_its_tuple(level) for name, level in model_levels.items()}
+    return _train(repr(model), search, levels, {**_with_tuples(others), **model_levels})
 
 
 def _hp(levels: Mapping[str, Level]) -> str:
@@ -97,6 +97,16 @@ def _purpose(search: Mapping[str, Any]) -> dict[str, Any]:
 def _with_tuples(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments with tuples in place of the lists that JSON made of shapes."""
     return {n: tuple(v) if isinstance(v, list) else v for n, v in arguments.items()}
+
+
+def _with_its_tuple(level: Level) -> Any:
+    """Return the tuple that a level such as "(3, 3)" stands for; other levels as they are.
+
+    `cnnzoo.train` reads both, as well as "None" and "module:function".
+    """
+    if isinstance(level, str) and level.startswith("("):
+        return object_of(level)
+    return level
 
 
 def _keywords(arguments: Mapping[str, Any]) -> list[str]:

@@ -29,11 +29,12 @@ def study(**changes):
 def results(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("CNNZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
-    patch.setattr("cnnzoo.doctor.after_training.CAUSES", ())
     metrics = ["loss", "accuracy", "side_recall[left]", "val_side_nll", "side_loss"]
     folder = tmp_path_factory.mktemp("study")
-    with patch.context():
-        yield ablations.run(study(metrics=metrics), folder, engine="serial", progress=False)
+    with patch.context() as unexplained:
+        unexplained.setattr("cnnzoo.doctor.after_training.CAUSES", ())
+        results = ablations.run(study(metrics=metrics), folder, engine="serial", progress=False)
+    yield results
     patch.undo()
 
 
@@ -114,6 +115,24 @@ def test_output_can_be_left_out(tmp_path, monkeypatch, unexplained):
     assert np.isfinite(table.loc["test_column_loss", "delta"])
     assert "test_loss" not in table.index
     assert results.report(tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("outputs", [("column", "side"), ("column",)])
+def test_doctor_explains_a_model_of_one_output_in_each_form(tmp_path, monkeypatch, outputs):
+    """The learning rate is too low, which the doctor's experiments on a copy show."""
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    given = study(
+        data=(images(), {name: Y[name] for name in outputs}),
+        factors={"form": ["mapping", "list", "tensor"]},
+        baseline={"outputs": ("column",), "rate": 1e-6},
+        metrics=["column_accuracy"],
+        recipe=Recipe(epochs=2, batch_size=16, class_weight="balanced"),
+        seeds=1,
+    )
+    trials = ablations.run(given, tmp_path / "study", engine="serial", progress=False).trials
+    assert trials["reason"].tolist() == [""] * 3
+    assert trials["codes"].tolist() == ["at-chance rate-low"] * 3
+    assert trials["train_column_loss"].tolist() == [trials["train_column_loss"][0]] * 3
 
 
 def test_outcomes_are_those_of_the_output():

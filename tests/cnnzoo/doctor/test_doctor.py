@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.two_heads import COUNT, images, labels, two_heads
 
 from cnnzoo import Doctor, ToggleError
 
@@ -95,6 +96,20 @@ def test_training_is_bit_for_bit_the_same(build, fit):
     assert doctor.watched.startswith("the curves of the loss and the metrics, and the model on")
     doctor.findings()
     np.testing.assert_array_equal(ends[1][0][0], model.variables[0].numpy())
+
+
+def test_example_weights_of_each_output_are_measured():
+    """Each loss of an output is the mean of weight x -log(p), over the examples of the probe."""
+    y = {"column": labels()["column"], "side": (labels()["side"] == "left").astype("float32")}
+    weights = {"column": np.linspace(0.5, 2, COUNT), "side": np.linspace(3, 1, COUNT)}
+    model, doctor = two_heads(), Doctor()
+    outputs = model.predict(images(), verbose=0)
+    model.fit(images(), y, sample_weight=weights, verbose=0, callbacks=[doctor])
+    chosen = np.linspace(0, COUNT - 1, 32).astype(int)
+    column = -np.log(outputs["column"][np.arange(COUNT), y["column"]])
+    right = np.where(y["side"] == 1, outputs["side"][:, 0], 1 - outputs["side"][:, 0])
+    losses = column * weights["column"] - np.log(right) * weights["side"]
+    assert doctor.measurements()["loss"][0] == pytest.approx(losses[chosen].mean(), rel=1e-4)
 
 
 @pytest.fixture(scope="module")

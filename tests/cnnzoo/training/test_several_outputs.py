@@ -274,6 +274,36 @@ def test_output_of_another_task_is_refused():
     )
 
 
+@pytest.mark.parametrize(
+    ("weights", "received"),
+    [
+        ({"column": 0.5}, "none for 'level', 'side'"),
+        ({"column": 0.5, "level": None}, "none for 'side'"),
+        ({}, "none for 'column', 'level', 'side'"),
+        (2.0, "2.0"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_loss_weights_of_some_outputs_are_refused(form, weights, received):
+    model = built(form, outputs=sorted(EVERY))
+    model.compile(loss={name: LOSSES[name] for name in EVERY}, loss_weights=weights)
+    assert refusal(model, stripes()) == (
+        "`loss_weights` of `heads`: expected a weight for each of the outputs 'column', "
+        f"'level', 'side'; got {received}."
+    )
+
+
+def test_loss_weight_of_none_is_one():
+    model = built()
+    losses = {name: LOSSES[name] for name in EVERY}
+    model.compile(loss=losses, loss_weights={"column": 0.5, "level": None, "side": None})
+    data = stripes()
+    x, y = np.asarray(data.train.x), as_keras_takes(model, data.train.y)
+    expected = model.evaluate(x, y, batch_size=len(x), verbose=0, return_dict=True)["loss"]
+    measured = cnnzoo.evaluate(model, data.train.x, data.train.y)
+    assert measured["loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_output_without_a_loss_is_refused():
     model = built("list")
     model.compile(loss=[LOSSES["column"], None, "mse"])

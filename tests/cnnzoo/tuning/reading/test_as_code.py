@@ -1,10 +1,25 @@
 """The code of `best_line` is executed and trains the best configuration."""
 
+import keras
 import numpy as np
 import pytest
 from helpers.search_builders import tiny
 
 import cnnzoo
+
+
+def convolution(*, input_shape, classes, kernel: tuple = (3, 3), activation=None, strides=None):
+    layers = [
+        keras.Input(input_shape),
+        keras.layers.Conv2D(
+            2, kernel, strides=strides or 2, activation=activation, name="convolution"
+        ),
+        keras.layers.Flatten(),
+        keras.layers.Dense(classes, "softmax"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
 
 
 @pytest.fixture
@@ -50,11 +65,48 @@ def test_line_of_loaded_data_uses_the_name_data(search):
     assert pasted(results, data=data).model.input_shape == (None, 8, 8, 1)
 
 
-def test_custom_builder_is_imported(search):
+def test_custom_builder_is_named(search):
     results = search(tiny, "digits", {"number": [2, 4]}, start="zeros")
     assert results.best_line() == (
-        "from helpers.search_builders import tiny\n\n"
-        "cnnzoo.train(tiny(input_shape=(8, 8, 1), classes=10, start='zeros', number=4), "
-        "cnnzoo.load_data('digits'), cnnzoo.Recipe(epochs=1), seed=0)"
+        "cnnzoo.train('helpers.search_builders:tiny', cnnzoo.load_data('digits'), "
+        "cnnzoo.Recipe(epochs=1), seed=0, start='zeros', number=4)"
     )
     assert pasted(results).model.input_shape == (None, 8, 8, 1)
+
+
+def test_objects_are_the_levels_of_the_search(stub_training, tmp_path):
+    """The kernel is a tuple, the activation a function or None, the padding a text."""
+    stub_training(lambda levels, seed: float(levels["kernel"] == "(1, 3)"))
+    results = cnnzoo.tune(
+        convolution,
+        "digits",
+        {"kernel": [(3, 3), (1, 3)]},
+        tuner="grid",
+        activation=keras.ops.relu,
+        strides=None,
+        recipe=cnnzoo.Recipe(epochs=1),
+        directory=tmp_path,
+        progress=False,
+    )
+    assert "seed=0, activation='keras.ops:relu', strides='None', kernel=(1, 3))" in (
+        results.best_line()
+    )
+    layer = pasted(results).model.get_layer("convolution")
+    assert layer.kernel.shape == (1, 3, 1, 2)
+    assert layer.activation is keras.ops.relu
+    assert layer.strides == (2, 2)
+
+
+def test_line_trains_as_the_search_did(tmp_path, unexplained):
+    results = cnnzoo.tune(
+        tiny,
+        "digits",
+        {"number": [2, 4]},
+        tuner="grid",
+        train_size=50,
+        recipe=cnnzoo.Recipe(epochs=1),
+        directory=tmp_path,
+        progress=False,
+    )
+    best = results.configurations["score"].max()
+    assert pasted(results).metrics["validation_accuracy"] == best

@@ -31,17 +31,15 @@ def test_best_line_of_arrays_uses_a_name(seeded):
     assert results.best_line().startswith("cnnzoo.train('downsampling', cnnzoo.load_data(data), ")
 
 
-def test_best_line_imports_a_custom_builder(seeded):
+def test_best_line_names_a_custom_builder(seeded):
     shape = {"input_shape": [8, 8, 1], "classes": 10}
     told = {"model": "nets.small:Nets.tiny", "fixed": {}, "others": {"a b": "it's"}, **shape}
     edit(seeded / "search.json", **told)
     results = cnnzoo.open_search(seeded)
     keywords = ", ".join(f"{name}={level!r}" for name, level in results.winner.levels.items())
     assert results.best_line() == (
-        "from nets.small import Nets\n\n"
-        f"cnnzoo.train(Nets.tiny(input_shape=(8, 8, 1), classes=10, {keywords}, "
-        "**{'a b': \"it's\"}), cnnzoo.load_data('digits'), "
-        "cnnzoo.Recipe(epochs=2, batch_size=64), seed=0)"
+        "cnnzoo.train('nets.small:Nets.tiny', cnnzoo.load_data('digits'), "
+        f"cnnzoo.Recipe(epochs=2, batch_size=64), seed=0, {keywords}, **{{'a b': \"it's\"}})"
     )
 
 
