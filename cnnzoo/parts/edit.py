@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from cnnzoo.analysis.graph import Call, Graph, graph_of, is_graph, is_symbolic
-from cnnzoo.models.initialization import initialize
+from cnnzoo.models.initialization import initialize, read_statistics
 from cnnzoo.models.loaded_weights import copy_marks
 from cnnzoo.parts.names import PartError
 from cnnzoo.parts.substitute import Substitute
@@ -142,6 +142,7 @@ class _Copier:
             variables = copy.variables
             for number, value in values.items():
                 variables[number].assign(value)
+            read_statistics(copy)
             copy_marks(layer, copy, values)
 
 

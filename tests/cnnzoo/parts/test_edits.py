@@ -520,3 +520,18 @@ def test_channels_first():
     assert changed.count_params() == 4 * 6
     halved = ablated(keras.Model(inputs, layers.Flatten(name="flat")(x)), {"block1_conv1": "halve"})
     assert halved.get_layer("block1_conv1").filters == 3
+
+
+def test_adapted_normalization_keeps_its_statistics():
+    def scaled(name):
+        layer = layers.Normalization(name=name)
+        layer.adapt(RANDOM.normal(5, 3, size=(50, 8, 8, 4)).astype("float32"))
+        return layer
+
+    inner = keras.Sequential([keras.Input((8, 8, 4)), scaled("inner_scaled")], name="inner")
+    x = inputs = keras.Input((8, 8, 4))
+    x = inner(scaled("scaled")(x))
+    x = layers.Activation("linear", name="identity")(x)
+    model = keras.Model(inputs, head(conv("conv")(x)))
+    changed = ablated(model, {"identity": "remove"})
+    np.testing.assert_array_equal(outputs(changed), outputs(model))
