@@ -75,7 +75,8 @@ def parts(
         - ``receptive_field``: of its end;
         - ``operations``: what can be done to it, see the notes;
         - ``substitute``, ``substitute_params``: what would replace it, and its weights;
-        - ``note``: why the other operations cannot be done.
+        - ``note``: why the other operations cannot be done, and whether a substitute has no fewer
+          weights than the part.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def parts(
 
     - "remove": the part is replaced by identity. Where its output has another shape, it is
       replaced by the smallest layers that give it: average pooling for strides, cropping or
-      padding with zeros, and a linear 1x1 projection for channels;
+      padding with zeros, and a linear 1x1 projection for channels. Zeros take the place of the
+      channels that a dense block adds to its input;
     - "linear": its activations become identity, except at the model's output. Max pooling stays;
     - "no_norm": its normalization layers become identity;
     - "no_skip": the shortcut of a residual block is cut;

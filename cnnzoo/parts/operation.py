@@ -11,10 +11,10 @@ from cnnzoo.models.loaded_weights import loaded_values
 from cnnzoo.parts.blocks import ACTIVATIONS
 from cnnzoo.parts.edit import Edit
 from cnnzoo.parts.names import PartError
-from cnnzoo.parts.part import Part
+from cnnzoo.parts.part import Part, Span
 from cnnzoo.parts.structure import Unit, has_kernel, kind_of
-from cnnzoo.parts.substitute import Substitute, substitute
-from cnnzoo.parts.width import FILTERED, NORMS
+from cnnzoo.parts.substitute import Substitute, substitute, zeros_beside
+from cnnzoo.parts.width import FILTERED, NORMS, channel_axis
 from cnnzoo.toggle import did_you_mean
 
 ACTIVATION_OPERATIONS = (
@@ -99,7 +99,7 @@ def substitute_of(part: Part) -> Substitute:
             raise PartError("it gives the model's output")
         if span.entry.dtype != span.exit.dtype:
             raise PartError(f"it turns {span.entry.dtype} into {span.exit.dtype}")
-        new = substitute(span.entry.shape, span.exit.shape, part.layer_name)
+        new = _substitute(part, span)
         if found is not None and new != found:
             raise PartError("its calls have different shapes")
         found = new
@@ -108,6 +108,30 @@ def substitute_of(part: Part) -> Substitute:
     if _is_projection(part, found):
         raise PartError("it is a linear projection, which is its own smallest substitute")
     return found
+
+
+def _substitute(part: Part, span: Span) -> Substitute:
+    """Return what replaces a part between two tensors."""
+    before, after = span.entry.shape, span.exit.shape
+    region = part.region
+    if region is not None and (region.entry.shape, region.exit.shape) == (before, after):
+        new = _channels_beside(region)
+        if new is not None:
+            return zeros_beside(before, *new, part.layer_name)
+    return substitute(before, after, part.layer_name)
+
+
+def _channels_beside(region: Unit) -> tuple[int, int] | None:
+    """Return how many channels a dense block puts before and after those of its input, or None."""
+    last = region.last
+    rank = len(last.output_shape)
+    if kind_of(last) != "Concatenate" or last.layer.axis % rank != channel_axis(rank):
+        return None
+    widths = [tensor.shape[last.layer.axis] for tensor in last.tensors]
+    places = [n for n, tensor in enumerate(last.tensors) if tensor is region.entry]
+    if not places or None in widths:
+        return None
+    return sum(widths[: places[0]]), sum(widths[places[0] + 1 :])
 
 
 def _is_projection(part: Part, found: Substitute) -> bool:

@@ -7,6 +7,7 @@ from keras import layers
 
 from cnnzoo.parts.ablated import ablated
 from cnnzoo.parts.names import PartError
+from cnnzoo.parts.table import table_of_parts
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(3, 8, 8, 4)).astype("float32")
@@ -535,3 +536,54 @@ def test_adapted_normalization_keeps_its_statistics():
     model = keras.Model(inputs, head(conv("conv")(x)))
     changed = ablated(model, {"identity": "remove"})
     np.testing.assert_array_equal(outputs(changed), outputs(model))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_removed_dense_block_leaves_zeros(place, tmp_path):
+    def dense(x):
+        new = [conv("dense1_a", 2)(x), conv("dense1_b", 3)(x)]
+        new.insert(place, x)
+        return layers.Concatenate(name="dense1_joined")(new)
+
+    model = functional(lambda x: head(conv("last")(dense(conv("stem")(x)))))
+    changed = ablated(model, {"dense1": "remove"})
+    stem, last, top = (model.get_layer(name) for name in ("stem", "last", "head"))
+    maps = stem(IMAGES).numpy()
+    zeros = [np.zeros((3, 8, 8, width), "float32") for width in (2, 3)]
+    zeros.insert(place, maps)
+    expected = top(last(np.concatenate(zeros, -1)).numpy().mean((1, 2)))
+    np.testing.assert_allclose(outputs(changed), expected, rtol=1e-5)
+    removed = 3 * 3 * 4 * (2 + 3) + 2 + 3
+    assert model.count_params() - changed.count_params() == removed
+    row = table_of_parts(model).set_index("part").loc["dense1"]
+    assert (row["substitute"], row["substitute_params"]) == ("Pad(5 channels of zeros)", 0)
+    changed.save(tmp_path / "changed.keras")
+    loaded = keras.models.load_model(tmp_path / "changed.keras")
+    np.testing.assert_array_equal(outputs(loaded), outputs(changed))
+
+
+def test_substitute_with_as_many_weights_is_noted():
+    def net(x):
+        x = conv("stem", 8)(x)
+        options = {"groups": 8, "activation": "relu", "use_bias": False}
+        return head(layers.Conv2D(16, 1, name="grouped", **options)(x))
+
+    row = table_of_parts(functional(net)).set_index("part").loc["grouped"]
+    assert (row["params"], row["substitute_params"]) == (16, 8 * 16)
+    end = "remove: its substitute has 128 weights, no fewer than it"
+    assert row["note"].split("; ")[-1] == end
+
+
+def test_added_layers_have_names_that_no_layer_has():
+    def net(x):
+        x = conv("stem", strides=2)(x)
+        return head(layers.Activation("relu", name="stem_pooling")(x))
+
+    changed = ablated(functional(net), {"stem": "remove"})
+    assert [layer.name for layer in changed.layers] == [
+        "images",
+        "stem_pooling_1",
+        "stem_pooling",
+        "pooled",
+        "head",
+    ]
