@@ -215,10 +215,15 @@ def _no_skip(part: Part, edit: Edit) -> None:
 
 
 def kept_branch(region: Unit) -> Any:
-    """Return the branch of a sum of two that has more kernels than its shortcut, or None."""
+    """Return the branch of a sum of two that has more kernels than its shortcut, or None.
+
+    The input of the region is always the shortcut.
+    """
     if kind_of(region.last) != "Add" or len(region.last.tensors) != 2:
         return None
     one, other = region.last.tensors
+    if one is region.entry or other is region.entry:
+        return other if one is region.entry else one
     first, second = (_kernels_to(tensor, region.calls) for tensor in (one, other))
     if first == second:
         return None
@@ -244,6 +249,9 @@ def _freeze(part: Part, edit: Edit) -> None:
         inner.frozen.add(layer)
     if not found:
         raise PartError("it has no weights that are trained")
+    for layer in part.layers:
+        if isinstance(layer, keras.Layer) and layer.trainable_weights:
+            _check_own(part, layer)
 
 
 def _shuffle(part: Part, edit: Edit) -> None:
@@ -269,6 +277,7 @@ def _with_weights(those: Iterable[keras.Layer], edit: Edit) -> Iterator[tuple[ke
 def _resize(factor: float) -> Callable[[Part, Edit], None]:
     def change(part: Part, edit: Edit) -> None:
         for layer, options in part.scene.channels.resized(part.layers, factor).items():
+            _check_own(part, layer)
             edit.change(layer, **options)
 
     return change
@@ -293,7 +302,7 @@ def _change_all(
 ) -> None:
     """Change all calls of a part, those of nested models too; raise PartError if none changes."""
     done = [
-        _change(call, edit, change, span.gives_output and call is span.calls[-1])
+        _change(part, call, edit, change, span.gives_output and call is span.calls[-1])
         for span in part.spans
         for call in span.calls
     ]
@@ -302,7 +311,11 @@ def _change_all(
 
 
 def _change(
-    call: Call, edit: Edit, change: Callable[[Call, Edit, bool], bool], is_end: bool
+    part: Part,
+    call: Call,
+    edit: Edit,
+    change: Callable[[Call, Edit, bool], bool],
+    is_end: bool,
 ) -> bool:
     if not is_graph(call.layer):
         return change(call, edit, is_end)
@@ -313,9 +326,11 @@ def _change(
     inner = edit.inside(call.layer)
     ends = {id(tensor) for tensor in graph.outputs} if is_end else set()
     done = [
-        _change(each, inner, change, any(id(output) in ends for output in each.outputs))
+        _change(part, each, inner, change, any(id(output) in ends for output in each.outputs))
         for each in graph.calls
     ]
+    if any(done):
+        _check_own(part, call.layer)
     return any(done)
 
 

@@ -37,9 +37,10 @@ def table_of_parts(model: keras.Model) -> pd.DataFrame:
 
     See `ablations.parts` for its columns.
     """
+    parts = parts_of(model)
     tracer = Tracer(model)
     totals = model.count_params(), macs(model)
-    rows = [_row(part, tracer, totals) for part in parts_of(model)]
+    rows = [_row(part, tracer, totals) for part in parts]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).infer_objects()
 
 

@@ -429,23 +429,34 @@ def test_refusals(operations, message):
     assert str(error.value) == message
 
 
-def test_subclassed_model_is_refused_with_its_layers():
-    class Net(keras.Model):
-        def __init__(self):
-            super().__init__(name="net")
-            self.first = layers.Dense(3, name="first")
-            self.last = layers.Dense(2, name="last")
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__(name="net")
+        self.first = layers.Dense(3, name="first")
+        self.last = layers.Dense(2, name="last")
 
-        def call(self, x):
-            return self.last(self.first(x))
+    def call(self, x):
+        return self.last(self.first(x))
 
+
+@pytest.mark.parametrize("function", [table_of_parts, lambda m: ablated(m, {"first": "remove"})])
+def test_subclassed_model_is_refused_with_its_layers(function):
     model = Net()
     model(np.zeros((1, 4), "float32"))
     with pytest.raises(PartError) as error:
-        ablated(model, {"first": "remove"})
+        function(model)
     assert str(error.value) == (
         "`model`: expected a functional or sequential keras.Model; got `net`, and its `call` is "
         "custom. Build it with keras.Model(inputs, outputs). Its layers are first, last."
+    )
+
+
+def test_sequential_model_that_is_not_built_is_refused():
+    with pytest.raises(PartError) as error:
+        table_of_parts(keras.Sequential([layers.Dense(3, name="first")], name="small"))
+    assert str(error.value) == (
+        "`model`: expected a functional or sequential keras.Model; got `small`, and it is not "
+        "built. Begin it with keras.Input, or call its `build` with a shape. Its layers are first."
     )
 
 
@@ -587,3 +598,46 @@ def test_added_layers_have_names_that_no_layer_has():
         "pooled",
         "head",
     ]
+
+
+def twice_used(nested):
+    """Return a model whose two blocks use one nested model, or one layer."""
+    x = inputs = keras.Input((8, 8, 4))
+    shared = conv("shared", activation="relu")
+    if nested:
+        kept = [keras.Input((8, 8, 4)), shared, layers.BatchNormalization(name="norm")]
+        shared = keras.Sequential(kept, name="shared_net")
+    for number in (1, 2):
+        y = shared(conv(f"block{number}_conv", use_bias=False)(x))
+        x = layers.Add(name=f"block{number}_add")([x, y])
+    return keras.Model(inputs, head(x))
+
+
+@pytest.mark.parametrize(
+    ("nested", "operations"),
+    [
+        (True, ["linear", "no_bias", "no_norm", "freeze", "shuffle"]),
+        (False, ["linear", "no_bias", "freeze", "shuffle"]),
+    ],
+)
+def test_layers_of_two_parts_are_not_changed(nested, operations):
+    name = "shared_net" if nested else "shared"
+    for operation in operations:
+        with pytest.raises(PartError) as error:
+            ablated(twice_used(nested), {"block1_add": operation})
+        assert str(error.value) == (
+            f"`block1_add`: {operation} is not possible, because its layer `{name}` is shared with "
+            "another part."
+        )
+
+
+def test_shortcut_beside_a_branch_without_kernels():
+    def net(x, skip=True):
+        x = conv("stem")(x)
+        y = layers.BatchNormalization(name="block1_norm")(x)
+        y = layers.AveragePooling2D(3, 1, padding="same", name="block1_pool")(y)
+        return head(layers.Add(name="block1_add")([y, x]) if skip else y)
+
+    model = functional(net)
+    changed = ablated(model, {"block1": "no_skip"})
+    check(changed, by_hand(lambda x: net(x, skip=False), model))
