@@ -306,3 +306,8 @@ def test_given_model_keeps_its_adapted_statistics():
     np.testing.assert_allclose(
         built.get_layer("inner")(images), (images - mean) / np.sqrt(variance), rtol=1e-5
     )
+
+
+def test_blocks_of_one_layer_are_layers_too():
+    found = with_parts(Study("conv_stack", **TINY, parts="layers"))
+    assert list(found.factors) == ["part:stage1_conv", "part:stage2_conv"]

@@ -641,3 +641,17 @@ def test_shortcut_beside_a_branch_without_kernels():
     model = functional(net)
     changed = ablated(model, {"block1": "no_skip"})
     check(changed, by_hand(lambda x: net(x, skip=False), model))
+
+
+def test_attention_with_a_width_of_its_own_fixes_it():
+    inputs = keras.Input((6, 4))
+    x = layers.Dense(8, name="before")(inputs)
+    x = layers.MultiHeadAttention(2, 4, output_shape=16, name="attention")(x, x)
+    x = layers.Dense(5, name="after")(x)
+    model = keras.Model(inputs, layers.Flatten(name="flat")(x))
+    with pytest.raises(PartError) as error:
+        ablated(model, {"before": "halve"})
+    assert str(error.value) == (
+        "`before`: halve is not possible, because its width is tied to `attention` "
+        "(MultiHeadAttention)."
+    )
