@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import keras
+import numpy as np
 
 from cnnzoo.analysis.graph import functional_graph
 from cnnzoo.data.targets import Classes
 from cnnzoo.model_paths import GIVEN, BuilderError, ModelPath
 from cnnzoo.models.compilation import compile_custom
-from cnnzoo.models.initialization import build_seeded
+from cnnzoo.models.initialization import build_seeded, read_statistics, walk_layers
 from cnnzoo.runtime.error_text import line_of
 
 DIGITS = 12
@@ -27,6 +29,8 @@ class GivenModel:
         Name of the given model.
     config, compilation
         Its configuration and that of its compilation, as JSON.
+    statistics
+        The weights of its `Normalization` layers by path, as JSON, because no seed draws them.
     classes
         Classes of its layers that are not Keras's, by name.
     """
@@ -34,6 +38,7 @@ class GivenModel:
     name: str
     config: str
     compilation: str
+    statistics: str
     classes: dict[str, type] = field(default_factory=dict, hash=False)
 
     def build(
@@ -59,8 +64,7 @@ class GivenModel:
         BuilderError
             If the data have another shape.
         """
-        config, custom = json.loads(self.config), {"custom_objects": self.classes}
-        model = build_seeded(lambda: keras.saving.deserialize_keras_object(config, **custom), seed)
+        model = build_seeded(self._make, seed)
         shape = model.input_shape
         if isinstance(input_shape, tuple) and isinstance(shape, tuple):
             fits = len(shape) - 1 == len(input_shape) and all(
@@ -77,6 +81,16 @@ class GivenModel:
             with keras.saving.custom_object_scope(self.classes):
                 model.compile_from_config(compilation)
             model.optimizer.build(model.trainable_variables)
+        return model
+
+    def _make(self) -> keras.Model:
+        """Return a model of the configuration, with the statistics of the given one."""
+        config = json.loads(self.config)
+        model = keras.saving.deserialize_keras_object(config, custom_objects=self.classes)
+        statistics = json.loads(self.statistics)
+        for path, layer in _normalizations(model):
+            layer.set_weights([np.asarray(weight) for weight in statistics[path]])
+        read_statistics(model)
         return model
 
 
@@ -100,7 +114,9 @@ def given_model(model: keras.Model) -> ModelPath:
         serialized.pop("compile_config", None)
         config = json.dumps(serialized)
         compilation = json.dumps(model.get_compile_config() if model.compiled else None)
-        builder = GivenModel(model.name, config, compilation, _classes(model))
+        weights = {path: layer.get_weights() for path, layer in _normalizations(model)}
+        statistics = json.dumps({p: [w.tolist() for w in each] for p, each in weights.items()})
+        builder = GivenModel(model.name, config, compilation, statistics, _classes(model))
         builder.build()
     except TypeError as error:
         raise BuilderError(str(error)) from None
@@ -109,10 +125,17 @@ def given_model(model: keras.Model) -> ModelPath:
             f"`model`: cannot build `{model.name}` from its configuration ({line_of(error)}). Give "
             "a function that builds it."
         ) from error
-    digest = hashlib.sha256(f"{config} {compilation}".encode()).hexdigest()[:DIGITS]
+    digest = hashlib.sha256(f"{config} {compilation} {statistics}".encode()).hexdigest()[:DIGITS]
     return ModelPath(f"{GIVEN}:{model.name}-{digest}", builder)
 
 
 def _classes(model: keras.Model) -> dict[str, type]:
     kinds = {type(layer) for layer in model._flatten_layers()}
     return {kind.__name__: kind for kind in kinds if not kind.__module__.startswith("keras.")}
+
+
+def _normalizations(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
+    """Yield the layers of a model that have statistics of their own, with their paths."""
+    for path, layer in walk_layers(model):
+        if isinstance(layer, keras.layers.Normalization):
+            yield path, layer

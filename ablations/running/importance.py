@@ -16,9 +16,16 @@ from cnnzoo.data.load import load_data
 from cnnzoo.model_paths import is_keras_model
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.image_format import oriented
-from cnnzoo.parts.intervention import REPLACEMENTS, Cut, Replace, channels_of, outputs_of_part
+from cnnzoo.parts.intervention import (
+    REPLACEMENTS,
+    Cut,
+    Replace,
+    channels_of,
+    given_to,
+    outputs_of_part,
+)
 from cnnzoo.parts.names import LEVELS, PartError
-from cnnzoo.parts.part import Part, parts_of
+from cnnzoo.parts.part import Part, of_level, parts_of
 from cnnzoo.parts.width import channel_axis
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import did_you_mean, listed
@@ -68,8 +75,8 @@ def importance(
     """Replace the output of each part of a trained model, and measure what that costs.
 
     Nothing is trained. The output of a part is replaced by zeros, by its mean over the examples,
-    or by that of other examples. Of a residual block it is the branch beside the shortcut, and of
-    a dense block the maps that it adds.
+    or by that of other examples. Of a residual block it is the branch beside the shortcut, of a
+    dense block the maps that it adds, and of a gate the product, the maps that it has scaled.
 
     Parameters
     ----------
@@ -79,13 +86,15 @@ def importance(
     data
         The `Data` that it was trained with, or what `cnnzoo.load_data` takes.
     level
-        "blocks", "branches", "layers", or "channels" of all convolutions and dense layers.
+        "blocks", "branches", "layers", or "channels" of all convolutions and dense layers, but
+        those that another layer wraps, such as ``TimeDistributed``.
     how
         "zero", "mean" or "resample".
     split
         "test", "validation" or "train".
     examples
-        Largest number of examples, the first ones of the split.
+        Largest number of examples, drawn at random from the split, the same ones in each call.
+        "resample" exchanges outputs among batches of them.
 
     Returns
     -------
@@ -155,8 +164,10 @@ def importance(
                 f"{len(each.outputs)} outputs of `{each.name}`. A study changes its parts."
             )
     loaded = data if isinstance(data, Data) else load_data(data)
-    x, labels = (part[:examples] for part in getattr(loaded, split))
-    tables = [list(_rows(each, x, labels, level, REPLACEMENTS[how])) for each in models]
+    x, labels = getattr(loaded, split)
+    order = np.random.default_rng(0).permutation(len(x))[:examples]
+    given = _Examples(x, np.asarray(labels)[order], order)
+    tables = [list(_rows(each, given, level, REPLACEMENTS[how])) for each in models]
     names = [[(row.part.name, row.channel) for row in table] for table in tables]
     if any(each != names[0] for each in names):
         raise PartError("`model`: expected models with the same parts; got different ones.")
@@ -176,28 +187,49 @@ class Row(NamedTuple):
     note: str = ""
 
 
-def _rows(
-    model: keras.Model, x: Any, labels: NDArray[Any], level: str, replace: Replace
-) -> Iterator[Row]:
+class _Examples(NamedTuple):
+    """Examples in random order.
+
+    Parameters
+    ----------
+    x
+        All examples of the split.
+    labels
+        Labels of the chosen ones.
+    order
+        Places of the chosen ones in `x`.
+    """
+
+    x: Any
+    labels: NDArray[Any]
+    order: NDArray[np.int64]
+
+    def batches(self, size: int) -> list[NDArray[np.int64]]:
+        """Return the places by batch; a last one alone is in the batch before."""
+        starts = np.arange(size, len(self.order) - 1, size)
+        return np.split(self.order, starts)
+
+
+def _rows(model: keras.Model, examples: _Examples, level: str, replace: Replace) -> Iterator[Row]:
     """Yield the parts of a model with their outcomes."""
-    by_channel = level == CHANNELS
-    measure = _Measure(model, labels)
+    measure = _Measure(model, examples.labels)
     graph = graph_of(model)
-    size = batch_size(graph)
+    batches = examples.batches(batch_size(graph))
+    by_channel = level == CHANNELS
     baseline: Outcomes | None = None
-    for part in parts_of(model):
-        channels = channels_of(part) if by_channel else 0
-        if not channels if by_channel else part.level != level:
-            continue
+    for part in of_level(parts_of(model), "layers" if by_channel else level):
         try:
+            channels: Sequence[int | None] = range(channels_of(part)) if by_channel else (None,)
+            if not channels:
+                continue
             tensors = outputs_of_part(part)
         except PartError as error:
             yield Row(part, None, {}, {}, str(error))
             continue
-        cut = _Cut(Cut.at(graph, tensors), x, measure, size)
+        cut = _Cut(Cut.at(graph, tensors), model, examples.x, batches, measure)
         if baseline is None:
             baseline = cut.outcomes(lambda maps, _: maps)
-        for channel in range(channels) if by_channel else (None,):
+        for channel in channels:
             yield Row(part, channel, baseline, cut.outcomes(_at(channel, replace)))
 
 
@@ -260,18 +292,27 @@ class _Measure:
 class _Cut:
     """The tensors of a part for all examples, and the outcomes if they are replaced."""
 
-    def __init__(self, cut: Cut, x: Any, measure: _Measure, size: int) -> None:
-        self._cut, self._x, self._measure, self._size = cut, x, measure, size
+    def __init__(
+        self,
+        cut: Cut,
+        model: keras.Model,
+        x: Any,
+        batches: Sequence[NDArray[np.int64]],
+        measure: _Measure,
+    ) -> None:
+        self._cut, self._model, self._measure = cut, model, measure
+        self._x, self._places = x, batches
+        count = sum(map(len, batches))
         sums: list[NDArray[Any]] = [np.zeros(())] * cut.count
         self._kept: list[list[NDArray[Any]]] | None = None
         kept: list[list[NDArray[Any]]] = []
         for values in self._batches():
             if sum(maps.nbytes for each in (*kept, values) for maps in each) <= BATCH_BYTES:
                 kept.append(values)
-            totals = (maps.sum(0, keepdims=True) for maps in values)
+            totals = (maps.astype("float64").sum(0, keepdims=True) for maps in values)
             sums = [one + total for one, total in zip(sums, totals, strict=False)]
-        self._means = [one / len(x) for one in sums]
-        self._kept = kept if sum(len(each[0]) for each in kept) == len(x) else None
+        self._means = [one / count for one in sums]
+        self._kept = kept if sum(len(each[0]) for each in kept) == count else None
 
     def outcomes(self, replace: Replace) -> Outcomes:
         """Return the outcomes of the examples with replaced tensors."""
@@ -290,9 +331,9 @@ class _Cut:
         if self._kept is not None:
             yield from self._kept
             return
-        for start in range(0, len(self._x), self._size):
-            batch = oriented(np.asarray(self._x[start : start + self._size]))
-            values = self._cut.before([batch])
+        for places in self._places:
+            batch = oriented(np.asarray(self._x[places]))
+            values = self._cut.before(given_to(self._model, batch))
             yield [keras.ops.convert_to_numpy(value) for value in values]
 
 

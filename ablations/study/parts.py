@@ -15,7 +15,7 @@ from cnnzoo.parts.ablated import ablated as ablated
 from cnnzoo.parts.ablated import refusal_in_study
 from cnnzoo.parts.names import KEEP, LEVELS, PartError, factor_of, is_part
 from cnnzoo.parts.operation import find
-from cnnzoo.parts.part import Part, parts_of
+from cnnzoo.parts.part import Part, of_level, parts_of
 from cnnzoo.parts.table import table_of_parts
 from cnnzoo.runtime.isolation import isolated
 from cnnzoo.shared_toggles import by_group, recipe_toggles
@@ -63,7 +63,8 @@ def parts(
 
         - ``part``: its name; those of nested models are behind the model's, with a slash;
         - ``level``: "blocks", "branches" (gates such as squeeze-and-excite, and the branches of an
-          inception block) or "layers";
+          inception block) or "layers". Blocks of one layer are among the layers too where a level
+          is chosen, as in `Study(parts="layers")`;
         - ``kind``: "residual", "dense", "inception", "merge", "chain", "branch", "gate", or the
           class of a layer;
         - ``layers``: number of its layers;
@@ -75,7 +76,8 @@ def parts(
         - ``receptive_field``: of its end;
         - ``operations``: what can be done to it, see the notes;
         - ``substitute``, ``substitute_params``: what would replace it, and its weights;
-        - ``note``: why the other operations cannot be done.
+        - ``note``: why the other operations cannot be done, and whether a substitute has no fewer
+          weights than the part.
 
     Raises
     ------
@@ -90,7 +92,8 @@ def parts(
 
     - "remove": the part is replaced by identity. Where its output has another shape, it is
       replaced by the smallest layers that give it: average pooling for strides, cropping or
-      padding with zeros, and a linear 1x1 projection for channels;
+      padding with zeros, and a linear 1x1 projection for channels. Zeros take the place of the
+      channels that a dense block adds to its input;
     - "linear": its activations become identity, except at the model's output. Max pooling stays;
     - "no_norm": its normalization layers become identity;
     - "no_skip": the shortcut of a residual block is cut;
@@ -196,9 +199,9 @@ def _parts(study: Study, builder: Builder) -> list[Part]:
             return [find(found, name, study.model_name) for name in study.parts]
     except PartError as error:
         raise StudyError(f"`parts`: {error}") from error
-    listed = [part for part in found if part.level == study.parts]
+    listed = of_level(found, study.parts)
     if not listed:
-        counts = {level: sum(part.level == level for part in found) for level in LEVELS}
+        counts = {level: len(of_level(found, level)) for level in LEVELS}
         words = ", ".join(f"{count} {level}" for level, count in counts.items())
         raise StudyError(f"`parts`: `{study.model_name}` has no {study.parts}; it has {words}.")
     return listed

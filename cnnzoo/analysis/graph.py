@@ -164,9 +164,12 @@ def functional_graph(model: Any, name: str) -> Graph:
     try:
         return graph_of(model)
     except GraphError as error:
+        remedy = "Build it with keras.Model(inputs, outputs)."
+        if isinstance(model, keras.Sequential):
+            remedy = "Begin it with keras.Input, or call its `build` with a shape."
         raise TypeError(
             f"`{name}`: expected a functional or sequential keras.Model; got `{model.name}`, and "
-            f"{error}. Build it with keras.Model(inputs, outputs)."
+            f"{error}. {remedy}"
         ) from None
 
 

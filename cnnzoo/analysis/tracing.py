@@ -322,7 +322,8 @@ def _attended(call: Call, given: Sequence[State]) -> State:
     result: dict[Source, Trace] = {}
     for state in given:
         for key, trace in state.items():
-            seen = trace.pooled(call.layer.name) if _moves(trace) else replace(trace, axis=None)
+            by = call.layer.name if _moves(trace) else trace.global_by
+            seen = trace.pooled(by).on(None)  # maps that attend may have several lengths and widths
             result[key] = seen if key not in result else _joined(result[key], seen, shape)
     return result
 

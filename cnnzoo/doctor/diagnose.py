@@ -20,6 +20,7 @@ from cnnzoo.doctor.fit_call import probe_batch
 from cnnzoo.doctor.learning_rate import set_rate
 from cnnzoo.doctor.plan import DEFAULT_BATCH, TrainingPlan
 from cnnzoo.doctor.record import BAD
+from cnnzoo.models.initialization import read_statistics
 
 RESULTS = frozenset(BAD)
 """Codes that tell of a bad result and name no cause."""
@@ -209,6 +210,7 @@ def _monitored(plan: TrainingPlan, callbacks: Sequence[keras.callbacks.Callback]
     try:
         model = keras.models.clone_model(plan.model)
         model.set_weights(plan.model.get_weights())
+        read_statistics(model)
         metrics = [_new_metric(metric) for _, metric in plan.metrics]
         optimizer = copy_optimizer(plan.model.optimizer)
         model.compile(optimizer=optimizer, loss=plan.model.loss, metrics=metrics)

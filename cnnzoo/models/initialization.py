@@ -100,7 +100,7 @@ def build_seeded(
         model = make()
         if input_shape is not None:
             complete(model, input_shape)
-    for _, layer in _walk(model):
+    for _, layer in walk_layers(model):
         watch.keep_loaded(layer)
     initialize(model, seed)
     return model
@@ -108,7 +108,7 @@ def build_seeded(
 
 def keep_pretrained(model: keras.Model) -> None:
     """Mark all weights of a model as loaded, so that `initialize` and `restart` restore them."""
-    for _, layer in _walk(model):
+    for _, layer in walk_layers(model):
         keep_weights(layer)
 
 
@@ -136,8 +136,33 @@ def initialize(model: keras.Model, seed: int) -> None:
     >>> bool((model.get_weights()[0] == first).all())
     True
     """
-    for path, layer in _walk(model):
+    for path, layer in walk_layers(model):
         _initialize_layer(layer, seed, path)
+
+
+def read_statistics(layer: keras.Layer) -> None:
+    """Let all `Normalization` in a layer or model use the statistics that are in their weights.
+
+    Keras's layer computes with copies of its weights, which an assignment does not change.
+
+    Parameters
+    ----------
+    layer
+        A built layer or model.
+
+    Examples
+    --------
+    >>> layer = keras.layers.Normalization()
+    >>> layer.build((None, 1))
+    >>> for weight, value in zip(layer.weights, ([3.0], [4.0], 0), strict=True):
+    ...     _ = weight.assign(value)
+    >>> read_statistics(layer)
+    >>> layer(keras.ops.ones((1, 1))).numpy().tolist()
+    [[-1.0]]
+    """
+    for each in layer._flatten_layers():
+        if isinstance(each, keras.layers.Normalization):
+            each.finalize_state()
 
 
 def restart(model: keras.Model, seed: int) -> None:
@@ -163,12 +188,12 @@ def restart(model: keras.Model, seed: int) -> None:
     model.reset_metrics()
 
 
-def _walk(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.Layer]]:
+def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.Layer]]:
     """Yield the layers of a model and of the models in it, with their paths."""
     for layer in model.layers:
         path = f"{prefix}{layer.name}"
         if isinstance(layer, keras.Model):
-            yield from _walk(layer, f"{path}/")
+            yield from walk_layers(layer, f"{path}/")
         else:
             yield path, layer
 

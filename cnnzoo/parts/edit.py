@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from cnnzoo.analysis.graph import Call, Graph, graph_of, is_graph, is_symbolic
-from cnnzoo.models.initialization import initialize
+from cnnzoo.models.initialization import initialize, read_statistics
 from cnnzoo.models.loaded_weights import copy_marks
 from cnnzoo.parts.names import PartError
 from cnnzoo.parts.substitute import Substitute
@@ -142,6 +143,7 @@ class _Copier:
             variables = copy.variables
             for number, value in values.items():
                 variables[number].assign(value)
+            read_statistics(copy)
             copy_marks(layer, copy, values)
 
 
@@ -154,7 +156,7 @@ class _Rebuild:
     graph: Graph
     tensors: dict[int, Any] = field(default_factory=dict)
     copies: dict[Any, Any] = field(default_factory=dict)
-    added: dict[str, keras.Layer] = field(default_factory=dict)
+    added: dict[str, keras.Operation] = field(default_factory=dict)
 
     def model(self, model: keras.Model) -> keras.Model:
         """Return the model of the copies."""
@@ -214,10 +216,17 @@ class _Rebuild:
             for kind, options in between.steps:
                 name = options["name"]
                 if name not in self.added:
-                    self.added[name] = kind(**options)
+                    self.added[name] = kind(**{**options, "name": self._free(name)})
                 value = self.added[name](value)
             self.tensors[id(end)] = value
         return value
+
+    def _free(self, name: str) -> str:
+        """Return a name, with a number behind it if the model has a layer of that name."""
+        taken = {call.layer.name for call in self.graph.calls}
+        taken |= {tensor._keras_history.operation.name for tensor in self.graph.inputs}
+        numbered = (f"{name}_{number}" for number in count(1))
+        return next(each for each in chain([name], numbered) if each not in taken)
 
 
 def _class_of(model: keras.Model) -> Any:

@@ -110,8 +110,25 @@ def outputs_of_part(part: Part) -> list[Any]:
 
 
 def channels_of(part: Part) -> int:
-    """Return the number of channels of a layer with one output; 0 if it makes none itself."""
+    """Return the number of channels of a layer that makes them; 0 if it makes none.
+
+    Raises
+    ------
+    PartError
+        If the layer is called several times; the message is a reason.
+    """
     (layer, *others) = part.layers
-    if others or type(layer) not in MAKERS or len(part.spans) > 1:
+    if others or type(layer) not in MAKERS:
         return 0
+    if len(part.spans) > 1:
+        raise PartError(f"it is called {len(part.spans)} times")
     return int(getattr(layer, MAKERS[type(layer)]))
+
+
+def given_to(model: keras.Model, batch: Maps) -> list[Any]:
+    """Return a batch as a functional model takes it for its input, with the rank of the input."""
+    graph: Any = getattr(model, "_functional", None) or model
+    found: list[Any] = graph._standardize_inputs(
+        keras.tree.pack_sequence_as(graph._inputs_struct, [batch])
+    )
+    return found

@@ -11,10 +11,10 @@ from cnnzoo.models.loaded_weights import loaded_values
 from cnnzoo.parts.blocks import ACTIVATIONS
 from cnnzoo.parts.edit import Edit
 from cnnzoo.parts.names import PartError
-from cnnzoo.parts.part import Part
+from cnnzoo.parts.part import Part, Span
 from cnnzoo.parts.structure import Unit, has_kernel, kind_of
-from cnnzoo.parts.substitute import Substitute, substitute
-from cnnzoo.parts.width import FILTERED, NORMS
+from cnnzoo.parts.substitute import Substitute, substitute, zeros_beside
+from cnnzoo.parts.width import FILTERED, NORMS, channel_axis
 from cnnzoo.toggle import did_you_mean
 
 ACTIVATION_OPERATIONS = (
@@ -99,7 +99,7 @@ def substitute_of(part: Part) -> Substitute:
             raise PartError("it gives the model's output")
         if span.entry.dtype != span.exit.dtype:
             raise PartError(f"it turns {span.entry.dtype} into {span.exit.dtype}")
-        new = substitute(span.entry.shape, span.exit.shape, part.layer_name)
+        new = _substitute(part, span)
         if found is not None and new != found:
             raise PartError("its calls have different shapes")
         found = new
@@ -108,6 +108,30 @@ def substitute_of(part: Part) -> Substitute:
     if _is_projection(part, found):
         raise PartError("it is a linear projection, which is its own smallest substitute")
     return found
+
+
+def _substitute(part: Part, span: Span) -> Substitute:
+    """Return what replaces a part between two tensors."""
+    before, after = span.entry.shape, span.exit.shape
+    region = part.region
+    if region is not None and (region.entry.shape, region.exit.shape) == (before, after):
+        new = _channels_beside(region)
+        if new is not None:
+            return zeros_beside(before, *new, part.layer_name)
+    return substitute(before, after, part.layer_name)
+
+
+def _channels_beside(region: Unit) -> tuple[int, int] | None:
+    """Return how many channels a dense block puts before and after those of its input, or None."""
+    last = region.last
+    rank = len(last.output_shape)
+    if kind_of(last) != "Concatenate" or last.layer.axis % rank != channel_axis(rank):
+        return None
+    widths = [tensor.shape[last.layer.axis] for tensor in last.tensors]
+    places = [n for n, tensor in enumerate(last.tensors) if tensor is region.entry]
+    if not places or None in widths:
+        return None
+    return sum(widths[: places[0]]), sum(widths[places[0] + 1 :])
 
 
 def _is_projection(part: Part, found: Substitute) -> bool:
@@ -191,10 +215,15 @@ def _no_skip(part: Part, edit: Edit) -> None:
 
 
 def kept_branch(region: Unit) -> Any:
-    """Return the branch of a sum of two that has more kernels than its shortcut, or None."""
+    """Return the branch of a sum of two that has more kernels than its shortcut, or None.
+
+    The input of the region is always the shortcut.
+    """
     if kind_of(region.last) != "Add" or len(region.last.tensors) != 2:
         return None
     one, other = region.last.tensors
+    if one is region.entry or other is region.entry:
+        return other if one is region.entry else one
     first, second = (_kernels_to(tensor, region.calls) for tensor in (one, other))
     if first == second:
         return None
@@ -220,6 +249,9 @@ def _freeze(part: Part, edit: Edit) -> None:
         inner.frozen.add(layer)
     if not found:
         raise PartError("it has no weights that are trained")
+    for layer in part.layers:
+        if isinstance(layer, keras.Layer) and layer.trainable_weights:
+            _check_own(part, layer)
 
 
 def _shuffle(part: Part, edit: Edit) -> None:
@@ -245,6 +277,7 @@ def _with_weights(those: Iterable[keras.Layer], edit: Edit) -> Iterator[tuple[ke
 def _resize(factor: float) -> Callable[[Part, Edit], None]:
     def change(part: Part, edit: Edit) -> None:
         for layer, options in part.scene.channels.resized(part.layers, factor).items():
+            _check_own(part, layer)
             edit.change(layer, **options)
 
     return change
@@ -269,7 +302,7 @@ def _change_all(
 ) -> None:
     """Change all calls of a part, those of nested models too; raise PartError if none changes."""
     done = [
-        _change(call, edit, change, span.gives_output and call is span.calls[-1])
+        _change(part, call, edit, change, span.gives_output and call is span.calls[-1])
         for span in part.spans
         for call in span.calls
     ]
@@ -278,7 +311,11 @@ def _change_all(
 
 
 def _change(
-    call: Call, edit: Edit, change: Callable[[Call, Edit, bool], bool], is_end: bool
+    part: Part,
+    call: Call,
+    edit: Edit,
+    change: Callable[[Call, Edit, bool], bool],
+    is_end: bool,
 ) -> bool:
     if not is_graph(call.layer):
         return change(call, edit, is_end)
@@ -289,9 +326,11 @@ def _change(
     inner = edit.inside(call.layer)
     ends = {id(tensor) for tensor in graph.outputs} if is_end else set()
     done = [
-        _change(each, inner, change, any(id(output) in ends for output in each.outputs))
+        _change(part, each, inner, change, any(id(output) in ends for output in each.outputs))
         for each in graph.calls
     ]
+    if any(done):
+        _check_own(part, call.layer)
     return any(done)
 
 

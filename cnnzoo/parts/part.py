@@ -194,6 +194,28 @@ def parts_of(model: keras.Model) -> list[Part]:
     ]
 
 
+def of_level(parts: Sequence[Part], level: str) -> list[Part]:
+    """Return the parts of a level. Blocks and branches of one layer are among the layers too.
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> parts = parts_of(cnnzoo.build("conv_stack"))
+    >>> [part.name for part in of_level(parts, "blocks")]
+    ['stage1_conv', 'stage2_conv']
+    >>> [part.name for part in of_level(parts, "layers")]
+    ['stage1_conv', 'stage2_conv', 'average', 'head']
+    """
+    if level != "layers":
+        return [part for part in parts if part.level == level]
+    places = {id(c.layer): n for part in parts for n, c in enumerate(part.scene.graph.calls)}
+    single = (p for p in parts if len(p.layers) == 1 and isinstance(p.layers[0], keras.Layer))
+    by_layer = {id(part.layers[0]): part for part in single}
+    return sorted(
+        by_layer.values(), key=lambda part: (part.scene.prefix, places[id(part.layers[0])])
+    )
+
+
 def _parts(scene: Scene) -> Iterator[Part]:
     """Yield the parts of a graph, and then those of the models nested in it.
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.src.ops.numpy import Pad
 
 from cnnzoo.parts.names import PartError
+from cnnzoo.parts.width import channel_axis
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Substitute:
         Number of their weights.
     """
 
-    steps: tuple[tuple[type[keras.Layer], dict[str, Any]], ...] = ()
+    steps: tuple[tuple[type[keras.Operation], dict[str, Any]], ...] = ()
     params: int = 0
 
     def __str__(self) -> str:
@@ -75,6 +77,28 @@ def substitute(before: Sequence[int | None], after: Sequence[int | None], name: 
     return Substitute(tuple(steps), params)
 
 
+def zeros_beside(shape: Sequence[int | None], before: int, after: int, name: str) -> Substitute:
+    """Return what puts channels of zeros before and after those of a map, without weights.
+
+    Parameters
+    ----------
+    shape
+        Shape of the map, with the batch axis.
+    before, after
+        Numbers of channels.
+    name
+        Beginning of the name of the operation.
+
+    Examples
+    --------
+    >>> str(zeros_beside((None, 28, 28, 8), 0, 4, "block2"))
+    'Pad(4 channels of zeros)'
+    """
+    amounts = [(0, 0)] * len(shape)
+    amounts[channel_axis(len(shape))] = before, after
+    return Substitute(((Pad, {"pad_width": tuple(amounts), "name": f"{name}_zeros"}),))
+
+
 def _axes(shape: Sequence[int | None]) -> str:
     return f"{len(shape) - 1} axes" if len(shape) > 2 else "one axis"
 
@@ -118,8 +142,10 @@ def _of_rank(name: str, rank: int) -> type[keras.Layer]:
     return kind
 
 
-def _words(kind: type[keras.Layer], options: dict[str, Any]) -> str:
+def _words(kind: type[keras.Operation], options: dict[str, Any]) -> str:
     name = kind.__name__
+    if kind is Pad:
+        return f"Pad({sum(map(sum, options['pad_width']))} channels of zeros)"
     if name == "Dense":
         return f"Dense({options['units']} units)"
     if name.startswith("Conv"):

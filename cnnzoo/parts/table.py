@@ -37,9 +37,10 @@ def table_of_parts(model: keras.Model) -> pd.DataFrame:
 
     See `ablations.parts` for its columns.
     """
+    parts = parts_of(model)
     tracer = Tracer(model)
     totals = model.count_params(), macs(model)
-    rows = [_row(part, tracer, totals) for part in parts_of(model)]
+    rows = [_row(part, tracer, totals) for part in parts]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).infer_objects()
 
 
@@ -48,6 +49,9 @@ def _row(part: Part, tracer: Tracer, totals: tuple[int, int | None]) -> dict[str
     params, cost = _params(part), _macs(part)
     end = part.spans[-1].calls[-1]
     substitute, substitute_params = remove_words(part) or ("", None)
+    notes = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+    if substitute_params and substitute_params >= params:
+        notes.append(f"remove: its substitute has {substitute_params} weights, no fewer than it")
     name = f"{part.scene.prefix}{end.layer.name}"
     field = field_of(tracer, name) if name in tracer.states else None
     return {
@@ -65,7 +69,7 @@ def _row(part: Part, tracer: Tracer, totals: tuple[int, int | None]) -> dict[str
         "operations": tuple(name for name, reason in reasons.items() if not reason),
         "substitute": substitute,
         "substitute_params": substitute_params,
-        "note": "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason),
+        "note": "; ".join(notes),
     }
 
 

@@ -208,7 +208,10 @@ class Channels:
             return tuple((group, number * size) for group, number in given[0]) if size else None
         if isinstance(layer, layers.Reshape):
             return self._reshaped(call, given[0])
-        if len(given) > 1 and not isinstance(layer, layers.MultiHeadAttention):
+        attends = isinstance(layer, layers.MultiHeadAttention)
+        if len(given) > 1 and not attends:
+            return None
+        if attends and layer.get_config()["output_shape"] is not None:
             return None
         if isinstance(layer, layers.GroupNormalization):
             if len(given[0]) != 1:

@@ -1,5 +1,7 @@
 """Importance of parts of trained models, against changes made by hand."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -41,6 +43,12 @@ def models(data):
     return trained
 
 
+def drawn(data, count):
+    """Return the examples that `importance` draws, in their order."""
+    order = np.random.default_rng(0).permutation(len(data.test.x))[:count]
+    return data.test.x[order], np.asarray(data.test.y)[order]
+
+
 def rows(table):
     return table.set_index(["part", "metric"])
 
@@ -69,7 +77,7 @@ def test_zeroed_channel_is_one_without_weights(models, data):
     kernel, bias = (np.array(value) for value in copy.get_layer("block1_conv1").get_weights())
     kernel[..., 3], bias[3] = 0, 0
     copy.get_layer("block1_conv1").set_weights([kernel, bias])
-    x, labels = (part[:50] for part in data.test)
+    x, labels = drawn(data, 50)
     expected = cnnzoo.evaluate(copy, x, labels)["loss"]
     assert chosen["ablated"].iloc[3] == pytest.approx(expected, rel=1e-5)
 
@@ -78,7 +86,7 @@ def test_zeroed_channel_is_one_without_weights(models, data):
 def test_replaced_layer_by_hand(models, data, how):
     (model, *_) = models
     table = rows(ablations.importance(model, data, level="layers", how=how, examples=60))
-    x, labels = (np.asarray(part[:60]) for part in data.test)
+    x, labels = drawn(data, 60)
     before = keras.Model(model.inputs[0], model.get_layer("block2_add").output)
     maps = before.predict(x, verbose=0)
     mean = np.broadcast_to(maps.mean(0), maps.shape)
@@ -219,3 +227,107 @@ def test_little_memory_gives_the_same_table(models, data, monkeypatch):
     again = ablations.importance(models[0], data, how="mean", examples=30)
     for column in ("baseline", "ablated", "ci_low"):
         assert again[column].tolist() == pytest.approx(kept[column].tolist(), rel=1e-4, abs=1e-6)
+
+
+def colours(shape=(4, 4, 1), copies=100):
+    """Return images of three grey values, in order of their classes, as arrays."""
+    labels = np.repeat(np.arange(3), copies)
+    images = np.zeros((len(labels), *shape), "float32")
+    images += labels.reshape(-1, *[1] * len(shape))
+    return images, labels
+
+
+def reader(shape=(4, 4, 1), dtype="float32"):
+    """Return a model that tells the class of an image from its grey value, without training."""
+    inputs = keras.Input(shape)
+    x = layers.Reshape((4, 4, 1), name="image", dtype=dtype)(inputs)
+    x = layers.Conv2D(1, 1, kernel_initializer="ones", name="conv", dtype=dtype)(x)
+    x = layers.Flatten(name="flat", dtype=dtype)(x)
+    x = layers.Dense(3, activation="softmax", name="head")(x)
+    model = keras.Model(inputs, x, name="reader")
+    levels = np.arange(3.0)
+    # -(grey - level)^2, without the term that all classes share
+    weights = np.tile(2 * levels / 16, (16, 1)) * 40
+    model.get_layer("head").set_weights([weights, -(levels**2) * 40])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def as_test(images, labels):
+    """Return data whose test split are these arrays."""
+    whole = cnnzoo.load_data((images, labels), normalize="none")
+    return dataclasses.replace(whole, test=type(whole.test)(images, labels))
+
+
+@pytest.mark.parametrize("examples", [1000, 90])
+def test_resampling_mixes_sorted_classes(examples, monkeypatch):
+    monkeypatch.setattr("ablations.running.importance.BATCHES", (8, 8))
+    data = as_test(*colours())
+    options = {"level": "layers", "how": "resample", "examples": examples}
+    row = rows(ablations.importance(reader(), data, **options)).loc[("conv", "accuracy")]
+    assert (row["baseline"], row["n"]) == (1, min(examples, 300))
+    # another example of a batch of 8 from three classes of equal size has the class by chance
+    assert row["ablated"] == pytest.approx(1 / 3, abs=4 * np.sqrt(2 / 9 / row["n"]))
+
+
+def test_last_example_alone_joins_the_batch_before(monkeypatch):
+    monkeypatch.setattr("ablations.running.importance.BATCHES", (8, 8))
+    numbers = np.arange(9, dtype="float32") + 0.5
+    data = as_test(numbers.reshape(9, 1, 1, 1), numbers)
+    model = keras.Sequential(
+        [
+            keras.Input((1, 1, 1)),
+            layers.Activation("linear", name="same"),
+            layers.Flatten(name="flat"),
+            layers.Dense(1, kernel_initializer="ones", name="head"),
+        ]
+    )
+    model.compile("sgd", "mae")
+    options = {"level": "layers", "how": "resample"}
+    row = rows(ablations.importance(model, data, **options)).loc[("same", "mae")]
+    assert row["baseline"] == 0
+    assert row["ablated"] >= 1  # every example has the number of another
+
+
+def test_images_without_an_axis_of_channels_in_the_model():
+    data = as_test(*colours(copies=5))
+    options = {"level": "layers", "how": "zero"}
+    flat = rows(ablations.importance(reader((4, 4)), data, **options))
+    whole = rows(ablations.importance(reader(), data, **options))
+    for name in ("baseline", "ablated"):
+        key = ("conv", "loss")
+        assert flat.loc[key, name] == pytest.approx(whole.loc[key, name])
+
+
+def test_means_of_half_precision_do_not_overflow():
+    images, labels = colours()
+    data = as_test(images + 1000, labels)  # the sum of 250 such maps exceeds 65504
+    model = reader(dtype="float16")
+    head = model.get_layer("head")
+    weights, bias = head.get_weights()
+    head.set_weights([weights, bias - 1000 * weights.sum(0)])
+    options = {"level": "layers", "how": "mean"}
+    row = rows(ablations.importance(model, data, **options)).loc[("conv", "accuracy")]
+    assert row["baseline"] == 1
+    assert row["ablated"] == pytest.approx(1 / 3)  # all have the class of the mean
+
+
+def test_blocks_of_one_layer_are_layers_too(data):
+    model = cnnzoo.build("conv_stack", input_shape=(8, 8, 1), classes=10)
+    options = {"how": "zero", "examples": 10}
+    table = ablations.importance(model, data, level="layers", **options)
+    names = ["stage1_conv", "stage2_conv", "average", "head"]
+    assert table["part"].unique().tolist() == names
+    channels = ablations.importance(model, data, level="channels", **options)
+    count = sum(model.get_layer(name).filters for name in names[:2])
+    assert (channels["metric"] == "loss").sum() == count
+
+
+def test_channels_of_a_layer_with_two_calls_have_a_note(data):
+    inputs = keras.Input((8, 8, 1))
+    shared = layers.Conv2D(1, 3, padding="same", name="shared")
+    x = layers.Flatten(name="flat")(shared(shared(inputs)))
+    model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(x))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    table = ablations.importance(model, data, level="channels", examples=4).set_index("part")
+    assert table.loc["shared", "note"] == "it is called 2 times"

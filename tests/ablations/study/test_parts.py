@@ -290,3 +290,24 @@ def test_parts_of_a_given_model_with_two_outputs(tmp_path):
     removed = 3 * 3 * 4 * 4 + 4
     whole = model.count_params()
     assert table["params"].tolist() == [whole, whole - removed, whole - removed]
+
+
+def test_given_model_keeps_its_adapted_statistics():
+    scaled = layers.Normalization(name="scaled")
+    scaled.adapt(np.random.default_rng(0).normal(5, 3, size=(50, 8, 8, 1)).astype("float32"))
+    inputs = keras.Input((8, 8, 1))
+    inner = keras.Sequential([keras.Input((8, 8, 1)), scaled], name="inner")
+    x = layers.Conv2D(2, 3, padding="same", activation="relu", name="conv")(inner(inputs))
+    x = layers.Dense(3, activation="softmax", name="head")(layers.Flatten(name="flat")(x))
+    one = Study(keras.Model(inputs, x, name="mine"), **TINY, parts=["conv"])
+    built = find_builder(one.model_name).build({"part:conv": "linear"}, (8, 8, 1), 3, seed=1)
+    images = np.random.default_rng(1).normal(5, 3, size=(4, 8, 8, 1)).astype("float32")
+    mean, variance, _ = scaled.get_weights()
+    np.testing.assert_allclose(
+        built.get_layer("inner")(images), (images - mean) / np.sqrt(variance), rtol=1e-5
+    )
+
+
+def test_blocks_of_one_layer_are_layers_too():
+    found = with_parts(Study("conv_stack", **TINY, parts="layers"))
+    assert list(found.factors) == ["part:stage1_conv", "part:stage2_conv"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras import layers, ops
 
 import cnnzoo
+from cnnzoo.parts.table import table_of_parts
 
 SPIKE = 1000.0
 
@@ -355,6 +356,18 @@ def test_attention_and_recurrence_see_the_whole_sequence():
     model = keras.Model(inputs, [attended, last])
     assert cnnzoo.receptive_field(model, "attention").size == (12,)
     assert cnnzoo.receptive_field(model, "lstm").size == (12,)
+
+
+@pytest.mark.parametrize("length", [12, 6])
+def test_attention_to_a_map_of_another_width_and_length(length):
+    inputs = keras.Input((12, 8))
+    query = layers.Dense(8, name="query")(inputs)
+    key = layers.Conv1D(6, 1, strides=12 // length, name="key")(inputs)
+    attended = layers.MultiHeadAttention(2, 4, name="attention")(query, key)
+    model = keras.Model(inputs, layers.Conv1D(4, 3, name="last")(attended))
+    for name in ("attention", "last"):
+        assert cnnzoo.receptive_field(model, name).size == (12,)
+    assert "attention" in table_of_parts(model)["part"].tolist()
 
 
 def test_paths_with_other_jumps_are_named():

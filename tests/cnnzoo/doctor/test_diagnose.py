@@ -42,6 +42,19 @@ def test_sound_training_has_no_causes(digits):
     assert str(found) == "Nothing is wrong with the result."
 
 
+def test_monitored_copy_has_the_adapted_statistics(monkeypatch):
+    x = np.random.default_rng(0).normal(5, 3, size=(40, 2)).astype("float32")
+    scaled = layers.Normalization(name="scaled")
+    scaled.adapt(x)
+    model = keras.Sequential([keras.Input((2,)), scaled, layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    clone, copies = keras.models.clone_model, []
+    monkeypatch.setattr(keras.models, "clone_model", lambda m: copies.append(clone(m)) or copies[0])
+    cnnzoo.diagnose(model, (x, np.arange(40) % 2), epochs=1)
+    (copy,) = copies
+    np.testing.assert_array_equal(copy.get_layer("scaled")(x), scaled(x))
+
+
 @pytest.mark.parametrize(("rate", "code"), [(1e-7, "rate-low"), (30.0, "rate-high")])
 def test_learning_rate_is_the_first_cause(digits, rate, code):
     found = cnnzoo.diagnose(dense(rate), digits.train, epochs=2)

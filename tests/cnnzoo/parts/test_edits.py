@@ -7,6 +7,7 @@ from keras import layers
 
 from cnnzoo.parts.ablated import ablated
 from cnnzoo.parts.names import PartError
+from cnnzoo.parts.table import table_of_parts
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(3, 8, 8, 4)).astype("float32")
@@ -428,23 +429,34 @@ def test_refusals(operations, message):
     assert str(error.value) == message
 
 
-def test_subclassed_model_is_refused_with_its_layers():
-    class Net(keras.Model):
-        def __init__(self):
-            super().__init__(name="net")
-            self.first = layers.Dense(3, name="first")
-            self.last = layers.Dense(2, name="last")
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__(name="net")
+        self.first = layers.Dense(3, name="first")
+        self.last = layers.Dense(2, name="last")
 
-        def call(self, x):
-            return self.last(self.first(x))
+    def call(self, x):
+        return self.last(self.first(x))
 
+
+@pytest.mark.parametrize("function", [table_of_parts, lambda m: ablated(m, {"first": "remove"})])
+def test_subclassed_model_is_refused_with_its_layers(function):
     model = Net()
     model(np.zeros((1, 4), "float32"))
     with pytest.raises(PartError) as error:
-        ablated(model, {"first": "remove"})
+        function(model)
     assert str(error.value) == (
         "`model`: expected a functional or sequential keras.Model; got `net`, and its `call` is "
         "custom. Build it with keras.Model(inputs, outputs). Its layers are first, last."
+    )
+
+
+def test_sequential_model_that_is_not_built_is_refused():
+    with pytest.raises(PartError) as error:
+        table_of_parts(keras.Sequential([layers.Dense(3, name="first")], name="small"))
+    assert str(error.value) == (
+        "`model`: expected a functional or sequential keras.Model; got `small`, and it is not "
+        "built. Begin it with keras.Input, or call its `build` with a shape. Its layers are first."
     )
 
 
@@ -520,3 +532,126 @@ def test_channels_first():
     assert changed.count_params() == 4 * 6
     halved = ablated(keras.Model(inputs, layers.Flatten(name="flat")(x)), {"block1_conv1": "halve"})
     assert halved.get_layer("block1_conv1").filters == 3
+
+
+def test_adapted_normalization_keeps_its_statistics():
+    def scaled(name):
+        layer = layers.Normalization(name=name)
+        layer.adapt(RANDOM.normal(5, 3, size=(50, 8, 8, 4)).astype("float32"))
+        return layer
+
+    inner = keras.Sequential([keras.Input((8, 8, 4)), scaled("inner_scaled")], name="inner")
+    x = inputs = keras.Input((8, 8, 4))
+    x = inner(scaled("scaled")(x))
+    x = layers.Activation("linear", name="identity")(x)
+    model = keras.Model(inputs, head(conv("conv")(x)))
+    changed = ablated(model, {"identity": "remove"})
+    np.testing.assert_array_equal(outputs(changed), outputs(model))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_removed_dense_block_leaves_zeros(place, tmp_path):
+    def dense(x):
+        new = [conv("dense1_a", 2)(x), conv("dense1_b", 3)(x)]
+        new.insert(place, x)
+        return layers.Concatenate(name="dense1_joined")(new)
+
+    model = functional(lambda x: head(conv("last")(dense(conv("stem")(x)))))
+    changed = ablated(model, {"dense1": "remove"})
+    stem, last, top = (model.get_layer(name) for name in ("stem", "last", "head"))
+    maps = stem(IMAGES).numpy()
+    zeros = [np.zeros((3, 8, 8, width), "float32") for width in (2, 3)]
+    zeros.insert(place, maps)
+    expected = top(last(np.concatenate(zeros, -1)).numpy().mean((1, 2)))
+    np.testing.assert_allclose(outputs(changed), expected, rtol=1e-5)
+    removed = 3 * 3 * 4 * (2 + 3) + 2 + 3
+    assert model.count_params() - changed.count_params() == removed
+    row = table_of_parts(model).set_index("part").loc["dense1"]
+    assert (row["substitute"], row["substitute_params"]) == ("Pad(5 channels of zeros)", 0)
+    changed.save(tmp_path / "changed.keras")
+    loaded = keras.models.load_model(tmp_path / "changed.keras")
+    np.testing.assert_array_equal(outputs(loaded), outputs(changed))
+
+
+def test_substitute_with_as_many_weights_is_noted():
+    def net(x):
+        x = conv("stem", 8)(x)
+        options = {"groups": 8, "activation": "relu", "use_bias": False}
+        return head(layers.Conv2D(16, 1, name="grouped", **options)(x))
+
+    row = table_of_parts(functional(net)).set_index("part").loc["grouped"]
+    assert (row["params"], row["substitute_params"]) == (16, 8 * 16)
+    end = "remove: its substitute has 128 weights, no fewer than it"
+    assert row["note"].split("; ")[-1] == end
+
+
+def test_added_layers_have_names_that_no_layer_has():
+    def net(x):
+        x = conv("stem", strides=2)(x)
+        return head(layers.Activation("relu", name="stem_pooling")(x))
+
+    changed = ablated(functional(net), {"stem": "remove"})
+    assert [layer.name for layer in changed.layers] == [
+        "images",
+        "stem_pooling_1",
+        "stem_pooling",
+        "pooled",
+        "head",
+    ]
+
+
+def twice_used(nested):
+    """Return a model whose two blocks use one nested model, or one layer."""
+    x = inputs = keras.Input((8, 8, 4))
+    shared = conv("shared", activation="relu")
+    if nested:
+        kept = [keras.Input((8, 8, 4)), shared, layers.BatchNormalization(name="norm")]
+        shared = keras.Sequential(kept, name="shared_net")
+    for number in (1, 2):
+        y = shared(conv(f"block{number}_conv", use_bias=False)(x))
+        x = layers.Add(name=f"block{number}_add")([x, y])
+    return keras.Model(inputs, head(x))
+
+
+@pytest.mark.parametrize(
+    ("nested", "operations"),
+    [
+        (True, ["linear", "no_bias", "no_norm", "freeze", "shuffle"]),
+        (False, ["linear", "no_bias", "freeze", "shuffle"]),
+    ],
+)
+def test_layers_of_two_parts_are_not_changed(nested, operations):
+    name = "shared_net" if nested else "shared"
+    for operation in operations:
+        with pytest.raises(PartError) as error:
+            ablated(twice_used(nested), {"block1_add": operation})
+        assert str(error.value) == (
+            f"`block1_add`: {operation} is not possible, because its layer `{name}` is shared with "
+            "another part."
+        )
+
+
+def test_shortcut_beside_a_branch_without_kernels():
+    def net(x, skip=True):
+        x = conv("stem")(x)
+        y = layers.BatchNormalization(name="block1_norm")(x)
+        y = layers.AveragePooling2D(3, 1, padding="same", name="block1_pool")(y)
+        return head(layers.Add(name="block1_add")([y, x]) if skip else y)
+
+    model = functional(net)
+    changed = ablated(model, {"block1": "no_skip"})
+    check(changed, by_hand(lambda x: net(x, skip=False), model))
+
+
+def test_attention_with_a_width_of_its_own_fixes_it():
+    inputs = keras.Input((6, 4))
+    x = layers.Dense(8, name="before")(inputs)
+    x = layers.MultiHeadAttention(2, 4, output_shape=16, name="attention")(x, x)
+    x = layers.Dense(5, name="after")(x)
+    model = keras.Model(inputs, layers.Flatten(name="flat")(x))
+    with pytest.raises(PartError) as error:
+        ablated(model, {"before": "halve"})
+    assert str(error.value) == (
+        "`before`: halve is not possible, because its width is tied to `attention` "
+        "(MultiHeadAttention)."
+    )
