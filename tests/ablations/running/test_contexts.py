@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("unexplained")
 @pytest.fixture
 def same_data(monkeypatch):
     """Replace the data by data with the fingerprint of the stub trials."""
-    info = SimpleNamespace(fingerprint="stub", classes=10, outputs=())
+    info = SimpleNamespace(fingerprint="stub", classes=10, task="classification", outputs=())
     monkeypatch.setattr(rounds, "load_data", lambda spec: SimpleNamespace(info=info))
     return info
 
