@@ -166,7 +166,7 @@ def importance(
     loaded = data if isinstance(data, Data) else load_data(data)
     x, labels = getattr(loaded, split)
     order = np.random.default_rng(0).permutation(len(x))[:examples]
-    given = _Examples(x, np.asarray(labels)[order], order)
+    given = Examples(x, np.asarray(labels)[order], order)
     tables = [list(_rows(each, given, level, REPLACEMENTS[how])) for each in models]
     names = [[(row.part.name, row.channel) for row in table] for table in tables]
     if any(each != names[0] for each in names):
@@ -187,7 +187,7 @@ class Row(NamedTuple):
     note: str = ""
 
 
-class _Examples(NamedTuple):
+class Examples(NamedTuple):
     """Examples in random order.
 
     Parameters
@@ -210,7 +210,7 @@ class _Examples(NamedTuple):
         return np.split(self.order, starts)
 
 
-def _rows(model: keras.Model, examples: _Examples, level: str, replace: Replace) -> Iterator[Row]:
+def _rows(model: keras.Model, examples: Examples, level: str, replace: Replace) -> Iterator[Row]:
     """Yield the parts of a model with their outcomes."""
     measure = _Measure(model, examples.labels)
     graph = graph_of(model)

@@ -165,7 +165,7 @@ def functional_graph(model: Any, name: str) -> Graph:
         return graph_of(model)
     except GraphError as error:
         remedy = "Build it with keras.Model(inputs, outputs)."
-        if isinstance(model, keras.Sequential):
+        if isinstance(model, keras.Sequential) and not model.built:
             remedy = "Begin it with keras.Input, or call its `build` with a shape."
         raise TypeError(
             f"`{name}`: expected a functional or sequential keras.Model; got `{model.name}`, and "

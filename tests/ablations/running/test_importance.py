@@ -11,6 +11,7 @@ from scipy import stats
 import ablations
 import cnnzoo
 from ablations import PartError
+from ablations.running.importance import Examples
 from cnnzoo.parts.intervention import of_others
 
 
@@ -270,23 +271,14 @@ def test_resampling_mixes_sorted_classes(examples, monkeypatch):
     assert row["ablated"] == pytest.approx(1 / 3, abs=4 * np.sqrt(2 / 9 / row["n"]))
 
 
-def test_last_example_alone_joins_the_batch_before(monkeypatch):
-    monkeypatch.setattr("ablations.running.importance.BATCHES", (8, 8))
-    numbers = np.arange(9, dtype="float32") + 0.5
-    data = as_test(numbers.reshape(9, 1, 1, 1), numbers)
-    model = keras.Sequential(
-        [
-            keras.Input((1, 1, 1)),
-            layers.Activation("linear", name="same"),
-            layers.Flatten(name="flat"),
-            layers.Dense(1, kernel_initializer="ones", name="head"),
-        ]
-    )
-    model.compile("sgd", "mae")
-    options = {"level": "layers", "how": "resample"}
-    row = rows(ablations.importance(model, data, **options)).loc[("same", "mae")]
-    assert row["baseline"] == 0
-    assert row["ablated"] >= 1  # every example has the number of another
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(2, [2]), (8, [8]), (9, [9]), (10, [8, 2]), (16, [8, 8]), (17, [8, 9])]
+)
+def test_last_example_alone_joins_the_batch_before(count, sizes):
+    order = np.random.default_rng(1).permutation(30)[:count]
+    batches = Examples(None, order, order).batches(8)
+    assert [len(batch) for batch in batches] == sizes
+    assert np.concatenate(batches).tolist() == order.tolist()
 
 
 def test_images_without_an_axis_of_channels_in_the_model():
