@@ -158,13 +158,14 @@ def plan_of(
             f"`class_weight`: expected a mapping from class ids to weights; got {weights!r}."
         )
     if not isinstance(model, keras.Model):
-        if not isinstance(data, Data):
-            spec = repr(str(data)) if isinstance(data, str | os.PathLike) else "(x, y)"
+        is_path = isinstance(data, str | os.PathLike)
+        builder = None if is_path else builder_for(model, settings, "check")
+        if builder is None or not isinstance(data, Data):
+            spec = repr(str(data)) if is_path else "(x, y)"
             raise DataError(
                 "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "
                 f"builder; got {type(data).__name__}. Load it with cnnzoo.load_data({spec})."
             )
-        builder = builder_for(model, settings, "check")
         toggles = [*builder.toggles()]
         model = builder.build(settings, data.info.input_shape, data.info.classes, 0)
         plan = make_plan(model, data, toggles=toggles, batch_size=batch_size, **given)

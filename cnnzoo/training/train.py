@@ -162,8 +162,10 @@ def train(
     """
     recipe = recipe or Recipe()
     is_built = isinstance(model, keras.Model)
-    _check_types(data, recipe)
+    if isinstance(data, str | os.PathLike):  # before its toggles are refused as the model's
+        _check_types(data, recipe)
     builder = None if is_built else builder_for(model, toggles, "train")
+    _check_types(data, recipe)
     texts = read_requested(metrics, data.info.output_names)
     check_on_data(texts, data.info)
     own_fit = None

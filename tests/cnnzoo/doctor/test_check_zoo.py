@@ -57,6 +57,12 @@ def test_remedies_name_the_toggles(data):
             "builder; got tuple. Load it with cnnzoo.load_data((x, y)).",
         ),
         (
+            ("mlp", "photos"),
+            cnnzoo.DataError,
+            "`data`: expected data from cnnzoo.load_data with the name of a zoo model or a "
+            "builder; got str. Load it with cnnzoo.load_data('photos').",
+        ),
+        (
             (3, ([[0.0]], [0])),
             cnnzoo.ToggleError,
             "`model` of `check`: expected a compiled keras.Model, the name of a zoo model, a "
