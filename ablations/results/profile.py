@@ -1,4 +1,4 @@
-"""Where the time of a study went."""
+"""The profile of a study: seconds by part, trials per minute, and advice."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ MEANINGS = {
     OTHER: "the rest of the trials",
     WAIT: "workers without a trial",
 }
-"""What a part of the time is, by its name in the table."""
+"""Meaning of each part of the time, by its name in the table."""
 
 LEAST_SAID = 0.05
 """Share of the time from which a part is in the sentence."""
@@ -45,7 +45,7 @@ MUCH_TRACING = 0.3
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of a study went.
+    """Seconds of a study by part, over all workers, with its speed and advice.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ MOST = 10_000_000
 
 @dataclass(frozen=True)
 class Repair:
-    """What was copied of a damaged study.
+    """Result of a repair: how many results were copied, and which were lost.
 
     Parameters
     ----------

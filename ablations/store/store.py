@@ -97,7 +97,7 @@ PARTS = {
     seal.STUDIES: ("SELECT spec FROM specs ORDER BY id",),
     seal.DATA: ("SELECT name, description FROM data ORDER BY name",),
 }
-"""What the digests of the parts of a study are of."""
+"""Queries whose rows each digest of a part of the study covers."""
 
 DAMAGED = {
     seal.STUDY: "declaration or plan are",
@@ -109,7 +109,7 @@ DAMAGED = {
 Read = TypeVar("Read")
 
 TRIES = 4
-"""How often a study that changes while it is read is read."""
+"""Most attempts to read a study that another process is writing."""
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """Errors of a file that is damaged, or no database."""

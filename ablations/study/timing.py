@@ -1,4 +1,4 @@
-"""Where the time of a trial goes."""
+"""The timing of a trial: its process, its start, and the seconds of its phases."""
 
 import os
 import time
@@ -14,7 +14,7 @@ splits, and the doctor's experiments after the training."""
 
 @dataclass(frozen=True)
 class Timing:
-    """When and in which process a trial ran, and how long its phases took.
+    """Process and start of a trial, and the seconds of its phases.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from helpers.given_model import given
 from keras import layers
 
 import ablations
@@ -13,15 +14,6 @@ import cnnzoo
 from ablations import Study
 
 TINY = {"data": "digits", "seeds": 2, "recipe": cnnzoo.Recipe(epochs=1)}
-
-
-def given():
-    inputs = keras.Input((8, 8, 1), name="images")
-    x = layers.Conv2D(4, 3, activation="relu", name="stage1_conv")(inputs)
-    x = layers.MaxPooling2D(name="stage1_pool")(x)
-    x = layers.Conv2D(4, 3, activation="relu", name="stage2_conv")(x)
-    x = layers.Flatten(name="flat")(x)
-    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(x), name="mine")
 
 
 @pytest.mark.usefixtures("unexplained")

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from helpers.given_model import given
 from keras import layers
 
 import ablations
@@ -23,15 +24,6 @@ def build(input_shape, classes, filters: int = 4):
         x = layers.Add(name=f"block{number}_add")([x, y])
     x = layers.GlobalAveragePooling2D(name="pooled")(x)
     return keras.Model(inputs, layers.Dense(classes, name="head")(x), name="net")
-
-
-def given():
-    inputs = keras.Input((8, 8, 1), name="images")
-    x = layers.Conv2D(4, 3, activation="relu", name="stage1_conv")(inputs)
-    x = layers.MaxPooling2D(name="stage1_pool")(x)
-    x = layers.Conv2D(4, 3, activation="relu", name="stage2_conv")(x)
-    x = layers.Flatten(name="flat")(x)
-    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(x), name="mine")
 
 
 TINY = {"data": "digits", "seeds": 2, "recipe": cnnzoo.Recipe(epochs=1)}
