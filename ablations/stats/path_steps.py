@@ -42,6 +42,11 @@ def steps(
     times this number, so it is below 1 - ``confidence`` exactly if the interval excludes 0. The
     chance that any step without effect has such a p is at most 1 - ``confidence``.
 
+    Luck is estimated from the same few trials, and with skewed errors badly: the correction alone
+    would make a step look real. So an interval reaches from the lower to the upper end of those of
+    the corrected and of the uncorrected delta, and p is the larger one of the two, or 1 if the
+    deltas have different signs.
+
     Parameters
     ----------
     trials
@@ -103,11 +108,11 @@ def steps(
             pairs = pair(table, name, 0, names[step - 1])
             too_much = luck - lucks[step - 1] if lucks else 0.0
             level = 1 - (1 - confidence) / tried
-            result = paired_t(pairs.deltas - too_much, level, pairs.noise)
-            row |= {"n_pairs": len(pairs.seeds), "delta": float(result.delta)}
-            row["uncorrected"] = float(result.delta) + too_much
-            row |= {"ci_low": float(result.low), "ci_high": float(result.high)}
-            row["p"] = float(result.p)
+            both = paired_t([pairs.deltas - too_much, pairs.deltas], level, pairs.noise)
+            corrected, uncorrected = both.delta.tolist()
+            row |= {"n_pairs": len(pairs.seeds), "delta": corrected, "uncorrected": uncorrected}
+            row |= {"ci_low": float(both.low.min()), "ci_high": float(both.high.max())}
+            row["p"] = float(both.p.max()) if corrected * uncorrected >= 0 else 1.0
             few = [FEW_PAIRS] if 0 < len(pairs.seeds) < EXPLORATORY_BELOW else []
             marked = notes_of_marks(marks, name, pairs.seeds, names[step - 1])
             row["notes"] = "; ".join([*few, *marked])

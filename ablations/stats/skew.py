@@ -26,6 +26,13 @@ tails punish. Both numbers and `SKEWED_BEYOND` were chosen by simulation, see
 docs/decisions/0022-skewed-deltas.md.
 """
 
+WIDEST = 2.5
+"""Student's t times this is the most that the long side of an interval has.
+
+A sample that shows a strong skew has a large standard deviation, so that Student's interval is
+wide already. Without a bound, six deltas had intervals of 5.6 times Student's.
+"""
+
 
 def skewness(deltas: ArrayLike) -> Array:
     r"""Return the adjusted Fisher-Pearson skewness; 0 for fewer than 3 deltas or equal ones.
@@ -92,7 +99,8 @@ def lower_tail(t: ArrayLike, gamma: ArrayLike, df: float) -> Array:
     With Johnson's expansion :math:`t + \gamma (t^2 / 3 + 1 / 6)`, whose tails are those of
     Student's t. Where skew makes low t more frequent (:math:`\gamma > 0`), the expansion with 5
     gamma is inverted, so that the chance is never below Student's and falls at any t. Where it
-    makes them rarer, the expansion itself is used with gamma / 4. At gamma = 0 this is Student's t.
+    makes them rarer, the expansion itself is used with gamma / 4. The first divides t by at most
+    2.5. At gamma = 0 this is Student's t.
 
     Parameters
     ----------
@@ -115,7 +123,7 @@ def lower_tail(t: ArrayLike, gamma: ArrayLike, df: float) -> Array:
     """
     size, skew = np.asarray(t, dtype=float), np.asarray(gamma, dtype=float)
     below = -np.minimum(size, 0.0)
-    long = np.maximum(_inverse(below, LONG_SIDE * np.maximum(skew, 0.0)), 0.0)
+    long = np.maximum(_inverse(below, LONG_SIDE * np.maximum(skew, 0.0)), below / WIDEST)
     short = _expansion(below, SHORT_SIDE * np.maximum(-skew, 0.0))
     chance = special.stdtr(df, -np.where(skew > 0, long, short))
     return np.asarray(np.where(size < 0, chance, special.stdtr(df, size)))
@@ -135,7 +143,7 @@ def lowest_t(critical: float, gamma: ArrayLike) -> Array:
     [-2.13, -2.26, -5.06]
     """
     skew = np.asarray(gamma, dtype=float)
-    long = _expansion(critical, LONG_SIDE * np.maximum(skew, 0.0))
+    long = np.minimum(_expansion(critical, LONG_SIDE * np.maximum(skew, 0.0)), WIDEST * critical)
     short = _inverse(critical, SHORT_SIDE * np.maximum(-skew, 0.0))
     return -np.where(skew > 0, long, short)
 

@@ -1,9 +1,10 @@
 """What the statistics promise, tried on data of which the truth is known.
 
     python tests/benchmarks/simulate_statistics.py [--repetitions 10000] [--jobs 2]
-        [--markdown PATH]
+        [--only SECTION ...] [--markdown PATH]
 
-Prints a table a promise, and ends with 1 if one is broken. A share of 10,000 repetitions has a
+Prints each section when it is done, with its processor time, and ends with 1 if a promise is
+broken. A share of 10,000 repetitions has a
 standard error of 0.22% where 5% are expected: a bound counts as broken beyond two of them.
 """
 
@@ -11,6 +12,7 @@ import argparse
 import functools
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -74,13 +76,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repetitions", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=1, help="sections to run at the same time")
     parser.add_argument("--markdown", type=Path, help="where to write the tables")
+    names = [section.__name__ for section in SECTIONS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SECTION")
     chosen = parser.parse_args(arguments)
     run = functools.partial(run_section, repetitions=chosen.repetitions)
+    sections = [section for section in SECTIONS if section.__name__ in chosen.only]
     if chosen.jobs == 1:
-        results = [run(section) for section in SECTIONS]
+        results = [run(section) for section in sections]
     else:
         with ProcessPoolExecutor(chosen.jobs) as pool:
-            results = list(pool.map(run, SECTIONS))
+            results = list(pool.map(run, sections))
     parts = [part for found, _ in results for part in found]
     broken = [sentence for _, found in results for sentence in found]
     print(verdict_of(broken))
@@ -92,7 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
 def run_section(section: Callable[[Report], None], repetitions: int) -> tuple[list[str], list[str]]:
     """Return the tables of a section, and the bounds that it breaks."""
     report = Report(repetitions)
+    start = time.process_time()
     section(report)
+    seconds = time.process_time() - start
+    print(f"{section.__name__}: {seconds:,.0f} s of processor time", flush=True)
     return report.parts, report.broken
 
 

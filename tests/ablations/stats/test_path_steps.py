@@ -88,9 +88,30 @@ def test_luck_is_moved_to_the_next_step():
     assert (table["mean"] - plain["mean"]).tolist() == pytest.approx([0, 0.25, 0])
     assert (table["delta"] - plain["delta"]).tolist()[1:] == pytest.approx([0.25, -0.25])
     assert table["uncorrected"].tolist()[1:] == pytest.approx(plain["delta"].tolist()[1:])
-    for end in ("ci_low", "ci_high"):  # the interval moves with the delta
-        assert (table[end] - plain[end]).tolist()[1:] == pytest.approx([0.25, -0.25])
     assert table["delta"].sum() == pytest.approx(plain["delta"].sum())
+
+
+def test_step_is_judged_with_and_without_its_luck():
+    rng = np.random.default_rng(1)
+    values = {name: rng.normal(size=8) + 2 * place for place, name in enumerate(NAMES[:3])}
+    table = steps(trials_of(values), NAMES[:3], "test_loss", lucks=[0.0, -0.25, 0.0])
+    for place, too_much in ((1, -0.25), (2, 0.25)):
+        deltas = values[NAMES[place]] - values[NAMES[place - 1]]
+        tests = [scipy_stats.ttest_1samp(deltas - shift, 0) for shift in (0.0, too_much)]
+        ends = [test.confidence_interval(1 - 0.05 / 2) for test in tests]
+        row = table.iloc[place]
+        assert row["ci_low"] == pytest.approx(min(end.low for end in ends))
+        assert row["ci_high"] == pytest.approx(max(end.high for end in ends))
+        assert row["p"] == pytest.approx(max(test.pvalue for test in tests), rel=1e-8)
+
+
+def test_luck_that_turns_a_delta_leaves_no_evidence():
+    values = {"baseline": np.arange(8) / 100, "a": np.arange(8) / 90 - 0.1}
+    table = steps(trials_of(values), NAMES[:2], "test_loss", lucks=[0.0, -0.2])
+    row = table.iloc[1]
+    assert row["uncorrected"] < 0 < row["delta"]
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert row["p"] == 1
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(6, 12), st.floats(-2, 2))
