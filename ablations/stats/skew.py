@@ -26,7 +26,7 @@ tails punish. Both numbers and `SKEWED_BEYOND` were chosen by simulation, see
 docs/decisions/0022-skewed-deltas.md.
 """
 
-WIDEST = 2.5
+WIDEST = 2.7
 """Student's t times this is the most that the long side of an interval has.
 
 A sample that shows a strong skew has a large standard deviation, so that Student's interval is
@@ -100,7 +100,7 @@ def lower_tail(t: ArrayLike, gamma: ArrayLike, df: float) -> Array:
     Student's t. Where skew makes low t more frequent (:math:`\gamma > 0`), the expansion with 5
     gamma is inverted, so that the chance is never below Student's and falls at any t. Where it
     makes them rarer, the expansion itself is used with gamma / 4. The first divides t by at most
-    2.5. At gamma = 0 this is Student's t.
+    2.7. At gamma = 0 this is Student's t.
 
     Parameters
     ----------
