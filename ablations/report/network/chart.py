@@ -26,11 +26,11 @@ from ablations.report.wording import better_or_worse
 from ablations.stats.verdicts import Verdict
 from cnnzoo.parts.network import Network
 
-WIDTHS = (330, 560, 1040)
+WIDTHS = (310, 480, 1020)
 """Pixels of a chart on a phone, in half of a page and across a page."""
 
-CHARACTER = 6.7
-"""Pixels of a character of a label."""
+CHARACTER = 7.1
+"""Pixels of a character of a label, in a wide font."""
 
 ROW, DENSE_ROW = 24, 17
 """Height of a row in pixels, and of one of many."""
@@ -175,11 +175,11 @@ def network_figure(
     picture = Picture(diagram_of(network, worths), worths, metric, theme)
     words = {"macs": "multiply-accumulates", "params": "parameters"}[picture.cost]
     boxes, most = picture.diagram.boxes, _most(picture)
-    text = f"{caption} The input is at the top. Width: {words}, up to {brief(most)} of a part"
+    text = f"{caption} The input is at the top. Width: {words}, at most {brief(most)} in a part"
     small = any(_cost(picture, box) < LEAST_WIDTH * most for box in boxes)
     large = any(_cost(picture, box) > most for box in boxes)
     ends = ["smallest"] * small + ["largest"] * large
-    text += f"; the {' and the '.join(ends)} boxes are drawn with equal widths." if ends else "."
+    text += f"; the {' and the '.join(ends)} boxes share a width." if ends else "."
     if any(box.shortcut for box in boxes):
         text += " A bracket beside a box is the shortcut of the block."
     figure = Figure(
@@ -511,7 +511,7 @@ def _chart(sheet: _Sheet, theme: Theme) -> Spec:
     solid = f"{box} && !datum.hatched"
     stripes = hatch | {"strokeOpacity": strength}
     layers = [
-        layer("rule", place, only="datum.mark === 'edge'", color=theme["muted"], strokeWidth=1.4,
+        layer("rule", place, only="datum.mark === 'edge'", color=theme["muted"], strokeWidth=1.2,
               strokeCap="round"),
         layer("rect", place, only=box, color=theme["surface"], cornerRadius=2),
         layer("rect", place | {"fill": fill, "fillOpacity": strength}, only=solid, cornerRadius=2),

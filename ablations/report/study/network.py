@@ -6,7 +6,7 @@ from typing import Any
 
 from ablations.report.figure import Figure, Theme, slug
 from ablations.report.network.chart import COLUMN_ROWS, Worth, network_figure
-from ablations.report.numbers import decimals_of, fixed, size_words, usual_decimals
+from ablations.report.numbers import fixed, size_words, usual_decimals
 from ablations.report.study.contents import ReportContents
 from ablations.report.table import rows_of
 from ablations.report.wording import metric_words
@@ -36,7 +36,7 @@ def networks(contents: ReportContents, theme: Theme) -> list[Figure]:
             metric,
             theme,
             name=name,
-            title=f"Network: {_words(operation)}",
+            title=f"Network {_with(operation)}",
             caption=f"Number and colour: delta of {metric_words(metric)} {_if(operation)}.",
         )
         figures.append(figure)
@@ -112,18 +112,18 @@ def _worth(contents: ReportContents, row: Any, variant: str, usual: int) -> Wort
     if row is None or row["delta"] is None or row["delta"] != row["delta"]:
         return Worth(None, "no pairs")
     delta, low, high = (row[name] for name in ("delta", "ci_low", "ci_high"))
-    text = fixed(delta, decimals_of(delta, low, high, usual), signed=True)
-    return Worth(delta, text, row["verdict"], size_words(delta, low, high, usual))
+    size = size_words(delta, low, high, usual)
+    return Worth(delta, fixed(delta, usual, signed=True), row["verdict"], size)
 
 
-def _words(operation: str) -> str:
-    """Name an operation in a title."""
+def _with(operation: str) -> str:
+    """Name an operation at the end of a title."""
     special = {
-        KEEP: "one part added",
-        WITH_LATER: "parts removed from the end",
-        "remove": "parts removed",
+        "remove": "without each part",
+        KEEP: "with each part added alone",
+        WITH_LATER: "cut from the end",
     }
-    return special.get(operation, f"parts with {operation}")
+    return special.get(operation, f"with each part changed: {operation}")
 
 
 def _if(operation: str) -> str:

@@ -15,7 +15,7 @@
   // Of charts for several widths, the widest one that fits.
   function chosen(found, width) {
     if (!Array.isArray(found)) return found;
-    const fitting = found.filter(([least]) => least <= 1.12 * width);
+    const fitting = found.filter(([least]) => least <= width);
     return (fitting.length ? fitting[fitting.length - 1] : found[0])[1];
   }
 
