@@ -108,7 +108,7 @@ DAMAGED = {
     seal.STUDY: "declaration or plan are",
     seal.STUDIES: "earlier declarations are",
     seal.DATA: "descriptions of data are",
-    seal.NETWORK: "description of the model is",
+    seal.NETWORK: "graph and parts of the model are",
     seal.RESULTS: "results are",
 }
 

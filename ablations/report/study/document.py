@@ -247,6 +247,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "aliases": rows_of(contents.aliases),
         "best": rows_of(contents.best),
         "data": {name: it.to_dict() for name, it in contents.data.items()},
+        "network": contents.network and contents.network.to_dict(),
         "load": contents.load,
         "time": contents.time,
         "posterior": rows_of(contents.posterior),
