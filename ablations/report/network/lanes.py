@@ -2,11 +2,13 @@
 
 The layout is that of ``git log --graph``. Boxes stand below each other, so that each has room for
 its name and its number. An edge to the next box of a chain keeps the lane; an edge that passes
-other boxes gets the first lane that is free on its way.
+other boxes gets a lane that is free on its way. Of edges in lanes without boxes the shorter ones
+are nearer to the boxes, so that the shortcuts of a U-Net are nested.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,22 @@ def lanes_of(rows: int, edges: Sequence[tuple[int, int]]) -> Lanes:
             beside = _free(busy, row + 1)
             busy[beside] = others[-1]
             rails.append(Rail(beside, row, tuple(others)))
-    return Lanes(tuple(of_row), tuple(rails))
+    return Lanes(tuple(of_row), tuple(_nested(rails, set(of_row))))
+
+
+def _nested(rails: Sequence[Rail], taken: set[int]) -> Iterator[Rail]:
+    """Yield rails, of those in lanes without a box the shorter ones nearer to the boxes."""
+    beside = [rail for rail in rails if rail.lane not in taken]
+    lanes: dict[int, int] = {}
+    for rail in sorted(beside, key=lambda rail: rail.ends[-1] - rail.start):
+        busy = {lanes[id(one)] for one in beside if id(one) in lanes and _overlap(rail, one)}
+        lanes[id(rail)] = next(n for n in itertools.count() if n not in taken | busy)
+    yield from (replace(rail, lane=lanes.get(id(rail), rail.lane)) for rail in rails)
+
+
+def _overlap(one: Rail, other: Rail) -> bool:
+    """Return whether two rails pass the same rows."""
+    return one.start < other.ends[-1] and other.start < one.ends[-1]
 
 
 def _free(busy: list[int], row: int) -> int:

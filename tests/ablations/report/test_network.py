@@ -124,6 +124,14 @@ def test_chain_has_one_lane_and_shortcuts_another():
     assert (lanes.of_row, lanes.count) == ((0,) * 5, 2)
 
 
+def test_shortcuts_of_a_u_net_are_nested():
+    trunk = [(row, row + 1) for row in range(6)]
+    lanes = lanes_of(7, [*trunk, (0, 6), (1, 5), (2, 4)])
+    assert set(lanes.of_row) == {0}
+    of_shortcut = {(rail.start, rail.ends): rail.lane for rail in lanes.rails if rail.lane}
+    assert of_shortcut == {(2, (4,)): 1, (1, (5,)): 2, (0, (6,)): 3}
+
+
 def test_boxes_show_number_cost_and_verdict():
     worths = {
         "block0": Worth(0.2, "+0.20", "worse", "+0.20 [0.1, 0.3]"),
@@ -263,7 +271,8 @@ def test_study_of_parts_has_a_picture_per_operation(of_parts, contents):
     assert not [it for it in figures(unknown, LIGHT) if it.section == "network"]
 
 
-def test_names_are_escaped_in_every_format(of_parts, tmp_path):
+def test_names_are_escaped_in_every_format(of_parts, tmp_path, monkeypatch):
+    monkeypatch.setattr("ablations.report.html.vega_bundle", str)  # takes long to make
     nodes = [replace(node, name=HOSTILE + node.name) for node in of_parts.network.nodes]
     network = replace(of_parts.network, nodes=tuple(nodes))
     page = write_report(replace(of_parts, network=network), tmp_path / "report.html").read_text()
