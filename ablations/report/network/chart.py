@@ -47,7 +47,10 @@ FILLED = 0.64
 """Share of a row that a box fills."""
 
 NARROWEST, WIDEST = 60, 170
-"""Pixels for the lanes of boxes of a column, from which the boxes of one lane are as wide."""
+"""Pixels of a lane of boxes: the least with which there is a further column, and the most."""
+
+TIGHT = 24
+"""Pixels of the lanes of boxes if names and numbers leave no more."""
 
 RAIL = 9
 """Pixels of a lane that has no box."""
@@ -232,10 +235,10 @@ class _Sheet:
         Height of the legend.
     labels
         Names of the boxes, which may have several lines.
-    left
-        Left end of the boxes' lanes in a column: room for the names.
+    left, right
+        Room for the names and for the numbers of a column.
     starts, widths
-        Left end and width of each lane, from there on.
+        Left end and width of each lane, after the names.
     """
 
     picture: Picture
@@ -246,6 +249,7 @@ class _Sheet:
     top: float
     labels: Sequence[str]
     left: float
+    right: float
     starts: Sequence[float]
     widths: Sequence[float]
 
@@ -272,7 +276,7 @@ class _Sheet:
         wanted = min(-(-count // COLUMN_ROWS), MOST_COLUMNS)
         columns = max(1, min(int(width // (fixed + NARROWEST * several)), wanted))
         room = min(width / columns - fixed, WIDEST * several)
-        each = max(room, NARROWEST) / len(taken)
+        each = max(room, TIGHT) / len(taken)
         widths = [each if lane in taken else RAIL for lane in range(lanes.count)]
         starts, start = [], 0.0
         for lane, size in enumerate(widths):
@@ -281,14 +285,16 @@ class _Sheet:
         row = ROW if count < DENSE_FROM else DENSE_ROW
         if len(lines) > count:
             row = row_height(labels, row)
-        sheet = cls(picture, lanes, width, columns, row, 0, labels, names, starts, widths)
+        sides = names, numbers
+        sheet = cls(picture, lanes, width, columns, row, 0, labels, *sides, starts, widths)
         keys = 1 + max((key["line"] for key in sheet.legend()), default=-1)
         return replace(sheet, top=20.0 * keys + 6 * bool(keys))
 
     @property
     def overhang(self) -> float:
         """Pixels of a column that the width has no room for."""
-        return max(0.0, self.left + self._lanes_end + GAP - self.width / self.columns)
+        used = self.left + self._lanes_end + self.right + GAP
+        return max(0.0, used - self.width / self.columns)
 
     @property
     def rows(self) -> int:
@@ -300,15 +306,15 @@ class _Sheet:
         """Height of the chart."""
         return self.top + self.row * self.rows
 
-    def x(self, lane: int, row: float) -> float:
-        """Return the middle of a lane, in the column that a row is in."""
-        column = min(int((row + 0.5) // self.rows), self.columns - 1)
-        return self._corner(column) + self.starts[lane] + self.widths[lane] / 2
-
     def _corner(self, column: int) -> float:
+        """Return where the lanes of a column begin."""
         return self.width / self.columns * column + self.left
 
-    def y(self, row: float, column: int) -> float:
+    def _x(self, lane: int, column: int) -> float:
+        """Return the middle of a lane in a column."""
+        return self._corner(column) + self.starts[lane] + self.widths[lane] / 2
+
+    def _y(self, row: float, column: int) -> float:
         """Return the height of a row's middle, or of a place between rows, in a column."""
         return self.top + self.row * (row - column * self.rows + 0.5)
 
@@ -317,7 +323,7 @@ class _Sheet:
         most = _most(self.picture) or 1
         for row, box in enumerate(self.picture.diagram.boxes):
             column, lane = row // self.rows, self.lanes.of_row[row]
-            middle, height = self.x(lane, row), self.y(row, column)
+            middle, height = self._x(lane, column), self._y(row, column)
             share = min(max(_cost(self.picture, box) / most, LEAST_WIDTH), 1.0)
             half = max(self.widths[lane] * share / 2 - 1.5, LEAST_HALF)
             worth = self.picture.worths.get(box.part)
@@ -367,11 +373,11 @@ class _Sheet:
             start = stop
 
     def _piece(self, lane: int, start: float, to: int, end: float) -> dict[str, Any]:
+        """Return a straight edge from a place between rows or a row to another one."""
         column = min(int((start + 0.5) // self.rows), self.columns - 1)
-        shift = self._corner(column)
-        x, x2 = (shift + self.starts[each] + self.widths[each] / 2 for each in (lane, to))
-        return {"mark": "edge", "x": x, "x2": x2, "y": self.y(start, column),
-                "y2": self.y(end, column)}  # fmt: skip
+        x, x2 = self._x(lane, column), self._x(to, column)
+        y, y2 = self._y(start, column), self._y(end, column)
+        return {"mark": "edge", "x": x, "x2": x2, "y": y, "y2": y2}
 
     def legend(self) -> Iterator[dict[str, Any]]:
         """Yield the boxes of the legend, in lines that fit the width."""

@@ -210,6 +210,19 @@ def test_marks_stay_within_the_chart_and_apart(count, width):
     assert all(end <= begin for end, begin in zip(ends[:-1], begins[1:], strict=True))
 
 
+def test_long_names_are_broken_on_a_phone_only():
+    names = "stage_of_convolutions_with_a_long_name"
+    worths = {"stage_of_convolutions_with_a_long_name0": Worth(0.1, "+0.1000", "worse")}
+    figure = drawn(chain(3, 2, name=names), worths)
+    for width in WIDTHS:
+        (row,) = (row for row in figure.at(width).rows if row.get("value") == "+0.1000")
+        lines = row["label"].split("\n")
+        assert "".join(lines) == row["part"] == f"{names}0"
+        assert (len(lines) > 1) == (width == WIDTHS[0])
+        assert row["name_end"] - 6.3 * max(map(len, lines)) >= 0
+        assert row["value_start"] + 6.3 * len(row["value"]) <= width
+
+
 def test_two_hundred_boxes_have_columns_and_one_on_a_phone():
     figure = drawn(chain(*[5] * 200), {"block0": Worth(0.1, "+0.1", "worse")})
     columns = {
@@ -279,7 +292,7 @@ def test_names_are_escaped_in_every_format(of_parts, tmp_path, monkeypatch):
     assert HOSTILE not in page
     (spec,) = re.findall(r'<script type="application/json" id="spec-network">(.*?)</script>', page)
     (_, chart), *_ = json.loads(spec)
-    assert f"{HOSTILE}head" in {row.get("label") for row in chart["datasets"]["rows"]}
+    assert f"{HOSTILE}head" in {row.get("part") for row in chart["datasets"]["rows"]}
     (figure,) = (
         it for it in figures(replace(of_parts, network=network), LIGHT) if it.name == "network"
     )
