@@ -17,7 +17,6 @@ from ablations.report.figure import (
     layer,
     nominal,
     quantitative,
-    row_height,
 )
 from ablations.report.network.boxes import Box, Diagram, diagram_of
 from ablations.report.network.lanes import Lanes, lanes_of
@@ -282,9 +281,8 @@ class _Sheet:
         for lane, size in enumerate(widths):
             starts.append(start)
             start += size + (beside if lane in taken else 0)
-        row = ROW if count < DENSE_FROM else DENSE_ROW
-        if len(lines) > count:
-            row = row_height(labels, row)
+        most_lines = 1 + max(label.count(BREAK) for label in labels)
+        row = max(ROW if count < DENSE_FROM else DENSE_ROW, LINE * most_lines + 3)
         sides = names, numbers
         sheet = cls(picture, lanes, width, columns, row, 0, labels, *sides, starts, widths)
         keys = 1 + max((key["line"] for key in sheet.legend()), default=-1)
