@@ -215,6 +215,8 @@ class Rounds:
             for result in self._draw([baseline]):
                 if result.network is not None:
                     self._store.draw(result.network)
+                else:
+                    self._shown.say(f"There is no picture of the network: {result.reason}")
 
     def _to_measure(self) -> list[Variant]:
         """Return the baseline and the variants that load weights; all if none is stored."""
