@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.network.chart import Worth
+from ablations.report.network.chart import Worth, decimals_of_all
 from ablations.report.network.chart import network_figure as draw
-from ablations.report.numbers import fixed, is_number, size_words, usual_decimals
+from ablations.report.numbers import fixed, is_number, size_words
 from ablations.report.paper import FONT_SIZE, paper_figure
 from ablations.report.table import rows_of
 from ablations.report.theme import LIGHT
@@ -112,7 +112,7 @@ def _checked(table: Any, metric: str) -> pd.DataFrame:
 
 
 def _worths(table: pd.DataFrame, metric: str) -> dict[str, Worth]:
-    usual = usual_decimals(table)
+    usual = decimals_of_all(table)
     found = {}
     for row in rows_of(table):
         delta, low, high = (row[name] for name in ("delta", "ci_low", "ci_high"))

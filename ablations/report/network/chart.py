@@ -6,6 +6,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import pandas as pd
+
 from ablations.report.figure import (
     BREAK,
     LINE,
@@ -20,7 +22,7 @@ from ablations.report.figure import (
 )
 from ablations.report.network.boxes import Box, Diagram, diagram_of
 from ablations.report.network.lanes import Lanes, lanes_of
-from ablations.report.numbers import brief
+from ablations.report.numbers import brief, decimals_for, usual_decimals
 from ablations.report.wording import better_or_worse
 from ablations.stats.verdicts import Verdict
 from cnnzoo.parts.network import Network
@@ -103,6 +105,20 @@ class Worth:
     text: str
     verdict: str = ""
     size: str = ""
+
+
+def decimals_of_all(deltas: pd.DataFrame) -> int:
+    """Return the decimals of all numbers of a picture.
+
+    They are those of the typical interval, or more to show two digits of the largest delta.
+
+    Examples
+    --------
+    >>> rows = [(0.31, -0.9, 1.5), (0.02, -0.5, 0.5)]
+    >>> decimals_of_all(pd.DataFrame(rows, columns=["delta", "ci_low", "ci_high"]))
+    2
+    """
+    return max(usual_decimals(deltas), decimals_for(deltas["delta"].abs().max()))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from ablations.report.figure import Figure, Theme, slug
-from ablations.report.network.chart import COLUMN_ROWS, Worth, network_figure
-from ablations.report.numbers import fixed, size_words, usual_decimals
+from ablations.report.network.chart import COLUMN_ROWS, Worth, decimals_of_all, network_figure
+from ablations.report.numbers import fixed, size_words
 from ablations.report.study.contents import ReportContents
 from ablations.report.table import rows_of
 from ablations.report.wording import metric_words
@@ -100,7 +100,7 @@ def _progressive(changes: Mapping[str, Mapping[str, str]]) -> Changes:
 def _worths(contents: ReportContents, metric: str, variants: Changes) -> dict[str, Worth]:
     """Return what each part is worth, by its name."""
     frame = contents.deltas_of(metric)
-    usual = usual_decimals(frame)
+    usual = decimals_of_all(frame)
     rows = {str(row["variant"]): row for row in rows_of(frame)}
     return {part: _worth(contents, rows.get(name), name, usual) for part, name in variants.items()}
 
