@@ -7,6 +7,7 @@ from .results import Results as Results
 from .results import open_results as open_results
 from .results.power import power as power
 from .running.importance import importance as importance
+from .running.network_figure import network_figure as network_figure
 from .running.run import plan as plan
 from .running.run import run as run
 from .search.from_search import from_search as from_search

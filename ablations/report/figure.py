@@ -4,7 +4,7 @@ import itertools
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,10 @@ class Figure:
         The data: numbers and texts by name.
     verdicts
         Verdicts that a legend explains.
+    layout
+        Returns the figure for a width in pixels, if its chart is not the same for all widths.
+    widths
+        Widths that a page has a chart for, in ascending order, if there is a layout.
     """
 
     name: str
@@ -78,6 +82,12 @@ class Figure:
     chart: Spec
     rows: list[dict[str, Any]]
     verdicts: Sequence[str] = ()
+    layout: Callable[["Figure", float], "Figure"] | None = None
+    widths: Sequence[int] = ()
+
+    def at(self, width: float) -> "Figure":
+        """Return the figure for a width in pixels."""
+        return self.layout(self, width) if self.layout else self
 
 
 def chart_of(layers: Sequence[Spec], height: float) -> Spec:
@@ -329,4 +339,4 @@ def file_spec(figure: Figure, about: str) -> Spec:
     """
     subtitle = [*([about] if about else []), *textwrap.wrap(figure.caption, 90)]
     title = {"text": figure.title, "subtitle": subtitle}
-    return spec(figure, LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}
+    return spec(figure.at(FILE_WIDTH), LIGHT) | {"width": FILE_WIDTH, "title": title, "padding": 16}

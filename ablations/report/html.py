@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.report.figure import spec
+from ablations.report.figure import Figure, Spec, spec
 from ablations.report.numbers import brief
 from ablations.report.page import Page
 from ablations.report.table import with_footnotes
@@ -35,7 +35,7 @@ def html_page(page: Page) -> str:
     return _template().render(
         page=page,
         sections=[section for section in page.sections if section.parts],
-        specs=[(figure.name, _json(spec(figure, PAGE))) for figure in page.figures],
+        specs=[(figure.name, _json(_specs(figure))) for figure in page.figures],
         css=_markup(_asset("page.css")),
         light=_markup(css(LIGHT)),
         dark=_markup(css(DARK)),
@@ -43,6 +43,13 @@ def html_page(page: Page) -> str:
         generator=_markup(GENERATOR),
         policy=_policy(scripts.values()),
     )
+
+
+def _specs(figure: Figure) -> Spec | list[tuple[int, Spec]]:
+    """Return the chart of a figure; if it has several, each with the width that it is for."""
+    if not figure.widths:
+        return spec(figure, PAGE)
+    return [(width, spec(figure.at(width), PAGE)) for width in figure.widths]
 
 
 def is_page(path: Path) -> bool:

@@ -212,7 +212,7 @@ def paper_figure(
 
 def _bare(figure: Figure, pixels: float) -> Spec:
     """Return a chart without title that is as wide as it may be, and a legend that fits."""
-    bare = spec(figure, LIGHT)
+    bare = spec(figure.at(pixels), LIGHT)
     config: dict[str, Any] = bare["config"]
     longest = max(map(len, _series(bare)), default=0)
     columns = max(int(pixels / (SYMBOL + CHARACTER * longest)), 1)

@@ -53,6 +53,8 @@ class Analysis:
         the data.
     data_descriptions
         Descriptions of the data sets by name, as far as they are stored.
+    network
+        Graph and parts of the model, if the study changes parts; else None.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Analysis:
         self._results = store.results(self.versions)
         self._machines = store.machines(self.versions)
         self.data_descriptions = store.descriptions
+        self.network = store.network
 
     def __repr__(self) -> str:
         statuses = self._trials["status"].value_counts()

@@ -96,6 +96,7 @@ def contents_of(results: Analysis, beside: Analysis | None = None) -> ReportCont
         posterior=posterior,
         sample_size=planned_seeds(results, metrics),
         data=results.data_descriptions,
+        network=results.network,
         load=results.load,
         time=" ".join([told.words, *told.advice]) if (told := results.profile()) else "",
         made=date.today().isoformat(),

@@ -280,8 +280,8 @@ class Results(Analysis):
         Parameters
         ----------
         name
-            Name of the figure, such as "pairs-test_loss": the names of the files that `figures`
-            writes. If left out, the deltas of the first metric.
+            Name of the figure, such as "pairs-test_loss" or, of a study of parts, "network": the
+            names of the files that `figures` writes. If left out, the deltas of the first metric.
         width
             "column" (84 mm), "page" (174 mm) or a number of mm.
         font_size

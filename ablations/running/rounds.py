@@ -15,6 +15,7 @@ from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO, PATH
 from cnnzoo.data import DataInfo, load_data
 from cnnzoo.doctor.finding import Severity
+from cnnzoo.parts.names import is_part
 from cnnzoo.runtime.interrupts import Interruption
 from cnnzoo.shared_toggles import by_group
 
@@ -33,8 +34,8 @@ class Rounds:
         The store of its results.
     shown
         The display of progress.
-    measure, train
-        Functions that measure and train trials on the engine.
+    measure, draw, train
+        Functions that measure trials, describe their models and train them on the engine.
     retry_failed
         Whether to retry trials that failed, and variants that could not be built, in an earlier
         run.
@@ -46,6 +47,7 @@ class Rounds:
         store: Store,
         shown: StudyProgress,
         measure: Measure,
+        draw: Measure,
         train: Train,
         *,
         retry_failed: bool = False,
@@ -54,6 +56,7 @@ class Rounds:
         self._store = store
         self._shown = shown
         self._measure = measure
+        self._draw = draw
         self._train = train
         self._retry_failed = retry_failed
         self._tried = set[str]()
@@ -195,6 +198,7 @@ class Rounds:
                     self._shown.say(f"{baseline.trial.data}: {note}.")
                 if baseline.data_description is not None:
                     self._store.describe(baseline.data_description)
+            self._draw_network(baselines[0].trial)
             context = context_of(
                 self._planner.study.model_name,
                 " ".join(baseline.fingerprint for baseline in baselines),
@@ -203,6 +207,16 @@ class Rounds:
                 self._planner.study.metrics,
             )
         return context
+
+    def _draw_network(self, baseline: Trial) -> None:
+        """Store the graph of the model if the study changes its parts."""
+        changed = {name for variant in self._variants for name in variant.changes}
+        if any(map(is_part, changed)):
+            for result in self._draw([baseline]):
+                if result.network is not None:
+                    self._store.draw(result.network)
+                else:
+                    self._shown.say(f"There is no picture of the network: {result.reason}")
 
     def _to_measure(self) -> list[Variant]:
         """Return the baseline and the variants that load weights; all if none is stored."""

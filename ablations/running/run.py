@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ablations.designs.planner import Planner
 from ablations.running.expected_time import expected_times, stored_results
 from ablations.running.feasibility import infeasible, measured
-from ablations.running.trial import forget, measure_trial, prepare_worker, run_trial
+from ablations.running.trial import (
+    draw_trial,
+    forget,
+    measure_trial,
+    prepare_worker,
+    run_trial,
+)
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.study import Study
@@ -221,6 +227,7 @@ def run(
                 store,
                 shown,
                 measure=partial(run_trials, running, measure_trial),
+                draw=partial(run_trials, running, draw_trial),
                 train=partial(run_trials, running, partial(run_trial, report_to=shown.folder)),
                 retry_failed=retry_failed,
             )

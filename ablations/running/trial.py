@@ -18,7 +18,7 @@ from cnnzoo.data.description import describe_data
 from cnnzoo.data.loader import Loader
 from cnnzoo.doctor.finding import OWN_FIT, Finding, Severity
 from cnnzoo.model_paths import receive
-from cnnzoo.parts.names import permutes
+from cnnzoo.parts.names import permutes, split_levels
 from cnnzoo.runtime.determinism import STEPS_PER_EXECUTION, arithmetic
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.isolation import isolated
@@ -141,6 +141,28 @@ def measure_trial(trial: Trial) -> TrialResult:
     except (Exception, SystemExit) as error:  # a user's builder may raise anything
         result = TrialResult(trial, Status.INFEASIBLE, reason=reason_of(error))
     return replace(result, unrestored=tuple(unrestored))
+
+
+def draw_trial(trial: Trial) -> TrialResult:
+    """Build a trial's model without changes of its parts, and describe its graph.
+
+    Returns
+    -------
+    TrialResult
+        A done result with the network, or a failed one with the reason.
+    """
+    from cnnzoo.parts.description import describe_network
+
+    try:
+        builder = _import(trial)
+        with isolated():
+            toggles, data_toggles = by_group(trial.settings)
+            data = _LOADER.load(trial.data, trial.seed, data_toggles)
+            kept, _ = split_levels(toggles)
+            model = builder.build(kept, data.info.input_shape, data.info.classes, trial.seed)
+            return TrialResult(trial, Status.DONE, network=describe_network(model))
+    except (Exception, SystemExit) as error:  # a user's builder may raise anything
+        return TrialResult(trial, Status.FAILED, reason=reason_of(error))
 
 
 def _import(trial: Trial) -> Builder:

@@ -48,7 +48,7 @@ class Repair:
     has_study
         Whether the declaration and the plan were whole, so that the copy can be opened at once.
     has_history
-        Whether the earlier declarations and the descriptions of data were whole.
+        Whether the earlier declarations and the descriptions of data and model were whole.
     """
 
     kept: int
@@ -122,8 +122,12 @@ def _copy(damaged: sqlite3.Connection, store: Store) -> Repair:
     parts = {name: _part(damaged, name, digests) for name in (seal.STUDIES, seal.DATA)}
     studies, data = (parts[name] for name in (seal.STUDIES, seal.DATA))
     store.adopt_history([str(spec) for (spec,) in studies or ()], [(*it,) for it in data or ()])  # type: ignore[misc]
+    has_network = seal.NETWORK not in digests
+    if network := _part(damaged, seal.NETWORK, digests):
+        store.adopt_network(str(network[0][0]))
+        has_network = True
     has_study = _copy_study(damaged, store, digests)
-    return Repair(kept, tuple(lost), has_study, None not in parts.values())
+    return Repair(kept, tuple(lost), has_study, has_network and None not in parts.values())
 
 
 def _last(damaged: sqlite3.Connection) -> int:

@@ -1,8 +1,8 @@
 """Digests by which a store notices that its file was damaged.
 
 Each result has a digest of its columns. The table ``seal`` has one of the study with its plan, one
-of the earlier studies, one of the descriptions of data, and one of all results in their order,
-which changes if a result is lost. Digests find damage, not forgery.
+of the earlier studies, one of the descriptions of data, one of the model's graph, and one of all
+results in their order, which changes if a result is lost. Digests find damage, not forgery.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS seal (name TEXT PRIMARY KEY, digest TEXT NO
 
 TABLE = "seal"
 
-STUDY, STUDIES, DATA, RESULTS = "study", "studies", "data", "results"
+STUDY, STUDIES, DATA, NETWORK, RESULTS = "study", "studies", "data", "network", "results"
 """Names in the table."""
 
 COLUMNS = (

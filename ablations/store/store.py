@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import filelock
 
     from cnnzoo.data.description import DataDescription
+    from cnnzoo.parts.network import Network
 
 FILE = "study.sqlite"
 LOCK = "study.lock"
@@ -51,6 +52,9 @@ CREATE TABLE IF NOT EXISTS outcomes (
     pool INTEGER NOT NULL, train INTEGER NOT NULL, packed BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS data (name TEXT PRIMARY KEY, description TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS network (
+    id INTEGER PRIMARY KEY CHECK (id = 1), structure TEXT NOT NULL
+);
 """
 
 SEVERAL_DATA = (
@@ -65,7 +69,7 @@ SEVERAL_DATA = (
 
 TABLES = "SELECT name FROM sqlite_master"
 
-OUTCOMES, DESCRIPTIONS = "outcomes", "data"
+OUTCOMES, DESCRIPTIONS, NETWORK = "outcomes", "data", "network"
 """Tables that studies of earlier versions do not have."""
 
 ADDED = {"load": "REAL", "timing": "TEXT", "digest": "TEXT"}
@@ -96,6 +100,7 @@ PARTS = {
     seal.STUDY: ("SELECT spec, context FROM study", "SELECT * FROM plan ORDER BY rowid"),
     seal.STUDIES: ("SELECT spec FROM specs ORDER BY id",),
     seal.DATA: ("SELECT name, description FROM data ORDER BY name",),
+    seal.NETWORK: ("SELECT structure FROM network",),
 }
 """Queries whose rows each digest of a part of the study covers."""
 
@@ -103,6 +108,7 @@ DAMAGED = {
     seal.STUDY: "declaration or plan are",
     seal.STUDIES: "earlier declarations are",
     seal.DATA: "descriptions of data are",
+    seal.NETWORK: "graph and parts of the model are",
     seal.RESULTS: "results are",
 }
 
@@ -397,6 +403,33 @@ class Store:
                 row["name"]: DataDescription.from_dict(json.loads(row["description"]))
                 for row in rows
             }
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal_of(error) from error
+
+    def draw(self, network: "Network") -> None:
+        """Store the graph and the parts of the study's model; it replaces an earlier one."""
+        with self._transaction():
+            self._set_network(json.dumps(network.to_dict()))
+
+    def adopt_network(self, structure: str) -> None:
+        """Add the graph of the model of another store."""
+        with self._transaction():
+            self._set_network(structure)
+
+    def _set_network(self, structure: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO network VALUES (1, ?)", (structure,))
+        seal.set_seal(self._connection, seal.NETWORK, self._digest(seal.NETWORK))
+
+    @property
+    def network(self) -> "Network | None":
+        """Graph and parts of the model; None for studies without parts or of an earlier version."""
+        from cnnzoo.parts.network import Network
+
+        if NETWORK not in self._tables:
+            return None
+        rows = self._read("SELECT structure FROM network")
+        try:
+            return Network.from_dict(json.loads(rows[0]["structure"])) if rows else None
         except (KeyError, TypeError, ValueError) as error:
             raise self._refusal_of(error) from error
 

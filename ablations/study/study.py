@@ -43,6 +43,7 @@ from cnnzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnnzoo.data.description import DataDescription
+    from cnnzoo.parts.network import Network
 
 BASELINE = "baseline"
 """Name of the variant that all deltas are against."""
@@ -388,6 +389,8 @@ class TrialResult:
         How the process that measured the trial's model computes: its threads and kernels.
     weights
         Digest of the weights that the builder loaded, from a measurement; "" if it loaded none.
+    network
+        The model's graph and parts, from `draw_trial`; None if unknown.
     loss
         The compiled loss as a text. Losses may be compared only if their texts are equal: "mse",
         "focal, gamma=3.0".
@@ -421,6 +424,7 @@ class TrialResult:
     fingerprint: str = ""
     data_notes: Sequence[str] = ()
     data_description: "DataDescription | None" = None
+    network: "Network | None" = None
     arithmetic: str = ""
     weights: str = ""
     loss: str = ""

@@ -15,6 +15,7 @@ from ablations.stats.deltas import CONTRACT
 from ablations.study import Status
 from cnnzoo.data.description import DataDescription
 from cnnzoo.folds import HeldOut
+from cnnzoo.parts.network import Network
 from cnnzoo.training.metric_names import metric_of
 
 TRIAL_COLUMNS = ("variant", "seed", "status", "reason")
@@ -92,6 +93,8 @@ class ReportContents:
         Tables of `ablations.power` for one or more metrics, with a column "metric".
     data
         Descriptions of the data sets by name, as far as they are known.
+    network
+        Graph and parts of the model; None if the study changes no parts, or it is unknown.
     load
         Median load per core of the machine while the trials ran; None if it is unknown.
     time
@@ -131,6 +134,7 @@ class ReportContents:
     posterior: pd.DataFrame = field(default_factory=pd.DataFrame)
     sample_size: pd.DataFrame = field(default_factory=pd.DataFrame)
     data: Mapping[str, DataDescription] = field(default_factory=dict)
+    network: Network | None = None
     load: float | None = None
     time: str = ""
     made: str = ""

@@ -46,6 +46,7 @@ from ablations.report.study.curves import curves
 from ablations.report.study.effects import effects
 from ablations.report.study.forest import forest, pairs
 from ablations.report.study.interactions import interactions
+from ablations.report.study.network import network_layout, networks
 from ablations.report.study.new_data import about
 from ablations.report.study.palette import palette
 from ablations.report.study.path import path_figure
@@ -140,6 +141,7 @@ def study_page(contents: ReportContents) -> Page:
         [
             Section("summary", "Before the numbers", _before(contents)),
             *(by_kind[title] for title in (SO_FAR, PATH_STEPS, EFFECTS, TRENDS)),
+            Section("network", "Network", drawn_in(drawn, "network", network_layout(drawn))),
             Section("deltas", "Deltas", _deltas(contents, drawn)),
             Section("pairs", "Paired seeds", drawn_in(drawn, "pairs", "columns")),
             Section("interactions", "Interactions", drawn_in(drawn, "interactions", "columns")),
@@ -245,6 +247,7 @@ def _values(contents: ReportContents) -> dict[str, Any]:
         "aliases": rows_of(contents.aliases),
         "best": rows_of(contents.best),
         "data": {name: it.to_dict() for name, it in contents.data.items()},
+        "network": contents.network and contents.network.to_dict(),
         "load": contents.load,
         "time": contents.time,
         "posterior": rows_of(contents.posterior),
@@ -266,6 +269,7 @@ def figures(contents: ReportContents, theme: Theme) -> list[Figure]:
     drawn += [forest(contents, metric, theme) for metric in contents.metrics]
     primary = [name for name in contents.metrics if name not in contents.secondary]
     drawn += [pairs(contents, metric, theme) for metric in primary]
+    drawn += networks(contents, theme)
     drawn += interactions(contents, theme)
     drawn += curves(contents, colours, theme)
     drawn += costs(contents, colours, theme)

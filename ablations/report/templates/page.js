@@ -3,6 +3,7 @@
 
   // Charts. Their colours are the page's CSS variables, so they follow its mode and its printing.
   const narrow = window.matchMedia("(max-width: 640px)");
+  const small = window.matchMedia("(max-width: 1000px)");
 
   function fit(config, width) {
     if (!narrow.matches) return;
@@ -11,9 +12,17 @@
     Object.assign(config.legend, { columns: 1, labelLimit: 150 });
   }
 
+  // Of charts for several widths, the widest one that fits.
+  function chosen(found, width) {
+    if (!Array.isArray(found)) return found;
+    const fitting = found.filter(([least]) => least <= width);
+    return (fitting.length ? fitting[fitting.length - 1] : found[0])[1];
+  }
+
   function draw() {
     for (const box of document.querySelectorAll(".chart")) {
-      const spec = JSON.parse(document.getElementById(box.dataset.spec).textContent);
+      const found = JSON.parse(document.getElementById(box.dataset.spec).textContent);
+      const spec = chosen(found, box.clientWidth);
       fit(spec.config, box.clientWidth);
       window.vegaEmbed(box, spec, {
         actions: false,
@@ -68,6 +77,6 @@
     for (const folded of document.querySelectorAll("details[data-folded]")) folded.open = false;
   });
 
-  narrow.addEventListener("change", draw);
+  for (const query of [narrow, small]) query.addEventListener("change", draw);
   draw();
 })();

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 from helpers.chromium import BASH, CHROMIUM, Browser
+from helpers.drawn_networks import chain
 
 from ablations.report import write_report
+from ablations.report.network.chart import COLUMN_ROWS
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and BASH), reason="there is no Chromium here")
 
@@ -67,6 +69,27 @@ def test_axis_labels_are_complete_and_verdicts_visible(browser, page, width):
     """)
     assert len(shown) == 2 * 9 * 2  # the verdicts and the deltas
     assert max(shown) < width
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 2), (390, 1)])
+def test_network_is_drawn_for_the_width_with_whole_names(
+    browser, contents, tmp_path, width, columns
+):
+    count = 2 * COLUMN_ROWS - 2
+    changes = {"baseline": {}, "pool_size=1": {"part:block0": "remove"}}
+    shown = replace(contents, network=chain(*range(1, count + 1)), changes=changes)
+    browser.open(write_report(shown, tmp_path / "network.html"), width=width)
+    assert browser.complaints() == []
+    names = browser.value("""
+        (() => { const svg = document.querySelector('#network .chart svg').getBoundingClientRect();
+          return [...document.querySelectorAll('#network .role-mark text')]
+            .filter((text) => /block|head/.test(text.textContent))
+            .map((text) => [text.textContent, text.getBoundingClientRect().left >= svg.left,
+              Math.round(text.getBoundingClientRect().right)]); })()
+    """)
+    assert {name for name, _, _ in names} == {*(f"block{n}" for n in range(count)), "head"}
+    assert all(inside for _, inside, _ in names)
+    assert len({right for _, _, right in names}) == columns
 
 
 def test_long_axis_labels_are_complete_on_a_phone(browser, contents, tmp_path):

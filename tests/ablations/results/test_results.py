@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 from helpers import stub_trials
+from helpers.drawn_networks import chain
 from helpers.programs import said_by
 from helpers.stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, open_results
+from ablations.store import Store
 
 # Trials
 
@@ -171,9 +173,12 @@ def test_report_loads_no_slow_module(outcome, tmp_path, suffix):
 
 def test_stored_study_opens_without_keras(outcome):
     results = outcome(STUDY, told)
+    with Store(results.directory, write=True) as store:
+        store.draw(chain(1))
     code = (
         f"import ablations; results = ablations.open_results({str(results.directory)!r}); "
         "print(len(results.trials), len(results.deltas()), len(results.history)); results.best(); "
+        "assert results.network; "
         "import sys; "
         "print([n for n in ('keras', 'tensorflow', 'keras_tuner', 'ray') if n in sys.modules])"
     )

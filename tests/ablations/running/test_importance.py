@@ -67,6 +67,36 @@ def test_zeroed_block_is_a_removed_block(models, data):
             assert row["delta"] == pytest.approx(removed[metric] - whole[metric], abs=1e-5)
 
 
+def test_picture_hatches_parts_whose_interval_includes_zero(models, data):
+    (model, *_) = models
+    table = ablations.importance(model, data, examples=60)
+    figure = ablations.network_figure(model, table, "accuracy", width=100)
+    assert (figure.name, figure.width) == ("network", 100)
+    assert figure.caption.startswith(
+        "Number and colour: change in accuracy if the output of the part is replaced. "
+    )
+    shown = table[table["metric"] == "accuracy"]
+    is_open = (shown["ci_low"] <= 0) & (shown["ci_high"] >= 0)
+    assert ("inconclusive" in figure.drawing) == is_open.any()
+    assert ("worse, up to" in figure.drawing) == (shown["delta"] < 0).any()
+    for arguments, words in (
+        ((model, table, "f1"), "`metric`: expected one of 'loss', 'accuracy'; got 'f1'."),
+        ((model, None), "`table`: expected a table of ablations.importance; got another object."),
+        (("net", table), "`model`: expected a keras.Model; got 'net'."),
+        (
+            (model, table.replace("block2", "block9")),
+            "`table`: expected parts of `net`; got block9, which it does not have.",
+        ),
+        (
+            (model, table.assign(channel=1)),
+            "`table`: expected whole parts; got channels. Choose another level of importance.",
+        ),
+    ):
+        with pytest.raises(PartError) as refused:
+            ablations.network_figure(*arguments)
+        assert str(refused.value) == words
+
+
 def test_zeroed_channel_is_one_without_weights(models, data):
     (model, *_) = models
     table = ablations.importance(model, data, level="channels", how="zero", examples=50)

@@ -1,5 +1,6 @@
 """Studies of parts that run: given models, worker processes, and a planted branch."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -11,7 +12,8 @@ from keras import layers
 
 import ablations
 import cnnzoo
-from ablations import Study
+from ablations import Settings, Study, Trial
+from ablations.running.trial import draw_trial
 
 TINY = {"data": "digits", "seeds": 2, "recipe": cnnzoo.Recipe(epochs=1)}
 
@@ -32,8 +34,21 @@ def test_study_of_a_model_trains_its_configuration(tmp_path):
     }
     deltas = results.deltas()
     assert set(deltas["factor"]) == {"part:stage1", "part:stage2_conv"}
+    assert [node.name for node in results.network.nodes] == [
+        *("images", "stage1_conv", "stage1_pool", "stage2_conv", "flat", "head")
+    ]
+    assert results.figure("network").name == "network"
     again = ablations.run(one, tmp_path / "mine", engine="serial", progress=False)
     assert again.trials["test_loss"].tolist() == trials["test_loss"].tolist()
+
+
+def test_network_of_a_stripped_baseline_has_all_parts():
+    stripped = Settings({"part:stage1": "remove", "part:stage2_conv": "remove"})
+    asked = Trial("helpers.given_model:given", "digits", stripped, cnnzoo.Recipe(), 0)
+    names = {piece.name for piece in draw_trial(asked).network.pieces}
+    assert {"stage1", "stage2_conv"} <= names
+    broken = draw_trial(dataclasses.replace(asked, model="helpers.given_model:missing"))
+    assert (broken.status, broken.network) == ("failed", None)
 
 
 def test_worker_builds_a_model_that_the_program_gives(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from helpers.drawn_networks import chain
 from helpers.stored_trials import CONTEXT, result, trial
 from helpers.stub_trials import STUDY
 from hypothesis import HealthCheck, given, settings
@@ -159,6 +160,7 @@ def test_repair_keeps_the_history(whole, tmp_path):
     with Store(directory, write=True) as store:
         store.begin(replace(STUDY, seeds=3), CONTEXT, store.plan())
         store.describe(describe_data("digits", load_data("digits")))
+        store.draw(chain(3))
     done = repair(directory, tmp_path / "copy")
     assert (done.lost, done.has_study, done.has_history) == ((), True, True)
     with Store(directory) as one, Store(tmp_path / "copy") as other:
@@ -166,6 +168,24 @@ def test_repair_keeps_the_history(whole, tmp_path):
         assert other.studies == one.studies
         assert other.descriptions == one.descriptions != {}
         assert other.plan() == one.plan()
+        assert other.network == one.network == chain(3)
+
+
+def test_damaged_network_is_refused_and_left_out_of_the_copy(whole, tmp_path):
+    directory = changed(whole, tmp_path, lambda file: None)
+    with Store(directory, write=True) as store:
+        store.draw(chain(3))
+    by("UPDATE network SET structure = replace(structure, '3', '4')")(directory / FILE)
+    with pytest.raises(StudyError) as refused:
+        open_results(directory)
+    assert str(refused.value) == (
+        f"The study in {directory} is damaged: its graph and parts of the model are not as they "
+        f"were stored. ablations repair {directory} --to DIRECTORY copies the results that are "
+        "whole."
+    )
+    done = repair(directory, tmp_path / "copy")
+    assert (done.kept, done.has_study, done.has_history) == (SEEDS, True, False)
+    assert open_results(tmp_path / "copy").network is None
 
 
 @pytest.mark.parametrize("cut", [0, 4096])

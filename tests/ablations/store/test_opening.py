@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.drawn_networks import chain
 from helpers.programs import said_by
 from helpers.stored_trials import CONTEXT, result, trial
 from helpers.stub_trials import STUDY
@@ -88,6 +89,7 @@ def test_study_stored_by_an_earlier_commit_opens(tmp_path):
     # the test losses in the file, variant minus baseline by seed
     deltas = (0.2228061407804489 - 0.19175538420677185, 0.13508744537830353 - 0.1076892539858818)
     assert results.deltas("loss")["delta"].tolist() == pytest.approx([sum(deltas) / 2])
+    assert results.network is None
     assert results.report(tmp_path / "report.md").is_file()
     with Store(tmp_path, write=True) as store:  # adds the table of outcomes
         context = store.context
@@ -96,6 +98,8 @@ def test_study_stored_by_an_earlier_commit_opens(tmp_path):
         store.add(result(held_out=HeldOut(2, 20, 16), outcomes=b"packed"), context, {})
         assert store.results(context)[trial().key].outcomes == b"packed"
         assert store.results(context).items() >= old.items()
+        store.draw(chain(1, 2))
+    assert open_results(tmp_path).network == chain(1, 2)
 
 
 def spoiled(directory, statement):
