@@ -482,6 +482,22 @@ class Analysis:
             trials[f"factor:{factor}"] = pd.Series(levels, dtype=object)
         return stats.effects(trials, list(self.study.factors), self.compared(metrics))
 
+    def agreement(self, importance: pd.DataFrame) -> pd.DataFrame:
+        """Compare the order of parts by `ablations.importance` with that of this study.
+
+        Parameters
+        ----------
+        importance
+            Table of `ablations.importance` for the parts of the same model.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Kendall's tau with its interval and p, and Spearman's correlation, for each metric and
+            operation; see `ablations.stats.agreement`.
+        """
+        return stats.agreement(importance, self.overall_deltas())
+
     def stability(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""
         return stats.stability(self._overall, self.compared(metrics))

@@ -106,7 +106,8 @@ def importance(
     Notes
     -----
     The order of parts by importance differs from that by retraining without them (`Study` with
-    `parts`): a trained network may rely on what it would not need. "zero" also moves later layers
+    `parts`): a trained network may rely on what it would not need. `Results.agreement` measures how
+    far they agree. "zero" also moves later layers
     to inputs that they have never seen, which "resample" avoids, and recalibrating undoes in part.
     In a plain chain without shortcuts, replacing all that a part passes on leaves nothing of the
     image, so that all parts matter alike; "channels" tells them apart.

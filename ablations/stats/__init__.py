@@ -3,6 +3,7 @@
 Nothing here trains, plots or stores. ``trials`` has one row per trial.
 """
 
+from ablations.stats.agreement import agreement
 from ablations.stats.anytime import anytime
 from ablations.stats.convergence import convergence
 from ablations.stats.deltas import deltas
@@ -20,6 +21,7 @@ from ablations.stats.trends import trend
 
 __all__ = [
     "StatisticsError",
+    "agreement",
     "anytime",
     "boundaries",
     "common_metrics",
