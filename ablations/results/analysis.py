@@ -474,8 +474,15 @@ class Analysis:
         return stats.trend(self._overall, list(self.study.factors), self.compared(metric)[0])
 
     def effects(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
-        """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`."""
+        """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`.
+
+        Of a list of variants, such as the design "pairs" of a study of parts makes, it estimates
+        the interaction of each two changes that were trained alone and together; see
+        `ablations.stats.interactions`.
+        """
         trials, changes = self.overall_trials, self.changes
+        if not self.study.factors:
+            return stats.interactions(trials, changes, self.compared(metrics))
         for factor in self.study.factors:
             usual = self.study.baseline[factor]
             levels = [changes[variant].get(factor, usual) for variant in trials["variant"]]
