@@ -75,7 +75,7 @@ def backbones():
     stages = {"stackwise_num_blocks": [1, 2], "stackwise_num_strides": [1, 2]}
     yield (
         hub.models.ResNetBackbone(
-            input_conv_filters=[8],
+            input_conv_filters=[64],
             input_conv_kernel_sizes=[3],
             stackwise_num_filters=[64, 64],
             **stages,
