@@ -9,12 +9,12 @@ from cnnzoo.parts.segment import Segment
 from cnnzoo.parts.substitute import Pad
 
 PAD = (
-    "keras.ops.pad no longer makes keras.src.ops.numpy.Pad, which stands in a model for the channels "
-    "of a removed dense block. Import the new class in cnnzoo/parts/substitute.py."
+    "keras.ops.pad no longer makes keras.src.ops.numpy.Pad, which stands in a model for the "
+    "channels of a removed dense block. Import the new class in cnnzoo/parts/substitute.py."
 )
 NAMES = (
-    "Keras names layers in a new way, which `is_automatic` in cnnzoo/parts/blocks.py does not know: "
-    "automatic names would count as names of blocks."
+    "Keras names layers in a new way, which `is_automatic` in cnnzoo/parts/blocks.py does not "
+    "know: automatic names would count as names of blocks."
 )
 INSIDE = (
     "`_flatten_layers` no longer finds the layers inside a wrapper: batch normalization in custom "
