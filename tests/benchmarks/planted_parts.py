@@ -146,8 +146,8 @@ def summary(rows):
         f"Without the noise branch the loss changes by {delta:+.4f} (standard error "
         f"{between:.4f}) on average over the studies, with a standard deviation of {spread:.3f} "
         f"between the seeds of a study. With the margin {MARGIN} and two comparisons the power of "
-        f"Student's t for equivalence is {stated:.0%} for these numbers. Deltas that count as skewed "
-        "have the wider interval of the modified t, so fewer studies can be decided.",
+        f"Student's t for equivalence is {stated:.0%} for these numbers. Deltas that count as "
+        "skewed have the wider interval of the modified t, so fewer studies can be decided.",
     ]
     return "\n".join(lines)
 
