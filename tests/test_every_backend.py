@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import ablations
 import cnnzoo
 from ablations import Study, run
 from cnnzoo.doctor.experiment import Experiment
@@ -204,3 +205,23 @@ FIRST_WEIGHTS = {"tensorflow": -0.22991586, "jax": 0.08590239, "torch": -0.02705
 def test_initial_weights_of_a_seed_depend_on_the_backend():
     first = cnnzoo.build("mlp", units=4, input_shape=(8, 8, 1), seed=0).get_weights()[0].ravel()[0]
     assert first == pytest.approx(FIRST_WEIGHTS[BACKEND], rel=1e-5)
+
+
+@not_on_tensorflow
+@pytest.mark.parametrize("normalization", ["trained", "recalibrated"])
+def test_importance_of_channels_is_compiled_as_it_is_run_eagerly(data, normalization, monkeypatch):
+    model = cnnzoo.residual(input_shape=(8, 8, 1), depth=8, filters=2, seed=0)
+    options = {"level": "channels", "examples": 20, "normalization": normalization}
+    compiled = ablations.importance(model, data, **options)
+    monkeypatch.setattr("cnnzoo.parts.segment.FEWEST_RUNS", math.inf)
+    eager = ablations.importance(model, data, **options)
+    assert compiled["delta"].to_numpy() == pytest.approx(eager["delta"], abs=1e-4, nan_ok=True)
+
+
+@not_on_tensorflow
+@pytest.mark.parametrize("operation", ["remove", "no_skip", "freeze", "shuffle", "halve"])
+def test_changed_parts_give_probabilities(operation):
+    model = cnnzoo.residual(input_shape=(8, 8, 1), depth=8, filters=2, seed=0)
+    changed = ablations.ablated(model, {"stage2_block1": operation})
+    outputs = keras.ops.convert_to_numpy(changed(np.zeros((2, 8, 8, 1), "float32")))
+    assert outputs.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)

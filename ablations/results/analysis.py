@@ -474,13 +474,36 @@ class Analysis:
         return stats.trend(self._overall, list(self.study.factors), self.compared(metric)[0])
 
     def effects(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
-        """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`."""
+        """Estimate main effects and interactions of a factorial; see `ablations.stats.effects`.
+
+        Of a list of variants, such as the design "pairs" of a study of parts makes, it estimates
+        the interaction of each two changes that were trained alone and together; see
+        `ablations.stats.interactions`.
+        """
         trials, changes = self.overall_trials, self.changes
+        if not self.study.factors:
+            return stats.interactions(trials, changes, self.compared(metrics))
         for factor in self.study.factors:
             usual = self.study.baseline[factor]
             levels = [changes[variant].get(factor, usual) for variant in trials["variant"]]
             trials[f"factor:{factor}"] = pd.Series(levels, dtype=object)
         return stats.effects(trials, list(self.study.factors), self.compared(metrics))
+
+    def agreement(self, importance: pd.DataFrame) -> pd.DataFrame:
+        """Compare the order of parts by `ablations.importance` with that of this study.
+
+        Parameters
+        ----------
+        importance
+            Table of `ablations.importance` for the parts of the same model.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Kendall's tau with its interval and p, and Spearman's correlation, for each metric and
+            operation; see `ablations.stats.agreement`.
+        """
+        return stats.agreement(importance, self.overall_deltas())
 
     def stability(self, metrics: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Measure the spread over seeds; see `ablations.stats.stability`."""

@@ -124,8 +124,9 @@ def claims_of(results: Analysis) -> tuple[Claims, dict[str, pd.DataFrame]]:
         tables[TRENDS] = _trends(results)
     if results.study.design == PATH:
         tables[PATH_STEPS] = results.path()
-    if results.crossed and learned:
-        tables[EFFECTS] = results.effects()
+    if learned and (results.crossed or not results.study.factors):
+        found = results.effects()
+        tables |= {EFFECTS: found} if len(found) else {}
     looked = "look" in deltas
     by_now = running_verdicts(results.study, trials, metric)
     if by_now is not None and by_now["n_pairs"].any():

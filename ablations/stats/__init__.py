@@ -3,10 +3,11 @@
 Nothing here trains, plots or stores. ``trials`` has one row per trial.
 """
 
+from ablations.stats.agreement import agreement
 from ablations.stats.anytime import anytime
 from ablations.stats.convergence import convergence
 from ablations.stats.deltas import deltas
-from ablations.stats.factorial import effects
+from ablations.stats.factorial import effects, interactions
 from ablations.stats.metrics import common_metrics, direction
 from ablations.stats.new_data import new_data
 from ablations.stats.pairs import StatisticsError
@@ -20,6 +21,7 @@ from ablations.stats.trends import trend
 
 __all__ = [
     "StatisticsError",
+    "agreement",
     "anytime",
     "boundaries",
     "common_metrics",
@@ -28,6 +30,7 @@ __all__ = [
     "direction",
     "effects",
     "heterogeneity",
+    "interactions",
     "looks",
     "new_data",
     "open_variants",

@@ -8,10 +8,17 @@ import pandas as pd
 from scipy import special
 
 from ablations.stats.contrasts import TOGETHER, Array, BlockedFit, Model, TermTest, model_of
-from ablations.stats.pairs import StatisticsError, all_alike, check_trials, noise_of
+from ablations.stats.pairs import (
+    StatisticsError,
+    all_alike,
+    check_trials,
+    level_key,
+    noise_of,
+)
 from ablations.stats.verdicts import holm
-from ablations.study import ENDED, Status
+from ablations.study import BASELINE, ENDED, Status
 from ablations.study.checks import EXPLORATORY_BELOW
+from cnnzoo.toggle import Level
 
 EFFECTS = (
     "metric",
@@ -150,6 +157,78 @@ def effects(
     if not frames:
         return pd.DataFrame(columns=list(EFFECTS))
     return pd.concat(frames, ignore_index=True)[list(EFFECTS)]
+
+
+def interactions(
+    trials: pd.DataFrame,
+    changes: Mapping[str, Mapping[str, Level]],
+    metrics: Sequence[str],
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    r"""Return the interaction of each two changes that were trained alone and together.
+
+    .. math:: (y_{AB} - y_0) - (y_A - y_0) - (y_B - y_0)
+
+    is what both changes do together beyond the sum of what each does alone. It is the interaction
+    of `effects` for the baseline and the three variants, tested over seed blocks.
+
+    Parameters
+    ----------
+    trials
+        One row per trial.
+    changes
+        Changed levels by factor, of each variant.
+    metrics
+        Columns of ``trials``.
+    confidence
+        Confidence of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        As of `effects`, with one row per metric and pair of changes. ``term``: the names of both
+        variants. ``share``: share of the variance of the baseline and the three variants.
+        ``p_adjusted``: Holm's correction over the pairs of a metric.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "variant": ["baseline", "a", "b", "both"] * 3,
+    ...         "seed": np.repeat([0, 1, 2], 4),
+    ...         "status": "done",
+    ...         "test_loss": [1.0, 1.2, 1.1, 2.0, 1.1, 1.2, 1.2, 2.2, 0.9, 1.1, 1.1, 2.1],
+    ...     }
+    ... )
+    >>> changes = {"a": {"skip": False}, "b": {"depth": 2}, "both": {"skip": False, "depth": 2}}
+    >>> interactions(trials, changes, ["test_loss"])[["term", "delta", "n_blocks"]].round(2)
+        term  delta  n_blocks
+    0  a x b    0.8         3
+    """
+    alone = {_changed(levels): name for name, levels in changes.items() if len(levels) == 1}
+    frames = []
+    for both, levels in changes.items():
+        pair = [alone.get(_changed({factor: level})) for factor, level in levels.items()]
+        if len(pair) != 2 or None in pair:
+            continue
+        rows = trials[trials["variant"].isin([BASELINE, *pair, both])]
+        columns = {name: rows["variant"].isin([name, both]) for name in pair}
+        factors = {str(name): f"factor:{name}" for name in columns}
+        rows = rows.assign(**{factors[str(name)]: column for name, column in columns.items()})
+        table = effects(rows, factors, metrics, confidence=confidence)
+        frames.append(table[table["kind"] == "interaction"])
+    if not frames:
+        return pd.DataFrame(columns=list(EFFECTS))
+    found = pd.concat(frames, ignore_index=True)
+    found = found.iloc[found["metric"].map(list(metrics).index).argsort(kind="stable")]
+    found["p_adjusted"] = found.groupby("metric")["p"].transform(lambda p: holm(p.astype(float)))
+    return found.reset_index(drop=True)
+
+
+def _changed(levels: Mapping[str, Level]) -> tuple[tuple[str, Any], ...]:
+    """Return changes as a key, in which 1 and True are two levels."""
+    return tuple((factor, level_key(level)) for factor, level in sorted(levels.items()))
 
 
 def _incomplete(ran: pd.DataFrame, rows: pd.DataFrame) -> list[str]:

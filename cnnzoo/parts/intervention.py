@@ -1,14 +1,12 @@
 """Interventions: outputs of a trained model while the output of a part is replaced."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnzoo.analysis.graph import Graph
 from cnnzoo.parts.names import PartError
 from cnnzoo.parts.operation import kept_branch
 from cnnzoo.parts.part import Part
@@ -41,46 +39,6 @@ def of_others(maps: Maps, _: Maps) -> Maps:
 
 REPLACEMENTS: dict[str, Replace] = {"zero": zeros, "mean": means, "resample": of_others}
 """The replacement of an output, by name."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A model in two functions: up to some tensors, and from there to its output.
-
-    Parameters
-    ----------
-    before
-        Returns the tensors, and all others that the second function needs, for inputs.
-    after
-        Returns the model's outputs for them.
-    count
-        Number of the tensors.
-    """
-
-    before: keras.Function
-    after: keras.Function
-    count: int
-
-    @classmethod
-    def at(cls, graph: Graph, tensors: Sequence[Any]) -> "Cut":
-        """Cut the graph of a model at some tensors."""
-        replaced = {id(tensor) for tensor in tensors}
-        later, border = set(replaced), dict[int, Any]()
-        for call in graph.calls:
-            if not any(id(tensor) in later for tensor in call.tensors):
-                continue
-            if all(id(output) in replaced for output in call.outputs):
-                continue
-            later |= {id(output) for output in call.outputs}
-            border |= {id(t): t for t in call.tensors}
-        border |= {id(tensor): tensor for tensor in graph.outputs}
-        others = [tensor for key, tensor in border.items() if key not in later]
-        given = [*tensors, *others]
-        return cls(
-            keras.Function(list(graph.inputs), given),
-            keras.Function(given, list(graph.outputs)),
-            len(tensors),
-        )
 
 
 def outputs_of_part(part: Part) -> list[Any]:
@@ -125,10 +83,12 @@ def channels_of(part: Part) -> int:
     return int(getattr(layer, MAKERS[type(layer)]))
 
 
-def given_to(model: keras.Model, batch: Maps) -> list[Any]:
-    """Return a batch as a functional model takes it for its input, with the rank of the input."""
-    graph: Any = getattr(model, "_functional", None) or model
-    found: list[Any] = graph._standardize_inputs(
-        keras.tree.pack_sequence_as(graph._inputs_struct, [batch])
-    )
-    return found
+def given_to(model: keras.Model, batch: Maps) -> Any:
+    """Return a batch as a model takes it for its only input: with its rank and its type."""
+    (tensor,) = model.inputs
+    spare = batch.ndim - len(tensor.shape)
+    if spare == 1 and batch.shape[-1] == 1:
+        batch = batch[..., 0]
+    elif spare == -1:
+        batch = batch[..., None]
+    return keras.ops.convert_to_tensor(batch, tensor.dtype)

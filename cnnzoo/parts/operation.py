@@ -39,6 +39,9 @@ ACTIVATION_OPERATIONS = (
 )
 """Operations of ``keras.ops`` that are activations."""
 
+WHOLE = ("remove", "freeze", "shuffle")
+"""Operations that change nothing inside of a layer's call."""
+
 ACTIVATED = (
     *FILTERED,
     layers.Dense,
@@ -57,6 +60,8 @@ def edit_of(part: Part, operation: str) -> Edit:
     PartError
         If it cannot be done; the message is a reason.
     """
+    if part.is_code and operation not in WHOLE:
+        raise PartError("it is one layer with a custom `call`, which is code")
     edit = Edit()
     inner = edit
     for model in part.path:

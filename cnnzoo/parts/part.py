@@ -8,7 +8,15 @@ from typing import Any
 
 import keras
 
-from cnnzoo.analysis.graph import Call, Graph, GraphError, functional_graph, graph_of
+from cnnzoo.analysis.graph import (
+    Call,
+    Graph,
+    GraphError,
+    functional_graph,
+    graph_of,
+    has_keras_call,
+    is_graph,
+)
 from cnnzoo.parts.blocks import Block, branches_of, describe_kind, find_blocks
 from cnnzoo.parts.names import PartError
 from cnnzoo.parts.structure import Structure, Unit, has_kernel, structure_of
@@ -90,6 +98,11 @@ class Scene:
             found.setdefault(id(call.layer), []).append(call)
         return found
 
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """Number of each call in order, by its id."""
+        return {id(call): number for number, call in enumerate(self.graph.calls)}
+
     def calls_of(self, layer: keras.Layer) -> list[Call]:
         """Return the calls of a layer in the graph."""
         return self._calls.get(id(layer), [])
@@ -162,6 +175,11 @@ class Part:
         return tuple(dict.fromkeys(call.layer for span in self.spans for call in span.calls))
 
     @property
+    def is_code(self) -> bool:
+        """Whether it is one custom layer with several kernels, whose call cannot be changed."""
+        return len(self.layers) == 1 and has_inner_kernels(self.layers[0])
+
+    @property
     def depth(self) -> int:
         """Largest number of layers with kernels on a path to its output."""
         depths = self.scene.depths
@@ -219,7 +237,8 @@ def of_level(parts: Sequence[Part], level: str) -> list[Part]:
 def _parts(scene: Scene) -> Iterator[Part]:
     """Yield the parts of a graph, and then those of the models nested in it.
 
-    A nested model is opened if it has several blocks; otherwise it is a block itself.
+    A nested model is opened if it has several blocks; otherwise it is a block itself. So is a
+    custom layer with several kernels, whose call is code and cannot be opened.
     """
     nested = {model: list(_parts(scene.inside(model))) for model in _nested(scene)}
     opened = {m for m, inner in nested.items() if sum(p.level == "blocks" for p in inner) > 1}
@@ -227,16 +246,23 @@ def _parts(scene: Scene) -> Iterator[Part]:
     listed: list[Part] = []
     for block in scene.blocks:
         inside = [call.layer for call in block.calls]
+        if all(map(has_inner_kernels, inside)):
+            continue  # they are blocks themselves
         if len(inside) > 1:
             listed += _of_block(block, scene)
         elif inside[0] not in covered | opened:
             listed.append(_of_layer(inside[0], "blocks", scene))
         covered |= set(inside)
-    for model in nested:
-        if model not in opened and model not in covered and _is_large(model):
-            listed.append(_of_layer(model, "blocks", scene))
-            covered.add(model)
-    listed = list(_unique(listed))
+    for layer in scene.model.layers:
+        is_whole = (
+            layer not in opened and _is_large(layer)
+            if layer in nested
+            else has_inner_kernels(layer)
+        )
+        if is_whole and layer not in covered and scene.calls_of(layer):
+            listed.append(_of_layer(layer, "blocks", scene))
+            covered.add(layer)
+    listed = list(_unique(sorted(listed, key=_end)))
     single_layers = [_of_layer(n, "layers", scene) for n in scene.model.layers if scene.calls_of(n)]
     yield from _apart(listed, {part.name: part for part in single_layers})
     named = {part.name for part in listed}
@@ -249,9 +275,28 @@ def _parts(scene: Scene) -> Iterator[Part]:
         yield from (part for part in inner if keeps_blocks or part.level == "layers")
 
 
+def _end(part: Part) -> int:
+    """Return the number of the last call of a part in its graph."""
+    calls = part.scene.numbers
+    return max(calls[id(span.calls[-1])] for span in part.spans)
+
+
 def _is_large(model: keras.Model) -> bool:
     """Return whether a nested model has several kernels."""
     return sum(len(weight.shape) > 1 for weight in model.weights) > 1
+
+
+def has_inner_kernels(layer: keras.Operation) -> bool:
+    """Return whether a layer with a custom call, other than a model, has several kernels inside."""
+    if not isinstance(layer, keras.Layer) or is_graph(layer) or has_keras_call(layer):
+        return False
+    inside = [inner for inner in layer._flatten_layers(include_self=False) if not inner._layers]
+    kernels = (
+        any(len(weight.shape) > 1 for weight in inner.weights)
+        for inner in inside
+        if not isinstance(inner, keras.layers.Embedding)
+    )
+    return sum(kernels) > 1
 
 
 def _nested(scene: Scene) -> Iterator[keras.Model]:

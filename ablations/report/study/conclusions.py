@@ -280,6 +280,9 @@ def _interaction(contents: ReportContents, row: Row) -> Sentence:
     if not is_number(row["delta"]):
         return Sentence("", term, f" interact in {metric} ({test})")
     first, second = term.split(TOGETHER)
+    if second not in contents.study["factors"]:  # two variants of a list
+        rest = f" interact in {metric}: together they change it by {_size(row)} beyond the sum of "
+        return Sentence("", term, f"{rest}their deltas")
     other = _levels(contents, second)[1]
     rest = (
         f" interact in {metric}: {second}={other} changes the delta of {_change(contents, first)} "

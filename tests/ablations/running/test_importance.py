@@ -1,9 +1,11 @@
 """Importance of parts of trained models, against changes made by hand."""
 
 import dataclasses
+from collections import Counter
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers
 from scipy import stats
@@ -11,8 +13,10 @@ from scipy import stats
 import ablations
 import cnnzoo
 from ablations import PartError
-from ablations.running.importance import Examples
+from ablations.running.replacement import Examples
+from cnnzoo.analysis.graph import graph_of
 from cnnzoo.parts.intervention import of_others
+from cnnzoo.parts.segment import Pool, Segment
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +48,11 @@ def models(data):
     return trained
 
 
-def drawn(data, count):
+def drawn(data, count, split="test"):
     """Return the examples that `importance` draws, in their order."""
-    order = np.random.default_rng(0).permutation(len(data.test.x))[:count]
-    return data.test.x[order], np.asarray(data.test.y)[order]
+    x, y = getattr(data, split)
+    order = np.random.default_rng(0).permutation(len(x))[:count]
+    return x[order], np.asarray(y)[order]
 
 
 def rows(table):
@@ -129,6 +134,161 @@ def test_replaced_layer_by_hand(models, data, how):
     assert table.loc[("block2_add", "loss"), "ablated"] == pytest.approx(nll.mean(), rel=1e-4)
     correct = (logits.argmax(1) == labels).mean()
     assert table.loc[("block2_add", "accuracy"), "ablated"] == pytest.approx(correct)
+
+
+def normalized(*, nested=False):
+    """Return a model with a batch normalization before its block and two after it."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, padding="same", name="stem")(inputs)
+    x = layers.BatchNormalization(name="stem_norm")(x)
+    y = layers.Conv2D(4, 3, padding="same", activation="relu", name="block1_conv")(x)
+    x = layers.Add(name="block1_add")([x, y])
+    ends = [
+        layers.BatchNormalization(name="first_norm"),
+        layers.Activation("relu", name="relu"),
+        layers.Conv2D(4, 3, name="conv"),
+        layers.BatchNormalization(name="last_norm"),
+        layers.Flatten(name="flat"),
+    ]
+    if nested:
+        ends = [keras.Sequential([keras.Input(x.shape[1:]), *ends], name="tail")]
+    for layer in ends:
+        x = layer(x)
+    model = keras.Model(inputs, layers.Dense(10, activation="softmax", name="head")(x), name="net")
+    for name in ("first", "last"):
+        norm = (model.get_layer("tail") if nested else model).get_layer(f"{name}_norm")
+        norm.moving_mean.assign(keras.random.uniform((4,), seed=0))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("how", ["zero", "mean"])
+def test_recalibrated_statistics_by_hand(data, how, nested, monkeypatch):
+    """Keras itself measures them: a step of training with momentum 0 on all training images."""
+    monkeypatch.setattr("ablations.running.replacement.BATCHES", (8, 400))
+    model = normalized(nested=nested)
+    options = {"level": "layers", "how": how, "examples": 400}
+    table = rows(ablations.importance(model, data, normalization="recalibrated", **options))
+    row = table.loc[("block1_conv", "loss")]
+    assert row["normalization"] == "recalibrated"
+    tail = model.get_layer("tail") if nested else model
+    norms = [model.get_layer("stem_norm")]
+    norms += [tail.get_layer(f"{name}_norm") for name in ("first", "last")]
+    for norm in norms:
+        norm.momentum = 0.0
+    training, _ = drawn(data, 400, "train")
+    model(training, training=True)
+    x, labels = drawn(data, 400)
+    assert row["baseline"] == pytest.approx(cnnzoo.evaluate(model, x, labels)["loss"], rel=1e-4)
+    conv = model.get_layer("block1_conv")
+    before = keras.Model(model.inputs[0], conv.output).predict(x, verbose=0)
+    conv.kernel.assign(0 * conv.kernel)
+    conv.bias.assign(0 * conv.bias)
+    if how == "mean":
+        constant = layers.Rescaling(1.0, before.mean(0), name="block1_mean")
+        edited = keras.models.clone_model(
+            model,
+            call_function=lambda layer, *args, **kwargs: (
+                constant(layer(*args, **kwargs))
+                if layer.name == "block1_conv"
+                else layer(*args, **kwargs)
+            ),
+            clone_function=lambda layer: layer,
+        )
+    else:
+        edited = model
+    edited.compile("sgd", "sparse_categorical_crossentropy")
+    stem = norms[0].moving_mean.numpy().copy()
+    edited(training, training=True)
+    assert norms[0].moving_mean.numpy() == pytest.approx(stem, rel=1e-5)
+    assert row["ablated"] == pytest.approx(cnnzoo.evaluate(edited, x, labels)["loss"], rel=1e-4)
+
+
+def test_statistics_of_batches_are_pooled(data, monkeypatch):
+    monkeypatch.setattr("ablations.running.replacement.BATCHES", (100, 100))
+    model = normalized()
+    weights = model.get_weights()
+    options = {"normalization": "recalibrated", "examples": 360}
+    ablations.importance(model, data, level="layers", **options)
+    assert all((a == b).all() for a, b in zip(weights, model.get_weights(), strict=True))
+    training, _ = drawn(data, 360, "train")
+    maps = keras.Model(model.inputs[0], model.get_layer("stem").output).predict(training, verbose=0)
+    graph = graph_of(model)
+    segment = Segment.between(graph, graph.inputs, [model.get_layer("stem_norm").output])
+    pool = Pool()
+    for batch in np.split(training, [100, 200]):
+        pool.add(segment.measured([batch])[1], len(batch))
+    ((mean, variance),) = pool.moments()
+    assert mean == pytest.approx(maps.mean((0, 1, 2)), abs=1e-5)
+    assert variance == pytest.approx(maps.var((0, 1, 2)), rel=1e-4)
+
+
+def test_normalization_after_the_place_is_named(data):
+    model = normalized()
+    table = ablations.importance(model, data, level="layers", examples=8).set_index("part")
+    named = table["normalization"][lambda each: ~each.index.duplicated()]
+    assert named["conv"] == named["stem"] == "trained"
+    assert named["last_norm"] == named["flat"] == "none"
+    assert named["head"] is None or pd.isna(named["head"])
+
+
+def test_batch_normalization_in_a_custom_layer_is_not_recalibrated(data):
+    inputs = keras.Input((8, 8, 1))
+    x = layers.TimeDistributed(layers.BatchNormalization(name="norm"), name="wrapped")(inputs)
+    x = layers.Dense(10, activation="softmax", name="head")(layers.Flatten(name="flat")(x))
+    model = keras.Model(inputs, x, name="net")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    table = ablations.importance(model, data, level="layers", examples=8)
+    assert table["normalization"].tolist()[:4] == ["none"] * 4
+    with pytest.raises(PartError) as error:
+        ablations.importance(model, data, level="layers", normalization="recalibrated")
+    assert str(error.value) == (
+        "`model`: the batch normalization `norm` is inside the layer `wrapped`, whose calls are "
+        "unknown."
+    )
+
+
+@pytest.mark.parametrize("normalization", ["trained", "recalibrated"])
+def test_compiled_segments_give_the_same_table(data, normalization, monkeypatch):
+    model = normalized()
+    options = {"level": "channels", "examples": 40, "normalization": normalization}
+    monkeypatch.setattr("cnnzoo.parts.segment.FEWEST_RUNS", 1000)
+    eager = ablations.importance(model, data, **options)
+    monkeypatch.setattr("cnnzoo.parts.segment.FEWEST_RUNS", 1)
+    graph = ablations.importance(model, data, **options)
+    for name in ("part", "metric", "channel"):
+        assert graph[name].equals(eager[name])
+    assert graph["delta"].to_numpy() == pytest.approx(eager["delta"], abs=1e-5, nan_ok=True)
+
+
+def test_channel_without_weights_has_exactly_no_effect(data):
+    model = normalized()
+    for weight in model.get_layer("block1_conv").weights:
+        weight.assign(weight * np.array([0, 1, 1, 1]))
+    table = ablations.importance(model, data, level="channels", how="zero", examples=20)
+    dead = table[(table["part"] == "block1_conv") & (table["channel"] == 0)]
+    assert dead["delta"].tolist() == [0, 0]
+
+
+def test_each_call_runs_once_before_the_places(models, data, monkeypatch):
+    """A chain of n parts costs n runs of what comes after, and not n runs of the whole."""
+    model = models[0]
+    counts = Counter()
+    run = Segment._run
+
+    def counted(self, *args):
+        counts.update(call.layer.name for call in self.calls)
+        return run(self, *args)
+
+    monkeypatch.setattr(Segment, "_run", counted)
+    ablations.importance(model, data, level="layers", examples=8)
+    names = [layer.name for layer in model.layers[1:]]
+    parts = len(names) - 1  # all but the head
+    assert counts["stem"] == 2  # the baseline, and once for all parts
+    assert counts["head"] == 1 + parts
+    assert counts["flat"] == 2 + parts - 1
 
 
 def test_resampled_maps_are_those_of_other_examples():
@@ -216,6 +376,11 @@ def test_regression_has_the_mean_absolute_error():
             "did you mean 'channels'?",
         ),
         ({"how": "max"}, "`how`: expected one of 'zero', 'mean', 'resample'; got 'max'."),
+        (
+            {"normalization": "recalibrate"},
+            "`normalization`: expected one of 'trained', 'recalibrated'; got 'recalibrate'; did "
+            "you mean 'recalibrated'?",
+        ),
         ({"examples": 1}, "`examples`: expected a whole number from 2 up; got 1."),
         ({"level": "branches"}, "`level`: `net` has no branches."),
         (
@@ -254,7 +419,7 @@ def test_model_with_two_outputs_is_refused(data):
 
 def test_little_memory_gives_the_same_table(models, data, monkeypatch):
     kept = ablations.importance(models[0], data, how="mean", examples=30)
-    monkeypatch.setattr("ablations.running.importance.BATCH_BYTES", 0)  # batches of 8, not kept
+    monkeypatch.setattr("ablations.running.replacement.BATCH_BYTES", 0)  # batches of 8, not kept
     again = ablations.importance(models[0], data, how="mean", examples=30)
     for column in ("baseline", "ablated", "ci_low"):
         assert again[column].tolist() == pytest.approx(kept[column].tolist(), rel=1e-4, abs=1e-6)
@@ -292,7 +457,7 @@ def as_test(images, labels):
 
 @pytest.mark.parametrize("examples", [1000, 90])
 def test_resampling_mixes_sorted_classes(examples, monkeypatch):
-    monkeypatch.setattr("ablations.running.importance.BATCHES", (8, 8))
+    monkeypatch.setattr("ablations.running.replacement.BATCHES", (8, 8))
     data = as_test(*colours())
     options = {"level": "layers", "how": "resample", "examples": examples}
     row = rows(ablations.importance(reader(), data, **options)).loc[("conv", "accuracy")]

@@ -1,14 +1,16 @@
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.multitest import multipletests
 
-from ablations.stats import StatisticsError, effects
+from ablations.stats import StatisticsError, effects, interactions
 from ablations.stats.contrasts import sum_coded
 
 
@@ -204,3 +206,55 @@ def test_empty_table_has_the_columns():
     trials = factorial(((0, 1),), 2, np.random.default_rng(0))
     full = effects(trials, ["a"], ["test_loss"])
     assert list(effects(trials.iloc[:0], ["a"], ["test_loss"]).columns) == list(full.columns)
+
+
+def in_pairs(seeds, rng, failing=0):
+    """Return trials of three changes, alone and in pairs; the pair of a and b costs 2 more."""
+    alone = {"a": 1.0, "b": 0.5, "c": 0.25}
+    changes = {name: {f"part:{name}": "remove"} for name in alone}
+    changes |= {f"{m}, {n}": changes[m] | changes[n] for m, n in combinations(alone, 2)}
+    rows = []
+    for seed, (name, levels) in product(range(seeds), {"baseline": {}, **changes}.items()):
+        loss = sum(alone[factor[-1]] for factor in levels) + 2 * (name == "a, b")
+        rows.append({"variant": name, "seed": seed, "status": "done", "test_loss": loss})
+    trials = pd.DataFrame(rows)
+    trials["test_loss"] += rng.normal(size=len(trials)) * 0.1
+    trials.loc[trials.index[len(trials) - failing :], "status"] = "failed"
+    return trials, changes
+
+
+def test_interactions_are_contrasts_per_seed():
+    trials, changes = in_pairs(8, np.random.default_rng(0))
+    table = interactions(trials, changes, ["test_loss"]).set_index("term")
+    assert list(table.index) == ["a x b", "a x c", "b x c"]
+    by_variant = trials.pivot_table("test_loss", "seed", "variant")
+    p = []
+    for term, row in table.iterrows():
+        m, n = term.split(" x ")
+        contrast = by_variant[f"{m}, {n}"] - by_variant[m] - by_variant[n] + by_variant["baseline"]
+        expected = scipy.stats.ttest_1samp(contrast, 0)
+        interval = expected.confidence_interval()
+        assert row["delta"] == pytest.approx(contrast.mean())
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((interval.low, interval.high))
+        assert row["p"] == pytest.approx(expected.pvalue)
+        p.append(expected.pvalue)
+    adjusted = multipletests(p, method="holm")[1]
+    assert table["p_adjusted"].to_numpy() == pytest.approx(adjusted)
+    assert (table["p_adjusted"] < 0.05).tolist() == [True, False, False]
+
+
+def test_interactions_name_missing_trials():
+    trials, changes = in_pairs(8, np.random.default_rng(1), failing=1)  # "b, c" of the last seed
+    notes = interactions(trials, changes, ["test_loss"]).set_index("term")["notes"]
+    assert notes["a x b"] == ""
+    assert notes["b x c"] == (
+        "1 of 32 trials are missing; 7 of 8 seed blocks are complete, and 8 are used with "
+        "cluster-robust errors (CR2)"
+    )
+
+
+def test_variants_without_pairs_have_no_interactions():
+    trials, changes = in_pairs(3, np.random.default_rng(2))
+    del changes["a"]
+    assert interactions(trials, changes, ["test_loss"])["term"].tolist() == ["b x c"]
+    assert interactions(trials, {}, ["test_loss"]).empty
