@@ -16,6 +16,14 @@ from cnnzoo.engine.ray_worker import Call, Home, Kit, RayWorker, Report, read_fo
 from cnnzoo.engine.shipping import ship, unpack
 from cnnzoo.runtime.error_text import reason_of
 
+LOSSES = 5
+"""Number of times that Ray retries an item whose machine was lost, if items are retried at all.
+
+Until Ray has missed a machine, some 10 seconds, it may place the item there again."""
+
+LOST = "its machine or its Ray worker was lost"
+"""Reason of an item that Ray could not run to its end."""
+
 
 class Ray:
     """Actors of Ray, each of which runs one item at a time in a process of its own.
@@ -95,10 +103,12 @@ class Ray:
         while True:
             is_stopping = stopping()
             if time.monotonic() - looked >= LOOK_EVERY:
-                looked = time.monotonic()
+                looked, before = time.monotonic(), self._wanted
                 self._look([index for index, _ in running.values()], unserved)
-                asking.extend([*unserved, *self._add_workers()])
-                unserved.clear()
+                asking.extend(self._add_workers())
+                if self._wanted != before:
+                    asking.extend(unserved)
+                    unserved.clear()
             while asking and not is_stopping:
                 index = asking.popleft()
                 item = queue.take(index) if self._has_room(index) else None
@@ -155,7 +165,7 @@ class Ray:
             num_cpus=self.limits.cpus,
             num_gpus=self._cluster.gpus,
             max_restarts=-1,
-            max_task_retries=self.limits.retries,
+            max_task_retries=LOSSES if self.limits.retries else 0,
         )
 
     @cached_property
@@ -235,9 +245,9 @@ class _Worker:
             report: Report = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             return Outcome(reason=reason_of(error.cause))
-        except ray.exceptions.ActorDiedError as error:
+        except ray.exceptions.RayError:  # Ray's own retries have failed too
             self.end()
-            return Outcome(reason=str(error), worker_died=True)
+            return Outcome(reason=LOST, worker_died=True)
         if report.outcome is None:
             raise EngineError(report.refusal)
         if report.log and self._log is not None:

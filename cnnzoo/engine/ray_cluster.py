@@ -9,18 +9,21 @@ import math
 import os
 import re
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.engine.limits import EngineError, Limits
+from cnnzoo.engine.ray_private import messages_to, on_loopback, read_settings
 from cnnzoo.engine.resources import default_workers
 from cnnzoo.runtime.error_text import reason_of
+from cnnzoo.runtime.files import LockedError, lock
 from cnnzoo.runtime.shares import how_many
 
 OLDEST = (2, 60)
@@ -35,6 +38,9 @@ LOOK_EVERY = 1.0
 LOST_AFTER = 10
 """Number of successive looks without an answer after which the head of a cluster is lost."""
 
+FOLDER, LOCK = "cnnzoo-ray-", "lock"
+"""Beginning of the names of folders of local Rays, and the file in each that its process locks."""
+
 SHORT_PATHS = "/tmp"  # noqa: S108  (the folder is made by mkdtemp)
 """Where Ray's folder is created on Linux and macOS: names of sockets have at most 103 bytes."""
 
@@ -43,6 +49,9 @@ LOCAL = {
     "RAY_AUTH_MODE": "token",
 }
 """Environment of a local Ray."""
+
+SET_BY_RAY = ("RAY_AUTH_MODE", "PYTHONBREAKPOINT")
+"""Environment variables that ``ray.init`` sets."""
 
 ADDRESS = re.compile(r"[A-Za-z0-9_.-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 """Addresses of a cluster."""
@@ -214,7 +223,7 @@ def connected(limits: Limits, address: str | None, modules: Sequence[Path]) -> I
         with _local(limits) as folder:
             yield Cluster(limits, folder)
     else:
-        with _joined(address, modules) as notes:
+        with _joined(address, limits.log, modules) as notes:
             yield Cluster(limits, None, notes)
 
 
@@ -222,28 +231,49 @@ def connected(limits: Limits, address: str | None, modules: Sequence[Path]) -> I
 def _local(limits: Limits) -> Iterator[str]:
     """Start a Ray of this process and end it; yield its folder."""
     count = limits.workers or default_workers(0, limits.cpus)
-    short = SHORT_PATHS if Path(SHORT_PATHS).is_dir() else None
     with (
-        tempfile.TemporaryDirectory(prefix="ray-", dir=short, ignore_cleanup_errors=True) as folder,
+        _private_folder() as folder,
         _settings(**LOCAL, RAY_AUTH_TOKEN=secrets.token_hex(32)),
-        _on_loopback(),
+        on_loopback(),
+        messages_to(limits.log),
         _initialized(
             "cannot be started",
             address="local",
             num_cpus=math.ceil(count * limits.cpus),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE,
-            _temp_dir=folder,
+            _temp_dir=str(Path(folder) / "r"),  # which Ray opens to everybody
         ),
     ):
         yield folder
 
 
 @contextmanager
-def _joined(address: str, modules: Sequence[Path]) -> Iterator[Sequence[str]]:
+def _private_folder() -> Iterator[str]:
+    """Create a folder for a local Ray, and remove it; remove those of processes that were killed.
+
+    The system releases the lock of a folder when its process ends.
+    """
+    place = Path(SHORT_PATHS if Path(SHORT_PATHS).is_dir() else tempfile.gettempdir())
+    for leftover in place.glob(f"{FOLDER}*"):
+        with suppress(OSError, LockedError):  # it is that of another user, or in use
+            lock(leftover / LOCK).release()
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=FOLDER, dir=place)
+    held = lock(Path(folder) / LOCK)
+    try:
+        yield folder
+    finally:
+        held.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _joined(address: str, log: Path | None, modules: Sequence[Path]) -> Iterator[Sequence[str]]:
     """Connect to a cluster that runs, and disconnect; yield what the user should know."""
     with (
         _settings(RAY_USAGE_STATS_ENABLED="0"),
+        messages_to(log),
         _initialized(
             f"at {address} cannot be reached",
             address=address,
@@ -270,24 +300,12 @@ def _initialized(failed: str, **options: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Let a local Ray listen on loopback only, as it does by itself on macOS and Windows."""
-    from ray._private import ray_constants  # no option of `ray.init` does this
-
-    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
 def _settings(**values: str) -> Iterator[None]:
     """Set environment variables that Ray reads, and put them back."""
-    before = {name: os.environ.get(name) for name in (*values, "RAY_AUTH_MODE")}
+    before = {name: os.environ.get(name) for name in (*values, *SET_BY_RAY)}
     os.environ.update(values)
     try:
-        _read_settings()
+        read_settings()
         yield
     finally:
         for name, value in before.items():
@@ -295,12 +313,4 @@ def _settings(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        _read_settings()
-
-
-def _read_settings() -> None:
-    """Let Ray read its environment variables, which it does once by itself, when it is imported."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # what `ray.init` does it with
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+        read_settings()

@@ -155,7 +155,10 @@ class RayWorker:
             self._machine = describe_machine()
             if changed := difference(kit.home.versions, unpack(kit.versions)()):
                 where = ray.util.get_node_ip_address()
-                self._refusal = f"The machine {where} has other versions: {changed}."
+                self._refusal = (
+                    f"The machine {where} has other versions: {changed}. Install the same versions "
+                    "on all machines."
+                )
             for name, reference in kit.folders.items():
                 keep(cache_folder() / name, partial(_write, reference))
         self._scratch = tempfile.TemporaryDirectory(prefix="cnnzoo-", dir=kit.home.scratch)
