@@ -2,12 +2,12 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from cnnzoo.engine.interface import Item, Outcome, Queue, Result, WorkerSetup, as_queue
 from cnnzoo.engine.limits import EngineError, Limits
@@ -16,11 +16,6 @@ from cnnzoo.engine.ray_worker import Call, Home, Kit, RayWorker, Report, read_fo
 from cnnzoo.engine.shipping import ship, unpack
 from cnnzoo.runtime.error_text import reason_of
 
-LOSSES = 5
-"""Number of times that Ray retries an item whose machine was lost, if items are retried at all.
-
-Until Ray has missed a machine, some 10 seconds, it may place the item there again."""
-
 LOST = "its machine or its Ray worker was lost"
 """Reason of an item that Ray could not run to its end."""
 
@@ -28,9 +23,9 @@ LOST = "its machine or its Ray worker was lost"
 class Ray:
     """Actors of Ray, each of which runs one item at a time in a process of its own.
 
-    Ray places the actors where the CPUs and GPUs of an item are free, and restarts those of a lost
-    machine elsewhere, with the item that they ran. Crashes, time-outs and retries on a machine that
-    lives are those of `Processes`.
+    Ray places the actors where the CPUs and GPUs of an item are free. The item of a lost machine is
+    retried with a new actor. Crashes, time-outs and retries on a machine that lives are those of
+    `Processes`.
 
     Parameters
     ----------
@@ -98,35 +93,50 @@ class Ray:
         call = ship(Call(function, self.setup.changed_state))
         asking = deque(range(len(self._workers)))  # workers that ask for an item
         unserved: list[int] = []  # workers that got none, and ask again after the next outcome
-        running: dict[Any, tuple[int, Item]] = {}
+        retries: dict[int, _Run[Item]] = {}
+        running: dict[Any, _Run[Item]] = {}
         looked = -LOOK_EVERY
         while True:
             is_stopping = stopping()
             if time.monotonic() - looked >= LOOK_EVERY:
                 looked, before = time.monotonic(), self._wanted
-                self._look([index for index, _ in running.values()], unserved)
+                self._look([run.worker for run in running.values()], unserved)
                 asking.extend(self._add_workers())
                 if self._wanted != before:
                     asking.extend(unserved)
                     unserved.clear()
             while asking and not is_stopping:
                 index = asking.popleft()
-                item = queue.take(index) if self._has_room(index) else None
-                if item is None:
+                run = None
+                if self._has_room(index, retries):
+                    run = retries.pop(index, None)
+                    if run is None and (item := queue.take(index)) is not None:
+                        run = _Run(index, item)
+                if run is None:
                     unserved.append(index)
                     continue
-                running[self._workers[index].start(call, item)] = index, item
+                run.tries += 1
+                running[self._workers[index].start(call, run.item)] = run
                 is_stopping = stopping()
-            if not running and (self._wanted or is_stopping):
-                return
-            ended, _ = ray.wait([*running], timeout=LOOK_EVERY) if running else ([], None)
+            if not running:
+                if is_stopping or (self._wanted and not retries):
+                    return
+                time.sleep(LOOK_EVERY)
+                continue
+            ended, _ = ray.wait([*running], timeout=LOOK_EVERY)
             for reference in ended:
-                index, item = running.pop(reference)
-                outcome: Outcome[Result] = self._workers[index].outcome_of(reference)
-                asking.extend([index, *unserved])
+                run = running.pop(reference)
+                outcome: Outcome[Result] | None = self._workers[run.worker].outcome_of(reference)
+                if outcome is None and run.tries <= self.limits.retries:
+                    retries[run.worker] = run
+                    self._end(unserved)
+                asking.extend([run.worker, *unserved])
                 unserved.clear()
-                queue.learn(item, outcome)
-                yield item, outcome
+                if run.worker in retries:
+                    continue
+                outcome = outcome or Outcome(reason=LOST, worker_died=True)
+                queue.learn(run.item, outcome)
+                yield run.item, outcome
 
     def _look(self, busy: Sequence[int], unserved: Sequence[int]) -> None:
         """Look how many workers the cluster has room for now.
@@ -136,8 +146,11 @@ class Ray:
         """
         self._wanted = self._cluster.workers()
         if not all(self._workers[index].is_placed for index in busy):
-            for index in unserved:
-                self._workers[index].end()
+            self._end(unserved)
+
+    def _end(self, indices: Iterable[int]) -> None:
+        for index in indices:
+            self._workers[index].end()
 
     def _add_workers(self) -> range:
         """Add workers that the cluster has room for, and return their places."""
@@ -145,13 +158,16 @@ class Ray:
         self._workers += [self._new_worker() for _ in range(before, self._wanted)]
         return range(before, len(self._workers))
 
-    def _has_room(self, index: int) -> bool:
-        """Return whether a worker may run an item; end it if the cluster has become too small."""
-        worker = self._workers[index]
-        others = sum(other.is_begun for other in self._workers) - worker.is_begun
-        if others >= self._wanted:
-            worker.end()
-        return others < self._wanted
+    def _has_room(self, index: int, retries: Collection[int]) -> bool:
+        """Return whether a worker may run an item; end it if the cluster has become too small.
+
+        Workers whose item was lost with their machine go first.
+        """
+        others = {other for other, worker in enumerate(self._workers) if worker.is_begun}
+        others = (others | {*retries}) - {index}
+        if len(others) >= self._wanted:
+            self._workers[index].end()
+        return len(others) < self._wanted
 
     def _new_worker(self) -> "_Worker":
         return _Worker(self._actor, self._sent, self.limits.log)
@@ -164,8 +180,8 @@ class Ray:
         return ray.remote(RayWorker).options(
             num_cpus=self.limits.cpus,
             num_gpus=self._cluster.gpus,
-            max_restarts=-1,
-            max_task_retries=LOSSES if self.limits.retries else 0,
+            max_restarts=0,  # Ray counts tries on a machine that it has not missed yet
+            max_task_retries=0,
         )
 
     @cached_property
@@ -188,6 +204,15 @@ class Ray:
                 )
             )
         ]
+
+
+@dataclass
+class _Run(Generic[Item]):
+    """An item on its worker, and how often it was started."""
+
+    worker: int
+    item: Item
+    tries: int = 0
 
 
 class _Worker:
@@ -231,8 +256,8 @@ class _Worker:
         self.begin()
         return self._actor.run.remote(self._sent, call, ship(item))
 
-    def outcome_of(self, reference: Any) -> Outcome[Any]:
-        """Return the outcome of an item that has ended.
+    def outcome_of(self, reference: Any) -> Outcome[Any] | None:
+        """Return the outcome of an item that has ended; None if it was lost with its machine.
 
         Raises
         ------
@@ -245,9 +270,9 @@ class _Worker:
             report: Report = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             return Outcome(reason=reason_of(error.cause))
-        except ray.exceptions.RayError:  # Ray's own retries have failed too
+        except ray.exceptions.RayError:
             self.end()
-            return Outcome(reason=LOST, worker_died=True)
+            return None
         if report.outcome is None:
             raise EngineError(report.refusal)
         if report.log and self._log is not None:

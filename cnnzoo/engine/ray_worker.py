@@ -2,8 +2,7 @@
 
 The actor is a process engine with one worker. So an item runs in the same kind of process as
 without Ray: forked from a server that has loaded Keras, with the same limits, retries and reasons.
-A crash in an item ends that process and not the actor, which Ray restarts only if its machine is
-lost.
+A crash in an item ends that process and not the actor, which ends only if its machine is lost.
 """
 
 import os
@@ -125,7 +124,7 @@ class Report:
 class RayWorker:
     """An actor that runs items, one at a time.
 
-    It is created without arguments, because Ray may restart it on another machine.
+    It is created without arguments, so that it costs little until its first item.
     """
 
     def __init__(self) -> None:

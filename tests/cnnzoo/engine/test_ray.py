@@ -95,6 +95,8 @@ def seen():
     import ray
 
     before = dict(os.environ)
+    token = Path.home() / ".ray" / "auth_token"
+    had = token.exists()
     with start_engine("ray", Limits(workers=1)) as engine:
         ((_, outcome),) = engine.run(engine_items.environment, [0])
         context = ray.get_runtime_context()
@@ -115,6 +117,7 @@ def seen():
             "resources": ray.cluster_resources(),
             "usage": os.environ["RAY_USAGE_STATS_ENABLED"],
         }
+    seen["token"] = (had, token.exists())
     return seen | {"before": before, "after": dict(os.environ), "left": ray.is_initialized()}
 
 
@@ -126,6 +129,11 @@ def test_a_local_ray_listens_on_loopback_only(seen):
 def test_a_local_ray_refuses_who_has_no_token(seen):
     assert seen["stranger"] == "AuthenticationError"
     assert seen["notes"] == ()
+
+
+def test_the_token_of_a_local_ray_is_in_no_file(seen):
+    had, has = seen["token"]
+    assert had == has
 
 
 def test_a_local_ray_has_no_dashboard_and_sends_no_statistics(seen):
@@ -227,7 +235,7 @@ def start(nodes, setup=SETUP, **limits):
     return start_engine("ray", Limits(**limits), setup, nodes.address)
 
 
-def test_machines_are_lost_and_added_in_the_middle(nodes, tmp_path):
+def test_machines_are_lost_and_added_in_the_middle(nodes, tmp_path, capfd):
     first, second = nodes.add(), nodes.add()
     ran = tmp_path / "ran"
     seen, ended = [], []
@@ -245,6 +253,7 @@ def test_machines_are_lost_and_added_in_the_middle(nodes, tmp_path):
     started = Counter(map(int, ran.read_text().split()))
     assert {*started} == {*range(40)}
     assert started.total() <= 41  # the item of the lost machine ran again
+    assert "Raylet" not in "".join(capfd.readouterr())
 
 
 def outcomes_of_a_loss(nodes, folder, **limits):
