@@ -65,6 +65,17 @@ Workers = Annotated[
         "--workers", metavar="N", min=1, help="Number of parallel trials; default: by cores."
     ),
 ]
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="NAME", help="Where trials run: processes, ray, serial.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="With --engine ray: a Ray cluster; default: a Ray that starts on this machine.",
+    ),
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Retry failed trials.")]
 Quick = Annotated[
     bool,
@@ -211,6 +222,8 @@ def run_command(
     data: DataSpec = None,
     seeds: Seeds = None,
     workers: Workers = None,
+    engine: EngineName = "processes",
+    address: Address = None,
     retry_failed: RetryFailed = False,
     quick: Quick = False,
 ) -> None:
@@ -229,6 +242,8 @@ def run_command(
         if not isinstance(declared, Study):
             if isinstance(blocks, str):
                 raise StudyError(f"--seeds: expected a whole number for a claim; got {blocks}.")
+            if (engine, address) != ("processes", None):
+                raise StudyError(f"--engine, --address: expected a study; got the claim {name}.")
             options = {"workers": workers, "retry_failed": retry_failed, "quick": quick}
             _run_claim(declared, directory, data=data, seeds=blocks, **options)
             return
@@ -237,7 +252,14 @@ def run_command(
         study = _ready(_changed(declared, data, blocks))
         from ablations.running.run import run
 
-        results = run(study, directory, workers=workers, retry_failed=retry_failed)
+        results = run(
+            study,
+            directory,
+            workers=workers,
+            engine=engine,
+            address=address,
+            retry_failed=retry_failed,
+        )
         _show(results)
         if not name.endswith(".toml"):
             _show_hypotheses(results)

@@ -257,7 +257,29 @@ def tune_command(
         int | None, typer.Option(min=1, help="Epochs per training; 3 by default.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings per configuration.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="Number of trials to run in parallel.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of trials to run in parallel; 1, or as many as Ray has room for.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Where trials train: serial (one worker), processes (several) or ray."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|auto",
+            help="With --engine ray: a Ray cluster; default: a Ray that starts on this machine.",
+        ),
+    ] = None,
+    cpus: Annotated[float, typer.Option(help="Cores of a trial.")] = 1,
+    gpus: Annotated[
+        float | None,
+        typer.Option(help="GPUs of a trial, such as 0.25; 1 by default if there are any."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     checkpoints: Annotated[
         bool,
@@ -293,7 +315,7 @@ def tune_command(
         if ":" not in model:
             make_space(model, names or None, recipe, fixed)  # raises before Keras is loaded
         with console.status("loading"):
-            if workers > 1:
+            if engine == "processes" or (engine is None and (workers or 1) > 1):
                 preload(PRELOADED)
             load_keras()
         options: dict[str, Any] = {"tuner": tuner, "objective": objective, "trials": trials}
@@ -305,6 +327,10 @@ def tune_command(
                 seeds=seeds,
                 recipe=recipe,
                 workers=workers,
+                engine=engine,
+                address=address,
+                cpus=cpus,
+                gpus=gpus,
                 directory=to or None,
                 seed=seed,
                 checkpoints=checkpoints,

@@ -13,11 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from cnnzoo.objects import ObjectError, import_object
+from cnnzoo.runtime.code_version import MAIN
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.toggle import ToggleError
-
-MAIN = ("__main__", "__mp_main__")
-"""Names of the main program, which is another one in each process."""
 
 
 class BuilderError(ToggleError):

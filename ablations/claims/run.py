@@ -164,7 +164,7 @@ class _Run:
     @property
     def results(self) -> ClaimsResults:
         """Return the results so far."""
-        from ablations.store.provenance import describe_machine
+        from cnnzoo.runtime.machine import describe_machine
 
         run = replace(
             self._settings,

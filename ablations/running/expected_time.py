@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import median
 
 from ablations.store import Planned, Store
-from ablations.store.provenance import describe_machine, other_machine
+from ablations.store.provenance import other_machine
 from ablations.study import Status, Trial, TrialResult
 from ablations.study.errors import StudyError
+from cnnzoo.runtime.machine import describe_machine
 
 MACS_A_SECOND = 15e9
 """Speed of one core in the small convolutions of the zoo, for estimates of time."""

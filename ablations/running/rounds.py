@@ -10,13 +10,14 @@ from ablations.results import Results, open_results
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
 from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
-from ablations.store.provenance import changes, context_of, describe_machine
+from ablations.store.provenance import changes, context_of, mixed_machines, other_machine
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO, PATH
 from cnnzoo.data import DataInfo, load_data
 from cnnzoo.doctor.finding import Severity
 from cnnzoo.parts.names import is_part
 from cnnzoo.runtime.interrupts import Interruption
+from cnnzoo.runtime.machine import describe_machine
 from cnnzoo.shared_toggles import by_group
 
 Train = Callable[[Sequence[Trial], Callable[[], bool]], Iterator[TrialResult]]
@@ -121,12 +122,15 @@ class Rounds:
 
         for result in self._train(trials, stopping):
             self._tried.add(result.trial.key)
+            machine = result.machine or self._machine
+            if other := other_machine(machine, self._machine):
+                self._shown.say_once(mixed_machines(other))
             if result.fingerprint in ("", *data.split()):
-                self._store.add(result, self._context, self._machine)
+                self._store.add(result, self._context, machine)
                 self._shown.ended(result)
             else:  # files changed since the study was checked
                 changed = {**self._context, "data": result.fingerprint}
-                self._store.add(result, changed, self._machine)
+                self._store.add(result, changed, machine)
                 fingerprints.append(result.fingerprint)
             interruption.raise_lost()
         if fingerprints:

@@ -23,8 +23,10 @@ from ablations.running.trial import (
 )
 from ablations.running.trial_queue import run_trials
 from ablations.store import Store
+from ablations.store.provenance import PACKAGES, RUN_TRIAL
 from ablations.study import Study
 from ablations.study.errors import StudyError, check_known
+from cnnzoo.data.given import kept_folders
 from cnnzoo.engine import (
     ENGINES,
     ChangedStateError,
@@ -36,6 +38,7 @@ from cnnzoo.engine import (
 )
 from cnnzoo.engine.shipping import Parcel
 from cnnzoo.model_paths import builders_to_send
+from cnnzoo.runtime.code_version import own_modules, trial_versions
 from cnnzoo.runtime.determinism import fix_arithmetic
 from cnnzoo.runtime.interrupts import interruptible
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -55,6 +58,7 @@ SETUP = WorkerSetup(
     preload=("cnnzoo.engine.lean_keras", "cnnzoo.training.train", "ablations.running.trial"),
     prepare=fix_arithmetic,
     changed_state=attrgetter("unrestored"),
+    versions=partial(trial_versions, RUN_TRIAL, PACKAGES),
 )
 """How worker processes for trials are prepared."""
 
@@ -66,6 +70,7 @@ def plan(
     *,
     workers: int | None = None,
     engine: str = "processes",
+    address: str | None = None,
     measure: bool = False,
 ) -> pd.DataFrame:
     """Check a study and list its trials with their expected time, before the run.
@@ -76,7 +81,7 @@ def plan(
         The study.
     directory
         As for `run`. Results that are stored there tell how long trials take.
-    workers, engine
+    workers, engine, address
         As for `run`; they build the variants' models.
     measure
         Whether to train the first trial of the baseline, to measure its time. Its result is not
@@ -120,7 +125,7 @@ def plan(
     study.keep_data()
     forget()
     stored = stored_results(place_of(study, directory))
-    with _started(study, engine, workers=workers) as running:
+    with _started(study, engine, address, workers=workers) as running:
         costs = measured(
             planner, planner.layout.variants, partial(run_trials, running, measure_trial)
         )
@@ -148,6 +153,7 @@ def run(
     *,
     workers: int | None = None,
     engine: str = "processes",
+    address: str | None = None,
     retry_failed: bool = False,
     renew_after: int = Limits.renew_after,
     progress: bool = True,
@@ -165,13 +171,17 @@ def run(
     directory
         Directory of its results; ``studies/NAME`` if left out.
     workers
-        Number of trials to run in parallel. If left out, one per GPU or, without a GPU, as many as
-        cores and memory allow. Models as small as the zoo's train faster with several workers on
-        one GPU. The results do not depend on it.
+        Number of trials to run in parallel. If left out, as many as GPUs or, without a GPU, cores
+        and memory allow with the study's `cpus` and `gpus`. Models as small as the zoo's train
+        faster with several workers on one GPU. The results do not depend on it.
     engine
-        Where the trials run: "processes", in worker processes; or "serial", in this process, one
-        after the other, without the study's `timeout` and `retries`. Worker processes are sent a
-        builder that is defined in the program or the notebook itself.
+        Where the trials run: "processes", in worker processes; "ray", in worker processes on the
+        machines of a Ray cluster (extra ``ray``); or "serial", in this process, one after the
+        other, without the study's `timeout` and `retries`. Workers are sent a builder that is
+        defined in the program or the notebook itself.
+    address
+        Address of a Ray cluster that this machine has joined, such as "192.0.2.7:6379"; "auto"
+        finds it. If left out, the engine "ray" starts a Ray of its own on this machine.
     retry_failed
         Whether to retry trials that failed, and variants that could not be built, in an earlier
         run.
@@ -204,7 +214,7 @@ def run(
         "log": directory / "workers.log",
     }
     with (
-        _started(study, engine, **limits) as running,
+        _started(study, engine, address, **limits) as running,
         Store(directory, write=True) as store,
     ):
         _check_same_study(store.study, study, directory)
@@ -219,7 +229,7 @@ def run(
             StudyProgress(study, shown=progress) as shown,
             interruptible(shown.say) as interruption,
         ):
-            for note in _engine_notes(study, running.name):
+            for note in (*running.notes, *_engine_notes(study, running.name)):
                 shown.say(note)
             shown.show_status("checking the study")
             rounds = Rounds(
@@ -247,13 +257,19 @@ def _complete(study: Study) -> Study:
 
 
 @contextmanager
-def _started(study: Study, name: str, **limits: Any) -> Iterator[Engine]:
+def _started(study: Study, name: str, address: str | None, **limits: Any) -> Iterator[Engine]:
     """Yield an engine for trials, and turn its errors into errors of the study."""
     check_known(name, list(ENGINES), "There is no engine")
     sent = builders_to_send(study.model_name) | metrics_to_send(study.metrics)
-    prepare = partial(prepare_worker, SETUP.prepare, Parcel(sent).open)
+    setup = replace(
+        SETUP,
+        prepare=partial(prepare_worker, SETUP.prepare, Parcel(sent).open),
+        modules=own_modules(),
+        folders=kept_folders(study.data_sets),
+    )
+    limits |= {"cpus": study.cpus, "gpus": study.gpus}
     try:
-        with start_engine(name, Limits(**limits), replace(SETUP, prepare=prepare)) as engine:
+        with start_engine(name, Limits(**limits), setup, address) as engine:
             yield engine
     except EngineError as error:
         raise StudyError(str(error)) from None

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ablations.running.trial import KEPT_MODELS
 from ablations.study import Status, Trial, TrialResult
@@ -119,4 +120,5 @@ def run_trials(
         With status "failed" and the reason if the function did not return.
     """
     for trial, outcome in engine.run(function, TrialQueue(trials), stopping):
-        yield outcome.result or TrialResult(trial, Status.FAILED, reason=outcome.reason)
+        result = outcome.result or TrialResult(trial, Status.FAILED, reason=outcome.reason)
+        yield replace(result, machine=outcome.machine) if outcome.machine else result

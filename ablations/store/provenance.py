@@ -1,9 +1,7 @@
 """Provenance: the machine, the code and the versions that results come from."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from ablations.store import Store
 from ablations.study import Study
@@ -15,8 +13,6 @@ PACKAGES = ("keras", "tensorflow", "numpy")
 
 RUN_TRIAL = "ablations.running.trial"
 """Module that runs a trial. A result depends on the files that it imports."""
-
-PROC = Path("/proc")
 
 
 def context_of(
@@ -89,46 +85,15 @@ def changes(
         sentences.append(f"The recipe has changed since the last run: {changed}.")
     machines = store.machines(context)
     others = dict.fromkeys(filter(None, (other_machine(one, machine) for one in machines)))
-    sentences += [
+    return sentences + [mixed_machines(other) for other in others]
+
+
+def mixed_machines(other: str) -> str:
+    """Say that results come from another machine, which `other_machine` describes."""
+    return (
         f"Some results here come from another machine: {other}. Trials repeat bit for bit on one "
         "machine only; between two, training may amplify a difference in the last bits."
-        for other in others
-    ]
-    return sentences
-
-
-def describe_machine(proc: Path = PROC) -> dict[str, str]:
-    """Describe this machine.
-
-    Parameters
-    ----------
-    proc
-        Folder in which Linux describes it.
-
-    Returns
-    -------
-    dict
-        ``python`` and ``system``; ``cpu``, its model; ``cores``, those that this process may use;
-        ``memory`` in GiB; ``gpus``, the models of NVIDIA's if there are any.
-
-    Examples
-    --------
-    >>> describe_machine()["cores"].isdigit()
-    True
-    """
-    import joblib
-    import psutil
-
-    gpus = sorted(proc.glob("driver/nvidia/gpus/*/information"))
-    machine = {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cpu": _field(proc / "cpuinfo", "model name") or platform.processor() or platform.machine(),
-        "cores": str(joblib.cpu_count()),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "gpus": ", ".join(_field(path, "Model") for path in gpus),
-    }
-    return {name: value for name, value in machine.items() if value}
+    )
 
 
 def all_machines(machines: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -161,16 +126,3 @@ def other_machine(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
         for name in ("cpu", "gpus")
         if earlier.get(name) != now.get(name)
     )
-
-
-def _field(path: Path, name: str) -> str:
-    """Return the value of the first line "name : value"; "" if there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() == name:
-            return value.strip()
-    return ""

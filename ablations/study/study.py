@@ -37,6 +37,7 @@ from cnnzoo.data.given import GivenData
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.folds import HeldOut
 from cnnzoo.levels import Settings
+from cnnzoo.runtime.shares import refusal_of_shares
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Level
 from cnnzoo.training.recipe import Recipe
@@ -126,6 +127,12 @@ class Study:
         "shuffle", "halve", "double"; see `ablations.parts`. Of the designs that are for parts
         only, "pairs" changes each part and each two of them, and "progressive" the last part, the
         last two, and so on.
+    cpus
+        Cores that a trial is given, which set how many trials run side by side. A trial computes
+        on one thread whatever it is given.
+    gpus
+        GPUs that a trial is given: 0; 1; or a fraction, such as 0.25, if several trials share a
+        GPU. By default 1, if there are any.
 
     Raises
     ------
@@ -156,6 +163,8 @@ class Study:
     name: str = ""
     parts: str | Sequence[str] = ()
     ops: Sequence[str] = DEFAULT_OPS
+    cpus: float = 1
+    gpus: float | None = None
 
     def __post_init__(self) -> None:
         baseline = check_levels(self.baseline, "baseline")
@@ -178,6 +187,8 @@ class Study:
             "ops": check_ops(self.ops, self.parts, self.design),
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }
+        if refusal := refusal_of_shares(self.cpus, self.gpus):
+            raise StudyError(refusal)
         check_several_data(checked["data"], checked["design"], checked["seeds"])
         varied = [name for changes in checked["variants"] for name in changes]
         check_sizes(data, [*checked["factors"], *varied])
@@ -244,6 +255,8 @@ class Study:
             "metrics": list(self.metrics),
             "margins": dict(self.margins),
             **({"parts": self._listed_parts, "ops": list(self.ops)} if self.parts else {}),
+            **({"cpus": self.cpus} if self.cpus != 1 else {}),
+            **({"gpus": self.gpus} if self.gpus is not None else {}),
         }
 
     @property
@@ -408,6 +421,8 @@ class TrialResult:
         The examples are those of ``cnnzoo.load_data(...).test_indices``, in their order.
     reason
         The error in one line, if the trial failed.
+    machine
+        Description of the machine that it ran on, if it is another one than that of its study.
     unrestored
         Global state that the trial changed and that could not be put back: its process runs no
         further trial.
@@ -434,4 +449,5 @@ class TrialResult:
     timing: Timing | None = None
     outcomes: bytes = b""
     reason: str = ""
+    machine: Mapping[str, str] = field(default_factory=dict)
     unrestored: Sequence[str] = ()

@@ -30,6 +30,8 @@ metrics = ["loss", "accuracy"]  # or macro_f1, nll; for a regression mae, rmse
 
 # timeout = 600  # seconds after which a trial is stopped
 # retries = 1  # number of times that a trial is repeated after its process died
+# cpus = 1  # cores that a trial is given, which set how many run side by side
+# gpus = 0.25  # GPUs that a trial is given: 0, 1, or a fraction if several share one
 
 # parts = "blocks"  # further factors: the blocks, branches or layers of the model, or their names;
 # `ablations parts downsampling` lists them

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cnnzoo.data.dataset import Array, DataError
-from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.kept import map_array
 from cnnzoo.data.scaling import map_of
 from cnnzoo.data.source import Source
 from cnnzoo.runtime.code_version import files_version, imported_files
-from cnnzoo.runtime.files import cache_folder
+from cnnzoo.runtime.files import cache_folder, keep
 
 SMALL = 2**20
 """Bytes of files below which a source is decoded each time, which takes a fraction of a second."""

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,21 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.dataset import Data, DataError, DataInfo, OutputInfo, Sizes, Split
-from cnnzoo.data.kept import keep, map_array
+from cnnzoo.data.kept import map_array
 from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
 from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
 from cnnzoo.folds import HeldOut
-from cnnzoo.runtime.files import cache_folder
+from cnnzoo.runtime.files import cache_folder, keep
 
 NAME = re.compile(r"arrays:(\d+(?:x\d+)+-[0-9a-f]{16})")
 """Names: number of examples, shape of an example, and digest of the content."""
 
 ABOUT = "about.json"
+
+FOLDER = "arrays"
+"""Folder in the cache folder."""
 
 
 class GivenData(str):
@@ -160,8 +163,19 @@ def is_given(spec: object) -> bool:
     return isinstance(spec, str) and NAME.fullmatch(spec) is not None
 
 
+def kept_folders(specs: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the folders in the cache folder that hold given data.
+
+    Examples
+    --------
+    >>> kept_folders(["digits", "arrays:300x12x12x3-6f0a12bcd3ef45aa"])
+    ('arrays/300x12x12x3-6f0a12bcd3ef45aa',)
+    """
+    return tuple(f"{FOLDER}/{spec.partition(':')[2]}" for spec in specs if is_given(spec))
+
+
 def _place(name: str) -> Path:
-    return cache_folder() / "arrays" / name.partition(":")[2]
+    return cache_folder() / FOLDER / name.partition(":")[2]
 
 
 def _label_files(part: str) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What engines and their clients have in common: queues, outcomes, worker setup, the protocol."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
@@ -23,11 +24,14 @@ class Outcome(Generic[Returned]):
         Why it did not return, in one line; "" if it did.
     worker_died
         Whether the reason is the death of the worker process.
+    machine
+        Description of the machine that ran it, if that is not the machine of the caller.
     """
 
     result: Returned | None = None
     reason: str = ""
     worker_died: bool = False
+    machine: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -105,11 +109,20 @@ class WorkerSetup:
     changed_state
         Returns the global state that an item changed for good, from its result. A process with
         changed state must not run another item.
+    versions
+        Returns what must be the same on every machine, by name: versions of packages and of code.
+    modules
+        Files of modules and folders of packages that other machines may lack.
+    folders
+        Names of folders in the cache folder that other machines may lack.
     """
 
     preload: tuple[str, ...] = ()
     prepare: Callable[[], None] = do_nothing
     changed_state: Callable[[Any], Sequence[str]] = lambda _: ()
+    versions: Callable[[], Mapping[str, str]] = dict
+    modules: tuple[Path, ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 class ChangedStateError(RuntimeError):
@@ -133,6 +146,10 @@ class Engine(Protocol):
 
     def __enter__(self) -> Self:
         """Return the engine."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences that the user should read before the first item runs."""
 
     def __exit__(self, *_: object) -> None:
         """Stop all workers, whatever they are running."""

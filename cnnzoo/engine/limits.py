@@ -1,7 +1,9 @@
-"""Limits of an engine: number of workers, time-out, retries, renewal."""
+"""Limits of an engine: number of workers and what each may use, time-out, retries, renewal."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from cnnzoo.runtime.shares import refusal_of_shares
 
 
 class EngineError(ValueError):
@@ -17,6 +19,12 @@ class Limits:
     workers
         Number of items to run in parallel. By default, as many as GPUs or, without any, cores and
         memory allow.
+    cpus
+        Cores that an item is given. It sets the default number of workers, not the number of
+        threads.
+    gpus
+        GPUs that an item is given: 0, 1, or a fraction if several items share a GPU. By default,
+        1 if there are any.
     timeout
         Seconds after which an item fails; 0 for no limit.
     retries
@@ -30,10 +38,13 @@ class Limits:
     Raises
     ------
     EngineError
-        If `workers` or `renew_after` is not a whole number or too small.
+        If `workers` or `renew_after` is not a whole number or too small, or `cpus` or `gpus` is
+        not a number in its range.
     """
 
     workers: int | None = None
+    cpus: float = 1
+    gpus: float | None = None
     timeout: float = 0.0
     retries: int = 1
     renew_after: int = 200
@@ -43,6 +54,8 @@ class Limits:
         if self.workers is not None:
             _check_number("workers", self.workers, 1)
         _check_number("renew_after", self.renew_after, 0)
+        if refusal := refusal_of_shares(self.cpus, self.gpus):
+            raise EngineError(refusal)
 
 
 def _check_number(name: str, number: object, lowest: int) -> None:

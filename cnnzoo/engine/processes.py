@@ -25,6 +25,9 @@ from cnnzoo.engine.shipping import ship, unpack
 from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.files import CACHE, cache_folder
 
+HIDDEN = "-1"
+"""What ``CUDA_VISIBLE_DEVICES`` is set to for a process that must not use GPUs."""
+
 
 class Processes:
     """Worker processes, each of which runs one item at a time.
@@ -46,6 +49,7 @@ class Processes:
     """
 
     name = "processes"
+    notes: Sequence[str] = ()
 
     def __init__(self, limits: Limits, setup: WorkerSetup) -> None:
         self.limits = limits
@@ -144,8 +148,11 @@ class Processes:
     def _start_workers(self) -> None:
         """Create the workers. Their processes start with their first items."""
         self.load()
-        gpus = self._gpus
-        for index in range(len(self._workers), self.limits.workers or default_workers(len(gpus))):
+        gpus = [HIDDEN] if self.limits.gpus == 0 else self._gpus
+        count = self.limits.workers or default_workers(
+            0 if gpus == [HIDDEN] else len(gpus), self.limits.cpus, self.limits.gpus or 1
+        )
+        for index in range(len(self._workers), count):
             gpu = gpus[index % len(gpus)] if gpus else None
             self._workers.append(_Worker(self.limits, self.setup.preload, self._shipped, gpu))
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
+from cnnzoo.runtime.shares import how_many
+
 MEMORY_PER_WORKER = 1.5 * 2**30
 """Bytes that a worker with TensorFlow and a small model may need."""
 
@@ -23,11 +25,25 @@ DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 """Paths of which one exists if there is an NVIDIA driver: on Linux, and on Linux under Windows."""
 
 
-def default_workers(gpus: int = 0) -> int:
-    """Return one worker per GPU or, without GPUs, one per core as far as memory allows."""
+def default_workers(gpus: int = 0, cpus_each: float = 1, gpus_each: float = 1) -> int:
+    """Return as many workers as GPUs allow or, without GPUs, as cores and memory allow.
+
+    Parameters
+    ----------
+    gpus
+        Number of GPUs.
+    cpus_each, gpus_each
+        Cores and GPUs of a worker.
+
+    Examples
+    --------
+    >>> default_workers(2), default_workers(2, gpus_each=0.25)
+    (2, 8)
+    """
     if gpus:
-        return gpus
-    return max(1, int(min(available_cores(), available_memory() / MEMORY_PER_WORKER)))
+        return how_many(gpus, gpus_each)
+    by_cores, by_memory = how_many(available_cores(), cpus_each), available_memory()
+    return max(1, int(min(by_cores, by_memory / MEMORY_PER_WORKER)))
 
 
 def available_cores(proc: Path = PROC, groups: Path = GROUPS) -> int:

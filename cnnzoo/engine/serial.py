@@ -29,6 +29,7 @@ class Serial:
     """
 
     name = "serial"
+    notes: Sequence[str] = ()
 
     def __init__(self, limits: Limits, setup: WorkerSetup) -> None:
         self.setup = setup

@@ -28,6 +28,12 @@ STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 
+MAIN = ("__main__", "__mp_main__")
+"""Names of the main program, which is another one in each process."""
+
+PROJECTS = ("cnnzoo", "ablations")
+"""Packages of this project, which every machine has installed."""
+
 PROJECT = Path(__file__).parents[2]
 """Folder that contains this package."""
 
@@ -225,7 +231,7 @@ def _file_of(thing: Any) -> tuple[str, Path] | None:
     """
     name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
     file = getattr(sys.modules.get(str(name)), "__file__", None)
-    if name in ("__main__", "__mp_main__") or file is None or not Path(file).is_file():
+    if name in MAIN or file is None or not Path(file).is_file():
         return None
     return str(name), Path(file)
 
@@ -300,7 +306,7 @@ def _within(value: Any, seen: set[int]) -> Iterator[bytes]:
 
 def _is_written_by_users(kind: type) -> bool:
     """Return whether a class is neither of Python nor of an installed package."""
-    if kind.__module__ in ("__main__", "__mp_main__"):
+    if kind.__module__ in MAIN:
         return True
     place = _file_of(kind)
     if place is None or place[1].resolve().is_relative_to(STANDARD_LIBRARY):
@@ -314,6 +320,29 @@ def _parts_if_local(thing: Any, seen: set[int]) -> Iterator[bytes]:
     program = getattr(sys.modules["__main__"], "__file__", None) or "./-"  # a notebook has no file
     if place is None or _root(*place) == Path(program).resolve().parent:
         yield from _parts(thing, seen)
+
+
+def own_modules() -> tuple[Path, ...]:
+    """Return what this program has imported that is not installed: files and folders of packages.
+
+    Parts of this project are left out, and so is the main program.
+
+    Examples
+    --------
+    >>> all(path.exists() for path in own_modules())
+    True
+    """
+    found = set()
+    for name, module in [*sys.modules.items()]:
+        top, _, rest = name.partition(".")
+        file = getattr(module, "__file__", None)
+        if rest or file is None or top in (*MAIN, *PROJECTS) or not file.endswith(".py"):
+            continue
+        path = Path(file).resolve()
+        if not path.is_file() or path.is_relative_to(STANDARD_LIBRARY) or INSTALLED & {*path.parts}:
+            continue
+        found.add(path.parent if path.name == "__init__.py" else path)
+    return tuple(sorted(found))
 
 
 def _plain(value: Any) -> bytes:

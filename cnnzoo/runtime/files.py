@@ -1,7 +1,10 @@
-"""Files: atomic writes, locks and the cache folder."""
+"""Files: atomic writes, locks, the cache folder, and folders in it that are written once."""
 
+import itertools
 import os
+import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,9 @@ if TYPE_CHECKING:
 
 CACHE = "CNNZOO_CACHE"
 """Environment variable that names the cache folder."""
+
+LIMIT = 20 * 2**30
+"""Bytes above which the folders that were not used for longest are removed."""
 
 
 class LockedError(RuntimeError):
@@ -115,3 +121,54 @@ def lock(path: Path, *, wait: bool = False) -> "filelock.BaseFileLock":
         file.write(str(os.getpid()).encode("ascii"))
         file.truncate()
     return acquired
+
+
+def keep(place: Path, write: Callable[[Path], None]) -> None:
+    """Create a folder with its files unless it exists: as a whole, and by one process.
+
+    Folders beside it that were not used for longest are removed if all together exceed `LIMIT`.
+
+    Parameters
+    ----------
+    place
+        Folder to create. Another process that creates it is waited for.
+    write
+        Function that writes the files into a folder.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be created; nothing is left behind.
+    """
+    if place.is_dir():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    held = lock(place.with_name(f"{place.name}.lock"), wait=True)
+    try:
+        if place.is_dir():  # another process has created it meanwhile
+            return
+        for leftover in place.parent.glob(f".{place.name}-*"):  # of a process that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
+        try:
+            write(scratch)
+            for file in scratch.iterdir():
+                with file.open("rb+") as written:
+                    os.fsync(written.fileno())
+            scratch.rename(place)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        _remove_old(place)
+    finally:
+        held.release()
+
+
+def _remove_old(newest: Path) -> None:
+    with suppress(OSError):  # another process may remove them too
+        older = [path for path in newest.parent.glob("[!.]*") if path.is_dir() and path != newest]
+        older.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        sizes = [sum(file.stat().st_size for file in path.iterdir()) for path in (newest, *older)]
+        for path, total in zip(older, [*itertools.accumulate(sizes)][1:], strict=True):
+            if total > LIMIT:
+                shutil.rmtree(path, ignore_errors=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cnnzoo.model_paths import MAIN, BuilderError, import_builder
-from cnnzoo.runtime.code_version import code_version
+from cnnzoo.model_paths import BuilderError, import_builder
+from cnnzoo.runtime.code_version import MAIN, code_version
 from cnnzoo.toggle import ToggleError
 from cnnzoo.training.metric_names import parts_of
 from cnnzoo.training.metric_texts import kind_of_metric

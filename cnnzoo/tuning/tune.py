@@ -6,15 +6,24 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.engine import ChangedStateError, EngineError, Limits, WorkerSetup, start_engine
+from cnnzoo.engine import (
+    ChangedStateError,
+    EngineError,
+    Limits,
+    WorkerSetup,
+    check_engine,
+    start_engine,
+)
 from cnnzoo.engine.forkserver import preload
 from cnnzoo.engine.interface import do_nothing
 from cnnzoo.engine.shipping import Parcel, ship
+from cnnzoo.runtime.code_version import own_modules, trial_versions
 from cnnzoo.runtime.console import say
 from cnnzoo.runtime.interrupts import lost_interruptions
 from cnnzoo.runtime.keras_backend import refusal_of_backend
@@ -48,7 +57,11 @@ def tune(
     trials: int | None = None,
     seeds: int = 1,
     recipe: Recipe | None = None,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    cpus: float = 1,
+    gpus: float | None = None,
     directory: str | Path | None = None,
     seed: int = 0,
     checkpoints: bool = False,
@@ -102,9 +115,19 @@ def tune(
     recipe
         How to train; ``Recipe()`` by default.
     workers
-        Number of processes that train in parallel, each with one thread and one of the GPUs, which
-        they share in turn. With 1, this process trains. With several workers, the proposals of
-        "bayesian" and "hyperband" depend on the order in which trials end.
+        Number of trials to train in parallel, each with one thread; 1 by default, and with Ray as
+        many as there is room for. With several workers, the proposals of "bayesian" and
+        "hyperband" depend on the order in which trials end.
+    engine
+        Where the trials train: "serial", in this process, by default with one worker; "processes",
+        in worker processes, which share the GPUs in turn, by default with several; or "ray", in
+        worker processes on the machines of a Ray cluster (extra ``ray``).
+    address
+        Address of a Ray cluster that this machine has joined, such as "192.0.2.7:6379"; "auto"
+        finds it. If left out, the engine "ray" starts a Ray of its own on this machine.
+    cpus, gpus
+        Cores and GPUs that a trial is given by Ray; a fraction of a GPU if several trials share
+        one. By default 1 core, and 1 GPU if there are any.
     directory
         Directory of the search; ``searches/MODEL`` by default. It must be new or hold this search.
     seed
@@ -127,7 +150,8 @@ def tune(
         Before training, if an argument or the data is invalid.
     SearchError
         If the directory holds another search, a running one, or one that was begun with other code
-        or loaded weights; if Keras's backend is not TensorFlow; or if workers cannot be started.
+        or loaded weights; if Keras's backend is not TensorFlow; or if workers or Ray cannot be
+        started.
 
     Examples
     --------
@@ -142,9 +166,15 @@ def tune(
     >>> folder.cleanup()
     """
     _check_process()
-    _check_counts(trials=1 if trials is None else trials, seeds=seeds, workers=workers)
+    count = 1 if workers is None else workers
+    _check_counts(trials=1 if trials is None else trials, seeds=seeds, workers=count)
     Toggle("seed", low=0, name="seed", type=int).check(seed, "tune")
-    if workers > 1:
+    engine = engine or ("processes" if count > 1 else "serial")
+    is_serial = engine == "serial"
+    with _engine_errors():
+        check_engine(engine, address)
+        limits = Limits(workers=workers if engine == "ray" else count, cpus=cpus, gpus=gpus)
+    if engine == "processes":
         preload(PRELOADED)  # while this process imports Keras too
     from cnnzoo.data.given import outputs_of
     from cnnzoo.data.load import open_once
@@ -169,9 +199,10 @@ def tune(
     outputs = None if described is None else [output.name for output in described]
     objective, further = requested_objective(objective, outputs)
     texts = requested((*read_requested(metrics, outputs), *further))
-    if workers > 1:
+    if not is_serial:
         _check_shippable(hypermodel)
-        _check_importable_metrics(texts, workers)
+        how = f"workers={workers}" if engine == "processes" else f"engine={engine!r}"
+        _check_importable_metrics(texts, how)
     else:
         with contextlib.suppress(RuntimeError):  # TensorFlow has started and keeps its threads
             fix_arithmetic()
@@ -204,23 +235,36 @@ def tune(
     with locked(place), lost_interruptions() as raise_lost:
         versions = versions_of(plan.model, hypermodel.weights, texts)
         begin(place, describe(plan, info, tuner, oracle), versions)
-        if workers == 1 and changed_state:
+        if is_serial and changed_state:
             raise _changed_state_error(changed_state)
-        _search(oracle, plan, trainer, workers, raise_lost, shown=progress)
+        with _engine_errors():
+            running = _Running(engine, limits, address)
+            _search(oracle, plan, trainer, running, raise_lost, shown=progress)
     return SearchResults(place)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """The engine that a search runs on, its limits and the address of its cluster."""
+
+    engine: str
+    limits: Limits
+    address: str | None
 
 
 def _search(
     oracle: Any,
     plan: Plan,
     trainer: Trainer,
-    workers: int,
+    running: _Running,
     raise_lost: Callable[[], None],
     *,
     shown: bool,
 ) -> None:
     """Run the trials of a search on an engine."""
+    from cnnzoo.data.given import kept_folders
     from cnnzoo.tuning.kerastuner_private import open_project
+    from cnnzoo.tuning.manifest import PACKAGES, RUN_TRIAL
     from cnnzoo.tuning.progress import SearchProgress
     from cnnzoo.tuning.scheduler import TrialScheduler
     from cnnzoo.tuning.trainer import prepare_worker, run_in_worker
@@ -229,29 +273,42 @@ def _search(
         raise_lost()
         return False
 
-    is_parallel = workers > 1
-    engine_name = "processes" if is_parallel else "serial"
+    is_serial = running.engine == "serial"
     log = plan.directory / "workers.log"
+    limits = replace(running.limits, log=log)
+    sent = plan if is_serial else plan.for_workers()
     setup = WorkerSetup(
         preload=PRELOADED,
-        prepare=partial(prepare_worker, Parcel(plan.for_workers()).open)
-        if is_parallel
-        else do_nothing,
+        prepare=do_nothing if is_serial else partial(prepare_worker, Parcel(sent).open),
         changed_state=attrgetter("changed_state"),
+        versions=partial(trial_versions, RUN_TRIAL, PACKAGES),
+        modules=own_modules(),
+        folders=kept_folders([sent.data] if isinstance(sent.data, str) else []),
     )
     with (
         _without_warnings(),
-        start_engine(engine_name, Limits(workers=workers, log=log), setup) as engine,
+        start_engine(running.engine, limits, setup, running.address) as engine,
         SearchProgress(plan.objective, oracle.max_trials, shown=shown) as progress,
     ):
+        for note in engine.notes if shown else ():
+            say(note)
         open_project(oracle, plan.directory, trainer.hypermodel)
         progress.resume([oracle.trials[name] for name in oracle.end_order])
         scheduler = TrialScheduler(oracle, trainer.hypermodel, plan, progress.report, log)
         try:
-            for _ in engine.run(run_in_worker if is_parallel else trainer.run, scheduler, stopping):
+            for _ in engine.run(trainer.run if is_serial else run_in_worker, scheduler, stopping):
                 pass
         except ChangedStateError as error:
             raise _changed_state_error(error.changed_state) from None
+
+
+@contextlib.contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Turn errors of an engine into errors of the search."""
+    try:
+        yield
+    except EngineError as error:
+        raise SearchError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -285,12 +342,12 @@ def _check_process() -> None:
         )
 
 
-def _check_importable_metrics(texts: Sequence[str], workers: int) -> None:
+def _check_importable_metrics(texts: Sequence[str], how: str) -> None:
     for text in texts:
         if text.startswith("__main__:"):
             raise ToggleError(
-                f"`metrics`: expected, with workers={workers}, metrics that worker processes can "
-                f"import; got {text}. Define it in a module, or use workers=1."
+                f"`metrics`: expected, with {how}, metrics that worker processes can import; got "
+                f"{text}. Define it in a module, or use workers=1."
             )
 
 

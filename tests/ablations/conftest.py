@@ -81,7 +81,7 @@ def declare(stubbed, monkeypatch):
         catalogue.claims.cache_clear()
         catalogue.studies.cache_clear()
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *given: Serial(*given[:2]))
     monkeypatch.setattr(claims_runner, "load_keras", lambda: None)
     monkeypatch.setitem(sys.modules, "ablations.claims.exact_checks", declared_claims)
     yield declare

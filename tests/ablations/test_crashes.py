@@ -3,46 +3,16 @@
 import os
 import random
 import signal
-import sqlite3
-import subprocess
-import sys
 import time
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers import stub_study
+from helpers.stub_runs import check, count, end, planned, rows, start
 from helpers.stub_study import PROGRAMS
 from helpers.waiting import is_alive, wait_until
 
-from ablations import open_results
-from ablations.designs.planner import Planner
 from ablations.running import run as runner
-from ablations.store import FILE
-
-PROGRAM = Path(stub_study.__file__)
-
-
-def planned(which):
-    planner = Planner.of(PROGRAMS[which][0])
-    return {row.key for row, _ in planner.rows(planner.layout.variants, {}, {})}
-
-
-def start(directory, which):
-    return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(directory), which],
-        env={
-            "PYTHONPATH": ":".join(sys.path),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-            "HOME": os.environ["HOME"],
-            "HELD_UNTIL": str(directory.with_name("go on")),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def held(directory):
@@ -86,58 +56,6 @@ def met(process):
     One that was killed stays among the children until it is missed, and is none of them.
     """
     return wait_until(lambda: [pid for pid in workers(process.pid) if is_alive(pid)])
-
-
-def rows(directory):
-    """Read the rows of the results from the file."""
-    if not (directory / FILE).exists():
-        return []
-    connection = sqlite3.connect(directory / FILE)
-    try:
-        return connection.execute("SELECT * FROM results ORDER BY id").fetchall()
-    except sqlite3.OperationalError:  # killed before there was a table
-        return []
-    finally:
-        connection.close()
-
-
-def count(directory):
-    """Count the rows of the results."""
-    if not (directory / FILE).exists():
-        return 0
-    connection = sqlite3.connect(directory / FILE)
-    try:
-        return connection.execute("SELECT COUNT(*) FROM results").fetchone()[0]
-    except sqlite3.OperationalError:  # killed before there was a table
-        return 0
-    finally:
-        connection.close()
-
-
-def check(directory, before, keys):
-    """Check that planned = done + failed + pending, and that finished rows are unchanged."""
-    now = rows(directory)
-    assert now[: len(before)] == before
-    if now:
-        statuses = open_results(directory).trials["status"].value_counts()
-        assert set(statuses.index) <= {"done", "failed", "pending"}
-        assert statuses.sum() == len(keys)
-        # it may still be running
-        assert done(now) <= statuses.get("done", 0) <= done(rows(directory))
-    assert {row[1] for row in now} <= keys
-    return now
-
-
-def done(stored):
-    """Return the number of done trials, after checking that none is done twice."""
-    counts = Counter(row[1] for row in stored if row[4] == "done")
-    assert max(counts.values(), default=1) == 1
-    return len(counts)
-
-
-def end(process):
-    out, err = process.communicate(timeout=600)
-    return process.returncode, out, err
 
 
 @pytest.fixture

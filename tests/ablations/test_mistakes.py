@@ -200,7 +200,7 @@ def test_study_of_only_the_baseline_has_nothing_to_compare(place, stubbed, monke
     from ablations.running import run as runner
     from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *given: Serial(*given[:2]))
     (place / "one.toml").write_text('model = "mlp"\ndata = "digits"\n[factors]\nunits = [128]\n')
     answer = tell("run", "one.toml")
     assert answer.exit_code == 0

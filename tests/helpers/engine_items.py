@@ -6,10 +6,15 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from cnnzoo.engine import Limits, WorkerSetup, start_engine
+import pytest
+
+from cnnzoo.engine import ENGINES, Limits, WorkerSetup, start_engine
+from cnnzoo.engine.ray_cluster import connected
 from helpers.waiting import wait_until
 
 
@@ -23,7 +28,33 @@ class Answer:
     changed_state: tuple[str, ...] = ()
 
 
-SETUP = WorkerSetup(changed_state=lambda result: getattr(result, "changed_state", ()))
+NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+
+EVERY_ENGINE = [
+    pytest.param(name, marks=NEEDS_RAY if name == "ray" else ()) for name in sorted(ENGINES)
+]
+"""Parameters of a test that all engines must pass."""
+
+PARALLEL = [
+    pytest.param("processes"),
+    pytest.param("ray", marks=NEEDS_RAY),
+]
+"""Parameters of a test of engines with worker processes."""
+
+SETUP = WorkerSetup(
+    changed_state=lambda result: getattr(result, "changed_state", ()),
+    modules=(Path(__file__).parent,),
+)
+
+
+@contextmanager
+def one_ray(engine, workers=3):
+    """Keep one local Ray for all engines that start in this block, if they are of Ray."""
+    if engine != "ray":
+        yield
+        return
+    with connected(Limits(workers=workers), None, ()):
+        yield
 
 
 def run(function, items, engine="processes", setup=SETUP, stopping=lambda: False, **limits):
@@ -132,14 +163,53 @@ def _end_when_told(folder, end):
     threading.Thread(target=wait, daemon=True).start()
 
 
+def environment(_):
+    return {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+
+
+def note_machine(file, item):
+    """Note that an item starts, and return the cache folder, which each node has of its own."""
+    with Path(file).open("a") as ran:
+        ran.write(f"{item}\n")
+    time.sleep(0.3)
+    return os.environ["CNNZOO_CACHE"]
+
+
+def wait_for(folder, item):
+    """Note that an item starts in this process, and wait until it may end."""
+    Path(folder, f"{item} in {os.getpid()}").touch()
+    wait_until(Path(folder, f"{item} may end").exists)
+    return os.environ["CNNZOO_CACHE"]
+
+
+def wait_for_others(folder, count, item):
+    """Wait until as many items have started."""
+    Path(folder, str(item)).touch()
+    wait_until(lambda: len([*Path(folder).iterdir()]) == count)
+    return answer(item)
+
+
+def versions():
+    return {"keras": os.environ.get("KERAS_VERSION", "3.15.1")}
+
+
+def what_was_sent(item):
+    """Return the cache folder, and the content of a module and a file that the caller has sent."""
+    from sent_module import CONTENT
+
+    time.sleep(0.5)
+    folder = Path(os.environ["CNNZOO_CACHE"])
+    return str(folder), CONTENT, (folder / "arrays/2x2-0f/train_x.npy").read_bytes()
+
+
 def write_to_both_streams(item):
     os.write(1, f"output of {item}\n".encode())
     os.write(2, f"error of {item}\n".encode())
     return answer(item)
 
 
-def return_a_lambda(item):
-    return lambda: item  # cannot be pickled
+def return_a_lock(item):
+    return threading.Lock()  # cannot be pickled
 
 
 def exit_in_preparation():

@@ -1,4 +1,7 @@
-"""A program that runs a study, to be interrupted and killed: DIRECTORY, then a name in PROGRAMS."""
+"""A program that runs a study, to be interrupted and killed.
+
+Its arguments are DIRECTORY, a name in PROGRAMS and, if any, ENGINE and ADDRESS.
+"""
 
 import sys
 from dataclasses import replace
@@ -44,11 +47,12 @@ PROGRAMS = {
 """The study and what measures and runs its trials, by what the program is told."""
 
 
-def main(directory: str, which: str) -> None:
+def main(directory: str, which: str, *where: str) -> None:
     study, runner.measure_trial, runner.run_trial = PROGRAMS[which]
     if which != "REAL":
         runner.SETUP = replace(runner.SETUP, preload=("ablations.study",), prepare=do_nothing)
-    results = runner.run(study, directory, workers=2)
+    engine, address = (*where, None, None)[:2]
+    results = runner.run(study, directory, workers=2, engine=engine or "processes", address=address)
     print(results.trials["status"].value_counts().to_dict())
 
 

@@ -30,5 +30,5 @@ def serially(stubbed, monkeypatch):
     """Run stub trials, in this process."""
     from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *given: Serial(*given[:2]))
     return stub_trials

@@ -274,7 +274,7 @@ def test_an_unknown_engine_is_answered_with_the_nearest(stubbed):
     with pytest.raises(StudyError) as refused:
         plan(Study("mlp", factors={"units": [8, 128]}), engine="process")
     assert str(refused.value) == (
-        "There is no engine `process`; did you mean `processes`? Known: processes, serial."
+        "There is no engine `process`; did you mean `processes`? Known: processes, ray, serial."
     )
 
 

@@ -222,6 +222,12 @@ REFUSED = [
         for timeout in (-1, "1 h", True, float("nan"), float("inf"))
     ),
     ({"retries": -1}, "`retries`: expected a whole number from 0 up; got -1."),
+    ({"cpus": 0}, "`cpus`: expected a number of cores above 0; got 0."),
+    ({"cpus": True}, "`cpus`: expected a number of cores above 0; got True."),
+    ({"cpus": float("nan")}, "`cpus`: expected a number of cores above 0; got nan."),
+    ({"gpus": -0.5}, "`gpus`: expected a number from 0 to 1; got -0.5."),
+    ({"gpus": 2}, "`gpus`: expected a number from 0 to 1; got 2."),
+    ({"gpus": "all"}, "`gpus`: expected a number from 0 to 1; got 'all'."),
     ({"retries": 0.5}, "`retries`: expected a whole number from 0 up; got 0.5."),
     *(
         (
@@ -246,7 +252,7 @@ def test_wrong_values(given, sentence):
             {"model": "mlp", "seed": 3},
             "A Study has no `seed`; did you mean `seeds`? Known: model, data, factors, baseline, "
             "design, variants, seeds, recipe, metrics, margins, timeout, retries, "
-            "max_seeds, name, parts, ops.",
+            "max_seeds, name, parts, ops, cpus, gpus.",
         ),
         (
             {"model": "mlp", "recipe": 3},
@@ -279,5 +285,5 @@ def test_unknown_field_names_the_nearest():
     assert str(refused.value) == (
         "`Study` takes no `factor`; did you mean `factors`? It takes model, data, factors, "
         "baseline, design, variants, seeds, recipe, metrics, margins, timeout, retries, "
-        "max_seeds, name, parts, ops."
+        "max_seeds, name, parts, ops, cpus, gpus."
     )

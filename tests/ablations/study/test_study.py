@@ -32,6 +32,8 @@ FULL = Study(
     retries=2,
     max_seeds=12,
     name="my study",
+    cpus=2,
+    gpus=0.25,
 )
 
 
@@ -57,6 +59,8 @@ def test_study_in_toml():
         retries = 2
         max_seeds = 12
         name = "my study"
+        cpus = 2
+        gpus = 0.25
         [baseline]
         units = 8
         train_size = 100
@@ -113,6 +117,8 @@ def test_equal_studies_have_one_hash():
         {"retries": 0},
         {"max_seeds": 6},
         {"name": "another"},
+        {"cpus": 1},
+        {"gpus": None},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -27,13 +27,22 @@ def test_template_is_a_valid_study(tmp_path):
 def test_commented_lines_of_the_template_are_valid(tmp_path):
     path = write_template(tmp_path / "mine.toml")
     text = path.read_text()
-    given = ("timeout = 600", "retries = 1", "max_seeds = 30", "filters = 16", "accuracy = 0.005")
+    given = (
+        "timeout = 600",
+        "retries = 1",
+        "max_seeds = 30",
+        "cpus = 1",
+        "gpus = 0.25",
+        "filters = 16",
+        "accuracy = 0.005",
+    )
     for line in given:
         assert f"# {line}" in text
         text = text.replace(f"# {line}", line)
     path.write_text(text)
     study = read_study(path)
     assert (study.timeout, study.retries) == (600.0, 1)
+    assert (study.cpus, study.gpus) == (1, 0.25)
     assert dict(study.baseline) == {"filters": 16}
     assert dict(study.margins) == {"accuracy": 0.005}
 

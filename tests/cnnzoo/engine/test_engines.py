@@ -5,10 +5,9 @@ from functools import partial
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import SETUP, pids, reasons, run
+from helpers.engine_items import EVERY_ENGINE, SETUP, one_ray, pids, reasons, run
 
 from cnnzoo.engine import (
-    ENGINES,
     ChangedStateError,
     EngineError,
     InOrder,
@@ -19,7 +18,12 @@ from cnnzoo.engine import (
 )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.fixture(scope="module", params=EVERY_ENGINE)
+def engine(request):
+    with one_ray(request.param):
+        yield request.param
+
+
 def test_each_item_has_one_outcome(engine):
     outcomes = run(engine_items.answer, range(30), engine)
     assert {item: outcome.result.item for item, outcome in outcomes.items()} == {
@@ -27,12 +31,10 @@ def test_each_item_has_one_outcome(engine):
     }
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_no_items_have_no_outcomes(engine):
     assert run(engine_items.answer, [], engine) == {}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_runs_more_than_once(engine):
     with start_engine(engine, Limits(workers=1)) as running:
         first, second = ([*running.run(engine_items.answer, range(2))] for _ in range(2))
@@ -82,7 +84,6 @@ def test_changed_state_after_the_last_item_is_no_error():
     assert len(run(engine_items.change_state_if_odd, [1], "serial")) == 1
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_stopping_starts_no_more_items_and_waits_for_the_running(engine):
     ended = []
     with start_engine(engine, Limits(workers=2)) as running:
@@ -91,7 +92,7 @@ def test_stopping_starts_no_more_items_and_waits_for_the_running(engine):
         ):
             assert outcome.result.item == item
             ended.append(item)
-    workers = 2 if engine == "processes" else 1
+    workers = 1 if engine == "serial" else 2
     assert 3 <= len(ended) <= 3 + workers - 1
 
 
@@ -108,7 +109,6 @@ def test_stopping_retries_no_item_whose_worker_died(tmp_path):
     assert outcomes == {}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_an_exception_of_stopping_ends_the_run(engine):
     def stopping():
         raise KeyboardInterrupt
@@ -138,7 +138,6 @@ class Tournament:
             self.results[item] = outcome.result.item
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_queue_may_wait_for_results_before_it_gives_more(engine):
     queue = Tournament()
     assert isinstance(queue, Queue)
@@ -158,7 +157,6 @@ def test_a_queue_hears_of_failures():
     assert Listening.heard == {0: "", 1: "ValueError: 1 is odd"}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_function_that_raises_fails_its_item_only(engine):
     outcomes = run(engine_items.raise_if_odd, range(4), engine)
     assert reasons(outcomes) == {
@@ -170,7 +168,6 @@ def test_a_function_that_raises_fails_its_item_only(engine):
     assert not any(outcome.worker_died for outcome in outcomes.values())
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_function_that_exits_fails_its_item_only(engine):
     outcomes = run(engine_items.leave_if_odd, range(4), engine)
     assert reasons(outcomes) == {0: "", 1: "SystemExit: 5", 2: "", 3: "SystemExit: 5"}
@@ -180,7 +177,7 @@ def test_an_unknown_engine_suggests_the_nearest():
     with pytest.raises(EngineError) as refused:
         start_engine("seriel")
     assert str(refused.value) == (
-        "`engine`: expected one of processes, serial; got 'seriel'; did you mean `serial`?"
+        "`engine`: expected one of processes, ray, serial; got 'seriel'; did you mean `serial`?"
     )
 
 

@@ -6,11 +6,17 @@ from functools import partial
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import reasons, run
+from helpers.engine_items import PARALLEL, one_ray, reasons, run
 from helpers.waiting import wait_until
 from pebble.pool.process import TaskManager
 
 from cnnzoo.engine import Limits, WorkerSetup, start_engine
+
+
+@pytest.fixture(scope="module", params=PARALLEL)
+def engine(request):
+    with one_ray(request.param):
+        yield request.param
 
 
 @pytest.mark.parametrize(
@@ -21,9 +27,9 @@ from cnnzoo.engine import Limits, WorkerSetup, start_engine
         (2, "its worker died 3 times, at last with signal 9"),
     ],
 )
-def test_an_item_whose_worker_dies_fails_after_its_retries(tmp_path, retries, reason):
+def test_an_item_whose_worker_dies_fails_after_its_retries(engine, tmp_path, retries, reason):
     marks = tmp_path / "marks"
-    outcomes = run(partial(engine_items.die_if_odd, marks), range(4), retries=retries)
+    outcomes = run(partial(engine_items.die_if_odd, marks), range(4), engine, retries=retries)
     # how a worker ended is unknown if it died before its item was acknowledged
     allowed = {reason, reason.partition(", at last")[0].partition(" with")[0]}
     for item, text in reasons(outcomes).items():
@@ -32,8 +38,8 @@ def test_an_item_whose_worker_dies_fails_after_its_retries(tmp_path, retries, re
     assert Counter(marks.read_text().split()) == {"1": retries + 1, "3": retries + 1}
 
 
-def test_an_item_whose_worker_died_once_is_retried(tmp_path):
-    outcomes = run(partial(engine_items.die_once, tmp_path / "mark"), range(4), retries=1)
+def test_an_item_whose_worker_died_once_is_retried(engine, tmp_path):
+    outcomes = run(partial(engine_items.die_once, tmp_path / "mark"), range(4), engine, retries=1)
     assert set(reasons(outcomes).values()) == {""}
 
 
@@ -57,9 +63,9 @@ def test_a_worker_that_exits_with_code_0_has_died():
         assert text in ({died, f"{died}, at last with exit code 0"} if item % 2 else {""})
 
 
-def test_a_worker_that_exits_while_it_is_prepared_has_died():
+def test_a_worker_that_exits_while_it_is_prepared_has_died(engine):
     setup = WorkerSetup(prepare=engine_items.exit_in_preparation)
-    outcomes = run(engine_items.answer, range(2), setup=setup, retries=1)
+    outcomes = run(engine_items.answer, range(2), engine, setup, retries=1)
     assert set(reasons(outcomes).values()) == {"its worker died 2 times"}
 
 
@@ -80,14 +86,14 @@ def test_a_worker_whose_log_cannot_be_written_fails_its_items(tmp_path):
     assert set(reasons(outcomes).values()) == {"its worker died 2 times"}
 
 
-def test_an_item_that_exceeds_the_timeout_fails():
+def test_an_item_that_exceeds_the_timeout_fails(engine):
     start = time.monotonic()
-    outcomes = run(engine_items.sleep_if_odd, range(4), timeout=2.5)
+    outcomes = run(engine_items.sleep_if_odd, range(4), engine, timeout=2.5)
     assert time.monotonic() - start < 300  # each of both would sleep 600
     late = "took longer than 2.5 s"
     assert reasons(outcomes) == {0: "", 1: late, 2: "", 3: late}
 
 
-def test_a_result_that_cannot_be_pickled_fails_its_item():
-    outcomes = run(engine_items.return_a_lambda, range(2))
+def test_a_result_that_cannot_be_pickled_fails_its_item(engine):
+    outcomes = run(engine_items.return_a_lock, range(2), engine)
     assert all(reasons(outcomes).values())
