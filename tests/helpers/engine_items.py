@@ -6,15 +6,10 @@ import signal
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
-from cnnzoo.engine import ENGINES, Limits, WorkerSetup, start_engine
-from cnnzoo.engine.ray_cluster import connected
+from cnnzoo.engine import Limits, WorkerSetup, start_engine
 from helpers.waiting import wait_until
 
 
@@ -28,33 +23,10 @@ class Answer:
     changed_state: tuple[str, ...] = ()
 
 
-NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-
-EVERY_ENGINE = [
-    pytest.param(name, marks=NEEDS_RAY if name == "ray" else ()) for name in sorted(ENGINES)
-]
-"""Parameters of a test that all engines must pass."""
-
-PARALLEL = [
-    pytest.param("processes"),
-    pytest.param("ray", marks=NEEDS_RAY),
-]
-"""Parameters of a test of engines with worker processes."""
-
 SETUP = WorkerSetup(
     changed_state=lambda result: getattr(result, "changed_state", ()),
     modules=(Path(__file__).parent,),
 )
-
-
-@contextmanager
-def one_ray(engine, workers=3):
-    """Keep one local Ray for all engines that start in this block, if they are of Ray."""
-    if engine != "ray":
-        yield
-        return
-    with connected(Limits(workers=workers), None, ()):
-        yield
 
 
 def run(function, items, engine="processes", setup=SETUP, stopping=lambda: False, **limits):

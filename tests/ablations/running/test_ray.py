@@ -7,7 +7,7 @@ import signal
 import sqlite3
 
 import numpy as np
-from helpers.engine_items import NEEDS_RAY
+from helpers.engine_parameters import NEEDS_RAY
 from helpers.ray_nodes import Nodes, with_tokens
 from helpers.stub_runs import check, count, end, planned, rows, start
 from helpers.waiting import wait_until

@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import EVERY_ENGINE, SETUP, one_ray, pids, reasons, run
+from helpers.engine_items import SETUP, pids, reasons, run
+from helpers.engine_parameters import EVERY_ENGINE, one_ray
 
 from cnnzoo.engine import (
     ChangedStateError,

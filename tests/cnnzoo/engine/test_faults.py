@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 from helpers import engine_items
-from helpers.engine_items import PARALLEL, one_ray, reasons, run
+from helpers.engine_items import reasons, run
+from helpers.engine_parameters import PARALLEL, one_ray
 from helpers.waiting import wait_until
 from pebble.pool.process import TaskManager
 

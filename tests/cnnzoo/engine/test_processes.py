@@ -184,11 +184,24 @@ def test_workers_share_the_gpus_in_turn(monkeypatch, workers, gpus):
 
 
 def test_workers_see_all_gpus_if_none_are_shared(monkeypatch):
-    monkeypatch.setattr(processes, "default_workers", lambda gpus: 3 if gpus == 0 else 0)
+    monkeypatch.setattr(processes, "default_workers", lambda gpus, *_: 3 if gpus == 0 else 0)
     monkeypatch.setattr(processes, "find_gpus", lambda count: [])
     outcomes = run(engine_items.answer, range(6), workers=None)
     by_worker = {outcome.result.pid: outcome.result.gpu for outcome in outcomes.values()}
     assert list(by_worker.values()) == [os.environ.get("CUDA_VISIBLE_DEVICES")] * 3
+
+
+def test_two_workers_share_a_gpu_that_is_given_by_halves(monkeypatch):
+    monkeypatch.setattr(processes, "find_gpus", lambda count: ["2"])
+    outcomes = run(engine_items.answer_slowly, range(6), workers=None, gpus=0.5)
+    assert {outcome.result.gpu for outcome in outcomes.values()} == {"2"}
+    assert len({*pids(outcomes)}) == 2
+
+
+def test_items_without_a_gpu_see_none(monkeypatch):
+    monkeypatch.setattr(processes, "find_gpus", lambda count: ["2"])
+    ((_, outcome),) = run(engine_items.answer, [0], workers=1, gpus=0).items()
+    assert outcome.result.gpu == "-1"
 
 
 def test_gpus_are_counted_in_a_process_of_their_own(monkeypatch):

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 from helpers import engine_items
-from helpers.engine_items import NEEDS_RAY, SETUP, reasons, run
+from helpers.engine_items import SETUP, reasons, run
+from helpers.engine_parameters import NEEDS_RAY
 from helpers.processes import children
 from helpers.ray_nodes import Nodes, with_tokens
 from helpers.waiting import is_alive, wait_until
@@ -324,13 +325,13 @@ def test_folders_of_the_cache_and_modules_are_sent(nodes, tmp_path, monkeypatch)
     setup = replace(SETUP, modules=modules, folders=("arrays/2x2-0f",))
     with start(nodes, setup) as engine:
         told = [outcome.result for _, outcome in engine.run(engine_items.what_was_sent, range(4))]
-    assert {content for _, *content in told} == {("from the caller", b"pixels")}
+    assert {one[1:] for one in told} == {("from the caller", b"pixels")}
     assert {place for place, *_ in told} == caches
 
 
 def test_several_items_share_a_gpu(nodes, tmp_path):
     """Ray counts the GPUs that it is told of, so this needs none."""
-    nodes.add(cpus=8, gpus=2)
+    nodes.add(cpus=8, gpus=2, CUDA_VISIBLE_DEVICES="0,1")
     with start(nodes, gpus=0.25) as engine:
         assert engine._cluster.workers() == 8
         outcomes = engine.run(partial(engine_items.wait_for_others, tmp_path, 8), range(8))

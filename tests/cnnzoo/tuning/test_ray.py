@@ -1,7 +1,7 @@
 """Searches on Ray."""
 
 import pytest
-from helpers.engine_items import NEEDS_RAY
+from helpers.engine_parameters import NEEDS_RAY
 
 import cnnzoo
 from cnnzoo import Recipe
