@@ -118,7 +118,8 @@ def measure_trial(trial: Trial) -> TrialResult:
         with isolated() as unrestored:
             toggles, data_toggles = by_group(trial.settings)
             data = _LOADER.load(trial.data, trial.seed, data_toggles)
-            model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
+            shape, classes = data.info.input_shape, data.info.classes
+            model = builder.build(toggles, shape, classes, trial.seed, trial.recipe.precision)
             check_fit(model, data, trial.recipe, builder.fitter(toggles))
             check_on_data(requested(trial.measures), data.info)
             result = TrialResult(
@@ -196,7 +197,7 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwa
     with watch.phase("build"):
         model = _WARM.get(
             trial.variant_key,
-            lambda: builder.build(toggles, shape, classes, trial.seed),
+            lambda: builder.build(toggles, shape, classes, trial.seed, trial.recipe.precision),
             trial.seed,
             keep=builder.reusable and not permutes(toggles),
         )

@@ -440,3 +440,13 @@ def test_worker_loads_no_module_of_reports_or_statistics():
         check=True,
     )
     assert answer.stdout == "[]\n"
+
+
+def test_precision_of_the_recipe_is_that_of_the_trial(plain):
+    full = trial()
+    mixed = replace(full, recipe=replace(full.recipe, precision="mixed_bfloat16"))
+    assert "precision" not in full.to_dict()["recipe"]  # so that stored trials keep their keys
+    assert len({full.variant_key, mixed.variant_key}) == 2
+    rounded, again = run_trial(mixed), run_trial(full)
+    assert again.metrics == plain.metrics
+    assert 0 < abs(rounded.metrics["test_loss"] - plain.metrics["test_loss"]) < 0.01
