@@ -261,11 +261,15 @@ class Trainer:
             "input_shape": data.info.input_shape,
             "classes": data.info.classes,
         }
-        model_levels = {n: level for n, level in levels.items() if n in self.hypermodel.space.model}
+        model_levels: dict[str, Any] = {
+            n: level for n, level in levels.items() if n in self.hypermodel.space.model
+        }
+        rate = model_levels.pop("learning_rate", None)  # not searched: the same in all models
         return self._warm.get(
             (tuple(model_levels.items()), *purpose.values(), precision),
             lambda: self.hypermodel.make(levels, seed, **purpose),
             seed,
+            rate=rate,
             keep=self.hypermodel.builder.reusable,
         )
 
