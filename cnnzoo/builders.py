@@ -184,6 +184,7 @@ class Builder:
         input_shape: tuple[int, ...] | None = None,
         classes: Classes | None = None,
         seed: int = 0,
+        precision: str | None = None,
     ) -> Any:
         """Build a compiled ``keras.Model``.
 
@@ -200,6 +201,8 @@ class Builder:
             builder's defaults if omitted.
         seed
             Seed of the weights that the builder does not load.
+        precision
+            As of `cnnzoo.models.precision.building_in`.
 
         Raises
         ------
@@ -215,13 +218,16 @@ class Builder:
                 f"one; got {', '.join(classes)}. Load the labels of one of them, or build a model "
                 "with these outputs in a function."
             )
-        levels, operations = split_levels(levels)
-        model = self._built(levels, input_shape, classes, seed)
-        if not operations:
-            return model
-        from cnnzoo.parts.ablated import changed_build
+        from cnnzoo.models.precision import building_in
 
-        return changed_build(model, operations, seed)
+        levels, operations = split_levels(levels)
+        with building_in(precision):
+            model = self._built(levels, input_shape, classes, seed)
+            if not operations:
+                return model
+            from cnnzoo.parts.ablated import changed_build
+
+            return changed_build(model, operations, seed)
 
     def _built(
         self,
@@ -256,6 +262,7 @@ class Builder:
         input_shape: tuple[int, ...] | None = None,
         classes: Classes | None = None,
         seed: int = 0,
+        precision: str | None = None,
     ) -> Any:
         """Build a model of a ``build(hp)`` as `build` does.
 
@@ -263,9 +270,11 @@ class Builder:
         ----------
         hp
             ``keras_tuner.HyperParameters``, to which the builder adds what it asks for.
-        input_shape, classes, seed
+        input_shape, classes, seed, precision
             As of `build`.
         """
+        from cnnzoo.models.precision import building_in
+
         compilation: dict[str, Any] = {}
 
         def make() -> Any:
@@ -276,7 +285,8 @@ class Builder:
                 compilation.update({n: hp.values[n] for n in COMPILATION if n in others})
             return model
 
-        return self._seeded(make, compilation, input_shape, classes, seed)
+        with building_in(precision):
+            return self._seeded(make, compilation, input_shape, classes, seed)
 
     def try_hp(self, hp: Any) -> None:
         """Call a ``build(hp)`` to see what it asks for, without memory for weights if possible."""

@@ -12,6 +12,9 @@ from cnnzoo.training.recipe import Recipe
 GIVEN = ("model", "data", "seed")
 """The first three parameters of a custom ``fit``."""
 
+OF_BUILDING = ("precision",)
+"""Toggles of the recipe that decide how a model is built, whatever trains it."""
+
 ON_REQUEST = ("recipe", "callbacks", "verbose")
 """Further arguments, passed by name if a custom ``fit`` has such parameters."""
 
@@ -41,7 +44,7 @@ class OwnFit:
 
     @property
     def recipe_toggles(self) -> Collection[str]:
-        """Toggles of the recipe that it is passed."""
+        """Toggles of the recipe that it is passed, and `OF_BUILDING`."""
         return recipe_toggles_of(self.function, self.hp is not None)
 
     def check(self, recipe: Recipe) -> None:
@@ -168,10 +171,12 @@ def fit_toggles(fit: Callable[..., Any] | None) -> dict[str, Toggle]:
 
 
 def recipe_toggles_of(fit: Callable[..., Any], of_hypermodel: bool) -> tuple[str, ...]:
-    """Return the toggles of the recipe that a custom ``fit`` is passed."""
+    """Return the toggles of the recipe that have an effect with a custom ``fit``."""
     if of_hypermodel:
-        return ("epochs",) if _takes(fit, "epochs") else ()
-    return tuple(each.name for each in fields(Recipe)) if "recipe" in _parameters(fit) else ()
+        return ("epochs", *OF_BUILDING) if _takes(fit, "epochs") else OF_BUILDING
+    if "recipe" in _parameters(fit):
+        return tuple(each.name for each in fields(Recipe))
+    return OF_BUILDING
 
 
 def without_effect(names: str | Sequence[str], owner: str) -> str:

@@ -250,6 +250,13 @@ ClassWeight = Annotated[
     str | Sequence[float] | Mapping[int, float],
     Toggle("how much each class counts in the loss", levels=("none", "balanced")),
 ]
+Precision = Annotated[
+    Literal["float32", "mixed_bfloat16", "mixed_float16"],
+    Toggle(
+        "format of the numbers that hidden layers compute with; weights and losses have float32",
+        off="float32",
+    ),
+]
 EarlyStopping = Annotated[
     int,
     Toggle(

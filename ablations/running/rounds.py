@@ -10,12 +10,20 @@ from ablations.results import Results, open_results
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
 from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
-from ablations.store.provenance import changes, context_of, mixed_machines, other_machine
+from ablations.store.provenance import (
+    PACKAGES,
+    RUN_TRIAL,
+    changes,
+    context_of,
+    mixed_machines,
+    other_machine,
+)
 from ablations.study import BASELINE, Status, Study, Trial, TrialResult, Variant
 from ablations.study.checks import AUTO, PATH
 from cnnzoo.data import DataInfo, load_data
 from cnnzoo.doctor.finding import Severity
 from cnnzoo.parts.names import is_part
+from cnnzoo.runtime.code_version import trial_versions
 from cnnzoo.runtime.interrupts import Interruption
 from cnnzoo.runtime.machine import describe_machine
 from cnnzoo.shared_toggles import by_group
@@ -194,6 +202,7 @@ class Rounds:
         """Return the context of the results to come, measuring the baseline if necessary."""
         context = _unchanged(self._planner, self._store, self._refused)
         if context is None:
+            trial_versions(RUN_TRIAL, PACKAGES)  # read now, while TensorFlow loads in the workers
             variants = self._to_measure()
             self._measured = measured(self._planner, variants, self._measure)
             baselines = [self._measured[label] for label in self._planner.labels(Variant())]

@@ -36,9 +36,6 @@ KEPT_MODELS = 8
 _WARM = WarmModels(KEPT_MODELS)
 _LOADER = Loader()
 
-OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")
-"""Errors of Python, TensorFlow, PyTorch and JAX if memory is full."""
-
 NOT_OF_THE_KIND = ("name", "fn", "dtype", "from_logits")
 """Options of a Keras loss that do not change its values."""
 
@@ -79,20 +76,17 @@ def run_trial(trial: Trial, report_to: Path | None = None) -> TrialResult:
     -------
     TrialResult
     """
-    start, watch, traced = time.perf_counter(), Stopwatch(), trial.variant_key not in _WARM.keys
+    start, watch = time.perf_counter(), Stopwatch()
     unrestored: Sequence[str] = ()
     try:
         builder = _import(trial)
         with isolated() as unrestored:
             result = _train(builder, trial, report_to, watch)
     except (Exception, SystemExit) as error:  # whatever fails, only this trial does
-        if type(error).__name__ in OUT_OF_MEMORY:
-            _WARM.clear()
-        _WARM.drop(trial.variant_key)
+        _WARM.clear()  # they may have the fault, or take the memory that was missing
         result = TrialResult(trial, Status.FAILED, reason=reason_of(error))
     seconds = time.perf_counter() - start
-    timing = watch.timing(traced=traced)
-    return replace(result, seconds=seconds, timing=timing, unrestored=tuple(unrestored))
+    return replace(result, seconds=seconds, timing=watch.timing(), unrestored=tuple(unrestored))
 
 
 def measure_trial(trial: Trial) -> TrialResult:
@@ -118,7 +112,8 @@ def measure_trial(trial: Trial) -> TrialResult:
         with isolated() as unrestored:
             toggles, data_toggles = by_group(trial.settings)
             data = _LOADER.load(trial.data, trial.seed, data_toggles)
-            model = builder.build(toggles, data.info.input_shape, data.info.classes, trial.seed)
+            shape, classes = data.info.input_shape, data.info.classes
+            model = builder.build(toggles, shape, classes, trial.seed, trial.recipe.precision)
             check_fit(model, data, trial.recipe, builder.fitter(toggles))
             check_on_data(requested(trial.measures), data.info)
             result = TrialResult(
@@ -193,12 +188,19 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwa
     with watch.phase("load"):
         data = _LOADER.load(trial.data, trial.seed, data_toggles)
     shape, classes = data.info.input_shape, data.info.classes
+    keep = builder.reusable and not permutes(toggles)
+    # a kept model takes over another learning rate, and knows nothing of the recipe and the data
+    shared = {name: level for name, level in toggles.items() if name != "learning_rate"}
+    rate: Any = builder.toggles()["learning_rate"].default if keep else None
+    key = (trial.model, *sorted(shared.items()), shape, classes, trial.recipe.precision)
+    watch.traced = key not in _WARM.keys
     with watch.phase("build"):
         model = _WARM.get(
-            trial.variant_key,
-            lambda: builder.build(toggles, shape, classes, trial.seed),
+            key,
+            lambda: builder.build(toggles, shape, classes, trial.seed, trial.recipe.precision),
             trial.seed,
-            keep=builder.reusable and not permutes(toggles),
+            rate=toggles.get("learning_rate", rate),
+            keep=keep,
         )
     doctor = doctor_of(model, data, trial.recipe)
     callbacks: list[Any] = [doctor]

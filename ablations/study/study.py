@@ -306,6 +306,10 @@ class Variant:
         return str(self.changes) or BASELINE
 
 
+LATER_TOGGLES = ("precision",)
+"""Toggles of recipes that are newer than stored trials, whose keys do not contain them."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One variant trained with one seed: all that its result depends on.
@@ -345,11 +349,15 @@ class Trial:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trial as JSON values."""
+        recipe, default = asdict(self.recipe), Recipe()
+        for name in LATER_TOGGLES:
+            if recipe[name] == getattr(default, name):
+                del recipe[name]
         return {
             "model": self.model,
             "data": self.data,
             "settings": dict(self.settings),
-            "recipe": asdict(self.recipe),
+            "recipe": recipe,
             "seed": self.seed,
             **({"measures": list(self.measures)} if self.measures else {}),
         }

@@ -47,17 +47,23 @@ class Timing:
 class Stopwatch:
     """Measures the phases of a trial.
 
+    Attributes
+    ----------
+    traced
+        As of `Timing`.
+
     Examples
     --------
     >>> watch = Stopwatch()
     >>> with watch.phase("load"):
     ...     numbers = list(range(10))
-    >>> watch.timing(traced=True).phases.keys()
+    >>> watch.timing().phases.keys()
     dict_keys(['load'])
     """
 
     def __init__(self) -> None:
         self._started, self._phases = time.time(), dict[str, float]()
+        self.traced = True
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -78,6 +84,6 @@ class Stopwatch:
         self._phases[name] -= more
         self.add(other, more)
 
-    def timing(self, *, traced: bool) -> Timing:
+    def timing(self) -> Timing:
         """Return what was measured."""
-        return Timing(os.getpid(), self._started, dict(self._phases), traced)
+        return Timing(os.getpid(), self._started, dict(self._phases), self.traced)

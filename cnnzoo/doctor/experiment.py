@@ -36,7 +36,8 @@ SCHEDULE_STEPS = 1000
 """Number of steps over which the largest rate of a schedule is looked for."""
 
 EAGER_STEPS = 4
-"""Number of steps before the training step is compiled, which takes as long as about ten steps."""
+"""Number of steps before the training step is compiled, which takes as long as about ten steps. An
+experiment that is kept for further trainings is compiled from its first step."""
 
 
 class ExperimentError(ValueError):
@@ -141,6 +142,8 @@ class Experiment:
         Optimizer to copy the settings of; that of the model by default.
     initial
         Initial values of the model's variables; by default those that it has now.
+    eager_steps
+        Number of steps of a run that are not compiled.
 
     Attributes
     ----------
@@ -173,20 +176,18 @@ class Experiment:
         loss: Any = None,
         optimizer: Any = None,
         initial: Sequence[Array] | None = None,
+        eager_steps: int = EAGER_STEPS,
     ) -> None:
         if getattr(model, "optimizer", None) is None:
             raise ExperimentError(f"`{model.name}`: expected a compiled model.")
-        self.model = model
+        self.model, self._eager_steps = model, eager_steps
         has_own_loss = type(model).compute_loss is not keras.Model.compute_loss
         self._loss = one_loss(model) if loss is None and not has_own_loss else loss
         if self._loss is not None and not isinstance(self._loss, keras.losses.Loss):
             self._loss = _as_loss(self._loss)
         self._given = copy_optimizer(optimizer or model.optimizer)
-        self.rate = first_rate(self._given)
         values = [_numpy(v) for v in model.variables] if initial is None else initial
-        by_variable = {id(v): value for v, value in zip(model.variables, values, strict=True)}
-        self._initial = [by_variable[id(v)] for v in model.trainable_variables]
-        self._state = [by_variable[id(v)] for v in model.non_trainable_variables]
+        self.start_from(values, first_rate(self._given))
         self._weights = [
             _copy(variable, value)
             for variable, value in zip(model.trainable_variables, self._initial, strict=True)
@@ -197,6 +198,14 @@ class Experiment:
         ]
         self._optimizers: dict[tuple[bool, bool], tuple[Any, list[Array]]] = {}
         self._steps: dict[tuple[bool, bool, bool], Any] = {}
+
+    def start_from(self, values: Sequence[Array], rate: float) -> None:
+        """Set the initial values of the model's variables and the learning rate of further runs."""
+        self.rate = rate
+        variables = self.model.variables
+        by_variable = {id(v): value for v, value in zip(variables, values, strict=True)}
+        self._initial = [by_variable[id(v)] for v in self.model.trainable_variables]
+        self._state = [by_variable[id(v)] for v in self.model.non_trainable_variables]
 
     @property
     def weights(self) -> list[Array]:
@@ -257,7 +266,7 @@ class Experiment:
         self.reset(weights)
         for variable, value in zip(optimizer.variables, fresh, strict=True):
             variable.assign(value)
-        if change.rate != 1.0:
+        if not has_own_schedule(optimizer):
             optimizer.learning_rate = self.rate * change.rate
         before = self.weights
         losses, used = [], []
@@ -268,7 +277,7 @@ class Experiment:
                 optimizer.learning_rate = rates[step]
             used.append(float(optimizer.learning_rate))
             train = partial(self._train_step, optimizer, change.penalties)
-            if step >= EAGER_STEPS:
+            if step >= self._eager_steps:
                 train = self._compiled((*settings, change.penalties), train)
             losses.append(float(train(as_tensors(batch))))
             if not math.isfinite(losses[-1]) or losses[-1] < enough * losses[0]:
@@ -299,7 +308,8 @@ class Experiment:
         if key not in self._steps:
             import tensorflow as tf
 
-            self._steps[key] = tf.function(train, reduce_retracing=True, autograph=False)
+            # not with `reduce_retracing`: a step must not depend on the shapes of earlier batches
+            self._steps[key] = tf.function(train, autograph=False)
         return self._steps[key]
 
     def _train_step(self, optimizer: Any, penalties: bool, batch: Batch) -> Any:

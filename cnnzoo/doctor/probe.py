@@ -9,7 +9,6 @@ import math
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -17,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.doctor.experiment import (
+    EAGER_STEPS,
     STEPS,
     Experiment,
     Pass,
@@ -24,6 +24,7 @@ from cnnzoo.doctor.experiment import (
     as_tensors,
     copy_optimizer,
     differentiate,
+    first_rate,
     inner,
     kept_by_clipping,
     repeat,
@@ -31,10 +32,14 @@ from cnnzoo.doctor.experiment import (
 )
 from cnnzoo.doctor.learning_rate import FITTED
 from cnnzoo.doctor.record import Change, LayerState, Measurement
+from cnnzoo.training.warm import kept_beside
 
 ENDS = {"sigmoid": (0.00669, 0.99331), "tanh": (-0.9999, 0.9999)}
 """Outputs of an activation for inputs of -5 and 5, beyond which it counts as saturated
 (DeepDiagnosis)."""
+
+EXPERIMENT = "experiment"
+"""Name of the experiment that is kept together with a kept model."""
 
 
 class Probe:
@@ -56,6 +61,9 @@ class Probe:
         self._initial = [variable.numpy() for variable in model.variables]
         self._optimizer = copy_optimizer(model.optimizer)  # whose rate the training may change
         self._losses: dict[Change, list[float]] = {}  # of experiments
+        beside = kept_beside(model)
+        self._beside = {} if beside is None else beside
+        self._eager_steps = EAGER_STEPS if beside is None else 0
         self._normalizes = any(
             isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
             for layer in leaves(model)
@@ -122,10 +130,16 @@ class Probe:
             layers=tuple(layers),
         )
 
-    @cached_property
+    @property
     def _copy(self) -> Experiment:
-        """A copy of the initial model."""
-        return Experiment(self.model, optimizer=self._optimizer, initial=self._initial)
+        """A copy of the initial model, which is kept together with a kept model."""
+        if EXPERIMENT not in self._beside:
+            self._beside[EXPERIMENT] = Experiment(
+                self.model, optimizer=self._optimizer, eager_steps=self._eager_steps
+            )
+        experiment: Experiment = self._beside[EXPERIMENT]
+        experiment.start_from(self._initial, first_rate(self._optimizer))
+        return experiment
 
     def experiment(self, change: Change) -> list[float]:
         """Train a copy of the initial model on the batch with one change.

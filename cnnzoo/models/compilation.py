@@ -39,8 +39,12 @@ def compile_model(
     logits, label_smoothing, optimizer, learning_rate, weight_decay
         Levels of the toggles of these names.
     """
+    made = make_optimizer(optimizer, learning_rate, weight_decay)
+    if model.dtype_policy.name == "mixed_float16":
+        # Keras would wrap it too, but a saved model would be loaded without the wrapper
+        made = keras.optimizers.LossScaleOptimizer(made)
     model.compile(
-        optimizer=make_optimizer(optimizer, learning_rate, weight_decay),
+        optimizer=made,
         loss=choice.loss(label_smoothing=label_smoothing, logits=logits),
         metrics=choice.metrics(classes, logits=logits),
         # Keras uses XLA on GPUs by default. It needs CUDA components that TensorFlow does

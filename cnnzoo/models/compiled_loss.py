@@ -217,7 +217,8 @@ def compiled_loss(model: keras.Model, loss: Any, place: int = 0, output: str = "
             f"`loss` of {owner}: expected one of {', '.join(choices)}; got {function}."
         )
     choice = choices[function]
-    units = int((outputs_of(model) or [])[place].shape[-1])
+    tensor = (outputs_of(model) or [])[place]
+    units = int(tensor.shape[-1])
     if choice.labels == "binary" and units != 1:
         raise LabelError(
             f"{owner[0].upper()}{owner[1:]}: expected one output unit with the loss {function}; "
@@ -230,7 +231,7 @@ def compiled_loss(model: keras.Model, loss: Any, place: int = 0, output: str = "
         classes=2 if choice.labels == "binary" else units,
         declared=bool(loss.get_config().get("from_logits", False)),
         function=loss,
-        head=head_of(model, place),
+        head=head_of(model, place) if tensor.dtype == "float32" else "",
         is_plain_mean=loss.reduction in MEAN_REDUCTIONS
         and loss.dtype == "float32"
         and _computes_loss_as_keras(model)
@@ -286,7 +287,7 @@ def head_of(model: keras.Model, place: int = 0) -> str:
         return ""
     name = getattr(layer.activation, "__name__", "")
     is_keras_function = getattr(keras.activations, name, None) is layer.activation
-    return name if is_keras_function and layer.compute_dtype == "float32" else ""
+    return name if is_keras_function else ""
 
 
 def _computes_loss_as_keras(model: keras.Model) -> bool:

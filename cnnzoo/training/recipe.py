@@ -9,7 +9,15 @@ from typing import Any
 
 from cnnzoo.signature import refuse_unknown
 from cnnzoo.toggle import Toggle, ToggleError, check_settings, read_toggles
-from cnnzoo.vocabulary import Augment, BatchSize, ClassWeight, EarlyStopping, Epochs, Schedule
+from cnnzoo.vocabulary import (
+    Augment,
+    BatchSize,
+    ClassWeight,
+    EarlyStopping,
+    Epochs,
+    Precision,
+    Schedule,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,13 @@ class Recipe:
     early_stopping
         Number of epochs without a lower validation loss after which training stops and the
         weights of the best epoch are restored; 0 disables it.
+    precision
+        Format of the numbers that layers compute with: "float32", or "mixed_bfloat16" or
+        "mixed_float16" for faster training on hardware that supports it (Micikevicius et al.
+        2018). Initial weights are the same; weights, the head, losses and metrics keep float32.
+        The loss is scaled with "mixed_float16", which takes several times longer on a CPU. It
+        decides how a model is built, so it needs a name of the zoo or a builder, whose models
+        must end in a layer with ``dtype="float32"``.
 
     Raises
     ------
@@ -58,6 +73,7 @@ class Recipe:
     augment: Augment = "none"
     class_weight: ClassWeight = "none"
     early_stopping: EarlyStopping = 0
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         values = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -23,6 +23,7 @@ from cnnzoo.models.initialization import complete
 from cnnzoo.models.losses import LabelError
 from cnnzoo.models.model_loss import ModelLoss, losses_of
 from cnnzoo.models.optimizers import is_of_torch
+from cnnzoo.models.precision import check_precision
 from cnnzoo.own_fit import OwnFit
 from cnnzoo.runtime.seeding import stream
 from cnnzoo.toggle import ToggleError
@@ -171,7 +172,8 @@ def train(
     own_fit = None
     if builder is not None:
         own_fit = builder.fitter(toggles)
-        model = builder.build(toggles, data.info.input_shape, data.info.classes, seed)
+        shape, classes = data.info.input_shape, data.info.classes
+        model = builder.build(toggles, shape, classes, seed, recipe.precision)
     elif toggles:
         raise ToggleError(
             "`train`: expected toggles only with the name of a zoo model or a builder; got "
@@ -463,6 +465,7 @@ def check_fit(
     for name, own in loss.select(outputs).items():
         _check_classes(loss, name, own, data.info.name)
     _check_keras_traps(model, loss)
+    check_precision(model, recipe.precision)
     if own_fit is not None:
         own_fit.check(recipe)
         return loss

@@ -9,6 +9,23 @@ MAX_WEIGHTS = 20_000_000
 """Number of weights that the kept models have together, apart from the last model. Tracing takes
 little of the time that a larger model trains."""
 
+_BESIDE = "_kept_beside"
+
+
+def kept_beside(model: Any) -> dict[str, Any] | None:
+    """Return what is kept together with a kept model, to add to it; None if it is not kept.
+
+    Only `restart` changes a kept model, so functions that were traced with it stay valid.
+
+    Examples
+    --------
+    >>> import cnnzoo
+    >>> kept_beside(WarmModels().get("mlp", cnnzoo.mlp, 0)), kept_beside(cnnzoo.mlp())
+    ({}, None)
+    """
+    beside: dict[str, Any] | None = vars(model).get(_BESIDE)
+    return beside
+
 
 class WarmModels:
     """The last compiled models, reused for further trainings of their configurations.
@@ -48,17 +65,27 @@ class WarmModels:
         """Configurations of the kept models; the last used one is the last."""
         return list(self._models)
 
-    def get(self, key: Hashable, build: Callable[[], Any], seed: int, *, keep: bool = True) -> Any:
+    def get(
+        self,
+        key: Hashable,
+        build: Callable[[], Any],
+        seed: int,
+        *,
+        rate: float | None = None,
+        keep: bool = True,
+    ) -> Any:
         """Return a kept model reset to a seed, or build one.
 
         Parameters
         ----------
         key
-            Everything that the compiled model depends on, except the seed.
+            Everything that the compiled model depends on, except the seed and `rate`.
         build
             Function that returns the compiled ``keras.Model`` for the seed.
         seed
             Seed of the initial weights and of the layers' random streams.
+        rate
+            Learning rate of the model that `build` returns, which a kept one takes over.
         keep
             Whether the model may be reused. False for a builder whose models may hold state that
             a reset does not reach; the models of other configurations then stay kept.
@@ -71,8 +98,11 @@ class WarmModels:
 
         if keep and key in self._models:
             self._models.move_to_end(key)
-            restart(self._models[key], seed)
-            return self._models[key]
+            kept = self._models[key]
+            restart(kept, seed)
+            if rate is not None:
+                kept.optimizer.learning_rate = rate
+            return kept
         while keep and self._models and self._full():
             self._models.popitem(last=False)
             self._uncollected = True
@@ -82,12 +112,8 @@ class WarmModels:
         model = build()
         if keep:
             self._models[key] = model
+            vars(model)[_BESIDE] = {}  # not by `setattr`, with which Keras would track it
         return model
-
-    def drop(self, key: Hashable) -> None:
-        """Drop the model of a configuration, for example after a training that failed."""
-        if self._models.pop(key, None) is not None:
-            self._uncollected = True
 
     def clear(self) -> None:
         """Drop all models."""

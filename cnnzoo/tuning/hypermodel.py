@@ -234,7 +234,16 @@ class ZooHyperModel(keras_tuner.HyperModel):
         chosen = self.space.chosen(self.space.model, levels)
         # KerasTuner clears Keras's session before each trial, which resets the policy
         keras.config.set_dtype_policy(self._policy)
-        return self.builder.build({**self.space.others, **chosen}, seed=seed, **purpose)
+        arguments = {**self.space.others, **chosen}
+        return self.builder.build(
+            arguments, seed=seed, precision=self._precision(levels), **purpose
+        )
+
+    def _precision(self, levels: Mapping[str, Level]) -> str | None:
+        """Return the precision to build in; None for that of Keras if nothing sets it."""
+        level = self.space.complete(self.recipe, levels).precision
+        is_set = "precision" in self.space.searched or level != Recipe().precision
+        return level if is_set else None
 
     def fitter(self, levels: Mapping[str, Level]) -> OwnFit | None:
         """Return the custom ``fit`` of the builder; None if the recipe trains its models."""
@@ -393,7 +402,7 @@ class CustomHyperModel(ZooHyperModel):
         chosen = make_hyperparameters()
         known = self.space.searched
         chosen.values.update({n: v for n, v in levels.items() if n not in known})
-        return self._make_model(chosen, seed, **purpose)
+        return self._make_model(chosen, seed, precision=self._precision(levels), **purpose)
 
     def fitter(self, levels: Mapping[str, Level]) -> OwnFit | None:
         """Return the custom ``fit``, which declares hyperparameters in those of the last build."""
@@ -429,9 +438,15 @@ class CustomHyperModel(ZooHyperModel):
         shape, classes = data.info.input_shape, data.info.classes
         try:
             with isolated():
-                built = self._make_model(defaults, seed, input_shape=shape, classes=classes)
-                self.weights = loaded_digest(built)
                 recipe = self.space.complete(self.recipe, {})
+                built = self._make_model(
+                    defaults,
+                    seed,
+                    input_shape=shape,
+                    classes=classes,
+                    precision=self._precision({}),
+                )
+                self.weights = loaded_digest(built)
                 check_fit(built, data, recipe, self.fitter({}))
         except REFUSALS as error:
             if not isinstance(error, keras_tuner.errors.FailedTrialError):

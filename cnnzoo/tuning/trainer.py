@@ -197,7 +197,7 @@ class Trainer:
         if epochs is not None:
             recipe = replace(recipe, epochs=epochs)
         data = self.load(levels, seed)
-        model = self._model(levels, data, seed)
+        model = self._model(levels, data, seed, recipe.precision)
         doctor = doctor_of(model, data, recipe)
         history = fit(
             model,
@@ -255,17 +255,21 @@ class Trainer:
         x, y = data.validation
         return replace(data, validation=type(data.validation)(x[:0], y[:0]))
 
-    def _model(self, levels: Mapping[str, Level], data: Data, seed: int) -> Any:
+    def _model(self, levels: Mapping[str, Level], data: Data, seed: int, precision: str) -> Any:
         """Build the model, or restart the last one if it has the same levels of the model."""
         purpose: dict[str, Any] = {
             "input_shape": data.info.input_shape,
             "classes": data.info.classes,
         }
-        model_levels = {n: level for n, level in levels.items() if n in self.hypermodel.space.model}
+        model_levels: dict[str, Any] = {
+            n: level for n, level in levels.items() if n in self.hypermodel.space.model
+        }
+        rate = model_levels.pop("learning_rate", None)  # not searched: the same in all models
         return self._warm.get(
-            (tuple(model_levels.items()), *purpose.values()),
+            (tuple(model_levels.items()), *purpose.values(), precision),
             lambda: self.hypermodel.make(levels, seed, **purpose),
             seed,
+            rate=rate,
             keep=self.hypermodel.builder.reusable,
         )
 

@@ -19,7 +19,7 @@ GROUPS = {
     "builder": "filters growth depth kernel_size strides padding padding_mode dilation conv pool "
     "pool_size activation normalization norm_momentum norm_position skip dropout weight_decay "
     "kernel_initializer head loss label_smoothing optimizer learning_rate",
-    "recipe": "epochs batch_size schedule augment class_weight early_stopping",
+    "recipe": "epochs batch_size schedule augment class_weight early_stopping precision",
     "data": "normalize train_size label_noise target_outliers imbalance image_size interpolation "
     "skip_bad",
 }

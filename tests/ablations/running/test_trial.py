@@ -259,7 +259,40 @@ def test_trial_on_a_warm_worker_equals_a_fresh_one(model, levels):
         warm = run_trial(trial(model, seed=seed, **levels))
         assert warm.metrics == fresh[seed].metrics
         assert warm.history == fresh[seed].history
-    assert module._WARM.keys == [trial(model, **levels).variant_key]
+    assert len(module._WARM.keys) == 1
+
+
+SHARING = [
+    ({}, {"learning_rate": 0.01}),
+    ({"batch_size": 12, "schedule": "cosine"}, {}),
+    ({"augment": "crop", "class_weight": "balanced"}, {"train_size": 90.0}),
+    ({"epochs": 3, "early_stopping": 1}, {"label_noise": 0.2, "learning_rate": 0.1}),
+]
+
+
+def test_variants_with_one_model_equal_fresh_ones():
+    """Neither the learning rate nor the recipe nor the data need another traced model."""
+    trials = [
+        replace(trial(dropout=0.5, **levels), recipe=Recipe(**{"epochs": 1, **recipe}))
+        for recipe, levels in SHARING
+    ]
+    warm = [run_trial(each) for each in trials]
+    assert len(module._WARM.keys) == 1
+    for each, result in zip(trials[1:], warm[1:], strict=True):
+        forget()
+        fresh = run_trial(each)
+        assert (fresh.metrics, fresh.history) == (result.metrics, result.history)
+        assert (fresh.timing.traced, result.timing.traced) == (True, False)
+
+
+def test_findings_on_a_warm_worker_equal_fresh_ones(explained):
+    rates = (10.0, 1e-6)
+    bad = [trial(learning_rate=rate, seed=seed) for seed in (0, 1) for rate in rates]
+    warm = [run_trial(each).findings for each in bad]
+    assert {each.code for each in (*warm[0], *warm[1])} >= {"rate-high", "rate-low"}
+    for each, findings in zip(bad[2:], warm[2:], strict=True):
+        forget()
+        assert run_trial(each).findings == findings
 
 
 def test_results_do_not_depend_on_the_order_of_trials():
@@ -344,7 +377,7 @@ def test_warm_model_survives_a_trial_under_another_policy():
     run_trial(first)
     run_trial(trial("helpers.stub_builders:leaking", leak="policy"))
     warm = run_trial(second)
-    assert module._WARM.keys[-1] == second.variant_key
+    assert len(module._WARM.keys) == 1
     assert warm.metrics == fresh.metrics
 
 
@@ -440,3 +473,13 @@ def test_worker_loads_no_module_of_reports_or_statistics():
         check=True,
     )
     assert answer.stdout == "[]\n"
+
+
+def test_precision_of_the_recipe_is_that_of_the_trial(plain):
+    full = trial()
+    mixed = replace(full, recipe=replace(full.recipe, precision="mixed_bfloat16"))
+    assert "precision" not in full.to_dict()["recipe"]  # so that stored trials keep their keys
+    assert len({full.variant_key, mixed.variant_key}) == 2
+    rounded, again = run_trial(mixed), run_trial(full)
+    assert again.metrics == plain.metrics
+    assert 0 < abs(rounded.metrics["test_loss"] - plain.metrics["test_loss"]) < 0.01

@@ -261,7 +261,7 @@ def test_wrong_values(given, sentence):
         (
             {"model": "mlp", "recipe": {"epoch": 3}},
             "A Recipe has no `epoch`; did you mean `epochs`? Known: epochs, batch_size, schedule, "
-            "augment, class_weight, early_stopping.",
+            "augment, class_weight, early_stopping, precision.",
         ),
     ],
 )

@@ -26,6 +26,7 @@ def test_default_recipe_is_plain_training():
         "augment": "none",
         "class_weight": "none",
         "early_stopping": 0,
+        "precision": "float32",
     }
 
 
@@ -94,7 +95,7 @@ def test_invalid_value_is_refused(name, value, sentence):
 def test_unknown_toggle_is_refused_with_the_nearest_name():
     assert refusal(epoch=3) == (
         "`Recipe` takes no `epoch`; did you mean `epochs`? It takes epochs, batch_size, schedule, "
-        "augment, class_weight, early_stopping."
+        "augment, class_weight, early_stopping, precision."
     )
     with pytest.raises(ToggleError, match="takes no `epoch`"):
         dataclasses.replace(Recipe(), epoch=3)

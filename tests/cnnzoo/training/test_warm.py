@@ -26,6 +26,19 @@ def test_kept_model_trains_as_a_new_one():
     assert_same(weights_of(again), weights_of(trained(WarmModels(), "a", seed=1)))
 
 
+def test_kept_model_takes_over_another_learning_rate():
+    def trained_at(warm, rate):
+        model = warm.get("a", lambda: quick(0, learning_rate=rate), 0, rate=rate)
+        fit(model, digits(), RECIPE, seed=0)
+        return model
+
+    warm = WarmModels()
+    first = trained_at(warm, 0.1)
+    again = trained_at(warm, 0.003)
+    assert again is first
+    assert_same(weights_of(again), weights_of(trained_at(WarmModels(), 0.003)))
+
+
 def test_another_configuration_frees_the_kept_model():
     warm = WarmModels()
     first = weakref.ref(trained(warm, "a", seed=0))
@@ -72,7 +85,7 @@ def test_unkept_model_is_rebuilt_and_leaves_the_kept_one():
 def test_cleared_model_is_built_again():
     warm = WarmModels()
     first = trained(warm, "a", seed=0)
-    warm.drop("a")
+    warm.clear()
     assert warm.keys == []
     assert trained(warm, "a", seed=0) is not first
 

@@ -266,16 +266,17 @@ KINDS = (
             {},
             "`constant` declares no hyperparameters, and `search` is empty. Add toggles of the "
             "recipe or the data to `search`: epochs, batch_size, schedule, augment, class_weight, "
-            "early_stopping, image_size, interpolation, skip_bad, normalize, train_size, "
-            "label_noise, target_outliers, imbalance.",
+            "early_stopping, precision, image_size, interpolation, skip_bad, normalize, "
+            "train_size, label_noise, target_outliers, imbalance.",
         ),
         (
             own.build,
             {"search": ["rate"]},
             "`rate`: expected a toggle of `build`, its recipe or its data. Toggles of the model: "
             "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
-            "augment, class_weight, early_stopping; of the data: image_size, interpolation, "
-            "skip_bad, normalize, train_size, label_noise, target_outliers, imbalance.",
+            "augment, class_weight, early_stopping, precision; of the data: image_size, "
+            "interpolation, skip_bad, normalize, train_size, label_noise, "
+            "target_outliers, imbalance.",
         ),
     ],
 )

@@ -62,3 +62,18 @@ def test_reused_model_gives_the_same_numbers(monkeypatch):
         found = measured(trainer, {**recipe, **data}, 3)
         assert found == expected("mlp", Recipe(epochs=2, **recipe), 3, data)
     assert len(built) == 1
+
+
+def test_searched_precision_is_that_of_the_model(monkeypatch):
+    seen = []
+
+    def fit(model, *_, **__):
+        seen.append(model.get_layer("stage1_dense").compute_dtype)
+        return {"loss": [1.0]}
+
+    monkeypatch.setattr(module, "fit", fit)
+    tuned = cnnzoo.hypermodel("mlp", search=["precision"], units=4, train_size=100)
+    trainer = Trainer(tuned, "digits", "val_accuracy")
+    for precision in ("mixed_bfloat16", "float32"):
+        assert trainer.run(SeedRun("0", {"precision": precision}, 0)).execution.status == "done"
+    assert seen == ["bfloat16", "float32"]

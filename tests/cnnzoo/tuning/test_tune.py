@@ -232,6 +232,7 @@ def test_manifest_describes_the_search(searched, stub_training, tmp_path):
             "augment": "none",
             "class_weight": "none",
             "early_stopping": 0,
+            "precision": "float32",
         },
         "objective": {"name": "val_loss", "direction": "min"},
         "tuner": "bayesian",
