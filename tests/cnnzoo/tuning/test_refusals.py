@@ -24,7 +24,7 @@ MLP = (
     "learning_rate; "
     "of the recipe: epochs, batch_size, schedule, augment, class_weight, early_stopping; of "
     "the data: image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
-    "target_outliers, imbalance."
+    "target_outliers, imbalance, validation, test."
 )
 SEARCH = (
     "`search` of `mlp`: expected names of toggles, or a mapping from names to levels or ranges; "
