@@ -512,7 +512,8 @@ def test_unknown_toggle_of_a_model():
         "data; did you mean "
         "`units`? Toggles of the model: units, rate, wide, kind; of the recipe: epochs, "
         "batch_size, schedule, augment, class_weight, early_stopping; of the data: image_size, "
-        "interpolation, skip_bad, normalize, train_size, label_noise, target_outliers, imbalance."
+        "interpolation, skip_bad, normalize, train_size, label_noise, target_outliers, imbalance, "
+        "validation, test."
     )
 
 

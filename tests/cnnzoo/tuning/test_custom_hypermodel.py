@@ -267,7 +267,8 @@ KINDS = (
             "`constant` declares no hyperparameters, and `search` is empty. Add toggles of the "
             "recipe or the data to `search`: epochs, batch_size, schedule, augment, class_weight, "
             "early_stopping, image_size, interpolation, skip_bad, normalize, train_size, "
-            "label_noise, target_outliers, imbalance.",
+            "label_noise, target_outliers, imbalance, validation, "
+            "test.",
         ),
         (
             own.build,
@@ -275,7 +276,8 @@ KINDS = (
             "`rate`: expected a toggle of `build`, its recipe or its data. Toggles of the model: "
             "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
             "augment, class_weight, early_stopping; of the data: image_size, interpolation, "
-            "skip_bad, normalize, train_size, label_noise, target_outliers, imbalance.",
+            "skip_bad, normalize, train_size, label_noise, target_outliers, imbalance, validation, "
+            "test.",
         ),
     ],
 )
