@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +53,13 @@ DataSpec = Annotated[
         help="Data of the studies that allow another, as in cnnzoo.load_data.",
     ),
 ]
+BaselineLevels = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TOGGLE=VALUE]...",
+        help="Levels of the baseline, such as filters=16, epochs=5 or test=0.3.",
+    ),
+]
 Seeds = Annotated[
     str | None,
     typer.Option(
@@ -82,6 +89,9 @@ Quick = Annotated[
     typer.Option("--quick", help="Run the smaller studies of claims, which leave more undecided."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
+
+PARTS_WIDTH = 100
+"""Width of a table of parts where the output is no terminal."""
 
 INTERRUPTED = 130
 """Exit status that shells use for a process ended by Ctrl-C."""
@@ -184,6 +194,7 @@ def parts_command(
         from ablations.report.parts import parts_lines, parts_table
         from ablations.study.parts import parts
         from cnnzoo.cli import DIGIT_CLASSES, DIGIT_SHAPE
+        from cnnzoo.vocabulary import PURPOSE
 
         shape: tuple[int, ...] | None
         classes: Classes | None
@@ -196,9 +207,17 @@ def parts_command(
         table = parts(model, input_shape=shape, classes=classes)
         console = _console()
         if (table["level"] == level).any():
-            console.print(parts_table(table, level, model))
+            width = console.width if console.is_terminal else PARTS_WIDTH
+            console.print(parts_table(table, level, model), width=width)
         for line in parts_lines(table, level, model):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+        purpose: Any = PURPOSE
+        size = "x".join(map(str, shape or purpose["input_shape"]))
+        count = f"{classes or purpose['classes']} classes"
+        others = "" if data else ", unless --data gives others"
+        console.print(
+            f"Built for inputs of {size} and {count}{others}.", markup=False, highlight=False
+        )
 
 
 @app.command("new")
@@ -218,6 +237,7 @@ def new_command(
 @app.command("run")
 def run_command(
     name: Declared,
+    levels: BaselineLevels = None,
     directory: StudyDirectory = None,
     data: DataSpec = None,
     seeds: Seeds = None,
@@ -244,12 +264,17 @@ def run_command(
                 raise StudyError(f"--seeds: expected a whole number for a claim; got {blocks}.")
             if (engine, address) != ("processes", None):
                 raise StudyError(f"--engine, --address: expected a study; got the claim {name}.")
+            if levels:
+                raise StudyError(
+                    f"{levels[0]}: expected a study, because the levels of a claim are declared; "
+                    f"got the claim {declared.id}."
+                )
             options = {"workers": workers, "retry_failed": retry_failed, "quick": quick}
             _run_claim(declared, directory, data=data, seeds=blocks, **options)
             return
         if quick:
             raise StudyError(f"--quick: expected a claim; got the study {declared.name}.")
-        study = _ready(_changed(declared, data, blocks))
+        study = _ready(_changed(declared, data, blocks, levels or ()))
         from ablations.running.run import run
 
         results = run(
@@ -272,6 +297,7 @@ def run_command(
 @app.command("plan")
 def plan_command(
     name: Planned,
+    levels: BaselineLevels = None,
     directory: StudyDirectory = None,
     data: DataSpec = None,
     seeds: Seeds = None,
@@ -296,7 +322,7 @@ def plan_command(
                 f"Expected a study; got the claim {declared.id}. Its trials and their time are "
                 f"shown by: ablations list {declared.id}"
             )
-        study = _ready(_changed(declared, data, blocks))
+        study = _ready(_changed(declared, data, blocks, levels or ()))
         from ablations.report.plan import plan_lines, plan_table
         from ablations.report.wording import ends_words
         from ablations.running.run import plan
@@ -325,8 +351,10 @@ def _declared(name: str) -> "Study | Claim":
     return find(name)
 
 
-def _changed(study: "Study", data: str | None, seeds: int | str | None) -> "Study":
-    """Return a study with other data or seeds, if these are given."""
+def _changed(
+    study: "Study", data: str | None, seeds: int | str | None, levels: Sequence[str] = ()
+) -> "Study":
+    """Return a study with other data, seeds or levels of the baseline, if these are given."""
     from dataclasses import replace
 
     from ablations.claims.catalogue import claims_of
@@ -335,6 +363,18 @@ def _changed(study: "Study", data: str | None, seeds: int | str | None) -> "Stud
     if data is not None:
         check_replaceable(claims_of(study.name))
         study = replace(study, data=data)
+    if levels:
+        from ablations.study.space import Space
+        from cnnzoo.cli import parse_choices
+
+        if ":" in study.model_name:  # whose module may import Keras
+            from cnnzoo.runtime.console import load_keras
+
+            load_keras()
+        space = Space.of(study.model_name)
+        toggles = {**space.model, **space.recipe, **space.data}
+        chosen = parse_choices(levels, toggles, study.model_name)
+        study = replace(study, baseline={**study.baseline, **chosen})
     return study if seeds is None else replace(study, seeds=seeds)
 
 
@@ -695,7 +735,7 @@ def _show(results: "Results") -> None:
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import Printed, missing_verdicts, skewed
-    from ablations.report.wording import blocks_words, ends_words, failure_words
+    from ablations.report.wording import blocks_words, ends_words, failure_words, settings_words
     from ablations.results.report_contents import contents_of
     from ablations.results.shown import short_tables
     from ablations.study import BASELINE, Status
@@ -704,8 +744,8 @@ def _show(results: "Results") -> None:
     console = _console()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.overall_trials
-    if ends := ends_words(results.study.to_dict()):
-        say(ends)
+    study = results.study.to_dict()
+    say(ends_words(study) or f"Baseline: {settings_words(study['baseline']) or 'the defaults'}.")
     contents = contents_of(results)
     so_far = SO_FAR in contents.tables
     deltas = results.overall_deltas() if so_far else contents.deltas

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,15 @@ from cnnzoo.data.dataset import Data, DataError, DataInfo, OutputInfo, Sizes, Sp
 from cnnzoo.data.kept import map_array
 from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
+from cnnzoo.data.several_sizes import SeveralSizes
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
+from cnnzoo.data.sources.arrays import ARRAYS, STREAM
 from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
 from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import cache_folder, keep
 
-NAME = re.compile(r"arrays:(\d+(?:x\d+)+-[0-9a-f]{16})")
-"""Names: number of examples, shape of an example, and digest of the content."""
+NAME = re.compile(r"arrays:((?:[\w.-]+-)?\d+(?:x\d+)+-[0-9a-f]{16})")
+"""Names: that of loaded data, number of examples, shape of an example, digest of the content."""
 
 ABOUT = "about.json"
 
@@ -36,6 +38,8 @@ FOLDER = "arrays"
 class GivenData(str):
     """Name of given arrays or loaded data, such as "arrays:300x12x12x3-6f0a12bcd3ef45aa".
 
+    The name of data that were loaded from a path or a name contains it: "arrays:digits-...".
+
     `cnnzoo.load_data` takes the name after `keep`. Copies and pickles are plain texts without the
     content.
 
@@ -43,17 +47,22 @@ class GivenData(str):
     ----------
     content
         The checked arrays, or the loaded data.
+    images
+        Images of several sizes, which are kept instead of the content: trials resize them.
     """
 
     content: Examples | Data
+    images: SeveralSizes | None
 
-    def __new__(cls, content: Examples | Data) -> "GivenData":
+    def __new__(cls, content: Examples | Data, images: SeveralSizes | None = None) -> "GivenData":
         """Return the name of the content."""
         parts = _parts(content)
         count = sum(len(y) for _, y in parts.values())
-        shape = "x".join(map(str, (count, *parts["train"][0].shape[1:])))
-        given = super().__new__(cls, f"arrays:{shape}-{_digest(content)[:16]}")
-        given.content = content
+        sizes = parts["train"][0].shape[1:] if images is None else parts["train"][0].shape[-1:]
+        shape = "x".join(map(str, (count, *sizes)))
+        digest = _digest(content) if images is None else _digest_of_sizes(content)
+        given = super().__new__(cls, f"arrays:{_label(content)}{shape}-{digest[:16]}")
+        given.content, given.images = content, images
         return given
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
@@ -76,7 +85,11 @@ class GivenData(str):
             ) from error
 
     def _write(self, folder: Path) -> None:
-        about: dict[str, Any] = {"parts": {}}
+        if self.images is not None:
+            about = self.images.write(folder)
+            (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+            return
+        about = {"parts": {}}
         for part, (x, y) in _parts(self.content).items():
             stored = _stored(x)
             new = np.lib.format.open_memmap(
@@ -101,8 +114,8 @@ class GivenData(str):
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-def open_given(name: str) -> Examples | Data:
-    """Open kept arrays or loaded data by name.
+def open_given(name: str) -> Examples | Data | SeveralSizes:
+    """Open kept arrays, loaded data or images of several sizes by name.
 
     The test split of loaded data is the same for all seeds, as if the source defined it.
 
@@ -114,6 +127,8 @@ def open_given(name: str) -> Examples | Data:
     place = _place(name)
     try:
         about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        if "several_sizes" in about:
+            return SeveralSizes.read(place, about)
         outputs = _outputs_from_json(about.get("info", about))
         names = [one.name for one in outputs]
         parts = {
@@ -195,6 +210,16 @@ def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Labels]]:
     return content.parts
 
 
+def _label(content: Examples | Data) -> str:
+    """Return what the name of loaded data begins with: the last part of its own; "" for arrays."""
+    if not isinstance(content, Data) or content.info.name in (ARRAYS, STREAM):
+        return ""
+    if is_given(content.info.name):
+        return ""
+    last = PurePath(content.info.name.rpartition(":")[2]).name
+    return re.sub(r"[^\w.]+", "-", last).strip("-") + "-"
+
+
 def _digest(content: Examples | Data) -> str:
     if isinstance(content, Examples):
         # the fingerprint is of the content before images of several sizes got one
@@ -211,6 +236,12 @@ def _digest(content: Examples | Data) -> str:
             digest.update(np.ascontiguousarray(one).data)
     digest.update(np.ascontiguousarray(content.test_indices).data)
     return digest.hexdigest()
+
+
+def _digest_of_sizes(content: Examples | Data) -> str:
+    """Return the digest of images before they were resized, which no single size has."""
+    fingerprint = content.fingerprint if isinstance(content, Examples) else ""
+    return hashlib.sha256(f"several sizes, {fingerprint}".encode()).hexdigest()
 
 
 def _stored(x: Pixels) -> Iterator[Array]:

@@ -2,15 +2,16 @@
 
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from cnnzoo.data.dataset import Data, DataError, DataInfo, Indices, Sizes, Split
-from cnnzoo.data.given import is_given, open_given
-from cnnzoo.data.resizing import Resize, SizesError
+from cnnzoo.data.given import GivenData, is_given, open_given
+from cnnzoo.data.resizing import RESIZED, Resize, SizesError
 from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
+from cnnzoo.data.several_sizes import SeveralSizes
 from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
@@ -35,11 +36,13 @@ from cnnzoo.vocabulary import (
     Normalize,
     SkipBad,
     TargetOutliers,
+    TestShare,
     TrainSize,
+    ValidationShare,
 )
 
-SHARES = {"validation": 0.1, "test": 0.1}
-"""Default shares of the examples."""
+READ_BY_SIZE = {"image_size", "interpolation"}
+"""Toggles that say to which size images are brought."""
 
 READ_BY = ("image_size", "interpolation", "skip_bad")
 """Toggles that say how a source is read."""
@@ -64,8 +67,8 @@ def load_data(
     label_noise: LabelNoise = 0.0,
     target_outliers: TargetOutliers = 0.0,
     imbalance: Imbalance = 1.0,
-    validation: float = SHARES["validation"],
-    test: float = SHARES["test"],
+    validation: ValidationShare = 0.1,
+    test: TestShare = 0.1,
     kind: Kind | None = None,
 ) -> Data:
     """Load data, split it into train, validation and test, and change the training split.
@@ -178,13 +181,13 @@ def load_data(
             "label_noise": label_noise,
             "target_outliers": target_outliers,
             "imbalance": imbalance,
+            "validation": validation,
+            "test": test,
         },
         "load_data",
     )
     _check_seed(seed)
     _check_kind(kind)
-    _check_share("validation", validation)
-    _check_share("test", test)
     if validation + test >= 1:
         raise DataError(
             "`validation` and `test`: expected a sum below 1, the rest is for train; "
@@ -193,8 +196,8 @@ def load_data(
     examples = open_data(spec, kind, reading_of(settings))
     if isinstance(examples, Data):
         _check_unchanged(
-            {**settings, "validation": validation, "test": test, "kind": kind},
-            {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
+            {**settings, "kind": kind},
+            {**{name: toggle.default for name, toggle in toggles.items()}, "kind": None},
         )
         return examples
     pieces = cut(examples, seed, validation=validation, test=test)
@@ -284,6 +287,9 @@ def open_data(
         return opened
     if isinstance(opened, Examples):
         return resized(opened, reading.resize)
+    if isinstance(opened, SeveralSizes):
+        examples = check_source(open_source(opened.spec, reading), kind, reading)
+        return replace(examples, name=str(spec))
     examples = check_source(open_source(spec, reading), kind, reading)
     if isinstance(spec, str | os.PathLike):
         return examples
@@ -320,6 +326,28 @@ def open_once(spec: object, settings: Mapping[str, Level]) -> Examples | Data:
         if reading.resize is None:
             raise
         return open_data(spec, reading=reading)
+
+
+def give(spec: object, settings: Mapping[str, Level], varied: Collection[str] = ()) -> GivenData:
+    """Return the name of arrays, streams or loaded data that a study or a search is given.
+
+    Parameters
+    ----------
+    spec, settings
+        As for `open_once`.
+    varied
+        Toggles whose levels differ between trials. Lists of images of several sizes are kept as
+        they are if their size is one of these.
+
+    Raises
+    ------
+    DataError
+        If the data are unusable.
+    """
+    content = open_once(spec, settings)
+    is_resized = isinstance(content, Examples) and any(RESIZED in note for note in content.notes)
+    images = SeveralSizes.of(spec) if is_resized and READ_BY_SIZE & {*varied} else None
+    return GivenData(content, images)
 
 
 def _change(
@@ -371,11 +399,6 @@ def _check_kind(kind: object) -> None:
     if kind not in (None, *AXES):
         near = did_you_mean(str(kind), AXES, "'")
         raise DataError(f"`kind`: expected {listed(AXES)} or None; got {kind!r}{near}")
-
-
-def _check_share(name: str, share: object) -> None:
-    if isinstance(share, bool) or not (isinstance(share, numbers.Real) and 0 <= float(share) < 1):
-        raise DataError(f"`{name}`: expected a share from 0 to less than 1; got {share!r}.")
 
 
 def _check_unchanged(

@@ -242,6 +242,12 @@ def make_space(
         ]
     for name in (*wanted, *held):
         if name not in groups:
+            if isinstance(held.get(name), Mapping):
+                example = ", ".join(f"{toggle}={level!r}" for toggle, level in held[name].items())
+                raise ToggleError(
+                    f"`{name}`: expected fixed levels as keywords, {example or 'epochs=3'}; got "
+                    f"{name}={held[name]!r}."
+                )
             known = sorted(parameters | {*(keywords if name in held else ())})
             raise groups.unknown(name, known, "those of KerasTuner, all searched")
     for name in wanted:
@@ -345,6 +351,12 @@ def _comparable(searched: Mapping[str, Toggle], group: Mapping[str, Toggle]) -> 
 def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
     """Return a toggle with the levels or the range to explore."""
     ranged = not toggle.levels and toggle.low is not None
+    if toggle.fixed:
+        raise ToggleError(
+            f"`{toggle.name}` of `{owner_of(toggle.name, owner)}`: expected one level for the "
+            "whole search, because trials are compared on the same examples; got it in `search`. "
+            f"Write {toggle.name}={toggle.default!r}."
+        )
     if wanted is None:
         if not toggle.searchable:
             raise ToggleError(

@@ -49,7 +49,7 @@ def test_unknown_toggle_names_the_nearest(space):
             f"`{right}`? Toggles of the model: {', '.join(space.model)}; of the recipe: epochs, "
             "batch_size, schedule, augment, class_weight, early_stopping, precision; of the data: "
             "image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
-            "target_outliers, imbalance."
+            "target_outliers, imbalance, validation, test."
         )
 
 

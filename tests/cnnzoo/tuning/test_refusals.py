@@ -24,7 +24,7 @@ MLP = (
     "learning_rate; "
     "of the recipe: epochs, batch_size, schedule, augment, class_weight, early_stopping, "
     "precision; of the data: image_size, interpolation, skip_bad, normalize, train_size, "
-    "label_noise, target_outliers, imbalance."
+    "label_noise, target_outliers, imbalance, validation, test."
 )
 SEARCH = (
     "`search` of `mlp`: expected names of toggles, or a mapping from names to levels or ranges; "
@@ -81,6 +81,11 @@ SEARCH = (
             {"trails": 2},
             "`trails`: expected a toggle of `mlp`, its recipe or its data; did you mean `trials`? "
             f"{MLP}",
+        ),
+        (
+            {"baseline": {"units": 8, "depth": 2}},
+            "`baseline`: expected fixed levels as keywords, units=8, depth=2; got baseline="
+            "{'units': 8, 'depth': 2}.",
         ),
         (
             {"search": ["trials"]},
