@@ -1,6 +1,6 @@
 """The plan of a study for the terminal: its trials, their cost and how long they will take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,12 @@ from cnnzoo.runtime.progress import duration
 
 ROUGH = "multiply-accumulates"
 """Value of ``seconds_from`` if no trial gives the time."""
+
+EARLIER = "earlier runs"
+"""Beginning of ``seconds_from`` if trials of other studies give the time."""
+
+MEASURE = " To measure it, add --measure, which trains one trial."
+"""Remedy for a rough estimate."""
 
 
 def plan_table(plan: pd.DataFrame) -> Any:
@@ -66,23 +72,60 @@ def plan_lines(plan: pd.DataFrame, workers: int) -> Iterator[str]:
     if pending.empty:
         yield "No trial is left to run."
         return
-    known = pending["seconds"].notna()
-    total = float(pending["seconds"].sum())
-    busy = max(1, min(workers, len(pending)))
-    unknown = f" and {count_of(int((~known).sum()), 'trial')} of unknown time" * (not known.all())
-    yield (
-        f"{count_of(len(pending), 'trial')} to run: about {duration(total / busy)} with "
-        f"{count_of(busy, 'worker')}, {duration(total)} of computing{unknown}."
-    )
-    yield _source_words(set(pending.loc[known, "seconds_from"]))
+    times = zip(pending["seconds"], pending["seconds_from"], strict=True)
+    known = [(None if pd.isna(seconds) else seconds, source) for seconds, source in times]
+    yield from time_lines(known, workers, MEASURE)
 
 
-def _source_words(sources: set[str]) -> str:
-    if ROUGH in sources or not sources:
-        return (
-            "The time is a rough estimate from multiply-accumulates and a typical core. To measure "
-            "it, add --measure, which trains one trial."
+def time_lines(
+    times: Sequence[tuple[float | None, str]], workers: int, remedy: str = ""
+) -> Iterator[str]:
+    r"""Yield how long trials will take, and what that is from.
+
+    Parameters
+    ----------
+    times
+        Expected seconds of each trial, None if unknown; and a
+        `ablations.running.expected_time.Source`.
+    workers
+        Number of parallel trials.
+    remedy
+        What to do about a rough estimate.
+
+    Examples
+    --------
+    >>> print(*time_lines([(None, "")], workers=2), sep="\n")
+    1 trial to run.
+    There is no estimate of the time, because no trial of this model ran on this machine and its
+    multiply-accumulates are unknown.
+    """
+    trials = f"{count_of(len(times), 'trial')} to run"
+    known = [seconds for seconds, _ in times if seconds is not None]
+    if not known:
+        yield f"{trials}."
+    else:
+        total, busy = sum(known), max(1, min(workers, len(times)))
+        missing = len(times) - len(known)
+        unknown = f" and {count_of(missing, 'trial')} of unknown time" * bool(missing)
+        yield (
+            f"{trials}: about {duration(total / busy)} with {count_of(busy, 'worker')}, "
+            f"{duration(total)} of computing{unknown}."
         )
-    of = "these variants" if sources == {"trials of the variant"} else "some of the variants"
-    scaled = "" if of == "these variants" else ", scaled to the others by multiply-accumulates"
-    return f"The time is from trials of {of} on this machine{scaled}."
+    yield _source_words({source for seconds, source in times if seconds is not None}, remedy)
+
+
+def _source_words(sources: set[str], remedy: str) -> str:
+    if not sources:
+        return (
+            "There is no estimate of the time, because no trial of this model ran on this machine "
+            "and its multiply-accumulates are unknown."
+        )
+    if ROUGH in sources:
+        return "The time is a rough estimate from multiply-accumulates and a typical core." + remedy
+    earlier = "earlier " if any(source.startswith(EARLIER) for source in sources) else ""
+    of, scaled = "these variants", ""
+    if f"{EARLIER} of the model" in sources:
+        of, scaled = "this model", ", scaled by multiply-accumulates"
+    elif "other trials" in sources:
+        of, scaled = "some of the variants", ", scaled to the others by multiply-accumulates"
+    return f"The time is from {earlier}trials of {of} on this machine{scaled}."

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from statistics import median
 
+from ablations.running.past_times import PastTimes
 from ablations.store import Planned, Store
 from ablations.store.provenance import other_machine
 from ablations.study import Status, Trial, TrialResult
@@ -20,7 +21,9 @@ class Source(StrEnum):
     """Source of an expected time."""
 
     VARIANT = "trials of the variant"
+    PAST_VARIANT = "earlier runs of the variant"
     OTHERS = "other trials"
+    PAST_OTHERS = "earlier runs of the model"
     COST = "multiply-accumulates"
 
 
@@ -44,8 +47,12 @@ def expected_times(
     rows: Sequence[tuple[Planned, Trial]],
     costs: Mapping[str, TrialResult],
     known: Mapping[str, TrialResult],
+    past: PastTimes,
 ) -> dict[str, ExpectedTime]:
     """Return the expected times of trials by key.
+
+    The trials of the variant come first, those of the study before those of other studies; then
+    trials of other variants, scaled by the multiply-accumulates.
 
     Parameters
     ----------
@@ -54,7 +61,9 @@ def expected_times(
     costs
         Measurements of the models by `Planned.label`.
     known
-        Results of trials by key.
+        Results of the study's trials by key.
+    past
+        Times of other studies' trials.
     """
     rough = {row.key: estimate(costs.get(row.label), trial) for row, trial in rows}
     took = {
@@ -66,23 +75,33 @@ def expected_times(
     for row, trial in rows:
         if row.key in took:
             of_variants.setdefault(trial.variant_key, []).append(took[row.key])
-    guesses = {key: guess for key, guess in rough.items() if guess is not None}
-    ratios = [took[key] / guess for key, guess in guesses.items() if key in took]
+    pairs = {(trial.model, trial.data) for _, trial in rows}
+    scales = {pair: past.scale(*pair) for pair in pairs}
+    ratios = [seconds / guess for key, seconds in took.items() if (guess := rough[key])]
     times = {}
     for row, trial in rows:
-        guess = rough[row.key]
+        guess, time = rough[row.key], past.of_variant(trial)
+        scale = scales[trial.model, trial.data]
         if row.infeasible:
             times[row.key] = ExpectedTime()
         elif trial.variant_key in of_variants:
-            seconds = median(of_variants[trial.variant_key])
-            times[row.key] = ExpectedTime(round(seconds, 1), Source.VARIANT)
+            times[row.key] = expected(median(of_variants[trial.variant_key]), Source.VARIANT)
+        elif time is not None:
+            times[row.key] = expected(time.seconds, Source.PAST_VARIANT)
         elif guess is None:
             times[row.key] = ExpectedTime()
         elif ratios:
-            times[row.key] = ExpectedTime(round(guess * median(ratios), 1), Source.OTHERS)
+            times[row.key] = expected(guess * median(ratios), Source.OTHERS)
+        elif scale is not None:
+            times[row.key] = expected(guess * scale, Source.PAST_OTHERS)
         else:
-            times[row.key] = ExpectedTime(round(guess, 1), Source.COST)
+            times[row.key] = expected(guess, Source.COST)
     return times
+
+
+def expected(seconds: float, source: Source) -> ExpectedTime:
+    """Return an expected time, to a tenth of a second."""
+    return ExpectedTime(round(seconds, 1), source)
 
 
 def estimate(cost: TrialResult | None, trial: Trial) -> float | None:
@@ -94,17 +113,24 @@ def estimate(cost: TrialResult | None, trial: Trial) -> float | None:
 
 
 def stored_results(directory: Path) -> dict[str, TrialResult]:
-    """Return the stored results of the last run in a directory, by trial key.
+    """Return the stored results of the last run in a directory that tell the time here, by key.
 
-    It is empty if there is no study or another machine computed some of the results, because their
-    times say nothing about this machine.
+    It is empty if there is no study.
     """
     try:
         with Store(directory) as store:
-            context = store.context
-            here = describe_machine()
-            if any(other_machine(machine, here) for machine in store.machines(context)):
-                return {}
-            return store.results(context)
+            return results_of_this_machine(store, store.context)
     except StudyError:
         return {}
+
+
+def results_of_this_machine(store: Store, context: Mapping[str, str]) -> dict[str, TrialResult]:
+    """Return the stored results of a context by key.
+
+    It is empty if another machine computed some of them, because their times say nothing about
+    this machine.
+    """
+    here = describe_machine()
+    if any(other_machine(machine, here) for machine in store.machines(context)):
+        return {}
+    return store.results(context)

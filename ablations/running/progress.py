@@ -19,6 +19,7 @@ from ablations.results.rules import (
     running_verdicts,
 )
 from ablations.results.trials import trials_table
+from ablations.running.expected_time import ExpectedTime
 from ablations.stats.several_data import over_data
 from ablations.store import Planned
 from ablations.study import Status, Study, Trial, TrialResult
@@ -93,6 +94,17 @@ class StudyProgress(Progress):
         for row, _ in rows:
             if row.infeasible:
                 self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")
+
+    def expect_times(self, times: Sequence[ExpectedTime], workers: int) -> None:
+        """Say how long the trials that are about to run will take, and what that is from."""
+        from ablations.report.plan import time_lines
+
+        seconds = [(time.seconds, time.seconds_from) for time in times]
+        known = [one for one, _ in seconds if one]
+        self.expected_rate = 60 * workers * len(known) / sum(known) if known else 0.0
+        if seconds:
+            for line in time_lines(seconds, workers):
+                self.say_once(line)
 
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and print its metrics or why it failed."""

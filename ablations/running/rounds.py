@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from ablations.designs.planner import Planner
 from ablations.results import Results, open_results
+from ablations.running.expected_time import estimate, expected_times, results_of_this_machine
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
+from ablations.running.past_times import PastTimes, keep_times
 from ablations.running.progress import StudyProgress
 from ablations.store import Planned, Store
 from ablations.store.provenance import (
@@ -48,6 +50,8 @@ class Rounds:
     retry_failed
         Whether to retry trials that failed, and variants that could not be built, in an earlier
         run.
+    workers
+        Number of parallel trials, for the expected time.
     """
 
     def __init__(
@@ -60,7 +64,9 @@ class Rounds:
         train: Train,
         *,
         retry_failed: bool = False,
+        workers: int = 1,
     ) -> None:
+        self._workers = workers
         self._planner = planner
         self._store = store
         self._shown = shown
@@ -71,6 +77,7 @@ class Rounds:
         self._tried = set[str]()
         self._refused = {} if retry_failed else _refused(store)
         self._measured: dict[str, TrialResult] = {}
+        self._rough: dict[str, float | None] = {}
         self._weights = store.weights
         self._variants = list(planner.layout.variants)
         self._blocks = dict[str, range]()
@@ -117,30 +124,42 @@ class Rounds:
             self._shown.say_once(self._left_out())
         trials = _pending(rows, stored, self._tried if self._retry_failed else None)
         self._shown.start_round(rows, stored, trials)
+        self._rough = {
+            row.key: estimate(self._measured.get(row.label), trial) for row, trial in rows
+        }
+        known = results_of_this_machine(self._store, self._context)
+        times = expected_times(rows, self._measured, known, PastTimes.stored())
+        self._shown.expect_times([times[trial.key] for trial in trials], self._workers)
         return trials
 
     def _one(self, trials: Sequence[Trial], interruption: Interruption) -> bool:
         """Train trials and store their results; return whether the data stayed the same."""
         data = self._context["data"]
         fingerprints: list[str] = []
+        results: list[TrialResult] = []
 
         def stopping() -> bool:
             self._shown.beat()
             return bool(fingerprints) or interruption.asked()
 
-        for result in self._train(trials, stopping):
-            self._tried.add(result.trial.key)
-            machine = result.machine or self._machine
-            if other := other_machine(machine, self._machine):
-                self._shown.say_once(mixed_machines(other))
-            if result.fingerprint in ("", *data.split()):
-                self._store.add(result, self._context, machine)
-                self._shown.ended(result)
-            else:  # files changed since the study was checked
-                changed = {**self._context, "data": result.fingerprint}
-                self._store.add(result, changed, machine)
-                fingerprints.append(result.fingerprint)
-            interruption.raise_lost()
+        try:
+            for result in self._train(trials, stopping):
+                self._tried.add(result.trial.key)
+                machine = result.machine or self._machine
+                if other := other_machine(machine, self._machine):
+                    self._shown.say_once(mixed_machines(other))
+                else:
+                    results.append(result)
+                if result.fingerprint in ("", *data.split()):
+                    self._store.add(result, self._context, machine)
+                    self._shown.ended(result)
+                else:  # files changed since the study was checked
+                    changed = {**self._context, "data": result.fingerprint}
+                    self._store.add(result, changed, machine)
+                    fingerprints.append(result.fingerprint)
+                interruption.raise_lost()
+        finally:
+            keep_times(results, self._rough)
         if fingerprints:
             self._shown.say(
                 f"The data changed during the run, from {data} to {fingerprints[0]}: no more "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.designs.planner import Planner
 from ablations.running.expected_time import expected_times, stored_results
 from ablations.running.feasibility import infeasible, measured
+from ablations.running.past_times import PastTimes
 from ablations.running.trial import (
     draw_trial,
     forget,
@@ -36,6 +37,7 @@ from cnnzoo.engine import (
     WorkerSetup,
     start_engine,
 )
+from cnnzoo.engine.resources import default_workers
 from cnnzoo.engine.shipping import Parcel
 from cnnzoo.model_paths import builders_to_send
 from cnnzoo.runtime.code_version import own_modules, trial_versions
@@ -98,9 +100,10 @@ def plan(
         and the data are unchanged) and ``key``; with several data sets also ``data``. If the
         design or the seeds depend on results, only the first trials.
 
-        ``seconds_from`` is "trials of the variant", stored or measured ones; "other trials",
-        scaled by the multiply-accumulates; or "multiply-accumulates" and a typical speed of one
-        core, which is a rough estimate.
+        ``seconds_from`` is "trials of the variant", stored or measured ones; "earlier runs of the
+        variant" in any study on this machine; "other trials" of the study or "earlier runs of the
+        model" on the same data, scaled by the multiply-accumulates; or "multiply-accumulates" and
+        a typical speed of one core, which is a rough estimate.
 
     Raises
     ------
@@ -132,7 +135,7 @@ def plan(
         rows = planner.rows(planner.layout.variants, {}, infeasible(costs))
         first = [trial for row, trial in rows if measure and not row.infeasible][:1]
         ran = {one.trial.key: one for one in run_trials(running, run_trial, first)}
-    times = expected_times(rows, costs, {**stored, **ran})
+    times = expected_times(rows, costs, {**stored, **ran}, PastTimes.stored())
     described = []
     for row, _ in rows:
         cost, result = costs.get(row.label), stored.get(row.key)
@@ -240,6 +243,7 @@ def run(
                 draw=partial(run_trials, running, draw_trial),
                 train=partial(run_trials, running, partial(run_trial, report_to=shown.folder)),
                 retry_failed=retry_failed,
+                workers=1 if running.name == "serial" else workers or default_workers(),
             )
             interrupted = rounds.run(interruption)
     results = open_results(directory)

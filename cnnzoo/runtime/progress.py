@@ -32,6 +32,8 @@ class Progress:
         Whether there is a live display, because stderr is a terminal.
     completed, failed
         Number of trials that ended, and of those that failed.
+    expected_rate
+        Trials per minute that are expected before the first is measured; 0 if unknown.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Progress:
         self.live = shown and self.console.is_terminal
         self.total = total
         self.completed = self.failed = 0
+        self.expected_rate = 0.0
         self._clock = clock
         self._earlier = 0
         self._start = self._last_line = clock()
@@ -127,9 +130,10 @@ class Progress:
     def time_left(self) -> str:
         """Return the remaining time, such as ", 0:30 left"; empty if it is unknown."""
         remaining = (self.total or 0) - self._earlier - self._worked_off()
-        if remaining <= 0 or not self.rate():
+        rate = self.rate() or self.expected_rate
+        if remaining <= 0 or not rate:
             return ""
-        return f", {duration(60 * remaining / self.rate())} left"
+        return f", {duration(60 * remaining / rate)} left"
 
     def under_way(self) -> float:
         """Return how much of the running trials is completed, in trials; 0 if it is unknown."""

@@ -9,6 +9,7 @@ from helpers import declared_claims, stub_outcomes, stub_trials
 from ablations import TrialResult, run
 from ablations.claims import catalogue
 from ablations.claims import run as claims_runner
+from ablations.running import past_times
 from ablations.running import run as runner
 from cnnzoo.doctor.finding import Finding
 from cnnzoo.engine.serial import Serial
@@ -17,6 +18,12 @@ FINDINGS = (
     Finding("slow", "Too slow", "9 s", "Wait"),
     Finding("wide", "Too wide", "8 units", "Trim"),
 )
+
+
+@pytest.fixture(autouse=True)
+def no_past_times(monkeypatch, tmp_path):
+    """Keep the times of trials apart, so that no expected time depends on earlier tests."""
+    monkeypatch.setattr(past_times, "times_file", lambda: tmp_path / "cache" / "seconds.json")
 
 
 @pytest.fixture
