@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -51,6 +51,13 @@ DataSpec = Annotated[
         "--data",
         metavar="SPEC",
         help="Data of the studies that allow another, as in cnnzoo.load_data.",
+    ),
+]
+BaselineLevels = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TOGGLE=VALUE]...",
+        help="Levels of the baseline, such as filters=16, epochs=5 or test=0.3.",
     ),
 ]
 Seeds = Annotated[
@@ -218,6 +225,7 @@ def new_command(
 @app.command("run")
 def run_command(
     name: Declared,
+    levels: BaselineLevels = None,
     directory: StudyDirectory = None,
     data: DataSpec = None,
     seeds: Seeds = None,
@@ -244,12 +252,17 @@ def run_command(
                 raise StudyError(f"--seeds: expected a whole number for a claim; got {blocks}.")
             if (engine, address) != ("processes", None):
                 raise StudyError(f"--engine, --address: expected a study; got the claim {name}.")
+            if levels:
+                raise StudyError(
+                    f"{levels[0]}: expected a study, because the levels of a claim are declared; "
+                    f"got the claim {declared.id}."
+                )
             options = {"workers": workers, "retry_failed": retry_failed, "quick": quick}
             _run_claim(declared, directory, data=data, seeds=blocks, **options)
             return
         if quick:
             raise StudyError(f"--quick: expected a claim; got the study {declared.name}.")
-        study = _ready(_changed(declared, data, blocks))
+        study = _ready(_changed(declared, data, blocks, levels or ()))
         from ablations.running.run import run
 
         results = run(
@@ -272,6 +285,7 @@ def run_command(
 @app.command("plan")
 def plan_command(
     name: Planned,
+    levels: BaselineLevels = None,
     directory: StudyDirectory = None,
     data: DataSpec = None,
     seeds: Seeds = None,
@@ -296,7 +310,7 @@ def plan_command(
                 f"Expected a study; got the claim {declared.id}. Its trials and their time are "
                 f"shown by: ablations list {declared.id}"
             )
-        study = _ready(_changed(declared, data, blocks))
+        study = _ready(_changed(declared, data, blocks, levels or ()))
         from ablations.report.plan import plan_lines, plan_table
         from ablations.report.wording import ends_words
         from ablations.running.run import plan
@@ -325,8 +339,10 @@ def _declared(name: str) -> "Study | Claim":
     return find(name)
 
 
-def _changed(study: "Study", data: str | None, seeds: int | str | None) -> "Study":
-    """Return a study with other data or seeds, if these are given."""
+def _changed(
+    study: "Study", data: str | None, seeds: int | str | None, levels: Sequence[str] = ()
+) -> "Study":
+    """Return a study with other data, seeds or levels of the baseline, if these are given."""
     from dataclasses import replace
 
     from ablations.claims.catalogue import claims_of
@@ -335,6 +351,18 @@ def _changed(study: "Study", data: str | None, seeds: int | str | None) -> "Stud
     if data is not None:
         check_replaceable(claims_of(study.name))
         study = replace(study, data=data)
+    if levels:
+        from ablations.study.space import Space
+        from cnnzoo.cli import parse_choices
+
+        if ":" in study.model_name:  # whose module may import Keras
+            from cnnzoo.runtime.console import load_keras
+
+            load_keras()
+        space = Space.of(study.model_name)
+        toggles = {**space.model, **space.recipe, **space.data}
+        chosen = parse_choices(levels, toggles, study.model_name)
+        study = replace(study, baseline={**study.baseline, **chosen})
     return study if seeds is None else replace(study, seeds=seeds)
 
 

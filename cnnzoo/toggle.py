@@ -60,6 +60,9 @@ class Toggle:
     off
         Level at which the toggle does nothing, such as 0.0 for a strength, if it is neither False
         nor "none".
+    fixed
+        Whether all variants of a study and all trials of a search share one level, because they
+        could not be compared otherwise.
     other_texts
         What other texts are allowed besides the levels, such as "the path of a file"; "" for none.
     objects
@@ -97,6 +100,7 @@ class Toggle:
     paired: bool = False
     count_above: float | None = None
     off: Level | None = None
+    fixed: bool = False
     other_texts: str = ""
     objects: Mapping[str, object] = field(default_factory=dict, hash=False)
     default: Level | None = None

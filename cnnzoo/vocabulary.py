@@ -331,6 +331,26 @@ Imbalance = Annotated[
         off=1.0,
     ),
 ]
+ValidationShare = Annotated[
+    float,
+    Toggle(
+        "share of the examples for the validation split, unless the source has one",
+        low=0.0,
+        high=1.0,
+        off=0.0,
+        fixed=True,
+    ),
+]
+TestShare = Annotated[
+    float,
+    Toggle(
+        "share of the examples for the test split, unless the source has one",
+        low=0.0,
+        high=1.0,
+        off=0.0,
+        fixed=True,
+    ),
+]
 
 
 class Purpose(TypedDict, total=False):

@@ -94,6 +94,13 @@ class Space(ToggleGroups):
             If a factor is unknown, or a level is not allowed or given twice.
         """
         checked = {}
+        varied = [*study.factors, *(name for changes in study.variants for name in changes)]
+        for name in varied:
+            if self.toggle(name).fixed:
+                raise StudyError(
+                    f"`{name}`: expected one level for the whole study, because variants are "
+                    "compared on the same examples; got a factor. Set it in `baseline`."
+                )
         for name, given in study.factors.items():
             levels = tuple(self.check(name, level) for level in given)
             if len({(type(level), level) for level in levels}) < len(levels):

@@ -79,7 +79,8 @@ class Study:
         `label_smoothing`, `optimizer` and `learning_rate` are toggles of the model too.
     baseline
         Levels by toggle, of factors or others, that replace the defaults in the baseline and in
-        every variant that does not change them.
+        every variant that does not change them. The shares ``test`` and ``validation`` of the
+        splits are set here.
     design
         "one-at-a-time", "leave-one-out", "add-one-in", "full-factorial", "fractional-factorial",
         "plackett-burman", "path", or "list" for the variants in `variants`. If the toggles do not

@@ -42,6 +42,7 @@ pool_size = [1, 2, 3, 4]
 
 [baseline]  # levels that replace the defaults in every variant that does not change them
 # filters = 16
+# test = 0.3  # share of the examples for the test split; validation = 0.2
 
 [recipe]  # how every trial is trained
 epochs = 3

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,13 @@ from cnnzoo.data.kept import map_array
 from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
+from cnnzoo.data.sources.arrays import ARRAYS, STREAM
 from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
 from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import cache_folder, keep
 
-NAME = re.compile(r"arrays:(\d+(?:x\d+)+-[0-9a-f]{16})")
-"""Names: number of examples, shape of an example, and digest of the content."""
+NAME = re.compile(r"arrays:((?:[\w.-]+-)?\d+(?:x\d+)+-[0-9a-f]{16})")
+"""Names: that of loaded data, number of examples, shape of an example, digest of the content."""
 
 ABOUT = "about.json"
 
@@ -35,6 +36,8 @@ FOLDER = "arrays"
 
 class GivenData(str):
     """Name of given arrays or loaded data, such as "arrays:300x12x12x3-6f0a12bcd3ef45aa".
+
+    The name of data that were loaded from a path or a name contains it: "arrays:digits-...".
 
     `cnnzoo.load_data` takes the name after `keep`. Copies and pickles are plain texts without the
     content.
@@ -52,7 +55,7 @@ class GivenData(str):
         parts = _parts(content)
         count = sum(len(y) for _, y in parts.values())
         shape = "x".join(map(str, (count, *parts["train"][0].shape[1:])))
-        given = super().__new__(cls, f"arrays:{shape}-{_digest(content)[:16]}")
+        given = super().__new__(cls, f"arrays:{_label(content)}{shape}-{_digest(content)[:16]}")
         given.content = content
         return given
 
@@ -193,6 +196,16 @@ def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Labels]]:
     if isinstance(content, Data):
         return {part: getattr(content, part) for part in SPLITS}
     return content.parts
+
+
+def _label(content: Examples | Data) -> str:
+    """Return what the name of loaded data begins with: the last part of its own; "" for arrays."""
+    if not isinstance(content, Data) or content.info.name in (ARRAYS, STREAM):
+        return ""
+    if is_given(content.info.name):
+        return ""
+    last = PurePath(content.info.name.rpartition(":")[2]).name
+    return re.sub(r"[^\w.]+", "-", last).strip("-") + "-"
 
 
 def _digest(content: Examples | Data) -> str:

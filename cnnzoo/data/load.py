@@ -35,11 +35,10 @@ from cnnzoo.vocabulary import (
     Normalize,
     SkipBad,
     TargetOutliers,
+    TestShare,
     TrainSize,
+    ValidationShare,
 )
-
-SHARES = {"validation": 0.1, "test": 0.1}
-"""Default shares of the examples."""
 
 READ_BY = ("image_size", "interpolation", "skip_bad")
 """Toggles that say how a source is read."""
@@ -64,8 +63,8 @@ def load_data(
     label_noise: LabelNoise = 0.0,
     target_outliers: TargetOutliers = 0.0,
     imbalance: Imbalance = 1.0,
-    validation: float = SHARES["validation"],
-    test: float = SHARES["test"],
+    validation: ValidationShare = 0.1,
+    test: TestShare = 0.1,
     kind: Kind | None = None,
 ) -> Data:
     """Load data, split it into train, validation and test, and change the training split.
@@ -178,13 +177,13 @@ def load_data(
             "label_noise": label_noise,
             "target_outliers": target_outliers,
             "imbalance": imbalance,
+            "validation": validation,
+            "test": test,
         },
         "load_data",
     )
     _check_seed(seed)
     _check_kind(kind)
-    _check_share("validation", validation)
-    _check_share("test", test)
     if validation + test >= 1:
         raise DataError(
             "`validation` and `test`: expected a sum below 1, the rest is for train; "
@@ -193,8 +192,8 @@ def load_data(
     examples = open_data(spec, kind, reading_of(settings))
     if isinstance(examples, Data):
         _check_unchanged(
-            {**settings, "validation": validation, "test": test, "kind": kind},
-            {**{name: toggle.default for name, toggle in toggles.items()}, **SHARES, "kind": None},
+            {**settings, "kind": kind},
+            {**{name: toggle.default for name, toggle in toggles.items()}, "kind": None},
         )
         return examples
     pieces = cut(examples, seed, validation=validation, test=test)
@@ -371,11 +370,6 @@ def _check_kind(kind: object) -> None:
     if kind not in (None, *AXES):
         near = did_you_mean(str(kind), AXES, "'")
         raise DataError(f"`kind`: expected {listed(AXES)} or None; got {kind!r}{near}")
-
-
-def _check_share(name: str, share: object) -> None:
-    if isinstance(share, bool) or not (isinstance(share, numbers.Real) and 0 <= float(share) < 1):
-        raise DataError(f"`{name}`: expected a share from 0 to less than 1; got {share!r}.")
 
 
 def _check_unchanged(

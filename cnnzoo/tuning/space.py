@@ -345,6 +345,12 @@ def _comparable(searched: Mapping[str, Toggle], group: Mapping[str, Toggle]) -> 
 def _narrow(toggle: Toggle, wanted: Any, owner: str) -> Toggle:
     """Return a toggle with the levels or the range to explore."""
     ranged = not toggle.levels and toggle.low is not None
+    if toggle.fixed:
+        raise ToggleError(
+            f"`{toggle.name}` of `{owner_of(toggle.name, owner)}`: expected one level for the "
+            "whole search, because trials are compared on the same examples; got it in `search`. "
+            f"Write {toggle.name}={toggle.default!r}."
+        )
     if wanted is None:
         if not toggle.searchable:
             raise ToggleError(

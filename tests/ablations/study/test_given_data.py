@@ -89,7 +89,7 @@ def test_data_sets_may_be_names_and_arrays():
     assert both.data_sets[0].startswith("arrays:120x8x8x1-")
     assert [type(name) for name in both.data_sets] == [str, str]
     assert ablations.Study.from_dict(both.to_dict()) == both
-    assert study(cnnzoo.load_data("digits")).data.startswith("arrays:1797x8x8x1-")
+    assert study(cnnzoo.load_data("digits")).data.startswith("arrays:digits-1797x8x8x1-")
 
 
 def test_study_file_names_arrays_that_it_cannot_hold(tmp_path):

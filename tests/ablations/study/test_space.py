@@ -47,9 +47,15 @@ def test_unknown_toggle_names_the_nearest(space):
         assert str(refused.value) == (
             f"`{wrong}`: expected a toggle of `batch_norm`, its recipe or its data; did you mean "
             f"`{right}`? Toggles of the model: {', '.join(space.model)}; of the recipe: epochs, "
+<<<<<<< HEAD
             "batch_size, schedule, augment, class_weight, early_stopping, precision; of the data: "
             "image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
             "target_outliers, imbalance."
+=======
+            "batch_size, schedule, augment, class_weight, early_stopping; of the data: image_size, "
+            "interpolation, skip_bad, normalize, train_size, label_noise, target_outliers, "
+            "imbalance, validation, test."
+>>>>>>> 5e20399 (Shares of the splits are levels of a baseline; ablations run and plan take levels; loaded data keep their name)
         )
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cnnzoo.data import DataError, load_data
 from cnnzoo.folds import HeldOut
+from cnnzoo.toggle import ToggleError
 
 COUNTS = st.lists(st.integers(10, 60), min_size=2, max_size=6)
 SEEDS = st.integers(0, 2**40)
@@ -219,12 +220,13 @@ def test_complete_sources_and_shares_of_0_are_not_split():
         (
             [5, 5],
             {"test": 1},
-            "`test`: expected a share from 0 to less than 1; got 1.",
+            "`validation` and `test`: expected a sum below 1, the rest is for train; got 0.1 and "
+            "1.",
         ),
         (
             [5, 5],
             {"validation": "0.1"},
-            "`validation`: expected a share from 0 to less than 1; got '0.1'.",
+            "`validation` of `load_data` must be a number from 0 to 1; got '0.1' (str).",
         ),
         (
             [5, 5],
@@ -245,6 +247,6 @@ def test_complete_sources_and_shares_of_0_are_not_split():
     ],
 )
 def test_a_cut_that_cannot_be_made_is_refused(counts, shares, sentence):
-    with pytest.raises(DataError) as caught:
+    with pytest.raises((DataError, ToggleError)) as caught:
         load_data(images(counts), **shares)
     assert str(caught.value) == sentence

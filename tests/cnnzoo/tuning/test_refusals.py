@@ -22,9 +22,15 @@ MLP = (
     "Toggles of the model: units, depth, activation, normalization, norm_momentum, norm_position, "
     "dropout, weight_decay, kernel_initializer, loss, label_smoothing, logits, optimizer, "
     "learning_rate; "
+<<<<<<< HEAD
     "of the recipe: epochs, batch_size, schedule, augment, class_weight, early_stopping, "
     "precision; of the data: image_size, interpolation, skip_bad, normalize, train_size, "
     "label_noise, target_outliers, imbalance."
+=======
+    "of the recipe: epochs, batch_size, schedule, augment, class_weight, early_stopping; of "
+    "the data: image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
+    "target_outliers, imbalance, validation, test."
+>>>>>>> 5e20399 (Shares of the splits are levels of a baseline; ablations run and plan take levels; loaded data keep their name)
 )
 SEARCH = (
     "`search` of `mlp`: expected names of toggles, or a mapping from names to levels or ranges; "
