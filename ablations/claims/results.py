@@ -49,7 +49,8 @@ class ClaimsResults(ClaimsRecord):
         path
             File to write; its suffix gives the format: .html, .md, .csv, .tex or .json.
         overwrite
-            Whether to replace an existing file.
+            Whether to replace any existing file. A report that this run wrote and nobody changed
+            is replaced in any case.
 
         Returns
         -------
@@ -59,12 +60,15 @@ class ClaimsResults(ClaimsRecord):
         Raises
         ------
         ReportError
-            If the suffix is another one, or the file exists and `overwrite` is false.
+            If the suffix is another one, or another file exists and `overwrite` is
+            false.
         """
         from ablations.claims.report import claims_document
         from ablations.report.write import save_report
+        from ablations.report.written import WrittenFiles
 
-        return save_report(claims_document(self, path), path, overwrite=overwrite)
+        document, written = claims_document(self, path), WrittenFiles(self.directory)
+        return save_report(document, path, overwrite=overwrite, written=written)
 
     def of_document(self, document: str) -> "ClaimsResults":
         """Return the results of the claims that a document makes.

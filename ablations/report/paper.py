@@ -11,7 +11,7 @@ from ablations.report.numbers import is_number
 from ablations.report.page import ReportError
 from ablations.report.theme import LIGHT
 from ablations.report.wording import joined
-from cnnzoo.runtime.files import write_atomically
+from ablations.report.written import NO_FILES, WrittenFiles, check_free
 from cnnzoo.toggle import did_you_mean
 
 WIDTHS = {"column": 84.0, "page": 174.0}
@@ -86,6 +86,8 @@ class PaperFigure:
         Size of the labels in points.
     drawing
         The figure in SVG, without a unit of its size.
+    written
+        The files that its study wrote, which may be written again.
     """
 
     name: str
@@ -94,6 +96,7 @@ class PaperFigure:
     height: float
     font_size: float
     drawing: str
+    written: WrittenFiles = NO_FILES
 
     def __repr__(self) -> str:
         size = f"{self.width:g} x {self.height:.0f} mm, {self.font_size:g} pt"
@@ -125,7 +128,8 @@ class PaperFigure:
         Raises
         ------
         ReportError
-            If the suffix is another one, or the file exists and `overwrite` is false.
+            If the suffix is another one, or the file exists, was not written by the study or was
+            changed, and `overwrite` is false.
         """
         place = Path(path).expanduser()
         kind = place.suffix.lower().removeprefix(".")
@@ -133,11 +137,8 @@ class PaperFigure:
             raise ReportError(
                 f"`path`: expected a name that ends in .svg, .pdf or .png; got {str(path)!r}."
             )
-        if place.exists() and overwrite is not True:
-            raise ReportError(
-                f"{place} already exists; choose another name or pass overwrite=True."
-            )
-        write_atomically(place, self.content(kind))
+        check_free([place], overwrite, self.written)
+        self.written.write(place, self.content(kind))
         return place
 
     def content(self, kind: str) -> bytes:

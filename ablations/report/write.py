@@ -11,19 +11,24 @@ from ablations.report.page import Document, ReportError
 from ablations.report.paper import FONT_SIZE, paper_figure
 from ablations.report.study.contents import ReportContents
 from ablations.report.theme import LIGHT
-from ablations.report.wording import count_of
-from cnnzoo.runtime.files import write_atomically
+from ablations.report.written import NO_FILES, WrittenFiles, check_free
 
 FORMATS = (".html", ".md", ".csv", ".tex", ".json")
 
 FIGURE_FORMATS = ("svg", "png", "pdf")
 
 
-def write_report(contents: ReportContents, path: str | Path, *, overwrite: bool = False) -> Path:
+def write_report(
+    contents: ReportContents,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    written: WrittenFiles = NO_FILES,
+) -> Path:
     """Write the report of a study; see `ablations.Results.report`."""
     from ablations.report.study.document import study_document
 
-    return save_report(study_document(contents), path, overwrite=overwrite)
+    return save_report(study_document(contents), path, overwrite=overwrite, written=written)
 
 
 def write_figures(
@@ -38,13 +43,20 @@ def write_figures(
     return save_figures(study_document(contents), directory, formats, **options)
 
 
-def save_report(document: Document, path: str | Path, *, overwrite: bool = False) -> Path:
+def save_report(
+    document: Document,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    written: WrittenFiles = NO_FILES,
+) -> Path:
     """Write a report in the format of the path's ending.
 
     Raises
     ------
     ReportError
-        If the ending is not one of `FORMATS`, or the file exists and `overwrite` is false.
+        If the ending is not one of `FORMATS`, or the file exists, is not among those that were
+        written, and `overwrite` is false.
     """
     place = Path(path).expanduser()
     if place.suffix.lower() not in FORMATS:
@@ -52,8 +64,8 @@ def save_report(document: Document, path: str | Path, *, overwrite: bool = False
             f"`path`: expected a name that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; "
             f"got {str(path)!r}."
         )
-    _check_free([place], overwrite)
-    write_atomically(place, _render(document, place.suffix.lower()).encode("utf-8", "replace"))
+    check_free([place], overwrite, written)
+    written.write(place, _render(document, place.suffix.lower()).encode("utf-8", "replace"))
     return place
 
 
@@ -65,6 +77,7 @@ def save_figures(
     width: str | float | None = None,
     font_size: float = FONT_SIZE,
     overwrite: bool = False,
+    written: WrittenFiles = NO_FILES,
 ) -> list[Path]:
     """Write each figure of a report in each format; the folder is created.
 
@@ -73,8 +86,8 @@ def save_figures(
     Raises
     ------
     ReportError
-        If a format is not one of `FIGURE_FORMATS`, a file exists and `overwrite` is false, or the
-        width or the font size is invalid.
+        If a format is not one of `FIGURE_FORMATS`; a file exists, is not among those that were
+        written, and `overwrite` is false; or the width or the font size is invalid.
     """
     names = [formats] if isinstance(formats, str) else list(formats)
     for name in names:
@@ -83,12 +96,12 @@ def save_figures(
     figures = document.figures(LIGHT)
     place = Path(directory).expanduser()
     paths = {(it.name, name): place / f"{it.name}.{name}" for it in figures for name in names}
-    _check_free(list(paths.values()), overwrite)
+    check_free(list(paths.values()), overwrite, written)
     for figure in figures:
         paper = None if width is None else paper_figure(figure, width, font_size)
         for name in names:
             content = paper.content(name) if paper else _with_caption(figure, document.about, name)
-            write_atomically(paths[figure.name, name], content)
+            written.write(paths[figure.name, name], content)
     return list(paths.values())
 
 
@@ -102,17 +115,6 @@ def _with_caption(figure: Figure, about: str, kind: str) -> bytes:
     if kind == "png":
         return bytes(vl_convert.vegalite_to_png(chart, scale=2))
     return bytes(vl_convert.vegalite_to_pdf(chart))
-
-
-def _check_free(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise ReportError if a file exists and ``overwrite`` is false."""
-    existing = [str(path) for path in paths if path.exists()]
-    if existing and overwrite is not True:
-        more = f" and {count_of(len(existing) - 1, 'more file')}" if len(existing) > 1 else ""
-        raise ReportError(
-            f"{existing[0]}{more} already exist{'' if more else 's'}; choose another name or pass "
-            "overwrite=True (--overwrite)."
-        )
 
 
 def _render(document: Document, suffix: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +161,8 @@ class Results(Analysis):
         beside
             Results of another study, to show the deltas of both side by side.
         overwrite
-            Whether to replace an existing file.
+            Whether to replace any existing file. A report that this study wrote and nobody changed
+            is replaced in any case, so that a program can be run again.
 
         Returns
         -------
@@ -171,12 +172,14 @@ class Results(Analysis):
         Raises
         ------
         ReportError
-            If the suffix is another one, or the file exists and `overwrite` is false.
+            If the suffix is another one, or another file exists and `overwrite` is false.
         """
         from ablations.report import write_report
+        from ablations.report.written import WrittenFiles
         from ablations.results.report_contents import contents_of
 
-        return write_report(contents_of(self, beside), path, overwrite=overwrite)
+        written = WrittenFiles(self.directory)
+        return write_report(contents_of(self, beside), path, overwrite=overwrite, written=written)
 
     def plot(self, metric: str | None = None) -> "altair.Chart":
         """Draw the deltas of a metric with their intervals.
@@ -300,10 +303,11 @@ class Results(Analysis):
         from ablations.report.paper import named, paper_figure
         from ablations.report.study.document import figures
         from ablations.report.theme import LIGHT
+        from ablations.report.written import WrittenFiles
         from ablations.results.report_contents import contents_of
 
         drawn = named(figures(contents_of(self), LIGHT), name)
-        return paper_figure(drawn, width, font_size)
+        return replace(paper_figure(drawn, width, font_size), written=WrittenFiles(self.directory))
 
     def figures(
         self,
@@ -331,7 +335,7 @@ class Results(Analysis):
         beside
             Results of another study, to draw the deltas of both side by side.
         overwrite
-            Whether to replace existing files.
+            As for `report`.
 
         Returns
         -------
@@ -341,13 +345,17 @@ class Results(Analysis):
         Raises
         ------
         ReportError
-            If an argument is invalid, or a file exists and `overwrite` is false.
+            If an argument is invalid, or another file exists and `overwrite` is false.
         """
         from ablations.report import write_figures
+        from ablations.report.written import WrittenFiles
         from ablations.results.report_contents import contents_of
 
         options = {"width": width, "font_size": font_size, "overwrite": overwrite}
-        return write_figures(contents_of(self, beside), directory, formats, **options)
+        written = WrittenFiles(self.directory)
+        return write_figures(
+            contents_of(self, beside), directory, formats, written=written, **options
+        )
 
     def export(self, to: str, path: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Export the trials that ended, with their training curves, to an experiment tracker.

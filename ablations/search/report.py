@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.report.page import Document
 from ablations.report.search.document import search_document
 from ablations.report.write import FIGURE_FORMATS, save_figures, save_report
+from ablations.report.written import WrittenFiles
 from ablations.search.contents import AblatedSearch, contents_of
 from cnnzoo.tuning.reading.results import SearchResults, open_search
+from cnnzoo.tuning.records import SEARCH
 
 
 def search_report(
@@ -30,7 +31,8 @@ def search_report(
     ablation
         The `SearchAblation` of the search, to show its best configurations on fresh seeds.
     overwrite
-        Whether to replace an existing file.
+        Whether to replace any existing file. A report that this search of `cnnzoo.tune` wrote and
+        nobody changed is replaced in any case.
 
     Returns
     -------
@@ -40,11 +42,13 @@ def search_report(
     Raises
     ------
     ReportError
-        If the suffix is another one, or the file exists and `overwrite` is false.
+        If the suffix is another one, or another file exists and `overwrite` is false.
     SearchError
         If there is no search.
     """
-    return save_report(_document(search, ablation), path, overwrite=overwrite)
+    results = _opened(search)
+    document = search_document(contents_of(results, ablation))
+    return save_report(document, path, overwrite=overwrite, written=_written(results))
 
 
 def search_figures(
@@ -69,7 +73,7 @@ def search_figures(
     width, font_size
         Width and size of the labels for a paper, as for `ablations.Results.figures`.
     overwrite
-        Whether to replace existing files.
+        As for `search_report`.
 
     Returns
     -------
@@ -79,16 +83,20 @@ def search_figures(
     Raises
     ------
     ReportError
-        If an argument is invalid, or a file exists and `overwrite` is false.
+        If an argument is invalid, or another file exists and `overwrite` is false.
     SearchError
         If there is no search.
     """
     options: dict[str, Any] = {"width": width, "font_size": font_size, "overwrite": overwrite}
-    return save_figures(_document(search), directory, formats, **options)
+    results = _opened(search)
+    document = search_document(contents_of(results))
+    return save_figures(document, directory, formats, written=_written(results), **options)
 
 
-def _document(
-    search: SearchResults | str | Path, ablation: AblatedSearch | None = None
-) -> Document:
-    results = search if isinstance(search, SearchResults) else open_search(search)
-    return search_document(contents_of(results, ablation))
+def _opened(search: SearchResults | str | Path) -> SearchResults:
+    return search if isinstance(search, SearchResults) else open_search(search)
+
+
+def _written(results: SearchResults) -> WrittenFiles:
+    """Return the files that a search wrote; none of one made elsewhere, which is not modified."""
+    return WrittenFiles(results.directory if (results.directory / SEARCH).is_file() else None)

@@ -77,8 +77,10 @@ def test_other_page_is_not_replaced(tell, stored):
     assert tell("report", "there", "--overwrite").output == "there/report.html (replaced)\n"
 
 
-def test_report_of_a_given_name_is_replaced_only_on_request(tell, stored):
-    assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
+def test_report_that_was_edited_is_replaced_only_on_request(tell, stored, tmp_path):
+    for _ in range(2):
+        assert tell("report", "there", "--to", "mine.html", "--to", "mine.csv").exit_code == 0
+    (tmp_path / "mine.html").write_text("edited")
     answer = tell("report", "there", "--to", "mine.html")
     assert answer.exit_code == 2
     assert answer.stderr.startswith("ReportError: mine.html already exists;")

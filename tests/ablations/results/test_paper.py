@@ -297,8 +297,10 @@ def test_figure_refuses_other_formats_and_existing_files(results, tmp_path):
         "`path`: expected a name that ends in .svg, .pdf or .png; got "
     )
     place = figure.save(tmp_path / "a.svg")
+    assert results.figure(font_size=7).save(place) == place
+    place.write_text("edited")
     with pytest.raises(ReportError) as refused:
         figure.save(place)
     assert str(refused.value) == (
-        f"{place} already exists; choose another name or pass overwrite=True."
+        f"{place} already exists; choose another name or pass overwrite=True (--overwrite)."
     )

@@ -51,7 +51,9 @@ search_report(sys.argv[1], sys.argv[2])
 assert not {"tensorflow", "keras", "keras_tuner"} & {*sys.modules}
 """
     subprocess.run([sys.executable, "-c", code, search, tmp_path / "a.html"], check=True)
-    assert files_of(search) == before
+    after = files_of(search)
+    after.pop(search / "written.json")
+    assert after == before
 
 
 def test_page_shows_the_main_numbers(page, contents):
@@ -396,6 +398,8 @@ def test_figures_are_written_as_files(search, tmp_path):
     for path in paths:
         start = path.read_bytes()[:8]
         assert start == b"\x89PNG\r\n\x1a\n" if path.suffix == ".png" else start[:4] == b"<svg"
+    for path in paths:
+        path.write_text("edited")
     with pytest.raises(ReportError) as refused:
         ablations.search_figures(search, tmp_path / "figures", "svg")
     assert str(refused.value) == (
@@ -407,6 +411,8 @@ def test_figures_are_written_as_files(search, tmp_path):
 def test_existing_report_is_not_overwritten(search, tmp_path):
     path = tmp_path / "a.md"
     ablations.search_report(search, path)
+    ablations.search_report(search, path)  # its own, and unchanged
+    path.write_text("edited")
     with pytest.raises(ReportError) as refused:
         ablations.search_report(search, path)
     assert str(refused.value) == (
