@@ -1,18 +1,16 @@
-"""Markdown, LaTeX, CSV and JSON: escaping, tables and whole reports."""
+"""Markdown, CSV and JSON: escaping, tables and whole reports."""
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report.figure import distinct, slug
-from ablations.report.numbers import MINUS, is_number
+from ablations.report.numbers import is_number
 from ablations.report.page import (
     Code,
-    Document,
     Facts,
     Heading,
     Page,
@@ -23,36 +21,12 @@ from ablations.report.page import (
     Warnings,
     unfolded,
 )
-from ablations.report.table import NOTE_BREAK, NOTES, Table
+from ablations.report.table import NOTE_BREAK, Table
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
-
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    MINUS: "$-$",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{DOWNWARDS ARROW}": r"$\downarrow$",
-    "\N{UPWARDS ARROW}": r"$\uparrow$",
-    "\N{EN DASH}": "--",
-    "\n": " ",
-    "\r": " ",
-}
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet takes for a formula."""
@@ -78,84 +52,6 @@ def markdown_table(table: Table) -> str:
         *(" | ".join(markdown_text(cell.text) for cell in row) for row in table.rows),
     ]
     return "".join(f"| {line} |\n" for line in lines)
-
-
-def latex_text(text: str) -> str:
-    r"""Escape a text for LaTeX.
-
-    Examples
-    --------
-    >>> print(latex_text("50% of pool_size"))
-    50\% of pool\_size
-    """
-    return "".join(LATEX.get(character, character) for character in text)
-
-
-def latex_table(table: Table, label: str, notes: list[str], caption: str = "") -> str:
-    """Return a table in LaTeX with the rules of booktabs, a caption and notes below."""
-    return latex_float(
-        [_latex_cells([cell.text for cell in row]) for row in table.rows],
-        _latex_cells(table.headers),
-        "".join("r" if numeric else "l" for numeric in table.numeric),
-        caption=caption or table.title,
-        label=label,
-        notes=notes,
-    )
-
-
-def latex_float(
-    rows: Sequence[Sequence[str]],
-    headers: Sequence[str],
-    columns: str,
-    *,
-    caption: str,
-    label: str,
-    notes: Sequence[str] = (),
-    wide: bool = False,
-    setup: str = "",
-) -> str:
-    """Return cells in LaTeX as a floating table.
-
-    Parameters
-    ----------
-    rows, headers
-        Cells in LaTeX.
-    columns
-        Format of the columns.
-    caption, notes
-        Texts, which are escaped.
-    label
-        Name for references, after "tab:".
-    wide
-        Whether the table spans all columns of the page.
-    setup
-        LaTeX before the table, such as its font size.
-    """
-    environment = "table*" if wide else "table"
-    text = (
-        pd.DataFrame(rows, columns=list(headers))
-        .style.hide(axis="index")
-        .to_latex(
-            column_format=columns,
-            position="htbp",
-            position_float="centering",
-            hrules=True,
-            label=f"tab:{label}",
-            caption=latex_text(caption),
-            environment=environment,
-        )
-    )
-    if setup:
-        text = text.replace(r"\begin{tabular}{", f"{setup}\n\\begin{{tabular}}{{", 1)
-    below = "".join(rf"\par\smallskip\footnotesize {latex_text(note)}" + "\n" for note in notes)
-    end = f"\\end{{{environment}}}\n"
-    return str(text.removesuffix(end)) + below + end
-
-
-def _latex_cells(texts: Sequence[str]) -> list[str]:
-    """Escape a row. LaTeX reads a bracket or a star after a row break as an option of it."""
-    first, *others = map(latex_text, texts)
-    return [f"{{}}{first}" if first[:1] in ("[", "*") else first, *others]
 
 
 def styled(table: Table) -> "Styler":
@@ -221,21 +117,6 @@ def markdown_page(page: Page) -> str:
     for section in page.sections:
         pieces += _markdown_section(section)
     return "\n".join(filter(None, pieces))
-
-
-def latex_report(document: Document) -> str:
-    """Write the tables of a report in LaTeX, for a paper that loads booktabs."""
-    tables = document.paper_tables()
-    labels = distinct(f"{slug(document.name)}-{slug(it.table.title).lower()}" for it in tables)
-    lines = ["% \\usepackage{booktabs} in the preamble.\n"]
-    lines += [
-        latex_table(
-            it.table.without(NOTES), label, [*it.notes, *filter(None, [it.table.below])], it.caption
-        )
-        for it, label in zip(tables, labels, strict=True)
-    ]
-    lines += [f"% {latex_text(warning)}\n" for warning in document.warnings]
-    return "\n".join(lines)
 
 
 def _markdown_section(section: Section) -> list[str]:

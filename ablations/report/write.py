@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.report.figure import Figure, file_spec
-from ablations.report.formats import csv_of, json_text, latex_report, markdown_page
+from ablations.report.formats import csv_of, json_text, markdown_page
 from ablations.report.html import html_page
+from ablations.report.latex import latex_report
 from ablations.report.page import Document, ReportError
 from ablations.report.paper import FONT_SIZE, paper_figure
 from ablations.report.study.contents import ReportContents

@@ -60,6 +60,7 @@ from ablations.report.study.tables import (
     failures_table,
     infeasible_table,
     lead_of,
+    paper_deltas,
     pending_table,
     shaped_table,
     statistics_table,
@@ -205,14 +206,15 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
             texts += ["see its finding above"] if tables and findings else findings
             if texts:
                 notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
-        table = deltas_table(contents, metric)
+        table, shared, marks = paper_deltas(contents, metric)
         whole = contents.error_rate and metric not in contents.secondary
         caption = (
-            f"{table.title}. {about}; baseline: {baseline}. {ends}{' ' * bool(ends)}The {CI}s "
-            f"{kind} and are not corrected for multiple comparisons; p is Holm-corrected over the "
-            f"{'claims of the report' if whole else 'table'}."
+            f"{table.title}{', a secondary metric' * (metric in contents.secondary)}. {about}; "
+            f"baseline{f' ({shared})' * bool(shared)}: {baseline}. {ends}{' ' * bool(ends)}"
+            f"The {CI}s {kind} and are not corrected for multiple comparisons; p is Holm-corrected "
+            f"over the {'claims of the report' if whole else 'table'}. {marks}"
         )
-        tables.append(PaperTable(table, notes, caption))
+        tables.append(PaperTable(table, notes, caption.rstrip()))
     return tables
 
 

@@ -1,6 +1,5 @@
 """The compact table of a study for a paper: one row per variant, one column per metric."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablations.report.figure import slug
-from ablations.report.formats import latex_float, latex_text
+from ablations.report.latex import (
+    BREAKING,
+    COLUMN_SEP,
+    FONT_SIZE,
+    HANG,
+    SETUP,
+    broken,
+    filled_lines,
+    header_cell,
+    latex_float,
+    latex_text,
+    pieces_of,
+    text_width,
+)
 from ablations.report.numbers import CI, CONFIDENCE, decimals_for, fixed
 from ablations.report.page import ReportError
 from ablations.report.paper import POINTS_PER_MM, checked_width
@@ -45,38 +57,14 @@ ARROWS = {
 
 MISSING = "\N{EN DASH}"
 
-COLUMN_SEP = 3
-"""Half the space between columns, in points."""
-
-FONT_SIZE, SPREAD_SIZE = 8.0, 7.0
-"""Sizes of \\footnotesize and \\scriptsize in an article of 10 points."""
-
-HANG = 5.0
-"""Indent of the further lines of a name, in points."""
-
-WIDTHS_IN_EM = {
-    ".,:;'|!il[]": 0.30,
-    " -_jfrtsI()": 0.43,
-    "cez": 0.48,
-    "0123456789aogq/": 0.54,
-    "=+<>&@\N{MINUS SIGN}": 0.84,
-    "m": 0.89,
-    "%#M": 0.98,
-}
-"""Widths in Computer Modern of 8 points, rounded up. Most articles have a narrower font."""
-
-LOWER, OTHER = 0.60, 1.10
-"""Widths of the other lower-case letters, and of all that is left."""
+SPREAD_SIZE = 7.0
+"""Size of \\scriptsize in an article of 10 points."""
 
 BOLD, SMALL = 1.16, 1.08
 """Factors for bold type, and for type of 7 points, which is wider for its size."""
 
 PLUS_MINUS, STAR = 6.3, 4.4
 """Widths of the two marks in points."""
-
-PIECE = re.compile(r"[^=_,+:/\s-]*[=_,+:/\s-]*")
-LONG_PIECE = 16
-"""Parts of a name after which it may break; longer ones break anywhere."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +183,15 @@ class SummaryTable:
         numbers = [
             max(row[at].width for row in self.rows.values()) for at in range(len(self.metrics))
         ]
-        heads = [_filled(header, size) for header, size in zip(self.headers, numbers, strict=True)]
+        heads = [
+            filled_lines(header, size) for header, size in zip(self.headers, numbers, strict=True)
+        ]
         widths = [
             max(size, *(FONT_SIZE * text_width(line) for line in lines))
             for size, lines in zip(numbers, heads, strict=True)
         ]
         for_name = room - sum(widths) - 2 * COLUMN_SEP * len(widths)
-        pieces = [_pieces(name) for name in self.rows]
+        pieces = [pieces_of(name) for name in self.rows]
         least = HANG + FONT_SIZE * max(text_width(piece) for of_one in pieces for piece in of_one)
         if for_name < least:
             most = max(int((room - least) // (max(widths) + 2 * COLUMN_SEP)), 1)
@@ -212,21 +202,20 @@ class SummaryTable:
         names, name_column = [latex_text(name) for name in self.rows], "l"
         if FONT_SIZE * max(map(text_width, self.rows)) > for_name:
             name_column = f"p{{{for_name:.1f}pt}}"
-            setup = rf"\raggedright\hangindent={HANG:g}pt "
-            names = [setup + r"\allowbreak{}".join(map(latex_text, of_one)) for of_one in pieces]
+            names = [BREAKING + broken(name) for name in self.rows]
         rows = [
             [name, *(it.latex for it in row)]
             for name, row in zip(names, self.rows.values(), strict=True)
         ]
         return latex_float(
             rows,
-            ["", *map(_header, heads)],
+            ["", *map(header_cell, heads)],
             f"@{{}}{name_column}{'r' * len(widths)}@{{}}",
             caption=self.caption if caption is None else caption,
             label=label or f"{slug(self.name, *self.metrics, self.spread)}".lower(),
             notes=self.notes,
             wide=room > checked_width("column") * POINTS_PER_MM,
-            setup=rf"\smallskip\footnotesize\setlength{{\tabcolsep}}{{{COLUMN_SEP}pt}}",
+            setup=SETUP,
         )
 
 
@@ -380,57 +369,3 @@ def rule_words(kind: str, *, together: str = "") -> str:
         f"{MARK}: better or worse than the baseline by a {kind}, p < {1 - CONFIDENCE:.2f} after "
         f"Holm's correction {over}."
     )
-
-
-def text_width(text: str) -> float:
-    """Return an upper bound of the width of a text in Computer Modern of 8 points, in em.
-
-    Examples
-    --------
-    >>> round(text_width("0.912"), 2), round(text_width("W"), 2)
-    (2.46, 1.1)
-    """
-    return sum(_character_width(character) for character in text)
-
-
-def _character_width(character: str) -> float:
-    for characters, width in WIDTHS_IN_EM.items():
-        if character in characters:
-            return width
-    if character.isascii() and character != "W":
-        return WIDTHS_IN_EM["=+<>&@\N{MINUS SIGN}"] if character.isupper() else LOWER
-    return OTHER
-
-
-def _pieces(name: str) -> list[str]:
-    """Split a name where it may break: after its separators, and anywhere if it has none.
-
-    Examples
-    --------
-    >>> _pieces("normalization=batch, norm_momentum=0.8")
-    ['normalization=', 'batch, ', 'norm_', 'momentum=', '0.8']
-    """
-    pieces: list[str] = []
-    for piece in filter(None, PIECE.findall(name)):
-        pieces += [piece] if len(piece) <= LONG_PIECE else list(piece)
-    return pieces
-
-
-def _filled(header: str, width: float) -> list[str]:
-    """Fill lines of a width in points with the words of a header."""
-    lines: list[str] = []
-    for word in header.split(" "):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and FONT_SIZE * text_width(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-def _header(lines: Sequence[str]) -> str:
-    """Return a header in LaTeX, centred above its column."""
-    text = r"\\".join(map(latex_text, lines))
-    if len(lines) > 1:
-        text = rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{text}\end{{tabular}}"
-    return rf"\multicolumn{{1}}{{c}}{{{text}}}"

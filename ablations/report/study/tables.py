@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,7 @@ from ablations.report.study.contents import (
     ReportContents,
 )
 from ablations.report.study.new_data import missing
+from ablations.report.study.paper_table import MARK
 from ablations.report.table import (
     NOTE_BREAK,
     NOTES,
@@ -76,6 +77,16 @@ STATISTICS = {
 }
 """Columns of the second table of a metric; those without values are left out."""
 
+SECONDARY = " (secondary)"
+"""Mark of a verdict, a trend or an effect that the claims of the page do not include."""
+
+PAPER_MARKS: dict[str, tuple[str, str]] = {
+    Verdict.BETTER: (MARK, "better or worse than the baseline"),
+    Verdict.WORSE: (MARK, "better or worse than the baseline"),
+    Verdict.EQUIVALENT: ("=", "equivalent within the margin"),
+}
+"""Marks of verdicts in a paper, with their meaning."""
+
 
 def deltas_table(contents: ReportContents, metric: str) -> Table:
     """Return the deltas of a metric, one row per variant.
@@ -103,6 +114,37 @@ def deltas_table(contents: ReportContents, metric: str) -> Table:
     below = unseen_skew(frame["n_pairs"], looks=contents.looked)
     table = Table(f"Deltas of {metric_words(metric)}", headers, cells, below=below)
     return table.without_empty(CI, "p (Holm)", NOTES)
+
+
+def paper_deltas(contents: ReportContents, metric: str) -> tuple[Table, str, str]:
+    """Return the deltas of a metric for a paper, and what its caption says of the baseline.
+
+    The columns are those that a column of an article has room for: a mark stands for the verdict.
+
+    Returns
+    -------
+    table, baseline, marks
+        The table; the mean of the baseline and the number of pairs if they are the same for all
+        variants, which then have no column; and what the marks in the table mean.
+    """
+    table = deltas_table(contents, metric)
+    table = table.without("Factor", "Level", "Baseline", "Variant", "Level mean", NOTES)
+    names = [text_cell(row["variant"]) for row in rows_of(contents.deltas_of(metric))]
+    marks = [PAPER_MARKS.get(str(row[0].value), ("", "")) for row in table.rows]
+    rows = tuple(
+        (name, *row, text_cell(mark))
+        for name, (_, *row), (mark, _) in zip(names, table.rows, marks, strict=True)
+    )
+    table = replace(table, headers=("Variant", *table.headers[1:], ""), rows=rows)
+    shared = []
+    for header, phrase in (("Baseline mean", "mean {}"), ("Pairs", "{} pairs")):
+        at = table.headers.index(header)
+        if len({row[at].value for row in table.rows}) == 1:
+            most = max((row[at].text for row in table.rows), key=len)  # with the most decimals
+            shared.append(phrase.format(most))
+            table = table.without(header)
+    meanings = dict.fromkeys(f"{mark}: {meaning}." for mark, meaning in marks if mark)
+    return table.without_empty(""), ", ".join(shared), " ".join(meanings)
 
 
 def _delta_cells(
@@ -145,7 +187,7 @@ def secondary(verdict: str) -> str:
     ('better (secondary)', 'rises (secondary)', 'pending', 'none')
     """
     concluded = verdict in (*Verdict, *TREND_WORDS, *SIGNIFICANCE)
-    return f"{verdict} (secondary)" if concluded else verdict or "none"
+    return f"{verdict}{SECONDARY}" if concluded else verdict or "none"
 
 
 def _mean(mean: float, decimals: int) -> str:

@@ -107,15 +107,12 @@ def test_markdown_has_all_sections(text):
 
 def test_latex_is_escaped_and_balanced(text):
     report = text(".tex")
-    assert (
-        r"augment=\textless{}b\textgreater{}\&''x''\textless{}/b\textgreater{} & inconclusive"
-        in report
-    )
+    assert r"augment=\textless{}b\textgreater{}\&''x''\textless{}/b\textgreater{} & " in report
     assert r"95\% CI" in report
-    assert report.count(r"\begin{tabular}") == report.count(r"\end{tabular}") == 2
+    assert report.count(r"\begin{tabular}") == report.count(r"\end{tabular}")
     assert report.count(r"\toprule") == report.count(r"\bottomrule") == 2
     rows = [line for line in report.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {7}
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {6}
     assert not re.search(r"(?<!\\)[_#%](?!.*booktabs)", "\n".join(rows))
     assert "\N{MINUS SIGN}" not in report
 
@@ -133,7 +130,8 @@ def test_latex_caption_names_study_and_intervals(text):
     assert captions[0] == (
         r"\caption{Deltas of test loss. Study downsampling \& friends on mnist5k, seeds: 10 (0 to "
         r"9); baseline: the defaults. The 95\% CIs are from paired t tests and are not corrected "
-        "for multiple comparisons; p is Holm-corrected over the table.}"
+        "for multiple comparisons; p is Holm-corrected over the table. *: better or worse than the "
+        "baseline. =: equivalent within the margin.}"
     )
 
 

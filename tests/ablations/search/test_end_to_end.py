@@ -13,7 +13,8 @@ from pandas.testing import assert_frame_equal
 
 import ablations
 import cnnzoo
-from ablations.report.formats import latex_text, markdown_text
+from ablations.report.formats import markdown_text
+from ablations.report.latex import latex_text
 from ablations.report.search.tables import study_tables
 from ablations.running import run as runner
 from ablations.search.contents import contents_of

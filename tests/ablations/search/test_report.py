@@ -382,7 +382,7 @@ def test_latex_has_all_tables(search, tmp_path):
         "\\caption{Trials without a score}",
     ]
     assert "\\label{tab:downsampling-best-configurations}" in text
-    assert text.count("\\begin{tabular}") == text.count("\\bottomrule") == 3
+    assert text.count("\\toprule") == text.count("\\bottomrule") == 3
     assert "learning\\_rate" in text
     assert "<" not in text
     assert text.rstrip().splitlines()[-1].startswith("% The best score is the best of 57")
