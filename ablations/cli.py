@@ -90,6 +90,9 @@ Quick = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
 
+PARTS_WIDTH = 100
+"""Width of a table of parts where the output is no terminal."""
+
 INTERRUPTED = 130
 """Exit status that shells use for a process ended by Ctrl-C."""
 
@@ -191,6 +194,7 @@ def parts_command(
         from ablations.report.parts import parts_lines, parts_table
         from ablations.study.parts import parts
         from cnnzoo.cli import DIGIT_CLASSES, DIGIT_SHAPE
+        from cnnzoo.vocabulary import PURPOSE
 
         shape: tuple[int, ...] | None
         classes: Classes | None
@@ -203,9 +207,17 @@ def parts_command(
         table = parts(model, input_shape=shape, classes=classes)
         console = _console()
         if (table["level"] == level).any():
-            console.print(parts_table(table, level, model))
+            width = console.width if console.is_terminal else PARTS_WIDTH
+            console.print(parts_table(table, level, model), width=width)
         for line in parts_lines(table, level, model):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+        purpose: Any = PURPOSE
+        size = "x".join(map(str, shape or purpose["input_shape"]))
+        count = f"{classes or purpose['classes']} classes"
+        others = "" if data else ", unless --data gives others"
+        console.print(
+            f"Built for inputs of {size} and {count}{others}.", markup=False, highlight=False
+        )
 
 
 @app.command("new")
@@ -723,7 +735,7 @@ def _show(results: "Results") -> None:
     from ablations.report.study.contents import SO_FAR
     from ablations.report.study.new_data import what_verdicts_are_about
     from ablations.report.study.terminal import Printed, missing_verdicts, skewed
-    from ablations.report.wording import blocks_words, ends_words, failure_words
+    from ablations.report.wording import blocks_words, ends_words, failure_words, settings_words
     from ablations.results.report_contents import contents_of
     from ablations.results.shown import short_tables
     from ablations.study import BASELINE, Status
@@ -732,8 +744,8 @@ def _show(results: "Results") -> None:
     console = _console()
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     trials = results.overall_trials
-    if ends := ends_words(results.study.to_dict()):
-        say(ends)
+    study = results.study.to_dict()
+    say(ends_words(study) or f"Baseline: {settings_words(study['baseline']) or 'the defaults'}.")
     contents = contents_of(results)
     so_far = SO_FAR in contents.tables
     deltas = results.overall_deltas() if so_far else contents.deltas

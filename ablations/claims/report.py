@@ -70,6 +70,9 @@ ROW = 24
 
 MOST_SENTENCES = 12
 
+SIMULTANEOUS = f"Simultaneous {CI}"
+"""Interval of a hypothesis; those of a study's comparisons and trends are not simultaneous."""
+
 HOW_TO_READ = (
     "An effect is the mean of a contrast that is positive if the claim is right, in units of its "
     f"measure. The {CI}s are simultaneous for all hypotheses of a claim; n is the number of seed "
@@ -258,7 +261,7 @@ def hypotheses_table(results: ClaimsRecord) -> Table:
                 )
             )
     headers = (
-        *("Hypothesis", "The claim says", "Measure", "Study", "Effect", CI, "n"),
+        *("Hypothesis", "The claim says", "Measure", "Study", "Effect", SIMULTANEOUS, "n"),
         *("Margin", "Verdict", NOTES),
     )
     return Table("Hypotheses", headers, tuple(rows))
@@ -341,7 +344,7 @@ def effects_figure(results: ClaimsRecord, theme: Theme) -> Figure | None:
         "tooltip": [
             nominal("statement"),
             nominal("measure"),
-            nominal("size", title=f"effect, {CI}"),
+            nominal("size", title=f"effect, simultaneous {CI}"),
             nominal("verdict"),
             quantitative("n"),
         ],

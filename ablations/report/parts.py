@@ -26,7 +26,9 @@ def parts_table(parts: pd.DataFrame, level: str, model: str) -> "Table":
     model
         Name of the model, for the title.
     """
-    rows = [
+    shown = parts[parts["level"] == level]
+    common = _common(shown)
+    rows: list[tuple[Any, ...]] = [
         (
             row["part"],
             row["kind"],
@@ -35,31 +37,43 @@ def parts_table(parts: pd.DataFrame, level: str, model: str) -> "Table":
             _percent(row["params_share"]),
             _percent(row["macs_share"]),
             row["substitute"],
-            ", ".join(row["operations"]),
+            ", ".join(name for name in row["operations"] if name not in common),
         )
-        for row in parts[parts["level"] == level].to_dict("records")
+        for row in shown.to_dict("records")
     ]
+    headings: tuple[str, ...] = HEADINGS
+    if not any(row[-1] for row in rows):
+        rows, headings = [row[:-1] for row in rows], HEADINGS[:-1]
     numbers = ("depth", "parameters", "share", "of MACs")
-    found: Table = table(HEADINGS, rows, right=numbers, title=f"{model}: {len(rows)} {level}")
+    found: Table = table(headings, rows, right=numbers, title=f"{model}: {len(rows)} {level}")
     return found
 
 
 def parts_lines(parts: pd.DataFrame, level: str, model: str) -> Iterator[str]:
-    """Yield what the table does not show: operations that no part allows, and other levels."""
+    """Yield what the table does not show: operations of all parts or of none, and other levels."""
     shown = parts[parts["level"] == level]
     if shown.empty:
         count = int((parts["level"] == LEVELS[-1]).sum())
         yield f"{model} has no {level}. It has {count} layers: --level layers lists them."
         return
+    if common := _common(shown):
+        yield f"Possible for all of them: {', '.join(common)}."
     possible = {operation for operations in shown["operations"] for operation in operations}
     if never := [operation for operation in OPERATIONS if operation not in possible]:
         yield f"Not possible for any of them: {', '.join(never)}."
     counts = {other: int((parts["level"] == other).sum()) for other in LEVELS if other != level}
     words = " and ".join(f"{count} {other}" for other, count in counts.items())
+    listing = " or ".join(f"--level {other}" for other, count in counts.items() if count)
+    how = f": {listing} lists them" if listing else ""
     yield (
-        f"The model also has {words}. The column `note` of ablations.parts says what prevents an "
-        "operation."
+        f"The model also has {words}{how}. The column `note` of ablations.parts says what prevents "
+        "an operation."
     )
+
+
+def _common(shown: pd.DataFrame) -> list[str]:
+    """Return the operations that are possible for every part."""
+    return [name for name in OPERATIONS if all(name in every for every in shown["operations"])]
 
 
 def _percent(share: Any) -> str:

@@ -219,9 +219,9 @@ def _any_cell(name: str, value: Any, number: bool) -> Cell:
     return level_cell(value) if name in LEVELS else text_cell(value)
 
 
-def level_cell(value: Any) -> Cell:
+def level_cell(value: Any, factor: str = "") -> Cell:
     """Return a cell for a level, empty if there is none."""
-    text = "" if value is None or value != value else level_words(value)
+    text = "" if value is None or value != value else level_words(value, factor)
     return Cell(text, float(value) if is_number(value) else text)
 
 

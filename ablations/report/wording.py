@@ -90,16 +90,24 @@ def better_or_worse(metric: str, delta: float) -> str:
     return Verdict.BETTER if (delta < 0) == (good == Better.LOWER) else Verdict.WORSE
 
 
-def level_words(level: Any) -> str:
+UNSIZED = "image_size"
+"""Factor whose level 0 is no size."""
+
+
+def level_words(level: Any, factor: str = "") -> str:
     """Write a level so that 1, True and the text "1" differ; long numbers get six digits.
+
+    The level 0 of `image_size`, images as they are stored, is "none".
 
     Examples
     --------
     >>> [level_words(level) for level in (1, True, "1", "batch", 0.5)]
     ['1', 'True', "'1'", 'batch', '0.5']
-    >>> level_words(0.023989447799428115)
-    '0.0239894'
+    >>> level_words(0.023989447799428115), level_words(0, "image_size")
+    ('0.0239894', 'none')
     """
+    if factor == UNSIZED and level == 0:
+        return "none"
     if isinstance(level, float) and len(str(level)) > LONG:
         return f"{level:.6g}"
     if not isinstance(level, str):
@@ -123,7 +131,7 @@ def comparison(row: Row) -> str:
     """
     factors = str(row["factor"]).split(JOINED)
     levels, baselines = (
-        str(row[name]).split(JOINED) if len(factors) > 1 else [level_words(row[name])]
+        str(row[name]).split(JOINED) if len(factors) > 1 else [level_words(row[name], factors[0])]
         for name in ("level", "baseline")
     )
     if len(factors) == len(levels) == len(baselines):
@@ -140,7 +148,7 @@ def settings_words(settings: Mapping[str, Any]) -> str:
     >>> settings_words({"filters": 8, "skip": True})
     'filters 8, skip True'
     """
-    return ", ".join(f"{name} {level_words(level)}" for name, level in settings.items())
+    return ", ".join(f"{name} {level_words(level, name)}" for name, level in settings.items())
 
 
 def seed_words(study: Mapping[str, Any]) -> str:

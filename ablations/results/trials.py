@@ -6,7 +6,8 @@ import pandas as pd
 
 from ablations.store import Planned
 from ablations.study import Status, TrialResult
-from cnnzoo.doctor.finding import COLUMNS, Severity, findings_table
+from cnnzoo.doctor.finding import COLUMNS, Severity
+from cnnzoo.doctor.table import findings_table
 from cnnzoo.training.metric_names import column_of
 
 COSTS = ["params", "macs", "seconds", "fit_seconds"]

@@ -6,6 +6,8 @@ from typing import Any, overload
 
 import numpy.typing as npt
 
+from cnnzoo.toggle import did_you_mean, listed
+
 Array = npt.NDArray[Any]
 
 NAME = re.compile(r"[\w-]+")
@@ -70,8 +72,19 @@ Labels = Array | Targets
 """Labels of one output, an array, or of several."""
 
 
+class OutputError(LookupError):
+    """Raised if there is no output of a name."""
+
+
 class ClassesByOutput(dict[str, int]):
     """Number of classes of each output, by its name; 1 for a regression. It can be hashed."""
+
+    def __missing__(self, name: object) -> int:
+        near = did_you_mean(str(name), list(self), "'")
+        raise OutputError(
+            f"`classes` of several outputs: expected the name of one, {listed(self)}; got "
+            f"{name!r}{near}"
+        )
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self.items()))

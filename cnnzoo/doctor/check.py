@@ -12,7 +12,7 @@ import pandas as pd
 from cnnzoo.builders import builder_for
 from cnnzoo.data import Data, DataError
 from cnnzoo.doctor.architecture import check_architecture
-from cnnzoo.doctor.finding import Finding, Severity, findings_table
+from cnnzoo.doctor.finding import Finding, Severity
 from cnnzoo.doctor.head import check_head
 from cnnzoo.doctor.initial_weights import check_initialization
 from cnnzoo.doctor.inputs import check_inputs
@@ -20,6 +20,7 @@ from cnnzoo.doctor.labels import check_labels
 from cnnzoo.doctor.plan import DEFAULT_BATCH, TrainingPlan, make_plan
 from cnnzoo.doctor.probes import check_probes, check_range, make_probes
 from cnnzoo.doctor.schedule import check_schedule
+from cnnzoo.doctor.table import findings_table
 from cnnzoo.models.initialization import complete
 from cnnzoo.toggle import ToggleError
 from cnnzoo.zoo import get_model, list_models
@@ -33,6 +34,9 @@ CHECKS: tuple[Callable[[TrainingPlan], Iterator[Finding]], ...] = (
     check_schedule,
 )
 """Checks that take no training step, by group."""
+
+CHECKED = "head and loss, layers, inputs, labels, initial weights, learning rate and steps"
+"""What the checks are about, in their order."""
 
 
 def check(
@@ -113,7 +117,10 @@ def check(
         shuffle=shuffle,
         class_weight=class_weight,
     )
-    return findings_table(find(plan, probes=probes, range_test=range_test))
+    checked = CHECKED
+    if probes and "tensorflow" in keras.config.backend():
+        checked += ", some steps of training on a copy"
+    return findings_table(find(plan, probes=probes, range_test=range_test), checked)
 
 
 def find(plan: TrainingPlan, *, probes: bool = True, range_test: bool = False) -> list[Finding]:

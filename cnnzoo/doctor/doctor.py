@@ -16,11 +16,12 @@ from cnnzoo.doctor.after_training import diagnose_record
 from cnnzoo.doctor.chance import Constant
 from cnnzoo.doctor.class_recall import check_recall
 from cnnzoo.doctor.experiment import settings_of
-from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity, findings_table
+from cnnzoo.doctor.finding import AT_CHANCE, Finding, Severity
 from cnnzoo.doctor.fit_call import FitCall, class_ids, constant_of
 from cnnzoo.doctor.moving_averages import check_moving_averages
 from cnnzoo.doctor.probe import Probe
 from cnnzoo.doctor.record import BAD, Broken, Measurement, Optimizer, Record
+from cnnzoo.doctor.table import findings_table
 from cnnzoo.models.compiled_loss import loss_of
 from cnnzoo.models.losses import LabelError
 from cnnzoo.runtime.error_text import reason_of
@@ -277,7 +278,8 @@ class Doctor(keras.callbacks.Callback):
             One row per finding: ``code``, ``severity``, ``layer``, ``epoch``, ``evidence``,
             ``remedy``, ``source`` and ``name``.
         """
-        return findings_table(self.diagnose())
+        epochs = f"{self._epoch} epoch" + "s" * (self._epoch != 1)
+        return findings_table(self.diagnose(), f"the curves and the probes of {epochs}")
 
     def history(self) -> pd.DataFrame:
         """Return the curves: one row per epoch, one column per value that Keras logged."""

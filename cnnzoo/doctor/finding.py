@@ -1,12 +1,7 @@
 """A finding of the doctor: a diagnosis with its evidence and remedy."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 AT_CHANCE = "at-chance"
 """Code for a model that is not better than a constant answer."""
@@ -80,25 +75,3 @@ class Finding:
 
 COLUMNS = ("code", "severity", "layer", "epoch", "evidence", "remedy", "source", "name")
 """Columns of a table of findings."""
-
-
-def findings_table(findings: Iterable[Finding]) -> "pd.DataFrame":
-    """Return findings as a table, the most serious first, else in the given order.
-
-    Examples
-    --------
-    >>> finding = Finding("wide", "Too wide", "8 units", "Trim", severity=Severity.NOTE)
-    >>> findings_table([finding])[["code", "severity", "evidence"]]
-       code severity evidence
-    0  wide     note  8 units
-    """
-    import pandas as pd  # slow to import, which every worker of a study would
-
-    order = list(Severity)
-    rows = sorted(findings, key=lambda finding: order.index(finding.severity))
-    table = pd.DataFrame(
-        [asdict(finding) for finding in rows], columns=[f.name for f in fields(Finding)]
-    )
-    table["severity"] = table["severity"].map(str)
-    table["epoch"] = table["epoch"].astype("Int64")
-    return table[list(COLUMNS)]

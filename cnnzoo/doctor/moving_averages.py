@@ -12,6 +12,9 @@ RATIO, DIFFERENCE = 2.0, 0.1
 INITIAL_SHARE = 0.05
 """Share of the initial values in the averages from which those are named as the cause."""
 
+LOWER_MOMENTUM = "lower the momentum of BatchNormalization (`norm_momentum` in the zoo)"
+"""Remedy for averages that follow too slowly."""
+
 
 def check_moving_averages(
     model: keras.Model, training_loss: float, inference_loss: float, steps: int
@@ -67,7 +70,7 @@ def check_moving_averages(
             MODES_DIFFER,
             "BatchNormalization's moving averages have not converged",
             f"{evidence} still hold {held:.0%} of their initial values",
-            "Train longer, or lower norm_momentum",
+            f"Train longer, or {LOWER_MOMENTUM}",
         )
     return Finding(
         MODES_DIFFER,
@@ -75,7 +78,7 @@ def check_moving_averages(
         f"{evidence} hold less than {INITIAL_SHARE:.0%} of their initial values, so those are not "
         "the cause: large weight updates, small batches or divergence at the end make the batch "
         "statistics differ from the averages",
-        "Lower the learning rate at the end, use larger batches, or lower norm_momentum",
+        f"Lower the learning rate at the end, use larger batches, or {LOWER_MOMENTUM}",
     )
 
 

@@ -242,6 +242,12 @@ def make_space(
         ]
     for name in (*wanted, *held):
         if name not in groups:
+            if isinstance(held.get(name), Mapping):
+                example = ", ".join(f"{toggle}={level!r}" for toggle, level in held[name].items())
+                raise ToggleError(
+                    f"`{name}`: expected fixed levels as keywords, {example or 'epochs=3'}; got "
+                    f"{name}={held[name]!r}."
+                )
             known = sorted(parameters | {*(keywords if name in held else ())})
             raise groups.unknown(name, known, "those of KerasTuner, all searched")
     for name in wanted:

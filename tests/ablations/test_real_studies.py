@@ -105,7 +105,8 @@ def test_moving_averages_finding_appears_only_where_it_applies(tmp_path):
     )
     assert found["baseline"].endswith(
         f"after {steps} steps at momentum 0.99 the averages still hold {0.99**steps:.0%} of their "
-        "initial values. Train longer, or lower norm_momentum."
+        "initial values. Train longer, or lower the momentum of "
+        "BatchNormalization (`norm_momentum` in the zoo)."
     )
     marked = {variant for variant, codes in trials["codes"].items() if "modes-differ" in codes}
     assert marked == {"baseline"}

@@ -122,7 +122,7 @@ def examine(case: Any, *, mended: bool, with_diagnose: bool) -> dict[str, Any]:
 def diagnosed(run: Any, told: dict[str, Any]) -> pd.DataFrame:
     """Return the causes of a diagnosis in their order, then the results that they explain."""
     from cnnzoo import diagnose
-    from cnnzoo.doctor.finding import findings_table
+    from cnnzoo.doctor.table import findings_table
 
     diagnosis = diagnose(run.model, run.train, **told)
     results = findings_table(diagnosis.results)

@@ -35,7 +35,7 @@ FINDING = Finding(
     "BatchNormalization's moving averages have not converged",
     "on the training data the loss is 0.41 in training and 1.93 in inference, and after 60 steps "
     "at momentum 0.99 the averages still hold 55% of their initial values",
-    "Train longer, or lower norm_momentum",
+    "Train longer, or lower the momentum of BatchNormalization (`norm_momentum` in the zoo)",
 )
 
 

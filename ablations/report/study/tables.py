@@ -158,7 +158,7 @@ def _delta_cells(
     planned = int(row["n_pairs"]) + int(row["n_failed"])
     pairs = f"{row['n_pairs']}" + (f" of {planned}" if row["n_failed"] else "")
     means = [row[name] for name in ("baseline_mean", "level_mean")]
-    changed = (text_cell(row["factor"]), level_cell(row["level"]))
+    changed = (text_cell(row["factor"]), level_cell(row["level"], row["factor"]))
     notes = (
         [] if unfinished else contents.notes_of(row)
     )  # the table of failed trials has the reason
@@ -168,7 +168,7 @@ def _delta_cells(
         Cell(written, verdict, verdict=written == verdict),
         Cell(fixed(delta, decimals, signed=True), sort_key(delta)),
         Cell(bracket(low, high, decimals), sort_key(low)),
-        *(() if several else (level_cell(row["baseline"]),)),
+        *(() if several else (level_cell(row["baseline"], row["factor"]),)),
         Cell(p_value(row["p_adjusted"]), sort_key(row["p_adjusted"])),
         Cell(pairs, float(row["n_pairs"])),
         *(Cell(_mean(mean, decimals), sort_key(mean)) for mean in means),

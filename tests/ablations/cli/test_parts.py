@@ -8,11 +8,15 @@ def test_parts_are_listed(tell):
     assert lines[0].split() == ["residual:", "9", "blocks"]
     (first,) = (line for line in lines if line.strip().startswith("stage1_block1"))
     assert first.split()[:6] == ["stage1_block1", "residual", "3", "4,736", "1.7%", "11.6%"]
-    assert lines[-2:] == [
+    assert lines[-4:] == [
+        "Possible for all of them: remove, linear, no_norm, no_skip, freeze, shuffle, halve, "
+        "double.",
         "Not possible for any of them: no_bias.",
-        "The model also has 0 branches and 70 layers. The column `note` of ablations.parts says "
-        "what prevents an operation.",
+        "The model also has 0 branches and 70 layers: --level layers lists them. The column `note` "
+        "of ablations.parts says what prevents an operation.",
+        "Built for inputs of 28x28x1 and 10 classes, unless --data gives others.",
     ]
+    assert max(map(len, lines[:-4])) <= 100
 
 
 def test_builder_of_the_working_folder(tell, tmp_path):
@@ -25,12 +29,14 @@ def test_builder_of_the_working_folder(tell, tmp_path):
     answer = tell("parts", "nets_of_parts:build", "--level", "layers", "--data", "mnist1d")
     assert answer.exit_code == 0, answer.output
     assert "conv" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == "Built for inputs of 40x1 and 10 classes."
 
 
 def test_model_without_blocks(tell):
     answer = tell("parts", "mlp")
     assert answer.stdout.splitlines() == [
-        "mlp has no blocks. It has 4 layers: --level layers lists them."
+        "mlp has no blocks. It has 4 layers: --level layers lists them.",
+        "Built for inputs of 28x28x1 and 10 classes, unless --data gives others.",
     ]
 
 

@@ -13,7 +13,7 @@ from cnnzoo.data.dataset import OutputInfo
 from cnnzoo.data.description import DataDescription, describe_data
 from cnnzoo.data.given import GivenData
 from cnnzoo.data.load import open_data
-from cnnzoo.data.targets import Targets
+from cnnzoo.data.targets import ClassesByOutput, Targets
 
 X, Y = images(), labels()
 SIDE = np.array(["left", "right"])
@@ -191,3 +191,15 @@ def test_toggles_that_change_labels_are_refused(toggle, neutral, level):
         f"`{toggle}`: expected {neutral} for 'arrays', which has several outputs; got {level:g}. "
         "Change the labels before loading them."
     )
+
+
+def test_classes_of_an_unknown_output_name_the_nearest():
+    classes = ClassesByOutput(digit=10, half=2)
+    with pytest.raises(LookupError) as refused:
+        classes["digits"]
+    assert str(refused.value) == (
+        "`classes` of several outputs: expected the name of one, 'digit', 'half'; got 'digits'; "
+        "did you mean 'digit'?"
+    )
+    assert classes.get("digits") is None
+    assert "digits" not in classes

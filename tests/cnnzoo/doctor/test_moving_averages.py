@@ -16,7 +16,8 @@ def test_averages_near_their_initial_values_have_not_converged(model):
     assert str(check_moving_averages(model, 0.05, 2.43, 298)) == (
         "BatchNormalization's moving averages have not converged: on the training data the loss is "
         "0.05 in training and 2.43 in inference, and after 298 steps at momentum 0.99 the averages "
-        "still hold 5% of their initial values. Train longer, or lower norm_momentum."
+        "still hold 5% of their initial values. Train longer, or lower the momentum of "
+        "BatchNormalization (`norm_momentum` in the zoo)."
     )
 
 
@@ -28,7 +29,7 @@ def test_converged_averages_differ_from_the_last_batches(model, steps):
         "0.99 the averages hold less than 5% of their initial values, so those are not the cause: "
         "large weight updates, small batches or divergence at the end make the batch statistics "
         "differ from the averages. Lower the learning rate at the end, use larger batches, or "
-        "lower norm_momentum."
+        "lower the momentum of BatchNormalization (`norm_momentum` in the zoo)."
     )
 
 

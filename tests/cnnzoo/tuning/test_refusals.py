@@ -89,6 +89,11 @@ SEARCH = (
             f"{MLP}",
         ),
         (
+            {"baseline": {"units": 8, "depth": 2}},
+            "`baseline`: expected fixed levels as keywords, units=8, depth=2; got baseline="
+            "{'units': 8, 'depth': 2}.",
+        ),
+        (
             {"search": ["trials"]},
             f"`trials`: expected a toggle of `mlp`, its recipe or its data. {MLP}",
         ),
