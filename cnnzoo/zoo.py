@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.models.registry import MODELS, Model
@@ -30,6 +30,12 @@ def get_model(name: str) -> Model:
     models = _registered()
     if name not in models:
         names = sorted(models)
+        if str(name).endswith(".py"):
+            module = PurePath(str(name)).stem
+            raise ToggleError(
+                f"The zoo has no model `{name}`; a builder in that file is '{module}:build', if "
+                "the function is called build."
+            )
         raise ToggleError(
             f"The zoo has no model `{name}`{did_you_mean(str(name), names)} "
             f"Its models: {', '.join(names)}."

@@ -469,6 +469,7 @@ def check_fit(
     if own_fit is not None:
         own_fit.check(recipe)
         return loss
+    _check_output_shapes(model, loss, data)
     if recipe.schedule != "constant" and has_own_schedule(model.optimizer):
         raise ToggleError(
             f"`schedule` of `Recipe`: {recipe.schedule!r} sets the learning rate, but the "
@@ -528,6 +529,19 @@ def _check_input_shape(model: keras.Model, data: Data) -> None:
                 else f"Build the model with input_shape={shape}."
             )
         )
+
+
+def _check_output_shapes(model: keras.Model, loss: ModelLoss, data: Data) -> None:
+    """Refuse a classifier that gives no vector for an example: its head lacks a Flatten."""
+    classes = {output.name: output.classes for output in data.info.every_output}
+    for name, tensor in zip(loss.by_output, outputs_of(model) or [], strict=False):
+        shape = tuple(tensor.shape[1:])
+        if classes.get(name, 1) > 1 and len(shape) > 1:
+            pooling = f"GlobalAveragePooling{len(shape) - 1}D"
+            raise LabelError(
+                f"`{model.name}`: expected an output of shape ({shape[-1]},), one value for each "
+                f"class; got {shape}. Put Flatten or {pooling} before the last Dense layer."
+            )
 
 
 def _fits(expected: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:

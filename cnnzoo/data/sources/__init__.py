@@ -95,8 +95,17 @@ def open_source(spec: object, reading: Reading) -> Source:
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix][1](rest, reading)
     prefixed = [f"{prefix}:{rest}" for prefix, (rest, _) in PREFIXES.items()]
-    near = did_you_mean(prefix, PREFIXES if colon else PACKAGED, "'")
+    near = did_you_mean(prefix, PREFIXES if colon else [*PACKAGED, *_folder_names()], "'")
     raise DataError(
         f"`data`: expected {listed(PACKAGED)}, {listed(prefixed)}, an existing path or arrays "
         f"(x, y); got {spec!r}{near}"
     )
+
+
+def _folder_names() -> list[str]:
+    """Return the names of the folders and archives in the working folder."""
+    try:
+        with os.scandir() as entries:
+            return [it.name for it in entries if it.is_dir() or it.name.endswith(".npz")]
+    except OSError:
+        return []

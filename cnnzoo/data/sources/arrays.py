@@ -148,7 +148,10 @@ def from_npz(path: str, reading: Reading) -> Source:  # noqa: ARG001 # arrays ar
         raise DataError(f"{name!r} is not a regular file.")
     # NumPy would read a single .npy array, and treat other files as pickles.
     if not zipfile.is_zipfile(file):
-        raise DataError(f"{name!r} is not an .npz archive; write one by numpy.savez.")
+        raise DataError(
+            f"{name!r} is not an .npz archive; read the file and give arrays (x, y), or write an "
+            "archive by numpy.savez('data.npz', x=x, y=y)."
+        )
     try:
         with file.open("rb") as stored, np.load(stored, allow_pickle=False) as archive:
             keys = _keys(archive.files, name)

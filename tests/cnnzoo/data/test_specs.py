@@ -170,7 +170,8 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path):
     with pytest.raises(DataError) as caught:
         load_data(f"npz:{tmp_path / 'a.npy'}")
     assert str(caught.value) == (
-        f"'npz:{tmp_path / 'a.npy'}' is not an .npz archive; write one by numpy.savez."
+        f"'npz:{tmp_path / 'a.npy'}' is not an .npz archive; read the file and give arrays "
+        "(x, y), or write an archive by numpy.savez('data.npz', x=x, y=y)."
     )
 
 

@@ -247,6 +247,15 @@ def test_square_sequences_are_accepted_if_unambiguous():
     assert cnnzoo.build("mlp", input_shape=(98, 40), units=2).input_shape == (None, 98, 40)
 
 
+def test_file_of_a_builder_is_refused_with_the_path_of_its_function():
+    with pytest.raises(ToggleError) as caught:
+        cnnzoo.build("nets/mine.py")
+    assert str(caught.value) == (
+        "The zoo has no model `nets/mine.py`; a builder in that file is 'mine:build', if the "
+        "function is called build."
+    )
+
+
 def test_unknown_model_is_refused_with_the_nearest_name():
     with pytest.raises(ToggleError) as caught:
         cnnzoo.build("downsamplin")

@@ -165,3 +165,20 @@ def test_optimizer_of_torch_is_refused_elsewhere():
         "The optimizer of `mlp`: expected one for the Keras backend tensorflow; got Adam for "
         "torch, where the model was saved. Load it with cnnzoo.load_model, or compile it again."
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "pooling"),
+    [((8, 8, 1), "GlobalAveragePooling2D"), ((40, 1), "GlobalAveragePooling1D")],
+)
+def test_classifier_without_flatten_is_refused(shape, pooling):
+    x, y = np.zeros((40, *shape), "float32"), np.arange(40) % 2
+    kind = "images" if len(shape) == 3 else "sequences"
+    model = keras.Sequential([keras.Input(shape), keras.layers.Dense(2)], name="net")
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(LabelError) as refused:
+        cnnzoo.train(model, cnnzoo.load_data((x, y), kind=kind))
+    assert str(refused.value) == (
+        "`net`: expected an output of shape (2,), one value for each class; got "
+        f"{(*shape[:-1], 2)}. Put Flatten or {pooling} before the last Dense layer."
+    )
