@@ -4,13 +4,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.data.dataset import DataError
 from cnnzoo.data.given import GivenData, outputs_of
-from cnnzoo.data.load import open_once
+from cnnzoo.data.load import give
 from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.source import Examples
 from cnnzoo.data.sources import full_spec
@@ -96,18 +96,22 @@ def check_model(model: object) -> str:
     return path.rpartition(":")[2] if is_of_zoo else path
 
 
-def check_data(data: Any, baseline: Settings) -> str | tuple[str, ...]:
+def check_data(
+    data: Any, baseline: Settings, varied: Mapping[str, Sequence[Level]]
+) -> str | tuple[str, ...]:
     """Return the data spec, or several different ones.
 
-    Paths get their prefix, and arrays and loaded data a name. The baseline gives the size of
-    images of several sizes.
+    Paths get their prefix, and arrays and loaded data a name. The baseline, or the first level
+    that varies, gives the size at which images of several sizes are checked.
     """
+    first = {name: level for name, levels in varied.items() if (level := next(iter(levels), None))}
+    settings = {**first, **baseline}
     is_several = isinstance(data, list) or (
         isinstance(data, tuple) and all(isinstance(spec, str | os.PathLike) for spec in data)
     )
     if not is_several:
-        return _spec_of(data, baseline)
-    specs = tuple(_spec_of(each, baseline) for each in data)
+        return _spec_of(data, settings, varied)
+    specs = tuple(_spec_of(each, settings, varied) for each in data)
     if not specs:
         raise StudyError("`data`: expected at least one data set; got none.")
     if len(set(specs)) < len(specs):
@@ -115,11 +119,11 @@ def check_data(data: Any, baseline: Settings) -> str | tuple[str, ...]:
     return specs[0] if len(specs) == 1 else specs
 
 
-def _spec_of(data: object, baseline: Settings) -> str:
+def _spec_of(data: object, settings: Mapping[str, Level], varied: Collection[str]) -> str:
     """Return the text by which any process finds the data."""
     try:
         spec = full_spec(data)
-        return spec if isinstance(spec, str) else GivenData(open_once(spec, baseline))
+        return spec if isinstance(spec, str) else give(spec, settings, varied)
     except DataError as error:
         raise StudyError(str(error)) from error
 
@@ -136,15 +140,15 @@ def check_several_data(data: object, design: str, seeds: object) -> None:
 
 
 def check_sizes(data: str | Sequence[str], varied: Iterable[str]) -> None:
-    """Check that the size of given images does not vary if they had several when they were read."""
+    """Check that the size of images does not vary if they had several and were read once."""
     for spec in (data,) if isinstance(data, str) else data:
-        content = spec.content if isinstance(spec, GivenData) else None
+        content = spec.content if isinstance(spec, GivenData) and not spec.images else None
         for note in content.notes if isinstance(content, Examples) else ():
             if RESIZED in note and {"image_size", "interpolation"} & {*varied}:
                 raise StudyError(
-                    "`image_size` and `interpolation`: expected one level for arrays of several "
-                    f"sizes, because they are resized when they are given ({note}). Write the "
-                    "images to files, and give the folder."
+                    "`image_size` and `interpolation`: expected one level for a stream of images "
+                    f"of several sizes, because it is read once ({note}). Give a list of the "
+                    "images."
                 )
 
 

@@ -169,15 +169,20 @@ class Study:
 
     def __post_init__(self) -> None:
         baseline = check_levels(self.baseline, "baseline")
-        data = check_data(self.data, baseline)
+        factors = check_factors(self.factors, self.design, self.parts)
+        variants = check_variants(self.variants, self.design)
+        varied: dict[str, Sequence[Level]] = dict(factors)
+        for changes in variants:
+            varied |= {name: (*varied.get(name, ()), level) for name, level in changes.items()}
+        data = check_data(self.data, baseline, varied)
         metrics = check_metrics(self.metrics, data)
         checked: dict[str, Any] = {
             "model": check_model(self.model),
             "data": data,
-            "factors": check_factors(self.factors, self.design, self.parts),
+            "factors": factors,
             "baseline": baseline,
             "design": check_design(self.design),
-            "variants": check_variants(self.variants, self.design),
+            "variants": variants,
             "seeds": check_seeds(self.seeds),
             "recipe": check_recipe(self.recipe),
             "metrics": metrics,
@@ -191,8 +196,7 @@ class Study:
         if refusal := refusal_of_shares(self.cpus, self.gpus):
             raise StudyError(refusal)
         check_several_data(checked["data"], checked["design"], checked["seeds"])
-        varied = [name for changes in checked["variants"] for name in changes]
-        check_sizes(data, [*checked["factors"], *varied])
+        check_sizes(data, varied)
         check_deciding_metric(checked["metrics"], checked["design"], checked["seeds"])
         own = checked["model"].rpartition(":")[2].rpartition("<locals>.")[2].strip("<>")
         checked["name"] = check_name(self.name or own)

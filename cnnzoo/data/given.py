@@ -19,6 +19,7 @@ from cnnzoo.data.dataset import Data, DataError, DataInfo, OutputInfo, Sizes, Sp
 from cnnzoo.data.kept import map_array
 from cnnzoo.data.resizing import RESIZED
 from cnnzoo.data.scaling import Array, Pixels, ScaledArray, Scaling, in_parts
+from cnnzoo.data.several_sizes import SeveralSizes
 from cnnzoo.data.source import SPLITS, Examples, Stored, shape_of_kind
 from cnnzoo.data.sources.arrays import ARRAYS, STREAM
 from cnnzoo.data.targets import ClassesByOutput, Labels, arrays_of, labels_of
@@ -46,17 +47,22 @@ class GivenData(str):
     ----------
     content
         The checked arrays, or the loaded data.
+    images
+        Images of several sizes, which are kept instead of the content: trials resize them.
     """
 
     content: Examples | Data
+    images: SeveralSizes | None
 
-    def __new__(cls, content: Examples | Data) -> "GivenData":
+    def __new__(cls, content: Examples | Data, images: SeveralSizes | None = None) -> "GivenData":
         """Return the name of the content."""
         parts = _parts(content)
         count = sum(len(y) for _, y in parts.values())
-        shape = "x".join(map(str, (count, *parts["train"][0].shape[1:])))
-        given = super().__new__(cls, f"arrays:{_label(content)}{shape}-{_digest(content)[:16]}")
-        given.content = content
+        sizes = parts["train"][0].shape[1:] if images is None else parts["train"][0].shape[-1:]
+        shape = "x".join(map(str, (count, *sizes)))
+        digest = _digest(content) if images is None else _digest_of_sizes(content)
+        given = super().__new__(cls, f"arrays:{_label(content)}{shape}-{digest[:16]}")
+        given.content, given.images = content, images
         return given
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
@@ -79,7 +85,11 @@ class GivenData(str):
             ) from error
 
     def _write(self, folder: Path) -> None:
-        about: dict[str, Any] = {"parts": {}}
+        if self.images is not None:
+            about = self.images.write(folder)
+            (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+            return
+        about = {"parts": {}}
         for part, (x, y) in _parts(self.content).items():
             stored = _stored(x)
             new = np.lib.format.open_memmap(
@@ -104,8 +114,8 @@ class GivenData(str):
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 
-def open_given(name: str) -> Examples | Data:
-    """Open kept arrays or loaded data by name.
+def open_given(name: str) -> Examples | Data | SeveralSizes:
+    """Open kept arrays, loaded data or images of several sizes by name.
 
     The test split of loaded data is the same for all seeds, as if the source defined it.
 
@@ -117,6 +127,8 @@ def open_given(name: str) -> Examples | Data:
     place = _place(name)
     try:
         about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        if "several_sizes" in about:
+            return SeveralSizes.read(place, about)
         outputs = _outputs_from_json(about.get("info", about))
         names = [one.name for one in outputs]
         parts = {
@@ -224,6 +236,12 @@ def _digest(content: Examples | Data) -> str:
             digest.update(np.ascontiguousarray(one).data)
     digest.update(np.ascontiguousarray(content.test_indices).data)
     return digest.hexdigest()
+
+
+def _digest_of_sizes(content: Examples | Data) -> str:
+    """Return the digest of images before they were resized, which no single size has."""
+    fingerprint = content.fingerprint if isinstance(content, Examples) else ""
+    return hashlib.sha256(f"several sizes, {fingerprint}".encode()).hexdigest()
 
 
 def _stored(x: Pixels) -> Iterator[Array]:

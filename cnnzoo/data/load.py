@@ -2,15 +2,16 @@
 
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from cnnzoo.data.dataset import Data, DataError, DataInfo, Indices, Sizes, Split
-from cnnzoo.data.given import is_given, open_given
-from cnnzoo.data.resizing import Resize, SizesError
+from cnnzoo.data.given import GivenData, is_given, open_given
+from cnnzoo.data.resizing import RESIZED, Resize, SizesError
 from cnnzoo.data.scaling import ScaledArray, is_mapped, measure_scaling
+from cnnzoo.data.several_sizes import SeveralSizes
 from cnnzoo.data.source import SPLITS, Examples, Reading, Stored, check_source, resized
 from cnnzoo.data.sources import open_source
 from cnnzoo.data.splits import cut
@@ -39,6 +40,9 @@ from cnnzoo.vocabulary import (
     TrainSize,
     ValidationShare,
 )
+
+READ_BY_SIZE = {"image_size", "interpolation"}
+"""Toggles that say to which size images are brought."""
 
 READ_BY = ("image_size", "interpolation", "skip_bad")
 """Toggles that say how a source is read."""
@@ -283,6 +287,9 @@ def open_data(
         return opened
     if isinstance(opened, Examples):
         return resized(opened, reading.resize)
+    if isinstance(opened, SeveralSizes):
+        examples = check_source(open_source(opened.spec, reading), kind, reading)
+        return replace(examples, name=str(spec))
     examples = check_source(open_source(spec, reading), kind, reading)
     if isinstance(spec, str | os.PathLike):
         return examples
@@ -319,6 +326,28 @@ def open_once(spec: object, settings: Mapping[str, Level]) -> Examples | Data:
         if reading.resize is None:
             raise
         return open_data(spec, reading=reading)
+
+
+def give(spec: object, settings: Mapping[str, Level], varied: Collection[str] = ()) -> GivenData:
+    """Return the name of arrays, streams or loaded data that a study or a search is given.
+
+    Parameters
+    ----------
+    spec, settings
+        As for `open_once`.
+    varied
+        Toggles whose levels differ between trials. Lists of images of several sizes are kept as
+        they are if their size is one of these.
+
+    Raises
+    ------
+    DataError
+        If the data are unusable.
+    """
+    content = open_once(spec, settings)
+    is_resized = isinstance(content, Examples) and any(RESIZED in note for note in content.notes)
+    images = SeveralSizes.of(spec) if is_resized and READ_BY_SIZE & {*varied} else None
+    return GivenData(content, images)
 
 
 def _change(

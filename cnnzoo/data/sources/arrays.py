@@ -39,29 +39,42 @@ def from_arrays(spec: object, reading: Reading) -> Source:
     DataError
         If `spec` is none of these, lacks train, or has an unreadable stream.
     """
+    return _source(*parts_of(spec), reading)
+
+
+def parts_of(spec: object) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return (x, y) or a stream for each part, and the words for it in an error.
+
+    A list of images of several sizes is a `Paired`.
+
+    Raises
+    ------
+    DataError
+        As of `from_arrays`.
+    """
     if _is_two_pairs(spec):
         spec = dict(zip(("train", "test"), spec, strict=True))  # type: ignore[call-overload]
     elif isinstance(spec, tuple | list) and 2 <= len(spec) <= 3 and all(map(is_stream, spec)):
         spec = dict(zip(SPLITS, spec, strict=False))
     if not isinstance(spec, Mapping):
-        return _source({"train": spec}, {"train": "`data`"}, reading)
-    for part in spec:
-        if split_of(str(part)) is None:
-            near = did_you_mean(str(part), SPLIT_NAMES, "'")
-            raise DataError(f"{ARRAYS!r} has no split {part!r}{near} The splits: {listed(SPLITS)}.")
-    keys = by_split(spec, ARRAYS)
-    if "train" not in keys:
-        raise DataError(f"{ARRAYS!r} needs a split 'train'; got {listed(spec) or 'none'}.")
-    return _source(
-        {part: spec[key] for part, key in keys.items()},
-        {part: f"The split {key!r}" for part, key in keys.items()},
-        reading,
-    )
+        given, words = {"train": spec}, {"train": "`data`"}
+    else:
+        for part in spec:
+            if split_of(str(part)) is None:
+                near = did_you_mean(str(part), SPLIT_NAMES, "'")
+                raise DataError(
+                    f"{ARRAYS!r} has no split {part!r}{near} The splits: {listed(SPLITS)}."
+                )
+        keys = by_split(spec, ARRAYS)
+        if "train" not in keys:
+            raise DataError(f"{ARRAYS!r} needs a split 'train'; got {listed(spec) or 'none'}.")
+        given = {part: spec[key] for part, key in keys.items()}
+        words = {part: f"The split {key!r}" for part, key in keys.items()}
+    return {part: _pair_or_stream(value, words[part]) for part, value in given.items()}, words
 
 
-def _source(given: Mapping[str, object], words: Mapping[str, str], reading: Reading) -> Source:
+def _source(parts: Mapping[str, Any], words: Mapping[str, str], reading: Reading) -> Source:
     """Return the source of an (x, y) or a stream for each part."""
-    parts = {part: _pair_or_stream(value, words[part]) for part, value in given.items()}
     if not any(map(is_stream, parts.values())):
         return Source(ARRAYS, parts)
     streamed = {

@@ -1,5 +1,6 @@
 """Studies of arrays and loaded data: two workers, resumed, refused and opened."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def test_baseline_gives_images_of_several_sizes_one(tmp_path, monkeypatch, unexp
 
 def test_images_of_several_sizes_need_one():
     with pytest.raises(StudyError) as caught:
-        ablations.Study("mlp", data=several_sizes(), factors={"image_size": [6, 8]})
+        ablations.Study("mlp", data=several_sizes(), factors={"units": [6, 8]})
     assert str(caught.value) == (
         "The images of 'stream' have 2 sizes (height x width): 6x6 (27), 8x6 (13); give them one "
         "size with image_size=64, or (height, width), of `load_data`; a study sets it in "
@@ -151,16 +152,85 @@ def test_images_of_several_sizes_need_one():
     )
 
 
-def test_size_of_resized_images_does_not_vary():
+class Stream:
+    """A data set whose images may be read only one after the other."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, place):
+        return self.x[place], self.y[place]
+
+
+def test_size_of_streamed_images_does_not_vary():
     with pytest.raises(StudyError) as caught:
-        ablations.Study(
-            "mlp",
-            data=several_sizes(),
-            factors={"image_size": [6, 8]},
-            baseline={"image_size": 8},
-        )
+        ablations.Study("mlp", data=Stream(*several_sizes()), factors={"image_size": [8, 6]})
     assert str(caught.value) == (
-        "`image_size` and `interpolation`: expected one level for arrays of several sizes, because "
-        "they are resized when they are given (images of 2 sizes resized to 8x8 pixels "
-        "(bilinear)). Write the images to files, and give the folder."
+        "`image_size` and `interpolation`: expected one level for a stream of images of several "
+        "sizes, because it is read once (images of 2 sizes resized to 8x8 pixels (bilinear)). Give "
+        "a list of the images."
     )
+
+
+def varied_sizes(data):
+    return ablations.Study(
+        "mlp",
+        data=data,
+        factors={"image_size": [6, "8x6"], "interpolation": ["bilinear", "nearest"]},
+        baseline={"units": 8, "image_size": 6},
+        seeds=1,
+        recipe=cnnzoo.Recipe(epochs=1),
+    )
+
+
+def test_size_of_listed_images_is_a_factor(tmp_path, monkeypatch, unexplained):
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    images, y = several_sizes()
+    names = [("cat", "dog")[each] for each in y]
+    data = {"train": (images[:30], names[:30]), "test": (images[30:], names[30:])}
+    asked = varied_sizes(data)
+    results = ablations.run(asked, tmp_path / "study", engine="serial", progress=False)
+    for variant, changed in {
+        "baseline": {},
+        "image_size=8x6": {"image_size": "8x6"},
+        "interpolation=nearest": {"interpolation": "nearest"},
+    }.items():
+        loaded = cnnzoo.load_data(data, **{"image_size": 6, **changed})
+        expected = cnnzoo.train("mlp", loaded, asked.recipe, units=8, verbose=0)
+        row = results.trials[results.trials["variant"] == variant]
+        assert row["test_loss"].item() == pytest.approx(expected.metrics["test_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_kept_images_of_several_sizes_are_read_again(outputs, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNZOO_CACHE", str(tmp_path / "cache"))
+    images, y = several_sizes()
+    given = images, (y if outputs == 1 else {"kind": y, "side": y[::-1]})
+    asked = varied_sizes(given)
+    asked.keep_data()
+    for size in (6, "8x6"):
+        kept = cnnzoo.load_data(str(asked.data), image_size=size, normalize="none")
+        again = cnnzoo.load_data(given, image_size=size, normalize="none")
+        for (x, labels), (expected, known) in (
+            (kept.train, again.train),
+            (kept.test, again.test),
+        ):
+            np.testing.assert_array_equal(x, expected)
+            for name in ("kind", "side") if outputs == 2 else ():
+                np.testing.assert_array_equal(labels[name], known[name])
+            if outputs == 1:
+                np.testing.assert_array_equal(labels, known)
+        assert kept.info.fingerprint == again.info.fingerprint
+        assert kept.info.name == str(asked.data)
+
+
+def test_listed_images_have_the_name_of_their_content():
+    images, y = several_sizes()
+    asked = varied_sizes((images, y))
+    assert re.fullmatch(r"arrays:40x1-[0-9a-f]{16}", str(asked.data))
+    assert varied_sizes(([image.copy() for image in images], y)).data == asked.data
+    images[0] = 255 - images[0]
+    assert varied_sizes((images, y)).data != asked.data
