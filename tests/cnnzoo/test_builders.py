@@ -513,7 +513,7 @@ def test_unknown_toggle_of_a_model():
         "`units`? Toggles of the model: units, rate, wide, kind; of the recipe: epochs, "
         "batch_size, schedule, augment, class_weight, early_stopping, precision; of the data: "
         "image_size, interpolation, skip_bad, normalize, train_size, label_noise, "
-        "target_outliers, imbalance."
+        "target_outliers, imbalance, validation, test."
     )
 
 

@@ -276,7 +276,7 @@ KINDS = (
             "those of KerasTuner, all searched; of the recipe: epochs, batch_size, schedule, "
             "augment, class_weight, early_stopping, precision; of the data: image_size, "
             "interpolation, skip_bad, normalize, train_size, label_noise, "
-            "target_outliers, imbalance.",
+            "target_outliers, imbalance, validation, test.",
         ),
     ],
 )
