@@ -191,7 +191,8 @@ def _train(builder: Builder, trial: Trial, report_to: Path | None, watch: Stopwa
     keep = builder.reusable and not permutes(toggles)
     # a kept model takes over another learning rate, and knows nothing of the recipe and the data
     shared = {name: level for name, level in toggles.items() if name != "learning_rate"}
-    rate: Any = builder.toggles()["learning_rate"].default if keep else None
+    declared = builder.toggles().get("learning_rate") if keep else None
+    rate: Any = declared.default if declared else None  # a given model has its own
     key = (trial.model, *sorted(shared.items()), shape, classes, trial.recipe.precision)
     watch.traced = key not in _WARM.keys
     with watch.phase("build"):
