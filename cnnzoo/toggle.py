@@ -122,6 +122,8 @@ class Toggle:
     @property
     def searchable(self) -> bool:
         """Whether a search can explore the toggle without being told its levels or its range."""
+        if self.fixed:
+            return False
         if self.levels:
             return self.type is not object  # KerasTuner takes levels of one type
         return self.search is not None or (self.low is not None and self.high is not None)

@@ -35,10 +35,15 @@ def discovered(space):
     return {hp.name: hp for hp in oracle.hyperparameters.space}
 
 
+def toggles_of(model):
+    """The toggles that a model, the recipe and the data have, and that may vary."""
+    groups = (cnnzoo.toggles(model), read_toggles(Recipe), read_toggles(cnnzoo.load_data))
+    return {name: toggle for group in groups for name, toggle in group.items() if not toggle.fixed}
+
+
 def everything(model):
     """A search over each toggle that a model, the recipe and the data have."""
-    names = [*cnnzoo.toggles(model), *read_toggles(Recipe), *read_toggles(cnnzoo.load_data)]
-    return make_space(model, names)
+    return make_space(model, [*toggles_of(model)])
 
 
 def fill(space, probabilities):
@@ -57,8 +62,7 @@ def fill(space, probabilities):
 def test_the_space_that_kerastuner_discovers_is_what_the_toggles_declare(model):
     space = everything(model)
     found = discovered(space)
-    groups = (cnnzoo.toggles(model), read_toggles(Recipe), read_toggles(cnnzoo.load_data))
-    declared = {name: toggle for group in groups for name, toggle in group.items()}
+    declared = toggles_of(model)
     assert set(found) == set(declared)
     for name, toggle in declared.items():
         hp = found[name]
