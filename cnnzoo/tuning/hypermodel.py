@@ -458,7 +458,8 @@ class CustomHyperModel(ZooHyperModel):
             ) from error
         self.declare(keras_tuner.HyperParameters())
         self._check_names(self._discovered)
-        toggles = {**self.space.recipe, **self.space.data}
+        groups = {**self.space.recipe, **self.space.data}
+        toggles = [name for name, toggle in groups.items() if not toggle.fixed]
         if not self._discovered.space and not self.space.searched:
             raise ToggleError(
                 f"`{self.space.owner}` declares no hyperparameters, and `search` is empty. Add "

@@ -66,7 +66,7 @@ def test_study_file_and_command_set_shares(tmp_path, stubbed, monkeypatch):
     from ablations.running import run as runner
     from cnnzoo.engine.serial import Serial
 
-    monkeypatch.setattr(runner, "start_engine", lambda _, *rest: Serial(*rest))
+    monkeypatch.setattr(runner, "start_engine", lambda _, *given: Serial(*given[:2]))
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "shares.toml"
     file.write_text(

@@ -267,7 +267,7 @@ KINDS = (
             "`constant` declares no hyperparameters, and `search` is empty. Add toggles of the "
             "recipe or the data to `search`: epochs, batch_size, schedule, augment, class_weight, "
             "early_stopping, precision, image_size, interpolation, skip_bad, normalize, "
-            "train_size, label_noise, target_outliers, imbalance, validation, test.",
+            "train_size, label_noise, target_outliers, imbalance.",
         ),
         (
             own.build,
