@@ -25,6 +25,7 @@ from ablations.results.trials import (
     all_findings,
     history_table,
     losses_of_plan,
+    timings_table,
     trials_table,
 )
 from ablations.stats.deltas import CONTRACT
@@ -181,6 +182,15 @@ class Analysis:
         40 trials in 1:13 on 2 workers, 32.9 per minute: 61% training, 17% tracing, ...
         """
         return profile(self._results)
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        """One row per trial whose timing is known, in the order in which they started.
+
+        Columns: ``variant``, ``seed``, ``process``, ``started`` in seconds since 1970, and
+        ``seconds``; also ``data`` if there are several data sets.
+        """
+        return timings_table(self._plan, self._results)
 
     @property
     def exploratory(self) -> bool:

@@ -200,14 +200,34 @@ def _runs(times: pd.DataFrame) -> Iterator[tuple[float, float, int]]:
     ordered = times.sort_values("started", kind="stable")
     starts = ordered["started"].to_numpy(dtype=float)
     ends = starts + ordered["seconds"].to_numpy()
-    last = np.maximum.accumulate(ends)
-    begins = np.flatnonzero(starts[1:] > last[:-1] + BREAK) + 1
-    for first, after in zip([0, *begins], [*begins, len(starts)], strict=True):
+    begins = _begins(starts, ends)
+    for first, after in zip(begins, [*begins[1:], len(starts)], strict=True):
         run = slice(first, after)
         process = ordered["process"].to_numpy()[run]
         spans = pd.DataFrame({"start": starts[run], "end": ends[run]}).groupby(process)
         each = zip(spans["start"].min(), spans["end"].max(), strict=True)
         yield float(starts[first]), float(ends[run].max()), _at_once(each)
+
+
+def _begins(starts: "NDArray[np.float64]", ends: "NDArray[np.float64]") -> list[int]:
+    """Return the places of the first trials of runs, of trials in the order of their starts."""
+    last = np.maximum.accumulate(ends)
+    return [0, *(int(place) + 1 for place in np.flatnonzero(starts[1:] > last[:-1] + BREAK))]
+
+
+def last_run(timings: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials of the last run, of `Analysis.timings`.
+
+    Examples
+    --------
+    >>> timings = pd.DataFrame({"started": [0.0, 900.0, 901.0], "seconds": 1.5, "seed": [0, 1, 2]})
+    >>> last_run(timings)["seed"].tolist()
+    [1, 2]
+    """
+    if not len(timings):
+        return timings
+    starts = timings["started"].to_numpy()
+    return timings.iloc[_begins(starts, starts + timings["seconds"].to_numpy())[-1] :]
 
 
 def _at_once(spans: Iterable[tuple[float, float]]) -> int:

@@ -110,6 +110,23 @@ def history_table(plan: Plan, results: StoredResults) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def timings_table(plan: Plan, results: StoredResults) -> pd.DataFrame:
+    """Return one row per trial whose timing is known, in the order in which they started.
+
+    Columns: ``variant``, ``data`` if there are several data sets, ``seed``, ``process``,
+    ``started`` in seconds since 1970, and ``seconds``.
+    """
+    found, shapes = rows_of(plan, results), results.timings.shapes
+    known = [place for place, row in enumerate(found) if row >= 0 and shapes[row]]
+    columns = _of_trials(plan, known)
+    for name in ("process", "started"):
+        column = results.timings.columns.get(name)
+        columns[name] = [] if column is None else _at(column, found[known], None)
+    columns["seconds"] = _at(results.plain["seconds"], found[known], None)
+    table = pd.DataFrame(columns).astype({"started": float, "seconds": float})
+    return table.sort_values("started", kind="stable", ignore_index=True)
+
+
 def all_findings(plan: Plan, results: StoredResults) -> pd.DataFrame:
     """Return one row per finding of each trial; see `Results.findings`."""
     found = rows_of(plan, results)

@@ -573,7 +573,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 def reading_uri(path: Path) -> str:
     """Return the address by which SQLite opens a file for reading."""
-    is_complete = not _size(path.with_name(f"{path.name}-wal"))
+    is_complete = not _size(_log_of(path))
     return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
 
 
@@ -604,25 +604,48 @@ def read_study(directory: str | Path, read: Callable[[Store], Read]) -> Read:
     """
     file = Path(directory).expanduser() / FILE
     for _ in range(TRIES - 1):
-        before = _state(file)
+        before = state_of(file)
         try:
             with Store(directory) as store:
                 return read(store)
         except StudyError:
-            if _state(file) == before:
+            if state_of(file) == before:
                 raise
     with Store(directory) as store:
         return read(store)
 
 
-def _state(file: Path) -> tuple[int, int, bool]:
-    """Return what changes when a study is written."""
-    log = file.with_name(f"{file.name}-wal")
+def state_of(file: Path) -> tuple[object, ...]:
+    """Return what changes when a study's file is written."""
+    return tuple(_times(each) for each in (file, _log_of(file)))
+
+
+def writer_of(directory: Path) -> int | None:
+    """Return the id of the process that runs the study in a directory; None if there is none.
+
+    The lock is not touched, so that a run that starts at the same time is not refused.
+    """
+    import psutil
+
+    if not _log_of(directory / FILE).exists():  # a writer has it
+        return None
+    try:
+        holder = int((directory / LOCK).read_bytes()[1:])
+    except (OSError, ValueError):
+        return None
+    return holder if psutil.pid_exists(holder) else None
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def _times(file: Path) -> tuple[int, int] | None:
     try:
         found = file.stat()
     except OSError:
-        return 0, 0, log.exists()
-    return found.st_mtime_ns, found.st_size, log.exists()
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _opened(uri: str) -> sqlite3.Connection:

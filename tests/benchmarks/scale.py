@@ -18,6 +18,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,10 +49,17 @@ def declared(variants, seeds):
     )
 
 
+@cache
+def fingerprint():
+    """Return the fingerprint of the data."""
+    from cnnzoo.data import load_data
+
+    return load_data("digits").info.fingerprint
+
+
 def measure_stub(trial):
     """Return a cost without building a model."""
     from ablations.study import TrialResult
-    from cnnzoo.data import load_data
 
     return TrialResult(
         trial,
@@ -59,7 +67,7 @@ def measure_stub(trial):
         params=100 * trial.settings.get("units", 128),
         macs=100 * trial.settings.get("units", 128),
         metrics={"examples": 100, "classes": 10},
-        fingerprint=load_data("digits").info.fingerprint,
+        fingerprint=fingerprint(),
         arithmetic="stub",
     )
 
@@ -110,12 +118,11 @@ def store_step(directory, variants, seeds):
     from ablations.designs.planner import Planner
     from ablations.store import Store
     from ablations.store.provenance import context_of, describe_machine
-    from cnnzoo.data import load_data
 
     study = declared(variants, seeds)
     planner = Planner.of(study)
     machine = describe_machine()
-    context = context_of("mlp", load_data("digits").info.fingerprint, "stub")
+    context = context_of("mlp", fingerprint(), "stub")
     stored = replace(study, factors=planner.space.factors(study), baseline=planner.layout.baseline)
     with Store(directory, write=True) as store:
         # what is measured is the processor; a benchmark need not survive a power failure
