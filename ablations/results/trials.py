@@ -9,7 +9,7 @@ import pandas as pd
 from ablations.store import Plan, StoredResults
 from ablations.study import Status
 from cnnzoo.doctor.finding import COLUMNS, Finding, Severity
-from cnnzoo.doctor.table import findings_table
+from cnnzoo.doctor.table import by_severity, rows_of_findings
 from cnnzoo.toggle import Level
 from cnnzoo.training.metric_names import column_of
 
@@ -135,11 +135,12 @@ def all_findings(plan: Plan, results: StoredResults) -> pd.DataFrame:
     if not having:
         return pd.DataFrame(columns=columns)
     each = [results.findings[found[place]] for place in having]
-    distinct = {id(findings): findings_table(findings) for findings in each}
-    sizes = np.array([len(table) for table in distinct.values()])
+    distinct = {id(findings): findings for findings in each}  # trials share some of them
+    sizes = np.array([len(findings) for findings in distinct.values()])
     starts = dict(zip(distinct, sizes.cumsum() - sizes, strict=True))
     rows = [starts[id(findings)] + number for findings in each for number in range(len(findings))]
-    table = pd.concat(distinct.values(), ignore_index=True).iloc[rows].reset_index(drop=True)
+    ordered = [one for findings in distinct.values() for one in by_severity(findings)]
+    table = rows_of_findings(ordered).iloc[rows].reset_index(drop=True)
     trials = np.repeat(having, [len(findings) for findings in each])
     return table.assign(**_of_trials(plan, trials))[columns]
 

@@ -171,6 +171,8 @@ class Rounds:
 
     def _grow(self) -> bool:
         """Plan the trials that the results so far lead to; return whether there are any."""
+        if not self._grows:
+            return False
         results = open_results(self._store.directory)
         study = self._planner.study
         more = self._planner.layout.grow(results.losses()) if study.design == PATH else []
