@@ -235,7 +235,9 @@ class Curves(Columns):
         for name, column in self.columns.items():
             column.extend(
                 chain.from_iterable(
-                    [*(values := row.get(name, ())), *[MISSING] * (count - len(values))]
+                    values
+                    if len(values := row.get(name, ())) == count
+                    else [*values, *[MISSING] * (count - len(values))]
                     for row, count in zip(rows, epochs, strict=True)
                 )
             )
