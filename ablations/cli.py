@@ -660,6 +660,26 @@ def _import_from(*folders: Path) -> None:
     sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
 
 
+@app.command("watch")
+def watch_command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory of a study's results.")
+    ],
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; default: a free one.")
+    ] = 0,
+) -> None:
+    """Show a study while it runs, on a page that this machine's browsers can open.
+
+    The page refreshes itself: progress, deltas so far, failures, findings and workers. The study is
+    only read.
+    """
+    with one_line_errors():
+        from ablations.watch import watch
+
+        watch(directory, port, say=typer.echo)
+
+
 @app.command("repair")
 def repair_command(
     directory: Annotated[

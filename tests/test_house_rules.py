@@ -16,6 +16,7 @@ ROOMS = (
     "ablations.claims",
     "ablations.search",
     "ablations.running",
+    "ablations.watch",
     "ablations.results",
     "ablations.report",
     "ablations.export",

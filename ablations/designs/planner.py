@@ -1,6 +1,6 @@
 """From a study to the trials that it plans, as far as its results so far tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablations.designs import design
@@ -74,23 +74,36 @@ class Planner:
         infeasible
             Why a variant cannot be built, by `Planned.label`.
         """
-        rows = []
+        return [*self.each_row(variants, blocks, infeasible)]
+
+    def each_row(
+        self,
+        variants: Iterable[Variant],
+        blocks: Mapping[str, Sequence[int]],
+        infeasible: Mapping[str, str],
+    ) -> Iterator[tuple[Planned, Trial]]:
+        """Yield what `rows` returns."""
         several = len(self.study.data_sets) > 1
         for variant in variants:
             levels = self._levels(variant)
             for data in self.study.data_sets:
-                for seed in blocks.get(variant.name, self.study.seed_blocks):
-                    trial = self.space.trial(self.study, levels, seed, data)
-                    row = planned(variant, self.layout.baseline, trial)
-                    row = replace(row, data=data if several else "")
-                    reason = infeasible.get(row.label) or self._clash(trial)
-                    rows.append((replace(row, infeasible=reason), trial))
-        return rows
+                first = self.space.trial(self.study, levels, 0, data)  # of any seed
+                row = planned(variant, self.layout.baseline, first)
+                row = replace(row, data=data if several else "")
+                reason = infeasible.get(row.label) or self._clash(first)
+                for trial in first.with_seeds(blocks.get(variant.name, self.study.seed_blocks)):
+                    yield replace(row, seed=trial.seed, key=trial.key, infeasible=reason), trial
+
+    def first_rows(self, variants: Iterable[Variant]) -> Iterator[tuple[Planned, Trial]]:
+        """Yield the rows of the study's first seed."""
+        first = self.study.seed_blocks[:1]
+        for variant in variants:
+            yield from self.each_row([variant], {variant.name: first}, {})
 
     def labels(self, variant: Variant) -> list[str]:
         """Return the labels of a variant's rows, one per data set."""
-        rows = self.rows([variant], {variant.name: self.study.seed_blocks[:1]}, {})
-        return [row.label for row, _ in rows]
+        names = self.study.data_sets
+        return [f"{variant.name} on {data}" for data in names] if names[1:] else [variant.name]
 
     def orthogonality(self, rows: Sequence[Planned]) -> str:
         """Say what the rows that cannot be built do to main effects; empty if nothing."""

@@ -31,7 +31,9 @@ GENERATOR = '<meta name="generator" content="cnnzoo ablations">'
 
 def html_page(page: Page) -> str:
     """Render a page as one HTML file that requests nothing from the network."""
-    scripts = {"bundle": _script(vega_bundle()), "code": _script(_asset("page.js"))}
+    scripts = {"code": _script(_asset("page.js"))}
+    if page.figures:
+        scripts = {"bundle": _script(vega_bundle())} | scripts
     return _template().render(
         page=page,
         sections=[section for section in page.sections if section.parts],

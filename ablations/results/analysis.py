@@ -21,7 +21,13 @@ from ablations.results.rules import (
     margins_of,
     measured,
 )
-from ablations.results.trials import all_findings, history_table, trials_table
+from ablations.results.trials import (
+    all_findings,
+    history_table,
+    losses_of_plan,
+    timings_table,
+    trials_table,
+)
 from ablations.stats.deltas import CONTRACT
 from ablations.stats.metrics import Better
 from ablations.stats.several_data import ALL_DATA, deltas_by_data, over_data
@@ -76,7 +82,6 @@ class Analysis:
         self._studies = store.studies
         self._plan = store.plan()
         self._results = store.results(self.versions)
-        self._machines = store.machines(self.versions)
         self.data_descriptions = store.descriptions
         self.network = store.network
 
@@ -150,17 +155,17 @@ class Analysis:
     @property
     def changes(self) -> dict[str, dict[str, Level]]:
         """By variant, the levels that it changes; empty for the baseline."""
-        return {row.variant: dict(row.changes) for row in self._plan}
+        return {row.variant: dict(row.changes) for row in self._plan.variants}
 
     @property
     def machine(self) -> dict[str, str]:
         """The machine that computed the results; differences of several are joined by ";"."""
-        return all_machines(self._machines)
+        return all_machines(self._results.machines)
 
     @property
     def load(self) -> float | None:
         """Median load per core of the machine while the trials ran; None if it is unknown."""
-        loads = [one.load for one in self._results.values() if one.load is not None]
+        loads = [load for load in self._results.values_of("load") if load is not None]
         return statistics.median(loads) if loads else None
 
     def profile(self) -> Profile | None:
@@ -176,13 +181,22 @@ class Analysis:
         >>> print(results.profile())  # doctest: +SKIP
         40 trials in 1:13 on 2 workers, 32.9 per minute: 61% training, 17% tracing, ...
         """
-        return profile(list(self._results.values()))
+        return profile(self._results)
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        """One row per trial whose timing is known, in the order in which they started.
+
+        Columns: ``variant``, ``seed``, ``process``, ``started`` in seconds since 1970, and
+        ``seconds``; also ``data`` if there are several data sets.
+        """
+        return timings_table(self._plan, self._results)
 
     @property
     def exploratory(self) -> bool:
         """True if the study has too few seeds for verdicts."""
         done = set(self._trials.loc[self._trials["status"] == Status.DONE, "seed"])
-        return len(done or {row.seed for row in self._plan}) < EXPLORATORY_BELOW
+        return len(done or {*self._plan.seeds}) < EXPLORATORY_BELOW
 
     @property
     def held_out(self) -> HeldOut | None:
@@ -192,8 +206,7 @@ class Analysis:
         """
         if self.several_data:
             return None
-        known = (result.held_out for result in self._results.values())
-        return next((held_out for held_out in known if held_out is not None), None)
+        return self._results.held_out
 
     def compared(self, metrics: str | Sequence[str] | None = None) -> list[str]:
         """Return the columns of the trials that variants are compared on.
@@ -223,12 +236,7 @@ class Analysis:
 
     @cached_property
     def _loss_kinds(self) -> dict[str, str]:
-        results = self._results
-        rows = [
-            (row.variant, row.changes, results[row.key].loss if row.key in results else None)
-            for row in self._plan
-        ]
-        return loss_kinds(self.study.baseline, rows)
+        return loss_kinds(self.study.baseline, losses_of_plan(self._plan, self._results))
 
     def deltas(
         self, metrics: str | Sequence[str] | None = None, *, full: bool = False
@@ -298,7 +306,7 @@ class Analysis:
         names = tuple(self.compared(metrics))
         if names not in self._deltas:
             table = compare(self.study, self._overall, names, self._loss_kinds)
-            packed = {key: result.outcomes for key, result in self._results.items()}
+            packed = self._results.outcomes
             looks = stats.looks(self.study.max_seeds) if self.study.seeds == AUTO else ()
             beside = stats.new_data(table, self._overall, self.held_out, packed, at=looks)
             self._deltas[names] = self._told_apart(table.join(beside))
@@ -424,7 +432,7 @@ class Analysis:
         """A sentence if infeasible variants leave main effects not orthogonal; else empty."""
         if not self._layout.crossed:
             return ""
-        infeasible = {row.variant for row in self._plan if row.infeasible}
+        infeasible = {row.variant for row in self._plan.variants if row.infeasible}
         return lost_orthogonality(list(self.study.factors), self.changes, infeasible)
 
     @cached_property

@@ -160,7 +160,8 @@ def best_table(trials: pd.DataFrame, metrics: Sequence[str], chosen_by: str) -> 
     best = best_variant(trials, chosen_by)
     done = done_blocks(trials, chosen_by)
     # in the order of the trials, as `best_variant` prefers the first of tied variants
-    compared = [name for name in dict.fromkeys(trials["variant"]) if name in mostly_done(done)]
+    candidates = {*mostly_done(done)}
+    compared = [name for name in dict.fromkeys(trials["variant"]) if name in candidates]
     rows = []
     for metric in metrics:
         blocks = done.index[done[compared].all(axis=1)].tolist()

@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from html import escape
 from itertools import accumulate
 from statistics import median
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ablations.report.numbers import share_words
 from ablations.report.study.costs import shared_machine
 from ablations.report.wording import count_of, joined
-from ablations.study import TrialResult
-from ablations.study.timing import PHASES, Timing
+from ablations.store import StoredResults
+from ablations.study.timing import PHASES
 from cnnzoo.runtime.progress import duration
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TRACE, OTHER, WAIT = "trace", "other", "wait"
 
@@ -34,7 +39,8 @@ LEAST_SAID = 0.05
 
 FORMATS = {"seconds": "{:.1f}".format, "share": "{:.1%}".format}
 
-Timed = tuple[TrialResult, Timing]
+OF_PROCESS = ("process", "started", "traced")
+"""Columns of the timings that are no phases."""
 
 BREAK = 60.0
 """Seconds without any trial after which a run was a further one."""
@@ -102,7 +108,7 @@ class Profile:
         return f"{texts}{self.parts.to_html(index=False, formatters=FORMATS)}"
 
 
-def profile(results: Sequence[TrialResult]) -> Profile | None:
+def profile(results: StoredResults) -> Profile | None:
     """Return where the time of trials went; None if it is not known of any.
 
     Parameters
@@ -112,16 +118,16 @@ def profile(results: Sequence[TrialResult]) -> Profile | None:
 
     Examples
     --------
-    >>> from ablations import Settings, Trial
+    >>> from ablations import Settings, Trial, TrialResult
     >>> from ablations.study.timing import Timing
     >>> from cnnzoo import Recipe
     >>> trials = [Trial("mlp", "digits", Settings({}), Recipe(epochs=1), seed) for seed in (0, 1)]
     >>> timings = [Timing(7, 0.0, {"train": 3.0}), Timing(7, 4.5, {"train": 1.0}, traced=False)]
     >>> told = profile(
-    ...     [
+    ...     StoredResults.of(
     ...         TrialResult(trial, "done", seconds=seconds, timing=timing)
     ...         for trial, timing, seconds in zip(trials, timings, (4.0, 1.5))
-    ...     ]
+    ...     )
     ... )
     >>> told.parts[told.parts["seconds"] > 0][["part", "seconds"]]
         part  seconds
@@ -132,21 +138,28 @@ def profile(results: Sequence[TrialResult]) -> Profile | None:
     >>> told.seconds, told.trials_per_minute
     (6.0, 20.0)
     """
-    known = [(result, result.timing) for result in results if result.timing is not None]
-    if not known:
+    rows = [row for row in results.rows.values() if results.timings.shapes[row]]
+    if not rows:
         return None
+    times = pd.DataFrame(
+        {name: column.array[rows] for name, column in results.timings.columns.items()}
+    )
+    phases = [name for name in times if name not in OF_PROCESS]
+    times["seconds"] = results.plain["seconds"].array[rows].astype(float)
+    times["variant"] = np.asarray(results.variants)[rows]
+    spent = {name: times[name].fillna(0.0).to_numpy(dtype=float) for name in phases}
     sums = dict.fromkeys(MEANINGS, 0.0)
-    for result, timing in known:
-        for name in PHASES:
-            sums[name] += timing.phases.get(name, 0.0)
-        sums[OTHER] += max(result.seconds - sum(timing.phases.values()), 0.0)
-    sums[TRACE] = sum(_tracing(known))
+    sums |= {name: _sum(spent[name]) for name in PHASES if name in spent}
+    measured = sum(spent.values(), np.zeros(len(times)))
+    sums[OTHER] = _sum(np.maximum(times["seconds"].to_numpy() - measured, 0.0))
+    train = spent.get("train", np.zeros(len(times)))
+    sums[TRACE] = _sum(_tracing(times.assign(train=train)))
     sums["train"] -= sums[TRACE]
     elapsed = available = 0.0
-    for start, end, workers in _runs(known):
+    for start, end, workers in _runs(times):
         elapsed += end - start
         available += workers * (end - start)
-    sums[WAIT] = max(available - sum(result.seconds for result, _ in known), 0.0)
+    sums[WAIT] = max(available - _sum(times["seconds"].to_numpy()), 0.0)
     whole = sum(sums.values()) or 1.0
     parts = pd.DataFrame(
         {
@@ -157,45 +170,64 @@ def profile(results: Sequence[TrialResult]) -> Profile | None:
         }
     )
     shares = dict(zip(parts["part"], parts["share"], strict=True))
-    loads = [result.load for result, _ in known if result.load is not None]
+    loads = [load for load in results.plain["load"].array[rows].tolist() if load is not None]
     mean_workers = available / elapsed if elapsed else 1.0
-    rate = 60 * len(known) / elapsed if elapsed else float("nan")
+    rate = 60 * len(times) / elapsed if elapsed else float("nan")
     load = median(loads) if loads else None
     advice = tuple(_advice(shares, mean_workers))
-    return Profile(parts, len(known), elapsed, mean_workers, rate, load, advice)
+    return Profile(parts, len(times), elapsed, mean_workers, rate, load, advice)
 
 
-def _tracing(known: Sequence[Timed]) -> Iterator[float]:
-    """Yield by how much a training was longer because its model was new."""
-    warm: dict[str, list[float]] = {}
-    for result, timing in known:
-        if not timing.traced:
-            key = result.trial.variant_key
-            warm.setdefault(key, []).append(timing.phases.get("train", 0.0))
-    for result, timing in known:
-        usual = warm.get(result.trial.variant_key)
-        if timing.traced and usual:
-            yield max(timing.phases.get("train", 0.0) - median(usual), 0.0)
+def _sum(values: "NDArray[np.float64]") -> float:
+    """Return the sum of values in their order."""
+    return float(values.cumsum()[-1]) if len(values) else 0.0
 
 
-def _runs(known: Sequence[Timed]) -> Iterator[tuple[float, float, int]]:
+def _tracing(times: pd.DataFrame) -> "NDArray[np.float64]":
+    """Return by how much trainings were longer because their models were new."""
+    traced = times["traced"].astype(bool)
+    usual = times[~traced].groupby("variant")["train"].median()
+    new = times[traced & times["variant"].isin(usual.index)]
+    return np.asarray(np.maximum(new["train"] - new["variant"].map(usual), 0.0), dtype=float)
+
+
+def _runs(times: pd.DataFrame) -> Iterator[tuple[float, float, int]]:
     """Yield start, end and number of workers of each time in which trials ran.
 
     A process that replaces another is no further worker, so the workers are the processes that
     were there at once.
     """
-    begin = finish = 0.0
-    spans: dict[int, tuple[float, float]] = {}
-    for result, timing in sorted(known, key=lambda one: one[1].started):
-        start, end = timing.started, timing.started + result.seconds
-        if spans and start > finish + BREAK:
-            yield begin, finish, _at_once(spans.values())
-            spans = {}
-        begin, finish = (begin, max(finish, end)) if spans else (start, end)
-        first, last = spans.get(timing.process, (start, end))
-        spans[timing.process] = min(first, start), max(last, end)
-    if spans:
-        yield begin, finish, _at_once(spans.values())
+    ordered = times.sort_values("started", kind="stable")
+    starts = ordered["started"].to_numpy(dtype=float)
+    ends = starts + ordered["seconds"].to_numpy()
+    begins = _begins(starts, ends)
+    for first, after in zip(begins, [*begins[1:], len(starts)], strict=True):
+        run = slice(first, after)
+        process = ordered["process"].to_numpy()[run]
+        spans = pd.DataFrame({"start": starts[run], "end": ends[run]}).groupby(process)
+        each = zip(spans["start"].min(), spans["end"].max(), strict=True)
+        yield float(starts[first]), float(ends[run].max()), _at_once(each)
+
+
+def _begins(starts: "NDArray[np.float64]", ends: "NDArray[np.float64]") -> list[int]:
+    """Return the places of the first trials of runs, of trials in the order of their starts."""
+    last = np.maximum.accumulate(ends)
+    return [0, *(int(place) + 1 for place in np.flatnonzero(starts[1:] > last[:-1] + BREAK))]
+
+
+def last_run(timings: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials of the last run, of `Analysis.timings`.
+
+    Examples
+    --------
+    >>> timings = pd.DataFrame({"started": [0.0, 900.0, 901.0], "seconds": 1.5, "seed": [0, 1, 2]})
+    >>> last_run(timings)["seed"].tolist()
+    [1, 2]
+    """
+    if not len(timings):
+        return timings
+    starts = timings["started"].to_numpy()
+    return timings.iloc[_begins(starts, starts + timings["seconds"].to_numpy())[-1] :]
 
 
 def _at_once(spans: Iterable[tuple[float, float]]) -> int:

@@ -75,7 +75,8 @@ def loss_kinds(
     """
     declared, trained = {BASELINE: _declared_loss(baseline)}, dict[str, str]()
     for variant, changes, loss in rows:
-        declared[variant] = _declared_loss({**baseline, **changes})
+        if variant not in declared:
+            declared[variant] = _declared_loss({**baseline, **changes})
         if loss:
             trained[variant] = loss
     baseline_loss = trained.get(BASELINE)

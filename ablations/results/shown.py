@@ -61,7 +61,7 @@ def as_text(results: Analysis) -> str:
     """Return the study, its tables and their notes as text that fits the terminal."""
     from rich.console import Console
 
-    tables, notes = _tables_and_notes(results)
+    tables, notes = tables_and_notes(results)
     width = get_terminal_size(USUAL_WIDTH).columns
     console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as captured:
@@ -76,7 +76,7 @@ def as_text(results: Analysis) -> str:
 
 def as_html(results: Analysis) -> str:
     """Return the study, its tables and their notes as HTML for a notebook."""
-    tables, notes = _tables_and_notes(results)
+    tables, notes = tables_and_notes(results)
     return "\n".join(
         [
             f"<p>{escape(repr(results))}</p>",
@@ -86,7 +86,7 @@ def as_html(results: Analysis) -> str:
     )
 
 
-def _tables_and_notes(results: Analysis) -> tuple[list[Table], list[str]]:
+def tables_and_notes(results: Analysis) -> tuple[list[Table], list[str]]:
     """Return the tables of the deltas, why verdicts are missing, and what they are about."""
     claims, further = claims_of(results)
     deltas, so_far = claims.deltas, SO_FAR in further

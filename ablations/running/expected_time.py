@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from ablations.running.past_times import PastTimes
-from ablations.store import Planned, Store
+from ablations.store import Planned, Store, StoredResults
 from ablations.store.provenance import other_machine
 from ablations.study import Status, Trial, TrialResult
 from ablations.study.errors import StudyError
@@ -46,7 +46,7 @@ class ExpectedTime:
 def expected_times(
     rows: Sequence[tuple[Planned, Trial]],
     costs: Mapping[str, TrialResult],
-    known: Mapping[str, TrialResult],
+    known: StoredResults,
     past: PastTimes,
 ) -> dict[str, ExpectedTime]:
     """Return the expected times of trials by key.
@@ -66,11 +66,13 @@ def expected_times(
         Times of other studies' trials.
     """
     rough = {row.key: estimate(costs.get(row.label), trial) for row, trial in rows}
-    took = {
-        row.key: known[row.key].seconds
-        for row, _ in rows
-        if row.key in known and known[row.key].status == Status.DONE
+    statuses = known.statuses.items()
+    seconds_of = {
+        key: seconds
+        for (key, status), seconds in zip(statuses, known.values_of("seconds"), strict=True)
+        if status == Status.DONE
     }
+    took = {row.key: seconds_of[row.key] for row, _ in rows if row.key in seconds_of}
     of_variants: dict[str, list[float]] = {}
     for row, trial in rows:
         if row.key in took:
@@ -78,20 +80,24 @@ def expected_times(
     pairs = {(trial.model, trial.data) for _, trial in rows}
     scales = {pair: past.scale(*pair) for pair in pairs}
     ratios = [seconds / guess for key, seconds in took.items() if (guess := rough[key])]
+    ratio = median(ratios) if ratios else None
+    first = {trial.variant_key: trial for _, trial in rows}
+    earlier = {variant: past.of_variant(trial) for variant, trial in first.items()}
+    usual = {variant: median(seconds) for variant, seconds in of_variants.items()}
     times = {}
     for row, trial in rows:
-        guess, time = rough[row.key], past.of_variant(trial)
+        guess, time = rough[row.key], earlier[trial.variant_key]
         scale = scales[trial.model, trial.data]
         if row.infeasible:
             times[row.key] = ExpectedTime()
-        elif trial.variant_key in of_variants:
-            times[row.key] = expected(median(of_variants[trial.variant_key]), Source.VARIANT)
+        elif trial.variant_key in usual:
+            times[row.key] = expected(usual[trial.variant_key], Source.VARIANT)
         elif time is not None:
             times[row.key] = expected(time.seconds, Source.PAST_VARIANT)
         elif guess is None:
             times[row.key] = ExpectedTime()
-        elif ratios:
-            times[row.key] = expected(guess * median(ratios), Source.OTHERS)
+        elif ratio is not None:
+            times[row.key] = expected(guess * ratio, Source.OTHERS)
         elif scale is not None:
             times[row.key] = expected(guess * scale, Source.PAST_OTHERS)
         else:
@@ -112,25 +118,24 @@ def estimate(cost: TrialResult | None, trial: Trial) -> float | None:
     return float(passes * cost.macs / MACS_A_SECOND + 1)
 
 
-def stored_results(directory: Path) -> dict[str, TrialResult]:
+def stored_results(directory: Path) -> StoredResults:
     """Return the stored results of the last run in a directory that tell the time here, by key.
 
     It is empty if there is no study.
     """
     try:
         with Store(directory) as store:
-            return results_of_this_machine(store, store.context)
+            return of_this_machine(store.results(store.context))
     except StudyError:
-        return {}
+        return StoredResults()
 
 
-def results_of_this_machine(store: Store, context: Mapping[str, str]) -> dict[str, TrialResult]:
-    """Return the stored results of a context by key.
+def of_this_machine(results: StoredResults) -> StoredResults:
+    """Return stored results; none if another machine computed some of them.
 
-    It is empty if another machine computed some of them, because their times say nothing about
-    this machine.
+    Their times say nothing about this machine.
     """
     here = describe_machine()
-    if any(other_machine(machine, here) for machine in store.machines(context)):
-        return {}
-    return store.results(context)
+    if any(other_machine(machine, here) for machine in results.machines):
+        return StoredResults()
+    return results

@@ -33,10 +33,10 @@ def measured(
     """
     trials: dict[str, Trial] = {}
     names: dict[str, list[str]] = {}
-    for row, trial in planner.rows(list(variants), {}, {}):
+    for row, trial in planner.first_rows(variants):
         if row.infeasible and row.variant == BASELINE:
             raise StudyError(f"The baseline of the study cannot be trained: {row.infeasible}")
-        if trial.seed == planner.study.seed_blocks[0] and not row.infeasible:
+        if not row.infeasible:
             trials[trial.key] = trial
             names.setdefault(trial.key, []).append(row.label)
     results = [

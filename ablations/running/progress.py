@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,10 +18,10 @@ from ablations.results.rules import (
     measured,
     running_verdicts,
 )
-from ablations.results.trials import trials_table
+from ablations.results.trials import losses_of_plan, trials_table
 from ablations.running.expected_time import ExpectedTime
 from ablations.stats.several_data import over_data
-from ablations.store import Planned
+from ablations.store import Plan, Planned, StoredResults
 from ablations.study import Status, Study, Trial, TrialResult
 from cnnzoo.runtime.progress import Progress
 from cnnzoo.training.metric_names import column_of
@@ -30,7 +30,10 @@ QUIET_FOR = 60.0
 """Seconds without a line after which the state of the running trials is printed."""
 
 REDRAW_AFTER = 2.0
-"""Seconds between two tables of deltas."""
+"""Seconds between two tables of deltas, at least."""
+
+REDRAW_SHARE = 50
+"""So many times as long as a table took is the time until the next one, in a large study."""
 
 
 class StudyProgress(Progress):
@@ -56,9 +59,9 @@ class StudyProgress(Progress):
         self.study = study
         self.folder = Path(tempfile.mkdtemp(prefix="ablations-"))
         self._rows: dict[str, tuple[Planned, Trial]] = {}
-        self._results: dict[str, TrialResult] = {}
+        self._plan, self._results = Plan(), StoredResults()
         self._deltas: RenderableType = ""
-        self._drawn = float("-inf")
+        self._redraw = float("-inf")
 
     def __exit__(
         self,
@@ -73,25 +76,25 @@ class StudyProgress(Progress):
     def start_round(
         self,
         rows: Sequence[tuple[Planned, Trial]],
-        stored: Mapping[str, TrialResult],
+        stored: StoredResults,
         trials: Sequence[Trial],
     ) -> None:
-        """Take the plan, the stored results and the trials that are about to run."""
+        """Take over the plan, the stored results and the trials that are about to run."""
         first_round = not self._rows
         self.expect(len(trials))
         self._rows = {row.key: (row, trial) for row, trial in rows}
-        running = {trial.key for trial in trials}
-        self._results = {
-            key: stored[key] for key in self._rows if key in stored and key not in running
-        }
+        self._plan, self._results = Plan(row for row, _ in rows), stored
+        self._results.forget(trial.key for trial in trials)
         reasons = [
-            result.reason for result in self._results.values() if result.status == Status.FAILED
+            stored[key].reason
+            for key, status in stored.statuses.items()
+            if status == Status.FAILED and key in self._rows
         ]
         if reasons and first_round:
             from ablations.report.wording import failure_words
 
             self.say(f"In an earlier run, {failure_words(reasons)}")
-        for row, _ in rows:
+        for row in self._plan.variants:
             if row.infeasible:
                 self.say_once(f"cannot be built: {row.variant}: {row.infeasible}")
 
@@ -108,7 +111,7 @@ class StudyProgress(Progress):
 
     def ended(self, result: TrialResult) -> None:
         """Count a trial, and print its metrics or why it failed."""
-        self._results[result.trial.key] = result
+        self._results.add(result)
         failed = result.status != Status.DONE
         self.count(result.seconds, failed=failed)
         if self.live:
@@ -154,26 +157,24 @@ class StudyProgress(Progress):
 
     def _tabulate(self) -> None:
         """Compute the deltas so far, at most every few seconds."""
-        if self._clock() - self._drawn < REDRAW_AFTER:
+        if self._clock() < self._redraw:
             return
         from ablations.report.study.terminal import Printed, short_deltas
         from ablations.report.wording import metric_words
 
-        rows = [row for row, _ in self._rows.values()]
-        trials = trials_table(rows, self._results, self.study.metrics)
+        start = self._clock()
+        trials = trials_table(self._plan, self._results, self.study.metrics)
         if "data" in trials:
             trials = over_data(trials)
-        losses = {key: result.loss for key, result in self._results.items()}
-        kinds = loss_kinds(
-            self.study.baseline, [(row.variant, row.changes, losses.get(row.key)) for row in rows]
-        )
+        kinds = loss_kinds(self.study.baseline, losses_of_plan(self._plan, self._results))
         (metric,) = comparable([column_of(self.study.metrics[0])], kinds, measured(trials))
         if trials[metric].notna().any():
             deltas = compare(self.study, trials, [metric], kinds)
             title = f"{metric_words(metric)}: deltas so far"
             by_now = running_verdicts(self.study, trials, metric)
             self._deltas = Printed(short_deltas(deltas, trials, title, by_now))
-        self._drawn = self._clock()
+        end = self._clock()
+        self._redraw = end + max(REDRAW_AFTER, REDRAW_SHARE * (end - start))
 
     def _running(self) -> list[str]:
         """Return the epoch of each running trial in words."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from ablations.designs.planner import Planner
 from ablations.results import Results, open_results
-from ablations.running.expected_time import estimate, expected_times, results_of_this_machine
+from ablations.running.expected_time import estimate, expected_times, of_this_machine
 from ablations.running.feasibility import Measure, check_task, infeasible, measured
 from ablations.running.past_times import PastTimes, keep_times
 from ablations.running.progress import StudyProgress
-from ablations.store import Planned, Store
+from ablations.store import Planned, Store, StoredResults
 from ablations.store.provenance import (
     PACKAGES,
     RUN_TRIAL,
@@ -127,7 +127,7 @@ class Rounds:
         self._rough = {
             row.key: estimate(self._measured.get(row.label), trial) for row, trial in rows
         }
-        known = results_of_this_machine(self._store, self._context)
+        known = of_this_machine(stored)
         times = expected_times(rows, self._measured, known, PastTimes.stored())
         self._shown.expect_times([times[trial.key] for trial in trials], self._workers)
         return trials
@@ -149,7 +149,8 @@ class Rounds:
                 if other := other_machine(machine, self._machine):
                     self._shown.say_once(mixed_machines(other))
                 else:
-                    results.append(result)
+                    took = TrialResult(result.trial, result.status, seconds=result.seconds)
+                    results.append(took)  # the rest would fill the memory
                 if result.fingerprint in ("", *data.split()):
                     self._store.add(result, self._context, machine)
                     self._shown.ended(result)
@@ -170,6 +171,8 @@ class Rounds:
 
     def _grow(self) -> bool:
         """Plan the trials that the results so far lead to; return whether there are any."""
+        if not self._grows:
+            return False
         results = open_results(self._store.directory)
         study = self._planner.study
         more = self._planner.layout.grow(results.losses()) if study.design == PATH else []
@@ -185,8 +188,7 @@ class Rounds:
 
     def _left_out(self) -> str:
         """Return a sentence on stored trials that are not in the plan; empty if all are."""
-        planned = {row.key for row in self._store.plan()}
-        count = len(self._store.results(self._context).keys() - planned)
+        count = self._store.unplanned(self._context)
         if not count:
             return ""
         trials, they = ("trial is", "it stays") if count == 1 else ("trials are", "they stay")
@@ -195,14 +197,16 @@ class Rounds:
             "studies, give this one another name or directory (--to on the command line)."
         )
 
-    def _plan(self, stored: Mapping[str, TrialResult]) -> list[tuple[Planned, Trial]]:
+    def _plan(self, stored: Collection[str]) -> list[tuple[Planned, Trial]]:
         """Store the plan, after measuring the variants that are not known to be feasible."""
         planner = self._planner
         unknown = [
             variant
             for variant in self._variants
             if not self._measured.keys() >= {*planner.labels(variant)}
-            and not any(row.key in stored for row, _ in planner.rows([variant], self._blocks, {}))
+            and not any(
+                row.key in stored for row, _ in planner.each_row([variant], self._blocks, {})
+            )
         ]
         measurements = measured(planner, unknown, self._measure, self._refused)
         self._measured |= measurements
@@ -254,7 +258,7 @@ class Rounds:
         """Return the baseline and the variants that load weights; all if none is stored."""
         if not self._store.context:
             return self._variants
-        rows = self._planner.rows(self._variants, {}, {})
+        rows = self._planner.each_row(self._variants, {}, {}) if self._weights else ()
         loading = {row.variant for row, _ in rows if row.key in self._weights}
         return [one for one in self._variants if one.name in {BASELINE, *loading}]
 
@@ -273,7 +277,9 @@ class Rounds:
 
 def _refused(store: Store) -> dict[str, str]:
     """Return by trial why its model could not be built in the last run's context."""
-    return {row.key: row.infeasible for row in store.plan() if row.infeasible}
+    plan = store.plan()
+    reasons = zip(plan.keys, plan.column("infeasible"), strict=True)
+    return {key: reason for key, reason in reasons if reason}
 
 
 def _weights_of(measurements: Mapping[str, TrialResult]) -> dict[str, str]:
@@ -287,8 +293,8 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
     So a run without trials to do does not load TensorFlow. If there are trials to do, the workers
     load the data.
     """
-    study, stored = planner.study, store.results(store.context)
-    rows = planner.rows(planner.layout.variants, {}, {})
+    study, stored = planner.study, store.keys(store.context)
+    rows = planner.each_row(planner.layout.variants, {}, {})
     over = (row.infeasible or row.key in stored or row.key in refused for row, _ in rows)
     if not all(over) or any(data.startswith("tfds:") for data in study.data_sets):  # by TensorFlow
         return None
@@ -315,14 +321,14 @@ def _unchanged(planner: Planner, store: Store, refused: Mapping[str, str]) -> di
 
 def _pending(
     rows: list[tuple[Planned, Trial]],
-    stored: Mapping[str, TrialResult],
+    stored: StoredResults,
     tried: Collection[str] | None,
 ) -> list[Trial]:
     """Return the trials without a result and, unless `tried` is None, the failed ones not in it."""
     over = {
         key
-        for key, result in stored.items()
-        if result.status == Status.DONE or tried is None or key in tried
+        for key, status in stored.statuses.items()
+        if status == Status.DONE or tried is None or key in tried
     }
     trials = {row.key: trial for row, trial in rows if not row.infeasible and row.key not in over}
     return list(trials.values())

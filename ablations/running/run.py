@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -133,20 +134,26 @@ def plan(
             planner, planner.layout.variants, partial(run_trials, running, measure_trial)
         )
         rows = planner.rows(planner.layout.variants, {}, infeasible(costs))
+        statuses = stored.statuses
         first = [trial for row, trial in rows if measure and not row.infeasible][:1]
-        ran = {one.trial.key: one for one in run_trials(running, run_trial, first)}
-    times = expected_times(rows, costs, {**stored, **ran}, PastTimes.stored())
-    described = []
-    for row, _ in rows:
-        cost, result = costs.get(row.label), stored.get(row.key)
-        known = {"params": cost.params, "macs": cost.macs} if cost else {}
-        status = str(result.status) if result else ""
-        described.append({**vars(row), **known, **asdict(times[row.key]), "status": status})
-    columns = ["variant", "factor", "level", "baseline", "seed", "params", "macs", "seconds"]
+        for result in run_trials(running, run_trial, first):
+            stored.add(result)
+    times = expected_times(rows, costs, stored, PastTimes.stored())
+    names = ["variant", "factor", "level", "baseline", "seed"]
     if len(study.data_sets) > 1:
-        columns.insert(4, "data")
-    columns += ["seconds_from", "infeasible", "status", "key"]
-    return pd.DataFrame(described, dtype=object)[columns].infer_objects()
+        names.insert(4, "data")
+    columns: dict[str, list[object]] = {
+        name: [getattr(row, name) for row, _ in rows] for name in names
+    }
+    for name in ("params", "macs"):
+        known = {label: getattr(cost, name) for label, cost in costs.items()}
+        columns[name] = [known.get(row.label, math.nan) for row, _ in rows]
+    for name in ("seconds", "seconds_from"):
+        columns[name] = [getattr(times[row.key], name) for row, _ in rows]
+    columns["infeasible"] = [row.infeasible for row, _ in rows]
+    columns["status"] = [statuses.get(row.key, "") for row, _ in rows]
+    columns["key"] = [row.key for row, _ in rows]
+    return pd.DataFrame(columns, dtype=object).infer_objects()
 
 
 @refuse_unknown

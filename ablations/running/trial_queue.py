@@ -1,8 +1,10 @@
 """Trial queue of a study: the pending trials, and which of them a worker runs next."""
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from ablations.running.trial import KEPT_MODELS
 from ablations.study import Status, Trial, TrialResult
@@ -24,7 +26,8 @@ class TrialQueue:
     cannot keep the models of all variants, it runs `SEEDS_AT_ONCE` seeds of a variant at once,
     unless trials are slow.
 
-    The result of a trial does not depend on the order.
+    The result of a trial does not depend on the order. The variants wait in the block of their
+    first pending seed, in their order, so that a choice does not look at all of them.
 
     Parameters
     ----------
@@ -37,7 +40,11 @@ class TrialQueue:
         for trial in sorted(trials, key=lambda trial: trial.seed):
             self._pending.setdefault(trial.variant_key, OrderedDict())[trial.seed] = trial
         self._variants = list(dict.fromkeys(trial.variant_key for trial in trials))
+        self._places = {variant: place for place, variant in enumerate(self._variants)}
         self._seeds = sorted({trial.seed for trial in trials})
+        self._blocks: dict[int, list[int]] = {seed: [] for seed in self._seeds}
+        for place, variant in enumerate(self._variants):
+            self._blocks[self._next_seed(variant)].append(place)
         self._kept: dict[int, OrderedDict[str, None]] = defaultdict(OrderedDict)
         self._at_once: dict[int, tuple[str, int]] = {}
         self._slow = False
@@ -53,34 +60,42 @@ class TrialQueue:
             left = SEEDS_AT_ONCE if crowded else 1
         self._at_once[worker] = variant, left - 1
         self._keep(worker, variant)
-        _, trial = self._pending[variant].popitem(last=False)
-        if not self._pending[variant]:
-            del self._pending[variant]
-        return trial
+        return self._pop(variant)
 
     def learn(self, item: Trial, outcome: Outcome[TrialResult]) -> None:
         """Note whether the trial was slow."""
         self._slow |= outcome.result is not None and outcome.result.seconds >= SLOW
 
+    def _pop(self, variant: str) -> Trial:
+        """Remove the first pending trial of a variant, which then waits in a later block."""
+        place = self._places[variant]
+        seed, trial = self._pending[variant].popitem(last=False)
+        del self._blocks[seed][bisect_left(self._blocks[seed], place)]
+        if not self._pending[variant]:
+            del self._pending[variant]
+        else:
+            insort(self._blocks[self._next_seed(variant)], place)
+        return trial
+
+    def _next_seed(self, variant: str) -> int:
+        return next(iter(self._pending[variant]))
+
     def _choose(self, worker: int) -> str:
         """Return a variant of the first block, of the next one, or of another worker."""
-        own = self._kept[worker]
-        anywhere = {key for kept in self._kept.values() for key in kept}
-        first = min(next(iter(seeds)) for seeds in self._pending.values())
-        following = self._seeds[self._seeds.index(first) + 1 :][:1]
-        in_block = self._starting_at([first])
-        choices = [
-            *(key for key in in_block if key in own),
-            *(key for key in in_block if key not in anywhere),
-            *(key for key in self._starting_at(following) if key in own),
-            *in_block,
-        ]
-        return choices[0]
-
-    def _starting_at(self, seeds: Sequence[int]) -> list[str]:
-        """Return the variants whose first pending trial has one of the seeds."""
-        pending = (key for key in self._variants if key in self._pending)
-        return [key for key in pending if next(iter(self._pending[key])) in seeds]
+        while not self._blocks[self._seeds[0]]:  # no variant returns to a block
+            del self._seeds[0]
+        first = self._blocks[self._seeds[0]]
+        following = self._seeds[1:2]
+        own = sorted(self._places[key] for key in self._kept[worker] if key in self._pending)
+        starts = {place: self._next_seed(self._variants[place]) for place in own}
+        anywhere = {self._places[key] for kept in self._kept.values() for key in kept}
+        choices = chain(
+            (place for place in own if starts[place] == self._seeds[0]),
+            (place for place in first if place not in anywhere),
+            (place for place in own if starts[place] in following),
+            first,
+        )
+        return self._variants[next(choices)]
 
     def _is_full(self, worker: int) -> bool:
         """Return whether another variant would drop a model that is needed again."""

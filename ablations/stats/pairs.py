@@ -105,6 +105,9 @@ def doubled_ranks(values: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.int64
     """
     sizes = np.asarray(values, dtype=float)
     noises = np.broadcast_to(np.asarray(noise, dtype=float), sizes.shape)
+    if sizes.ndim > 1 and sizes.size:  # one after the other, because each compares all its values
+        each = zip(sizes, noises, strict=True)
+        return np.stack([doubled_ranks(size, reach) for size, reach in each])
     gaps = sizes[..., :, None] - sizes[..., None, :]
     reach = (noises[..., :, None] + noises[..., None, :]) / 2
     return np.asarray(1 + (gaps > reach).sum(axis=-1) + (gaps >= -reach).sum(axis=-1))

@@ -85,7 +85,7 @@ def done_blocks(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def mostly_done(done: pd.DataFrame) -> list[str]:
     """Return the variants that are done in at least half of the seed blocks."""
-    return [str(name) for name in done.columns if done[name].mean() >= 0.5]
+    return [str(name) for name, share in done.astype(bool).mean().items() if share >= 0.5]
 
 
 def compared_blocks(done: pd.DataFrame) -> tuple[list[str], list[int]]:

@@ -29,6 +29,9 @@ REAL = ("seconds", "fit_seconds", "load")
 """Columns that SQLite stores as floats, whatever number they were given."""
 
 
+_as_json = json.JSONEncoder(default=repr).encode
+
+
 def digest_of(*values: object) -> str:
     """Return a digest of JSON values; others count by their text.
 
@@ -37,7 +40,23 @@ def digest_of(*values: object) -> str:
     >>> digest_of("a", 1)[:12]
     '2657442bb4a4'
     """
-    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
+    return hashlib.sha256(_as_json(values).encode()).hexdigest()
+
+
+def digest_of_rows(rows: Iterable[tuple[object, ...]]) -> str:
+    """Return the digest of rows of JSON values, which need not be in memory at once.
+
+    Examples
+    --------
+    >>> digest_of_rows(iter([("a", 1), ("b", 2)])) == digest_of(("a", 1), ("b", 2))
+    True
+    """
+    total, before = hashlib.sha256(b"["), ""
+    for row in rows:
+        total.update(f"{before}{_as_json(row)}".encode())
+        before = ", "
+    total.update(b"]")
+    return total.hexdigest()
 
 
 def result_digest(row: Mapping[str, object] | sqlite3.Row) -> str:
@@ -48,10 +67,15 @@ def result_digest(row: Mapping[str, object] | sqlite3.Row) -> str:
         # NaN becomes NULL in SQLite
         known = isinstance(number, int | float) and not math.isnan(number)
         values[name] = float(number) if known else None  # type: ignore[arg-type]
-    packed = values.get("packed")
+    return row_digest(tuple(values.get(name) for name in COLUMNS))
+
+
+def row_digest(row: tuple[object, ...]) -> str:
+    """Return the digest of a result from its columns as they are stored, in their order."""
+    *values, packed = row
     if isinstance(packed, bytes):
-        values["packed"] = hashlib.sha256(packed).hexdigest()
-    return digest_of(*(values.get(name) for name in COLUMNS))
+        packed = hashlib.sha256(packed).hexdigest()
+    return digest_of(*values, packed)
 
 
 def chained(chain: str, digests: Iterable[str]) -> str:

@@ -4,20 +4,17 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.store import seal
-from ablations.study import Settings, Study, Trial, TrialResult
+from ablations.store.columns import PLAIN, Plan, Planned, StoredResults
+from ablations.study import Study, TrialResult
 from ablations.study.errors import StudyError
-from ablations.study.timing import Timing
-from cnnzoo.doctor.finding import Finding
-from cnnzoo.folds import HeldOut
 from cnnzoo.runtime.files import LockedError, lock
-from cnnzoo.toggle import Level
-from cnnzoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import filelock
@@ -75,17 +72,18 @@ OUTCOMES, DESCRIPTIONS, NETWORK = "outcomes", "data", "network"
 ADDED = {"load": "REAL", "timing": "TEXT", "digest": "TEXT"}
 """Columns of the results that studies of earlier versions do not have, with their types."""
 
-RESULTS = """
-SELECT key, trial, status, reason, metrics, history, seconds, fit_seconds, params, macs, loss,
-    load, timing, digest, findings, machine, id, context, size, pool, train, packed
-FROM results LEFT JOIN outcomes ON result = id ORDER BY status = 'done', id
-"""
-"""The done result of a trial comes last, else its latest one."""
+RESULTS = f"""
+SELECT {", ".join(seal.COLUMNS)}, digest, id
+FROM results LEFT JOIN outcomes ON result = id ORDER BY id
+"""  # noqa: S608  (names of ours)
 
 WITHOUT_OUTCOMES = RESULTS.replace(
     "size, pool, train, packed", "NULL AS size, NULL AS pool, NULL AS train, NULL AS packed"
 ).replace("LEFT JOIN outcomes ON result = id", "")
 """The same from a store without the table of outcomes."""
+
+AT_ONCE = 2000
+"""Number of rows that are read together."""
 
 OF_RESULTS = (
     *("key", "context", "trial", "status", "reason", "metrics", "history", "seconds", "params"),
@@ -104,6 +102,8 @@ PARTS = {
 }
 """Queries whose rows each digest of a part of the study covers."""
 
+SEALED = "SELECT digest FROM seal WHERE name = ?"
+
 DAMAGED = {
     seal.STUDY: "declaration or plan are",
     seal.STUDIES: "earlier declarations are",
@@ -120,46 +120,11 @@ TRIES = 4
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """Errors of a file that is damaged, or no database."""
 
+OF_VARIANTS = ("variant", "changes", "factor", "level", "baseline", "infeasible")
+"""Columns of the plan that are the same for the seeds of a variant."""
+
 JSON = ("changes", "level", "baseline")
 """Columns of the plan that hold JSON."""
-
-PLAIN = ("status", "reason", "seconds", "fit_seconds", "params", "macs", "loss", "load")
-"""Columns of results that hold fields of `TrialResult` as they are."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A row of the plan: the trial of one variant with one seed.
-
-    Parameters
-    ----------
-    variant, changes
-        The variant's name and the levels that it changes.
-    factor, level, baseline
-        The changed factor, its level, and the baseline's level; several changes are joined by
-        " + "; None for the baseline itself.
-    seed, key
-        The trial's seed and digest.
-    infeasible
-        Why the model cannot be built; empty if it can.
-    data
-        Data set of the trial, if the study has several; else empty.
-    """
-
-    variant: str
-    changes: Mapping[str, Level]
-    factor: str | None
-    level: Level | None
-    baseline: Level | None
-    seed: int
-    key: str
-    infeasible: str = ""
-    data: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name of the variant, with the data set if the study has several."""
-        return f"{self.variant} on {self.data}" if self.data else self.variant
 
 
 class Store:
@@ -259,20 +224,13 @@ class Store:
         weights: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Store the study that is about to run; its plan replaces the last run's."""
-        rows = [
-            {
-                name: json.dumps(value) if name in JSON else value
-                for name, value in vars(row).items()
-                if name != "data" or value
-            }
-            for row in plan
-        ]
+        rows = plan if isinstance(plan, Plan) else Plan(plan)
         values = study.to_dict() | ({"weights": dict(weights)} if weights else {})
         spec = json.dumps(values)
         with self._transaction():
             self._begin(spec, _canonical(context), rows)
 
-    def _begin(self, spec: str, context: str, rows: Sequence[Mapping[str, object]]) -> None:
+    def _begin(self, spec: str, context: str, plan: Plan) -> None:
         # Only changes after the first result matter: the rules that results were seen under.
         self._connection.execute("DELETE FROM specs WHERE NOT EXISTS (SELECT 1 FROM results)")
         last = self._connection.execute("SELECT spec FROM specs ORDER BY id DESC").fetchone()
@@ -280,15 +238,24 @@ class Store:
             self._connection.execute("INSERT INTO specs (spec) VALUES (?)", (spec,))
         self._connection.execute("INSERT OR REPLACE INTO study VALUES (1, ?, ?)", (spec, context))
         self._connection.execute("DELETE FROM plan")
-        if any("data" in row for row in rows):
+        columns = [*OF_VARIANTS]
+        if any(row.data for row in plan.variants):
+            columns.append("data")
             for statement in SEVERAL_DATA:
                 self._connection.execute(statement)
-        for columns in dict.fromkeys(tuple(row) for row in rows):
-            places = ", ".join("?" for _ in columns)
-            self._connection.executemany(
-                f"INSERT INTO plan ({', '.join(columns)}) VALUES ({places})",  # noqa: S608  (ours)
-                [tuple(row.values()) for row in rows],
+        variants = [
+            tuple(
+                json.dumps(getattr(row, name)) if name in JSON else getattr(row, name)
+                for name in columns
             )
+            for row in plan.variants
+        ]
+        seeds = zip(plan.places, plan.seeds, plan.keys, strict=True)
+        self._connection.executemany(
+            f"INSERT INTO plan ({', '.join(columns)}, seed, key) "  # noqa: S608  (names of ours)
+            f"VALUES ({', '.join('?' for _ in columns)}, ?, ?)",
+            ((*variants[place], seed, key) for place, seed, key in seeds),
+        )
         for name in (seal.STUDY, seal.STUDIES):
             seal.set_seal(self._connection, name, self._digest(name))
 
@@ -360,23 +327,62 @@ class Store:
                     (added.lastrowid, *outcomes.values()),
                 )
             if values.get("digest"):
-                chain = self._sealed().get(seal.RESULTS, "")
-                chain = seal.chained(chain, [str(values["digest"])])
-                seal.set_seal(self._connection, seal.RESULTS, chain)
+                sealed = self._connection.execute(SEALED, (seal.RESULTS,)).fetchone()
+                total = seal.chained(sealed["digest"] if sealed else "", [str(values["digest"])])
+                seal.set_seal(self._connection, seal.RESULTS, total)
 
-    def plan(self) -> list[Planned]:
+    def plan(self) -> Plan:
         """Read the plan of the last run."""
-        rows = [dict(row) for row in self._read("SELECT * FROM plan ORDER BY rowid")]
-        return list(map(planned_of, rows))
+        plan, places = Plan(), dict[tuple[object, ...], int]()
+        for names, rows in self._parts("SELECT * FROM plan ORDER BY rowid"):
+            seed, key = names.index("seed"), names.index("key")
+            for row in rows:
+                variant = (*row[:seed], *row[key + 1 :])
+                if variant not in places:
+                    named = dict(zip(names, row, strict=True))
+                    places[variant] = plan.add_variant(planned_of(named))
+                plan.add_seed(places[variant], row[seed], row[key])
+        return plan
 
-    def results(self, context: Mapping[str, str]) -> dict[str, TrialResult]:
+    def results(self, context: Mapping[str, str]) -> StoredResults:
         """Read the results of a context by trial key: the done result, else the latest one."""
-        return {key: self._result_of(row) for key, row in self._rows(context).items()}
+        query = RESULTS if OUTCOMES in self._tables else WITHOUT_OUTCOMES
+        for name in self._missing:
+            query = query.replace(f"{name}, ", f"NULL AS {name}, ")
+        results, wanted = StoredResults(), _canonical(context)
+        for names, rows in self._parts(query):
+            for *values, digest, number in rows:  # of all contexts: this may be damaged too
+                if digest is not None and digest != seal.row_digest(tuple(values)):
+                    raise self._damage(f"result {number} is not as it was stored")
+            place = names.index("context")
+            found = [row for row in rows if row[place] == wanted]
+            if found:
+                try:
+                    results.extend(dict(zip(names, zip(*found, strict=True), strict=True)))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise self._refusal_of(error) from error
+        return results
 
     def machines(self, context: Mapping[str, str]) -> list[dict[str, str]]:
         """Read the different machines that computed the results of a context."""
-        machines = dict.fromkeys(row["machine"] for row in self._rows(context).values())
-        return [json.loads(machine) for machine in machines]
+        query = "SELECT machine FROM results WHERE context = ? GROUP BY machine ORDER BY MIN(id)"
+        try:
+            return [json.loads(row["machine"]) for row in self._read(query, _canonical(context))]
+        except ValueError as error:
+            raise self._damage("the machine of a result is not as it was stored") from error
+
+    def keys(self, context: Mapping[str, str]) -> set[str]:
+        """Read the keys of the trials that have a result in a context."""
+        query = "SELECT DISTINCT key FROM results WHERE context = ?"
+        return {row["key"] for row in self._read(query, _canonical(context))}
+
+    def unplanned(self, context: Mapping[str, str]) -> int:
+        """Return the number of trials that have a result in a context and are not in the plan."""
+        query = (
+            "SELECT COUNT(DISTINCT key) FROM results "
+            "WHERE context = ? AND key NOT IN (SELECT key FROM plan)"
+        )
+        return int(self._read(query, _canonical(context))[0][0])
 
     def contexts(self) -> list[dict[str, str]]:
         """Read the contexts that results were added in, the first one first."""
@@ -436,10 +442,10 @@ class Store:
     def _digest(self, name: str) -> str:
         """Return the digest of a part of the store, as it is now."""
         if name == seal.RESULTS:
-            stored = self._read("SELECT digest FROM results WHERE digest IS NOT NULL ORDER BY id")
-            return seal.chained("", (row["digest"] for row in stored))
-        rows = [tuple(row) for query in PARTS[name] for row in self._read(query)]
-        return seal.digest_of(*rows)
+            stored = self._parts("SELECT digest FROM results WHERE digest IS NOT NULL ORDER BY id")
+            return seal.chained("", (digest for _, rows in stored for (digest,) in rows))
+        parts = (part for query in PARTS[name] for _, part in self._parts(query))
+        return seal.digest_of_rows(chain.from_iterable(parts))
 
     def _sealed(self) -> dict[str, str]:
         """Read the digests; empty if an earlier version stored the study."""
@@ -470,19 +476,29 @@ class Store:
         columns = {row[1] for row in self._read("PRAGMA table_info(results)")}
         return [name for name in ADDED if name not in columns]
 
-    def _rows(self, context: Mapping[str, str]) -> dict[str, sqlite3.Row]:
-        query = RESULTS if OUTCOMES in self._tables else WITHOUT_OUTCOMES
-        for name in self._missing:
-            query = query.replace(f"{name}, ", f"NULL AS {name}, ")
-        rows, wanted = self._read(query), _canonical(context)
-        for row in rows:  # of all contexts, because this column may be damaged too
-            if row["digest"] is not None and row["digest"] != seal.result_digest(row):
-                raise self._damage(f"result {row['id']} is not as it was stored")
-        return {row["key"]: row for row in rows if row["context"] == wanted}
-
     def _read(self, query: str, *values: str) -> list[sqlite3.Row]:
-        try:
+        with self._reading():
             return self._connection.execute(query, values).fetchall()
+
+    def _parts(self, query: str) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
+        """Read the rows of a query, some at a time, with the names of their columns."""
+        with self._reading():
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            cursor.execute(query)
+            names = [column[0] for column in cursor.description]
+        while True:
+            with self._reading():
+                rows = cursor.fetchmany(AT_ONCE)
+            if not rows:
+                return
+            yield names, rows
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turn the errors of SQLite into errors of the study."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
             if str(error).startswith("no such"):
                 raise self._refusal_of(error) from error
@@ -498,28 +514,6 @@ class Store:
         try:
             return Study.from_dict(values)
         except (TypeError, ValueError) as error:
-            raise self._refusal_of(error) from error
-
-    def _result_of(self, row: sqlite3.Row) -> TrialResult:
-        values = json.loads(row["trial"])
-        known = row["size"] is not None  # whether the outcomes are
-        try:
-            settings, recipe = Settings(values["settings"]), Recipe(**values["recipe"])
-            measures = tuple(values.get("measures", ()))
-            trial = Trial(
-                values["model"], values["data"], settings, recipe, values["seed"], measures
-            )
-            return TrialResult(
-                trial,
-                metrics=json.loads(row["metrics"]),
-                history=json.loads(row["history"]),
-                findings=tuple(Finding(**finding) for finding in json.loads(row["findings"])),
-                held_out=HeldOut(row["size"], row["pool"], row["train"]) if known else None,
-                outcomes=row["packed"] if known else b"",
-                timing=Timing(**json.loads(row["timing"])) if row["timing"] else None,
-                **{name: row[name] for name in PLAIN},
-            )
-        except (KeyError, TypeError, ValueError) as error:
             raise self._refusal_of(error) from error
 
     def _refusal_of(self, error: Exception) -> StudyError:
@@ -579,7 +573,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 def reading_uri(path: Path) -> str:
     """Return the address by which SQLite opens a file for reading."""
-    is_complete = not _size(path.with_name(f"{path.name}-wal"))
+    is_complete = not _size(_log_of(path))
     return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if is_complete else ''}"
 
 
@@ -610,25 +604,48 @@ def read_study(directory: str | Path, read: Callable[[Store], Read]) -> Read:
     """
     file = Path(directory).expanduser() / FILE
     for _ in range(TRIES - 1):
-        before = _state(file)
+        before = state_of(file)
         try:
             with Store(directory) as store:
                 return read(store)
         except StudyError:
-            if _state(file) == before:
+            if state_of(file) == before:
                 raise
     with Store(directory) as store:
         return read(store)
 
 
-def _state(file: Path) -> tuple[int, int, bool]:
-    """Return what changes when a study is written."""
-    log = file.with_name(f"{file.name}-wal")
+def state_of(file: Path) -> tuple[object, ...]:
+    """Return what changes when a study's file is written."""
+    return tuple(_times(each) for each in (file, _log_of(file)))
+
+
+def writer_of(directory: Path) -> int | None:
+    """Return the id of the process that runs the study in a directory; None if there is none.
+
+    The lock is not touched, so that a run that starts at the same time is not refused.
+    """
+    import psutil
+
+    if not _log_of(directory / FILE).exists():  # a writer has it
+        return None
+    try:
+        holder = int((directory / LOCK).read_bytes()[1:])
+    except (OSError, ValueError):
+        return None
+    return holder if psutil.pid_exists(holder) else None
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def _times(file: Path) -> tuple[int, int] | None:
     try:
         found = file.stat()
     except OSError:
-        return 0, 0, log.exists()
-    return found.st_mtime_ns, found.st_size, log.exists()
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _opened(uri: str) -> sqlite3.Connection:

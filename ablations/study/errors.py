@@ -36,4 +36,9 @@ def check_known(name: object, known: Sequence[str], what: str) -> None:
 
 def digest(described: Mapping[str, Any]) -> str:
     """Return a digest of JSON values: 20 hexadecimal digits, the same in every process."""
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:20]
+    return digest_of_text(json.dumps(described, sort_keys=True))
+
+
+def digest_of_text(text: str) -> str:
+    """Return a digest of a text: 20 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -1,9 +1,10 @@
 """Studies, their variants and trials, and the results of trials, as frozen values."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ablations.study.checks import (
@@ -30,7 +31,7 @@ from ablations.study.checks import (
     check_timeout,
     check_variants,
 )
-from ablations.study.errors import StudyError, check_known, digest
+from ablations.study.errors import StudyError, check_known, digest, digest_of_text
 from ablations.study.timing import Timing
 from cnnzoo.data.dataset import DataError
 from cnnzoo.data.given import GivenData
@@ -342,15 +343,35 @@ class Trial:
     seed: int
     measures: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of the trial, the same in every process."""
         return digest(self.to_dict())
 
-    @property
+    @cached_property
     def variant_key(self) -> str:
         """Digest of the trial without its seed."""
         return digest({**self.to_dict(), "seed": None})
+
+    def with_seeds(self, seeds: Iterable[int]) -> "Iterator[Trial]":
+        """Yield the trial with each of some seeds, with its keys.
+
+        Examples
+        --------
+        >>> trial = Trial("mlp", "digits", Settings(units=8), Recipe(), seed=0)
+        >>> [three] = trial.with_seeds([3])
+        >>> three == replace(trial, seed=3), three.key == replace(trial, seed=3).key
+        (True, True)
+        """
+        values = self.to_dict()
+        del values["seed"]
+        settings = json.dumps(values.pop("settings"), sort_keys=True)
+        shared = json.dumps(values, sort_keys=True)[:-1]  # of names that are sorted before "seed"
+        for seed in seeds:
+            trial = replace(self, seed=seed)
+            text = f'{shared}, "seed": {seed}, "settings": {settings}}}'
+            vars(trial).update(key=digest_of_text(text), variant_key=self.variant_key)
+            yield trial
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trial as JSON values."""

@@ -57,13 +57,22 @@ def findings_table(findings: Iterable[Finding], checked: str = "") -> FindingsTa
        code severity evidence
     0  wide     note  8 units
     """
+    shown = FindingsTable(rows_of_findings(by_severity(findings)))
+    shown.checked = checked
+    return shown
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings, the most serious first, else in the given order."""
     order = list(Severity)
-    rows = sorted(findings, key=lambda finding: order.index(finding.severity))
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def rows_of_findings(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return findings as a plain table in their order."""
     table = pd.DataFrame(
-        [asdict(finding) for finding in rows], columns=[f.name for f in fields(Finding)]
+        [asdict(finding) for finding in findings], columns=[f.name for f in fields(Finding)]
     )
     table["severity"] = table["severity"].map(str)
     table["epoch"] = table["epoch"].astype("Int64")
-    shown = FindingsTable(table[list(COLUMNS)])
-    shown.checked = checked
-    return shown
+    return table[list(COLUMNS)]

@@ -53,7 +53,7 @@ def test_second_export_writes_nothing_and_changed_results_are_refused(results, t
     assert len(results.export("tensorboard", place)) == 6
     assert results.export("tensorboard", place) == []
     key = results._plan[0].key
-    results._results[key] = replace(results._results[key], metrics={"test_loss": 9.0})
+    results._results.add(replace(results._results[key], metrics={"test_loss": 9.0}))
     with pytest.raises(StudyError) as refused:
         results.export("tensorboard", place)
     assert str(refused.value) == (
@@ -157,7 +157,7 @@ def test_mlflow_reads_what_was_exported(results, tmp_path):
     failed = runs["units=66, seed 0"]
     assert (failed.info.status, failed.data.tags["reason"]) == ("FAILED", "ValueError: 66")
     key = results._plan[4].key
-    results._results[key] = replace(results._results[key], metrics={"test_loss": 9.0})
+    results._results.add(replace(results._results[key], metrics={"test_loss": 9.0}))
     assert len(results.export("mlflow", place, overwrite=True)) == 1
     assert len(client.search_runs([experiment.experiment_id])) == 6
 

@@ -1,16 +1,22 @@
 """Where the time of a study went."""
 
+from itertools import count
+
 import pytest
 
 from ablations import Settings, Study, Trial, TrialResult
 from ablations.results.profile import profile
 from ablations.results.report_contents import contents_of
+from ablations.store import StoredResults
 from ablations.study.timing import Timing
 from cnnzoo import Recipe
 
+SEEDS = count()
+"""Seeds of trials, each its own: a trial has one result."""
 
-def result(process, started, seconds, phases, *, seed=0, units=8, traced=True, load=None):
-    trial = Trial("mlp", "digits", Settings({"units": units}), Recipe(epochs=1), seed)
+
+def result(process, started, seconds, phases, *, units=8, traced=True, load=None):
+    trial = Trial("mlp", "digits", Settings({"units": units}), Recipe(epochs=1), next(SEEDS))
     timing = Timing(process, started, phases, traced)
     return TrialResult(trial, "done", seconds=seconds, timing=timing, load=load)
 
@@ -23,10 +29,10 @@ def test_time_of_workers_is_shared_out():
     """Two processes for 10 s: 14 s of trials, 6 s without one. A warm model trains in 2 s."""
     trials = [
         result(1, 100.0, 5.0, {"load": 0.5, "build": 0.5, "train": 3.0, "evaluate": 1.0}),
-        result(1, 106.0, 4.0, {"train": 2.0, "explain": 1.5}, seed=1, traced=False),
+        result(1, 106.0, 4.0, {"train": 2.0, "explain": 1.5}, traced=False),
         result(2, 101.0, 5.0, {"train": 4.5}, units=16),  # it has no warm one: all is training
     ]
-    told = profile(trials)
+    told = profile(StoredResults.of(trials))
     assert told.seconds == 10.0
     assert told.workers == 2.0
     assert told.trials_per_minute == pytest.approx(18.0)
@@ -56,7 +62,7 @@ def test_time_of_workers_is_shared_out():
 
 def test_breaks_between_runs_do_not_count():
     trials = [result(1, 0.0, 5.0, {"train": 5.0}), result(2, 9000.0, 5.0, {"train": 5.0})]
-    told = profile(trials)
+    told = profile(StoredResults.of(trials))
     assert (told.seconds, told.workers) == (10.0, 1.0)
     assert seconds_of(told)["wait"] == 0.0
     assert told.advice == ()
@@ -65,7 +71,7 @@ def test_breaks_between_runs_do_not_count():
 def test_runs_of_one_process_are_apart():
     """A notebook resumes in its own process; a new process may have an old one's id."""
     trials = [result(1, start, 1.0, {"train": 1.0}) for start in (0.0, 1.0, 3600.0)]
-    told = profile(trials)
+    told = profile(StoredResults.of(trials))
     assert (told.seconds, told.workers, told.trials_per_minute) == (3.0, 1.0, 60.0)
     assert seconds_of(told)["wait"] == 0.0
 
@@ -77,7 +83,7 @@ def test_renewed_processes_are_no_further_workers():
         for worker in (1, 2)
         for place in range(10)
     ]
-    told = profile(trials)
+    told = profile(StoredResults.of(trials))
     assert (told.seconds, told.workers) == (10.0, 2.0)
     assert seconds_of(told)["wait"] == 0.0
     assert told.advice == ()
@@ -86,9 +92,9 @@ def test_renewed_processes_are_no_further_workers():
 def test_tracing_that_takes_long_and_a_shared_machine_are_said():
     trials = [
         result(1, 0.0, 9.0, {"train": 9.0}, load=2.5),
-        result(1, 9.0, 1.0, {"train": 1.0}, seed=1, traced=False, load=2.5),
+        result(1, 9.0, 1.0, {"train": 1.0}, traced=False, load=2.5),
     ]
-    told = profile(trials)
+    told = profile(StoredResults.of(trials))
     assert told.notes[1:] == [
         "The machine was shared: 2.5 processes per core at a median, so times are too long and "
         "vary.",

@@ -11,7 +11,7 @@ from helpers.programs import said_by
 from helpers.stub_outcomes import LOSSES, STUDY, by_loss, told
 
 from ablations import Study, open_results
-from ablations.store import Store
+from ablations.store import Store, StoredResults
 
 # Trials
 
@@ -143,10 +143,11 @@ def test_convergence_of_different_losses_uses_a_common_metric(outcome, monkeypat
     assert set(results.convergence()["metric"]) == {"val_loss"}
     results = outcome(LOSSES, by_loss, "losses")
     assert results.convergence().empty  # the epochs have nothing but their losses
-    for history in (result.history for result in results._results.values()):
-        history["val_accuracy"] = [0.1, 1 - history["val_loss"][1]]
+    stored = [*results._results.values()]
+    for result in stored:
+        result.history["val_accuracy"] = [0.1, 1 - result.history["val_loss"][1]]
     again = open_results(results.directory)
-    monkeypatch.setattr(again, "_results", results._results)
+    monkeypatch.setattr(again, "_results", StoredResults.of(stored))
     table = again.convergence().set_index("variant")
     assert set(table["metric"]) == {"val_accuracy"}
     # the mean squared error is the smallest number, at an accuracy of 0.99 against 0

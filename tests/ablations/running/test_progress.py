@@ -18,6 +18,7 @@ from ablations.report.numbers import p_value
 from ablations.report.study.terminal import Printed, short_deltas
 from ablations.running.progress import StudyProgress
 from ablations.running.trial import report_epoch
+from ablations.store import StoredResults
 
 STUDY = Study("mlp", "digits", factors={"units": [8, 128]}, seeds=2)
 
@@ -56,7 +57,7 @@ def test_without_a_terminal_every_trial_is_a_line(progress):
     shown, text = progress
     rows = rows_of()
     trials = [trial for _, trial in rows]
-    shown.start_round(rows, {}, trials)
+    shown.start_round(rows, StoredResults(), trials)
     for trial in trials:
         shown.ended(done(trial))
     lines = text.getvalue().splitlines()
@@ -69,7 +70,7 @@ def test_without_a_terminal_every_trial_is_a_line(progress):
 def test_stored_results_are_not_counted(progress):
     shown, text = progress
     rows = rows_of()
-    stored = {row.key: done(trial, 1.0) for row, trial in rows[:3]}
+    stored = StoredResults.of(done(trial, 1.0) for _, trial in rows[:3])
     shown.start_round(rows, stored, [rows[3][1]])
     shown.ended(done(rows[3][1]))
     assert text.getvalue().startswith("1/1 units=8, seed 1, ")
@@ -78,7 +79,7 @@ def test_stored_results_are_not_counted(progress):
 def test_failed_trial_is_printed_with_its_reason(progress):
     shown, text = progress
     rows = rows_of()
-    shown.start_round(rows, {}, [rows[0][1]])
+    shown.start_round(rows, StoredResults(), [rows[0][1]])
     shown.ended(TrialResult(rows[0][1], "failed", reason="ValueError: [bold]no[/bold]"))
     assert text.getvalue().splitlines() == [
         "1/1 baseline, seed 0: failed: ValueError: [bold]no[/bold]"
@@ -88,7 +89,7 @@ def test_failed_trial_is_printed_with_its_reason(progress):
 def test_infeasible_variant_is_printed_once(progress):
     shown, text = progress
     for _ in range(2):
-        shown.start_round(rows_of(infeasible={"units=8": "too few"}), {}, [])
+        shown.start_round(rows_of(infeasible={"units=8": "too few"}), StoredResults(), [])
     assert text.getvalue() == "cannot be built: units=8: too few\n"
 
 
@@ -96,7 +97,7 @@ def test_hidden_progress_prints_nothing(capsys):
     with StudyProgress(STUDY, shown=False) as shown:
         shown.say("hush")
         rows = rows_of()
-        shown.start_round(rows, {}, [rows[0][1]])
+        shown.start_round(rows, StoredResults(), [rows[0][1]])
         shown.ended(done(rows[0][1]))
     assert capsys.readouterr() == ("", "")
 
@@ -165,9 +166,9 @@ def test_terminal_shows_counts_running_trials_and_deltas(terminal):
     assert rendered(shown) == "checking the study\n"
     rows = rows_of()
     trials = [trial for _, trial in rows]
-    shown.start_round(rows, {}, trials)
+    shown.start_round(rows, StoredResults(), trials)
     shown.ended(done(trials[0], 0.25))
-    shown._drawn = -1e9
+    shown._redraw = 0.0
     shown.ended(done(trials[2], 0.5))
     report_epoch(shown.folder, trials[3], 4, {"loss": 0.125})
     report_epoch(shown.folder, trials[3], 4, {"loss": 0.125})
@@ -183,14 +184,14 @@ def test_running_study_has_anytime_verdicts_only(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, seeds=12)
     rows = rows_of(shown.study)
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
 
     def run(pairs):
         for row, trial in rows:
             if trial.seed in pairs:
                 loss = (row.variant != "baseline") + 0.01 * (trial.seed * 7 % 5)
                 shown.ended(done(trial, loss + 0.02 * (row.variant != "baseline") * trial.seed))
-        shown._drawn = -1e9
+        shown._redraw = 0.0
         shown._tabulate()
         return next(line for line in rendered(shown).splitlines() if "units=8" in line).split()
 
@@ -206,12 +207,12 @@ def test_live_deltas_of_several_data_sets_are_of_their_means(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, data=["digits", "mnist1d"])
     rows = rows_of(shown.study)
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     losses = {("baseline", "digits"): 0.25, ("baseline", "mnist1d"): 0.5}
     for row, trial in rows:
         if trial.seed == 0:
             shown.ended(done(trial, losses.get((row.variant, trial.data), 1.0)))
-    shown._drawn = -1e9
+    shown._redraw = 0.0
     shown._tabulate()
     assert "+0.62" in rendered(shown)  # 1 - (0.25 + 0.5) / 2
 
@@ -220,15 +221,15 @@ def test_deltas_of_auto_seeds_are_corrected_for_the_looks(terminal):
     shown, _ = terminal
     shown.study = replace(STUDY, seeds="auto", max_seeds=12)
     rows = rows_of(shown.study)
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     losses = {"baseline": [0.0] * 6, "units=8": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]}
     for row, trial in rows[:-1]:
         shown.ended(done(trial, losses[row.variant][trial.seed]))
-    shown._drawn = -1e9
+    shown._redraw = 0.0
     shown._tabulate()
     assert "+2.0" not in rendered(shown)  # before the first look there is no delta
     shown.ended(done(rows[-1][1], losses["units=8"][5]))
-    shown._drawn = -1e9
+    shown._redraw = 0.0
     shown._tabulate()
     p = ttest_1samp(losses["units=8"], 0).pvalue
     assert f" {p_value(2 * p)} " in rendered(shown)  # the first of two looks, at half of the blocks
@@ -237,11 +238,11 @@ def test_deltas_of_auto_seeds_are_corrected_for_the_looks(terminal):
 def test_deltas_of_different_losses_use_a_common_metric(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     for row, trial in rows:
         changed = bool(row.changes)
         result = done(trial, 0.01 if changed else 2.0)
-        shown._drawn = -1e9
+        shown._redraw = 0.0
         shown.ended(
             replace(
                 result,
@@ -257,7 +258,7 @@ def test_deltas_of_different_losses_use_a_common_metric(terminal):
 def test_ended_trial_is_not_shown_as_running(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     report_epoch(shown.folder, rows[0][1], 4, {"loss": 0.125})
     assert "epoch 4/10" in rendered(shown)
     shown.ended(done(rows[0][1]))
@@ -267,7 +268,7 @@ def test_ended_trial_is_not_shown_as_running(terminal):
 def test_incomplete_report_of_an_epoch_is_ignored(terminal):
     shown, _ = terminal
     rows = rows_of()
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     (shown.folder / "1.json").write_text('{"key": ')
     (shown.folder / "2.json").write_text(json.dumps({"key": "?", "epoch": 1, "loss": 1.0}))
     assert "0/4 trials, 0 failed, 0.0 per minute" in rendered(shown)
@@ -277,7 +278,7 @@ def test_rate_counts_running_trials_by_their_epochs():
     now = [0.0]
     with StudyProgress(STUDY, shown=False, clock=lambda: now[0]) as shown:
         rows = rows_of()
-        shown.start_round(rows, {}, [trial for _, trial in rows])
+        shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
         report_epoch(shown.folder, rows[0][1], 5, {"loss": 1.0})
         now[0] = 30.0
         assert shown.rate() == 1.0  # half a trial in half a minute
@@ -289,7 +290,7 @@ def test_log_shows_the_running_trials_after_a_minute_without_a_line(progress):
     now = [0.0]
     shown._clock = lambda: now[0]
     rows = rows_of()
-    shown.start_round(rows, {}, [trial for _, trial in rows])
+    shown.start_round(rows, StoredResults(), [trial for _, trial in rows])
     shown.say("begun")
     report_epoch(shown.folder, rows[0][1], 5, {"loss": 0.125})
     for now[0] in (59.0, 60.0, 90.0):

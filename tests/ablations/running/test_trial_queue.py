@@ -1,7 +1,7 @@
 """Order in which workers get the trials of a study, and results of trials that did not return."""
 
 from helpers import stub_trials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations import Settings
@@ -95,3 +95,40 @@ def test_trial_that_does_not_return_fails_with_the_reason():
         results = {r.trial.seed: r for r in run_trials(engine, stub_trials.raise_for_odd, trials)}
     assert (results[0].status, results[1].status) == ("done", "failed")
     assert results[1].reason == "ValueError: seed 1 is odd"
+
+
+def choice_by_definition(queue, worker, all_seeds):
+    """Return the variant that a worker takes, by looking at all that are pending."""
+    first = min(next(iter(seeds)) for seeds in queue._pending.values())
+    following = all_seeds[all_seeds.index(first) + 1 :][:1]
+    kept = {key for each in queue._kept.values() for key in each}
+
+    def starting_at(seeds):
+        pending = [key for key in queue._variants if key in queue._pending]
+        return [key for key in pending if next(iter(queue._pending[key])) in seeds]
+
+    own = queue._kept[worker]
+    return [
+        *(key for key in starting_at([first]) if key in own),
+        *(key for key in starting_at([first]) if key not in kept),
+        *(key for key in starting_at(following) if key in own),
+        *starting_at([first]),
+    ][0]
+
+
+@given(
+    plan=st.sets(st.tuples(st.sampled_from("abcdefghijkl"), st.integers(0, 4)), min_size=1),
+    order=st.randoms(use_true_random=False),
+    workers=st.lists(st.integers(0, 2), min_size=80, max_size=80),
+)
+@settings(max_examples=30, deadline=None)
+def test_choice_equals_its_definition(plan, order, workers):
+    trials = [trial(*one) for one in sorted(plan)]
+    order.shuffle(trials)
+    queue = TrialQueue(trials)
+    seeds = sorted({one.seed for one in trials})
+    for worker in workers:
+        if queue._pending:
+            assert queue._choose(worker) == choice_by_definition(queue, worker, seeds)
+            assert queue.take(worker) is not None
+    assert not queue._pending

@@ -252,6 +252,15 @@ def test_bca_interval_agrees_with_its_formula(seed, n, confidence):
     assert bca_interval(deltas, confidence) == pytest.approx(expected, rel=1e-10)
 
 
+def test_bca_interval_is_that_of_scipy_bit_for_bit():
+    for n in (20, 33, 50):
+        deltas = np.random.default_rng(n).gamma(1.0, size=n)
+        interval = stats.bootstrap(
+            (deltas,), np.mean, n_resamples=4999, method="BCa", rng=np.random.default_rng(0)
+        ).confidence_interval
+        assert bca_interval(deltas) == tuple(map(float, interval))
+
+
 def test_detectable_delta_is_at_the_level_of_holm(trials_of):
     values = {"baseline": noisy(10), 3: noisy(10, seed=1), 4: noisy(10, 30, seed=2)}
     table = deltas(trials_of(values), ["test_loss"])

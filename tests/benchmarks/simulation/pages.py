@@ -16,7 +16,7 @@ from ablations.results.analysis import Analysis
 from ablations.results.report_contents import claims_of, error_rate
 from ablations.results.trials import COSTS
 from ablations.stats import looks
-from ablations.store import Planned
+from ablations.store import Plan, Planned, StoredResults
 from ablations.study import BASELINE, Variant
 from simulation.draws import Array, rng_of
 from simulation.tables import Report, Row
@@ -59,9 +59,8 @@ class Made(Analysis):
         self.study = study
         self.versions: dict[str, str] = {}
         self._studies = [study]
-        self._plan = plan
-        self._results = {}
-        self._machines = {}
+        self._plan = Plan(plan)
+        self._results = StoredResults()
         self._deltas = {}
         self.__dict__["_trials"] = trials
 
