@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ablations.stats.barring import barred, marks_of, notes_of_marks
+from ablations.stats.lost_seeds import ended_seeds, notes_of_lost
 from ablations.stats.metrics import Better, direction
 from ablations.stats.pairs import (
     Array,
@@ -17,7 +19,7 @@ from ablations.stats.pairs import (
     variants,
 )
 from ablations.stats.verdicts import Verdict, holm
-from ablations.study import BASELINE, ENDED
+from ablations.study import BASELINE
 from ablations.study.checks import EXPLORATORY_BELOW
 
 EFFECT_VARIANCE = 1.0
@@ -101,7 +103,8 @@ def anytime(
     Returns
     -------
     DataFrame
-        One row per variant with the columns `ANYTIME`. ``verdict`` is empty below six pairs;
+        One row per variant with the columns `ANYTIME`. ``verdict`` is empty below six pairs, and
+        where `ablations.stats.deltas` gives none because of failed or marked trials;
         "inconclusive" also stands where the delta has changed its sign since its largest e-value.
 
     Examples
@@ -121,22 +124,26 @@ def anytime(
     check_trials(trials, [metric])
     better = direction(metric, directions)
     table = by_seed(trials, metric)
-    ran = trials[trials["status"].isin(ENDED)].groupby("variant")["seed"].agg(set)
+    ran, marks = ended_seeds(trials), marks_of(trials)
     seeds = sorted(set(trials["seed"]))
-    rows = []
+    rows, notes = [], []
     for name in variants(trials):
         ended = ran.get(name, set()) & ran.get(BASELINE, set())
         first = next((place for place, seed in enumerate(seeds) if seed not in ended), len(seeds))
         rows.append(
             {"variant": name, "metric": metric} | _row(table.reindex(seeds[:first]), name, better)
         )
+        pairs = table.index[table.reindex(columns=[BASELINE, name]).notna().all(axis=1)]
+        marked = notes_of_marks(marks, name, pairs)
+        notes.append("; ".join([*marked, *notes_of_lost(table, name, ran)]))
     frame = pd.DataFrame(rows, columns=[*ANYTIME[:-2], "sign"])
     frame["p_adjusted"] = holm(frame["p"].astype(float))
     alpha = 1 - confidence
     clear = (frame["p_adjusted"] < alpha) & (frame["sign"] != 0)
     word = np.where(frame["sign"] > 0, Verdict.BETTER, Verdict.WORSE)
     verdict = np.where(clear, word, str(Verdict.INCONCLUSIVE))
-    frame["verdict"] = np.where(frame["n_pairs"] < EXPLORATORY_BELOW, "", verdict)
+    none = (frame["n_pairs"] < EXPLORATORY_BELOW) | barred(notes)
+    frame["verdict"] = np.where(none, "", verdict)
     return frame[list(ANYTIME)]
 
 

@@ -101,3 +101,22 @@ def test_holm_counts_variants_without_pairs():
     both = anytime(pd.concat([trials, other], ignore_index=True), "test_loss")
     assert both["p_adjusted"][0] == pytest.approx(2 * both["p"][0])
     assert both["verdict"].tolist()[1] == ""
+
+
+def test_failures_that_are_not_random_bar_the_verdict():
+    """The variant fails in the four seeds in which the baseline is worst."""
+    baseline = [0.2, 0.25, 0.3, 0.22, 0.28, 0.24, 0.26, 0.9, 0.95, 0.85, 0.8]
+    level = [value + 0.1 + 0.001 * place for place, value in enumerate(baseline[:7])]
+    trials = pd.DataFrame(
+        {
+            "variant": ["baseline"] * 11 + ["a"] * 11 + ["b"] * 11,
+            "seed": [*range(11)] * 3,
+            "status": ["done"] * 18 + ["failed"] * 4 + ["done"] * 11,
+            "test_loss": [*baseline, *level, *[None] * 4, *[value + 0.1 for value in baseline]],
+        }
+    )
+    trials.loc[trials["variant"] == "b", "test_loss"] += np.arange(11) / 1000
+    table = anytime(trials, "test_loss").set_index("variant")
+    assert table["n_pairs"].tolist() == [7, 11]
+    assert table["verdict"].tolist() == ["", "worse"]
+    assert table.loc["a", "p_adjusted"] < 0.05
