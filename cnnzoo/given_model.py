@@ -80,7 +80,8 @@ class GivenModel:
         else:
             with keras.saving.custom_object_scope(self.classes):
                 model.compile_from_config(compilation)
-            model.optimizer.build(model.trainable_variables)
+            if not model.optimizer.built:  # twice, and loss scaling has its variables twice
+                model.optimizer.build(model.trainable_variables)
         return model
 
     def _make(self) -> keras.Model:

@@ -42,7 +42,9 @@ class Sentence:
     """A conclusion, beginning with its ``subject``, without the period.
 
     The verdict decides the mark before it. Notes are cautions on this comparison only; ``finding``
-    tells whether the doctor has a finding on the variant. Sentences are sorted by ``size``.
+    tells whether the doctor has a finding on the variant, ``significant`` whether it tells of a
+    significant effect or interaction that is neither better nor worse. Sentences are sorted by
+    ``size``.
     """
 
     verdict: str
@@ -51,6 +53,7 @@ class Sentence:
     notes: tuple[str, ...] = ()
     finding: bool = False
     size: float = 0.0
+    significant: bool = False
 
     @property
     def text(self) -> str:

@@ -19,6 +19,10 @@ MACHINE = ("cpu", "gpus", "system")
 """Names of `describe_machine` on which the time of a trial depends."""
 
 
+OF_PROGRAM = "__main__:"
+"""Beginning of the names of functions of a script or notebook, which are not the same in others."""
+
+
 @dataclass(frozen=True)
 class PastTime:
     """Time of a variant's trials in the last run that trained it.
@@ -31,12 +35,15 @@ class PastTime:
         Median seconds of a trial.
     estimate
         Estimate of `ablations.running.expected_time.estimate`; None if unknown.
+    machine
+        Digest of the machine, because several ones may share a cache folder.
     """
 
     model: str
     data: str
     seconds: float
     estimate: float | None
+    machine: str
 
 
 class PastTimes:
@@ -73,7 +80,8 @@ class PastTimes:
         ratios = [
             time.seconds / time.estimate
             for time in self._times.values()
-            if (time.model, time.data) == (model, data) and time.estimate
+            if (time.model, time.data, time.machine) == (model, data, digest(self._machine))
+            and time.estimate
         ]
         return median(ratios) if ratios else None
 
@@ -89,13 +97,16 @@ class PastTimes:
         """
         of_variants: dict[str, list[TrialResult]] = {}
         for result in results:
-            if result.status == Status.DONE:
+            of_program = result.trial.model.startswith(OF_PROGRAM)
+            if result.status == Status.DONE and not of_program:
                 of_variants.setdefault(self._key(result.trial), []).append(result)
         for key, group in of_variants.items():
             trial, before = group[0].trial, self._times.pop(key, None)
             guess = estimates.get(trial.key) or (before.estimate if before else None)
             seconds = median(result.seconds for result in group)
-            self._times[key] = PastTime(trial.model, trial.data, seconds, guess)
+            self._times[key] = PastTime(
+                trial.model, trial.data, seconds, guess, digest(self._machine)
+            )
 
     def write(self) -> None:
         """Write the times of the last variants to the cache folder; I/O errors are ignored."""

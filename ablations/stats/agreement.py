@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ablations.stats.pairs import StatisticsError
+from ablations.stats.pairs import StatisticsError, doubled_ranks, noise_of
 from cnnzoo.parts.names import KEEP, factor_of, is_part
 
 AGREEMENT = (
@@ -65,7 +65,7 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
     Notes
     -----
     Noise in either table makes tau smaller: parts whose deltas cannot be told apart have a random
-    order.
+    order. Only importances that differ by no more than the rounding of float32 are tied.
 
     References
     ----------
@@ -94,9 +94,13 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
             "`importance`: expected a table of blocks, branches or layers; got channels."
         )
     shown = importance.dropna(subset=["metric", "delta"])
+    baseline = shown.get("baseline", pd.Series(0.0, shown.index))
+    noise = noise_of(baseline, baseline + shown["delta"])
     worth = {
-        (factor_of(row.part), row.metric): float(row.delta)
-        for row in shown[["part", "metric", "delta"]].itertuples()
+        (factor_of(part), metric): (float(delta), float(reach))
+        for part, metric, delta, reach in zip(
+            shown["part"], shown["metric"], shown["delta"], noise, strict=True
+        )
     }
     of_parts = deltas["factor"].map(lambda factor: is_part(str(factor)))
     trained = deltas[of_parts & (deltas["level"] != KEEP)].dropna(subset=["delta"])
@@ -104,7 +108,7 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (metric, operation), group in trained.groupby([names, "level"], sort=False):
         both = [
-            (worth[factor, metric], float(delta))
+            (*worth[factor, metric], float(delta))
             for factor, delta in zip(group["factor"], group["delta"], strict=True)
             if (factor, metric) in worth
         ]
@@ -120,14 +124,16 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranked(both: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    """Return the agreement of two columns."""
+    """Return the agreement of rows of an importance, its rounding noise, and a delta."""
     count = len(both)
     row: dict[str, Any] = {"n_parts": count, "note": ""}
-    if any(len(set(column)) < 2 for column in both.T):
+    worth, noise, deltas = both.T
+    ranks = doubled_ranks(worth, noise), doubled_ranks(deltas)
+    if any(len(set(each.tolist())) < 2 for each in ranks):
         return {**row, "note": "a single part" if count == 1 else "all parts have the same delta"}
-    tau = stats.kendalltau(*both.T)
+    tau = stats.kendalltau(*ranks)
     row |= {"kendall": float(tau.statistic), "p": float(tau.pvalue)}
-    row["spearman"] = float(stats.spearmanr(*both.T).statistic)
+    row["spearman"] = float(stats.spearmanr(*ranks).statistic)
     if count < FEWEST_FOR_INTERVAL:
         return {**row, "note": f"no interval with fewer than {FEWEST_FOR_INTERVAL} parts"}
     if abs(row["kendall"]) > 1 - 1e-9:

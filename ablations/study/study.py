@@ -176,6 +176,11 @@ class Study:
         for changes in variants:
             varied |= {name: (*varied.get(name, ()), level) for name, level in changes.items()}
         data = check_data(self.data, baseline, varied)
+        if baseline.get("test") == 0:
+            raise StudyError(
+                "`test`: expected a share above 0, because variants are compared on the test "
+                "split; got 0."
+            )
         metrics = check_metrics(self.metrics, data)
         checked: dict[str, Any] = {
             "model": check_model(self.model),

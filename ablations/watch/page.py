@@ -18,6 +18,8 @@ from cnnzoo.doctor.finding import Severity
 from cnnzoo.runtime.progress import duration
 
 RUNNING, STOPPED, FINISHED = "Running study", "Stopped study", "Finished study"
+GROWING = "Study"
+"""A study that plans trials from results and has none pending: if it was stopped, more follow."""
 
 SO_FAR = (
     "The study is not finished. The verdicts so far stay valid however often you look; those of "
@@ -37,6 +39,8 @@ class Progress:
         Trials per minute of the last run; None if no trial of it has ended.
     runs
         Whether a process runs the study.
+    grows
+        Whether trials are planned from results.
     """
 
     ended: int
@@ -44,6 +48,7 @@ class Progress:
     pending: int
     per_minute: float | None
     runs: bool
+    grows: bool
 
     @classmethod
     def of(cls, results: Analysis, runs: bool, now: float) -> "Progress":
@@ -62,12 +67,15 @@ class Progress:
             pending=int(counts.get(Status.PENDING, 0)),
             per_minute=rate,
             runs=runs,
+            grows=results.study.seeds == AUTO or results.study.design == PATH,
         )
 
     @property
     def kind(self) -> str:
         """State of the study in two words."""
-        return RUNNING if self.runs else STOPPED if self.pending else FINISHED
+        if self.runs:
+            return RUNNING
+        return STOPPED if self.pending else GROWING if self.grows else FINISHED
 
     @property
     def cards(self) -> Iterator[Card]:
@@ -124,7 +132,6 @@ def waiting_page(directory: str, reason: str) -> Page:
 
 def _state(results: Analysis, progress: Progress) -> Iterator[str]:
     """Yield sentences on the state of the study."""
-    grows = results.study.seeds == AUTO or results.study.design == PATH
     if progress.runs:
         yield "A process runs this study."
     elif progress.pending:
@@ -133,8 +140,10 @@ def _state(results: Analysis, progress: Progress) -> Iterator[str]:
         yield "All planned trials have ended."
     if progress.pending:
         yield blocks_words(results.overall_trials)
-    if grows and progress.runs:
+    if progress.grows and progress.runs:
         yield "Further trials may be planned from the results."
+    if progress.kind == GROWING:
+        yield "If the last run was stopped, run the study again: it may plan further trials."
     infeasible = results.trials.loc[results.trials["status"] == Status.INFEASIBLE, "variant"]
     if len(infeasible):
         yield f"Cannot be built: {listed([*dict.fromkeys(infeasible)])}."

@@ -29,6 +29,9 @@ from cnnzoo.runtime.files import cache_folder, keep
 NAME = re.compile(r"arrays:((?:[\w.-]+-)?\d+(?:x\d+)+-[0-9a-f]{16})")
 """Names: that of loaded data, number of examples, shape of an example, digest of the content."""
 
+LONGEST_LABEL = 40
+"""Characters of the name of loaded data that are kept."""
+
 ABOUT = "about.json"
 
 FOLDER = "arrays"
@@ -211,13 +214,17 @@ def _parts(content: Examples | Data) -> Mapping[str, tuple[Pixels, Labels]]:
 
 
 def _label(content: Examples | Data) -> str:
-    """Return what the name of loaded data begins with: the last part of its own; "" for arrays."""
+    """Return what the name of loaded data begins with: the last part of its own; "" for arrays.
+
+    It is cut, because a folder of the cache has the name of the data.
+    """
     if not isinstance(content, Data) or content.info.name in (ARRAYS, STREAM):
         return ""
     if is_given(content.info.name):
         return ""
     last = PurePath(content.info.name.rpartition(":")[2]).name
-    return re.sub(r"[^\w.]+", "-", last).strip("-") + "-"
+    label = re.sub(r"[^\w.]+", "-", last)[:LONGEST_LABEL].strip("-.")
+    return f"{label}-" if label else ""
 
 
 def _digest(content: Examples | Data) -> str:

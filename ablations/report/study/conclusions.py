@@ -78,7 +78,8 @@ def _of_design(contents: ReportContents) -> list[Sentence]:
     if path := _path(contents):
         return path
     found = [*_effects(contents), *_trends(contents)]
-    return sorted(found, key=lambda one: one.verdict in ("", Verdict.INCONCLUSIVE))
+    open_ones = ("", Verdict.INCONCLUSIVE)
+    return sorted(found, key=lambda one: one.verdict in open_ones and not one.significant)
 
 
 def _comparisons(contents: ReportContents) -> list[Sentence]:
@@ -278,18 +279,18 @@ def _interaction(contents: ReportContents, row: Row) -> Sentence:
             Verdict.INCONCLUSIVE, term, f" have no significant interaction in {metric}{size}"
         )
     if not is_number(row["delta"]):
-        return Sentence("", term, f" interact in {metric} ({test})")
+        return Sentence("", term, f" interact in {metric} ({test})", significant=True)
     first, second = term.split(TOGETHER)
     if second not in contents.study["factors"]:  # two variants of a list
         rest = f" interact in {metric}: together they change it by {_size(row)} beyond the sum of "
-        return Sentence("", term, f"{rest}their deltas")
+        return Sentence("", term, f"{rest}their deltas", significant=True)
     other = _levels(contents, second)[1]
     rest = (
         f" interact in {metric}: {second}={other} changes the delta of {_change(contents, first)} "
         f"by {_size(row)}; each main effect is only the average of its deltas at both levels of "
         "the other factor"
     )
-    return Sentence("", term, rest)
+    return Sentence("", term, rest, significant=True)
 
 
 def _trends(contents: ReportContents) -> list[Sentence]:

@@ -79,6 +79,7 @@ from ablations.report.wording import (
     short_digest,
 )
 from ablations.stats.caveats import unseen_skew
+from ablations.stats.deltas import MODIFIED_T
 from ablations.study import Status
 from ablations.study.checks import EXPLORATORY_BELOW
 from cnnzoo.data.description import DataDescription
@@ -207,12 +208,14 @@ def _paper_tables(contents: ReportContents) -> list[PaperTable]:
             if texts:
                 notes.append(f"{variant}: {'; '.join(it.removesuffix('.') for it in texts)}.")
         table, shared, marks = paper_deltas(contents, metric)
+        modified = (contents.deltas_of(metric)["ci_method"] == MODIFIED_T).any()
+        tests = f"{kind}{' (modified where the deltas are skewed)' * bool(modified)}"
         whole = contents.error_rate and metric not in contents.secondary
         caption = (
             f"{table.title}{', a secondary metric' * (metric in contents.secondary)}. {about}; "
             f"baseline{f' ({shared})' * bool(shared)}: {baseline}. {ends}{' ' * bool(ends)}"
-            f"The {CI}s {kind} and are not corrected for multiple comparisons; p is Holm-corrected "
-            f"over the {'claims of the report' if whole else 'table'}. {marks}"
+            f"The {CI}s {tests} and are not corrected for multiple comparisons; p is "
+            f"Holm-corrected over the {'claims of the report' if whole else 'table'}. {marks}"
         )
         tables.append(PaperTable(table, notes, caption.rstrip()))
     return tables

@@ -519,3 +519,12 @@ def test_footnote_marks_and_statuses_stand_in_the_verdict_column(contents):
     assert table.daggers
     verdicts = {row[0].text: row[at].text for row in table.rows}
     assert (verdicts["filters=1"], verdicts["filters=4096"]) == ("infeasible", "pending")
+
+
+def test_opening_begins_with_the_significant_interaction(contents):
+    rows = [
+        effect("filters", "main", p_adjusted=0.5, ci_high=0.1),
+        effect("filters x skip", "interaction"),
+    ]
+    several = with_table(contents, EFFECTS, rows, **TWO, design="full-factorial")
+    assert opening(several)[0].subject == "filters x skip"

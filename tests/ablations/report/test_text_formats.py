@@ -135,6 +135,19 @@ def test_latex_caption_names_study_and_intervals(text):
     )
 
 
+def test_latex_caption_names_the_modified_t(contents, text):
+    deltas = contents.deltas.copy()
+    deltas["ci_method"] = "t"
+    deltas.loc[deltas["metric"] == "test_loss", "ci_method"] = "modified t"
+    captions = [
+        line
+        for line in text(".tex", replace(contents, deltas=deltas)).splitlines()
+        if line.startswith(r"\caption")
+    ]
+    words = "paired t tests (modified where the deltas are skewed) and are not corrected"
+    assert [words in caption for caption in captions] == [True, False]
+
+
 def test_figure_file_names_its_study(contents):
     drawn = figures(contents, LIGHT)[0]
     subtitle = file_spec(drawn, about_study(contents.study))["title"]["subtitle"]

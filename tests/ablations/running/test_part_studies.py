@@ -42,6 +42,17 @@ def test_study_of_a_model_trains_its_configuration(tmp_path):
     assert again.trials["test_loss"].tolist() == trials["test_loss"].tolist()
 
 
+@pytest.mark.usefixtures("unexplained")
+def test_kept_model_with_loss_scaling_trains_again(tmp_path):
+    model = given()
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    model.compile(scaled, "sparse_categorical_crossentropy", ["accuracy"])
+    study = Study(model, **TINY, factors={"batch_size": [32, 256]}, name="scaled")
+    trials = ablations.run(study, tmp_path / "scaled", engine="serial", progress=False).trials
+    assert trials["status"].tolist() == ["done"] * 4
+    assert trials["test_loss"].nunique() == 4
+
+
 def test_network_of_a_stripped_baseline_has_all_parts():
     stripped = Settings({"part:stage1": "remove", "part:stage2_conv": "remove"})
     asked = Trial("helpers.given_model:given", "digits", stripped, cnnzoo.Recipe(), 0)

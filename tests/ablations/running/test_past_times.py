@@ -51,6 +51,22 @@ def test_times_of_another_machine_are_not_used(monkeypatch):
     assert PastTimes.stored().scale("mlp", "digits") is None
 
 
+def test_machines_that_share_a_cache_folder_do_not_share_times(monkeypatch):
+    keep_times([done(trial(), 4.0)], {trial().key: 2.0})
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(past_times, "describe_machine", lambda: {"cpu": "another"})
+        keep_times([done(trial(), 2000.0)], {trial().key: 2.0})
+        assert PastTimes.stored().scale("mlp", "digits") == 1000.0
+    assert PastTimes.stored().scale("mlp", "digits") == 2.0
+
+
+def test_functions_of_programs_leave_no_times():
+    """Each script and notebook may have its own `net`."""
+    own = Trial("__main__:net", "digits", Settings({}), Recipe(epochs=1), 0)
+    keep_times([done(own, 600.0)], {})
+    assert PastTimes.stored().of_variant(own) is None
+
+
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": 1}', '{"a": {"seconds": 1}}', "\x00"])
 def test_unreadable_file_counts_as_none(content):
     path = past_times.times_file()

@@ -5,6 +5,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from ablations.stats import StatisticsError, agreement
 
@@ -57,6 +58,17 @@ def test_each_operation_and_metric_has_a_row():
     rows = table[["metric", "operation", "kendall"]].to_numpy().tolist()
     assert rows == [["loss", "remove", 1], ["loss", "linear", -1], ["accuracy", "remove", 1]]
     assert table["note"].unique().tolist() == ["no interval with fewer than 5 parts"]
+
+
+def test_importances_that_differ_by_rounding_are_tied():
+    near = [0.5, 0.5 + 1e-8, 0.5 + 2e-8]
+    table = trained(near).assign(baseline=2.3)
+    row = agreement(table, retrained([1.0, 2.0, 3.0])).iloc[0]
+    assert row["note"] == "all parts have the same delta"
+    table = trained([*near, 0.9]).assign(baseline=2.3)
+    row = agreement(table, retrained([1.0, 2.0, 3.0, 4.0])).iloc[0]
+    theirs = stats.kendalltau([0, 0, 0, 1], [1, 2, 3, 4])
+    assert row["kendall"] == pytest.approx(theirs.statistic)
 
 
 def test_parts_of_one_table_only_are_left_out():

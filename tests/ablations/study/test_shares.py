@@ -50,6 +50,14 @@ def test_shares_are_no_factors(asked):
     )
 
 
+def test_variants_are_compared_on_a_test_split():
+    with pytest.raises(StudyError) as refused:
+        Study("mlp", "digits", factors={"units": [8, 16]}, baseline={"test": 0})
+    assert str(refused.value) == (
+        "`test`: expected a share above 0, because variants are compared on the test split; got 0."
+    )
+
+
 def test_shares_are_not_searched():
     with pytest.raises(cnnzoo.ToggleError) as refused:
         cnnzoo.hypermodel("mlp", search=["units", "validation"])

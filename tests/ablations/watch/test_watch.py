@@ -150,6 +150,19 @@ def test_page_follows_the_study(tmp_path):
     assert "Refresh" not in headers
 
 
+def test_study_that_grows_may_go_on(tmp_path):
+    """Whoever stops it when its planned trials have ended leaves none pending."""
+    study = replace(STUDY, seeds="auto")
+    trials = begin(tmp_path / "auto", study)
+    with Store(tmp_path / "auto", write=True) as store:
+        train(store, trials)
+    page, finished = WatchedStudy(tmp_path / "auto", Clock()).page()
+    assert not finished
+    assert "All planned trials have ended." in page
+    assert "If the last run was stopped, run the study again" in page
+    assert "Finished study" not in page
+
+
 def test_page_that_takes_long_is_not_made_at_each_request(half, monkeypatch):
     clock, made = Clock(), []
 

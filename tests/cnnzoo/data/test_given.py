@@ -1,6 +1,8 @@
 """Arrays and loaded data that are kept under a name."""
 
 import pickle
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,3 +133,16 @@ def test_cache_that_cannot_be_written_is_refused(cache, monkeypatch):
         f"`data`: arrays cannot be kept in {cache / 'file' / 'arrays'}: Not a directory. Set "
         "CNNZOO_CACHE to a folder that can be written to, with room for them."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [(".", ""), ("+++", ""), ("a" * 300, "a" * 40 + "-"), ("my photos", "my-photos-")],
+)
+def test_name_of_loaded_data_begins_with_a_short_one(name, label):
+    loaded = load_data("digits", train_size=50)
+    given = name_of(
+        Data(loaded.train, loaded.validation, loaded.test, replace(loaded.info, name=name))
+    )
+    assert re.fullmatch(rf"arrays:{label}\d+x8x8x1-[0-9a-f]{{16}}", given)
+    assert is_given(given)
