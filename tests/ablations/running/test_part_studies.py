@@ -46,7 +46,7 @@ def test_study_of_a_model_trains_its_configuration(tmp_path):
 def test_kept_model_with_loss_scaling_trains_again(tmp_path):
     model = given()
     scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
-    model.compile(scaled, "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(scaled, "sparse_categorical_crossentropy", metrics=["accuracy"])
     study = Study(model, **TINY, factors={"batch_size": [32, 256]}, name="scaled")
     trials = ablations.run(study, tmp_path / "scaled", engine="serial", progress=False).trials
     assert trials["status"].tolist() == ["done"] * 4
