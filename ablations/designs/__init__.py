@@ -7,7 +7,7 @@ from ablations.designs.factorials import fractional_factorial, full_factorial, p
 from ablations.designs.layout import Layout, lay_out
 from ablations.designs.one_factor import add_one_in, leave_one_out, one_at_a_time
 from ablations.designs.path import path
-from ablations.study.checks import DESIGN_NAMES, LIST
+from ablations.study.checks import DESIGN_NAMES, LIST, PART_DESIGNS
 from ablations.study.errors import check_known
 from cnnzoo.levels import Settings
 from cnnzoo.toggle import Level
@@ -53,20 +53,20 @@ def design(
     Parameters
     ----------
     name
-        Name of the design, or "list" for listed variants.
+        Name of the design; "list", "pairs" or "progressive" for listed variants.
     factors
         Levels by factor.
     baseline
         Baseline of the study, completed by the defaults.
     variants
-        For "list": the levels that each variant changes.
+        For these: the levels that each variant changes.
 
     Raises
     ------
     StudyError
         If the design does not exist or does not fit the factors.
     """
-    check_known(name, [*DESIGNS, LIST], "There is no design")
-    if name == LIST:
+    check_known(name, [*DESIGNS, LIST, *PART_DESIGNS], "There is no design")
+    if name not in DESIGNS:
         return Layout(baseline, lay_out(baseline, ({**baseline, **row} for row in variants)))
     return DESIGNS[name](factors, baseline)

@@ -90,8 +90,8 @@ def importance(
         columns
 
         - ``part``, ``kind``; and ``channel``, which is missing for whole parts;
-        - ``normalization``: "trained" or "recalibrated"; "none" if no batch normalization comes
-          after the replaced output;
+        - ``normalization``: "trained" or "recalibrated", which is for the whole model and so for
+          ``baseline`` too; "none" if the model has no batch normalization;
         - ``baseline``, ``ablated``, ``delta``: mean of the metric without and with the
           replacement, and the difference;
         - ``ci_low``, ``ci_high``: its 95% interval by the paired t, over ``n`` models; of one

@@ -31,7 +31,7 @@ TRAINED, RECALIBRATED = NORMALIZATIONS = ("trained", "recalibrated")
 """Which moving statistics batch normalization has."""
 
 NO_NORMALIZATION = "none"
-"""Word for places without batch normalization after them."""
+"""Word for models without batch normalization."""
 
 Outcomes = Mapping[str, NDArray[np.float64]]
 """Values of each example by metric."""
@@ -47,7 +47,7 @@ class Replaced(NamedTuple):
     before, after
         The outcomes; empty if it cannot be replaced.
     normalization
-        Statistics of the batch normalization after it; "none" if there is none.
+        Statistics of the model's batch normalization; "none" if it has none.
     note
         Why it cannot be replaced.
     """
@@ -251,6 +251,7 @@ class _Run:
                     change = (place, channel)
                     (output,) = after.outputs(replaced, moments.get(change, ()))
                     changed[change].append(self._measure(output, chosen))
+        normalization = self._normalization()
         return {
             place.part: [
                 Replaced(
@@ -258,7 +259,7 @@ class _Run:
                     channel,
                     _joined(unchanged[place]) if self._by_channel else before,
                     _joined(changed[place, channel]),
-                    self._normalization(place),
+                    normalization,
                 )
                 for channel in place.channels
             ]
@@ -269,8 +270,9 @@ class _Run:
         for place in self._places:
             yield from ((place, channel) for channel in place.channels)
 
-    def _normalization(self, place: Place) -> str:
-        if not place.after.normalizes:
+    def _normalization(self) -> str:
+        """Return the statistics of the whole model, which the baseline depends on too."""
+        if not self._whole.segment.normalizes:
             return NO_NORMALIZATION
         return TRAINED if self._training is None else RECALIBRATED
 

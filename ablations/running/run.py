@@ -27,6 +27,7 @@ from ablations.running.trial_queue import run_trials
 from ablations.store import Store
 from ablations.store.provenance import PACKAGES, RUN_TRIAL
 from ablations.study import Study
+from ablations.study.checks import LIST, PART_DESIGNS
 from ablations.study.errors import StudyError, check_known
 from cnnzoo.data.given import kept_folders
 from cnnzoo.engine import (
@@ -324,9 +325,19 @@ def _engine_notes(study: Study, name: str) -> Iterator[str]:
 
 
 def _check_same_study(stored: Study | None, study: Study, directory: Path) -> None:
+    if stored is None:
+        return
     for name in ("model", "data", "design"):
-        if stored is not None and getattr(stored, name) != getattr(study, name):
+        if name == "design" and _adds_to_list(stored, study):
+            continue
+        if getattr(stored, name) != getattr(study, name):
             raise StudyError(
                 f"`directory`: expected a study with {name} {getattr(study, name)!r}; got "
                 f"{directory} with {name} {getattr(stored, name)!r}. Choose another directory."
             )
+
+
+def _adds_to_list(stored: Study, study: Study) -> bool:
+    """Whether a list, as which older versions stored variants of parts, stays within the study."""
+    kept = all(changes in study.variants for changes in stored.variants)
+    return stored.design == LIST and study.design in PART_DESIGNS and kept

@@ -23,6 +23,7 @@ from cnnzoo.parts.names import (
     PartError,
     check_operation,
     factor_of,
+    is_part,
 )
 from cnnzoo.toggle import Level, ToggleError, did_you_mean, listed, prints
 from cnnzoo.training.metric_names import column_of, name_of, validation_column_of
@@ -197,19 +198,30 @@ def check_levels(levels: object, field: str) -> Settings:
     return Settings({_name(name, field): _level(levels[name], name, field) for name in levels})
 
 
-def check_variants(variants: object, design: object) -> tuple[Settings, ...]:
-    """Return the listed variants. The design "list" needs some, all others make their own."""
+def check_variants(variants: object, design: object, parts: object) -> tuple[Settings, ...]:
+    """Return the listed variants. The design "list" needs some, all others make their own.
+
+    Those that a design of parts made are kept with its name, in place of the parts.
+    """
     if isinstance(variants, str) or not isinstance(variants, Sequence):
         raise StudyError(
             "`variants`: expected a list of levels by toggle, as in [{'pool_size': 2}]; got "
             f"{variants!r}."
         )
-    if (design == LIST) != bool(variants):
+    of_parts = design in PART_DESIGNS and not parts
+    if not of_parts and (design == LIST) != bool(variants):
         raise StudyError(
             f"`variants`: expected with the design {LIST!r} and with no other; got "
             f"{len(variants)} variants and the design {design!r}."
         )
-    return tuple(check_levels(changes, "variants") for changes in variants)
+    checked = tuple(check_levels(changes, "variants") for changes in variants)
+    others = [name for changes in checked for name in changes if not is_part(name)]
+    if of_parts and others:
+        raise StudyError(
+            f"`variants`: expected parts such as '{factor_of('NAME')}' with the design "
+            f"{design!r}; got {others[0]!r}."
+        )
+    return checked
 
 
 def check_design(design: object) -> str:
@@ -263,7 +275,9 @@ def check_name(name: object) -> str:
     return name
 
 
-def check_parts(parts: object, design: str, factors: object) -> str | tuple[str, ...]:
+def check_parts(
+    parts: object, design: str, factors: object, variants: Collection[Settings]
+) -> str | tuple[str, ...]:
     """Return the level of the parts, or their names; () for a study without parts."""
     named = isinstance(parts, Sequence) and all(isinstance(name, str) and name for name in parts)
     if isinstance(parts, str) and parts not in LEVELS:
@@ -275,7 +289,7 @@ def check_parts(parts: object, design: str, factors: object) -> str | tuple[str,
         raise StudyError(
             f"`parts`: expected {listed(LEVELS)} or a list of names of parts; got {parts!r}."
         )
-    if not parts and design in PART_DESIGNS:
+    if not (parts or variants) and design in PART_DESIGNS:
         raise StudyError(f"`parts`: expected parts for the design {design!r}; got none.")
     if parts and design == LIST:
         raise StudyError(
@@ -313,7 +327,9 @@ def check_ops(ops: object, parts: object, design: str) -> tuple[str, ...]:
 
 def check_factors(factors: object, design: object, parts: object = ()) -> "Factors":
     """Return the factors with their levels, each level once."""
-    if not isinstance(factors, Mapping) or not (factors or parts or design == LIST):
+    if not isinstance(factors, Mapping) or not (
+        factors or parts or design in (LIST, *PART_DESIGNS)
+    ):
         raise StudyError(
             "`factors`: expected at least one toggle with its levels, as in "
             f"{{'pool_size': [1, 2, 3, 4]}}; got {factors!r}."

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from ablations.study.checks import DEFAULT_OPS, LIST, PAIRS, PART_DESIGNS, PROGRESSIVE
+from ablations.study.checks import DEFAULT_OPS, PAIRS, PART_DESIGNS, PROGRESSIVE
 from ablations.study.errors import StudyError
 from ablations.study.study import Study
 from cnnzoo.builders import Builder, find_builder
@@ -159,7 +159,7 @@ def with_parts(study: Study) -> Study:
         design = "one-at-a-time" if leaves_out else study.design
         return replace(study, **without, design=design, factors={**study.factors, **factors})
     variants = VARIANTS[study.design]({name: levels[1] for name, levels in factors.items()})
-    return replace(study, **without, design=LIST, factors={}, variants=variants)
+    return replace(study, **without, variants=variants)
 
 
 def _operations(study: Study, builder: Builder) -> dict[str, tuple[str, ...]]:

@@ -88,7 +88,8 @@ class Study:
         tell which level of a factor is off, `baseline` does ("leave-one-out", "add-one-in"). With
         `parts` also "pairs" and "progressive".
     variants
-        Levels that each variant changes, for the design "list".
+        Levels that each variant changes, for the design "list". Results keep those that "pairs" or
+        "progressive" made, in place of `parts`.
     seeds
         Number of seed blocks, which start at seed 0; a list of seeds; or "auto", which adds
         blocks while a verdict is open on the validation or the test split.
@@ -171,7 +172,7 @@ class Study:
     def __post_init__(self) -> None:
         baseline = check_levels(self.baseline, "baseline")
         factors = check_factors(self.factors, self.design, self.parts)
-        variants = check_variants(self.variants, self.design)
+        variants = check_variants(self.variants, self.design, self.parts)
         varied: dict[str, Sequence[Level]] = dict(factors)
         for changes in variants:
             varied |= {name: (*varied.get(name, ()), level) for name, level in changes.items()}
@@ -195,7 +196,7 @@ class Study:
             "margins": check_margins(self.margins, metrics),
             "timeout": check_timeout(self.timeout),
             "retries": check_count(self.retries, 0, "`retries`"),
-            "parts": check_parts(self.parts, self.design, self.factors),
+            "parts": check_parts(self.parts, self.design, self.factors, variants),
             "ops": check_ops(self.ops, self.parts, self.design),
             "max_seeds": check_count(self.max_seeds, EXPLORATORY_BELOW, "`max_seeds`"),
         }

@@ -100,6 +100,40 @@ def test_another_study_is_refused_in_the_same_directory(go, tmp_path, field, old
     assert len(open_results(directory).trials) == 6
 
 
+ONE, TWO = {"part:hidden": "remove"}, {"part:output": "remove"}
+PAIRS = {"design": "pairs", "variants": [ONE, TWO, {**ONE, **TWO}]}
+PROGRESSIVE = {"design": "progressive", "variants": [TWO, {**ONE, **TWO}]}
+LISTED = {"design": "list", "variants": PAIRS["variants"]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_allowed"),
+    [
+        (PAIRS, PROGRESSIVE, False),
+        (PROGRESSIVE, PAIRS, False),
+        (PAIRS, {"design": "one-at-a-time", "factors": STUDY.factors}, False),
+        (PAIRS, LISTED, False),
+        (PAIRS, PAIRS, True),
+        (PROGRESSIVE, {**PROGRESSIVE, "variants": [TWO]}, True),  # as for factors and lists
+        (LISTED, PAIRS, True),  # a directory of an older version
+        (LISTED, PROGRESSIVE, False),
+    ],
+)
+def test_designs_of_parts_are_kept_apart(first, second, is_allowed, tmp_path):
+    stored, study = (
+        dataclasses.replace(STUDY, **{"factors": {}, **fields}) for fields in (first, second)
+    )
+    if is_allowed:
+        runner._check_same_study(stored, study, tmp_path)
+        return
+    with pytest.raises(StudyError) as refused:
+        runner._check_same_study(stored, study, tmp_path)
+    assert str(refused.value) == (
+        f"`directory`: expected a study with design {study.design!r}; got {tmp_path} with design "
+        f"{stored.design!r}. Choose another directory."
+    )
+
+
 def test_changed_data_makes_new_trials_and_is_reported(go, monkeypatch, tmp_path, capsys):
     from ablations.running.trial import measure_trial
 

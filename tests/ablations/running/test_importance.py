@@ -225,13 +225,21 @@ def test_statistics_of_batches_are_pooled(data, monkeypatch):
     assert variance == pytest.approx(maps.var((0, 1, 2)), rel=1e-4)
 
 
-def test_normalization_after_the_place_is_named(data):
+@pytest.mark.parametrize("how", ["trained", "recalibrated"])
+def test_normalization_of_the_whole_model_is_named(data, how):
+    """Also after the last one, where recalibrating changes what both outcomes are made of."""
     model = normalized()
-    table = ablations.importance(model, data, level="layers", examples=8).set_index("part")
+    options = {"level": "layers", "examples": 8}
+    table = ablations.importance(model, data, normalization=how, **options).set_index("part")
     named = table["normalization"][lambda each: ~each.index.duplicated()]
-    assert named["conv"] == named["stem"] == "trained"
-    assert named["last_norm"] == named["flat"] == "none"
+    assert named["conv"] == named["stem"] == named["last_norm"] == named["flat"] == how
     assert named["head"] is None or pd.isna(named["head"])
+
+
+def test_normalization_of_a_model_without_it_is_none(models, data):
+    options = {"normalization": "recalibrated", "examples": 8}
+    table = ablations.importance(models[0], data, **options)
+    assert set(table["normalization"]) == {"none"}
 
 
 def test_batch_normalization_in_a_custom_layer_is_not_recalibrated(data):
@@ -241,7 +249,7 @@ def test_batch_normalization_in_a_custom_layer_is_not_recalibrated(data):
     model = keras.Model(inputs, x, name="net")
     model.compile("sgd", "sparse_categorical_crossentropy")
     table = ablations.importance(model, data, level="layers", examples=8)
-    assert table["normalization"].tolist()[:4] == ["none"] * 4
+    assert table["normalization"].tolist()[:4] == ["trained"] * 4
     with pytest.raises(PartError) as error:
         ablations.importance(model, data, level="layers", normalization="recalibrated")
     assert str(error.value) == (

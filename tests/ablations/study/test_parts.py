@@ -57,7 +57,8 @@ def test_pairs_change_each_part_and_each_two():
     found = with_parts(study(design="pairs"))
     one, two, three = ({f"part:block{n}": "remove"} for n in (1, 2, 3))
     assert variants(found) == [one, two, three, one | two, one | three, two | three]
-    assert found.design == "list"
+    assert (found.design, found.parts) == ("pairs", ())
+    assert with_parts(found) == found == Study.from_dict(found.to_dict())
 
 
 def test_progressive_removal_begins_at_the_top():
@@ -173,6 +174,20 @@ def test_impossible_operation_of_a_factor_is_infeasible():
         (
             {"parts": (), "factors": {"filters": [4, 8]}, "design": "pairs"},
             "`parts`: expected parts for the design 'pairs'; got none.",
+        ),
+        (
+            {"parts": (), "design": "pairs"},
+            "`parts`: expected parts for the design 'pairs'; got none.",
+        ),
+        (
+            {"parts": (), "design": "pairs", "variants": [{"filters": 8}]},
+            "`variants`: expected parts such as 'part:NAME' with the design 'pairs'; got "
+            "'filters'.",
+        ),
+        (
+            {"design": "pairs", "variants": [{"part:block1": "remove"}]},
+            "`variants`: expected with the design 'list' and with no other; got 1 variants and "
+            "the design 'pairs'.",
         ),
         (
             {"design": "progressive", "factors": {"filters": [4, 8]}},
