@@ -7,9 +7,10 @@ from ablations import Settings
 from ablations.designs import DESIGNS, design
 
 
-def test_list_has_the_baseline_and_the_given_variants():
+@pytest.mark.parametrize("name", ["list", "pairs", "progressive"])
+def test_list_has_the_baseline_and_the_given_variants(name):
     baseline = Settings(a=1, b=2, c=3)
-    layout = design("list", {}, baseline, [{"a": 5}, {"a": 5, "b": 6}, {"a": 1}, {"a": 5}])
+    layout = design(name, {}, baseline, [{"a": 5}, {"a": 5, "b": 6}, {"a": 1}, {"a": 5}])
     assert names(layout) == ["baseline", "a=5", "a=5, b=6"]
     assert configurations(layout)[2] == {"a": 5, "b": 6, "c": 3}
 
@@ -26,7 +27,7 @@ def test_unknown_design_suggests_the_nearest_name():
     assert refusal("one-at-time", TWO) == (
         "There is no design `one-at-time`; did you mean `one-at-a-time`? Known: one-at-a-time, "
         "leave-one-out, add-one-in, full-factorial, fractional-factorial, plackett-burman, path, "
-        "list."
+        "list, pairs, progressive."
     )
 
 
