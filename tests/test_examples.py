@@ -60,12 +60,15 @@ def test_every_example_is_in_the_gallery():
         assert f"../examples/output/{name}.txt" in page
 
 
+COMMANDS_ONLY = ["how_to/several_machines", "how_to/watch"]
+"""Guides without examples in Python."""
+
 GUIDES = ["tutorial", "insight", *sorted(f"how_to/{path.stem}" for path in HOW_TO)]
 
 
 @pytest.mark.filterwarnings("ignore:currentThread|getName:DeprecationWarning")  # KerasTuner's own
 @pytest.mark.usefixtures("unexplained")
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", [guide for guide in GUIDES if guide not in COMMANDS_ONLY])
 def test_guide_shows_what_its_examples_return(guide, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trained = folder / "studies" / "hidden-units"

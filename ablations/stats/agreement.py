@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from ablations.stats.pairs import StatisticsError, doubled_ranks, noise_of
 from cnnzoo.parts.names import KEEP, factor_of, is_part
@@ -25,7 +25,7 @@ AGREEMENT = (
 FEWEST_FOR_INTERVAL = 5
 """Number of parts from which the variance of Kendall's tau is known approximately."""
 
-Z = float(stats.norm.ppf(0.975))
+Z = float(special.ndtri(0.975))
 
 
 def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
@@ -125,6 +125,8 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
 
 def _ranked(both: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
     """Return the agreement of rows of an importance, its rounding noise, and a delta."""
+    from scipy import stats  # slow to import
+
     count = len(both)
     row: dict[str, Any] = {"n_parts": count, "note": ""}
     worth, noise, deltas = both.T

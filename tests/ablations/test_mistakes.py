@@ -91,12 +91,12 @@ def test_only_a_study_is_planned_and_run(start, other):
         (
             ablations.plan,
             "`plan` takes no `worker`; did you mean `workers`? It takes study, directory, "
-            "workers, engine, measure.",
+            "workers, engine, address, measure.",
         ),
         (
             ablations.run,
             "`run` takes no `worker`; did you mean `workers`? It takes study, directory, workers, "
-            "engine, retry_failed, renew_after, progress.",
+            "engine, address, retry_failed, renew_after, progress.",
         ),
     ],
 )

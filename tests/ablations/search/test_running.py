@@ -86,7 +86,7 @@ def test_ctrl_c_in_the_last_trial_skips_the_next_study(run, monkeypatch):
         (
             lambda search: ablations.from_search(search).run(worker=2),
             "`run` takes no `worker`; did you mean `workers`? It takes workers, engine, "
-            "retry_failed, renew_after, progress.",
+            "address, retry_failed, renew_after, progress.",
         ),
     ],
 )

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.data import DataError, decoded, kept, load_data
+from cnnzoo.data import DataError, decoded, load_data
 from cnnzoo.data.decoding import Decoding
 from cnnzoo.data.resizing import Resize
 from cnnzoo.data.scaling import is_mapped
 from cnnzoo.data.sources import folder as source
+from cnnzoo.runtime import files
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +121,7 @@ def test_longest_unused_sources_are_removed(tmp_path, reads, monkeypatch, cache)
         newest = max(cache.glob("[!.]*[!k]"), key=lambda path: path.stat().st_ctime_ns)
         os.utime(newest, (place, place))
     bytes_of_one = sum(file.stat().st_size for file in newest.iterdir())
-    monkeypatch.setattr(kept, "LIMIT", 2 * bytes_of_one)
+    monkeypatch.setattr(files, "LIMIT", 2 * bytes_of_one)
     load(folders[0])  # used again, so that the second one is the oldest
     load(folders[2])
     assert len([path for path in cache.iterdir() if path.is_dir()]) == 2
