@@ -191,9 +191,11 @@ def parts_command(
             raise StudyError(f"--level: expected one of {', '.join(LEVELS)}; got {level}.")
         _import_from(Path())
         load_keras()
-        from ablations.report.parts import parts_lines, parts_table
-        from ablations.study.parts import parts
+        from ablations.report.parts import inputs_words, parts_lines, parts_table
+        from ablations.study.parts import built, parts
+        from cnnzoo.builders import find_builder
         from cnnzoo.cli import DIGIT_CLASSES, DIGIT_SHAPE
+        from cnnzoo.runtime.isolation import isolated
         from cnnzoo.vocabulary import PURPOSE
 
         shape: tuple[int, ...] | None
@@ -204,19 +206,22 @@ def parts_command(
 
             info = load_data(data).info
             shape, classes = info.input_shape, info.classes
-        table = parts(model, input_shape=shape, classes=classes)
+        builder = find_builder(model)
+        with isolated():
+            network = built(builder, {}, shape, classes)
+            table = parts(network)
+            inputs = inputs_words(network)
         console = _console()
         if (table["level"] == level).any():
             width = console.width if console.is_terminal else PARTS_WIDTH
-            console.print(parts_table(table, level, model), width=width)
+            console.print(parts_table(table, level, model), width=width, crop=False)
         for line in parts_lines(table, level, model):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        purpose: Any = PURPOSE
-        size = "x".join(map(str, shape or purpose["input_shape"]))
-        count = f"{classes or purpose['classes']} classes"
-        others = "" if data else ", unless --data gives others"
+        taken = {"input_shape", "classes"} & set(builder.taken_from_data)
+        count = f" and {classes or PURPOSE['classes']} classes" if "classes" in taken else ""
+        others = ", unless --data gives others" if taken and not data else ""
         console.print(
-            f"Built for inputs of {size} and {count}{others}.", markup=False, highlight=False
+            f"Built for inputs of {inputs}{count}{others}.", markup=False, highlight=False
         )
 
 

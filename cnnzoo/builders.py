@@ -103,6 +103,16 @@ class Builder:
         return tuple(name for name in self._without_default if name in FROM_DATA)
 
     @property
+    def taken_from_data(self) -> tuple[str, ...]:
+        """Parameters that a trial fills in, with or without a default."""
+        if self.takes_hp:
+            return ()
+        if self.module is None:
+            return FROM_DATA
+        takes = inspect.signature(self.function).parameters
+        return tuple(name for name in FROM_DATA if name in takes)
+
+    @property
     def _without_default(self) -> list[str]:
         if self.takes_hp or self.module is None:
             return []

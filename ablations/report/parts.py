@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ablations.report.wording import joined
 from cnnzoo.parts.names import LEVELS, OPERATIONS
 from cnnzoo.runtime.console import table
 
@@ -13,9 +14,18 @@ if TYPE_CHECKING:
 
 HEADINGS = ("part", "kind", "depth", "parameters", "share", "of MACs", "substitute", "operations")
 
+NUMBERS = ("depth", "parameters", "share", "of MACs")
+
+WHOLE = ("part", *NUMBERS)
+"""Columns whose texts never break; in the others, words of up to `NARROWEST` characters."""
+
+NARROWEST = 20
+
 
 def parts_table(parts: pd.DataFrame, level: str, model: str) -> "Table":
     """Return the table of the parts of one level.
+
+    If its least width is more than that of the terminal, it is wider; print it with ``crop=False``.
 
     Parameters
     ----------
@@ -44,9 +54,18 @@ def parts_table(parts: pd.DataFrame, level: str, model: str) -> "Table":
     headings: tuple[str, ...] = HEADINGS
     if not any(row[-1] for row in rows):
         rows, headings = [row[:-1] for row in rows], HEADINGS[:-1]
-    numbers = ("depth", "parameters", "share", "of MACs")
-    found: Table = table(headings, rows, right=numbers, title=f"{model}: {len(rows)} {level}")
+    found: Table = table(headings, rows, right=NUMBERS, title=f"{model}: {len(rows)} {level}")
+    for column, name, texts in zip(found.columns, headings, zip(*rows, strict=True), strict=True):
+        column.no_wrap = name in WHOLE
+        column.min_width = _least_width([name, *map(str, texts)], whole=name in WHOLE)
     return found
+
+
+def _least_width(texts: list[str], *, whole: bool) -> int:
+    """Return the characters of the longest text or, of texts that wrap, of their words."""
+    if whole:
+        return max(map(len, texts))
+    return min(NARROWEST, max(len(word) for text in texts for word in text.split()))
 
 
 def parts_lines(parts: pd.DataFrame, level: str, model: str) -> Iterator[str]:
@@ -69,6 +88,15 @@ def parts_lines(parts: pd.DataFrame, level: str, model: str) -> Iterator[str]:
         f"The model also has {words}{how}. The column `note` of ablations.parts says what prevents "
         "an operation."
     )
+
+
+def inputs_words(model: Any) -> str:
+    """Return the shapes of the inputs of a model without the batch axis, such as "28x28x1".
+
+    Sides that may be of any length are "?".
+    """
+    shapes = [each.shape[1:] for each in model.inputs]
+    return joined("x".join("?" if n is None else str(n) for n in shape) for shape in shapes)
 
 
 def _common(shown: pd.DataFrame) -> list[str]:

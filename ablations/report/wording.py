@@ -287,7 +287,19 @@ def listed(names: Sequence[object]) -> str:
     ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1,001 more')
     """
     more = len(names) - MOST_NAMES
-    return ", ".join(map(str, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
+    return in_line(names[:MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def in_line(names: Sequence[object]) -> str:
+    """Join names by commas, or by semicolons if one has a comma, as variants of two changes do.
+
+    Examples
+    --------
+    >>> in_line(["units=4", "skip=no"]), in_line(["units=4, skip=no", "skip=no"])
+    ('units=4, skip=no', 'units=4, skip=no; skip=no')
+    """
+    texts = [str(name) for name in names]
+    return ("; " if any(", " in text for text in texts) else ", ").join(texts)
 
 
 def failure_words(reasons: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import special
 
 from ablations.stats.pairs import StatisticsError, doubled_ranks, noise_of
-from cnnzoo.parts.names import KEEP, factor_of, is_part
+from cnnzoo.parts.names import OPERATIONS, factor_of, is_part
 
 AGREEMENT = (
     "metric",
@@ -41,7 +41,8 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
     importance
         Table of `ablations.importance` for blocks, branches or layers.
     deltas
-        Rows of `Results.deltas` with the columns ``factor``, ``level``, ``metric`` and ``delta``.
+        Rows of `Results.deltas` with the columns ``factor``, ``level``, ``metric`` and ``delta``;
+        those that change several parts are left out.
 
     Returns
     -------
@@ -103,7 +104,8 @@ def agreement(importance: pd.DataFrame, deltas: pd.DataFrame) -> pd.DataFrame:
         )
     }
     of_parts = deltas["factor"].map(lambda factor: is_part(str(factor)))
-    trained = deltas[of_parts & (deltas["level"] != KEEP)].dropna(subset=["delta"])
+    alone = deltas["level"].isin(OPERATIONS)  # of several parts it is such as "remove + remove"
+    trained = deltas[of_parts & alone].dropna(subset=["delta"])
     names = trained["metric"].str.removeprefix("test_")
     rows = []
     for (metric, operation), group in trained.groupby([names, "level"], sort=False):

@@ -125,15 +125,30 @@ def parts(
     """
     if is_keras_model(model):
         return table_of_parts(model)
-    builder = find_builder(model)
+    with isolated():
+        return table_of_parts(built(find_builder(model), settings or {}, input_shape, classes))
+
+
+def built(
+    builder: Builder,
+    settings: Mapping[str, Level],
+    input_shape: tuple[int, ...] | None,
+    classes: "Classes | None",
+) -> Any:
+    """Return the model of a builder, with the parameters of `parts`.
+
+    Raises
+    ------
+    PartError
+        If the builder needs a shape or classes that are not given.
+    """
     given = {"input_shape": input_shape, "classes": classes}
     for name in builder.needed_from_data:
         if given.get(name, 0) is None:
             raise PartError(
                 f"`{name}`: expected a value, because `{builder.name}` takes it; got none."
             )
-    with isolated():
-        return table_of_parts(builder.build(settings or {}, input_shape, classes))
+    return builder.build(settings, input_shape, classes)
 
 
 def with_parts(study: Study) -> Study:

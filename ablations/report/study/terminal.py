@@ -11,7 +11,7 @@ from ablations.report.numbers import CI, bracket, decimals_of, fixed, usual_deci
 from ablations.report.study.contents import Unfinished, unfinished_variants
 from ablations.report.study.tables import secondary as marked
 from ablations.report.table import Cell, Table, p_cell, sort_key, text_cell
-from ablations.report.wording import metric_words
+from ablations.report.wording import in_line, metric_words
 from ablations.stats.barring import FEW_PAIRS, NO_VERDICT
 from ablations.stats.caveats import ONE_SEED
 from ablations.stats.deltas import MODIFIED_T
@@ -170,7 +170,7 @@ def missing_verdicts(deltas: pd.DataFrame, trials: pd.DataFrame, *, few: bool) -
         every = len(of_metrics) == deltas["metric"].nunique()
         subject = variant if every else f"{variant} ({', '.join(map(metric_words, of_metrics))})"
         variants.setdefault(note, []).append(subject)
-    return [f"{', '.join(subjects)}: {note}." for note, subjects in variants.items()]
+    return [f"{in_line(subjects)}: {note}." for note, subjects in variants.items()]
 
 
 def skewed(deltas: pd.DataFrame) -> list[str]:

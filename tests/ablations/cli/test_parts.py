@@ -1,5 +1,9 @@
 """The command `ablations parts`."""
 
+import pytest
+
+import ablations
+
 
 def test_parts_are_listed(tell):
     answer = tell("parts", "residual")
@@ -14,7 +18,7 @@ def test_parts_are_listed(tell):
         "Not possible for any of them: no_bias.",
         "The model also has 0 branches and 70 layers: --level layers lists them. The column `note` "
         "of ablations.parts says what prevents an operation.",
-        "Built for inputs of 28x28x1 and 10 classes, unless --data gives others.",
+        "Built for inputs of 32x32x3 and 10 classes, unless --data gives others.",
     ]
     assert max(map(len, lines[:-4])) <= 100
 
@@ -46,3 +50,36 @@ def test_unknown_level(tell):
     assert answer.output.splitlines()[-1] == (
         "StudyError: --level: expected one of blocks, branches, layers; got stages."
     )
+
+
+@pytest.mark.parametrize("columns", ["40", "100"])
+def test_no_number_and_no_name_is_cut(columns, tell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    answer = tell("parts", "residual", "--level", "layers")
+    words = [line.split() for line in answer.stdout.splitlines()]
+    rows = {line[0]: line for line in words if line}
+    table = ablations.parts("residual")
+    for layer in table[table["level"] == "layers"].to_dict("records"):
+        shares = [f"{100 * layer[name]:.1f}%" for name in ("params_share", "macs_share")]
+        numbers = [str(layer["depth"]), f"{layer['params']:,}", *shares]
+        assert rows[layer["part"]][2:6] == numbers, layer["part"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "built"),
+    [
+        ("", "8x8x1."),
+        ("input_shape", "8x8x1, unless --data gives others."),
+        ("classes=3", "8x8x1 and 10 classes, unless --data gives others."),
+    ],
+)
+def test_built_for_the_inputs_of_the_model(signature, built, tell, tmp_path):
+    name = f"nets_of_8_{signature.partition('=')[0]}"
+    (tmp_path / f"{name}.py").write_text(
+        "import keras\n"
+        f"def seq({signature}):\n"
+        "    layers = [keras.layers.Flatten(), keras.layers.Dense(2)]\n"
+        "    return keras.Sequential([keras.Input((8, 8, 1)), *layers])\n"
+    )
+    answer = tell("parts", f"{name}:seq", "--level", "layers")
+    assert answer.stdout.splitlines()[-1] == f"Built for inputs of {built}", answer.output

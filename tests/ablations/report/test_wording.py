@@ -9,6 +9,7 @@ import pytest
 from ablations.report.study.conclusions import opening
 from ablations.report.study.summary import largest, sentence, summary, warnings
 from ablations.report.study.tables import deltas_table
+from ablations.report.study.terminal import missing_verdicts
 from ablations.report.table import Table, text_cell
 from ablations.report.wording import comparison
 from ablations.stats.barring import FEW_PAIRS
@@ -310,3 +311,21 @@ def test_table_without_a_column_keeps_its_texts():
     cells = (text_cell("a"), text_cell("b"))
     table = Table("T", ("A", "B"), (cells,), ("noted",), daggers=True, lead="above", below="under")
     assert table.without("B") == replace(table, headers=("A",), rows=(cells[:1],))
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        (
+            ["part:block1=remove", "part:block1=remove, part:block2=remove"],
+            "part:block1=remove; part:block1=remove, part:block2=remove",
+        ),
+        (["units=4", "units=8"], "units=4, units=8"),
+    ],
+)
+def test_variants_of_two_changes_are_told_apart(names, listed):
+    row = {"metric": "test_loss", "verdict": "", "notes": "no verdict: all at chance level"}
+    deltas = pd.DataFrame([{"variant": name, **row} for name in names])
+    trials = pd.DataFrame({"variant": names, "status": "done", "reason": ""})
+    lines = missing_verdicts(deltas, trials, few=False)
+    assert lines == [f"{listed}: no verdict: all at chance level."]

@@ -85,6 +85,17 @@ def test_parts_of_one_table_only_are_left_out():
     assert agreement(importance, deltas)["n_parts"].tolist() == [2]
 
 
+def test_error_names_no_pair_as_a_part():
+    both = {"factor": "part:block1 + part:block2", "level": "remove + remove"}
+    pair = pd.DataFrame([{**both, "metric": "test_loss", "delta": 1.0}])
+    with pytest.raises(StatisticsError) as caught:
+        agreement(trained([1.0, 2.0]), pd.concat([pair, retrained([1.0, 2.0], "test_mae")]))
+    assert str(caught.value) == (
+        "`importance`: expected parts and metrics of the study; got `block0`, `block1` with "
+        "`loss`, and the study has `block0`, `block1` with `mae`."
+    )
+
+
 @pytest.mark.parametrize(
     ("deltas", "note"),
     [
