@@ -28,7 +28,7 @@ CHANNELS = "channels"
 """Level of single channels of layers that make them."""
 
 TRAINED, RECALIBRATED = NORMALIZATIONS = ("trained", "recalibrated")
-"""Which moving statistics batch normalization has."""
+"""Moving statistics of batch normalization: those of the training, or measured again."""
 
 NO_NORMALIZATION = "none"
 """Word for models without batch normalization."""
@@ -91,7 +91,7 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Replacement:
-    """How outputs of parts are replaced, and on which examples that is measured.
+    """A replacement of the outputs of parts, and the examples on which its effect is measured.
 
     Parameters
     ----------

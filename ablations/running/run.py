@@ -338,6 +338,6 @@ def _check_same_study(stored: Study | None, study: Study, directory: Path) -> No
 
 
 def _adds_to_list(stored: Study, study: Study) -> bool:
-    """Whether a list, as which older versions stored variants of parts, stays within the study."""
+    """Return whether a study of parts keeps all variants of a stored list, its older form."""
     kept = all(changes in study.variants for changes in stored.variants)
     return stored.design == LIST and study.design in PART_DESIGNS and kept

@@ -29,7 +29,7 @@ SO_FAR = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is.
+    """Numbers of the trials of a study that have ended and of those that are pending.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ CHECKS: tuple[Callable[[TrainingPlan], Iterator[Finding]], ...] = (
 """Checks that take no training step, by group."""
 
 CHECKED = "head and loss, layers, inputs, labels, initial weights, learning rate and steps"
-"""What the checks are about, in their order."""
+"""Subjects of the checks, in their order."""
 
 
 def check(

@@ -92,6 +92,15 @@ def do_nothing() -> None:
     """Prepare nothing."""
 
 
+@dataclass
+class Assigned(Generic[Item]):
+    """An item on a worker of a parallel engine, and how often it was started."""
+
+    worker: int
+    item: Item
+    tries: int = 0
+
+
 @dataclass(frozen=True)
 class WorkerSetup:
     """How the processes that run items are prepared, and when they are replaced.

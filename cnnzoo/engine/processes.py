@@ -8,17 +8,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
 from cnnzoo.engine.forkserver import REPLACES_0, WorkerContext, preload
-from cnnzoo.engine.interface import Item, Outcome, Queue, Result, WorkerSetup, as_queue
+from cnnzoo.engine.interface import Assigned, Item, Outcome, Queue, Result, WorkerSetup, as_queue
 from cnnzoo.engine.limits import Limits
 from cnnzoo.engine.resources import count_gpus, default_workers, find_gpus
 from cnnzoo.engine.shipping import ship, unpack
@@ -26,7 +25,7 @@ from cnnzoo.runtime.error_text import reason_of
 from cnnzoo.runtime.files import CACHE, cache_folder
 
 HIDDEN = "-1"
-"""What ``CUDA_VISIBLE_DEVICES`` is set to for a process that must not use GPUs."""
+"""Value of ``CUDA_VISIBLE_DEVICES`` in a process that must not use GPUs."""
 
 
 class Processes:
@@ -80,8 +79,8 @@ class Processes:
         queue = as_queue(items)
         asking = deque([0])  # workers that ask for an item; the others follow the first item
         unserved: list[int] = []  # workers that got none, and ask again after the next outcome
-        retries: dict[int, _Run[Item]] = {}
-        running: dict[Future[Result], _Run[Item]] = {}
+        retries: dict[int, Assigned[Item]] = {}
+        running: dict[Future[Result], Assigned[Item]] = {}
         has_started = False
         while True:
             is_stopping = stopping()
@@ -93,7 +92,7 @@ class Processes:
                     if item is None:
                         unserved.append(index)
                         continue
-                    run = _Run(index, item)
+                    run = Assigned(index, item)
                 if not has_started:
                     self._start_workers()
                     asking.extend(range(1, len(self._workers)))
@@ -165,15 +164,6 @@ class Processes:
         if isinstance(error, TimeoutError) and self.limits.timeout:
             return f"took longer than {self.limits.timeout:g} s"
         return reason_of(error)
-
-
-@dataclass
-class _Run(Generic[Item]):
-    """An item on its worker, and how often it was started."""
-
-    worker: int
-    item: Item
-    tries: int = 0
 
 
 class _Worker:

@@ -4,12 +4,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
-from cnnzoo.engine.interface import Item, Outcome, Queue, Result, WorkerSetup, as_queue
+from cnnzoo.engine.interface import Assigned, Item, Outcome, Queue, Result, WorkerSetup, as_queue
 from cnnzoo.engine.limits import EngineError, Limits
 from cnnzoo.engine.ray_cluster import LOOK_EVERY, Cluster, connected
 from cnnzoo.engine.ray_worker import Call, Home, Kit, RayWorker, Report, read_folder
@@ -93,8 +93,8 @@ class Ray:
         call = ship(Call(function, self.setup.changed_state))
         asking = deque(range(len(self._workers)))  # workers that ask for an item
         unserved: list[int] = []  # workers that got none, and ask again after the next outcome
-        retries: dict[int, _Run[Item]] = {}
-        running: dict[Any, _Run[Item]] = {}
+        retries: dict[int, Assigned[Item]] = {}
+        running: dict[Any, Assigned[Item]] = {}
         looked = -LOOK_EVERY
         while True:
             is_stopping = stopping()
@@ -111,7 +111,7 @@ class Ray:
                 if self._has_room(index, retries):
                     run = retries.pop(index, None)
                     if run is None and (item := queue.take(index)) is not None:
-                        run = _Run(index, item)
+                        run = Assigned(index, item)
                 if run is None:
                     unserved.append(index)
                     continue
@@ -204,15 +204,6 @@ class Ray:
                 )
             )
         ]
-
-
-@dataclass
-class _Run(Generic[Item]):
-    """An item on its worker, and how often it was started."""
-
-    worker: int
-    item: Item
-    tries: int = 0
 
 
 class _Worker:

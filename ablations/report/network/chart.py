@@ -87,7 +87,7 @@ SHADED = 0.3
 
 @dataclass(frozen=True)
 class Worth:
-    """What a part is worth: a delta with its verdict, or why there is none.
+    """A delta of a part with its verdict, or the reason why there is none.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ NETWORK = "network"
 """Name of the first picture; those of further operations have the operation behind it."""
 
 WITH_LATER = "with all later parts"
-"""What is done to a part in a study that removes more and more parts from the end."""
+"""Operation of the picture of a study that removes more and more parts from the end."""
 
 Changes = Mapping[str, str]
 """Variant by the part that it changes."""
